@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The accelerator's build-time parameters, as written in an architecture YAML file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace bitstrata::model {
+
+// Deterministic timing of the memory behind the AXI4 port, in accelerator cycles.
+struct MemoryTiming {
+  int read_latency = 20;   // from the accepted read address to the first data beat
+  int write_latency = 10;  // from the last accepted data beat to the write response
+  int beat_interval = 1;   // cycles between data beats
+};
+
+struct Architecture {
+  std::string name = "pim-64x64";
+  std::string style = "pim";
+  // Array: `tiles` macros of rows x columns one-bit cells.
+  int tiles = 1;
+  int rows = 64;
+  int columns = 64;
+  int max_weight_bits = 16;
+  int max_activation_bits = 16;
+  std::vector<int> supported_bits;  // empty: every width up to the maxima
+  int accumulator_bits = 48;
+  // Shell.
+  int data_bits = 64;             // AXI data width and line width of the activation and output buffers; power of two
+  int activation_depth = 64;      // rows of each activation plane bank (2 * planes banks of data_bits wide)
+  int output_depth = 32;          // rows of each output plane bank, per half
+  int weight_depth = 512;         // array rows held by the weight buffer
+  int psum_depth = 256;           // pixels per accumulator half
+  int parameter_depth = 256;      // groups of post_lanes parameter records
+  int post_lanes = 4;             // outputs requantized a cycle
+  int burst_beats = 16;           // longest AXI burst
+  int outstanding = 4;            // AXI bursts in flight, each direction
+  bool event_counters = true;     // hardware counters of structural events
+  double clock_mhz = 200.0;       // the clock the user asks for
+  MemoryTiming memory;
+
+  // Plane banks of the activation and output buffers: the power of two not below max_activation_bits.
+  int plane_banks() const;
+  // Outputs a macro computes at once with w-bit weights.
+  int outputs_per_macro(int weight_bits) const { return columns / weight_bits; }
+  // Bits held on chip by each buffer.
+  std::int64_t activation_buffer_bits() const;
+  std::int64_t output_buffer_bits() const;
+  std::int64_t weight_buffer_bits() const;
+};
+
+// Throws std::invalid_argument saying which parameter is wrong and what would be right.
+void validate(const Architecture& architecture);
+void save(const Architecture& architecture, const std::filesystem::path& file);
+// A built-in name or a YAML file; every key is optional, unknown keys are refused with the nearest known one.
+Architecture load_architecture(const std::string& name_or_file);
+std::vector<std::string> architecture_names();
+
+}  // namespace bitstrata::model

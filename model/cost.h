@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cost interface: searches ask it, engines and tables answer it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/events.h"
+#include "model/integer_network.h"
+#include "model/plan.h"
+
+namespace bitstrata::model {
+
+enum class Origin { rtl, systemc, fast, table };
+
+const char* to_string(Origin origin);
+
+struct LayerMeasurement {
+  std::string layer;
+  LayerKind kind = LayerKind::convolution;
+  int weight_bits = 0;      // 0 for pooling
+  int activation_bits = 0;  // input tensor
+  int output_bits = 0;      // output tensor; the layer's store traffic depends on it
+  std::int64_t macs = 0;
+  Events events;
+};
+
+struct Measurement {
+  Origin origin = Origin::fast;
+  std::string architecture;
+  double clock_mhz = 0;
+  std::vector<LayerMeasurement> layers;
+  Events total() const;
+  double latency_us() const;
+};
+
+// Implementations say in their header what they need (weights, operands) and what they estimate.
+class CostModel {
+ public:
+  virtual ~CostModel() = default;
+  // Throws std::invalid_argument when the network does not fit the accelerator, naming layer and limit.
+  virtual Measurement measure(const Network& network, const Plan& plan) = 0;
+};
+
+}  // namespace bitstrata::model

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Labelled images for training, evaluation and verification.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/network.h"
+
+namespace bitstrata::model {
+
+// Pixels 0..255 in NHWC.
+struct Images {
+  Shape shape;
+  std::vector<std::uint8_t> pixels;
+  std::vector<std::uint8_t> labels;
+  int count() const { return static_cast<int>(labels.size()); }
+  std::span<const std::uint8_t> image(int index) const;
+};
+
+// `train` and `validation` are a seeded, fixed split of the data set's training images (Fashion-MNIST: 55,000 / 5,000).
+struct Dataset {
+  std::string name;
+  int classes = 10;
+  Images train, validation, test;
+};
+
+// `name`: "fashion-mnist" (Debian package dataset-fashion-mnist; or the folder in BITSTRATA_FASHION_MNIST), or a folder
+// of IDX files (train-images-idx3-ubyte[.gz] and so on). Throws std::runtime_error naming the file that is missing or
+// damaged and how to get it.
+Dataset load_dataset(const std::string& name, std::uint64_t split_seed = 1);
+
+// IDX, plain or gzipped, unsigned bytes. Checks magic, dimensions and length.
+Images read_idx(const std::filesystem::path& images, const std::filesystem::path& labels);
+
+}  // namespace bitstrata::model

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The referee: exact integer inference. Every engine's outputs are compared with this, code for code.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/integer_network.h"
+
+namespace bitstrata::model {
+
+// Codes of one image's tensor, [y][x][channel].
+using Codes = std::vector<std::int32_t>;
+
+// clip(round_half_up(((acc << acc_shift) + bias) * multiplier / 2^shift)): see IntegerLayer.
+std::int32_t requantize(const IntegerLayer& layer, int channel, std::int64_t accumulator);
+
+// Plain nested loops in int64, the definition itself; slow, used to check the fast path.
+Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input);
+
+// Same result through double-precision matrix products where the accumulator bound is below 2^53
+// (exact), else through the reference.
+Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input);
+
+// All tensors of one image, indexed as network.tensors (entry 0 is the input).
+std::vector<Codes> run_all(const IntegerNetwork& network, const Codes& input);
+
+// The output tensor of one image.
+Codes run(const IntegerNetwork& network, const Codes& input);
+
+// Index of the largest output code (the first one among equals).
+int argmax(const Codes& output);
+
+// Image pixels (0..255, NHWC) as codes of the network's input tensor: round_half_up(pixel * (2^bits - 1) / 255)
+// for unsigned inputs of zero zero-point. Throws std::invalid_argument for other input formats.
+Codes encode_image(const TensorFormat& input, std::span<const std::uint8_t> pixels);
+
+}  // namespace bitstrata::model

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The quantized network as integers: what hardware executes and what model/golden defines.
+// One IntegerLayer is one descriptor of the accelerator.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "model/network.h"
+
+namespace bitstrata::model {
+
+enum class Coding {
+  unsigned_code,    // codes 0 .. 2^bits-1
+  twos_complement,  // codes -2^(bits-1) .. 2^(bits-1)-1, bits >= 2
+  bipolar,          // 1 bit; code 0 stands for -1, code 1 for +1
+};
+
+const char* to_string(Coding coding);
+
+// A tensor of codes. real value = scale * (code - zero_point); bipolar: scale * (2*code - 1).
+struct TensorFormat {
+  Shape shape;
+  int bits = 8;
+  Coding coding = Coding::unsigned_code;
+  int zero_point = 0;  // a code; padding feeds it. Zero for bipolar, whose padding feeds code 0.
+  double scale = 1.0;
+};
+
+enum class LayerKind { convolution, max_pool, average_pool };
+
+const char* to_string(LayerKind kind);
+
+// Convolution (a linear layer is a convolution whose kernel is the whole input), or pooling.
+//
+//   acc[n] = sum over taps and channels of w * c      (c: input CODES, padding = zero-point code)
+//            w in two's complement; weight_bits == 1: w is -1 or +1
+//            average pooling: sum of codes; max pooling: max of codes (padding taps left out)
+//   v      = (acc << acc_shift) + bias[n]             (acc_shift is 1 for bipolar inputs, else 0)
+//   code   = clip(round_half_up(v * multiplier[n] / 2^shift[n]), clip_low, clip_high)
+//
+// round_half_up(x / 2^s) = (x + 2^(s-1)) >> s, arithmetic shift (s = 0: x). Zero points, -1/+1 codes and
+// biases of the float network are all folded into bias.
+struct IntegerLayer {
+  std::string name;
+  LayerKind kind = LayerKind::convolution;
+  int input = 0;   // index into IntegerNetwork::tensors
+  int output = 0;  // index into IntegerNetwork::tensors
+  Window window;
+  int groups = 1;
+  int weight_bits = 0;                    // 1..16; 0 for pooling
+  std::vector<std::int16_t> weights;      // [out][ky][kx][in/groups]; weight_bits == 1: values -1 or +1
+  std::vector<std::int64_t> bias;         // [out channels]
+  std::vector<std::uint16_t> multiplier;  // [out channels]; all 1 for power-of-two requantization
+  std::vector<std::uint8_t> shift;        // [out channels]; 0..63
+  int acc_shift = 0;
+  std::int32_t clip_low = 0;
+  std::int32_t clip_high = 0;
+  std::int64_t macs = 0;  // multiply-accumulates of the layer (0 for pooling)
+  int out_channels() const { return static_cast<int>(bias.size()); }
+};
+
+// tensors[0] is the network's input; layers run in order; the last layer's output is the network's output.
+struct IntegerNetwork {
+  std::string name;
+  std::vector<TensorFormat> tensors;
+  std::vector<IntegerLayer> layers;
+};
+
+// Throws std::invalid_argument naming the layer when shapes, widths, codes or vector sizes contradict each other.
+void validate(const IntegerNetwork& network);
+
+// The largest |v| any input can produce in `layer`: sum over w of |w| times the largest |code|, shifted, plus |bias|.
+// (For channels of all-equal bound the worst channel counts.) Fits in int64 for all legal layers.
+std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer& layer);
+
+// One file: safetensors (readable from PyTorch), the layer list as JSON in its metadata.
+// `load` throws std::runtime_error naming file and what is damaged.
+void save(const IntegerNetwork& network, const std::filesystem::path& file);
+IntegerNetwork load_integer_network(const std::filesystem::path& file);
+
+}  // namespace bitstrata::model

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network graph: what is computed, independent of precision and of hardware.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bitstrata::model {
+
+// One image's tensor, NHWC in memory everywhere in Bitstrata (batch is handled outside).
+struct Shape {
+  int height = 1;
+  int width = 1;
+  int channels = 1;
+  std::int64_t elements() const { return std::int64_t{height} * width * channels; }
+  bool operator==(const Shape&) const = default;
+};
+
+enum class Op {
+  input,
+  convolution,   // with bias; weights [out][ky][kx][in]
+  linear,        // fully connected over the whole input tensor, flattened in NHWC order
+  batch_norm,    // follows a convolution or linear; folded before quantization
+  relu,          // follows convolution, linear or batch_norm
+  max_pool,
+  average_pool,  // divisor is always kernel_height * kernel_width; padding must be zero
+};
+
+const char* to_string(Op op);
+
+// Sliding window of convolution and pooling.
+struct Window {
+  int kernel_height = 1, kernel_width = 1;
+  int stride_height = 1, stride_width = 1;
+  int pad_top = 0, pad_bottom = 0, pad_left = 0, pad_right = 0;
+  int dilation_height = 1, dilation_width = 1;
+  bool operator==(const Window&) const = default;
+};
+
+struct Node {
+  std::string name;  // unique; convolution and linear names are the layer names of plans and reports
+  Op op = Op::input;
+  std::vector<int> inputs;  // indices of earlier nodes
+  Window window;            // convolution and pooling
+  int groups = 1;           // convolution
+  int out_channels = 0;     // convolution, linear
+  Shape output;             // inferred by Network::add
+};
+
+// A directed acyclic graph in topological order. `add` infers and checks shapes and throws
+// std::invalid_argument with the node's name when something does not fit.
+class Network {
+ public:
+  explicit Network(std::string name = "") : name_(std::move(name)) {}
+
+  int add_input(Shape shape, std::string name = "input");
+  int add_convolution(int input, std::string name, int out_channels, Window window, int groups = 1);
+  int add_linear(int input, std::string name, int out_features);
+  int add_batch_norm(int input, std::string name);
+  int add_relu(int input, std::string name);
+  int add_pool(int input, std::string name, Op kind, Window window);
+
+  const std::string& name() const { return name_; }
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const Node& node(int index) const { return nodes_.at(static_cast<std::size_t>(index)); }
+  Shape input_shape(int index) const { return node(node(index).inputs.at(0)).output; }
+
+  // Indices of convolution and linear nodes in order: the layers a plan gives widths to.
+  std::vector<int> weight_layers() const;
+  // Index of the node called `name`; throws std::invalid_argument naming the nearest one.
+  int find(const std::string& name) const;
+  // Nodes that read node `index`.
+  std::vector<int> consumers(int index) const;
+
+  // Multiply-accumulates of one image / weights plus biases (batch norm: scale and shift), per node and in total.
+  std::int64_t macs(int index) const;
+  std::int64_t parameters(int index) const;
+  std::int64_t total_macs() const;
+  std::int64_t total_parameters() const;
+
+  // The same network with `channels[i]` output channels for the i-th weight layer
+  // (the last layer's count must not change); shapes are inferred again.
+  Network with_channels(const std::vector<int>& channels) const;
+
+ private:
+  int add(Node node);
+  std::string name_;
+  std::vector<Node> nodes_;
+};
+
+// Built-in networks: lenet5, vgg_small (the demo network), by name; throws std::invalid_argument with the known names.
+Network build_network(const std::string& name);
+std::vector<std::string> network_names();
+
+}  // namespace bitstrata::model

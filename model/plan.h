@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The precision plan: widths and kept channels, a small YAML file a person can edit.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "model/network.h"
+
+namespace bitstrata::model {
+
+struct LayerPlan {
+  std::string layer;        // name of a convolution or linear node
+  int weight_bits = 8;      // 1..16
+  int activation_bits = 8;  // 1..16, width of the layer's INPUT tensor (as it enters the layer)
+  int channels = 0;         // kept output channels
+};
+
+// A tensor read through pooling keeps one width from its producer to the weight layer that consumes it.
+struct Plan {
+  std::string network;
+  std::vector<LayerPlan> layers;  // one per weight layer, in network order
+  int output_bits = 16;           // width of the network's output codes (two's complement)
+};
+
+Plan uniform_plan(const Network& network, int weight_bits, int activation_bits);
+
+// Throws std::invalid_argument naming layer, value and the allowed range.
+void validate(const Plan& plan, const Network& network);
+
+// YAML. `load_plan` throws std::runtime_error with file and line; unknown keys are refused with the nearest known one.
+void save(const Plan& plan, const std::filesystem::path& file);
+Plan load_plan(const std::filesystem::path& file);
+
+}  // namespace bitstrata::model

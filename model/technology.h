@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A technology turns events (or, for published tables, MACs and accesses) into energy. YAML; every number carries
+// unit, source, conditions and status.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bitstrata::model {
+
+enum class Status { measured, cited, recalled };
+
+const char* to_string(Status status);
+
+struct Coefficient {
+  double value = 0;
+  std::string unit;        // "fJ/MAC", "pJ/bit", ...
+  std::string source;      // paper, table, equation
+  std::string conditions;  // node, voltage, what it covers
+  Status status = Status::cited;
+};
+
+enum class TechnologyKind {
+  mac_table,   // published energy per MAC at listed widths; others round up, unequal widths take the larger
+  mac_memory,  // published linear MAC energy a*k + b and access energy c*k per k-bit access
+};
+
+struct Technology {
+  std::string name;
+  std::string title;       // one line for reports
+  TechnologyKind kind = TechnologyKind::mac_table;
+  std::map<int, Coefficient> mac_energy;          // mac_table: bits -> energy of one MAC
+  std::map<std::string, Coefficient> coefficients;  // mac_memory: mac_slope, mac_offset, access_slope
+  std::vector<std::string> rules;                 // stated rules, printed beside results (rounding, what is left out)
+  // The weakest status among all coefficients, printed beside every result.
+  Status status() const;
+};
+
+// A built-in name ("ad-pim", "45nm-mac-memory") or a YAML file. Throws std::runtime_error with file, line, and what
+// would be right.
+Technology load_technology(const std::string& name_or_file);
+std::vector<std::string> technology_names();
+
+}  // namespace bitstrata::model
