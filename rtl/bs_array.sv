@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The array: TILES macros that see the same activation planes, the activation-sum unit, and the control
+// tokens that travel with a vector.
+//
+// A plane issued in cycle t is on the columns in t+1 (counted), t+2 (accumulated). After a vector's last plane the
+// joiner works in t+3 .. t+2+S, S = max(1, ceil(log2 weight_bits)) steps; the outputs reach their partial sums in
+// t+3+S (read) and t+4+S (written). The next vector's last plane must not come before t+S.
+module bs_array #(
+  parameter TILES      = 1,
+  parameter ROWS       = 64,
+  parameter COLUMNS    = 64,
+  parameter MAX_WEIGHT_BITS = 16,
+  parameter MAX_ACTIVATION_BITS = 16,
+  parameter ACC_WIDTH  = 48,
+  parameter PSUM_DEPTH = 256,
+  parameter POST_LANES = 4
+) (
+  input  logic                    clk_i,
+  input  logic                    rst_ni,
+  // Layer configuration, constant while the layer runs; configure_i pulses before it starts.
+  input  logic                    configure_i,
+  input  logic [4:0]              weight_bits_i,
+  input  logic                    maximum_i,
+  // Outputs of this tile in each macro.
+  input  logic [TILES*$clog2(COLUMNS+1)-1:0] lanes_i,
+  // Weight rows.
+  input  logic [TILES-1:0]        weight_we_i,
+  input  logic [$clog2(ROWS)-1:0] weight_row_i,
+  input  logic [COLUMNS-1:0]      weight_data_i,
+  // Issue of a plane, or (pooling) of a whole vector of codes.
+  input  logic                    plane_i,
+  input  logic                    codes_i,
+  input  logic [ROWS-1:0]         act_i,
+  input  logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_i,
+  input  logic                    plane_first_i,
+  input  logic                    plane_last_i,
+  input  logic                    plane_negative_i,
+  input  logic                    first_i,      // the pixel's first value in this tile
+  input  logic                    tile_last_i,  // last vector of the tile
+  input  logic                    half_i,
+  input  logic [$clog2(PSUM_DEPTH)-1:0] pixel_i,
+  output logic                    busy_o,       // planes or outputs are on the way
+  output logic                    tile_done_o,  // pulse: the tile's last partial sums are being written
+  output logic                    accumulate_o, // pulse: outputs reach their partial sums
+  output logic                    accumulate_first_o,
+  // Post-processing.
+  input  logic [TILES-1:0]        read_i,
+  input  logic                    read_half_i,
+  input  logic [$clog2(PSUM_DEPTH)-1:0] read_pixel_i,
+  input  logic [$clog2(COLUMNS)-1:0]    read_group_i,
+  output logic [POST_LANES*ACC_WIDTH-1:0] read_data_o
+);
+  localparam PIXEL_WIDTH = $clog2(PSUM_DEPTH);
+  localparam LANE_WIDTH = $clog2(COLUMNS + 1);
+  localparam SUM_WIDTH = MAX_ACTIVATION_BITS + $clog2(ROWS + 1) + 1;
+
+  // Last joiner step for the weight width.
+  logic [1:0] last_step;
+  always_comb begin
+    if (weight_bits_i > 5'd8) last_step = 2'd3;
+    else if (weight_bits_i > 5'd4) last_step = 2'd2;
+    else if (weight_bits_i > 5'd2) last_step = 2'd1;
+    else last_step = 2'd0;
+  end
+
+  // Tokens: {tile_last, first, half, pixel}.
+  localparam TOKEN_WIDTH = PIXEL_WIDTH + 3;
+  logic [TOKEN_WIDTH-1:0] token_1_q, token_2_q, token_join_q, token_add_q;
+  logic [ROWS-1:0] act_q;
+  logic valid_1_q, first_1_q, last_1_q, negative_1_q;
+  logic valid_2_q, first_2_q, last_2_q, negative_2_q;
+  logic joining_q, adding_q, added_q, added_last_q;
+  logic [1:0] step_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      valid_1_q <= 1'b0;
+      valid_2_q <= 1'b0;
+      joining_q <= 1'b0;
+      adding_q <= 1'b0;
+      added_q <= 1'b0;
+    end else begin
+      valid_1_q <= plane_i;
+      valid_2_q <= valid_1_q;
+      joining_q <= (valid_2_q && last_2_q) || (joining_q && step_q != last_step);
+      adding_q <= joining_q && step_q == last_step;
+      added_q <= accumulate_o;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (plane_i) begin
+      act_q <= act_i;
+      first_1_q <= plane_first_i;
+      last_1_q <= plane_last_i;
+      negative_1_q <= plane_negative_i;
+      token_1_q <= {tile_last_i, first_i, half_i, pixel_i};
+    end
+    if (valid_1_q) begin
+      first_2_q <= first_1_q;
+      last_2_q <= last_1_q;
+      negative_2_q <= negative_1_q;
+      token_2_q <= token_1_q;
+    end
+    if (valid_2_q && last_2_q) begin
+      step_q <= 2'd0;
+      token_join_q <= token_2_q;
+    end else begin
+      step_q <= step_q + 2'd1;
+    end
+    if (joining_q) token_add_q <= token_join_q;
+    added_last_q <= accumulate_o && token[TOKEN_WIDTH-1];
+  end
+
+  // Pooling codes skip the columns: they are accumulated in the cycle of their issue.
+  logic [TOKEN_WIDTH-1:0] token;
+  assign token = codes_i ? {tile_last_i, first_i, half_i, pixel_i} : token_add_q;
+  assign accumulate_o = adding_q || codes_i;
+  assign accumulate_first_o = token[PIXEL_WIDTH+1];
+  assign busy_o = valid_1_q || valid_2_q || joining_q || adding_q || added_q;
+  assign tile_done_o = added_q && added_last_q;
+
+  logic signed [SUM_WIDTH-1:0] sum;
+  bs_sum_unit #(.ROWS(ROWS), .ACC_WIDTH(SUM_WIDTH)) u_sum (
+    .clk_i(clk_i), .plane_valid_i(valid_1_q && weight_bits_i == 5'd1), .act_i(act_q),
+    .count_valid_i(valid_2_q && weight_bits_i == 5'd1), .count_first_i(first_2_q),
+    .count_negative_i(negative_2_q), .join_valid_i(joining_q), .join_step_i(step_q), .sum_o(sum));
+
+  logic [POST_LANES*ACC_WIDTH-1:0] macro_data [0:TILES-1];
+  for (genvar t = 0; t < TILES; t = t + 1) begin : g_macro
+    logic [POST_LANES*ACC_WIDTH-1:0] data;
+    bs_macro #(
+      .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+      .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
+      .POST_LANES(POST_LANES)
+    ) u_macro (
+      .clk_i(clk_i), .rst_ni(rst_ni), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
+      .lanes_i(lanes_i[t*LANE_WIDTH +: LANE_WIDTH]),
+      .weight_we_i(weight_we_i[t]), .weight_row_i(weight_row_i), .weight_data_i(weight_data_i),
+      .plane_valid_i(valid_1_q), .act_i(act_q), .count_valid_i(valid_2_q), .count_first_i(first_2_q),
+      .count_negative_i(negative_2_q), .join_valid_i(joining_q), .join_step_i(step_q),
+      .accumulate_i(accumulate_o), .codes_i(codes_i), .maximum_i(maximum_i),
+      .first_i(token[PIXEL_WIDTH+1]), .half_i(token[PIXEL_WIDTH]), .pixel_i(token[PIXEL_WIDTH-1:0]),
+      .sum_i(sum), .code_i(code_i),
+      .read_i(read_i[t]), .read_half_i(read_half_i), .read_pixel_i(read_pixel_i),
+      .read_group_i(read_group_i), .read_data_o(data));
+    assign macro_data[t] = data;
+  end
+
+  if (TILES == 1) begin : g_one
+    assign read_data_o = macro_data[0];
+  end else begin : g_many
+    logic [$clog2(TILES)-1:0] read_tile, read_tile_q;
+    always_comb begin
+      read_tile = {$clog2(TILES){1'b0}};
+      for (int i = 0; i < TILES; i = i + 1) if (read_i[i]) read_tile = i[$clog2(TILES)-1:0];
+    end
+    always_ff @(posedge clk_i) if (|read_i) read_tile_q <= read_tile;
+    assign read_data_o = macro_data[read_tile_q];
+  end
+endmodule

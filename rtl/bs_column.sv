@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// One column of the array: ROWS one-bit weight cells, AND with the broadcast activation plane, popcount,
+// and a Horner accumulator (planes come most significant first, so the shift is a constant 1). The column
+// also holds one register of the joiner, the log-step reduction that combines the columns of one output.
+//
+// A plane on act_i in cycle t is counted at its end, accumulated at the end of t+1, and may be captured in
+// t+2: latency from plane to accumulator COLUMN_LATENCY = 2.
+module bs_column #(
+  parameter ROWS      = 64,  // cells
+  parameter ACC_WIDTH = 24,  // Horner accumulator, two's complement
+  parameter JOIN_WIDTH = 40, // joined output, two's complement
+  parameter INDEX     = 0    // position in the macro
+) (
+  input  logic                    clk_i,
+  // Role of this column for the layer's weight width, registered when configure_i is set.
+  input  logic                    configure_i,
+  input  logic [4:0]              weight_bits_i,
+  // Weight cells: one row a cycle.
+  input  logic                    weight_we_i,
+  input  logic [$clog2(ROWS)-1:0] weight_row_i,
+  input  logic                    weight_bit_i,
+  // Plane pipeline. enable_i: the column belongs to an output of this tile.
+  input  logic                    enable_i,
+  input  logic                    plane_valid_i,
+  input  logic [ROWS-1:0]         act_i,
+  input  logic                    count_valid_i,
+  input  logic                    count_first_i,     // first plane of a vector
+  input  logic                    count_negative_i,  // sign plane of two's complement activations
+  // Joiner: in step 0 the accumulators are captured and pairs added, in step l values 2^l columns apart.
+  input  logic                    join_valid_i,
+  input  logic [1:0]              join_step_i,
+  input  logic signed [ACC_WIDTH-1:0]  acc_1_i,  // accumulator of column INDEX+1
+  /* verilator lint_off UNUSEDSIGNAL */ // their top bits repeat the sign
+  input  logic signed [JOIN_WIDTH-1:0] join_2_i, // joiner registers of columns INDEX+2, +4, +8
+  input  logic signed [JOIN_WIDTH-1:0] join_4_i,
+  input  logic signed [JOIN_WIDTH-1:0] join_8_i,
+  /* verilator lint_on UNUSEDSIGNAL */
+  output logic signed [ACC_WIDTH-1:0]  acc_o,
+  output logic signed [JOIN_WIDTH-1:0] join_o
+);
+  localparam COUNT_WIDTH = $clog2(ROWS + 1);
+
+  // Position of this column's bit in its output's weight: INDEX mod weight_bits, least significant first.
+  logic [3:0] position;
+  /* verilator lint_off WIDTH */ // constants below 16
+  always_comb begin
+    case (weight_bits_i)
+      5'd1: position = 4'd0;
+      5'd2: position = INDEX % 2;
+      5'd3: position = INDEX % 3;
+      5'd4: position = INDEX % 4;
+      5'd5: position = INDEX % 5;
+      5'd6: position = INDEX % 6;
+      5'd7: position = INDEX % 7;
+      5'd8: position = INDEX % 8;
+      5'd9: position = INDEX % 9;
+      5'd10: position = INDEX % 10;
+      5'd11: position = INDEX % 11;
+      5'd12: position = INDEX % 12;
+      5'd13: position = INDEX % 13;
+      5'd14: position = INDEX % 14;
+      5'd15: position = INDEX % 15;
+      default: position = INDEX % 16;
+    endcase
+  end
+  /* verilator lint_on WIDTH */
+
+  // Step l adds the register 2^l columns on where this column is the even end of a pair inside one output.
+  logic [3:0] adds_q;
+  logic       sign_column_q;
+  always_ff @(posedge clk_i) begin
+    if (configure_i) begin
+      adds_q[0] <= !position[0] && ({1'b0, position} + 5'd1 < weight_bits_i);
+      adds_q[1] <= position[1:0] == 2'd0 && ({1'b0, position} + 5'd2 < weight_bits_i);
+      adds_q[2] <= position[2:0] == 3'd0 && ({1'b0, position} + 5'd4 < weight_bits_i);
+      adds_q[3] <= position == 4'd0 && weight_bits_i > 5'd8;
+      sign_column_q <= ({1'b0, position} + 5'd1 == weight_bits_i) && weight_bits_i != 5'd1;
+    end
+  end
+
+  logic [ROWS-1:0] cell_q;
+  always_ff @(posedge clk_i) begin
+    if (weight_we_i) cell_q[weight_row_i] <= weight_bit_i;
+  end
+
+  logic [COUNT_WIDTH-1:0] count_q;
+  always_ff @(posedge clk_i) begin
+    if (plane_valid_i && enable_i) count_q <= $countones(act_i & cell_q);
+  end
+
+  logic signed [ACC_WIDTH-1:0] acc_q;
+  logic signed [ACC_WIDTH-1:0] count_ext, acc_shifted;
+  assign count_ext = {{(ACC_WIDTH - COUNT_WIDTH){1'b0}}, count_q};
+  assign acc_shifted = count_first_i ? {ACC_WIDTH{1'b0}} : {acc_q[ACC_WIDTH-2:0], 1'b0};
+  always_ff @(posedge clk_i) begin
+    if (count_valid_i && enable_i) begin
+      if (count_negative_i ^ sign_column_q) acc_q <= acc_shifted - count_ext;
+      else acc_q <= acc_shifted + count_ext;
+    end
+  end
+  assign acc_o = acc_q;
+
+  logic signed [JOIN_WIDTH-1:0] join_q;
+  always_ff @(posedge clk_i) begin
+    if (join_valid_i && enable_i) begin
+      case (join_step_i)
+        2'd0: join_q <= {{(JOIN_WIDTH - ACC_WIDTH){acc_q[ACC_WIDTH-1]}}, acc_q}
+                        + (adds_q[0] ? {{(JOIN_WIDTH - ACC_WIDTH - 1){acc_1_i[ACC_WIDTH-1]}}, acc_1_i, 1'b0}
+                                     : {JOIN_WIDTH{1'b0}});
+        2'd1: if (adds_q[1]) join_q <= join_q + {join_2_i[JOIN_WIDTH-3:0], 2'b0};
+        2'd2: if (adds_q[2]) join_q <= join_q + {join_4_i[JOIN_WIDTH-5:0], 4'b0};
+        default: if (adds_q[3]) join_q <= join_q + {join_8_i[JOIN_WIDTH-9:0], 8'b0};
+      endcase
+    end
+  end
+  assign join_o = join_q;
+endmodule
