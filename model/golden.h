@@ -16,11 +16,14 @@ using Codes = std::vector<std::int32_t>;
 // clip(round_half_up(((acc << acc_shift) + bias) * multiplier / 2^shift)): see IntegerLayer.
 std::int32_t requantize(const IntegerLayer& layer, int channel, std::int64_t accumulator);
 
+// All functions below throw std::invalid_argument when an input's size or codes contradict its tensor format. They
+// expect a network that passes `validate`.
+
 // Plain nested loops in int64, the definition itself; slow, used to check the fast path.
 Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input);
 
-// Same result through double-precision matrix products where the accumulator bound is below 2^53
-// (exact), else through the reference.
+// Same result through matrix products, exact in float where the sums stay below 2^24 and in double where they stay
+// below 2^53, else through the reference.
 Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input);
 
 // All tensors of one image, indexed as network.tensors (entry 0 is the input).
@@ -28,6 +31,9 @@ std::vector<Codes> run_all(const IntegerNetwork& network, const Codes& input);
 
 // The output tensor of one image.
 Codes run(const IntegerNetwork& network, const Codes& input);
+
+// The output tensors of many images, in their order, on `threads` threads (0: one a core).
+std::vector<Codes> run_batch(const IntegerNetwork& network, std::span<const Codes> inputs, int threads = 0);
 
 // Index of the largest output code (the first one among equals).
 int argmax(const Codes& output);

@@ -33,6 +33,13 @@ enum class LayerKind { convolution, max_pool, average_pool };
 
 const char* to_string(LayerKind kind);
 
+// The codes a tensor of this coding and width can hold.
+struct CodeRange {
+  std::int32_t low = 0;
+  std::int32_t high = 0;
+};
+CodeRange code_range(Coding coding, int bits);
+
 // Convolution (a linear layer is a convolution whose kernel is the whole input), or pooling.
 //
 //   acc[n] = sum over taps and channels of w * c      (c: input CODES, padding = zero-point code)

@@ -14,7 +14,7 @@ struct LayerPlan {
   std::string layer;        // name of a convolution or linear node
   int weight_bits = 8;      // 1..16
   int activation_bits = 8;  // 1..16, width of the layer's INPUT tensor (as it enters the layer)
-  int channels = 0;         // kept output channels
+  int channels = 0;         // kept output channels; 0: all (a plan file may leave the key out)
 };
 
 // A tensor read through pooling keeps one width from its producer to the weight layer that consumes it.
@@ -28,6 +28,9 @@ Plan uniform_plan(const Network& network, int weight_bits, int activation_bits);
 
 // Throws std::invalid_argument naming layer, value and the allowed range.
 void validate(const Plan& plan, const Network& network);
+
+// The network with the plan's kept channels (0 resolved to all); validates the plan first.
+Network planned_network(const Network& network, const Plan& plan);
 
 // YAML. `load_plan` throws std::runtime_error with file and line; unknown keys are refused with the nearest known one.
 void save(const Plan& plan, const std::filesystem::path& file);

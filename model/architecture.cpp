@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Architecture descriptions: limits in one place, built-in examples, and the YAML file.
+#include "model/architecture.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cmath>
+#include <fstream>
+#include <optional>
+#include <stdexcept>
+
+#include "model/yaml_reader.h"
+
+namespace bitstrata::model {
+namespace {
+
+constexpr const char* format_name = "bitstrata-architecture-1";
+
+// X(key) for every key that maps to the struct member of the same name.
+#define BITSTRATA_ARCHITECTURE_KEYS(X)                                                                                 \
+  X(name)                                                                                                              \
+  X(style) X(tiles) X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) X(accumulator_bits) \
+      X(data_bits) X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) X(parameter_depth) X(post_lanes)  \
+          X(burst_beats) X(outstanding) X(event_counters) X(clock_mhz)
+
+#define BITSTRATA_MEMORY_KEYS(X) X(read_latency) X(write_latency) X(beat_interval)
+
+struct Problem {
+  std::string key;  // "memory.read_latency" for nested keys
+  std::string message;
+};
+
+bool power_of_two(int value) { return value > 0 && std::has_single_bit(static_cast<unsigned>(value)); }
+
+// Collects the first broken limit.
+class Checker {
+ public:
+  void range(const char* key, int value, int low, int high) {
+    if (value < low || value > high) report(key, fmt::format("{} is {}; allowed is {}..{}", key, value, low, high));
+  }
+  void power(const char* key, int value, int low, int high) {
+    if (!power_of_two(value) || value < low || value > high) {
+      report(key, fmt::format("{} is {}; allowed are powers of two from {} to {}", key, value, low, high));
+    }
+  }
+  void require(bool good, const char* key, const std::string& message) {
+    if (!good) report(key, message);
+  }
+  const std::optional<Problem>& first() const { return first_; }
+
+ private:
+  void report(const char* key, const std::string& message) {
+    if (!first_) first_ = Problem{key, message};
+  }
+  std::optional<Problem> first_;
+};
+
+std::optional<Problem> first_problem(const Architecture& a) {
+  constexpr int deepest = 1 << 20;
+  Checker check;
+  check.require(!a.name.empty(), "name", "name is empty");
+  check.require(a.style != "overlay", "style", "style 'overlay' is not available yet; use 'pim'");
+  check.require(a.style == "pim", "style", fmt::format("style is '{}'; known: pim", a.style));
+  check.range("tiles", a.tiles, 1, 64);
+  check.range("rows", a.rows, 1, 1024);
+  check.range("columns", a.columns, 1, 1024);
+  check.range("max_weight_bits", a.max_weight_bits, 1, 16);
+  check.range("max_activation_bits", a.max_activation_bits, 1, 16);
+  check.require(a.columns >= a.max_weight_bits, "columns",
+                fmt::format("columns is {}; a weight of max_weight_bits = {} needs at least that many", a.columns,
+                            a.max_weight_bits));
+  const int widest = std::max(a.max_weight_bits, a.max_activation_bits);
+  int previous = 0;
+  for (int bits : a.supported_bits) {
+    check.require(bits > previous && bits <= widest, "supported_bits",
+                  fmt::format("supported_bits must be ascending widths from 1 to {}; {} is wrong", widest, bits));
+    previous = bits;
+  }
+  check.range("accumulator_bits", a.accumulator_bits, 16, 48);
+  check.power("data_bits", a.data_bits, 32, 256);
+  check.power("activation_depth", a.activation_depth, 4, deepest);
+  check.power("output_depth", a.output_depth, 4, deepest);
+  check.power("weight_depth", a.weight_depth, 4, deepest);
+  check.power("psum_depth", a.psum_depth, 4, deepest);
+  check.power("parameter_depth", a.parameter_depth, 4, deepest);
+  check.power("post_lanes", a.post_lanes, 1, 8);
+  check.require(a.post_lanes <= a.data_bits, "post_lanes",
+                fmt::format("post_lanes is {}; data_bits = {} is the most", a.post_lanes, a.data_bits));
+  check.range("burst_beats", a.burst_beats, 1, 256);
+  check.require(a.burst_beats * a.data_bits / 8 <= 4096, "burst_beats",
+                fmt::format("burst_beats is {}; with data_bits = {} an AXI burst (at most 4096 bytes) holds {}",
+                            a.burst_beats, a.data_bits, 4096 * 8 / std::max(1, a.data_bits)));
+  check.range("outstanding", a.outstanding, 1, 16);
+  check.require(std::isfinite(a.clock_mhz) && a.clock_mhz > 0, "clock_mhz",
+                fmt::format("clock_mhz is {}; it must be above 0", a.clock_mhz));
+  check.range("memory.read_latency", a.memory.read_latency, 1, 65535);
+  check.range("memory.write_latency", a.memory.write_latency, 1, 65535);
+  check.range("memory.beat_interval", a.memory.beat_interval, 1, 65535);
+  return check.first();
+}
+
+Architecture pim(int rows, int columns) {
+  Architecture a;
+  a.name = fmt::format("pim-{}x{}", rows, columns);
+  a.rows = rows;
+  a.columns = columns;
+  return a;
+}
+
+// Sizes follow the array: the smaller ones keep lines short and buffers deep, for few block memories.
+std::vector<Architecture> built_ins() {
+  Architecture tiny = pim(16, 16);
+  tiny.data_bits = 32;
+  tiny.activation_depth = 128;
+  tiny.weight_depth = 256;
+  tiny.psum_depth = 128;
+  tiny.parameter_depth = 128;
+  tiny.post_lanes = 1;
+  tiny.outstanding = 2;
+
+  Architecture small = pim(32, 32);
+  small.data_bits = 32;
+  small.activation_depth = 128;
+  small.output_depth = 64;
+  small.post_lanes = 2;
+
+  Architecture large = pim(128, 128);
+  large.data_bits = 128;
+  large.weight_depth = 1024;
+  large.post_lanes = 8;
+  large.outstanding = 8;
+  return {Architecture{}, tiny, small, large};
+}
+
+std::vector<std::string> known_keys() {
+#define X(key) #key,
+  return {"format", BITSTRATA_ARCHITECTURE_KEYS(X) "memory"};
+#undef X
+}
+
+Architecture load_file(const std::filesystem::path& file) {
+  const YamlReader top = YamlReader::from_file(file);
+  top.check_keys(known_keys());
+  if (top.has("format")) top.check_format(format_name);
+  Architecture a;
+  a.name = file.stem().string();
+#define X(key) top.read(#key, a.key);
+  BITSTRATA_ARCHITECTURE_KEYS(X)
+#undef X
+  if (top.has("memory")) {
+    const YamlReader memory = top.at("memory");
+#define X(key) #key,
+    memory.check_keys({BITSTRATA_MEMORY_KEYS(X)});
+#undef X
+#define X(key) memory.read(#key, a.memory.key);
+    BITSTRATA_MEMORY_KEYS(X)
+#undef X
+  }
+  if (const auto problem = first_problem(a)) {
+    const bool nested = problem->key.starts_with("memory.");
+    const YamlReader section = nested && top.has("memory") ? top.at("memory") : top;
+    const std::string key = nested ? problem->key.substr(7) : problem->key;
+    (section.has(key) ? section.at(key) : section).fail(problem->message);
+  }
+  return a;
+}
+
+}  // namespace
+
+int Architecture::plane_banks() const {
+  return static_cast<int>(std::bit_ceil(static_cast<unsigned>(max_activation_bits)));
+}
+
+std::int64_t Architecture::activation_buffer_bits() const {
+  return std::int64_t{2} * plane_banks() * activation_depth * data_bits;
+}
+
+std::int64_t Architecture::output_buffer_bits() const {
+  return std::int64_t{2} * plane_banks() * output_depth * data_bits;
+}
+
+std::int64_t Architecture::weight_buffer_bits() const { return std::int64_t{weight_depth} * columns; }
+
+void validate(const Architecture& architecture) {
+  if (const auto problem = first_problem(architecture)) {
+    throw std::invalid_argument(fmt::format("architecture '{}': {}", architecture.name, problem->message));
+  }
+}
+
+void save(const Architecture& architecture, const std::filesystem::path& file) {
+  validate(architecture);
+  YAML::Emitter out;
+  out << YAML::BeginMap << YAML::Key << "format" << YAML::Value << format_name;
+#define X(key)                                                                                   \
+  out << YAML::Key << #key << YAML::Value;                                                       \
+  if constexpr (std::is_same_v<decltype(architecture.key), std::vector<int>>) out << YAML::Flow; \
+  out << architecture.key;
+  BITSTRATA_ARCHITECTURE_KEYS(X)
+#undef X
+  out << YAML::Key << "memory" << YAML::Value << YAML::BeginMap;
+#define X(key) out << YAML::Key << #key << YAML::Value << architecture.memory.key;
+  BITSTRATA_MEMORY_KEYS(X)
+#undef X
+  out << YAML::EndMap << YAML::EndMap;
+  std::ofstream stream(file);
+  stream << out.c_str() << '\n';
+  stream.close();
+  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", file.string()));
+}
+
+std::vector<std::string> architecture_names() {
+  std::vector<std::string> names;
+  for (const Architecture& a : built_ins()) names.push_back(a.name);
+  return names;
+}
+
+Architecture load_architecture(const std::string& name_or_file) {
+  for (const Architecture& a : built_ins()) {
+    if (a.name == name_or_file) return a;
+  }
+  if (std::filesystem::exists(name_or_file)) return load_file(name_or_file);
+  const std::vector<std::string> names = architecture_names();
+  throw std::runtime_error(fmt::format("no architecture '{}': neither a file nor one of {}{}", name_or_file,
+                                       fmt::join(names, ", "), did_you_mean(name_or_file, names)));
+}
+
+}  // namespace bitstrata::model

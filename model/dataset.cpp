@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// IDX files (the format of MNIST and Fashion-MNIST), plain or gzipped, and the split of the training images.
+#include "model/dataset.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+
+#include "model/yaml_reader.h"
+
+namespace bitstrata::model {
+namespace {
+
+constexpr std::uint32_t image_magic = 0x00000803;  // unsigned bytes, 3 dimensions
+constexpr std::uint32_t label_magic = 0x00000801;  // unsigned bytes, 1 dimension
+constexpr int validation_share = 12;               // one training image in 12: 5,000 of 60,000
+constexpr const char* fashion_mnist_folder = "/usr/share/datasets/fashion-mnist";
+
+[[noreturn]] void refuse(const std::filesystem::path& file, const std::string& why) {
+  throw std::runtime_error(fmt::format("{}: {}", file.string(), why));
+}
+
+// An open file; zlib hands uncompressed files through unchanged.
+class ByteFile {
+ public:
+  explicit ByteFile(const std::filesystem::path& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
+    if (!file_ || std::filesystem::is_directory(path)) refuse(path, "missing or not readable");
+    gzbuffer(file_.get(), 1U << 17);
+  }
+
+  // Big endian, as IDX has it.
+  std::uint32_t word(const char* what) {
+    std::uint8_t bytes[4];
+    read(bytes, sizeof(bytes), what);
+    return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
+  }
+
+  std::vector<std::uint8_t> bytes(std::size_t count, const char* what) {
+    // Grows as data arrive: a damaged header must not ask for the whole memory.
+    constexpr std::size_t step = std::size_t{1} << 26;
+    std::vector<std::uint8_t> result;
+    while (result.size() < count) {
+      const std::size_t done = result.size();
+      result.resize(std::min(count, done + step));
+      read(result.data() + done, result.size() - done, what);
+    }
+    return result;
+  }
+
+  void expect_end() {
+    std::uint8_t extra = 0;
+    const int got = gzread(file_.get(), &extra, 1);
+    if (got > 0) refuse(path_, "longer than its header says");
+    if (got < 0) refuse(path_, error_text());
+    // A gzip file cut inside its trailing checksum shows only here.
+    int code = Z_OK;
+    gzerror(file_.get(), &code);
+    if (code != Z_OK && code != Z_STREAM_END) refuse(path_, error_text());
+  }
+
+ private:
+  void read(std::uint8_t* target, std::size_t count, const char* what) {
+    std::size_t done = 0;
+    while (done < count) {
+      const auto step = static_cast<unsigned>(std::min<std::size_t>(count - done, 1U << 30));
+      const int got = gzread(file_.get(), target + done, step);
+      if (got <= 0) {
+        int code = Z_OK;
+        gzerror(file_.get(), &code);
+        refuse(path_, code == Z_OK || code == Z_BUF_ERROR ? fmt::format("truncated within {}", what) : error_text());
+      }
+      done += static_cast<std::size_t>(got);
+    }
+  }
+
+  std::string error_text() {
+    int code = Z_OK;
+    const char* text = gzerror(file_.get(), &code);
+    return fmt::format("damaged gzip data ({})", code == Z_BUF_ERROR ? "truncated" : text);
+  }
+
+  struct Closer {
+    void operator()(gzFile_s* file) const { gzclose(file); }
+  };
+  std::filesystem::path path_;
+  std::unique_ptr<gzFile_s, Closer> file_;
+};
+
+// `stem` with or without .gz in `folder`; fails with `hint` when neither is there.
+std::filesystem::path find_file(const std::filesystem::path& folder, const std::string& stem, const std::string& hint) {
+  const std::filesystem::path plain = folder / stem;
+  const std::filesystem::path zipped = folder / (stem + ".gz");
+  if (std::filesystem::exists(plain)) return plain;
+  if (!std::filesystem::exists(zipped)) refuse(zipped, fmt::format("missing{}", hint));
+  return zipped;
+}
+
+Images subset(const Images& all, const std::vector<int>& indices) {
+  Images part{.shape = all.shape, .pixels = {}, .labels = {}};
+  part.pixels.reserve(indices.size() * static_cast<std::size_t>(all.shape.elements()));
+  for (int index : indices) {
+    const auto image = all.image(index);
+    part.pixels.insert(part.pixels.end(), image.begin(), image.end());
+    part.labels.push_back(all.labels[static_cast<std::size_t>(index)]);
+  }
+  return part;
+}
+
+// The standard library leaves the algorithm of std::shuffle open; this one gives the same split everywhere.
+void split(Images all, std::uint64_t seed, Dataset& dataset) {
+  std::vector<int> order(static_cast<std::size_t>(all.count()));
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937_64 random(seed);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  const auto cut = static_cast<std::ptrdiff_t>(order.size() / validation_share);
+  std::vector<int> validation(order.begin(), order.begin() + cut);
+  std::vector<int> train(order.begin() + cut, order.end());
+  std::sort(validation.begin(), validation.end());
+  std::sort(train.begin(), train.end());
+  dataset.validation = subset(all, validation);
+  dataset.train = subset(all, train);
+}
+
+}  // namespace
+
+std::span<const std::uint8_t> Images::image(int index) const {
+  const auto size = static_cast<std::size_t>(shape.elements());
+  if (index < 0 || index >= count()) throw std::out_of_range(fmt::format("image {} of {}", index, count()));
+  return std::span(pixels).subspan(static_cast<std::size_t>(index) * size, size);
+}
+
+Images read_idx(const std::filesystem::path& images, const std::filesystem::path& labels) {
+  ByteFile image_file(images);
+  const std::uint32_t magic = image_file.word("the header");
+  if (magic != image_magic) {
+    refuse(images, fmt::format("wrong magic {:#010x}; IDX images of bytes begin with {:#010x}", magic, image_magic));
+  }
+  const std::uint32_t count = image_file.word("the header");
+  const std::uint32_t height = image_file.word("the header");
+  const std::uint32_t width = image_file.word("the header");
+  if (count < 1 || count > 100'000'000 || height < 1 || height > 4096 || width < 1 || width > 4096) {
+    refuse(images, fmt::format("the header says {} images of {}x{}, which cannot be", count, height, width));
+  }
+  Images result;
+  result.shape = {.height = static_cast<int>(height), .width = static_cast<int>(width), .channels = 1};
+  result.pixels = image_file.bytes(std::size_t{count} * height * width, "the pixels");
+  image_file.expect_end();
+
+  ByteFile label_file(labels);
+  const std::uint32_t kind = label_file.word("the header");
+  if (kind != label_magic) {
+    refuse(labels, fmt::format("wrong magic {:#010x}; IDX labels of bytes begin with {:#010x}", kind, label_magic));
+  }
+  const std::uint32_t label_count = label_file.word("the header");
+  if (label_count != count) {
+    refuse(labels, fmt::format("{} labels, but {} holds {} images", label_count, images.string(), count));
+  }
+  result.labels = label_file.bytes(label_count, "the labels");
+  label_file.expect_end();
+  return result;
+}
+
+Dataset load_dataset(const std::string& name, std::uint64_t split_seed) {
+  std::filesystem::path folder = name;
+  std::string hint;
+  if (name == "fashion-mnist") {
+    const char* chosen = std::getenv("BITSTRATA_FASHION_MNIST");
+    folder = chosen != nullptr && *chosen != '\0' ? chosen : fashion_mnist_folder;
+    hint = "; install with: apt-get install dataset-fashion-mnist, or set BITSTRATA_FASHION_MNIST to its folder";
+  } else if (!std::filesystem::is_directory(folder)) {
+    throw std::runtime_error(fmt::format("no dataset '{}': neither a folder of IDX files nor one of fashion-mnist{}",
+                                         name, did_you_mean(name, {"fashion-mnist"})));
+  }
+  const auto read = [&](const char* part) {
+    return read_idx(find_file(folder, fmt::format("{}-images-idx3-ubyte", part), hint),
+                    find_file(folder, fmt::format("{}-labels-idx1-ubyte", part), hint));
+  };
+  Dataset dataset{.name = name, .classes = 0, .train = {}, .validation = {}, .test = read("t10k")};
+  Images train = read("train");
+  if (train.shape != dataset.test.shape) {
+    throw std::runtime_error(fmt::format("{}: training and test images differ in size", folder.string()));
+  }
+  for (const Images* part : {&train, &dataset.test}) {
+    dataset.classes = std::max(dataset.classes, 1 + *std::max_element(part->labels.begin(), part->labels.end()));
+  }
+  split(std::move(train), split_seed, dataset);
+  return dataset;
+}
+
+}  // namespace bitstrata::model

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The definition of integer inference: slow, plain, and the judge of everything else.
+#include "model/golden.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "model/golden_check.h"
+
+namespace bitstrata::model {
+namespace {
+
+// The accumulator of one output: see IntegerLayer.
+std::int64_t accumulate(const IntegerLayer& layer, const TensorFormat& input, const Codes& codes, int y, int x, int n) {
+  const Window& w = layer.window;
+  const Shape& shape = input.shape;
+  const bool convolution = layer.kind == LayerKind::convolution;
+  const int depth = convolution ? shape.channels / layer.groups : 1;
+  const int first = convolution ? n / (layer.out_channels() / layer.groups) * depth : n;
+  std::int64_t sum = 0;
+  bool any = false;  // a real tap was seen (max pooling)
+  for (int ky = 0; ky < w.kernel_height; ++ky) {
+    for (int kx = 0; kx < w.kernel_width; ++kx) {
+      const int in_y = y * w.stride_height - w.pad_top + ky * w.dilation_height;
+      const int in_x = x * w.stride_width - w.pad_left + kx * w.dilation_width;
+      const bool inside = in_y >= 0 && in_y < shape.height && in_x >= 0 && in_x < shape.width;
+      for (int c = 0; c < depth; ++c) {
+        const std::size_t at = (static_cast<std::size_t>(in_y) * shape.width + in_x) * shape.channels + first + c;
+        const std::int64_t code = inside ? codes[at] : input.zero_point;
+        if (convolution) {
+          const std::size_t weight =
+              ((static_cast<std::size_t>(n) * w.kernel_height + ky) * w.kernel_width + kx) * depth + c;
+          sum += layer.weights[weight] * code;
+        } else if (layer.kind == LayerKind::average_pool) {
+          sum += code;
+        } else if (inside) {
+          sum = any ? std::max(sum, code) : code;
+          any = true;
+        }
+      }
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+void check_codes(const TensorFormat& format, const Codes& codes, const std::string& reader) {
+  if (static_cast<std::int64_t>(codes.size()) != format.shape.elements()) {
+    throw std::invalid_argument(
+        fmt::format("{}: got {} codes, its input has {}", reader, codes.size(), format.shape.elements()));
+  }
+  const CodeRange range = code_range(format.coding, format.bits);
+  const auto [low, high] = std::minmax_element(codes.begin(), codes.end());
+  if (*low < range.low || *high > range.high) {
+    throw std::invalid_argument(
+        fmt::format("{}: got codes {}..{}, its input holds {}..{}", reader, *low, *high, range.low, range.high));
+  }
+}
+
+std::int32_t requantize(const IntegerLayer& layer, int channel, std::int64_t accumulator) {
+  // 62 bits of value times 16 bits of multiplier need more than int64.
+  __extension__ using Wide = __int128;
+  const auto n = static_cast<std::size_t>(channel);
+  const int shift = layer.shift.at(n);
+  Wide value = ((static_cast<Wide>(accumulator) << layer.acc_shift) + layer.bias.at(n)) * layer.multiplier.at(n);
+  if (shift > 0) value = (value + (static_cast<Wide>(1) << (shift - 1))) >> shift;
+  return static_cast<std::int32_t>(std::clamp<Wide>(value, layer.clip_low, layer.clip_high));
+}
+
+Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input) {
+  const TensorFormat& from = network.tensors.at(static_cast<std::size_t>(layer.input));
+  const Shape to = network.tensors.at(static_cast<std::size_t>(layer.output)).shape;
+  check_codes(from, input, fmt::format("layer '{}'", layer.name));
+  Codes output;
+  output.reserve(static_cast<std::size_t>(to.elements()));
+  for (int y = 0; y < to.height; ++y) {
+    for (int x = 0; x < to.width; ++x) {
+      for (int n = 0; n < to.channels; ++n) {
+        output.push_back(requantize(layer, n, accumulate(layer, from, input, y, x, n)));
+      }
+    }
+  }
+  return output;
+}
+
+int argmax(const Codes& output) {
+  if (output.empty()) throw std::invalid_argument("argmax of no codes");
+  return static_cast<int>(std::max_element(output.begin(), output.end()) - output.begin());
+}
+
+Codes encode_image(const TensorFormat& input, std::span<const std::uint8_t> pixels) {
+  if (input.coding != Coding::unsigned_code || input.zero_point != 0) {
+    throw std::invalid_argument(fmt::format("images are encoded as unsigned codes of zero_point 0, not {} of {}",
+                                            to_string(input.coding), input.zero_point));
+  }
+  if (static_cast<std::int64_t>(pixels.size()) != input.shape.elements()) {
+    throw std::invalid_argument(fmt::format("got {} pixels, the input has {}", pixels.size(), input.shape.elements()));
+  }
+  const std::int32_t top = code_range(input.coding, input.bits).high;
+  Codes codes;
+  codes.reserve(pixels.size());
+  for (std::int32_t pixel : pixels) codes.push_back((2 * pixel * top + 255) / 510);  // + 1/2, rounded down
+  return codes;
+}
+
+}  // namespace bitstrata::model

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks of integer networks: whatever passes `validate` can be executed by every engine.
+#include "model/integer_network.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <set>
+#include <stdexcept>
+
+namespace bitstrata::model {
+namespace {
+
+// Room for the multiplication by multiplier[n] is made in `requantize`; the sum itself must stay in int64.
+constexpr std::int64_t largest_bound = std::int64_t{1} << 62;
+
+template <typename... Args>
+[[noreturn]] void refuse(const std::string& what, fmt::format_string<Args...> format, Args&&... args) {
+  throw std::invalid_argument(fmt::format("{}: {}", what, fmt::format(format, std::forward<Args>(args)...)));
+}
+
+std::string to_text(Shape shape) { return fmt::format("{}x{}x{}", shape.height, shape.width, shape.channels); }
+
+void check_tensor(const TensorFormat& tensor, const std::string& what) {
+  const Shape& s = tensor.shape;
+  if (s.height < 1 || s.width < 1 || s.channels < 1) refuse(what, "the shape {} has a side below 1", to_text(s));
+  if (tensor.bits < 1 || tensor.bits > 16) refuse(what, "bits is {}; allowed is 1..16", tensor.bits);
+  if (tensor.coding == Coding::bipolar && tensor.bits != 1) {
+    refuse(what, "bipolar codes have 1 bit, not {}", tensor.bits);
+  }
+  if (tensor.coding == Coding::twos_complement && tensor.bits < 2) {
+    refuse(what, "two's complement codes need at least 2 bits");
+  }
+  const CodeRange range = code_range(tensor.coding, tensor.bits);
+  if (tensor.zero_point < range.low || tensor.zero_point > range.high) {
+    refuse(what, "zero_point {} is no code; codes are {}..{}", tensor.zero_point, range.low, range.high);
+  }
+  if (tensor.coding == Coding::bipolar && tensor.zero_point != 0) {
+    refuse(what, "zero_point of bipolar codes is 0, not {}", tensor.zero_point);
+  }
+  if (!std::isfinite(tensor.scale) || tensor.scale <= 0) refuse(what, "scale is {}; it must be above 0", tensor.scale);
+}
+
+// Positions of the window along one axis; each position of a max pool must see at least one real tap.
+int check_axis(const std::string& what, const char* axis, LayerKind kind, int size, int kernel, int stride, int before,
+               int after, int dilation) {
+  if (kernel < 1 || stride < 1 || dilation < 1) refuse(what, "kernel, stride and dilation of {} must be >= 1", axis);
+  if (before < 0 || after < 0) refuse(what, "padding of {} is negative", axis);
+  if (kind == LayerKind::average_pool && (before != 0 || after != 0)) refuse(what, "average pooling takes no padding");
+  const std::int64_t reach = std::int64_t{dilation} * (kernel - 1) + 1;
+  const std::int64_t padded = std::int64_t{size} + before + after;
+  if (reach > padded) refuse(what, "a kernel reaching over {} does not fit the padded {} of {}", reach, axis, padded);
+  const int count = static_cast<int>((padded - reach) / stride + 1);
+  if (kind == LayerKind::max_pool) {
+    for (int position = 0; position < count; ++position) {
+      bool real = false;
+      for (int tap = 0; tap < kernel && !real; ++tap) {
+        const std::int64_t at = std::int64_t{position} * stride - before + std::int64_t{tap} * dilation;
+        real = at >= 0 && at < size;
+      }
+      if (!real) refuse(what, "position {} of the window's {} lies in the padding alone", position, axis);
+    }
+  }
+  return count;
+}
+
+void check_shapes(const IntegerLayer& layer, Shape input, Shape output, const std::string& what) {
+  const Window& w = layer.window;
+  const int height = check_axis(what, "height", layer.kind, input.height, w.kernel_height, w.stride_height, w.pad_top,
+                                w.pad_bottom, w.dilation_height);
+  const int width = check_axis(what, "width", layer.kind, input.width, w.kernel_width, w.stride_width, w.pad_left,
+                               w.pad_right, w.dilation_width);
+  const Shape expected{height, width, layer.out_channels()};
+  if (output != expected) refuse(what, "gives {}, its output tensor is {}", to_text(expected), to_text(output));
+  if (layer.kind == LayerKind::convolution) {
+    if (layer.groups < 1 || input.channels % layer.groups != 0 || output.channels % layer.groups != 0) {
+      refuse(what, "{} groups do not divide {} input and {} output channels", layer.groups, input.channels,
+             output.channels);
+    }
+  } else if (input.channels != output.channels) {
+    refuse(what, "pooling keeps {} channels, its output tensor has {}", input.channels, output.channels);
+  }
+}
+
+void check_weights(const IntegerLayer& layer, Shape input, Shape output, const std::string& what) {
+  if (layer.kind != LayerKind::convolution) {
+    if (layer.weight_bits != 0 || !layer.weights.empty()) refuse(what, "pooling has no weights; weight_bits must be 0");
+    if (layer.macs != 0) refuse(what, "macs is {}; pooling counts 0", layer.macs);
+    return;
+  }
+  if (layer.weight_bits < 1 || layer.weight_bits > 16)
+    refuse(what, "weight_bits is {}; allowed is 1..16", layer.weight_bits);
+  const std::int64_t taps =
+      std::int64_t{layer.window.kernel_height} * layer.window.kernel_width * (input.channels / layer.groups);
+  const std::int64_t count = taps * output.channels;
+  if (static_cast<std::int64_t>(layer.weights.size()) != count) {
+    refuse(what, "has {} weights, its shape needs {}", layer.weights.size(), count);
+  }
+  if (layer.macs != output.elements() * taps) {
+    refuse(what, "macs is {}, its shape gives {}", layer.macs, output.elements() * taps);
+  }
+  const int low = layer.weight_bits == 1 ? -1 : -(1 << (layer.weight_bits - 1));
+  const int high = layer.weight_bits == 1 ? 1 : (1 << (layer.weight_bits - 1)) - 1;
+  for (int weight : layer.weights) {
+    if (weight < low || weight > high || (layer.weight_bits == 1 && weight == 0)) {
+      refuse(what, "weight {} is not among the {}-bit weights{}", weight, layer.weight_bits,
+             layer.weight_bits == 1 ? std::string(" -1 and +1") : fmt::format(" {}..{}", low, high));
+    }
+  }
+}
+
+void check_post(const IntegerLayer& layer, const TensorFormat& input, const TensorFormat& output,
+                const std::string& what) {
+  const std::size_t channels = layer.bias.size();
+  if (layer.multiplier.size() != channels || layer.shift.size() != channels) {
+    refuse(what, "has {} biases, {} multipliers and {} shifts; their counts must agree", channels,
+           layer.multiplier.size(), layer.shift.size());
+  }
+  for (int shift : layer.shift) {
+    if (shift > 63) refuse(what, "shift {} is above 63", shift);
+  }
+  const int expected = input.coding == Coding::bipolar ? 1 : 0;
+  // Pooling may pass bipolar codes through unshifted.
+  if (layer.acc_shift != expected && (layer.kind == LayerKind::convolution || layer.acc_shift != 0)) {
+    refuse(what, "acc_shift is {}; for {} inputs it is {}", layer.acc_shift, to_string(input.coding), expected);
+  }
+  const CodeRange range = code_range(output.coding, output.bits);
+  if (layer.clip_low > layer.clip_high || layer.clip_low < range.low || layer.clip_high > range.high) {
+    refuse(what, "clips to {}..{}; the output's codes are {}..{}", layer.clip_low, layer.clip_high, range.low,
+           range.high);
+  }
+}
+
+}  // namespace
+
+const char* to_string(Coding coding) {
+  switch (coding) {
+    case Coding::unsigned_code:
+      return "unsigned";
+    case Coding::twos_complement:
+      return "twos_complement";
+    case Coding::bipolar:
+      return "bipolar";
+  }
+  return "unknown";
+}
+
+const char* to_string(LayerKind kind) {
+  switch (kind) {
+    case LayerKind::convolution:
+      return "convolution";
+    case LayerKind::max_pool:
+      return "max_pool";
+    case LayerKind::average_pool:
+      return "average_pool";
+  }
+  return "unknown";
+}
+
+CodeRange code_range(Coding coding, int bits) {
+  switch (coding) {
+    case Coding::unsigned_code:
+      return {0, (std::int32_t{1} << bits) - 1};
+    case Coding::twos_complement:
+      return {-(std::int32_t{1} << (bits - 1)), (std::int32_t{1} << (bits - 1)) - 1};
+    case Coding::bipolar:
+      return {0, 1};
+  }
+  return {};
+}
+
+void validate(const IntegerNetwork& network) {
+  const std::string self = fmt::format("integer network '{}'", network.name);
+  if (network.tensors.empty() || network.layers.empty()) refuse(self, "has no tensors or no layers");
+  for (std::size_t i = 0; i < network.tensors.size(); ++i) {
+    check_tensor(network.tensors[i], fmt::format("{}, tensor {}", self, i));
+  }
+  std::set<std::string> names;
+  std::vector<bool> written(network.tensors.size(), false);
+  written[0] = true;
+  for (const IntegerLayer& layer : network.layers) {
+    const std::string what = fmt::format("layer '{}'", layer.name);
+    if (layer.name.empty()) refuse(self, "a layer has no name");
+    if (!names.insert(layer.name).second) refuse(what, "the name stands twice");
+    const int tensors = static_cast<int>(network.tensors.size());
+    if (layer.input < 0 || layer.input >= tensors || !written[static_cast<std::size_t>(layer.input)]) {
+      refuse(what, "reads tensor {}, which no earlier layer writes", layer.input);
+    }
+    if (layer.output < 0 || layer.output >= tensors || written[static_cast<std::size_t>(layer.output)]) {
+      refuse(what, "writes tensor {}, which does not exist or is written already", layer.output);
+    }
+    written[static_cast<std::size_t>(layer.output)] = true;
+    const TensorFormat& input = network.tensors[static_cast<std::size_t>(layer.input)];
+    const TensorFormat& output = network.tensors[static_cast<std::size_t>(layer.output)];
+    check_shapes(layer, input.shape, output.shape, what);
+    check_weights(layer, input.shape, output.shape, what);
+    check_post(layer, input, output, what);
+    accumulator_bound(network, layer);
+  }
+  const auto unwritten = std::find(written.begin(), written.end(), false);
+  if (unwritten != written.end()) refuse(self, "no layer writes tensor {}", unwritten - written.begin());
+}
+
+std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer& layer) {
+  const TensorFormat& input = network.tensors.at(static_cast<std::size_t>(layer.input));
+  const CodeRange range = code_range(input.coding, input.bits);
+  const std::int64_t largest_code = std::max(std::abs(range.low), std::abs(range.high));
+  const std::int64_t taps = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width;
+  const std::size_t per_channel = layer.bias.empty() ? 0 : layer.weights.size() / layer.bias.size();
+  std::int64_t worst = 0;
+  for (std::size_t n = 0; n < layer.bias.size(); ++n) {
+    std::int64_t weight_sum = layer.kind == LayerKind::average_pool ? taps : 1;
+    if (layer.kind == LayerKind::convolution) {
+      weight_sum = 0;
+      for (std::size_t i = 0; i < per_channel; ++i) weight_sum += std::abs(int{layer.weights[n * per_channel + i]});
+    }
+    const std::int64_t bias = layer.bias[n];
+    if (bias <= -largest_bound || bias >= largest_bound ||
+        weight_sum > (largest_bound / (largest_code << layer.acc_shift))) {
+      throw std::invalid_argument(
+          fmt::format("layer '{}': channel {} could leave the 64-bit range (bias {})", layer.name, n, bias));
+    }
+    worst = std::max(worst, ((weight_sum * largest_code) << layer.acc_shift) + std::abs(bias));
+  }
+  return worst;
+}
+
+}  // namespace bitstrata::model

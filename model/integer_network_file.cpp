@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// Integer networks as safetensors files: 8 bytes header length (little endian), JSON header, tensor data.
+// The layer list and a checksum lie in the header's "__metadata__".
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <bit>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+
+#include "model/integer_network.h"
+
+namespace bitstrata::model {
+namespace {
+
+using nlohmann::json;
+
+static_assert(std::endian::native == std::endian::little, "safetensors data are little endian");
+
+constexpr const char* format_name = "bitstrata-integer-network-1";
+constexpr std::uint64_t largest_header = 100'000'000;  // the limit of the safetensors format
+
+[[noreturn]] void damaged(const std::filesystem::path& file, const std::string& why) {
+  throw std::runtime_error(fmt::format("{} is damaged or not an integer network: {}", file.string(), why));
+}
+
+json to_json(const Window& w) {
+  return {{"kernel", {w.kernel_height, w.kernel_width}},
+          {"stride", {w.stride_height, w.stride_width}},
+          {"pad", {w.pad_top, w.pad_bottom, w.pad_left, w.pad_right}},
+          {"dilation", {w.dilation_height, w.dilation_width}}};
+}
+
+Window window_from(const json& j) {
+  return {.kernel_height = j.at("kernel").at(0),
+          .kernel_width = j.at("kernel").at(1),
+          .stride_height = j.at("stride").at(0),
+          .stride_width = j.at("stride").at(1),
+          .pad_top = j.at("pad").at(0),
+          .pad_bottom = j.at("pad").at(1),
+          .pad_left = j.at("pad").at(2),
+          .pad_right = j.at("pad").at(3),
+          .dilation_height = j.at("dilation").at(0),
+          .dilation_width = j.at("dilation").at(1)};
+}
+
+template <typename Enum>
+Enum enum_from(const json& j, std::initializer_list<Enum> values) {
+  for (Enum value : values) {
+    if (j == to_string(value)) return value;
+  }
+  throw std::runtime_error(fmt::format("unknown word {}", j.dump()));
+}
+
+json to_json(const IntegerNetwork& network) {
+  json tensors = json::array();
+  for (const TensorFormat& t : network.tensors) {
+    tensors.push_back({{"shape", {t.shape.height, t.shape.width, t.shape.channels}},
+                       {"bits", t.bits},
+                       {"coding", to_string(t.coding)},
+                       {"zero_point", t.zero_point},
+                       {"scale", t.scale}});
+  }
+  json layers = json::array();
+  for (const IntegerLayer& l : network.layers) {
+    layers.push_back({{"name", l.name},
+                      {"kind", to_string(l.kind)},
+                      {"input", l.input},
+                      {"output", l.output},
+                      {"window", to_json(l.window)},
+                      {"groups", l.groups},
+                      {"weight_bits", l.weight_bits},
+                      {"acc_shift", l.acc_shift},
+                      {"clip", {l.clip_low, l.clip_high}},
+                      {"macs", l.macs}});
+  }
+  return {{"name", network.name}, {"tensors", tensors}, {"layers", layers}};
+}
+
+IntegerNetwork network_from(const json& j) {
+  IntegerNetwork network{.name = j.at("name"), .tensors = {}, .layers = {}};
+  for (const json& t : j.at("tensors")) {
+    network.tensors.push_back(
+        {.shape = {t.at("shape").at(0), t.at("shape").at(1), t.at("shape").at(2)},
+         .bits = t.at("bits"),
+         .coding = enum_from(t.at("coding"), {Coding::unsigned_code, Coding::twos_complement, Coding::bipolar}),
+         .zero_point = t.at("zero_point"),
+         .scale = t.at("scale")});
+  }
+  for (const json& l : j.at("layers")) {
+    IntegerLayer layer;
+    layer.name = l.at("name");
+    layer.kind = enum_from(l.at("kind"), {LayerKind::convolution, LayerKind::max_pool, LayerKind::average_pool});
+    layer.input = l.at("input");
+    layer.output = l.at("output");
+    layer.window = window_from(l.at("window"));
+    layer.groups = l.at("groups");
+    layer.weight_bits = l.at("weight_bits");
+    layer.acc_shift = l.at("acc_shift");
+    layer.clip_low = l.at("clip").at(0);
+    layer.clip_high = l.at("clip").at(1);
+    layer.macs = l.at("macs");
+    network.layers.push_back(std::move(layer));
+  }
+  return network;
+}
+
+// CRC-32 of the tensor data, then of the layer list: neither can change unnoticed.
+std::string checksum(const std::string& data, const std::string& layers) {
+  uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size());
+  crc = crc32_z(crc, reinterpret_cast<const Bytef*>(layers.data()), layers.size());
+  return fmt::format("{:08x}", crc);
+}
+
+// Collects tensors for writing.
+class Writer {
+ public:
+  template <typename T>
+  void add(const std::string& name, const char* dtype, const std::vector<std::int64_t>& shape,
+           const std::vector<T>& values) {
+    const std::size_t begin = data.size();
+    data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+    header[name] = {{"dtype", dtype}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};
+  }
+  json header = json::object();
+  std::string data;
+};
+
+// Hands out tensors while reading; every byte of the data must belong to one of them.
+class Reader {
+ public:
+  Reader(const json& header, const std::string& data) : header_(header), data_(data) {}
+
+  template <typename T>
+  std::vector<T> take(const std::string& name, const char* dtype) {
+    const auto found = header_.find(name);
+    if (found == header_.end()) throw std::runtime_error(fmt::format("tensor '{}' is missing", name));
+    if (found->at("dtype") != dtype) throw std::runtime_error(fmt::format("tensor '{}' is not {}", name, dtype));
+    const std::uint64_t begin = found->at("data_offsets").at(0);
+    const std::uint64_t end = found->at("data_offsets").at(1);
+    if (begin > end || end > data_.size() || (end - begin) % sizeof(T) != 0) {
+      throw std::runtime_error(fmt::format("tensor '{}' lies at {}..{} of {} bytes", name, begin, end, data_.size()));
+    }
+    std::uint64_t count = 1;
+    for (const json& side : found->at("shape")) count *= side.get<std::uint64_t>();
+    if (count * sizeof(T) != end - begin) {
+      throw std::runtime_error(fmt::format("shape of tensor '{}' contradicts its size", name));
+    }
+    taken_ += end - begin;
+    std::vector<T> values(count);
+    if (count != 0) std::memcpy(values.data(), data_.data() + begin, end - begin);
+    return values;
+  }
+  std::uint64_t taken() const { return taken_; }
+
+ private:
+  const json& header_;
+  const std::string& data_;
+  std::uint64_t taken_ = 0;
+};
+
+IntegerNetwork parse(const std::string& text) {
+  std::uint64_t length = 0;
+  if (text.size() < sizeof(length)) throw std::runtime_error("shorter than its 8-byte header length");
+  std::memcpy(&length, text.data(), sizeof(length));
+  if (length > largest_header || length > text.size() - sizeof(length)) {
+    throw std::runtime_error(
+        fmt::format("the header should have {} bytes, the file has {} (truncated?)", length, text.size()));
+  }
+  const json header = json::parse(text.substr(sizeof(length), length));
+  const std::string data = text.substr(sizeof(length) + length);
+  const json& metadata = header.at("__metadata__");
+  if (metadata.at("format") != format_name) throw std::runtime_error("unknown format");
+  const std::string layers = metadata.at("network");
+  Reader reader(header, data);
+  IntegerNetwork network = network_from(json::parse(layers));
+  for (IntegerLayer& layer : network.layers) {
+    if (layer.kind == LayerKind::convolution) layer.weights = reader.take<std::int16_t>(layer.name + ".weight", "I16");
+    layer.bias = reader.take<std::int64_t>(layer.name + ".bias", "I64");
+    for (std::int32_t value : reader.take<std::int32_t>(layer.name + ".multiplier", "I32")) {
+      if (value < 0 || value > 65535) throw std::runtime_error(fmt::format("multiplier {} is outside 0..65535", value));
+      layer.multiplier.push_back(static_cast<std::uint16_t>(value));
+    }
+    layer.shift = reader.take<std::uint8_t>(layer.name + ".shift", "U8");
+  }
+  if (reader.taken() != data.size()) {
+    throw std::runtime_error(fmt::format("{} bytes of data, the header describes {}", data.size(), reader.taken()));
+  }
+  if (checksum(data, layers) != metadata.at("checksum")) throw std::runtime_error("the checksum differs");
+  validate(network);
+  return network;
+}
+
+}  // namespace
+
+void save(const IntegerNetwork& network, const std::filesystem::path& file) {
+  validate(network);
+  Writer writer;
+  for (const IntegerLayer& layer : network.layers) {
+    const std::int64_t out = layer.out_channels();
+    if (layer.kind == LayerKind::convolution) {
+      const std::int64_t height = layer.window.kernel_height, width = layer.window.kernel_width;
+      const std::int64_t in = static_cast<std::int64_t>(layer.weights.size()) / (out * height * width);
+      writer.add(layer.name + ".weight", "I16", {out, height, width, in}, layer.weights);
+    }
+    writer.add(layer.name + ".bias", "I64", {out}, layer.bias);
+    // Not U16: PyTorch before 2.3 has no such type.
+    writer.add(layer.name + ".multiplier", "I32", {out},
+               std::vector<std::int32_t>(layer.multiplier.begin(), layer.multiplier.end()));
+    writer.add(layer.name + ".shift", "U8", {out}, layer.shift);
+  }
+  const std::string layers = to_json(network).dump();
+  writer.header["__metadata__"] = {
+      {"format", format_name}, {"network", layers}, {"checksum", checksum(writer.data, layers)}};
+  std::string header = writer.header.dump();
+  header.append((8 - header.size() % 8) % 8, ' ');  // safetensors aligns the data
+  const std::uint64_t length = header.size();
+
+  // Written beside and renamed, so that an interrupted run leaves no half file under this name.
+  std::filesystem::path partial = file;
+  partial += ".partial";
+  std::ofstream stream(partial, std::ios::binary);
+  stream.write(reinterpret_cast<const char*>(&length), sizeof(length));
+  stream << header << writer.data;
+  stream.close();
+  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", partial.string()));
+  std::filesystem::rename(partial, file);
+}
+
+IntegerNetwork load_integer_network(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(file)) {
+    throw std::runtime_error(fmt::format("cannot read {}: missing or not a readable file", file.string()));
+  }
+  std::ostringstream text;
+  text << stream.rdbuf();
+  try {
+    return parse(text.str());
+  } catch (const std::exception& error) {
+    damaged(file, error.what());
+  }
+}
+
+}  // namespace bitstrata::model

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Precision plans: checks against the network, and the YAML file.
+#include "model/plan.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <map>
+#include <stdexcept>
+
+#include "model/yaml_reader.h"
+
+namespace bitstrata::model {
+namespace {
+
+constexpr const char* format_name = "bitstrata-plan-1";
+constexpr int widest = 16;
+
+// The node whose tensor `node` reads, looking through nodes that keep its width: a weight layer or the input.
+int producer(const Network& network, int node) {
+  int at = network.node(node).inputs.at(0);
+  while (network.node(at).op != Op::input && network.node(at).op != Op::convolution &&
+         network.node(at).op != Op::linear) {
+    at = network.node(at).inputs.at(0);
+  }
+  return at;
+}
+
+void check_bits(const std::string& layer, const char* key, int bits) {
+  if (bits < 1 || bits > widest) {
+    throw std::invalid_argument(fmt::format("layer '{}': {} is {}; allowed is 1..{}", layer, key, bits, widest));
+  }
+}
+
+}  // namespace
+
+Plan uniform_plan(const Network& network, int weight_bits, int activation_bits) {
+  Plan plan{.network = network.name(), .layers = {}};
+  for (int index : network.weight_layers()) {
+    const Node& node = network.node(index);
+    plan.layers.push_back({node.name, weight_bits, activation_bits, node.out_channels});
+  }
+  validate(plan, network);
+  return plan;
+}
+
+void validate(const Plan& plan, const Network& network) {
+  if (plan.network != network.name()) {
+    throw std::invalid_argument(
+        fmt::format("the plan is for network '{}', not for '{}'", plan.network, network.name()));
+  }
+  if (plan.output_bits < 2 || plan.output_bits > widest) {
+    throw std::invalid_argument(
+        fmt::format("output_bits is {}; allowed is 2..{} (two's complement)", plan.output_bits, widest));
+  }
+  const std::vector<int> layers = network.weight_layers();
+  if (plan.layers.size() != layers.size()) {
+    throw std::invalid_argument(fmt::format("the plan has {} layers, network '{}' has {} with weights",
+                                            plan.layers.size(), network.name(), layers.size()));
+  }
+  std::map<int, const LayerPlan*> readers;  // by producer of the tensor
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerPlan& layer = plan.layers[i];
+    const Node& node = network.node(layers[i]);
+    if (layer.layer != node.name) {
+      throw std::invalid_argument(fmt::format("layer {} of the plan is '{}'; in network '{}' it is '{}'", i + 1,
+                                              layer.layer, network.name(), node.name));
+    }
+    check_bits(layer.layer, "weight_bits", layer.weight_bits);
+    check_bits(layer.layer, "activation_bits", layer.activation_bits);
+    if (layer.channels < 0 || layer.channels > node.out_channels) {
+      throw std::invalid_argument(fmt::format("layer '{}': channels is {}; allowed is 1..{} (0 or none: all)",
+                                              layer.layer, layer.channels, node.out_channels));
+    }
+    if (i + 1 == layers.size() && layer.channels != 0 && layer.channels != node.out_channels) {
+      throw std::invalid_argument(fmt::format("layer '{}': the last layer keeps its {} channels, not {}", layer.layer,
+                                              node.out_channels, layer.channels));
+    }
+    const auto [other, first] = readers.emplace(producer(network, layers[i]), &layer);
+    if (!first && other->second->activation_bits != layer.activation_bits) {
+      throw std::invalid_argument(
+          fmt::format("layer '{}': activation_bits is {}, but '{}' reads the same tensor with {}; they must be equal",
+                      layer.layer, layer.activation_bits, other->second->layer, other->second->activation_bits));
+    }
+  }
+}
+
+Network planned_network(const Network& network, const Plan& plan) {
+  validate(plan, network);
+  std::vector<int> channels;
+  const std::vector<int> layers = network.weight_layers();
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    channels.push_back(plan.layers[i].channels != 0 ? plan.layers[i].channels : network.node(layers[i]).out_channels);
+  }
+  return network.with_channels(channels);
+}
+
+void save(const Plan& plan, const std::filesystem::path& file) {
+  YAML::Emitter out;
+  out << YAML::BeginMap;
+  out << YAML::Key << "format" << YAML::Value << format_name;
+  out << YAML::Key << "network" << YAML::Value << plan.network;
+  out << YAML::Key << "output_bits" << YAML::Value << plan.output_bits;
+  out << YAML::Key << "layers" << YAML::Value << YAML::BeginSeq;
+  for (const LayerPlan& layer : plan.layers) {
+    out << YAML::Flow << YAML::BeginMap;
+    out << YAML::Key << "layer" << YAML::Value << layer.layer;
+    out << YAML::Key << "weight_bits" << YAML::Value << layer.weight_bits;
+    out << YAML::Key << "activation_bits" << YAML::Value << layer.activation_bits;
+    if (layer.channels != 0) out << YAML::Key << "channels" << YAML::Value << layer.channels;
+    out << YAML::EndMap;
+  }
+  out << YAML::EndSeq << YAML::EndMap;
+  std::ofstream stream(file);
+  stream << out.c_str() << '\n';
+  stream.close();
+  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", file.string()));
+}
+
+Plan load_plan(const std::filesystem::path& file) {
+  const YamlReader top = YamlReader::from_file(file);
+  top.check_keys({"format", "network", "output_bits", "layers"});
+  top.check_format(format_name);
+  Plan plan;
+  plan.network = top.at("network").as_string();
+  top.read("output_bits", plan.output_bits);
+  for (const YamlReader& item : top.at("layers").items()) {
+    item.check_keys({"layer", "weight_bits", "activation_bits", "channels"});
+    LayerPlan layer;
+    layer.layer = item.at("layer").as_string();
+    layer.weight_bits = item.at("weight_bits").as_int();
+    layer.activation_bits = item.at("activation_bits").as_int();
+    item.read("channels", layer.channels);
+    try {
+      check_bits(layer.layer, "weight_bits", layer.weight_bits);
+      check_bits(layer.layer, "activation_bits", layer.activation_bits);
+    } catch (const std::invalid_argument& error) {
+      item.fail(error.what());
+    }
+    if (layer.channels < 0) item.fail(fmt::format("layer '{}': channels is {}", layer.layer, layer.channels));
+    plan.layers.push_back(layer);
+  }
+  return plan;
+}
+
+}  // namespace bitstrata::model

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads YAML through yaml-cpp and turns its errors into messages a person can act on.
+#include "model/yaml_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace bitstrata::model {
+namespace {
+
+// yaml-cpp counts lines from 0 and gives -1 where it knows none.
+int line_of(const YAML::Node& node) { return std::max(0, node.Mark().line) + 1; }
+
+}  // namespace
+
+int edit_distance(std::string_view a, std::string_view b) {
+  // Optimal string alignment: `weigth` is one slip away from `weight`, as a person sees it.
+  const std::size_t width = b.size() + 1;
+  std::vector<int> cost((a.size() + 1) * width);
+  const auto at = [&](std::size_t i, std::size_t j) -> int& { return cost[i * width + j]; };
+  for (std::size_t i = 0; i <= a.size(); ++i) at(i, 0) = static_cast<int>(i);
+  for (std::size_t j = 0; j <= b.size(); ++j) at(0, j) = static_cast<int>(j);
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const int replace = at(i - 1, j - 1) + (a[i - 1] == b[j - 1] ? 0 : 1);
+      at(i, j) = std::min({replace, at(i - 1, j) + 1, at(i, j - 1) + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        at(i, j) = std::min(at(i, j), at(i - 2, j - 2) + 1);
+      }
+    }
+  }
+  return at(a.size(), b.size());
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  const auto best = std::min_element(candidates.begin(), candidates.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(word, a) < edit_distance(word, b);
+  });
+  return best == candidates.end() ? std::string{} : *best;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::string best = nearest(word, candidates);
+  // Beyond about half of the letters the suggestion would be a guess.
+  const int limit = std::max<int>(2, static_cast<int>(word.size()) / 2);
+  if (best.empty() || edit_distance(word, best) > limit) return {};
+  return fmt::format("; did you mean '{}'?", best);
+}
+
+YamlReader::YamlReader(YAML::Node node, std::string file, std::string key, int line)
+    : node_(std::move(node)), file_(std::move(file)), key_(std::move(key)), line_(line) {}
+
+YamlReader YamlReader::from_file(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  if (!stream || !(text << stream.rdbuf())) {
+    throw std::runtime_error(fmt::format("cannot read {}: missing, empty or not a readable file", file.string()));
+  }
+  return from_text(text.str(), file.string());
+}
+
+YamlReader YamlReader::from_text(const std::string& text, const std::string& label) {
+  try {
+    return YamlReader(YAML::Load(text), label, "", 1);
+  } catch (const YAML::Exception& error) {
+    throw std::runtime_error(fmt::format("{}:{}: not valid YAML: {}", label, error.mark.line + 1, error.msg));
+  }
+}
+
+std::string YamlReader::where() const { return fmt::format("{}:{}", file_, line_); }
+
+void YamlReader::fail(const std::string& message) const {
+  throw std::runtime_error(fmt::format("{}: {}", where(), message));
+}
+
+std::string YamlReader::subject() const { return key_.empty() ? "the file" : fmt::format("'{}'", key_); }
+
+void YamlReader::check_keys(const std::vector<std::string>& known) const {
+  std::vector<std::string> seen;
+  for (const auto& [key, value] : members()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      const std::string hint = did_you_mean(key, known);
+      throw std::runtime_error(
+          fmt::format("unknown key '{}' in {}{}", key, value.where(),
+                      hint.empty() ? fmt::format("; known keys: {}", fmt::join(known, ", ")) : hint));
+    }
+    if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+      throw std::runtime_error(fmt::format("key '{}' stands twice, again in {}", key, value.where()));
+    }
+    seen.push_back(key);
+  }
+}
+
+void YamlReader::check_format(const std::string& expected) const {
+  if (!has("format")) fail(fmt::format("missing key 'format'; expected 'format: {}'", expected));
+  const YamlReader format = at("format");
+  if (format.as_string() != expected) {
+    format.fail(fmt::format("format is '{}', expected '{}'", format.as_string(), expected));
+  }
+}
+
+bool YamlReader::has(const std::string& key) const { return node_.IsMap() && node_[key].IsDefined(); }
+
+YamlReader YamlReader::at(const std::string& key) const {
+  if (!node_.IsMap()) fail(fmt::format("{} must be a map of keys to values", subject()));
+  for (const auto& member : node_) {
+    if (member.first.IsScalar() && member.first.Scalar() == key) {
+      return YamlReader(member.second, file_, key, line_of(member.first));
+    }
+  }
+  fail(fmt::format("missing key '{}'", key));
+}
+
+std::vector<YamlReader> YamlReader::items() const {
+  if (!node_.IsSequence()) fail(fmt::format("{} must be a list", subject()));
+  std::vector<YamlReader> result;
+  for (const auto& item : node_) result.push_back(YamlReader(item, file_, key_, line_of(item)));
+  return result;
+}
+
+std::vector<std::pair<std::string, YamlReader>> YamlReader::members() const {
+  if (!node_.IsMap()) fail(fmt::format("{} must be a map of keys to values", subject()));
+  std::vector<std::pair<std::string, YamlReader>> result;
+  for (const auto& member : node_) {
+    if (!member.first.IsScalar()) fail(fmt::format("{} has a key that is not a word", subject()));
+    const std::string& key = member.first.Scalar();
+    result.emplace_back(key, YamlReader(member.second, file_, key, line_of(member.first)));
+  }
+  return result;
+}
+
+int YamlReader::as_int() const {
+  int value = 0;
+  if (!node_.IsScalar() || !YAML::convert<int>::decode(node_, value)) {
+    fail(fmt::format("{} must be a whole number{}", subject(),
+                     node_.IsScalar() ? fmt::format(", is '{}'", node_.Scalar()) : std::string{}));
+  }
+  return value;
+}
+
+double YamlReader::as_double() const {
+  double value = 0;
+  if (!node_.IsScalar() || !YAML::convert<double>::decode(node_, value) || !std::isfinite(value)) {
+    fail(fmt::format("{} must be a number{}", subject(),
+                     node_.IsScalar() ? fmt::format(", is '{}'", node_.Scalar()) : std::string{}));
+  }
+  return value;
+}
+
+bool YamlReader::as_bool() const {
+  bool value = false;
+  if (!node_.IsScalar() || !YAML::convert<bool>::decode(node_, value)) {
+    fail(fmt::format("{} must be true or false{}", subject(),
+                     node_.IsScalar() ? fmt::format(", is '{}'", node_.Scalar()) : std::string{}));
+  }
+  return value;
+}
+
+std::string YamlReader::as_string() const {
+  if (!node_.IsScalar()) fail(fmt::format("{} must be a word or a text", subject()));
+  return node_.Scalar();
+}
+
+void YamlReader::read(const std::string& key, int& value) const {
+  if (has(key)) value = at(key).as_int();
+}
+
+void YamlReader::read(const std::string& key, double& value) const {
+  if (has(key)) value = at(key).as_double();
+}
+
+void YamlReader::read(const std::string& key, bool& value) const {
+  if (has(key)) value = at(key).as_bool();
+}
+
+void YamlReader::read(const std::string& key, std::string& value) const {
+  if (has(key)) value = at(key).as_string();
+}
+
+void YamlReader::read(const std::string& key, std::vector<int>& value) const {
+  if (!has(key)) return;
+  value.clear();
+  for (const auto& item : at(key).items()) value.push_back(item.as_int());
+}
+
+void YamlReader::read(const std::string& key, std::vector<std::string>& value) const {
+  if (!has(key)) return;
+  value.clear();
+  for (const auto& item : at(key).items()) value.push_back(item.as_string());
+}
+
+}  // namespace bitstrata::model

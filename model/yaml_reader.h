@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the YAML files people write: every error names file and line, every misspelt word the nearest known one.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bitstrata::model {
+
+// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
+int edit_distance(std::string_view a, std::string_view b);
+
+// The candidate with the smallest edit distance (the first among equals); empty when there are none.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// "; did you mean 'x'?" when a candidate is close enough to be a likely slip, else empty.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+// A YAML value together with the file it stands in. All errors are std::runtime_error.
+class YamlReader {
+ public:
+  static YamlReader from_file(const std::filesystem::path& file);
+  // `label` stands for the file name in messages.
+  static YamlReader from_text(const std::string& text, const std::string& label);
+
+  // Refuses keys that are not in `known` and keys written twice; fails when this is not a map.
+  void check_keys(const std::vector<std::string>& known) const;
+  // Fails unless the key `format` is there and says `expected`.
+  void check_format(const std::string& expected) const;
+
+  bool has(const std::string& key) const;
+  // The value of `key`; fails when the key is missing.
+  YamlReader at(const std::string& key) const;
+  std::vector<YamlReader> items() const;                            // of a list
+  std::vector<std::pair<std::string, YamlReader>> members() const;  // of a map, in the file's order
+
+  int as_int() const;
+  double as_double() const;  // finite
+  bool as_bool() const;
+  std::string as_string() const;
+
+  // Leave `value` alone when the key is absent.
+  void read(const std::string& key, int& value) const;
+  void read(const std::string& key, double& value) const;
+  void read(const std::string& key, bool& value) const;
+  void read(const std::string& key, std::string& value) const;
+  void read(const std::string& key, std::vector<int>& value) const;
+  void read(const std::string& key, std::vector<std::string>& value) const;
+
+  std::string where() const;  // "plan.yaml:7"
+  [[noreturn]] void fail(const std::string& message) const;
+
+ private:
+  YamlReader(YAML::Node node, std::string file, std::string key, int line);
+  std::string subject() const;  // how messages call this value
+
+  YAML::Node node_;
+  std::string file_;
+  std::string key_;  // the key under which this value stands; empty at the top
+  int line_;         // that of the key where there is one: a nested value begins a line later
+};
+
+}  // namespace bitstrata::model
