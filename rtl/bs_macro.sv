@@ -79,6 +79,10 @@ module bs_macro #(
   wire signed [ACC_WIDTH-1:0] read_1 [0:GROUPS*POST_LANES-1];
   for (genvar j = 0; j < COLUMNS; j = j + 1) begin : g_lane
     logic signed [JOIN_WIDTH-1:0] value_q;
+    localparam LANE = j;
+    /* verilator lint_off WIDTH */
+    localparam [$clog2(COLUMNS)-1:0] GROUP = j / POST_LANES;
+    /* verilator lint_on WIDTH */
     logic signed [ACC_WIDTH-1:0] data_0, data_1;
     always_ff @(posedge clk_i) begin
       if (accumulate_i && lanes_i > j) begin
@@ -112,10 +116,10 @@ module bs_macro #(
     bs_lane #(.IN_WIDTH(VALUE_WIDTH), .ACC_WIDTH(ACC_WIDTH), .DEPTH(PSUM_DEPTH)) u_lane (
       .clk_i(clk_i), .rst_ni(rst_ni), .valid_i(accumulate_i && lanes_i > j), .maximum_i(maximum_i),
       .first_i(first_i), .half_i(half_i), .pixel_i(pixel_i), .value_i(value_q[VALUE_WIDTH-1:0]),
-      .read_i(read_i && read_group_i == j / POST_LANES), .read_half_i(read_half_i),
+      .read_i(read_i && read_group_i == GROUP), .read_half_i(read_half_i),
       .read_pixel_i(read_pixel_i), .read_data_0_o(data_0), .read_data_1_o(data_1));
-    assign read_0[j] = data_0;
-    assign read_1[j] = data_1;
+    assign read_0[LANE] = data_0;
+    assign read_1[LANE] = data_1;
   end
   for (genvar e = COLUMNS; e < GROUPS * POST_LANES; e = e + 1) begin : g_no_lane
     assign read_0[e] = {ACC_WIDTH{1'b0}};

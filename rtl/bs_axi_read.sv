@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// AXI4 read master: turns (address, beats) commands into INCR bursts, in order, several in flight.
+// Data beats come out in order and are never refused: the commander makes room first.
+// A command is taken the cycle cmd_valid_i and cmd_ready_o are high; its first address is driven in the next cycle.
+module bs_axi_read #(
+  parameter DATA_WIDTH  = 64,
+  parameter BURST_BEATS = 16,  // longest burst; BURST_BEATS * DATA_WIDTH / 8 <= 4096
+  parameter OUTSTANDING = 4    // bursts in flight
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  input  logic                  cmd_valid_i,
+  output logic                  cmd_ready_o,
+  input  logic [31:0]           cmd_address_i,  // multiple of DATA_WIDTH/8
+  input  logic [23:0]           cmd_beats_i,    // at least 1
+  output logic                  data_valid_o,
+  output logic [DATA_WIDTH-1:0] data_o,
+  output logic                  error_o,        // pulse: error response
+  output logic                  busy_o,
+  // AXI4
+  output logic                  m_axi_arvalid_o,
+  input  logic                  m_axi_arready_i,
+  output logic [31:0]           m_axi_araddr_o,
+  output logic [7:0]            m_axi_arlen_o,
+  input  logic                  m_axi_rvalid_i,
+  output logic                  m_axi_rready_o,
+  input  logic [DATA_WIDTH-1:0] m_axi_rdata_i,
+  input  logic [1:0]            m_axi_rresp_i,
+  input  logic                  m_axi_rlast_i
+);
+  localparam SIZE = $clog2(DATA_WIDTH / 8);  // log2 of bytes a beat
+  localparam PAGE_BEATS = 4096 >> SIZE;      // a burst must not cross a 4 KiB boundary
+  localparam PAGE_WIDTH = 12 - SIZE;
+
+  logic        active_q;
+  logic [31:0] address_q;
+  logic [23:0] beats_q;
+  logic [4:0]  in_flight_q;
+
+  // Length of the next burst.
+  logic [23:0] page_left, burst;
+  always_comb begin
+    page_left = PAGE_BEATS[23:0] - {{(24 - PAGE_WIDTH){1'b0}}, address_q[11:SIZE]};
+    burst = BURST_BEATS[23:0];
+    if (beats_q < burst) burst = beats_q;
+    if (page_left < burst) burst = page_left;
+  end
+
+  /* verilator lint_off UNUSEDSIGNAL */ // arlen has eight bits
+  logic [23:0] burst_minus_1;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign burst_minus_1 = burst - 24'd1;
+
+  logic ar_fire, r_fire;
+  assign m_axi_arvalid_o = active_q && in_flight_q < OUTSTANDING[4:0];
+  assign m_axi_araddr_o = address_q;
+  assign m_axi_arlen_o = burst_minus_1[7:0];
+  assign m_axi_rready_o = 1'b1;
+  assign ar_fire = m_axi_arvalid_o && m_axi_arready_i;
+  assign r_fire = m_axi_rvalid_i;
+  assign cmd_ready_o = !active_q;
+  assign data_valid_o = r_fire;
+  assign data_o = m_axi_rdata_i;
+  assign error_o = r_fire && m_axi_rresp_i[1];
+  assign busy_o = active_q || in_flight_q != 5'd0;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      active_q <= 1'b0;
+      in_flight_q <= 5'd0;
+    end else begin
+      if (cmd_valid_i && cmd_ready_o) active_q <= 1'b1;
+      else if (ar_fire && burst == beats_q) active_q <= 1'b0;
+      if (ar_fire && !(r_fire && m_axi_rlast_i)) in_flight_q <= in_flight_q + 5'd1;
+      else if (!ar_fire && r_fire && m_axi_rlast_i) in_flight_q <= in_flight_q - 5'd1;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (cmd_valid_i && cmd_ready_o) begin
+      address_q <= cmd_address_i;
+      beats_q <= cmd_beats_i;
+    end else if (ar_fire) begin
+      address_q <= address_q + {8'd0, burst << SIZE};
+      beats_q <= beats_q - burst;
+    end
+  end
+
+  logic unused;
+  assign unused = m_axi_rresp_i[0];
+endmodule

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gathers windows from the activation buffer into vectors of ROWS activations, all planes at once, two vectors deep.
+//
+// A window taken from the walker is registered, read from the buffer when its vector's slot is free, and lands in
+// the slot in the cycle after the read: a vector whose last window is read in cycle t is ready in t+2.
+module bs_feeder #(
+  parameter ROWS       = 64,
+  parameter COLUMNS    = 64,
+  parameter DATA_WIDTH = 64,
+  parameter BANKS      = 16,  // planes
+  parameter MAX_ACTIVATION_BITS = 16,
+  parameter DEPTH      = 64   // words of a plane bank
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic                start_i,
+  /* verilator lint_off UNUSEDSIGNAL */
+  input  logic [48*32-1:0]    desc_i,
+  /* verilator lint_on UNUSEDSIGNAL */
+  input  logic [15:0]         rows_loaded_i,
+  output logic [15:0]         rows_freed_o,
+  // Activation buffer, read side.
+  output logic [BANKS-1:0]    read_even_planes_o,
+  output logic [BANKS-1:0]    read_odd_planes_o,
+  output logic [$clog2(BANKS*DEPTH)-1:0] read_even_address_o,
+  output logic [$clog2(BANKS*DEPTH)-1:0] read_odd_address_o,
+  input  logic [BANKS*DATA_WIDTH-1:0]    read_even_data_i,
+  input  logic [BANKS*DATA_WIDTH-1:0]    read_odd_data_i,
+  // The oldest vector.
+  output logic                vector_ready_o,
+  input  logic [$clog2(BANKS)-1:0] plane_select_i,
+  output logic [ROWS-1:0]     plane_o,
+  output logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_o,  // pooling: its activations, two's complement
+  input  logic                release_i,                      // the vector is used up at the end of this cycle
+  // Events.
+  output logic                window_o,      // a window is read
+  output logic [5:0]          lines_read_o   // lines read for it
+);
+  `include "bs_descriptor.svh"
+  localparam ADDRESS_WIDTH = $clog2(BANKS * DEPTH);
+  localparam LINE_WIDTH = $clog2(DATA_WIDTH);
+  localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
+  localparam BANK_WIDTH = $clog2(BANKS);
+  localparam COPIES = (ROWS + DATA_WIDTH - 1) / DATA_WIDTH;  // of a line over the array's rows
+
+  logic [4:0] bits;
+  logic pooling, signed_codes;
+  assign bits = desc_i[D_WIDTHS*32+8 +: 5];
+  assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
+  assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
+
+  // Walker and its output register.
+  logic window_valid, window_take, window_row_valid, window_last;
+  logic signed [20:0] window_x;
+  /* verilator lint_off UNUSEDSIGNAL */ // addresses fit the buffer by construction of the descriptor
+  logic [15:0] window_slot;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [10:0] window_length, window_fill;
+  bs_walker #(.ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH)) u_walker (
+    .clk_i(clk_i), .rst_ni(rst_ni), .start_i(start_i), .desc_i(desc_i), .rows_loaded_i(rows_loaded_i),
+    .rows_freed_o(rows_freed_o), .window_valid_o(window_valid), .window_ready_i(window_take),
+    .window_x_o(window_x), .window_row_valid_o(window_row_valid), .window_slot_o(window_slot),
+    .window_length_o(window_length), .window_fill_o(window_fill), .window_last_o(window_last));
+
+  logic hold_q, row_valid_q, last_q;
+  logic signed [20:0] x_q;
+  logic [ADDRESS_WIDTH-1:0] slot_q;
+  logic [10:0] length_q, fill_q;
+  logic read;
+  assign window_take = window_valid && (!hold_q || read);
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) hold_q <= 1'b0;
+    else hold_q <= window_take || (hold_q && !read);
+  end
+  always_ff @(posedge clk_i) begin
+    if (window_take) begin
+      row_valid_q <= window_row_valid;
+      last_q <= window_last;
+      x_q <= window_x;
+      slot_q <= window_slot[ADDRESS_WIDTH-1:0];
+      length_q <= window_length;
+      fill_q <= window_fill;
+    end
+  end
+
+  // A vector's first window claims a slot; release frees one in the same cycle, since data land a cycle later.
+  logic [1:0] claimed_q, filled_q;
+  logic write_slot_q, read_slot_q, landing_q, landing_last_q;
+  assign read = hold_q && (fill_q != 11'd0 || claimed_q != 2'd2 || release_i);
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      claimed_q <= 2'd0;
+      filled_q <= 2'd0;
+      read_slot_q <= 1'b0;
+      write_slot_q <= 1'b0;
+      landing_q <= 1'b0;
+    end else begin
+      landing_q <= read;
+      if (read && fill_q == 11'd0 && !release_i) claimed_q <= claimed_q + 2'd1;
+      else if (!(read && fill_q == 11'd0) && release_i) claimed_q <= claimed_q - 2'd1;
+      if (landing_q && landing_last_q && !release_i) filled_q <= filled_q + 2'd1;
+      else if (!(landing_q && landing_last_q) && release_i) filled_q <= filled_q - 2'd1;
+      if (release_i) read_slot_q <= !read_slot_q;
+      if (landing_q && landing_last_q) write_slot_q <= !write_slot_q;
+    end
+  end
+  assign vector_ready_o = filled_q != 2'd0;
+
+  // Part of the window inside the row: bits [low, high) of it. The rest is padding.
+  logic signed [20:0] row_bits, high_limit;
+  logic [10:0] low, high;
+  assign row_bits = $signed({1'b0, desc_i[D_IN_ROW_BITS*32 +: 20]});
+  assign high_limit = row_bits - x_q;
+  always_comb begin
+    low = 11'd0;
+    if (x_q < 21'sd0) low = -x_q > $signed({10'b0, length_q}) ? length_q : -x_q[10:0];
+    high = length_q;
+    if (high_limit < $signed({10'b0, length_q})) high = high_limit[20] ? 11'd0 : high_limit[10:0];
+    if (!row_valid_q || high <= low) begin
+      low = 11'd0;
+      high = 11'd0;
+    end
+  end
+
+  // Lines the valid part lies in: `line` (of window bit 0) and the one after it.
+  /* verilator lint_off UNUSEDSIGNAL */ // only their lines matter
+  logic signed [20:0] first_bit, last_bit;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [20-LINE_WIDTH:0] line;
+  logic [LINE_WIDTH-1:0] offset;
+  logic any, use_this, use_next;
+  assign line = x_q[20:LINE_WIDTH];
+  assign offset = x_q[LINE_WIDTH-1:0];
+  assign first_bit = x_q + $signed({10'b0, low});
+  assign last_bit = x_q + $signed({10'b0, high}) - 21'sd1;
+  assign any = high != low;
+  assign use_this = any && first_bit[20:LINE_WIDTH] == line;
+  assign use_next = any && last_bit[20:LINE_WIDTH] != line;
+
+  // Even and odd line of the two, and their buffer addresses.
+  /* verilator lint_off UNUSEDSIGNAL */ // pairs fit the buffer by construction of the descriptor
+  logic [20-LINE_WIDTH:0] line_next;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic odd;
+  logic [ADDRESS_WIDTH-1:0] pair_this, pair_next, address_this, address_next;
+  assign line_next = line + {{(20 - LINE_WIDTH){1'b0}}, 1'b1};
+  assign odd = line[0];
+  if (20 - LINE_WIDTH >= ADDRESS_WIDTH) begin : g_pair_cut
+    assign pair_this = line[ADDRESS_WIDTH:1];
+    assign pair_next = line_next[ADDRESS_WIDTH:1];
+  end else begin : g_pair_extend
+    assign pair_this = {{(ADDRESS_WIDTH - 20 + LINE_WIDTH){line[20-LINE_WIDTH]}}, line[20-LINE_WIDTH:1]};
+    assign pair_next = {{(ADDRESS_WIDTH - 20 + LINE_WIDTH){line_next[20-LINE_WIDTH]}}, line_next[20-LINE_WIDTH:1]};
+  end
+  assign address_this = slot_q + pair_this * {{(ADDRESS_WIDTH-5){1'b0}}, bits};
+  assign address_next = slot_q + pair_next * {{(ADDRESS_WIDTH-5){1'b0}}, bits};
+
+  logic [BANKS-1:0] planes;
+  assign planes = ~({BANKS{1'b1}} << bits);
+  assign read_even_planes_o = read && (odd ? use_next : use_this) ? planes : {BANKS{1'b0}};
+  assign read_odd_planes_o = read && (odd ? use_this : use_next) ? planes : {BANKS{1'b0}};
+  assign read_even_address_o = odd ? address_next : address_this;
+  assign read_odd_address_o = odd ? address_this : address_next;
+  assign window_o = read;
+  assign lines_read_o = (use_this ? {1'b0, bits} : 6'd0) + (use_next ? {1'b0, bits} : 6'd0);
+
+  // Landing: rotate the line to the vector's rows and merge.
+  logic odd_l, clear_l;
+  logic [LINE_WIDTH-1:0] offset_l, rotate_l;
+  logic [10:0] length_l, fill_l, low_l, high_l;
+  always_ff @(posedge clk_i) begin
+    if (read) begin
+      odd_l <= odd;
+      clear_l <= fill_q == 11'd0;
+      offset_l <= offset;
+      rotate_l <= offset - fill_q[LINE_WIDTH-1:0];
+      length_l <= length_q;
+      fill_l <= fill_q;
+      low_l <= low;
+      high_l <= high;
+      landing_last_q <= last_q;
+    end
+  end
+
+  logic [ROWS-1:0] slot_data_q [0:2*BANKS-1];  // slot s, plane p at s*BANKS + p
+  logic [ROWS-1:0] rows_window, rows_valid;
+  logic [DATA_WIDTH-1:0] from_this;            // 1: bit of the window's first line
+  assign rows_window = ({ROWS{1'b1}} << fill_l) & ~({ROWS{1'b1}} << (fill_l + length_l));
+  assign rows_valid = ({ROWS{1'b1}} << (fill_l + low_l)) & ~({ROWS{1'b1}} << (fill_l + high_l));
+  assign from_this = {DATA_WIDTH{1'b1}} << offset_l;
+
+  for (genvar p = 0; p < BANKS; p = p + 1) begin : g_plane
+    logic [DATA_WIDTH-1:0] even_line, odd_line, merged;
+    /* verilator lint_off UNUSEDSIGNAL */
+    logic [2*DATA_WIDTH-1:0] turned;
+    logic [COPIES*DATA_WIDTH-1:0] spread;
+    /* verilator lint_on UNUSEDSIGNAL */
+    logic [ROWS-1:0] rows;
+    assign even_line = read_even_data_i[p*DATA_WIDTH +: DATA_WIDTH];
+    assign odd_line = read_odd_data_i[p*DATA_WIDTH +: DATA_WIDTH];
+    always_comb begin
+      merged = {DATA_WIDTH{1'b0}};
+      turned = {(2*DATA_WIDTH){1'b0}};
+      spread = {(COPIES*DATA_WIDTH){1'b0}};
+      rows = {ROWS{1'b0}};
+      if (landing_q && bits > p) begin
+        merged = odd_l ? (odd_line & from_this) | (even_line & ~from_this)
+                       : (even_line & from_this) | (odd_line & ~from_this);
+        turned = {merged, merged} >> rotate_l;
+        spread = {COPIES{turned[DATA_WIDTH-1:0]}};
+        rows = (spread[ROWS-1:0] & rows_valid) | (rows_window & ~rows_valid & {ROWS{desc_i[D_ZERO_POINT*32 + p]}});
+      end
+    end
+    always_ff @(posedge clk_i) begin
+      if (landing_q && bits > p) begin
+        if (write_slot_q) slot_data_q[BANKS + p] <= clear_l ? rows : slot_data_q[BANKS + p] | rows;
+        else slot_data_q[p] <= clear_l ? rows : slot_data_q[p] | rows;
+      end
+    end
+  end
+
+  assign plane_o = read_slot_q ? slot_data_q[BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}]
+                               : slot_data_q[{1'b0, plane_select_i}];
+
+  always_comb begin
+    code_o = {(COLUMNS*CODE_WIDTH){1'b0}};
+    if (pooling && vector_ready_o) begin
+      for (int j = 0; j < COLUMNS && j < ROWS; j = j + 1) begin
+        for (int p = 0; p < CODE_WIDTH; p = p + 1) begin
+          if (p < MAX_ACTIVATION_BITS && bits > p[4:0]) code_o[j*CODE_WIDTH + p] = slot_data_q[(read_slot_q ? BANKS : 0) + p][j];
+          else if (signed_codes) code_o[j*CODE_WIDTH + p] = slot_data_q[(read_slot_q ? BANKS : 0) + bits - 1][j];
+        end
+      end
+    end
+  end
+endmodule

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// Load unit: fetches descriptors, then for a layer its parameters and, block after block, the input rows and weight
+// tiles the block needs, as far ahead as the buffers have room. One read command each: the parameters, an input
+// row, the rows of one macro's weight tile.
+module bs_loader #(
+  parameter TILES        = 1,
+  parameter ROWS         = 64,
+  parameter COLUMNS      = 64,
+  parameter DATA_WIDTH   = 64,
+  parameter BANKS        = 16,
+  parameter ACTIVATION_DEPTH = 64,
+  parameter WEIGHT_DEPTH = 512,
+  parameter PARAMETER_DEPTH = 256,
+  parameter POST_LANES   = 4,
+  parameter ACC_WIDTH    = 48
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  // Descriptor fetch.
+  input  logic                fetch_i,
+  input  logic [31:0]         fetch_address_i,
+  output logic                fetch_beat_o,
+  output logic [DATA_WIDTH-1:0] fetch_data_o,
+  // Layer.
+  input  logic                start_i,
+  /* verilator lint_off UNUSEDSIGNAL */
+  input  logic [48*32-1:0]    desc_i,
+  /* verilator lint_on UNUSEDSIGNAL */
+  input  logic [15:0]         rows_freed_i,        // input rows the feeder no longer needs
+  input  logic                weight_row_freed_i,  // pulse
+  output logic [15:0]         rows_loaded_o,
+  output logic [23:0]         weight_rows_loaded_o,
+  output logic                busy_o,
+  // Read master.
+  output logic                cmd_valid_o,
+  input  logic                cmd_ready_i,
+  output logic [31:0]         cmd_address_o,
+  output logic [23:0]         cmd_beats_o,
+  input  logic                data_valid_i,
+  input  logic [DATA_WIDTH-1:0] data_i,
+  // Activation buffer.
+  output logic                act_write_even_o,
+  output logic                act_write_odd_o,
+  output logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_address_o,
+  // Weight buffer, one piece of DATA_WIDTH bits of a row.
+  output logic [(COLUMNS+DATA_WIDTH-1)/DATA_WIDTH-1:0] weight_write_o,
+  output logic [$clog2(WEIGHT_DEPTH)-1:0] weight_address_o,
+  output logic                weight_beat_o,
+  // Parameter buffer.
+  output logic [POST_LANES-1:0] param_write_o,
+  output logic [$clog2(PARAMETER_DEPTH)-1:0] param_address_o,
+  output logic [ACC_WIDTH+21:0] param_data_o,  // {shift, multiplier, bias}
+  output logic [DATA_WIDTH-1:0] data_o         // to the activation and weight buffers
+);
+  `include "bs_descriptor.svh"
+  localparam PIECES = (COLUMNS + DATA_WIDTH - 1) / DATA_WIDTH;  // beats of a weight row
+  localparam RECORD_BEATS = DATA_WIDTH >= 128 ? 1 : 128 / DATA_WIDTH;
+  localparam BYTES = DATA_WIDTH / 8;
+  localparam BYTES_LOG = $clog2(BYTES);
+  localparam FETCH_BEATS = DESC_WORDS * 32 / DATA_WIDTH;
+  localparam ADDRESS_WIDTH = $clog2(BANKS * ACTIVATION_DEPTH);
+  localparam LANE_BITS = POST_LANES > 1 ? $clog2(POST_LANES) : 1;
+
+  localparam [1:0] TO_DESCRIPTOR = 2'd0, TO_PARAMETERS = 2'd1, TO_ACTIVATIONS = 2'd2, TO_WEIGHTS = 2'd3;
+
+  logic pooling, resident;
+  logic [15:0] in_ring, in_slot, in_slots, rows_needed, blocks, k_tiles, n_tiles, out_channels, lanes_full, rows_last;
+  logic [4:0] bits;
+  logic [23:0] row_beats, param_beats;
+  assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
+  assign resident = desc_i[D_CONTROL*32 + C_RESIDENT];
+  assign bits = desc_i[D_WIDTHS*32+8 +: 5];
+  assign in_ring = desc_i[D_IN_RING*32 +: 16];
+  assign in_slot = desc_i[D_IN_SLOT*32 +: 16];
+  assign in_slots = desc_i[D_IN_SLOTS*32 +: 16];
+  assign rows_needed = desc_i[D_ROWS_NEEDED*32 +: 16];
+  assign blocks = desc_i[D_BLOCKS*32 +: 16];
+  assign k_tiles = desc_i[D_K_TILES*32 +: 16];
+  assign n_tiles = desc_i[D_N_TILES*32 +: 16];
+  assign out_channels = desc_i[D_OUT_CHANNELS*32 +: 16];
+  assign lanes_full = desc_i[D_LANES*32 +: 16];
+  assign rows_last = desc_i[D_ROWS_LAST*32 +: 16];
+  assign row_beats = desc_i[D_IN_ROW_BEATS*32 +: 24];
+  assign param_beats = desc_i[D_PARAM_BEATS*32 +: 24];
+
+  // ------------------------------------------------------------------ commands
+  typedef enum logic [2:0] {IDLE, FETCH, PARAMETERS, INPUT_ROWS, WEIGHTS} state_e;
+  state_e state_q;
+  logic [15:0] block_q, n_q, k_q, t_q, row_q, channels_left_q;
+  logic signed [16:0] block_y_q;
+  logic [31:0] row_address_q, weight_address_q;
+  logic [15:0] weight_rows_held_q;  // rows commanded and not freed
+
+  logic signed [17:0] need_signed;
+  logic [15:0] need, tile_rows, rows_waiting, macro_channels;
+  assign need_signed = {block_y_q[16], block_y_q} + {2'b0, desc_i[D_BLOCK_SPAN*32 +: 16]};
+  always_comb begin
+    if (need_signed < 18'sd0) need = 16'd0;
+    else if (need_signed > $signed({2'b0, rows_needed})) need = rows_needed;
+    else need = need_signed[15:0];
+  end
+  assign rows_waiting = row_q - rows_freed_i;
+  assign tile_rows = k_q + 16'd1 == k_tiles ? rows_last : ROWS[15:0];
+  assign macro_channels = (t_q + 16'd1) * lanes_full;  // channels placed up to this macro
+
+  logic slot_free, weights_free, rows_done, weights_last, n_done, k_done, t_done, fire, queue_ready;
+  assign rows_done = row_q >= need;
+  // Rows the feeder has freed may be ahead of the rows loaded (strides larger than the kernel).
+  assign slot_free = rows_freed_i > row_q || rows_waiting < in_slots;
+  assign weights_free = weight_rows_held_q + tile_rows <= WEIGHT_DEPTH[15:0];
+  assign t_done = t_q + 16'd1 == TILES[15:0] || channels_left_q <= macro_channels;
+  assign k_done = k_q + 16'd1 == k_tiles;
+  assign n_done = n_q + 16'd1 == n_tiles;
+  assign weights_last = t_done && k_done && n_done;
+
+  logic [23:0] weight_beats;
+  assign weight_beats = {8'd0, tile_rows} * PIECES[23:0];
+
+  logic want;
+  always_comb begin
+    want = 1'b0;
+    cmd_address_o = fetch_address_i;
+    cmd_beats_o = FETCH_BEATS[23:0];
+    unique case (state_q)
+      FETCH: want = 1'b1;
+      PARAMETERS: begin
+        want = 1'b1;
+        cmd_address_o = desc_i[D_PARAM_ADDRESS*32 +: 32];
+        cmd_beats_o = param_beats;
+      end
+      INPUT_ROWS: begin
+        want = !rows_done && slot_free;
+        cmd_address_o = row_address_q;
+        cmd_beats_o = row_beats;
+      end
+      WEIGHTS: begin
+        want = weights_free;
+        cmd_address_o = weight_address_q;
+        cmd_beats_o = weight_beats;
+      end
+      default: want = 1'b0;
+    endcase
+  end
+  assign cmd_valid_o = want && queue_ready;
+  assign fire = cmd_valid_o && cmd_ready_i;
+
+  logic block_last, weights_wanted;
+  assign block_last = block_q + 16'd1 == blocks;
+  assign weights_wanted = !pooling && (!resident || block_q == 16'd0);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= IDLE;
+    end else begin
+      unique case (state_q)
+        IDLE: begin
+          if (fetch_i) state_q <= FETCH;
+          else if (start_i) state_q <= PARAMETERS;
+        end
+        FETCH: if (fire) state_q <= IDLE;
+        PARAMETERS: if (fire) state_q <= INPUT_ROWS;
+        INPUT_ROWS: begin
+          if (rows_done) begin
+            if (weights_wanted) state_q <= WEIGHTS;
+            else if (block_last) state_q <= IDLE;
+          end
+        end
+        WEIGHTS: if (fire && weights_last) state_q <= block_last ? IDLE : INPUT_ROWS;
+        default: state_q <= IDLE;
+      endcase
+    end
+  end
+
+  logic next_block;
+  assign next_block = (state_q == INPUT_ROWS && rows_done && !weights_wanted)
+                      || (state_q == WEIGHTS && fire && weights_last);
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      block_q <= 16'd0;
+      n_q <= 16'd0;
+      k_q <= 16'd0;
+      t_q <= 16'd0;
+      row_q <= 16'd0;
+      channels_left_q <= out_channels;
+      block_y_q <= desc_i[D_PIXEL_START_Y*32 +: 17];
+      row_address_q <= desc_i[D_IN_ADDRESS*32 +: 32];
+      weight_address_q <= desc_i[D_WEIGHT_ADDRESS*32 +: 32];
+    end else begin
+      if (state_q == INPUT_ROWS && fire) begin
+        row_q <= row_q + 16'd1;
+        row_address_q <= row_address_q + {8'd0, row_beats << BYTES_LOG};
+      end
+      if (state_q == WEIGHTS && fire) begin
+        weight_address_q <= weight_address_q + {8'd0, weight_beats << BYTES_LOG};
+        t_q <= t_done ? 16'd0 : t_q + 16'd1;
+        if (t_done) begin
+          k_q <= k_done ? 16'd0 : k_q + 16'd1;
+          if (k_done) begin
+            n_q <= n_done ? 16'd0 : n_q + 16'd1;
+            channels_left_q <= n_done ? out_channels : channels_left_q - TILES[15:0] * lanes_full;
+            if (n_done) weight_address_q <= desc_i[D_WEIGHT_ADDRESS*32 +: 32];
+          end
+        end
+      end
+      if (next_block) begin
+        block_q <= block_q + 16'd1;
+        block_y_q <= block_y_q + $signed({1'b0, desc_i[D_BLOCK_STEP_Y*32 +: 16]});
+      end
+    end
+    if (start_i) weight_rows_held_q <= 16'd0;
+    else weight_rows_held_q <= weight_rows_held_q + (state_q == WEIGHTS && fire ? tile_rows : 16'd0)
+                               - {15'd0, weight_row_freed_i};
+  end
+
+  // ------------------------------------------------------------------ queue of commands in flight
+  logic [1:0] kind, queue_kind_q [0:3];
+  logic [23:0] queue_beats_q [0:3];
+  logic [1:0] queue_in_q, queue_out_q;
+  logic [2:0] queue_count_q;
+  logic pop;
+  always_comb begin
+    unique case (state_q)
+      PARAMETERS: kind = TO_PARAMETERS;
+      INPUT_ROWS: kind = TO_ACTIVATIONS;
+      WEIGHTS: kind = TO_WEIGHTS;
+      default: kind = TO_DESCRIPTOR;
+    endcase
+  end
+  assign queue_ready = queue_count_q != 3'd4;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      queue_in_q <= 2'd0;
+      queue_out_q <= 2'd0;
+      queue_count_q <= 3'd0;
+    end else begin
+      if (fire) queue_in_q <= queue_in_q + 2'd1;
+      if (pop) queue_out_q <= queue_out_q + 2'd1;
+      if (fire && !pop) queue_count_q <= queue_count_q + 3'd1;
+      else if (!fire && pop) queue_count_q <= queue_count_q - 3'd1;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (fire) begin
+      queue_kind_q[queue_in_q] <= kind;
+      queue_beats_q[queue_in_q] <= cmd_beats_o;
+    end
+  end
+  assign busy_o = state_q != IDLE || queue_count_q != 3'd0;
+
+  // ------------------------------------------------------------------ data
+  logic [1:0] to;
+  logic [23:0] beat_q;
+  assign to = queue_kind_q[queue_out_q];
+  assign pop = data_valid_i && beat_q + 24'd1 == queue_beats_q[queue_out_q];
+  assign data_o = data_i;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) beat_q <= 24'd0;
+    else if (data_valid_i) beat_q <= pop ? 24'd0 : beat_q + 24'd1;
+  end
+
+  assign fetch_beat_o = data_valid_i && to == TO_DESCRIPTOR;
+  assign fetch_data_o = data_i;
+
+  // Input rows: lines of a row one after the other, planes of a line one after the other.
+  logic [4:0] plane_q;
+  logic odd_q;
+  logic [15:0] slot_q, pair_q, next_slot;
+  logic [16:0] next_slot_sum;
+  logic act_beat, plane_end;
+  assign act_beat = data_valid_i && to == TO_ACTIVATIONS;
+  assign plane_end = plane_q + 5'd1 == bits;
+  assign act_write_even_o = act_beat && !odd_q;
+  assign act_write_odd_o = act_beat && odd_q;
+  /* verilator lint_off UNUSEDSIGNAL */ // addresses fit by construction of the descriptor
+  logic [15:0] act_address;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign act_address = slot_q + pair_q + {11'd0, plane_q};
+  assign act_address_o = act_address[ADDRESS_WIDTH-1:0];
+  assign next_slot_sum = {1'b0, slot_q} + {1'b0, in_slot};
+  assign next_slot = next_slot_sum >= {1'b0, in_ring} ? next_slot_sum[15:0] - in_ring : next_slot_sum[15:0];
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) rows_loaded_o <= 16'd0;
+    else if (start_i) rows_loaded_o <= 16'd0;
+    else if (act_beat && pop) rows_loaded_o <= rows_loaded_o + 16'd1;
+  end
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      plane_q <= 5'd0;
+      odd_q <= 1'b0;
+      slot_q <= 16'd0;
+      pair_q <= 16'd0;
+    end else if (act_beat) begin
+      plane_q <= plane_end ? 5'd0 : plane_q + 5'd1;
+      if (plane_end) begin
+        odd_q <= !odd_q;
+        if (odd_q) pair_q <= pair_q + {11'd0, bits};
+      end
+      if (pop) begin
+        odd_q <= 1'b0;
+        pair_q <= 16'd0;
+        slot_q <= next_slot;
+      end
+    end
+  end
+
+  // Weight rows.
+  logic [15:0] piece_q;
+  logic piece_end, weight_beat;
+  logic [$clog2(WEIGHT_DEPTH)-1:0] weight_row_q;
+  assign weight_beat = data_valid_i && to == TO_WEIGHTS;
+  assign piece_end = piece_q + 16'd1 == PIECES[15:0];
+  assign weight_write_o = weight_beat ? {{(PIECES-1){1'b0}}, 1'b1} << piece_q : {PIECES{1'b0}};
+  assign weight_address_o = weight_row_q;
+  assign weight_beat_o = weight_beat;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) weight_rows_loaded_o <= 24'd0;
+    else if (start_i) weight_rows_loaded_o <= 24'd0;
+    else if (weight_beat && piece_end) weight_rows_loaded_o <= weight_rows_loaded_o + 24'd1;
+  end
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      piece_q <= 16'd0;
+      weight_row_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
+    end else if (weight_beat) begin
+      piece_q <= piece_end ? 16'd0 : piece_q + 16'd1;
+      if (piece_end) weight_row_q <= weight_row_q + 1'b1;
+    end
+  end
+
+  // Parameter records of 128 bits: bias in 0..47, multiplier in 48..63, shift in 64..69.
+  logic [127:0] record;
+  logic [2:0] record_beat_q;
+  logic [LANE_BITS-1:0] param_lane_q;
+  logic [$clog2(PARAMETER_DEPTH)-1:0] param_row_q;
+  logic param_beat, record_end;
+  if (DATA_WIDTH >= 128) begin : g_whole_record
+    assign record = data_i[127:0];
+  end else begin : g_record_pieces
+    logic [127-DATA_WIDTH:0] record_q;
+    always_ff @(posedge clk_i) if (param_beat) record_q <= record[127:DATA_WIDTH];
+    assign record = {data_i, record_q};
+  end
+  assign param_beat = data_valid_i && to == TO_PARAMETERS;
+  assign record_end = record_beat_q + 3'd1 == RECORD_BEATS[2:0];
+  assign param_write_o = param_beat && record_end ? {{(POST_LANES-1){1'b0}}, 1'b1} << param_lane_q
+                                                  : {POST_LANES{1'b0}};
+  assign param_address_o = param_row_q;
+  assign param_data_o = {record[69:64], record[63:48], record[ACC_WIDTH-1:0]};
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      record_beat_q <= 3'd0;
+      param_lane_q <= {LANE_BITS{1'b0}};
+      param_row_q <= {$clog2(PARAMETER_DEPTH){1'b0}};
+    end else if (param_beat) begin
+      record_beat_q <= record_end ? 3'd0 : record_beat_q + 3'd1;
+      if (record_end) begin
+        if ({{(32 - LANE_BITS){1'b0}}, param_lane_q} == POST_LANES - 1) begin
+          param_lane_q <= {LANE_BITS{1'b0}};
+          param_row_q <= param_row_q + 1'b1;
+        end else begin
+          param_lane_q <= param_lane_q + 1'b1;
+        end
+      end
+    end
+  end
+
+  logic unused;
+  assign unused = ^record[127:70];
+endmodule

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// Post-processing: reads finished partial sums POST_LANES at a time, requantizes them, and lays the codes as bits of
+// the output row's plane lines. One group of lanes enters a cycle; its bits are written POST_LATENCY cycles later.
+module bs_post #(
+  parameter TILES      = 1,
+  parameter COLUMNS    = 64,
+  parameter DATA_WIDTH = 64,
+  parameter BANKS      = 16,
+  parameter MAX_ACTIVATION_BITS = 16,
+  parameter ACC_WIDTH  = 48,
+  parameter PSUM_DEPTH = 256,
+  parameter PARAMETER_DEPTH = 256,
+  parameter OUTPUT_DEPTH = 32,  // words of an output plane bank, per half
+  parameter POST_LANES = 4
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic                start_i,
+  /* verilator lint_off UNUSEDSIGNAL */
+  input  logic [48*32-1:0]    desc_i,
+  /* verilator lint_on UNUSEDSIGNAL */
+  input  logic                tile_done_i,    // pulse: another tile's partial sums are complete
+  output logic                half_freed_o,   // pulse: an accumulator half is read out
+  input  logic                store_freed_i,  // pulse: an output half is stored
+  output logic                block_done_o,   // pulse: the block's last bits are being written
+  // Partial sums.
+  output logic [TILES-1:0]    read_o,
+  output logic                read_half_o,
+  output logic [$clog2(PSUM_DEPTH)-1:0] read_pixel_o,
+  output logic [$clog2(COLUMNS)-1:0]    read_group_o,
+  input  logic [POST_LANES*ACC_WIDTH-1:0] read_data_i,
+  // Parameters: POST_LANES records a word.
+  output logic                param_read_o,
+  output logic [$clog2(PARAMETER_DEPTH)-1:0] param_address_o,
+  input  logic [POST_LANES*(ACC_WIDTH+22)-1:0] param_data_i,
+  // Output buffer.
+  output logic [BANKS-1:0]    write_even_planes_o,
+  output logic [BANKS-1:0]    write_odd_planes_o,
+  output logic [$clog2(BANKS*OUTPUT_DEPTH*2)-1:0] write_even_address_o,
+  output logic [$clog2(BANKS*OUTPUT_DEPTH*2)-1:0] write_odd_address_o,
+  output logic [BANKS*DATA_WIDTH-1:0] write_even_data_o,
+  output logic [BANKS*DATA_WIDTH-1:0] write_odd_data_o,
+  output logic [DATA_WIDTH-1:0] write_even_mask_o,
+  output logic [DATA_WIDTH-1:0] write_odd_mask_o,
+  // Events.
+  output logic                group_o,   // a group enters
+  output logic [3:0]          outputs_o  // outputs in it
+);
+  `include "bs_descriptor.svh"
+  localparam POST_LATENCY = 5;
+  localparam LINE_WIDTH = $clog2(DATA_WIDTH);
+  localparam ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH);  // within a half
+  localparam PIXEL_WIDTH = $clog2(PSUM_DEPTH);
+  localparam GROUP_WIDTH = $clog2(COLUMNS);
+  localparam PARAM_WIDTH = $clog2(PARAMETER_DEPTH);
+  localparam RECORD_WIDTH = ACC_WIDTH + 22;
+
+  logic [4:0] out_bits;
+  logic [15:0] out_width, out_height, block_rows, blocks, n_tiles, out_channels, lanes_full, out_slot;
+  assign out_bits = desc_i[D_WIDTHS*32+16 +: 5];
+  assign out_width = desc_i[D_OUT_WIDTH*32 +: 16];
+  assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
+  assign block_rows = desc_i[D_BLOCK_ROWS*32 +: 16];
+  assign blocks = desc_i[D_BLOCKS*32 +: 16];
+  assign n_tiles = desc_i[D_N_TILES*32 +: 16];
+  assign out_channels = desc_i[D_OUT_CHANNELS*32 +: 16];
+  assign lanes_full = desc_i[D_LANES*32 +: 16];
+  assign out_slot = desc_i[D_OUT_SLOT*32 +: 16];
+
+  // ------------------------------------------------------------------ loops: block, output tile, pixel, macro, group
+  logic running_q, left_q;
+  logic [15:0] block_q, n_q, out_row_q, row_q, column_q, tile_q, lane_q;
+  logic [15:0] channels_left_q;   // channels from this tile on
+  logic [15:0] pixel_left_q;      // channels of this tile from this macro on
+  logic [19:0] pixel_bit_q;       // first bit of the pixel in its row
+  logic [19:0] tile_bit_q;        // first channel of the tile
+  logic [19:0] macro_bit_q;       // first channel of the macro within the tile
+  logic [15:0] row_slot_q;        // buffer address of the row
+  logic [PIXEL_WIDTH-1:0] pixel_q;
+  logic [PARAM_WIDTH-1:0] param_tile_q, param_q;
+  logic half_q, out_half_q;
+  logic [1:0] tiles_ready_q, out_halves_used_q;
+
+  logic [15:0] tile_channels, macro_lanes, lanes_here, rows_left;
+  logic group_last, macro_last, row_last, pixels_last, n_last, tile_end, block_end;
+  logic start_tile;
+  assign macro_lanes = pixel_left_q < lanes_full ? pixel_left_q : lanes_full;
+  assign lanes_here = macro_lanes - lane_q;
+  assign group_last = lanes_here <= POST_LANES[15:0];
+  assign macro_last = tile_q + 16'd1 == TILES[15:0] || pixel_left_q <= lanes_full;
+  assign tile_channels = channels_left_q < TILES[15:0] * lanes_full ? channels_left_q : TILES[15:0] * lanes_full;
+  assign rows_left = out_height - out_row_q;
+  assign row_last = column_q + 16'd1 == out_width;
+  assign pixels_last = row_last && row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
+  assign n_last = n_q + 16'd1 == n_tiles;
+  assign tile_end = running_q && group_last && macro_last && pixels_last;
+  assign block_end = tile_end && n_last;
+  assign start_tile = left_q && !running_q && tiles_ready_q != 2'd0 && (n_q != 16'd0 || out_halves_used_q != 2'd2);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      running_q <= 1'b0;
+      left_q <= 1'b0;
+      tiles_ready_q <= 2'd0;
+      out_halves_used_q <= 2'd0;
+      half_q <= 1'b0;
+      out_half_q <= 1'b0;
+    end else begin
+      if (start_i) left_q <= 1'b1;
+      else if (block_end && block_q + 16'd1 == blocks) left_q <= 1'b0;
+      if (start_tile) running_q <= 1'b1;
+      else if (tile_end) running_q <= 1'b0;
+      if (tile_done_i && !start_tile) tiles_ready_q <= tiles_ready_q + 2'd1;
+      else if (!tile_done_i && start_tile) tiles_ready_q <= tiles_ready_q - 2'd1;
+      if (start_tile && n_q == 16'd0 && !store_freed_i) out_halves_used_q <= out_halves_used_q + 2'd1;
+      else if (!(start_tile && n_q == 16'd0) && store_freed_i) out_halves_used_q <= out_halves_used_q - 2'd1;
+      if (tile_end) half_q <= !half_q;
+      if (block_end) out_half_q <= !out_half_q;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      block_q <= 16'd0;
+      n_q <= 16'd0;
+      out_row_q <= 16'd0;
+      channels_left_q <= out_channels;
+      tile_bit_q <= 20'd0;
+      param_tile_q <= {PARAM_WIDTH{1'b0}};
+    end
+    if (start_tile) begin
+      row_q <= 16'd0;
+      column_q <= 16'd0;
+      tile_q <= 16'd0;
+      lane_q <= 16'd0;
+      pixel_q <= {PIXEL_WIDTH{1'b0}};
+      pixel_left_q <= tile_channels;
+      pixel_bit_q <= 20'd0;
+      macro_bit_q <= 20'd0;
+      row_slot_q <= 16'd0;
+      param_q <= param_tile_q;
+    end else if (running_q) begin
+      lane_q <= group_last ? 16'd0 : lane_q + POST_LANES[15:0];
+      param_q <= param_q + 1'b1;
+      if (group_last) begin
+        tile_q <= tile_q + 16'd1;
+        pixel_left_q <= pixel_left_q - lanes_full;
+        macro_bit_q <= macro_bit_q + {4'd0, lanes_full};
+        if (macro_last) begin
+          tile_q <= 16'd0;
+          pixel_left_q <= tile_channels;
+          macro_bit_q <= 20'd0;
+          param_q <= param_tile_q;
+          pixel_q <= pixel_q + 1'b1;
+          column_q <= row_last ? 16'd0 : column_q + 16'd1;
+          pixel_bit_q <= row_last ? 20'd0 : pixel_bit_q + {4'd0, out_channels};
+          if (row_last) begin
+            row_q <= row_q + 16'd1;
+            row_slot_q <= row_slot_q + out_slot;
+          end
+        end
+      end
+      if (tile_end) begin
+        n_q <= n_last ? 16'd0 : n_q + 16'd1;
+        channels_left_q <= n_last ? out_channels : channels_left_q - tile_channels;
+        tile_bit_q <= n_last ? 20'd0 : tile_bit_q + {4'd0, tile_channels};
+        param_tile_q <= n_last ? {PARAM_WIDTH{1'b0}} : param_q + 1'b1;
+        if (n_last) begin
+          block_q <= block_q + 16'd1;
+          out_row_q <= out_row_q + block_rows;
+        end
+      end
+    end
+  end
+
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [15:0] group;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign group = lane_q / POST_LANES[15:0];
+  assign read_o = running_q ? {{(TILES-1){1'b0}}, 1'b1} << tile_q : {TILES{1'b0}};
+  assign read_half_o = half_q;
+  assign read_pixel_o = pixel_q;
+  assign read_group_o = group[GROUP_WIDTH-1:0];
+  assign param_read_o = running_q;
+  assign param_address_o = param_q;
+  assign half_freed_o = tile_end;
+  assign group_o = running_q;
+  assign outputs_o = group_last ? lanes_here[3:0] : POST_LANES[3:0];
+
+  // ------------------------------------------------------------------ pipeline
+  localparam TOKEN_WIDTH = 20 + ADDRESS_WIDTH + 4 + 1;  // first bit, row address, outputs, half
+  logic [POST_LATENCY-1:0] valid_q, last_q;
+  logic [TOKEN_WIDTH-1:0] token_q [0:POST_LATENCY-1];
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      valid_q <= {POST_LATENCY{1'b0}};
+      last_q <= {POST_LATENCY{1'b0}};
+    end else begin
+      valid_q <= {valid_q[POST_LATENCY-2:0], running_q};
+      last_q <= {last_q[POST_LATENCY-2:0], block_end};
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (running_q) begin
+      token_q[0] <= {pixel_bit_q + tile_bit_q + macro_bit_q + {4'd0, lane_q}, row_slot_q[ADDRESS_WIDTH-1:0],
+                     outputs_o, out_half_q};
+    end
+  end
+  for (genvar i = 1; i < POST_LATENCY; i = i + 1) begin : g_token
+    always_ff @(posedge clk_i) if (valid_q[i-1]) token_q[i] <= token_q[i-1];
+  end
+  assign block_done_o = last_q[POST_LATENCY-1];
+
+  logic [POST_LANES*MAX_ACTIVATION_BITS-1:0] codes;
+  for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_requant
+    bs_requant #(.ACC_WIDTH(ACC_WIDTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS)) u_requant (
+      .clk_i(clk_i), .valid_i(valid_q[3:0]), .acc_shift_i(desc_i[D_CONTROL*32 + C_ACC_SHIFT]),
+      .clip_low_i(desc_i[D_CLIP_LOW*32 +: MAX_ACTIVATION_BITS+2]),
+      .clip_high_i(desc_i[D_CLIP_HIGH*32 +: MAX_ACTIVATION_BITS+2]),
+      .acc_i(read_data_i[l*ACC_WIDTH +: ACC_WIDTH]), .param_i(param_data_i[l*RECORD_WIDTH +: RECORD_WIDTH]),
+      .code_o(codes[l*MAX_ACTIVATION_BITS +: MAX_ACTIVATION_BITS]));
+  end
+
+  // ------------------------------------------------------------------ slicing into planes
+  logic [19:0] first_bit;
+  logic [ADDRESS_WIDTH-1:0] row_address;
+  logic [3:0] outputs;
+  logic out_half, write;
+  assign {first_bit, row_address, outputs, out_half} = token_q[POST_LATENCY-1];
+  assign write = valid_q[POST_LATENCY-1];
+
+  logic [LINE_WIDTH-1:0] offset;
+  logic odd;
+  logic [19-LINE_WIDTH:0] line;
+  /* verilator lint_off UNUSEDSIGNAL */ // lines fit the buffer by construction of the descriptor
+  logic [19-LINE_WIDTH:0] line_next;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [ADDRESS_WIDTH-1:0] pair_this, pair_next, address_this, address_next;
+  logic [BANKS-1:0] planes;
+  logic [2*DATA_WIDTH-1:0] mask;
+  logic spills;
+  assign offset = first_bit[LINE_WIDTH-1:0];
+  assign line = first_bit[19:LINE_WIDTH];
+  assign line_next = line + {{(19 - LINE_WIDTH){1'b0}}, 1'b1};
+  assign odd = line[0];
+  if (19 - LINE_WIDTH >= ADDRESS_WIDTH) begin : g_pair_cut
+    assign pair_this = line[ADDRESS_WIDTH:1];
+    assign pair_next = line_next[ADDRESS_WIDTH:1];
+  end else begin : g_pair_extend
+    assign pair_this = {{(ADDRESS_WIDTH - 19 + LINE_WIDTH){1'b0}}, line[19-LINE_WIDTH:1]};
+    assign pair_next = {{(ADDRESS_WIDTH - 19 + LINE_WIDTH){1'b0}}, line_next[19-LINE_WIDTH:1]};
+  end
+  assign address_this = row_address + pair_this * {{(ADDRESS_WIDTH-5){1'b0}}, out_bits};
+  assign address_next = row_address + pair_next * {{(ADDRESS_WIDTH-5){1'b0}}, out_bits};
+  assign planes = write ? ~({BANKS{1'b1}} << out_bits) : {BANKS{1'b0}};
+  assign mask = ~({(2*DATA_WIDTH){1'b1}} << outputs) << offset;
+  assign spills = |mask[2*DATA_WIDTH-1:DATA_WIDTH];
+  assign write_even_planes_o = odd ? (spills ? planes : {BANKS{1'b0}}) : planes;
+  assign write_odd_planes_o = odd ? planes : (spills ? planes : {BANKS{1'b0}});
+  assign write_even_address_o = {out_half, odd ? address_next : address_this};
+  assign write_odd_address_o = {out_half, odd ? address_this : address_next};
+  assign write_even_mask_o = odd ? mask[2*DATA_WIDTH-1:DATA_WIDTH] : mask[DATA_WIDTH-1:0];
+  assign write_odd_mask_o = odd ? mask[DATA_WIDTH-1:0] : mask[2*DATA_WIDTH-1:DATA_WIDTH];
+  for (genvar p = 0; p < BANKS; p = p + 1) begin : g_slice
+    logic [POST_LANES-1:0] bits;
+    logic [2*DATA_WIDTH-1:0] placed;
+    for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_bit
+      if (p < MAX_ACTIVATION_BITS) begin : g_code
+        assign bits[l] = codes[l*MAX_ACTIVATION_BITS + p];
+      end else begin : g_none
+        assign bits[l] = 1'b0;
+      end
+    end
+    assign placed = {{(2*DATA_WIDTH-POST_LANES){1'b0}}, bits} << offset;
+    assign write_even_data_o[p*DATA_WIDTH +: DATA_WIDTH] = odd ? placed[2*DATA_WIDTH-1:DATA_WIDTH] : placed[DATA_WIDTH-1:0];
+    assign write_odd_data_o[p*DATA_WIDTH +: DATA_WIDTH] = odd ? placed[DATA_WIDTH-1:0] : placed[2*DATA_WIDTH-1:DATA_WIDTH];
+  end
+endmodule

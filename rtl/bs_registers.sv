@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// AXI4-Lite registers (32 bits):
+//   0x00 CONTROL    write bit 0: run the list, bit 1: reset the accelerator (one write, clears itself)
+//   0x04 STATUS     read bit 0: running, 1: done, 3:2 error (1 descriptor, 2 memory, 3 no progress), 31:16 layers done
+//   0x08 INTERRUPT  bit 0: enable; bit 1: pending (done or error), write 1 to clear
+//   0x0C LIST       address of the first descriptor
+//   0x10 WATCHDOG   cycles without progress that end the run with an error; 0: never
+//   0x14 VERSION    read: 0xB175 in 31:16, interface version in 15:0
+//   0x18 SHAPE      read: rows in 11:0, columns in 23:12, tiles in 31:24
+//   0x1C SELECT     event counter shown in EVENT_LOW and EVENT_HIGH (order of model/events.h)
+//   0x20 EVENT_LOW  0x24 EVENT_HIGH  read
+// Others read 0; writes to them are ignored.
+module bs_registers #(
+  parameter ROWS    = 64,
+  parameter COLUMNS = 64,
+  parameter TILES   = 1
+) (
+  input  logic        clk_i,
+  input  logic        rst_ni,
+  input  logic        s_axil_awvalid_i,
+  output logic        s_axil_awready_o,
+  input  logic [7:0]  s_axil_awaddr_i,
+  input  logic        s_axil_wvalid_i,
+  output logic        s_axil_wready_o,
+  input  logic [31:0] s_axil_wdata_i,
+  output logic        s_axil_bvalid_o,
+  input  logic        s_axil_bready_i,
+  output logic [1:0]  s_axil_bresp_o,
+  input  logic        s_axil_arvalid_i,
+  output logic        s_axil_arready_o,
+  input  logic [7:0]  s_axil_araddr_i,
+  output logic        s_axil_rvalid_o,
+  input  logic        s_axil_rready_i,
+  output logic [31:0] s_axil_rdata_o,
+  output logic [1:0]  s_axil_rresp_o,
+  output logic        run_o,           // pulse
+  output logic        clear_o,         // pulse: reset the accelerator
+  output logic [31:0] list_address_o,
+  output logic [31:0] watchdog_o,
+  output logic [4:0]  event_select_o,
+  input  logic [47:0] event_i,
+  input  logic        running_i,
+  input  logic        done_i,
+  input  logic [1:0]  error_i,
+  input  logic [15:0] layers_i,
+  output logic        interrupt_o
+);
+  localparam VERSION = 32'hB175_0001;
+
+  // A write is taken when address and data are both there and the last answer is gone.
+  logic write, read;
+  logic [5:0] write_word, read_word;
+  logic enable_q, pending_q, ended_q;
+  assign write = s_axil_awvalid_i && s_axil_wvalid_i && (!s_axil_bvalid_o || s_axil_bready_i);
+  assign read = s_axil_arvalid_i && (!s_axil_rvalid_o || s_axil_rready_i);
+  assign s_axil_awready_o = write;
+  assign s_axil_wready_o = write;
+  assign s_axil_arready_o = read;
+  assign s_axil_bresp_o = 2'b00;
+  assign s_axil_rresp_o = 2'b00;
+  assign write_word = s_axil_awaddr_i[7:2];
+  assign read_word = s_axil_araddr_i[7:2];
+  assign interrupt_o = enable_q && pending_q;
+
+  logic ended;
+  assign ended = done_i || error_i != 2'd0;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      s_axil_bvalid_o <= 1'b0;
+      s_axil_rvalid_o <= 1'b0;
+      run_o <= 1'b0;
+      clear_o <= 1'b0;
+      enable_q <= 1'b0;
+      pending_q <= 1'b0;
+      ended_q <= 1'b0;
+      list_address_o <= 32'd0;
+      watchdog_o <= 32'd1000000;
+      event_select_o <= 5'd0;
+      s_axil_rdata_o <= 32'd0;
+    end else begin
+      s_axil_bvalid_o <= write || (s_axil_bvalid_o && !s_axil_bready_i);
+      s_axil_rvalid_o <= read || (s_axil_rvalid_o && !s_axil_rready_i);
+      run_o <= write && write_word == 6'd0 && s_axil_wdata_i[0];
+      clear_o <= write && write_word == 6'd0 && s_axil_wdata_i[1];
+      ended_q <= ended;
+      if (ended && !ended_q) pending_q <= 1'b1;
+      else if (write && write_word == 6'd2 && s_axil_wdata_i[1]) pending_q <= 1'b0;
+      if (write) begin
+        case (write_word)
+          6'd2: enable_q <= s_axil_wdata_i[0];
+          6'd3: list_address_o <= s_axil_wdata_i;
+          6'd4: watchdog_o <= s_axil_wdata_i;
+          6'd7: event_select_o <= s_axil_wdata_i[4:0];
+          default: ;
+        endcase
+      end
+      if (read) begin
+        case (read_word)
+          6'd1: s_axil_rdata_o <= {layers_i, 12'd0, error_i, done_i, running_i};
+          6'd2: s_axil_rdata_o <= {30'd0, pending_q, enable_q};
+          6'd3: s_axil_rdata_o <= list_address_o;
+          6'd4: s_axil_rdata_o <= watchdog_o;
+          6'd5: s_axil_rdata_o <= VERSION;
+          6'd6: s_axil_rdata_o <= {TILES[7:0], COLUMNS[11:0], ROWS[11:0]};
+          6'd7: s_axil_rdata_o <= {27'd0, event_select_o};
+          6'd8: s_axil_rdata_o <= event_i[31:0];
+          6'd9: s_axil_rdata_o <= {16'd0, event_i[47:32]};
+          default: s_axil_rdata_o <= 32'd0;
+        endcase
+      end
+    end
+  end
+
+  logic unused;
+  assign unused = ^{s_axil_awaddr_i[1:0], s_axil_araddr_i[1:0]};
+endmodule

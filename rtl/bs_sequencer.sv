@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the descriptor list: fetch, check, start the units, wait for the barrier (all of the layer's output stored and
+// answered), next. Ends with done, or with an error: bad descriptor, memory error response, or no progress for
+// watchdog_i cycles. After an error the accelerator must be reset (control register) before it is started again.
+module bs_sequencer #(
+  parameter DATA_WIDTH = 64,
+  parameter MAX_WEIGHT_BITS = 16,
+  parameter MAX_ACTIVATION_BITS = 16
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic                run_i,             // pulse
+  input  logic [31:0]         list_address_i,
+  input  logic [31:0]         watchdog_i,        // 0: never
+  output logic                running_o,
+  output logic                done_o,            // level, until the next run
+  output logic [1:0]          error_o,           // 0 none, 1 descriptor, 2 memory, 3 no progress
+  output logic [15:0]         layer_o,           // layers finished in this run
+  output logic                layer_done_o,      // pulse
+  // Descriptor fetch.
+  output logic                fetch_o,
+  output logic [31:0]         fetch_address_o,
+  input  logic                fetch_beat_i,
+  input  logic [DATA_WIDTH-1:0] fetch_data_i,
+  // Layer.
+  output logic [48*32-1:0]    desc_o,
+  output logic                configure_o,       // the cycle before start_o
+  output logic                start_o,
+  input  logic                layer_stored_i,
+  input  logic                progress_i,        // something moved this cycle
+  input  logic                memory_error_i
+);
+  `include "bs_descriptor.svh"
+  localparam FETCH_BEATS = DESC_WORDS * 32 / DATA_WIDTH;
+  localparam STRIDE = 256;  // bytes from one descriptor to the next
+
+  typedef enum logic [2:0] {IDLE, FETCH, RECEIVE, CHECK, CONFIGURE, RUN, DONE, ERROR} state_e;
+  state_e state_q;
+  logic [48*32-1:0] desc_q;
+  logic [5:0] beat_q;
+  logic [31:0] address_q, idle_cycles_q;
+  logic [15:0] layer_q;
+  logic [1:0] error_q;
+  assign desc_o = desc_q;
+
+  logic [7:0] opcode;
+  logic [4:0] weight_bits, activation_bits, output_bits;
+  logic good;
+  assign opcode = desc_q[D_CONTROL*32 +: 8];
+  assign weight_bits = desc_q[D_WIDTHS*32 +: 5];
+  assign activation_bits = desc_q[D_WIDTHS*32+8 +: 5];
+  assign output_bits = desc_q[D_WIDTHS*32+16 +: 5];
+  assign good = desc_q[D_CONTROL*32+16 +: 16] == DESC_MAGIC
+                && (opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL)
+                && (opcode != OP_CONVOLUTION || (weight_bits != 5'd0 && weight_bits <= MAX_WEIGHT_BITS[4:0]))
+                && activation_bits != 5'd0 && activation_bits <= MAX_ACTIVATION_BITS[4:0]
+                && output_bits != 5'd0 && output_bits <= MAX_ACTIVATION_BITS[4:0];
+
+  logic stuck, active;
+  assign active = state_q == FETCH || state_q == RECEIVE || state_q == RUN;
+  assign stuck = active && watchdog_i != 32'd0 && idle_cycles_q == watchdog_i;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) idle_cycles_q <= 32'd0;
+    else idle_cycles_q <= !active || progress_i ? 32'd0 : idle_cycles_q + 32'd1;
+  end
+
+  assign fetch_o = state_q == FETCH;
+  assign fetch_address_o = address_q;
+  assign configure_o = state_q == CHECK && good;
+  assign start_o = state_q == CONFIGURE;
+  assign layer_done_o = state_q == RUN && layer_stored_i && !memory_error_i;
+  assign running_o = state_q != IDLE && state_q != DONE && state_q != ERROR;
+  assign done_o = state_q == DONE;
+  assign error_o = error_q;
+  assign layer_o = layer_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= IDLE;
+      error_q <= 2'd0;
+      layer_q <= 16'd0;
+      beat_q <= 6'd0;
+    end else if (active && memory_error_i) begin
+      state_q <= ERROR;
+      error_q <= 2'd2;
+    end else if (stuck) begin
+      state_q <= ERROR;
+      error_q <= 2'd3;
+    end else begin
+      unique case (state_q)
+        IDLE, DONE: begin
+          if (run_i) begin
+            state_q <= FETCH;
+            layer_q <= 16'd0;
+          end
+        end
+        FETCH: begin
+          state_q <= RECEIVE;
+          beat_q <= 6'd0;
+        end
+        RECEIVE: begin
+          if (fetch_beat_i) begin
+            beat_q <= beat_q + 6'd1;
+            if (beat_q == FETCH_BEATS[5:0] - 6'd1) state_q <= CHECK;
+          end
+        end
+        CHECK: begin
+          state_q <= good ? CONFIGURE : ERROR;
+          if (!good) error_q <= 2'd1;
+        end
+        CONFIGURE: state_q <= RUN;
+        RUN: begin
+          if (layer_stored_i) begin
+            layer_q <= layer_q + 16'd1;
+            state_q <= desc_q[D_CONTROL*32 + C_LAST] ? DONE : FETCH;
+          end
+        end
+        default: state_q <= ERROR;
+      endcase
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (run_i && (state_q == IDLE || state_q == DONE)) address_q <= list_address_i;
+    else if (layer_done_o) address_q <= address_q + STRIDE;
+    if (state_q == RECEIVE && fetch_beat_i) desc_q[beat_q * DATA_WIDTH +: DATA_WIDTH] <= fetch_data_i;
+  end
+endmodule

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Store unit: sends finished blocks of output rows to memory, row after row, line after line, plane after plane.
+// A block is one contiguous piece of the output tensor. Bits past the end of a row are sent as zeros.
+module bs_store #(
+  parameter DATA_WIDTH = 64,
+  parameter BANKS      = 16,
+  parameter OUTPUT_DEPTH = 32
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic                start_i,
+  /* verilator lint_off UNUSEDSIGNAL */
+  input  logic [48*32-1:0]    desc_i,
+  /* verilator lint_on UNUSEDSIGNAL */
+  input  logic                block_done_i,   // pulse: another block is in the output buffer
+  output logic                half_freed_o,   // pulse: a block has been read out
+  output logic                layer_done_o,   // level: all blocks are stored and answered
+  output logic                busy_o,
+  // Output buffer.
+  output logic                read_even_o,
+  output logic                read_odd_o,
+  output logic [$clog2(BANKS*OUTPUT_DEPTH*2)-1:0] read_address_o,
+  input  logic [DATA_WIDTH-1:0] read_even_data_i,
+  input  logic [DATA_WIDTH-1:0] read_odd_data_i,
+  // Write master.
+  output logic                cmd_valid_o,
+  input  logic                cmd_ready_i,
+  output logic [31:0]         cmd_address_o,
+  output logic [23:0]         cmd_beats_o,
+  output logic                data_valid_o,
+  input  logic                data_ready_i,
+  output logic [DATA_WIDTH-1:0] data_o
+);
+  `include "bs_descriptor.svh"
+  localparam LINE_WIDTH = $clog2(DATA_WIDTH);
+  localparam ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH);
+  localparam BYTES_LOG = $clog2(DATA_WIDTH / 8);
+
+  logic [4:0] out_bits;
+  logic [15:0] out_height, block_rows, blocks, row_lines, out_slot;
+  logic [LINE_WIDTH-1:0] tail_bits;
+  assign out_bits = desc_i[D_WIDTHS*32+16 +: 5];
+  assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
+  assign block_rows = desc_i[D_BLOCK_ROWS*32 +: 16];
+  assign blocks = desc_i[D_BLOCKS*32 +: 16];
+  assign row_lines = desc_i[D_OUT_ROW_LINES*32 +: 16];
+  assign out_slot = desc_i[D_OUT_SLOT*32 +: 16];
+  assign tail_bits = desc_i[D_OUT_ROW_BITS*32 +: LINE_WIDTH];
+
+  // ------------------------------------------------------------------ blocks
+  logic reading_q, half_q, commanded_q;
+  logic [1:0] blocks_ready_q;
+  logic [15:0] block_q, stored_q, out_row_q, row_q, line_q;
+  logic [4:0] plane_q;
+  logic [15:0] row_slot_q, pair_q;
+  logic [31:0] address_q;
+  logic block_last, take, read, read_last;
+  logic [15:0] rows_left, rows_here;
+  logic [23:0] block_beats;
+  assign block_last = block_q + 16'd1 == blocks;
+  assign block_beats = block_last ? desc_i[D_LAST_BLOCK_BEATS*32 +: 24] : desc_i[D_BLOCK_BEATS*32 +: 24];
+  assign rows_left = out_height - out_row_q;
+  assign rows_here = rows_left < block_rows ? rows_left : block_rows;
+  // A block is commanded and its reading begins in the same cycle, when the write master is free.
+  assign cmd_valid_o = blocks_ready_q != 2'd0 && !reading_q;
+  assign cmd_address_o = address_q;
+  assign cmd_beats_o = block_beats;
+  assign take = cmd_valid_o && cmd_ready_i;
+
+  logic plane_end, line_end, row_end;
+  assign plane_end = plane_q + 5'd1 == out_bits;
+  assign line_end = line_q + 16'd1 == row_lines;
+  assign row_end = row_q + 16'd1 == rows_here;
+  assign read_last = read && plane_end && line_end && row_end;
+  assign half_freed_o = read_last;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      reading_q <= 1'b0;
+      half_q <= 1'b0;
+      blocks_ready_q <= 2'd0;
+      commanded_q <= 1'b0;
+    end else begin
+      if (take) reading_q <= 1'b1;
+      else if (read_last) reading_q <= 1'b0;
+      if (read_last) half_q <= !half_q;
+      if (block_done_i && !take) blocks_ready_q <= blocks_ready_q + 2'd1;
+      else if (!block_done_i && take) blocks_ready_q <= blocks_ready_q - 2'd1;
+      commanded_q <= take || (commanded_q && !cmd_ready_i);
+    end
+  end
+  // commanded_q: the master works on a block; it falls back to ready when the last answer is in.
+  logic finished;
+  assign finished = commanded_q && cmd_ready_i;
+  assign layer_done_o = stored_q == blocks;
+  assign busy_o = reading_q || commanded_q || blocks_ready_q != 2'd0;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) stored_q <= 16'd0;
+    else if (start_i) stored_q <= 16'd0;
+    else if (finished) stored_q <= stored_q + 16'd1;
+  end
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      block_q <= 16'd0;
+      out_row_q <= 16'd0;
+      row_q <= 16'd0;
+      line_q <= 16'd0;
+      plane_q <= 5'd0;
+      row_slot_q <= 16'd0;
+      pair_q <= 16'd0;
+      address_q <= desc_i[D_OUT_ADDRESS*32 +: 32];
+    end else begin
+      if (take) address_q <= address_q + {8'd0, block_beats << BYTES_LOG};
+      if (read) begin
+        plane_q <= plane_end ? 5'd0 : plane_q + 5'd1;
+        if (plane_end) begin
+          line_q <= line_q + 16'd1;
+          if (line_q[0]) pair_q <= pair_q + {11'd0, out_bits};
+          if (line_end) begin
+            line_q <= 16'd0;
+            pair_q <= 16'd0;
+            row_q <= row_q + 16'd1;
+            row_slot_q <= row_slot_q + out_slot;
+            if (row_end) begin
+              row_q <= 16'd0;
+              row_slot_q <= 16'd0;
+              block_q <= block_q + 16'd1;
+              out_row_q <= out_row_q + block_rows;
+            end
+          end
+        end
+      end
+    end
+  end
+
+  // ------------------------------------------------------------------ reading into a queue of four lines
+  logic arriving_q, arriving_odd_q, arriving_tail_q;
+  logic [DATA_WIDTH-1:0] queue_q [0:3];
+  logic [1:0] queue_in_q, queue_out_q;
+  logic [2:0] queue_count_q;
+  logic pop;
+  logic [DATA_WIDTH-1:0] arriving, tail_mask;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [15:0] address;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign read = reading_q && queue_count_q + {2'd0, arriving_q} < 3'd4;
+  assign read_even_o = read && !line_q[0];
+  assign read_odd_o = read && line_q[0];
+  assign address = row_slot_q + pair_q + {11'd0, plane_q};
+  assign read_address_o = {half_q, address[ADDRESS_WIDTH-1:0]};
+  assign tail_mask = arriving_tail_q && tail_bits != {LINE_WIDTH{1'b0}} ? ~({DATA_WIDTH{1'b1}} << tail_bits)
+                                                                      : {DATA_WIDTH{1'b1}};
+  assign arriving = (arriving_odd_q ? read_odd_data_i : read_even_data_i) & tail_mask;
+  assign pop = data_valid_o && data_ready_i;
+  assign data_valid_o = queue_count_q != 3'd0;
+  assign data_o = queue_q[queue_out_q];
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      arriving_q <= 1'b0;
+      queue_in_q <= 2'd0;
+      queue_out_q <= 2'd0;
+      queue_count_q <= 3'd0;
+    end else begin
+      arriving_q <= read;
+      if (arriving_q) queue_in_q <= queue_in_q + 2'd1;
+      if (pop) queue_out_q <= queue_out_q + 2'd1;
+      if (arriving_q && !pop) queue_count_q <= queue_count_q + 3'd1;
+      else if (!arriving_q && pop) queue_count_q <= queue_count_q - 3'd1;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (read) begin
+      arriving_odd_q <= line_q[0];
+      arriving_tail_q <= line_end;
+    end
+    if (arriving_q) queue_q[queue_in_q] <= arriving;
+  end
+endmodule

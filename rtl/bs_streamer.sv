@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Array control: loads weight tiles and streams vectors, plane by plane, most significant first.
+//
+// For every block, output tile and row tile: one cycle a weight row, then max(bits, VECTOR_INTERVAL) cycles a
+// vector. Loading follows the last plane of the previous row tile without a gap; a new output tile takes one more
+// cycle and waits until the array is drained and an accumulator half is free.
+module bs_streamer #(
+  parameter TILES      = 1,
+  parameter ROWS       = 64,
+  parameter COLUMNS    = 64,
+  parameter BANKS      = 16,
+  parameter WEIGHT_DEPTH = 512,
+  parameter PSUM_DEPTH = 256
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic                start_i,
+  /* verilator lint_off UNUSEDSIGNAL */
+  input  logic [48*32-1:0]    desc_i,
+  /* verilator lint_on UNUSEDSIGNAL */
+  // Weight buffer.
+  input  logic [23:0]         weight_rows_loaded_i,  // since the layer began
+  output logic                weight_read_o,
+  output logic [$clog2(WEIGHT_DEPTH)-1:0] weight_read_address_o,
+  output logic                weight_row_freed_o,
+  output logic [TILES-1:0]    weight_we_o,     // the cycle after weight_read_o
+  output logic [$clog2(ROWS)-1:0] weight_row_o,
+  // Feeder.
+  input  logic                vector_ready_i,
+  output logic [$clog2(BANKS)-1:0] plane_select_o,
+  output logic                release_o,
+  // Array.
+  input  logic                array_busy_i,
+  output logic                plane_o,
+  output logic                codes_o,
+  output logic                plane_first_o,
+  output logic                plane_last_o,
+  output logic                plane_negative_o,
+  output logic                first_o,
+  output logic                tile_last_o,
+  output logic                half_o,
+  output logic [$clog2(PSUM_DEPTH)-1:0] pixel_o,
+  output logic [TILES*$clog2(COLUMNS+1)-1:0] lanes_o,
+  // Accumulator halves.
+  input  logic                half_freed_i,
+  // Events.
+  output logic                vector_o,        // a vector starts
+  output logic [15:0]         lanes_total_o,   // outputs of the tile
+  output logic [15:0]         weight_lanes_o,  // outputs of the macro whose rows are loaded
+  output logic [15:0]         tile_rows_o,     // rows of the row tile
+  output logic                busy_o,          // loads a row or streams
+  output logic                waiting_o        // active and not busy
+);
+  `include "bs_descriptor.svh"
+  localparam LANE_WIDTH = $clog2(COLUMNS + 1);
+  localparam PIXEL_WIDTH = $clog2(PSUM_DEPTH);
+
+  typedef enum logic [2:0] {IDLE, TILE, LOAD, DRAIN, STREAM} state_e;
+  state_e state_q;
+
+  logic [4:0] bits;
+  logic pooling, signed_codes, resident;
+  logic [15:0] out_width, out_height, block_rows, blocks, k_tiles, n_tiles, out_channels, lanes_full, rows_last, interval;
+  assign bits = desc_i[D_WIDTHS*32+8 +: 5];
+  assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
+  assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
+  assign resident = desc_i[D_CONTROL*32 + C_RESIDENT];
+  assign out_width = desc_i[D_OUT_WIDTH*32 +: 16];
+  assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
+  assign block_rows = desc_i[D_BLOCK_ROWS*32 +: 16];
+  assign blocks = desc_i[D_BLOCKS*32 +: 16];
+  assign k_tiles = desc_i[D_K_TILES*32 +: 16];
+  assign n_tiles = desc_i[D_N_TILES*32 +: 16];
+  assign out_channels = desc_i[D_OUT_CHANNELS*32 +: 16];
+  assign lanes_full = desc_i[D_LANES*32 +: 16];
+  assign rows_last = desc_i[D_ROWS_LAST*32 +: 16];
+  assign interval = desc_i[D_VECTOR_INTERVAL*32 +: 16];
+
+  logic [15:0] block_q, n_q, k_q, out_row_q, row_q, column_q, channels_left_q;
+  logic [15:0] weight_row_q, weight_tile_q, gap_q;
+  logic [PIXEL_WIDTH-1:0] pixel_q;
+  logic [23:0] rows_taken_q;
+  logic [$clog2(WEIGHT_DEPTH)-1:0] read_address_q;
+  logic [1:0] halves_used_q;
+  logic half_q;
+  logic [$clog2(BANKS)-1:0] plane_q;
+
+  logic k_last, n_last, k_first;
+  logic [15:0] tile_rows;
+  assign k_first = k_q == 16'd0;
+  assign k_last = k_q + 16'd1 == k_tiles;
+  assign n_last = n_q + 16'd1 == n_tiles;
+  assign tile_rows = k_last ? rows_last : ROWS[15:0];
+
+  // Outputs of this tile in each macro, first macro first.
+  logic [TILES*LANE_WIDTH-1:0] lanes, lanes_q;
+  wire [15:0] lanes_left [0:TILES];  // channels not placed before macro t
+  for (genvar t = 0; t <= TILES; t = t + 1) begin : g_lanes
+    logic [15:0] placed, left;
+    assign placed = t[15:0] * lanes_full;
+    assign left = channels_left_q > placed ? channels_left_q - placed : 16'd0;
+    assign lanes_left[t] = left;
+    if (t < TILES) begin : g_macro
+      /* verilator lint_off UNUSEDSIGNAL */
+      logic [15:0] here;
+      /* verilator lint_on UNUSEDSIGNAL */
+      assign here = left < lanes_full ? left : lanes_full;
+      assign lanes[t*LANE_WIDTH +: LANE_WIDTH] = here[LANE_WIDTH-1:0];
+    end
+  end
+  logic [15:0] lanes_now, lanes_total_q;
+  assign lanes_now = channels_left_q - lanes_left[TILES];
+  assign lanes_o = lanes_q;
+  assign lanes_total_o = lanes_total_q;
+  assign tile_rows_o = tile_rows;
+
+  // Weight rows.
+  logic rows_there, load_row, load_last_row, load_last;
+  logic next_macro_used;
+  always_comb begin
+    next_macro_used = 1'b0;
+    for (int t = 1; t < TILES; t = t + 1) begin
+      if (weight_tile_q + 16'd1 == t[15:0] && lanes_left[t] != 16'd0) next_macro_used = 1'b1;
+    end
+  end
+  logic [15:0] macro_left;  // channels not placed before the macro whose rows are loaded
+  always_comb begin
+    macro_left = lanes_left[0];
+    for (int t = 1; t < TILES; t = t + 1) if (weight_tile_q == t[15:0]) macro_left = lanes_left[t];
+  end
+  assign weight_lanes_o = macro_left < lanes_full ? macro_left : lanes_full;
+  assign rows_there = (resident && block_q != 16'd0) || weight_rows_loaded_i - rows_taken_q >= {8'd0, tile_rows};
+  assign load_row = state_q == LOAD && (weight_row_q != 16'd0 || rows_there);
+  assign load_last_row = load_row && weight_row_q + 16'd1 == tile_rows;
+  assign load_last = load_last_row && !next_macro_used;
+  assign weight_read_o = load_row;
+  assign weight_read_address_o = read_address_q;
+  assign weight_row_freed_o = load_row && !resident;
+
+  // Vectors.
+  logic vector_start, vector_end, in_vector, block_end_row, pixels_end;
+  logic [15:0] rows_left;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [4:0] top_plane;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign top_plane = bits - 5'd1;
+  assign in_vector = plane_q != {$clog2(BANKS){1'b0}};
+  assign vector_start = state_q == STREAM && !in_vector && vector_ready_i && gap_q == 16'd0;
+  // plane_q counts the planes left after the one issued now; the first one is issued with vector_start.
+  assign plane_o = (vector_start && !pooling) || (state_q == STREAM && in_vector);
+  assign codes_o = vector_start && pooling;
+  assign plane_select_o = in_vector ? plane_q - 1'b1 : top_plane[$clog2(BANKS)-1:0];
+  assign plane_first_o = !in_vector;
+  assign plane_last_o = in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : bits == 5'd1;
+  assign plane_negative_o = !in_vector && signed_codes;
+  assign vector_end = (plane_o && plane_last_o) || codes_o;
+  assign release_o = vector_end;
+  assign vector_o = vector_start;
+  assign rows_left = out_height - out_row_q;
+  assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
+  assign pixels_end = column_q + 16'd1 == out_width && block_end_row;
+  assign first_o = k_first;
+  assign tile_last_o = k_last && pixels_end;
+  assign half_o = half_q;
+  assign pixel_o = pixel_q;
+  assign busy_o = load_row || plane_o || codes_o;
+  assign waiting_o = state_q != IDLE && !busy_o;
+
+  logic tile_leave;
+  assign tile_leave = state_q == TILE && halves_used_q != 2'd2;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= IDLE;
+      plane_q <= {$clog2(BANKS){1'b0}};
+      gap_q <= 16'd0;
+      halves_used_q <= 2'd0;
+      half_q <= 1'b0;
+    end else begin
+      unique case (state_q)
+        IDLE: if (start_i) state_q <= TILE;
+        TILE: if (tile_leave) state_q <= pooling ? DRAIN : LOAD;
+        LOAD: if (load_last) state_q <= k_first ? DRAIN : STREAM;
+        DRAIN: if (!array_busy_i) state_q <= STREAM;
+        STREAM: begin
+          if (vector_end && pixels_end) begin
+            if (!k_last) state_q <= pooling ? STREAM : LOAD;
+            else if (n_last && block_q + 16'd1 == blocks) state_q <= IDLE;
+            else state_q <= TILE;
+          end
+        end
+        default: state_q <= IDLE;
+      endcase
+      if (vector_start && !pooling) plane_q <= top_plane[$clog2(BANKS)-1:0];
+      else if (in_vector) plane_q <= plane_q - 1'b1;
+      if (vector_start) gap_q <= interval - 16'd1;
+      else if (gap_q != 16'd0) gap_q <= gap_q - 16'd1;
+      if (tile_leave && !half_freed_i) halves_used_q <= halves_used_q + 2'd1;
+      else if (!tile_leave && half_freed_i) halves_used_q <= halves_used_q - 2'd1;
+      if (vector_end && pixels_end && k_last) half_q <= !half_q;
+    end
+  end
+
+  logic [TILES-1:0] we_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) we_q <= {TILES{1'b0}};
+    else we_q <= load_row ? {{(TILES-1){1'b0}}, 1'b1} << weight_tile_q : {TILES{1'b0}};
+  end
+  assign weight_we_o = we_q;
+
+  always_ff @(posedge clk_i) begin
+    weight_row_o <= weight_row_q[$clog2(ROWS)-1:0];
+    if (start_i) begin
+      block_q <= 16'd0;
+      n_q <= 16'd0;
+      k_q <= 16'd0;
+      out_row_q <= 16'd0;
+      row_q <= 16'd0;
+      column_q <= 16'd0;
+      pixel_q <= {PIXEL_WIDTH{1'b0}};
+      channels_left_q <= out_channels;
+      weight_row_q <= 16'd0;
+      weight_tile_q <= 16'd0;
+      rows_taken_q <= 24'd0;
+      read_address_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
+    end else begin
+      if (state_q == DRAIN) begin
+        lanes_q <= lanes;
+        lanes_total_q <= lanes_now;
+      end
+      if (load_row) begin
+        read_address_q <= read_address_q + 1'b1;
+        rows_taken_q <= rows_taken_q + 24'd1;
+        weight_row_q <= load_last_row ? 16'd0 : weight_row_q + 16'd1;
+        if (load_last_row) weight_tile_q <= load_last ? 16'd0 : weight_tile_q + 16'd1;
+      end
+      if (vector_end) begin
+        pixel_q <= pixel_q + 1'b1;
+        column_q <= column_q + 16'd1;
+        if (column_q + 16'd1 == out_width) begin
+          column_q <= 16'd0;
+          row_q <= row_q + 16'd1;
+        end
+        if (pixels_end) begin
+          pixel_q <= {PIXEL_WIDTH{1'b0}};
+          row_q <= 16'd0;
+          k_q <= k_last ? 16'd0 : k_q + 16'd1;
+          if (k_last) begin
+            n_q <= n_last ? 16'd0 : n_q + 16'd1;
+            channels_left_q <= n_last ? out_channels : lanes_left[TILES];
+          end
+          if (k_last && n_last) begin
+            block_q <= block_q + 16'd1;
+            out_row_q <= out_row_q + block_rows;
+            if (resident) read_address_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
+          end
+        end
+      end
+    end
+  end
+endmodule

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// The accelerator: AXI4-Lite registers, an AXI4 master for memory, and the units of a layer:
+// loader -> buffers -> feeder -> array -> post-processing -> output buffer -> store.
+module bs_top #(
+  parameter TILES      = 1,    // macros
+  parameter ROWS       = 64,   // cells of a column
+  parameter COLUMNS    = 64,   // columns of a macro
+  parameter MAX_WEIGHT_BITS = 16,
+  parameter MAX_ACTIVATION_BITS = 16,
+  parameter BANKS      = 16,   // plane banks: power of two >= MAX_ACTIVATION_BITS, at least 2
+  parameter ACC_WIDTH  = 48,
+  parameter DATA_WIDTH = 64,
+  parameter ACTIVATION_DEPTH = 64,
+  parameter OUTPUT_DEPTH = 32,
+  parameter WEIGHT_DEPTH = 512,
+  parameter PSUM_DEPTH = 256,
+  parameter PARAMETER_DEPTH = 256,
+  parameter POST_LANES = 4,
+  parameter BURST_BEATS = 16,
+  parameter OUTSTANDING = 4,
+  parameter EVENT_COUNTERS = 1
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+  // Control: AXI4-Lite
+  input  logic                  s_axil_awvalid_i,
+  output logic                  s_axil_awready_o,
+  input  logic [7:0]            s_axil_awaddr_i,
+  input  logic                  s_axil_wvalid_i,
+  output logic                  s_axil_wready_o,
+  input  logic [31:0]           s_axil_wdata_i,
+  output logic                  s_axil_bvalid_o,
+  input  logic                  s_axil_bready_i,
+  output logic [1:0]            s_axil_bresp_o,
+  input  logic                  s_axil_arvalid_i,
+  output logic                  s_axil_arready_o,
+  input  logic [7:0]            s_axil_araddr_i,
+  output logic                  s_axil_rvalid_o,
+  input  logic                  s_axil_rready_i,
+  output logic [31:0]           s_axil_rdata_o,
+  output logic [1:0]            s_axil_rresp_o,
+  output logic                  interrupt_o,
+  output logic                  layer_done_o,  // pulse at each layer's barrier
+  // Memory: AXI4, INCR bursts of full beats
+  output logic                  m_axi_arvalid_o,
+  input  logic                  m_axi_arready_i,
+  output logic [31:0]           m_axi_araddr_o,
+  output logic [7:0]            m_axi_arlen_o,
+  output logic [2:0]            m_axi_arsize_o,
+  output logic [1:0]            m_axi_arburst_o,
+  input  logic                  m_axi_rvalid_i,
+  output logic                  m_axi_rready_o,
+  input  logic [DATA_WIDTH-1:0] m_axi_rdata_i,
+  input  logic [1:0]            m_axi_rresp_i,
+  input  logic                  m_axi_rlast_i,
+  output logic                  m_axi_awvalid_o,
+  input  logic                  m_axi_awready_i,
+  output logic [31:0]           m_axi_awaddr_o,
+  output logic [7:0]            m_axi_awlen_o,
+  output logic [2:0]            m_axi_awsize_o,
+  output logic [1:0]            m_axi_awburst_o,
+  output logic                  m_axi_wvalid_o,
+  input  logic                  m_axi_wready_i,
+  output logic [DATA_WIDTH-1:0] m_axi_wdata_o,
+  output logic [DATA_WIDTH/8-1:0] m_axi_wstrb_o,
+  output logic                  m_axi_wlast_o,
+  input  logic                  m_axi_bvalid_i,
+  output logic                  m_axi_bready_o,
+  input  logic [1:0]            m_axi_bresp_i
+);
+  `include "bs_descriptor.svh"
+  localparam PIECES = (COLUMNS + DATA_WIDTH - 1) / DATA_WIDTH;
+  localparam RECORD_WIDTH = ACC_WIDTH + 22;
+  localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
+
+  localparam [31:0] SIZE_LOG = $clog2(DATA_WIDTH / 8);
+  assign m_axi_arsize_o = SIZE_LOG[2:0];
+  assign m_axi_awsize_o = SIZE_LOG[2:0];
+  assign m_axi_arburst_o = 2'b01;
+  assign m_axi_awburst_o = 2'b01;
+  assign m_axi_wstrb_o = {(DATA_WIDTH / 8){1'b1}};
+
+  // ------------------------------------------------------------------ control
+  logic run, clear, running, done, layer_done, configure, start, fetch, fetch_beat, layer_stored, memory_error;
+  logic [31:0] list_address, watchdog, fetch_address;
+  logic [1:0] error;
+  logic [15:0] layers;
+  logic [4:0] event_select;
+  logic [47:0] event_value;
+  logic [DATA_WIDTH-1:0] fetch_data;
+  logic [48*32-1:0] desc;
+  // The reset register stops every unit for a cycle; the registers themselves keep their values.
+  logic unit_rst_n;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) unit_rst_n <= 1'b0;
+    else unit_rst_n <= !clear;
+  end
+  bs_registers #(.ROWS(ROWS), .COLUMNS(COLUMNS), .TILES(TILES)) u_registers (
+    .clk_i(clk_i), .rst_ni(rst_ni),
+    .s_axil_awvalid_i(s_axil_awvalid_i), .s_axil_awready_o(s_axil_awready_o), .s_axil_awaddr_i(s_axil_awaddr_i),
+    .s_axil_wvalid_i(s_axil_wvalid_i), .s_axil_wready_o(s_axil_wready_o), .s_axil_wdata_i(s_axil_wdata_i),
+    .s_axil_bvalid_o(s_axil_bvalid_o), .s_axil_bready_i(s_axil_bready_i), .s_axil_bresp_o(s_axil_bresp_o),
+    .s_axil_arvalid_i(s_axil_arvalid_i), .s_axil_arready_o(s_axil_arready_o), .s_axil_araddr_i(s_axil_araddr_i),
+    .s_axil_rvalid_o(s_axil_rvalid_o), .s_axil_rready_i(s_axil_rready_i), .s_axil_rdata_o(s_axil_rdata_o),
+    .s_axil_rresp_o(s_axil_rresp_o), .run_o(run), .clear_o(clear), .list_address_o(list_address),
+    .watchdog_o(watchdog), .event_select_o(event_select), .event_i(event_value), .running_i(running),
+    .done_i(done), .error_i(error), .layers_i(layers), .interrupt_o(interrupt_o));
+  assign layer_done_o = layer_done;
+
+  logic progress;
+  bs_sequencer #(
+    .DATA_WIDTH(DATA_WIDTH), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS)
+  ) u_sequencer (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .run_i(run), .list_address_i(list_address), .watchdog_i(watchdog),
+    .running_o(running), .done_o(done), .error_o(error), .layer_o(layers), .layer_done_o(layer_done),
+    .fetch_o(fetch), .fetch_address_o(fetch_address), .fetch_beat_i(fetch_beat), .fetch_data_i(fetch_data),
+    .desc_o(desc), .configure_o(configure), .start_o(start), .layer_stored_i(layer_stored),
+    .progress_i(progress), .memory_error_i(memory_error));
+
+  // ------------------------------------------------------------------ memory ports
+  logic read_cmd_valid, read_cmd_ready, read_data_valid, read_error, read_busy;
+  logic [31:0] read_cmd_address, write_cmd_address;
+  logic [23:0] read_cmd_beats, write_cmd_beats;
+  logic [DATA_WIDTH-1:0] read_data, write_data;
+  logic write_cmd_valid, write_cmd_ready, write_data_valid, write_data_ready, write_error, write_busy;
+  bs_axi_read #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_read (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(read_cmd_valid), .cmd_ready_o(read_cmd_ready),
+    .cmd_address_i(read_cmd_address), .cmd_beats_i(read_cmd_beats), .data_valid_o(read_data_valid),
+    .data_o(read_data), .error_o(read_error), .busy_o(read_busy),
+    .m_axi_arvalid_o(m_axi_arvalid_o), .m_axi_arready_i(m_axi_arready_i), .m_axi_araddr_o(m_axi_araddr_o),
+    .m_axi_arlen_o(m_axi_arlen_o), .m_axi_rvalid_i(m_axi_rvalid_i), .m_axi_rready_o(m_axi_rready_o),
+    .m_axi_rdata_i(m_axi_rdata_i), .m_axi_rresp_i(m_axi_rresp_i), .m_axi_rlast_i(m_axi_rlast_i));
+  bs_axi_write #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_write (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(write_cmd_valid), .cmd_ready_o(write_cmd_ready),
+    .cmd_address_i(write_cmd_address), .cmd_beats_i(write_cmd_beats), .data_valid_i(write_data_valid),
+    .data_ready_o(write_data_ready), .data_i(write_data), .error_o(write_error), .busy_o(write_busy),
+    .m_axi_awvalid_o(m_axi_awvalid_o), .m_axi_awready_i(m_axi_awready_i), .m_axi_awaddr_o(m_axi_awaddr_o),
+    .m_axi_awlen_o(m_axi_awlen_o), .m_axi_wvalid_o(m_axi_wvalid_o), .m_axi_wready_i(m_axi_wready_i),
+    .m_axi_wdata_o(m_axi_wdata_o), .m_axi_wlast_o(m_axi_wlast_o), .m_axi_bvalid_i(m_axi_bvalid_i),
+    .m_axi_bready_o(m_axi_bready_o), .m_axi_bresp_i(m_axi_bresp_i));
+  assign memory_error = read_error || write_error;
+
+  // ------------------------------------------------------------------ loader and buffers
+  logic [15:0] rows_loaded, rows_freed;
+  logic [23:0] weight_rows_loaded;
+  logic loader_busy, act_write_even, act_write_odd, weight_row_freed, weight_beat;
+  logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_write_address;
+  logic [PIECES-1:0] weight_write;
+  logic [$clog2(WEIGHT_DEPTH)-1:0] weight_write_address, weight_read_address;
+  logic [POST_LANES-1:0] param_write;
+  logic [$clog2(PARAMETER_DEPTH)-1:0] param_write_address, param_read_address;
+  logic [RECORD_WIDTH-1:0] param_write_data;
+  logic [DATA_WIDTH-1:0] load_data;
+  bs_loader #(
+    .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .ACTIVATION_DEPTH(ACTIVATION_DEPTH), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PARAMETER_DEPTH(PARAMETER_DEPTH),
+    .POST_LANES(POST_LANES), .ACC_WIDTH(ACC_WIDTH)
+  ) u_loader (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .fetch_i(fetch), .fetch_address_i(fetch_address),
+    .fetch_beat_o(fetch_beat), .fetch_data_o(fetch_data), .start_i(start), .desc_i(desc),
+    .rows_freed_i(rows_freed), .weight_row_freed_i(weight_row_freed), .rows_loaded_o(rows_loaded),
+    .weight_rows_loaded_o(weight_rows_loaded), .busy_o(loader_busy), .cmd_valid_o(read_cmd_valid),
+    .cmd_ready_i(read_cmd_ready), .cmd_address_o(read_cmd_address), .cmd_beats_o(read_cmd_beats),
+    .data_valid_i(read_data_valid), .data_i(read_data), .act_write_even_o(act_write_even),
+    .act_write_odd_o(act_write_odd), .act_address_o(act_write_address), .weight_write_o(weight_write),
+    .weight_address_o(weight_write_address), .weight_beat_o(weight_beat), .param_write_o(param_write),
+    .param_address_o(param_write_address), .param_data_o(param_write_data), .data_o(load_data));
+
+  logic [BANKS-1:0] act_even_planes, act_odd_planes;
+  logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_even_address, act_odd_address;
+  logic [BANKS*DATA_WIDTH-1:0] act_even_data, act_odd_data;
+  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(ACTIVATION_DEPTH)) u_activations_even (
+    .clk_i(clk_i), .write_planes_i({{(BANKS-1){1'b0}}, act_write_even}), .write_address_i(act_write_address),
+    .write_data_i({{((BANKS-1)*DATA_WIDTH){1'b0}}, load_data}), .write_mask_i({DATA_WIDTH{1'b1}}),
+    .read_planes_i(act_even_planes), .read_address_i(act_even_address), .read_data_o(act_even_data));
+  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(ACTIVATION_DEPTH)) u_activations_odd (
+    .clk_i(clk_i), .write_planes_i({{(BANKS-1){1'b0}}, act_write_odd}), .write_address_i(act_write_address),
+    .write_data_i({{((BANKS-1)*DATA_WIDTH){1'b0}}, load_data}), .write_mask_i({DATA_WIDTH{1'b1}}),
+    .read_planes_i(act_odd_planes), .read_address_i(act_odd_address), .read_data_o(act_odd_data));
+
+  logic weight_read;
+  logic [PIECES*DATA_WIDTH-1:0] weight_row_data;
+  for (genvar i = 0; i < PIECES; i = i + 1) begin : g_weights
+    bs_ram #(.WIDTH(DATA_WIDTH), .DEPTH(WEIGHT_DEPTH)) u_weights (
+      .clk_i(clk_i), .we_i(weight_write[i]), .waddr_i(weight_write_address), .wdata_i(load_data),
+      .re_i(weight_read), .raddr_i(weight_read_address), .rdata_o(weight_row_data[i*DATA_WIDTH +: DATA_WIDTH]));
+  end
+  logic param_read;
+  logic [POST_LANES*RECORD_WIDTH-1:0] param_data;
+  for (genvar i = 0; i < POST_LANES; i = i + 1) begin : g_parameters
+    bs_ram #(.WIDTH(RECORD_WIDTH), .DEPTH(PARAMETER_DEPTH)) u_parameters (
+      .clk_i(clk_i), .we_i(param_write[i]), .waddr_i(param_write_address), .wdata_i(param_write_data),
+      .re_i(param_read), .raddr_i(param_read_address), .rdata_o(param_data[i*RECORD_WIDTH +: RECORD_WIDTH]));
+  end
+
+  // ------------------------------------------------------------------ feeder, streamer, array
+  logic vector_ready, release_vector, window;
+  logic [$clog2(BANKS)-1:0] plane_select;
+  logic [ROWS-1:0] plane_rows;
+  logic [COLUMNS*CODE_WIDTH-1:0] codes_data;
+  logic [5:0] lines_read;
+  bs_feeder #(
+    .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH)
+  ) u_feeder (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .rows_loaded_i(rows_loaded),
+    .rows_freed_o(rows_freed), .read_even_planes_o(act_even_planes), .read_odd_planes_o(act_odd_planes),
+    .read_even_address_o(act_even_address), .read_odd_address_o(act_odd_address),
+    .read_even_data_i(act_even_data), .read_odd_data_i(act_odd_data), .vector_ready_o(vector_ready),
+    .plane_select_i(plane_select), .plane_o(plane_rows), .code_o(codes_data), .release_i(release_vector),
+    .window_o(window), .lines_read_o(lines_read));
+
+  logic [TILES-1:0] weight_we;
+  logic [$clog2(ROWS)-1:0] weight_row;
+  logic array_busy, plane, codes, plane_first, plane_last, plane_negative, first, tile_last, half, half_freed;
+  logic [$clog2(PSUM_DEPTH)-1:0] pixel;
+  logic [TILES*$clog2(COLUMNS+1)-1:0] lanes;
+  logic vector, stream_busy, stream_waiting, tile_done, accumulate, accumulate_first;
+  logic [15:0] lanes_total, tile_rows, weight_lanes;
+  bs_streamer #(
+    .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PSUM_DEPTH(PSUM_DEPTH)
+  ) u_streamer (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc),
+    .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),
+    .weight_read_address_o(weight_read_address), .weight_row_freed_o(weight_row_freed), .weight_we_o(weight_we),
+    .weight_row_o(weight_row), .vector_ready_i(vector_ready), .plane_select_o(plane_select),
+    .release_o(release_vector), .array_busy_i(array_busy), .plane_o(plane), .codes_o(codes),
+    .plane_first_o(plane_first), .plane_last_o(plane_last), .plane_negative_o(plane_negative), .first_o(first),
+    .tile_last_o(tile_last), .half_o(half), .pixel_o(pixel), .lanes_o(lanes), .half_freed_i(half_freed),
+    .vector_o(vector), .lanes_total_o(lanes_total), .weight_lanes_o(weight_lanes), .tile_rows_o(tile_rows),
+    .busy_o(stream_busy), .waiting_o(stream_waiting));
+
+  logic [TILES-1:0] psum_read;
+  logic psum_read_half;
+  logic [$clog2(PSUM_DEPTH)-1:0] psum_read_pixel;
+  logic [$clog2(COLUMNS)-1:0] psum_read_group;
+  logic [POST_LANES*ACC_WIDTH-1:0] psum_data;
+  bs_array #(
+    .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH), .POST_LANES(POST_LANES)
+  ) u_array (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .configure_i(configure), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
+    .maximum_i(desc[D_CONTROL*32 +: 8] == OP_MAX_POOL), .lanes_i(lanes), .weight_we_i(weight_we),
+    .weight_row_i(weight_row), .weight_data_i(weight_row_data[COLUMNS-1:0]), .plane_i(plane), .codes_i(codes),
+    .act_i(plane_rows), .code_i(codes_data), .plane_first_i(plane_first), .plane_last_i(plane_last),
+    .plane_negative_i(plane_negative), .first_i(first), .tile_last_i(tile_last), .half_i(half), .pixel_i(pixel),
+    .busy_o(array_busy), .tile_done_o(tile_done), .accumulate_o(accumulate), .accumulate_first_o(accumulate_first),
+    .read_i(psum_read), .read_half_i(psum_read_half), .read_pixel_i(psum_read_pixel),
+    .read_group_i(psum_read_group), .read_data_o(psum_data));
+
+  // ------------------------------------------------------------------ post-processing, output buffer, store
+  localparam OUT_ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH * 2);
+  logic block_done, store_freed, group, store_busy, out_read_even, out_read_odd;
+  logic [3:0] group_outputs;
+  logic [BANKS-1:0] out_even_planes, out_odd_planes;
+  logic [OUT_ADDRESS_WIDTH-1:0] out_even_address, out_odd_address, out_read_address;
+  logic [BANKS*DATA_WIDTH-1:0] out_even_data, out_odd_data;
+  logic [DATA_WIDTH-1:0] out_even_mask, out_odd_mask;
+  /* verilator lint_off UNUSEDSIGNAL */ // the store unit reads plane by plane
+  logic [BANKS*DATA_WIDTH-1:0] out_even_lines, out_odd_lines;
+  /* verilator lint_on UNUSEDSIGNAL */
+  bs_post #(
+    .TILES(TILES), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
+    .PARAMETER_DEPTH(PARAMETER_DEPTH), .OUTPUT_DEPTH(OUTPUT_DEPTH), .POST_LANES(POST_LANES)
+  ) u_post (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .tile_done_i(tile_done),
+    .half_freed_o(half_freed), .store_freed_i(store_freed), .block_done_o(block_done), .read_o(psum_read),
+    .read_half_o(psum_read_half), .read_pixel_o(psum_read_pixel), .read_group_o(psum_read_group),
+    .read_data_i(psum_data), .param_read_o(param_read), .param_address_o(param_read_address),
+    .param_data_i(param_data), .write_even_planes_o(out_even_planes), .write_odd_planes_o(out_odd_planes),
+    .write_even_address_o(out_even_address), .write_odd_address_o(out_odd_address),
+    .write_even_data_o(out_even_data), .write_odd_data_o(out_odd_data), .write_even_mask_o(out_even_mask),
+    .write_odd_mask_o(out_odd_mask), .group_o(group), .outputs_o(group_outputs));
+  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(2*OUTPUT_DEPTH), .MASKED(1)) u_outputs_even (
+    .clk_i(clk_i), .write_planes_i(out_even_planes), .write_address_i(out_even_address),
+    .write_data_i(out_even_data), .write_mask_i(out_even_mask),
+    .read_planes_i({{(BANKS-1){1'b0}}, out_read_even}), .read_address_i(out_read_address),
+    .read_data_o(out_even_lines));
+  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(2*OUTPUT_DEPTH), .MASKED(1)) u_outputs_odd (
+    .clk_i(clk_i), .write_planes_i(out_odd_planes), .write_address_i(out_odd_address),
+    .write_data_i(out_odd_data), .write_mask_i(out_odd_mask),
+    .read_planes_i({{(BANKS-1){1'b0}}, out_read_odd}), .read_address_i(out_read_address),
+    .read_data_o(out_odd_lines));
+  bs_store #(.DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS), .OUTPUT_DEPTH(OUTPUT_DEPTH)) u_store (
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .block_done_i(block_done),
+    .half_freed_o(store_freed), .layer_done_o(layer_stored), .busy_o(store_busy), .read_even_o(out_read_even),
+    .read_odd_o(out_read_odd), .read_address_o(out_read_address),
+    .read_even_data_i(out_even_lines[DATA_WIDTH-1:0]), .read_odd_data_i(out_odd_lines[DATA_WIDTH-1:0]),
+    .cmd_valid_o(write_cmd_valid), .cmd_ready_i(write_cmd_ready), .cmd_address_o(write_cmd_address),
+    .cmd_beats_o(write_cmd_beats), .data_valid_o(write_data_valid), .data_ready_i(write_data_ready),
+    .data_o(write_data));
+
+  // ------------------------------------------------------------------ progress and events
+  logic memory_write;
+  assign memory_write = m_axi_wvalid_o && m_axi_wready_i;
+  assign progress = (m_axi_arvalid_o && m_axi_arready_i) || read_data_valid || (m_axi_awvalid_o && m_axi_awready_i)
+                    || memory_write || m_axi_bvalid_i || stream_busy || group;
+  bs_events #(.ENABLE(EVENT_COUNTERS)) u_events (
+    .clk_i(clk_i), .clear_i(run), .running_i(running), .loader_busy_i(loader_busy), .array_busy_i(stream_busy),
+    .post_busy_i(group), .store_busy_i(store_busy), .array_waiting_i(stream_waiting), .vector_i(vector),
+    .plane_i(plane), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
+    .convolution_i(desc[D_CONTROL*32 +: 8] == OP_CONVOLUTION), .lanes_i(lanes_total), .rows_i(tile_rows),
+    .accumulate_i(accumulate), .accumulate_first_i(accumulate_first), .post_outputs_i(group_outputs),
+    .out_bits_i(desc[D_WIDTHS*32+16 +: 5]), .weight_row_i(weight_read), .weight_lanes_i(weight_lanes),
+    .window_i(window), .activation_lines_read_i(lines_read),
+    .activation_line_written_i(act_write_even || act_write_odd), .weight_line_written_i(weight_beat),
+    .output_line_read_i(out_read_even || out_read_odd), .memory_read_i(read_data_valid),
+    .memory_write_i(memory_write), .select_i(event_select), .value_o(event_value));
+
+  logic unused;
+  assign unused = read_busy ^ write_busy;
+endmodule

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// Address generation: walks blocks, output tiles, row tiles, pixels, and the windows of a vector.
+//
+// A vector's rows are the layer's contiguous runs of input bits (a kernel row of a convolution; one tap of pooling)
+// packed one after the other. A window is a piece of a run that one buffer access brings: at most DATA_WIDTH bits
+// and no further than the vector's last row. One window a cycle leaves on a valid/ready port.
+module bs_walker #(
+  parameter ROWS       = 64,
+  parameter DATA_WIDTH = 64
+) (
+  input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic                start_i,
+  /* verilator lint_off UNUSEDSIGNAL */ // each unit reads its own words
+  input  logic [48*32-1:0]    desc_i,
+  /* verilator lint_on UNUSEDSIGNAL */
+  input  logic [15:0]         rows_loaded_i,  // input rows in the activation buffer so far
+  output logic [15:0]         rows_freed_o,   // input rows no longer needed
+  output logic                window_valid_o,
+  input  logic                window_ready_i,
+  output logic signed [20:0]  window_x_o,     // first bit in the input row; may lie outside it (padding)
+  output logic                window_row_valid_o,  // 0: the whole row is padding
+  output logic [15:0]         window_slot_o,  // buffer address of the row
+  output logic [10:0]         window_length_o,
+  output logic [10:0]         window_fill_o,  // first array row it fills
+  output logic                window_last_o   // completes the vector
+);
+  `include "bs_descriptor.svh"
+
+  logic [15:0] run_length, run_count_x, run_count_y, out_width, block_rows, out_height, blocks, k_tiles, n_tiles;
+  logic [15:0] in_height, in_ring, rows_needed;
+  logic        run_per_tile;
+  assign run_count_x = desc_i[D_RUN_COUNT_X*32 +: 16];
+  assign run_count_y = desc_i[D_RUN_COUNT_Y*32 +: 16];
+  assign out_width = desc_i[D_OUT_WIDTH*32 +: 16];
+  assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
+  assign block_rows = desc_i[D_BLOCK_ROWS*32 +: 16];
+  assign blocks = desc_i[D_BLOCKS*32 +: 16];
+  assign k_tiles = desc_i[D_K_TILES*32 +: 16];
+  assign n_tiles = desc_i[D_N_TILES*32 +: 16];
+  assign in_height = desc_i[D_IN_HEIGHT*32 +: 16];
+  assign in_ring = desc_i[D_IN_RING*32 +: 16];
+  assign rows_needed = desc_i[D_ROWS_NEEDED*32 +: 16];
+  assign run_per_tile = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
+
+  // Loop counters, outermost first.
+  logic        active_q;
+  logic [15:0] block_q, n_q, k_q, out_row_q, row_q, column_q;
+  // Position of the block, of the pixel, and of the window inside the vector; ring_* are buffer addresses of rows.
+  logic signed [16:0] block_y_q, pixel_y_q;
+  logic [15:0] block_ring_q, pixel_ring_q;
+  logic signed [20:0] pixel_x_q;
+  logic [19:0] n_x_q;
+  logic [15:0] run_x_q, run_y_q, position_q, offset_y_q, offset_ring_q, fill_q;
+  logic [19:0] offset_x_q;
+  // The same at the start of the current row tile.
+  logic [15:0] tile_run_x_q, tile_run_y_q, tile_position_q, tile_offset_y_q, tile_offset_ring_q;
+  logic [19:0] tile_offset_x_q;
+
+  function automatic [15:0] ring_add(input [15:0] a, input [15:0] b, input [15:0] size);
+    logic [16:0] sum;
+    begin
+      sum = {1'b0, a} + {1'b0, b};
+      ring_add = sum >= {1'b0, size} ? sum[15:0] - size : sum[15:0];
+    end
+  endfunction
+
+  // Rows the block needs, and whether they are there.
+  logic signed [17:0] need_signed;
+  logic [15:0] need;
+  assign need_signed = {block_y_q[16], block_y_q} + {2'b0, desc_i[D_BLOCK_SPAN*32 +: 16]};
+  always_comb begin
+    if (need_signed < 18'sd0) need = 16'd0;
+    else if (need_signed > $signed({2'b0, rows_needed})) need = rows_needed;
+    else need = need_signed[15:0];
+  end
+
+  // The window.
+  logic [15:0] run_left, row_left, length;
+  logic signed [16:0] window_y;
+  assign run_length = n_q + 16'd1 == n_tiles ? desc_i[D_RUN_LENGTH_LAST*32 +: 16] : desc_i[D_RUN_LENGTH*32 +: 16];
+  assign run_left = run_length - position_q;
+  assign row_left = ROWS[15:0] - fill_q;
+  always_comb begin
+    length = DATA_WIDTH[15:0];
+    if (run_left < length) length = run_left;
+    if (row_left < length) length = row_left;
+  end
+  assign window_y = pixel_y_q + $signed({1'b0, offset_y_q});
+  assign window_valid_o = active_q && rows_loaded_i >= need;
+  assign window_x_o = pixel_x_q + $signed({1'b0, n_x_q}) + $signed({1'b0, offset_x_q}) + $signed({5'b0, position_q});
+  assign window_row_valid_o = !window_y[16] && window_y[15:0] < in_height;
+  assign window_slot_o = ring_add(pixel_ring_q, offset_ring_q, in_ring);
+  assign window_length_o = length[10:0];
+  assign window_fill_o = fill_q[10:0];
+
+  logic run_end, k_end, vector_end, block_end_row, pixels_end, k_last, n_last;
+  logic [15:0] rows_left;
+  assign run_end = run_left == length;
+  assign k_end = run_end && run_x_q + 16'd1 == run_count_x && run_y_q + 16'd1 == run_count_y;
+  assign vector_end = row_left == length || k_end || (run_per_tile && run_end);
+  assign window_last_o = vector_end;
+  assign rows_left = out_height - out_row_q;
+  assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
+  assign pixels_end = column_q + 16'd1 == out_width && block_end_row;
+  assign k_last = k_q + 16'd1 == k_tiles;
+  assign n_last = n_q + 16'd1 == n_tiles;
+
+  // Window position after this one, inside the run structure.
+  logic [15:0] next_run_x, next_run_y, next_position, next_offset_y, next_offset_ring;
+  logic [19:0] next_offset_x;
+  always_comb begin
+    next_run_x = run_x_q;
+    next_run_y = run_y_q;
+    next_position = position_q + length;
+    next_offset_x = offset_x_q;
+    next_offset_y = offset_y_q;
+    next_offset_ring = offset_ring_q;
+    if (run_end) begin
+      next_position = 16'd0;
+      next_run_x = run_x_q + 16'd1;
+      next_offset_x = offset_x_q + desc_i[D_RUN_STEP_X*32 +: 20];
+      if (run_x_q + 16'd1 == run_count_x) begin
+        next_run_x = 16'd0;
+        next_offset_x = 20'd0;
+        next_run_y = run_y_q + 16'd1;
+        next_offset_y = offset_y_q + desc_i[D_RUN_STEP_Y*32 +: 16];
+        next_offset_ring = ring_add(offset_ring_q, desc_i[D_RUN_STEP_RING*32 +: 16], in_ring);
+      end
+    end
+  end
+
+  logic fire, restart;
+  logic signed [16:0] next_block_y;
+  logic [15:0] next_pixel_ring;
+  assign fire = window_valid_o && window_ready_i;
+  assign restart = k_last;  // after this tile's pixels the walk begins again at the first run
+  assign next_block_y = block_y_q + $signed({1'b0, desc_i[D_BLOCK_STEP_Y*32 +: 16]});
+  assign next_pixel_ring = ring_add(pixel_ring_q, desc_i[D_PIXEL_STEP_RING*32 +: 16], in_ring);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      active_q <= 1'b0;
+      rows_freed_o <= 16'd0;
+    end else if (start_i) begin
+      active_q <= 1'b1;
+      rows_freed_o <= 16'd0;
+    end else if (fire && vector_end && pixels_end && k_last && n_last) begin
+      if (block_q + 16'd1 == blocks) active_q <= 1'b0;
+      rows_freed_o <= next_block_y[16] ? 16'd0 : next_block_y[15:0];
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      block_q <= 16'd0;
+      n_q <= 16'd0;
+      k_q <= 16'd0;
+      out_row_q <= 16'd0;
+      row_q <= 16'd0;
+      column_q <= 16'd0;
+      block_y_q <= desc_i[D_PIXEL_START_Y*32 +: 17];
+      pixel_y_q <= desc_i[D_PIXEL_START_Y*32 +: 17];
+      block_ring_q <= desc_i[D_PIXEL_START_RING*32 +: 16];
+      pixel_ring_q <= desc_i[D_PIXEL_START_RING*32 +: 16];
+      pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
+      n_x_q <= 20'd0;
+      run_x_q <= 16'd0;
+      run_y_q <= 16'd0;
+      position_q <= 16'd0;
+      offset_x_q <= 20'd0;
+      offset_y_q <= 16'd0;
+      offset_ring_q <= 16'd0;
+      fill_q <= 16'd0;
+      tile_run_x_q <= 16'd0;
+      tile_run_y_q <= 16'd0;
+      tile_position_q <= 16'd0;
+      tile_offset_x_q <= 20'd0;
+      tile_offset_y_q <= 16'd0;
+      tile_offset_ring_q <= 16'd0;
+    end else if (fire) begin
+      if (!vector_end) begin
+        fill_q <= fill_q + length;
+        run_x_q <= next_run_x;
+        run_y_q <= next_run_y;
+        position_q <= next_position;
+        offset_x_q <= next_offset_x;
+        offset_y_q <= next_offset_y;
+        offset_ring_q <= next_offset_ring;
+      end else begin
+        fill_q <= 16'd0;
+        if (!pixels_end) begin
+          // Next pixel, same row tile.
+          run_x_q <= tile_run_x_q;
+          run_y_q <= tile_run_y_q;
+          position_q <= tile_position_q;
+          offset_x_q <= tile_offset_x_q;
+          offset_y_q <= tile_offset_y_q;
+          offset_ring_q <= tile_offset_ring_q;
+          if (column_q + 16'd1 == out_width) begin
+            column_q <= 16'd0;
+            pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
+            row_q <= row_q + 16'd1;
+            pixel_y_q <= pixel_y_q + $signed({1'b0, desc_i[D_PIXEL_STEP_Y*32 +: 16]});
+            pixel_ring_q <= next_pixel_ring;
+          end else begin
+            column_q <= column_q + 16'd1;
+            pixel_x_q <= pixel_x_q + $signed({1'b0, desc_i[D_PIXEL_STEP_X*32 +: 20]});
+          end
+        end else begin
+          // Next row tile (or the first one of the next output tile or block), first pixel of the block.
+          run_x_q <= restart ? 16'd0 : next_run_x;
+          run_y_q <= restart ? 16'd0 : next_run_y;
+          position_q <= restart ? 16'd0 : next_position;
+          offset_x_q <= restart ? 20'd0 : next_offset_x;
+          offset_y_q <= restart ? 16'd0 : next_offset_y;
+          offset_ring_q <= restart ? 16'd0 : next_offset_ring;
+          tile_run_x_q <= restart ? 16'd0 : next_run_x;
+          tile_run_y_q <= restart ? 16'd0 : next_run_y;
+          tile_position_q <= restart ? 16'd0 : next_position;
+          tile_offset_x_q <= restart ? 20'd0 : next_offset_x;
+          tile_offset_y_q <= restart ? 16'd0 : next_offset_y;
+          tile_offset_ring_q <= restart ? 16'd0 : next_offset_ring;
+          column_q <= 16'd0;
+          row_q <= 16'd0;
+          pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
+          k_q <= k_last ? 16'd0 : k_q + 16'd1;
+          if (k_last) begin
+            n_q <= n_last ? 16'd0 : n_q + 16'd1;
+            n_x_q <= n_last ? 20'd0 : n_x_q + desc_i[D_TILE_STEP_X*32 +: 20];
+          end
+          if (k_last && n_last) begin
+            block_q <= block_q + 16'd1;
+            out_row_q <= out_row_q + block_rows;
+            block_y_q <= next_block_y;
+            pixel_y_q <= next_block_y;
+            block_ring_q <= next_pixel_ring;
+            pixel_ring_q <= next_pixel_ring;
+          end else begin
+            pixel_y_q <= block_y_q;
+            pixel_ring_q <= block_ring_q;
+          end
+        end
+      end
+    end
+  end
+endmodule
