@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network made ready for one accelerator: descriptor list and memory image.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/architecture.h"
+#include "model/golden.h"
+#include "model/integer_network.h"
+#include "rtl/generate/descriptor.h"
+
+namespace bitstrata::generate {
+
+// Where a tensor lies in memory: rows of `row_lines` lines, each line `bits` planes of data_bits/8 bytes;
+// bit (x*channels + c) mod data_bits of line (x*channels + c) / data_bits, plane p, is bit p of the code.
+struct TensorPlacement {
+  std::uint32_t address = 0;
+  int row_lines = 0;
+  std::uint32_t bytes = 0;
+};
+
+struct Program {
+  model::Architecture architecture;
+  std::vector<std::string> layer_names;
+  std::vector<Descriptor> layers;
+  std::vector<model::TensorFormat> formats;  // as IntegerNetwork::tensors
+  std::vector<TensorPlacement> tensors;      // one per format
+  std::vector<int> layer_output;             // tensor index written by each layer
+  std::uint32_t list_address = 0;
+  std::vector<std::uint8_t> image;  // whole memory: descriptors, parameters, weights, zeroed tensors
+};
+
+// Throws std::invalid_argument, naming layer, limit and value, when a layer does not fit the architecture's buffers,
+// uses a width it does not support, or could overflow its accumulators.
+Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture);
+
+void write_tensor(const Program& program, int tensor, const model::Codes& codes, std::span<std::uint8_t> memory);
+model::Codes read_tensor(const Program& program, int tensor, std::span<const std::uint8_t> memory);
+
+}  // namespace bitstrata::generate

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the two engines that execute data share: a program goes in, tensors and per-layer events come out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "model/cost.h"
+#include "model/golden.h"
+#include "rtl/generate/program.h"
+
+namespace bitstrata::sim {
+
+// How the memory behind the AXI4 port behaves beyond Architecture::memory. Same seed: same stalls in every engine.
+struct MemoryBehaviour {
+  std::uint64_t stall_seed = 0;
+  double stall_probability = 0;  // of each channel in each cycle
+  // Fault injection.
+  std::int64_t fail_read_at = -1;   // this data beat (counted from 0) carries an error response
+  std::int64_t fail_write_at = -1;  // this write response is an error
+  std::int64_t hang_read_at = -1;   // from this data beat on, nothing more is answered
+};
+
+enum class RunError { none = 0, descriptor = 1, memory = 2, no_progress = 3 };
+
+const char* to_string(RunError error);
+
+struct RunResult {
+  RunError error = RunError::none;
+  std::vector<model::Events> layers;   // of the layers finished
+  std::vector<model::Codes> tensors;   // as Program::formats; entry 0 is the input
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual model::Origin origin() const = 0;
+  // Runs the whole list on one image. The accelerator is reset first. Throws std::runtime_error only where the engine
+  // itself fails; errors of the accelerator come back in the result.
+  virtual RunResult run(const generate::Program& program, const model::Codes& input,
+                        const MemoryBehaviour& behaviour) = 0;
+  RunResult run(const generate::Program& program, const model::Codes& input) { return run(program, input, {}); }
+  // Cycles without progress after which the accelerator gives up (WATCHDOG register).
+  std::uint32_t watchdog = 100000;
+};
+
+// The Verilated RTL of `architecture`, compiled on first use and cached by content hash under cache_folder().
+std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture);
+// The SystemC model. SystemC elaborates once a process: engines of several architectures cannot live in one process,
+// so run() works in a child process (fork) where the caller's process has already elaborated another architecture.
+std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture);
+
+}  // namespace bitstrata::sim
