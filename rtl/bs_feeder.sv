@@ -228,7 +228,7 @@ module bs_feeder #(
       for (int j = 0; j < COLUMNS && j < ROWS; j = j + 1) begin
         for (int p = 0; p < CODE_WIDTH; p = p + 1) begin
           if (p < MAX_ACTIVATION_BITS && bits > p[4:0]) code_o[j*CODE_WIDTH + p] = slot_data_q[(read_slot_q ? BANKS : 0) + p][j];
-          else if (signed_codes) code_o[j*CODE_WIDTH + p] = slot_data_q[(read_slot_q ? BANKS : 0) + bits - 1][j];
+          else if (signed_codes) code_o[j*CODE_WIDTH + p] = slot_data_q[(read_slot_q ? BANKS : 0) + {27'd0, bits} - 1][j];
         end
       end
     end

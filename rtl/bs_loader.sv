@@ -329,7 +329,9 @@ module bs_loader #(
   end
 
   // Parameter records of 128 bits: bias in 0..47, multiplier in 48..63, shift in 64..69.
+  /* verilator lint_off UNUSEDSIGNAL */ // unused bits between the fields
   logic [127:0] record;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [2:0] record_beat_q;
   logic [LANE_BITS-1:0] param_lane_q;
   logic [$clog2(PARAMETER_DEPTH)-1:0] param_row_q;
@@ -364,7 +366,4 @@ module bs_loader #(
       end
     end
   end
-
-  logic unused;
-  assign unused = ^record[127:70];
 endmodule

@@ -84,11 +84,13 @@ module bs_post #(
   logic [15:0] tile_channels, macro_lanes, lanes_here, rows_left;
   logic group_last, macro_last, row_last, pixels_last, n_last, tile_end, block_end;
   logic start_tile;
+  logic [15:0] macros;  // pooling uses the first macro only
+  assign macros = desc_i[D_CONTROL*32 +: 8] == OP_CONVOLUTION ? TILES[15:0] : 16'd1;
   assign macro_lanes = pixel_left_q < lanes_full ? pixel_left_q : lanes_full;
   assign lanes_here = macro_lanes - lane_q;
   assign group_last = lanes_here <= POST_LANES[15:0];
-  assign macro_last = tile_q + 16'd1 == TILES[15:0] || pixel_left_q <= lanes_full;
-  assign tile_channels = channels_left_q < TILES[15:0] * lanes_full ? channels_left_q : TILES[15:0] * lanes_full;
+  assign macro_last = tile_q + 16'd1 == macros || pixel_left_q <= lanes_full;
+  assign tile_channels = channels_left_q < macros * lanes_full ? channels_left_q : macros * lanes_full;
   assign rows_left = out_height - out_row_q;
   assign row_last = column_q + 16'd1 == out_width;
   assign pixels_last = row_last && row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);

@@ -97,14 +97,15 @@ module bs_streamer #(
   wire [15:0] lanes_left [0:TILES];  // channels not placed before macro t
   for (genvar t = 0; t <= TILES; t = t + 1) begin : g_lanes
     logic [15:0] placed, left;
-    assign placed = t[15:0] * lanes_full;
+    // Pooling uses the first macro only.
+    assign placed = pooling && t > 0 ? lanes_full : t[15:0] * lanes_full;
     assign left = channels_left_q > placed ? channels_left_q - placed : 16'd0;
     assign lanes_left[t] = left;
     if (t < TILES) begin : g_macro
       /* verilator lint_off UNUSEDSIGNAL */
       logic [15:0] here;
       /* verilator lint_on UNUSEDSIGNAL */
-      assign here = left < lanes_full ? left : lanes_full;
+      assign here = pooling && t > 0 ? 16'd0 : left < lanes_full ? left : lanes_full;
       assign lanes[t*LANE_WIDTH +: LANE_WIDTH] = here[LANE_WIDTH-1:0];
     end
   end

@@ -179,7 +179,9 @@ module bs_top #(
     .read_planes_i(act_odd_planes), .read_address_i(act_odd_address), .read_data_o(act_odd_data));
 
   logic weight_read;
+  /* verilator lint_off UNUSEDSIGNAL */ // the last piece may be wider than the columns left
   logic [PIECES*DATA_WIDTH-1:0] weight_row_data;
+  /* verilator lint_on UNUSEDSIGNAL */
   for (genvar i = 0; i < PIECES; i = i + 1) begin : g_weights
     bs_ram #(.WIDTH(DATA_WIDTH), .DEPTH(WEIGHT_DEPTH)) u_weights (
       .clk_i(clk_i), .we_i(weight_write[i]), .waddr_i(weight_write_address), .wdata_i(load_data),

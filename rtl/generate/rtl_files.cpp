@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rtl/generate/rtl_files.h"
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace bitstrata::generate {
+
+std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architecture& a) {
+  return {{"TILES", a.tiles},
+          {"ROWS", a.rows},
+          {"COLUMNS", a.columns},
+          {"MAX_WEIGHT_BITS", a.max_weight_bits},
+          {"MAX_ACTIVATION_BITS", a.max_activation_bits},
+          {"BANKS", a.plane_banks()},
+          {"ACC_WIDTH", a.accumulator_bits},
+          {"DATA_WIDTH", a.data_bits},
+          {"ACTIVATION_DEPTH", a.activation_depth},
+          {"OUTPUT_DEPTH", a.output_depth},
+          {"WEIGHT_DEPTH", a.weight_depth},
+          {"PSUM_DEPTH", a.psum_depth},
+          {"PARAMETER_DEPTH", a.parameter_depth},
+          {"POST_LANES", a.post_lanes},
+          {"BURST_BEATS", a.burst_beats},
+          {"OUTSTANDING", a.outstanding},
+          {"EVENT_COUNTERS", a.event_counters ? 1 : 0}};
+}
+
+namespace {
+
+std::string bs_top_text() {
+  for (const auto& file : rtl_files()) {
+    if (file.name == "bs_top.sv") return std::string(file.text);
+  }
+  throw std::logic_error("bs_top.sv is not among the embedded files");
+}
+
+// The port list of bs_top with DATA_WIDTH filled in, and the connections of an instance by name.
+struct Ports {
+  std::string declarations, connections;
+};
+
+Ports ports(int data_bits) {
+  const std::string text = bs_top_text();
+  const auto begin = text.find(") (\n") + 4;
+  const auto end = text.find("\n);", begin);
+  std::istringstream lines(text.substr(begin, end - begin));
+  Ports result;
+  std::string line;
+  while (std::getline(lines, line)) {
+    for (const auto& [from, to] : {std::pair<std::string, int>{"DATA_WIDTH/8-1", data_bits / 8 - 1},
+                                   std::pair<std::string, int>{"DATA_WIDTH-1", data_bits - 1}}) {
+      if (const auto at = line.find(from); at != std::string::npos) line.replace(at, from.size(), std::to_string(to));
+    }
+    result.declarations += line + "\n";
+    const auto code = line.substr(0, line.find("//"));
+    const auto last = code.find_last_of("abcdefghijklmnopqrstuvwxyz_");
+    if (code.find("put ") == std::string::npos || last == std::string::npos) continue;
+    const auto first = code.find_last_of(" ", last) + 1;
+    const std::string name = code.substr(first, last - first + 1);
+    result.connections += fmt::format("{}    .{}({})", result.connections.empty() ? "" : ",\n", name, name);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string top_text(const model::Architecture& architecture, bool event_counters) {
+  std::string parameters;
+  for (const auto& [name, value] : rtl_parameters(architecture)) {
+    parameters += fmt::format("{}    .{}({})", parameters.empty() ? "" : ",\n", name,
+                              name == "EVENT_COUNTERS" ? long{event_counters} : value);
+  }
+  const Ports p = ports(architecture.data_bits);
+  return fmt::format(
+      "// SPDX-License-Identifier: Apache-2.0\n"
+      "// The accelerator configured as architecture '{}'. Ports: see bs_top.sv.\n"
+      "module {} (\n{});\n  bs_top #(\n{}\n  ) u_top (\n{});\nendmodule\n",
+      architecture.name, top_module, p.declarations, parameters, p.connections);
+}
+
+std::vector<std::string> write_rtl(const model::Architecture& architecture, bool event_counters,
+                                   const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  std::vector<std::string> names;
+  const auto write = [&](std::string_view name, std::string_view text) {
+    const auto path = folder / name;
+    std::ofstream file(path, std::ios::binary);
+    file << text;
+    file.close();
+    if (!file) throw std::runtime_error("cannot write " + path.string());
+    if (name.ends_with(".sv")) names.emplace_back(name);
+  };
+  for (const auto& file : rtl_files()) write(file.name, file.text);
+  write(fmt::format("{}.sv", top_module), top_text(architecture, event_counters));
+  return names;
+}
+
+}  // namespace bitstrata::generate

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The SystemVerilog this program was built with, and its configured form for an architecture.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/architecture.h"
+
+namespace bitstrata::generate {
+
+struct RtlFile {
+  std::string_view name;
+  std::string_view text;
+};
+
+// rtl/*.sv and rtl/*.svh, modules before those that use them are not required.
+const std::vector<RtlFile>& rtl_files();
+
+// Name of the top module emitted for users and simulation alike.
+inline constexpr std::string_view top_module = "bitstrata_top";
+
+// The parameters of bs_top for `architecture`.
+std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architecture& architecture);
+
+// The top module: bs_top with the architecture's parameters filled in. `event_counters` overrides the architecture
+// (simulation always counts).
+std::string top_text(const model::Architecture& architecture, bool event_counters);
+
+// Writes all files and bitstrata_top.sv into `folder` (created). Throws std::runtime_error naming a file that cannot
+// be written. Returns the names of the .sv files in compile order.
+std::vector<std::string> write_rtl(const model::Architecture& architecture, bool event_counters,
+                                   const std::filesystem::path& folder);
+
+}  // namespace bitstrata::generate

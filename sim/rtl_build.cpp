@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/rtl_build.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "rtl/generate/rtl_files.h"
+#include "sim/rtl_shim.h"
+
+namespace bitstrata::sim {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Flags that decide the simulator's speed (docs/architecture.md): the makefile appends its own -O after CFLAGS, so
+// optimisation goes through OPT_FAST; -march=native gives the hardware popcount.
+constexpr const char* verilator_flags =
+    "-O3 --x-assign fast --x-initial fast --noassert --threads 1 -MAKEFLAGS 'OPT_FAST=-O3 OPT_GLOBAL=-O3 OPT_SLOW=-O1' "
+    "-CFLAGS '-march=native -fPIC' -LDFLAGS '-shared'";
+
+std::uint64_t fnv1a(std::uint64_t hash, std::string_view text) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+std::string run(const std::string& command, int& status) {
+  std::string output;
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((command + " 2>&1").c_str(), "r"), [](FILE*) { return 0; });
+  if (!pipe) throw std::runtime_error("cannot start: " + command);
+  std::array<char, 4096> buffer;
+  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe.get())) output.append(buffer.data(), n);
+  status = pclose(pipe.get());
+  return output;
+}
+
+const std::string& verilator_version() {
+  static const std::string version = [] {
+    int status = 0;
+    const std::string text = run("verilator --version", status);
+    if (status != 0) throw std::runtime_error("the rtl engine needs Verilator on the PATH (scripts/setup installs it)");
+    return text;
+  }();
+  return version;
+}
+
+}  // namespace
+
+fs::path cache_folder() {
+  if (const char* folder = std::getenv("BITSTRATA_CACHE")) return folder;
+  if (const char* folder = std::getenv("XDG_CACHE_HOME")) return fs::path(folder) / "bitstrata";
+  if (const char* folder = std::getenv("HOME")) return fs::path(folder) / ".cache" / "bitstrata";
+  return fs::temp_directory_path() / "bitstrata";
+}
+
+fs::path build_rtl(const model::Architecture& architecture) {
+  // The name is not part of the hardware.
+  model::Architecture hardware = architecture;
+  hardware.name = "rtl";
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const auto& file : generate::rtl_files()) hash = fnv1a(fnv1a(hash, file.name), file.text);
+  hash = fnv1a(hash, generate::top_text(hardware, true));
+  hash = fnv1a(fnv1a(fnv1a(hash, rtl_shim_text), verilator_flags), verilator_version());
+  const fs::path library = cache_folder() / fmt::format("rtl-{:016x}.so", hash);
+  if (fs::exists(library)) return library;
+
+  const fs::path work = cache_folder() / fmt::format("build-{:016x}-{}", hash, getpid());
+  fs::create_directories(work);
+  std::string sources;
+  for (const auto& name : generate::write_rtl(hardware, true, work)) sources += " " + name;
+  std::ofstream(work / "shim.cpp") << rtl_shim_text;
+  // ccache, where it is installed, helps when only a parameter changed.
+  const std::string command = fmt::format(
+      "cd '{}' && OBJCACHE=\"$(command -v ccache || true)\" verilator --cc --exe --build -j 2 {} -Wno-fatal -I. "
+      "--top-module {} -Mdir obj -o ../library.so{} ../shim.cpp",
+      work.string(), verilator_flags, generate::top_module, sources);
+  int status = 0;
+  const std::string log = run(command, status);
+  if (status != 0 || !fs::exists(work / "library.so")) {
+    throw std::runtime_error(fmt::format("compiling the RTL of architecture '{}' failed (in {}):\n{}",
+                                         architecture.name, work.string(),
+                                         log.size() > 3000 ? log.substr(log.size() - 3000) : log));
+  }
+  fs::rename(work / "library.so", library);
+  fs::remove_all(work);
+  return library;
+}
+
+}  // namespace bitstrata::sim

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host of the Verilated RTL: loads the compiled accelerator, drives its registers, steps clock and memory.
+#include <dlfcn.h>
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "sim/axi_memory.h"
+#include "sim/engine.h"
+#include "sim/rtl_build.h"
+#include "sim/rtl_shim.h"
+
+namespace bitstrata::sim {
+
+namespace {
+
+// Register addresses: rtl/bs_registers.sv.
+enum Register : unsigned { CONTROL = 0x00, STATUS = 0x04, INTERRUPT = 0x08, LIST = 0x0C, WATCHDOG = 0x10 };
+
+class RtlEngine final : public Engine {
+ public:
+  explicit RtlEngine(const model::Architecture& architecture) : architecture_(architecture) {
+    const auto path = build_rtl(architecture);
+    library_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library_) throw std::runtime_error(fmt::format("cannot load {}: {}", path.string(), dlerror()));
+    load(create_, "bs_create");
+    load(destroy_, "bs_destroy");
+    load(settle_, "bs_settle");
+    load(edge_, "bs_edge");
+    load(set_reset_, "bs_set_reset");
+    load(control_, "bs_control");
+    load(control_done_, "bs_control_done");
+    load(events_, "bs_events");
+    model_ = create_();
+  }
+  ~RtlEngine() override {
+    destroy_(model_);
+    dlclose(library_);
+  }
+  RtlEngine(const RtlEngine&) = delete;
+  RtlEngine& operator=(const RtlEngine&) = delete;
+
+  model::Origin origin() const override { return model::Origin::rtl; }
+
+  RunResult run(const generate::Program& program, const model::Codes& input,
+                const MemoryBehaviour& behaviour) override {
+    std::vector<std::uint8_t> bytes = program.image;
+    generate::write_tensor(program, 0, input, bytes);
+    reset();
+    write_register(WATCHDOG, watchdog);
+    write_register(INTERRUPT, 1);
+    write_register(LIST, program.list_address);
+    start();
+
+    RunResult result;
+    AxiMemory memory(architecture_, behaviour, bytes);
+    model::Events before;
+    bool layer_done = false;
+    while (true) {
+      const bool interrupt = cycle(memory, layer_done);
+      if (layer_done) {
+        const model::Events now = events();
+        model::Events layer;
+        for (auto member : model::event_members) layer.*member = now.*member - before.*member;
+        before = now;
+        result.layers.push_back(layer);
+      }
+      if (interrupt) break;
+    }
+    result.error = static_cast<RunError>((read_register(STATUS) >> 2) & 3);
+    for (std::size_t t = 0; t < program.formats.size(); ++t) {
+      result.tensors.push_back(generate::read_tensor(program, static_cast<int>(t), bytes));
+    }
+    return result;
+  }
+
+ private:
+  template <class F>
+  void load(F& function, const char* name) {
+    function = reinterpret_cast<F>(dlsym(library_, name));
+    if (!function) throw std::runtime_error(fmt::format("the compiled RTL lacks {}", name));
+  }
+
+  void idle_cycle() {
+    const RtlSlaveSignals in{};
+    RtlMasterSignals out{};
+    settle_(model_, &in, &out);
+    edge_(model_);
+  }
+
+  void reset() {
+    control_(model_, 0, 0, 0, 0);
+    set_reset_(model_, 1);
+    for (int i = 0; i < 3; ++i) idle_cycle();
+    set_reset_(model_, 0);
+    for (int i = 0; i < 2; ++i) idle_cycle();
+  }
+
+  unsigned transfer(bool write, unsigned address, unsigned data) {
+    control_(model_, write, !write, address, data);
+    idle_cycle();
+    control_(model_, 0, 0, 0, 0);
+    unsigned answer = 0;
+    while (!control_done_(model_, &answer)) idle_cycle();
+    return answer;
+  }
+  void write_register(unsigned address, unsigned data) {
+    transfer(true, address, data);
+    idle_cycle();  // takes the answer
+  }
+  unsigned read_register(unsigned address) {
+    const unsigned data = transfer(false, address, 0);
+    idle_cycle();
+    return data;
+  }
+  // One cycle of the write; everything after it is stepped together with the memory.
+  void start() {
+    control_(model_, 1, 0, CONTROL, 1);
+    idle_cycle();
+    control_(model_, 0, 0, 0, 0);
+  }
+
+  // One clock cycle with the memory; returns the interrupt line.
+  bool cycle(AxiMemory& memory, bool& layer_done) {
+    const AxiSlaveSignals& s = memory.signals();
+    RtlSlaveSignals in;
+    in.arready = s.arready;
+    in.rvalid = s.rvalid;
+    in.rlast = s.rlast;
+    in.rresp = s.rresp;
+    in.awready = s.awready;
+    in.wready = s.wready;
+    in.bvalid = s.bvalid;
+    in.bresp = s.bresp;
+    std::memcpy(in.rdata, s.rdata.data(), sizeof(in.rdata));
+    RtlMasterSignals out;
+    settle_(model_, &in, &out);
+    AxiMasterSignals m;
+    m.arvalid = out.arvalid;
+    m.araddr = out.araddr;
+    m.arlen = out.arlen;
+    m.awvalid = out.awvalid;
+    m.awaddr = out.awaddr;
+    m.awlen = out.awlen;
+    m.wvalid = out.wvalid;
+    m.wlast = out.wlast;
+    if (m.wvalid) std::memcpy(m.wdata.data(), out.wdata, sizeof(out.wdata));
+    layer_done = out.layer_done;
+    edge_(model_);
+    memory.clock(m);
+    return out.interrupt;
+  }
+
+  model::Events events() {
+    std::array<long long, model::event_members.size()> counts;
+    events_(model_, counts.data());
+    model::Events e;
+    for (std::size_t i = 0; i < counts.size(); ++i) e.*model::event_members[i] = counts[i];
+    return e;
+  }
+
+  model::Architecture architecture_;
+  void* library_ = nullptr;
+  void* model_ = nullptr;
+  void* (*create_)() = nullptr;
+  void (*destroy_)(void*) = nullptr;
+  void (*settle_)(void*, const RtlSlaveSignals*, RtlMasterSignals*) = nullptr;
+  void (*edge_)(void*) = nullptr;
+  void (*set_reset_)(void*, int) = nullptr;
+  void (*control_)(void*, int, int, unsigned, unsigned) = nullptr;
+  int (*control_done_)(void*, unsigned*) = nullptr;
+  void (*events_)(void*, long long*) = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture) {
+  return std::make_unique<RtlEngine>(architecture);
+}
+
+}  // namespace bitstrata::sim
