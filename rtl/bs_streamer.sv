@@ -225,7 +225,7 @@ module bs_streamer #(
       rows_taken_q <= 24'd0;
       read_address_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
     end else begin
-      if (state_q == DRAIN) begin
+      if (state_q == DRAIN && !array_busy_i) begin
         lanes_q <= lanes;
         lanes_total_q <= lanes_now;
       end
