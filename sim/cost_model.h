@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fast engine as the cost model of searches: layers and plan in, exact cycles and events out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "model/architecture.h"
+#include "model/cost.h"
+
+namespace bitstrata::sim {
+
+// Needs shapes only: layers are lowered with seeded random weights, on which no event depends. Nothing is estimated:
+// the measurement equals a run of the RTL of the same network and plan on the deterministic memory, layer by layer.
+//
+// Every layer of a shape, widths and place is lowered and predicted once and remembered. The place counts because
+// bursts are cut at pages of 4 KiB: two layers that differ only in their addresses modulo 4096 are predicted apart.
+// Not for use from several threads at once; give each its own.
+class FastCostModel final : public model::CostModel {
+ public:
+  explicit FastCostModel(const model::Architecture& architecture, std::uint64_t seed = 1);
+  ~FastCostModel() override;
+
+  model::Measurement measure(const model::Network& network, const model::Plan& plan) override;
+  // The same for integer layers whose numbers may be missing (integer_shapes).
+  model::Measurement measure(const model::IntegerNetwork& shapes);
+
+  // Layers predicted so far, and layers asked for.
+  std::int64_t predicted() const;
+  std::int64_t asked() const;
+
+ private:
+  class Memory;
+  std::unique_ptr<Memory> memory_;
+};
+
+}  // namespace bitstrata::sim

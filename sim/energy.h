@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Energy of a measurement under a published technology: what the technology prices, split by part, with its status
+// and rules beside the numbers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/cost.h"
+#include "model/technology.h"
+
+namespace bitstrata::sim {
+
+// Picojoules by part. A part the technology says nothing about is absent: that is not zero.
+struct EnergyParts {
+  std::optional<double> array_pj;  // multiply-accumulates
+  std::optional<double> shift_add_pj;
+  std::optional<double> postprocess_pj;
+  std::optional<double> buffer_pj;
+  std::optional<double> memory_pj;  // accesses of a technology that does not tell buffers from DRAM
+  std::optional<double> dram_pj;
+  std::optional<double> control_pj;
+  std::optional<double> clock_pj;
+  std::optional<double> leakage_pj;
+  // Sum of the parts present.
+  double total_pj() const;
+  EnergyParts& operator+=(const EnergyParts& other);
+};
+
+struct LayerEnergy {
+  std::string layer;
+  EnergyParts parts;
+  std::string note;  // what is special about the layer's price; empty: nothing
+};
+
+struct Energy {
+  std::string technology;
+  model::Status status = model::Status::recalled;  // the weakest of the coefficients used
+  std::vector<std::string> rules;                  // the technology's: rounding, what is left out
+  std::vector<LayerEnergy> layers;
+  EnergyParts total;
+};
+
+// What prices need beyond a LayerMeasurement.
+struct LayerGeometry {
+  model::Shape input, output;
+  model::Window window;
+  int groups = 1;
+};
+
+LayerGeometry geometry_of(const model::IntegerNetwork& network, const model::IntegerLayer& layer);
+
+// mac_table: MACs x energy per MAC at max(weight_bits, activation_bits), rounded up to a listed width; array only.
+// mac_memory: with k = max(weight_bits, activation_bits), array = MACs x (mac_slope k + mac_offset), memory =
+// (inputs + weights) x access_slope k (papers: N_mem = N^2 I + p^2 I O).
+// Pooling has no MACs: its array energy is 0 and no other part is priced.
+// Throws std::invalid_argument when a layer is wider than the technology's table or a coefficient is missing.
+LayerEnergy price(const model::LayerMeasurement& layer, const LayerGeometry& geometry,
+                  const model::Technology& technology);
+
+// A whole network; `geometries` in the order of the measurement's layers.
+Energy price(const model::Measurement& measurement, const std::vector<LayerGeometry>& geometries,
+             const model::Technology& technology);
+// The same with the geometry of `network`, whose layers are the measurement's.
+Energy price(const model::Measurement& measurement, const model::IntegerNetwork& network,
+             const model::Technology& technology);
+
+}  // namespace bitstrata::sim

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a float graph and a plan to the integer layers hardware executes, without training: the shapes, widths and
+// codings a trained network's export would have, with seeded random numbers in them.
+#pragma once
+
+#include <cstdint>
+
+#include "model/integer_network.h"
+#include "model/plan.h"
+
+namespace bitstrata::sim {
+
+// Layers and tensors without weights, biases and requantization. Convolution or linear with its batch norm and ReLU
+// is one layer; pooling keeps its input's format. Tensors behind a ReLU and the network's input are unsigned, others
+// two's complement (1 bit: bipolar); each has the activation_bits of the weight layer that reads it, the network's
+// output plan.output_bits. Throws std::invalid_argument naming the node that cannot be folded or the plan's error.
+model::IntegerNetwork integer_shapes(const model::Network& network, const model::Plan& plan);
+
+// Fills layer `index` of `network`: weights over the whole range, small biases, and requantization that spreads the
+// outputs of random inputs over their codes. Depends on the layer and the seed only, not on the layers around it.
+void randomize_layer(model::IntegerNetwork& network, std::size_t index, std::uint64_t seed);
+
+// Both together; validated.
+model::IntegerNetwork random_integer_network(const model::Network& network, const model::Plan& plan,
+                                             std::uint64_t seed);
+
+}  // namespace bitstrata::sim
