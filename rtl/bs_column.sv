@@ -40,36 +40,36 @@ module bs_column #(
 );
   localparam COUNT_WIDTH = $clog2(ROWS + 1);
 
-  // Position of this column's bit in its output's weight: INDEX mod weight_bits, least significant first.
+  // Position of this column's bit in its output's weight (INDEX mod weight_bits, least significant first) decides its
+  // role: step l of the joiner adds the register 2^l columns on where this column is the even end of a pair inside
+  // one output; the column of the sign bit counts negatively.
   logic [3:0] position;
-  /* verilator lint_off WIDTH */ // constants below 16
-  always_comb begin
-    case (weight_bits_i)
-      5'd1: position = 4'd0;
-      5'd2: position = INDEX % 2;
-      5'd3: position = INDEX % 3;
-      5'd4: position = INDEX % 4;
-      5'd5: position = INDEX % 5;
-      5'd6: position = INDEX % 6;
-      5'd7: position = INDEX % 7;
-      5'd8: position = INDEX % 8;
-      5'd9: position = INDEX % 9;
-      5'd10: position = INDEX % 10;
-      5'd11: position = INDEX % 11;
-      5'd12: position = INDEX % 12;
-      5'd13: position = INDEX % 13;
-      5'd14: position = INDEX % 14;
-      5'd15: position = INDEX % 15;
-      default: position = INDEX % 16;
-    endcase
-  end
-  /* verilator lint_on WIDTH */
-
-  // Step l adds the register 2^l columns on where this column is the even end of a pair inside one output.
   logic [3:0] adds_q;
   logic       sign_column_q;
   always_ff @(posedge clk_i) begin
     if (configure_i) begin
+      /* verilator lint_off WIDTH */     // constants below 16
+      /* verilator lint_off BLKSEQ */    // an intermediate of this block
+      case (weight_bits_i)
+        5'd1: position = INDEX % 1;
+        5'd2: position = INDEX % 2;
+        5'd3: position = INDEX % 3;
+        5'd4: position = INDEX % 4;
+        5'd5: position = INDEX % 5;
+        5'd6: position = INDEX % 6;
+        5'd7: position = INDEX % 7;
+        5'd8: position = INDEX % 8;
+        5'd9: position = INDEX % 9;
+        5'd10: position = INDEX % 10;
+        5'd11: position = INDEX % 11;
+        5'd12: position = INDEX % 12;
+        5'd13: position = INDEX % 13;
+        5'd14: position = INDEX % 14;
+        5'd15: position = INDEX % 15;
+        default: position = INDEX % 16;
+      endcase
+      /* verilator lint_on BLKSEQ */
+      /* verilator lint_on WIDTH */
       adds_q[0] <= !position[0] && ({1'b0, position} + 5'd1 < weight_bits_i);
       adds_q[1] <= position[1:0] == 2'd0 && ({1'b0, position} + 5'd2 < weight_bits_i);
       adds_q[2] <= position[2:0] == 3'd0 && ({1'b0, position} + 5'd4 < weight_bits_i);
@@ -83,34 +83,38 @@ module bs_column #(
     if (weight_we_i) cell_q[weight_row_i] <= weight_bit_i;
   end
 
+  // Tests of signals that all columns share come first: simulators then skip all idle columns at once.
   logic [COUNT_WIDTH-1:0] count_q;
   always_ff @(posedge clk_i) begin
-    if (plane_valid_i && enable_i) count_q <= $countones(act_i & cell_q);
+    if (plane_valid_i) begin
+      if (enable_i) count_q <= $countones(act_i & cell_q);
+    end
   end
 
   logic signed [ACC_WIDTH-1:0] acc_q;
-  logic signed [ACC_WIDTH-1:0] count_ext, acc_shifted;
+  logic signed [ACC_WIDTH-1:0] count_ext;
   assign count_ext = {{(ACC_WIDTH - COUNT_WIDTH){1'b0}}, count_q};
-  assign acc_shifted = count_first_i ? {ACC_WIDTH{1'b0}} : {acc_q[ACC_WIDTH-2:0], 1'b0};
   always_ff @(posedge clk_i) begin
-    if (count_valid_i && enable_i) begin
-      if (count_negative_i ^ sign_column_q) acc_q <= acc_shifted - count_ext;
-      else acc_q <= acc_shifted + count_ext;
+    if (count_valid_i) begin
+      if (enable_i) begin
+        acc_q <= (count_first_i ? {ACC_WIDTH{1'b0}} : {acc_q[ACC_WIDTH-2:0], 1'b0})
+                 + (count_negative_i ^ sign_column_q ? -count_ext : count_ext);
+      end
     end
   end
   assign acc_o = acc_q;
 
   logic signed [JOIN_WIDTH-1:0] join_q;
   always_ff @(posedge clk_i) begin
-    if (join_valid_i && enable_i) begin
-      case (join_step_i)
-        2'd0: join_q <= {{(JOIN_WIDTH - ACC_WIDTH){acc_q[ACC_WIDTH-1]}}, acc_q}
-                        + (adds_q[0] ? {{(JOIN_WIDTH - ACC_WIDTH - 1){acc_1_i[ACC_WIDTH-1]}}, acc_1_i, 1'b0}
-                                     : {JOIN_WIDTH{1'b0}});
-        2'd1: if (adds_q[1]) join_q <= join_q + {join_2_i[JOIN_WIDTH-3:0], 2'b0};
-        2'd2: if (adds_q[2]) join_q <= join_q + {join_4_i[JOIN_WIDTH-5:0], 4'b0};
-        default: if (adds_q[3]) join_q <= join_q + {join_8_i[JOIN_WIDTH-9:0], 8'b0};
-      endcase
+    if (join_valid_i) begin
+      if (enable_i) begin
+        join_q <= (join_step_i == 2'd0 ? {{(JOIN_WIDTH - ACC_WIDTH){acc_q[ACC_WIDTH-1]}}, acc_q} : join_q)
+                  + (!adds_q[join_step_i] ? {JOIN_WIDTH{1'b0}}
+                     : join_step_i == 2'd0 ? {{(JOIN_WIDTH - ACC_WIDTH - 1){acc_1_i[ACC_WIDTH-1]}}, acc_1_i, 1'b0}
+                     : join_step_i == 2'd1 ? {join_2_i[JOIN_WIDTH-3:0], 2'b0}
+                     : join_step_i == 2'd2 ? {join_4_i[JOIN_WIDTH-5:0], 4'b0}
+                                           : {join_8_i[JOIN_WIDTH-9:0], 8'b0});
+      end
     end
   end
   assign join_o = join_q;

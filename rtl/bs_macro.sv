@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One macro: COLUMNS columns, the joiner that combines `weight_bits` neighbouring columns into an output
 // (output j: columns j*weight_bits ..), and one lane of partial sums an output.
+// Pooling brings codes instead of joined outputs and keeps their sums or maxima.
 module bs_macro #(
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
@@ -38,14 +39,18 @@ module bs_macro #(
   input  logic                    read_i,
   input  logic                    read_half_i,
   input  logic [$clog2(PSUM_DEPTH)-1:0] read_pixel_i,
+  /* verilator lint_off UNUSEDSIGNAL */ // groups are fewer than columns
   input  logic [$clog2(COLUMNS)-1:0]    read_group_i,
+  /* verilator lint_on UNUSEDSIGNAL */
   output logic [POST_LANES*ACC_WIDTH-1:0] read_data_o  // the cycle after read_i
 );
   localparam COLUMN_WIDTH = MAX_ACTIVATION_BITS + $clog2(ROWS + 1) + 1;
   localparam JOIN_WIDTH = COLUMN_WIDTH + MAX_WEIGHT_BITS;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
   localparam VALUE_WIDTH = JOIN_WIDTH < ACC_WIDTH ? JOIN_WIDTH : ACC_WIDTH;
+  localparam LANE_WIDTH = $clog2(COLUMNS + 1);
   localparam GROUPS = (COLUMNS + POST_LANES - 1) / POST_LANES;
+  localparam GROUP_WIDTH = GROUPS > 1 ? $clog2(GROUPS) : 1;
 
   // Columns below lanes * weight_bits take part in this tile. Entries past the last column are zero.
   logic signed [COLUMN_WIDTH-1:0] acc  [0:COLUMNS];
@@ -75,67 +80,115 @@ module bs_macro #(
     assign joined[c] = column_joined;
   end
 
-  wire signed [ACC_WIDTH-1:0] read_0 [0:GROUPS*POST_LANES-1];
-  wire signed [ACC_WIDTH-1:0] read_1 [0:GROUPS*POST_LANES-1];
-  for (genvar j = 0; j < COLUMNS; j = j + 1) begin : g_lane
-    logic signed [JOIN_WIDTH-1:0] value_q;
-    localparam LANE = j;
+  // Control of the accumulate step, one cycle after the values' registers were told to load.
+  logic added_q, added_first_q, added_half_q;
+  logic [$clog2(PSUM_DEPTH)-1:0] added_pixel_q;
+  logic read_half_q;
+  logic [GROUP_WIDTH-1:0] read_group_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) added_q <= 1'b0;
+    else added_q <= accumulate_i;
+  end
+  always_ff @(posedge clk_i) begin
+    if (accumulate_i) begin
+      added_first_q <= first_i;
+      added_half_q <= half_i;
+      added_pixel_q <= pixel_i;
+    end
+    if (read_i) begin
+      read_half_q <= read_half_i;
+      read_group_q <= read_group_i[GROUP_WIDTH-1:0];
+    end
+  end
+
+  // Lanes in groups of POST_LANES, one memory word a group and pixel, in two halves: one accumulates while the other is
+  // post-processed. A pixel's partial sums are read in the cycle of accumulate_i and written at the end of the next, so
+  // the same pixel must not come again in the next cycle (the schedule keeps vectors of one pixel further apart).
+  wire [POST_LANES*ACC_WIDTH-1:0] data_0 [0:GROUPS-1];
+  wire [POST_LANES*ACC_WIDTH-1:0] data_1 [0:GROUPS-1];
+  for (genvar g = 0; g < GROUPS; g = g + 1) begin : g_group
+    localparam FIRST = g * POST_LANES;
     /* verilator lint_off WIDTH */
-    localparam [$clog2(COLUMNS)-1:0] GROUP = j / POST_LANES;
+    localparam [GROUP_WIDTH-1:0] GROUP = g;
     /* verilator lint_on WIDTH */
-    logic signed [ACC_WIDTH-1:0] data_0, data_1;
+
+    wire signed [JOIN_WIDTH-1:0] values [0:POST_LANES-1];
+    for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_lane
+      localparam LANE = FIRST + l;
+      if (LANE < COLUMNS) begin : g_column_lane
+        logic signed [JOIN_WIDTH-1:0] value_q;
+        always_ff @(posedge clk_i) begin
+          if (accumulate_i) begin
+            if (lanes_i > LANE[LANE_WIDTH-1:0]) begin
+              if (codes_i) begin
+                value_q <= {{(JOIN_WIDTH - CODE_WIDTH){code_i[LANE*CODE_WIDTH+CODE_WIDTH-1]}},
+                            code_i[LANE*CODE_WIDTH +: CODE_WIDTH]};
+              end else begin
+                case (weight_bits_i)
+                  5'd2: value_q <= joined[LANE*2 < COLUMNS ? LANE*2 : COLUMNS];
+                  5'd3: value_q <= joined[LANE*3 < COLUMNS ? LANE*3 : COLUMNS];
+                  5'd4: value_q <= joined[LANE*4 < COLUMNS ? LANE*4 : COLUMNS];
+                  5'd5: value_q <= joined[LANE*5 < COLUMNS ? LANE*5 : COLUMNS];
+                  5'd6: value_q <= joined[LANE*6 < COLUMNS ? LANE*6 : COLUMNS];
+                  5'd7: value_q <= joined[LANE*7 < COLUMNS ? LANE*7 : COLUMNS];
+                  5'd8: value_q <= joined[LANE*8 < COLUMNS ? LANE*8 : COLUMNS];
+                  5'd9: value_q <= joined[LANE*9 < COLUMNS ? LANE*9 : COLUMNS];
+                  5'd10: value_q <= joined[LANE*10 < COLUMNS ? LANE*10 : COLUMNS];
+                  5'd11: value_q <= joined[LANE*11 < COLUMNS ? LANE*11 : COLUMNS];
+                  5'd12: value_q <= joined[LANE*12 < COLUMNS ? LANE*12 : COLUMNS];
+                  5'd13: value_q <= joined[LANE*13 < COLUMNS ? LANE*13 : COLUMNS];
+                  5'd14: value_q <= joined[LANE*14 < COLUMNS ? LANE*14 : COLUMNS];
+                  5'd15: value_q <= joined[LANE*15 < COLUMNS ? LANE*15 : COLUMNS];
+                  5'd16: value_q <= joined[LANE*16 < COLUMNS ? LANE*16 : COLUMNS];
+                  // -1/+1 weights: sum((2b-1)*a) = 2*sum(b*a) - sum(a)
+                  default: value_q <= {joined[LANE][JOIN_WIDTH-2:0], 1'b0}
+                                      - {{(JOIN_WIDTH - COLUMN_WIDTH){sum_i[COLUMN_WIDTH-1]}}, sum_i};
+                endcase
+              end
+            end
+          end
+        end
+        assign values[l] = value_q;
+      end else begin : g_no_lane
+        assign values[l] = {JOIN_WIDTH{1'b0}};
+      end
+    end
+
+    logic [POST_LANES*ACC_WIDTH-1:0] mem_0_q [0:PSUM_DEPTH-1];
+    logic [POST_LANES*ACC_WIDTH-1:0] mem_1_q [0:PSUM_DEPTH-1];
+    logic [POST_LANES*ACC_WIDTH-1:0] data_0_q, data_1_q, word;
+    logic signed [ACC_WIDTH-1:0] partial, value;
     always_ff @(posedge clk_i) begin
-      if (accumulate_i && lanes_i > j) begin
-        if (codes_i) begin
-          value_q <= {{(JOIN_WIDTH - CODE_WIDTH){code_i[j*CODE_WIDTH+CODE_WIDTH-1]}},
-                      code_i[j*CODE_WIDTH +: CODE_WIDTH]};
-        end else begin
-          case (weight_bits_i)
-            5'd2: value_q <= joined[j*2 < COLUMNS ? j*2 : COLUMNS];
-            5'd3: value_q <= joined[j*3 < COLUMNS ? j*3 : COLUMNS];
-            5'd4: value_q <= joined[j*4 < COLUMNS ? j*4 : COLUMNS];
-            5'd5: value_q <= joined[j*5 < COLUMNS ? j*5 : COLUMNS];
-            5'd6: value_q <= joined[j*6 < COLUMNS ? j*6 : COLUMNS];
-            5'd7: value_q <= joined[j*7 < COLUMNS ? j*7 : COLUMNS];
-            5'd8: value_q <= joined[j*8 < COLUMNS ? j*8 : COLUMNS];
-            5'd9: value_q <= joined[j*9 < COLUMNS ? j*9 : COLUMNS];
-            5'd10: value_q <= joined[j*10 < COLUMNS ? j*10 : COLUMNS];
-            5'd11: value_q <= joined[j*11 < COLUMNS ? j*11 : COLUMNS];
-            5'd12: value_q <= joined[j*12 < COLUMNS ? j*12 : COLUMNS];
-            5'd13: value_q <= joined[j*13 < COLUMNS ? j*13 : COLUMNS];
-            5'd14: value_q <= joined[j*14 < COLUMNS ? j*14 : COLUMNS];
-            5'd15: value_q <= joined[j*15 < COLUMNS ? j*15 : COLUMNS];
-            5'd16: value_q <= joined[j*16 < COLUMNS ? j*16 : COLUMNS];
-            // -1/+1 weights: sum((2b-1)*a) = 2*sum(b*a) - sum(a)
-            default: value_q <= {joined[j][JOIN_WIDTH-2:0], 1'b0}
-                                - {{(JOIN_WIDTH - COLUMN_WIDTH){sum_i[COLUMN_WIDTH-1]}}, sum_i};
-          endcase
+      if (added_q) begin
+        if (lanes_i > FIRST[LANE_WIDTH-1:0]) begin
+          /* verilator lint_off BLKSEQ */ // intermediates of this block
+          for (int l = 0; l < POST_LANES; l = l + 1) begin
+            partial = added_half_q ? data_1_q[l*ACC_WIDTH +: ACC_WIDTH] : data_0_q[l*ACC_WIDTH +: ACC_WIDTH];
+            value = {{(ACC_WIDTH - VALUE_WIDTH){values[l][VALUE_WIDTH-1]}}, values[l][VALUE_WIDTH-1:0]};
+            word[l*ACC_WIDTH +: ACC_WIDTH] = added_first_q ? value
+                                           : !maximum_i ? partial + value
+                                           : value > partial ? value : partial;
+          end
+          /* verilator lint_on BLKSEQ */
+          if (added_half_q) mem_1_q[added_pixel_q] <= word;
+          else mem_0_q[added_pixel_q] <= word;
+        end
+      end
+      if (accumulate_i) begin
+        if (!first_i && lanes_i > FIRST[LANE_WIDTH-1:0]) begin
+          if (half_i) data_1_q <= mem_1_q[pixel_i];
+          else data_0_q <= mem_0_q[pixel_i];
+        end
+      end
+      if (read_i) begin
+        if (read_group_i[GROUP_WIDTH-1:0] == GROUP) begin
+          if (read_half_i) data_1_q <= mem_1_q[read_pixel_i];
+          else data_0_q <= mem_0_q[read_pixel_i];
         end
       end
     end
-    bs_lane #(.IN_WIDTH(VALUE_WIDTH), .ACC_WIDTH(ACC_WIDTH), .DEPTH(PSUM_DEPTH)) u_lane (
-      .clk_i(clk_i), .rst_ni(rst_ni), .valid_i(accumulate_i && lanes_i > j), .maximum_i(maximum_i),
-      .first_i(first_i), .half_i(half_i), .pixel_i(pixel_i), .value_i(value_q[VALUE_WIDTH-1:0]),
-      .read_i(read_i && read_group_i == GROUP), .read_half_i(read_half_i),
-      .read_pixel_i(read_pixel_i), .read_data_0_o(data_0), .read_data_1_o(data_1));
-    assign read_0[LANE] = data_0;
-    assign read_1[LANE] = data_1;
+    assign data_0[g] = data_0_q;
+    assign data_1[g] = data_1_q;
   end
-  for (genvar e = COLUMNS; e < GROUPS * POST_LANES; e = e + 1) begin : g_no_lane
-    assign read_0[e] = {ACC_WIDTH{1'b0}};
-    assign read_1[e] = {ACC_WIDTH{1'b0}};
-  end
-
-  logic read_half_q;
-  logic [$clog2(COLUMNS)-1:0] read_group_q;
-  always_ff @(posedge clk_i) begin
-    if (read_i) begin
-      read_half_q <= read_half_i;
-      read_group_q <= read_group_i;
-    end
-  end
-  for (genvar p = 0; p < POST_LANES; p = p + 1) begin : g_read
-    assign read_data_o[p*ACC_WIDTH +: ACC_WIDTH] = read_half_q ? read_1[read_group_q * POST_LANES + p]
-                                                               : read_0[read_group_q * POST_LANES + p];
-  end
+  assign read_data_o = read_half_q ? data_1[read_group_q] : data_0[read_group_q];
 endmodule

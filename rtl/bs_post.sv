@@ -263,18 +263,24 @@ module bs_post #(
   assign write_odd_address_o = {out_half, odd ? address_this : address_next};
   assign write_even_mask_o = odd ? mask[2*DATA_WIDTH-1:DATA_WIDTH] : mask[DATA_WIDTH-1:0];
   assign write_odd_mask_o = odd ? mask[DATA_WIDTH-1:0] : mask[2*DATA_WIDTH-1:DATA_WIDTH];
-  for (genvar p = 0; p < BANKS; p = p + 1) begin : g_slice
-    logic [POST_LANES-1:0] bits;
-    logic [2*DATA_WIDTH-1:0] placed;
-    for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_bit
-      if (p < MAX_ACTIVATION_BITS) begin : g_code
-        assign bits[l] = codes[l*MAX_ACTIVATION_BITS + p];
-      end else begin : g_none
-        assign bits[l] = 1'b0;
+  logic [POST_LANES-1:0] bits;
+  logic [2*DATA_WIDTH-1:0] placed;
+  always_comb begin
+    write_even_data_o = {(BANKS*DATA_WIDTH){1'b0}};
+    write_odd_data_o = {(BANKS*DATA_WIDTH){1'b0}};
+    bits = {POST_LANES{1'b0}};
+    placed = {(2*DATA_WIDTH){1'b0}};
+    if (write) begin
+      for (int p = 0; p < MAX_ACTIVATION_BITS; p = p + 1) begin
+        if (out_bits > p[4:0]) begin
+          for (int l = 0; l < POST_LANES; l = l + 1) bits[l] = codes[l*MAX_ACTIVATION_BITS + p];
+          placed = {{(2*DATA_WIDTH-POST_LANES){1'b0}}, bits} << offset;
+          write_even_data_o[p*DATA_WIDTH +: DATA_WIDTH] = odd ? placed[2*DATA_WIDTH-1:DATA_WIDTH]
+                                                              : placed[DATA_WIDTH-1:0];
+          write_odd_data_o[p*DATA_WIDTH +: DATA_WIDTH] = odd ? placed[DATA_WIDTH-1:0]
+                                                             : placed[2*DATA_WIDTH-1:DATA_WIDTH];
+        end
       end
     end
-    assign placed = {{(2*DATA_WIDTH-POST_LANES){1'b0}}, bits} << offset;
-    assign write_even_data_o[p*DATA_WIDTH +: DATA_WIDTH] = odd ? placed[2*DATA_WIDTH-1:DATA_WIDTH] : placed[DATA_WIDTH-1:0];
-    assign write_odd_data_o[p*DATA_WIDTH +: DATA_WIDTH] = odd ? placed[DATA_WIDTH-1:0] : placed[2*DATA_WIDTH-1:DATA_WIDTH];
   end
 endmodule
