@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/systemc/accelerator.h"
+
+namespace bitstrata::sim::systemc {
+
+Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture)
+    : sc_module(name),
+      architecture_(architecture),
+      memory_("memory", fabric_),
+      axi_read_("axi_read", fabric_, architecture),
+      axi_write_("axi_write", fabric_, architecture),
+      sequencer_("sequencer", fabric_, architecture),
+      loader_("loader", fabric_, architecture),
+      walker_("walker", fabric_, architecture),
+      feeder_("feeder", fabric_, architecture),
+      streamer_("streamer", fabric_, architecture),
+      array_("array", fabric_, architecture),
+      post_("post", fabric_, architecture),
+      store_("store", fabric_, architecture),
+      events_("events", fabric_) {
+  SC_HAS_PROCESS(Accelerator);
+  SC_METHOD(clock);
+}
+
+// One clock period a nanosecond, as long as the list runs. An event costs half of an sc_clock, whose falling edges
+// nobody needs.
+void Accelerator::clock() {
+  if (sequencer_.ended()) {
+    sc_core::sc_pause();
+  } else {
+    fabric_.edge.notify();
+  }
+  next_trigger(1, sc_core::SC_NS);
+}
+
+void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
+                      std::uint32_t watchdog) {
+  memory_.attach(architecture_, behaviour, memory);
+  memory_.reset();
+  axi_read_.reset();
+  axi_write_.reset();
+  sequencer_.reset();
+  loader_.reset();
+  walker_.reset();
+  feeder_.reset();
+  streamer_.reset();
+  array_.reset();
+  post_.reset();
+  store_.reset();
+  events_.reset();
+  sequencer_.run(list_address, watchdog);
+  sc_core::sc_start();
+}
+
+}  // namespace bitstrata::sim::systemc

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The accelerator with its memory, module for module beside the RTL.
+#pragma once
+
+#include <span>
+
+#include "sim/systemc/array.h"
+#include "sim/systemc/axi_read.h"
+#include "sim/systemc/axi_write.h"
+#include "sim/systemc/events.h"
+#include "sim/systemc/feeder.h"
+#include "sim/systemc/loader.h"
+#include "sim/systemc/memory.h"
+#include "sim/systemc/post.h"
+#include "sim/systemc/sequencer.h"
+#include "sim/systemc/store.h"
+#include "sim/systemc/streamer.h"
+#include "sim/systemc/walker.h"
+
+namespace bitstrata::sim::systemc {
+
+class Accelerator final : public sc_core::sc_module {
+ public:
+  Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture);
+
+  // Resets, runs the list to its end and returns; may be called again and again.
+  void run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
+           std::uint32_t watchdog);
+  RunError error() const { return sequencer_.error(); }
+  const std::vector<model::Events>& layers() const { return events_.layers(); }
+
+ private:
+  void clock();
+
+  const model::Architecture architecture_;
+  Fabric fabric_;
+  Memory memory_;
+  AxiRead axi_read_;
+  AxiWrite axi_write_;
+  Sequencer sequencer_;
+  Loader loader_;
+  Walker walker_;
+  Feeder feeder_;
+  Streamer streamer_;
+  Array array_;
+  Post post_;
+  Store store_;
+  Events events_;
+};
+
+}  // namespace bitstrata::sim::systemc

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The array of macros with its weight buffer, activation-sum unit and control tokens: rtl/bs_array.sv.
+#pragma once
+
+#include <algorithm>
+
+#include "sim/systemc/macro.h"
+#include "sim/systemc/unit.h"
+
+namespace bitstrata::sim::systemc {
+
+class Array final : public Unit<ArraySignals> {
+ public:
+  Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
+
+ private:
+  // Travels with a vector.
+  struct Token {
+    std::uint32_t pixel = 0;
+    bool half = false, first = false, tile_last = false;
+  };
+  // A plane in the pipeline.
+  struct Stage {
+    bool valid = false, first = false, last = false, negative = false;
+    Token token;
+  };
+
+  void reset_state(ArraySignals& shown) override;
+  void clock_edge(const Signals& now, ArraySignals& next) override;
+  void weights(const Signals& now);
+  void post_read(const PostSignals& post, ArraySignals& next) const;
+  void accumulate(const Signals& now);
+  void count_and_add(const Word* plane);
+  // Outputs of a tile of `channels` outputs in macro t.
+  int lanes_of(int t, int channels) const { return std::clamp(channels - t * lanes_full_, 0, lanes_full_); }
+
+  const int tiles_, columns_, row_words_, weight_words_, data_words_, data_bits_, post_lanes_;
+  std::vector<Macro> macros_;
+  std::vector<Word> weight_buffer_;  // a row at address a begins at a * weight_words_
+  std::vector<Word> weight_row_;     // output register of the weight buffer
+  // Layer.
+  int weight_bits_ = 0, last_step_ = 0, lanes_full_ = 0;
+  bool maximum_ = false;
+  int tile_channels_ = 0;  // outputs of the tile as the columns' enables know them
+  // Pipeline: plane on the columns, counts on the accumulators, joiner, accumulation.
+  Stage counting_, adding_up_;
+  bool joining_ = false, adding_ = false, lane_valid_ = false, added_ = false, added_last_ = false;
+  int step_ = 0;
+  Token join_token_, add_token_, lane_token_;
+  bool lane_codes_ = false;  // the lanes' values are the feeder's codes
+  int lane_channels_ = 0;    // outputs of the tile when the lanes took their values
+  // Activation-sum unit.
+  std::int64_t sum_count_ = 0, sum_acc_ = 0, sum_ = 0;
+};
+
+}  // namespace bitstrata::sim::systemc

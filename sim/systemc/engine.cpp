@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The SystemC model as an engine. SystemC elaborates once a process, so every run has a child process of its own: the
+// caller never elaborates, engines of any architectures live side by side, and nothing is left behind by a run. The
+// child works in place on memory shared with the caller: results, then the accelerator's memory.
+#include "sim/engine.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+
+#include "sim/systemc/accelerator.h"
+
+// The SystemC library's own main() calls this; programs bring their own main() and never do.
+int sc_main(int, char**) { return 0; }
+
+namespace bitstrata::sim {
+
+namespace {
+
+struct Header {
+  bool finished = false;
+  RunError error = RunError::none;
+  std::size_t layers = 0;
+  char message[512] = {};
+};
+
+// Header, events of `layers` layers, `bytes` bytes of the accelerator's memory.
+class SharedRun {
+ public:
+  SharedRun(std::size_t layers, std::size_t bytes)
+      : most_layers_(layers), bytes_(bytes), size_(sizeof(Header) + layers * sizeof(model::Events) + bytes) {
+    base_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (base_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "memory for a SystemC run");
+    new (base_) Header;
+  }
+  ~SharedRun() { munmap(base_, size_); }
+  SharedRun(const SharedRun&) = delete;
+  SharedRun& operator=(const SharedRun&) = delete;
+
+  Header& header() { return *static_cast<Header*>(base_); }
+  model::Events* events() { return reinterpret_cast<model::Events*>(static_cast<char*>(base_) + sizeof(Header)); }
+  std::size_t most_layers() const { return most_layers_; }
+  std::span<std::uint8_t> memory() { return {reinterpret_cast<std::uint8_t*>(events() + most_layers_), bytes_}; }
+
+ private:
+  void* base_;
+  std::size_t most_layers_, bytes_, size_;
+};
+
+void run_in_child(const model::Architecture& architecture, const generate::Program& program,
+                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, SharedRun& shared) {
+  setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
+  systemc::Accelerator accelerator("accelerator", architecture);
+  accelerator.run(behaviour, shared.memory(), program.list_address, watchdog);
+  const auto& layers = accelerator.layers();
+  if (layers.size() > shared.most_layers()) {
+    throw std::runtime_error(fmt::format("{} layers ran; the program has {}", layers.size(), shared.most_layers()));
+  }
+  std::memcpy(shared.events(), layers.data(), layers.size() * sizeof(model::Events));
+  shared.header().layers = layers.size();
+  shared.header().error = accelerator.error();
+  shared.header().finished = true;
+}
+
+class SystemcEngine final : public Engine {
+ public:
+  explicit SystemcEngine(const model::Architecture& architecture) : architecture_(architecture) {
+    model::validate(architecture);
+  }
+
+  model::Origin origin() const override { return model::Origin::systemc; }
+
+  RunResult run(const generate::Program& program, const model::Codes& input,
+                const MemoryBehaviour& behaviour) override {
+    SharedRun shared(program.layers.size(), program.image.size());
+    std::memcpy(shared.memory().data(), program.image.data(), program.image.size());
+    generate::write_tensor(program, 0, input, shared.memory());
+    work(program, behaviour, shared);
+
+    const Header& header = shared.header();
+    RunResult result{.error = header.error};
+    result.layers.assign(shared.events(), shared.events() + header.layers);
+    for (std::size_t t = 0; t < program.formats.size(); ++t) {
+      result.tensors.push_back(generate::read_tensor(program, static_cast<int>(t), shared.memory()));
+    }
+    return result;
+  }
+
+ private:
+  void work(const generate::Program& program, const MemoryBehaviour& behaviour, SharedRun& shared) {
+    Header& header = shared.header();
+    const pid_t child = fork();
+    if (child < 0) throw std::system_error(errno, std::generic_category(), "process for a SystemC run");
+    if (child == 0) {
+      try {
+        run_in_child(architecture_, program, behaviour, watchdog, shared);
+      } catch (const std::exception& error) {
+        std::strncpy(header.message, error.what(), sizeof(header.message) - 1);
+      }
+      _exit(0);  // no destructors or handlers of the caller's process
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0) {
+      if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "process of a SystemC run");
+    }
+    if (header.finished) return;
+    if (header.message[0] != '\0') throw std::runtime_error(fmt::format("SystemC model: {}", header.message));
+    throw std::runtime_error(fmt::format("SystemC model: its process ended with status {:#x}", status));
+  }
+
+  model::Architecture architecture_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture) {
+  return std::make_unique<SystemcEngine>(architecture);
+}
+
+}  // namespace bitstrata::sim

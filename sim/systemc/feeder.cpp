@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/systemc/feeder.h"
+
+#include <algorithm>
+
+namespace bitstrata::sim::systemc {
+
+using namespace generate;
+
+Feeder::Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
+    : Unit(name, fabric, &Signals::feeder),
+      data_bits_(architecture.data_bits),
+      line_words_((architecture.data_bits + 63) / 64),
+      row_words_((architecture.rows + 63) / 64),
+      columns_(architecture.columns),
+      buffer_lines_(static_cast<std::uint32_t>(architecture.plane_banks() * architecture.activation_depth)) {
+  for (auto& half : buffer_) half.resize(std::size_t{buffer_lines_} * static_cast<std::size_t>(line_words_));
+}
+
+void Feeder::reset_state(FeederSignals& shown) {
+  shown = {};
+  shown.codes.resize(static_cast<std::size_t>(columns_));
+  holds_ = landing_ = false;
+  claimed_ = filled_ = write_slot_ = read_slot_ = 0;
+}
+
+// The part of the walker's window inside its row, and the lines it lies in: line x / data_bits and the one after it.
+Feeder::Window Feeder::clip(const WalkerSignals& walker) const {
+  Window w{.x = walker.x, .length = walker.length, .fill = walker.fill, .slot = walker.slot, .last = walker.last};
+  w.low = std::clamp(-w.x, 0, w.length);
+  w.high = std::clamp(row_bits_ - w.x, 0, w.length);
+  if (!walker.row_valid || w.high <= w.low) w.low = w.high = 0;
+  const int width = std::countr_zero(static_cast<unsigned>(data_bits_));
+  const int first_line = w.x >> width;
+  if (w.high != 0) {
+    w.use_this = (w.x + w.low) >> width == first_line;
+    w.use_next = (w.x + w.high - 1) >> width != first_line;
+  }
+  return w;
+}
+
+const Word* Feeder::line(int line, std::uint32_t slot, int plane) const {
+  const auto pair = static_cast<std::uint32_t>((line >> 1) * bits_ + plane);
+  const std::uint32_t address = (slot + pair) & (buffer_lines_ - 1);
+  return &buffer_[static_cast<std::size_t>(line & 1)][std::size_t{address} * static_cast<std::size_t>(line_words_)];
+}
+
+// Reads the held window's lines, this one and the next one end to end. 32-bit lines share a word.
+void Feeder::read_window() {
+  landed_ = held_;
+  const int first_line = held_.x >> std::countr_zero(static_cast<unsigned>(data_bits_));
+  for (int p = 0; p < bits_; ++p) {
+    auto& lines = landing_lines_[static_cast<std::size_t>(p)];
+    const auto words = static_cast<std::size_t>(line_words_);
+    if (data_bits_ == 32) {
+      lines[0] = held_.use_this ? *line(first_line, held_.slot, p) : 0;
+      if (held_.use_next) lines[0] |= *line(first_line + 1, held_.slot, p) << 32;
+      continue;
+    }
+    if (held_.use_this) std::copy_n(line(first_line, held_.slot, p), words, lines.begin());
+    if (held_.use_next) std::copy_n(line(first_line + 1, held_.slot, p), words, lines.begin() + line_words_);
+  }
+}
+
+// Merges the window read in the last cycle into the vector being filled. Outside the row it brings the zero point.
+void Feeder::land() {
+  const Window& w = landed_;
+  const int offset = w.x & (data_bits_ - 1), word_count = std::max(1, 2 * data_bits_ / 64);
+  for (int p = 0; p < bits_; ++p) {
+    const Word* lines = landing_lines_[static_cast<std::size_t>(p)].data();
+    auto& rows = vectors_[static_cast<std::size_t>(write_slot_)][static_cast<std::size_t>(p)];
+    const bool padding = (zero_point_ >> p & 1) != 0;
+    for (int i = w.fill == 0 ? 0 : w.fill >> 6; i < row_words_; ++i) {
+      const Word inside = mask_word(w.fill + w.low, w.fill + w.high, i);
+      Word bits = 0;
+      if (inside != 0) bits = bits_at(lines, word_count, offset + i * 64 - w.fill) & inside;
+      if (padding) bits |= mask_word(w.fill, w.fill + w.length, i) & ~inside;
+      auto& row = rows[static_cast<std::size_t>(i)];
+      row = w.fill == 0 ? bits : row | bits;
+    }
+  }
+}
+
+void Feeder::show_plane(const Signals& now, FeederSignals& next) const {
+  const auto& vector = vectors_[static_cast<std::size_t>(read_slot_)];
+  std::copy_n(vector[now.streamer.plane_select].begin(), row_words_, next.plane.begin());
+}
+
+void Feeder::show_codes(FeederSignals& next) const {
+  const auto& vector = vectors_[static_cast<std::size_t>(read_slot_)];
+  const int lanes = std::min(columns_, row_words_ * 64);
+  for (int j = 0; j < lanes; ++j) {
+    const auto word = static_cast<std::size_t>(j >> 6);
+    std::int64_t code = 0;
+    for (int p = 0; p < bits_; ++p) {
+      const auto bit = static_cast<std::int64_t>(vector[static_cast<std::size_t>(p)][word] >> (j & 63) & 1);
+      code += p == bits_ - 1 && signed_ ? -(bit << p) : bit << p;
+    }
+    next.codes[static_cast<std::size_t>(j)] = code;
+  }
+}
+
+void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
+  const bool read = now.window_read(), release = now.release();
+  const bool claim = read && held_.fill == 0, completes = landing_ && landed_.last;
+  // What the array takes is read before the buffers change.
+  if (now.plane()) show_plane(now, next);
+  if (now.codes()) show_codes(next);
+  if (landing_) land();
+  if (read) read_window();
+  landing_ = read;
+  if (now.beat_for(ReadTarget::activations)) {
+    const auto at = std::size_t{now.loader.activation_address} * static_cast<std::size_t>(line_words_);
+    Word* to = &buffer_[now.loader.activation_odd][at];
+    std::copy_n(now.memory.rdata.begin(), line_words_, to);
+    if (data_bits_ == 32) *to &= 0xffffffff;
+  }
+  claimed_ += static_cast<int>(claim) - static_cast<int>(release);
+  filled_ += static_cast<int>(completes) - static_cast<int>(release);
+  if (completes) write_slot_ ^= 1;
+  if (release) read_slot_ ^= 1;
+  if (now.window_take()) {
+    held_ = clip(now.walker);
+    holds_ = true;
+  } else if (read) {
+    holds_ = false;
+  }
+  if (now.sequencer.start) {
+    const Descriptor& d = now.sequencer.descriptor;
+    bits_ = d.activation_bits();
+    row_bits_ = static_cast<int>(d[D_IN_ROW_BITS] & 0xfffff);
+    signed_ = d.control(C_SIGNED);
+    zero_point_ = d[D_ZERO_POINT];
+  }
+  next.holds = holds_;
+  next.may_read = holds_ && (held_.fill != 0 || claimed_ != 2);
+  next.lines = static_cast<std::uint8_t>((held_.use_this + held_.use_next) * bits_);
+  next.vector_ready = filled_ != 0;
+}
+
+}  // namespace bitstrata::sim::systemc

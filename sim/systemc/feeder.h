@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Activation buffer and the gathering of windows into vectors: rtl/bs_feeder.sv and its two bs_plane_buffer.
+#pragma once
+
+#include "sim/systemc/lines.h"
+#include "sim/systemc/unit.h"
+
+namespace bitstrata::sim::systemc {
+
+class Feeder final : public Unit<FeederSignals> {
+ public:
+  Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
+
+ private:
+  static constexpr int most_planes = 16;
+  using Vector = std::array<std::array<Word, most_rows / 64>, most_planes>;
+
+  // A window, with the part of it inside the row, [low, high) of its bits, and the lines that part lies in.
+  struct Window {
+    int x = 0, length = 0, fill = 0, low = 0, high = 0;
+    std::uint32_t slot = 0;
+    bool last = false, use_this = false, use_next = false;
+  };
+
+  void reset_state(FeederSignals& shown) override;
+  void clock_edge(const Signals& now, FeederSignals& next) override;
+  Window clip(const WalkerSignals& walker) const;
+  void read_window();
+  void land();
+  void show_plane(const Signals& now, FeederSignals& next) const;
+  void show_codes(FeederSignals& next) const;
+  const Word* line(int line, std::uint32_t slot, int plane) const;
+
+  const int data_bits_, line_words_, row_words_, columns_;
+  const std::uint32_t buffer_lines_;         // of each half
+  std::array<std::vector<Word>, 2> buffer_;  // even and odd lines; a line at address a begins at a * line_words_
+  // Layer.
+  int bits_ = 0, row_bits_ = 0;
+  bool signed_ = false;
+  std::uint32_t zero_point_ = 0;
+  // Window taken from the walker; window read in the last cycle, with its lines' data by plane (this line, next line).
+  bool holds_ = false, landing_ = false;
+  Window held_, landed_;
+  std::array<std::array<Word, 8>, most_planes> landing_lines_{};
+  // Two vectors.
+  std::array<Vector, 2> vectors_{};
+  int claimed_ = 0, filled_ = 0, write_slot_ = 0, read_slot_ = 0;
+};
+
+}  // namespace bitstrata::sim::systemc

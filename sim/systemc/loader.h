@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Load unit with the parameter buffer: rtl/bs_loader.sv.
+#pragma once
+
+#include "sim/systemc/unit.h"
+
+namespace bitstrata::sim::systemc {
+
+class Loader final : public Unit<LoaderSignals> {
+ public:
+  Loader(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
+
+ private:
+  enum class State { idle, fetch, parameters, input_rows, weights };
+  struct Command {
+    ReadTarget target = ReadTarget::descriptor;
+    std::uint32_t beats = 0;
+  };
+
+  void reset_state(LoaderSignals& shown) override;
+  void clock_edge(const Signals& now, LoaderSignals& next) override;
+  void start(const generate::Descriptor& descriptor);
+  void step(const Signals& now, bool fire);
+  // A command for the rows of a macro's weight tile is out. True when it was the block's last one.
+  bool next_weights();
+  void next_block();
+  void receive(const AxiData& data);
+  void next_activation(bool last);
+  void next_parameter(const AxiData& data);
+  std::uint32_t next_beats() const;
+  ReadTarget next_target() const;
+  void show(LoaderSignals& next) const;
+  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
+  int tile_rows() const { return k_ + 1 == word(generate::D_K_TILES) ? word(generate::D_ROWS_LAST) : rows_; }
+  bool rows_done() const { return row_ >= need_; }
+
+  const int tiles_, rows_, data_bits_, pieces_, weight_depth_;
+  const std::size_t post_lanes_, record_beats_;
+  const std::uint32_t parameter_mask_;
+  std::vector<ParameterRecord> parameters_;  // lane l of group g at g * post_lanes + l
+  // Layer.
+  generate::Descriptor d_;
+  bool pooling_ = false, resident_ = false;
+  // Commands.
+  State state_ = State::idle;
+  int block_ = 0, n_ = 0, k_ = 0, t_ = 0, channels_left_ = 0, block_y_ = 0;
+  std::uint16_t row_ = 0, need_ = 0;  // input rows commanded, and needed by the block
+  std::uint32_t fetch_address_ = 0, row_address_ = 0, weight_address_ = 0;
+  int weight_rows_held_ = 0;  // commanded and not freed
+  std::array<Command, 4> queue_{};
+  unsigned queue_in_ = 0, queue_out_ = 0;
+  // Data.
+  std::uint32_t beat_ = 0;
+  bool odd_ = false;
+  int plane_ = 0;
+  std::uint32_t slot_ = 0, pair_ = 0;
+  std::uint16_t rows_loaded_ = 0;
+  std::uint32_t weight_row_ = 0, weight_piece_ = 0, weight_rows_loaded_ = 0;
+  std::array<std::uint32_t, 4> record_{};  // beats of a record, shifted in from the top
+  std::size_t record_beat_ = 0, parameter_lane_ = 0;
+  std::uint32_t parameter_row_ = 0;
+};
+
+}  // namespace bitstrata::sim::systemc

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/systemc/macro.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace bitstrata::sim::systemc {
+
+Macro::Macro(const model::Architecture& architecture)
+    : rows_(architecture.rows),
+      columns_(architecture.columns),
+      row_words_((architecture.rows + 63) / 64),
+      column_words_((architecture.columns + 63) / 64),
+      unused_sum_bits_(64 - architecture.accumulator_bits),
+      depth_(static_cast<std::size_t>(architecture.psum_depth)) {
+  const auto columns = static_cast<std::size_t>(columns_);
+  row_cells_.resize(static_cast<std::size_t>(row_words_) * 64 * static_cast<std::size_t>(column_words_));
+  // Columns are turned 64 at a time.
+  cells_.resize(static_cast<std::size_t>(row_words_) * static_cast<std::size_t>(column_words_) * 64);
+  for (auto* of_columns : {&counts_, &accs_, &signs_, &values_, &partials_, &read_partials_}) {
+    of_columns->resize(columns);
+  }
+  for (auto& adds : adds_) adds.resize(columns);
+  joined_.resize(columns + 8);  // the joiner reads zeros past the last column
+  sums_.resize(2 * depth_ * columns);
+}
+
+void Macro::reset() {
+  std::ranges::fill(row_cells_, 0);
+  turned_ = false;
+  for (auto* registers : {&counts_, &accs_, &joined_, &values_, &sums_}) std::ranges::fill(*registers, 0);
+}
+
+void Macro::configure(int weight_bits) {
+  weight_bits_ = std::max(1, weight_bits);
+  for (int c = 0; c < columns_; ++c) {
+    const int position = c % weight_bits_;
+    const auto index = static_cast<std::size_t>(c);
+    for (int step = 0; step < 4; ++step) {
+      const int distance = 1 << step;
+      const bool adds = position % (2 * distance) == 0 && position + distance < weight_bits_;
+      adds_[step][index] = adds ? -1 : 0;
+    }
+    signs_[index] = position + 1 == weight_bits_ && weight_bits_ != 1 ? -1 : 0;
+  }
+}
+
+void Macro::write_row(int row, const Word* bits) {
+  std::copy_n(bits, column_words_, &row_cells_[static_cast<std::size_t>(row * column_words_)]);
+  turned_ = false;
+}
+
+// 64 x 64 blocks, halves exchanged at ever smaller distances.
+void Macro::transpose() {
+  for (int w = 0; w < row_words_; ++w) {
+    for (int v = 0; v < column_words_; ++v) {
+      Word block[64];
+      for (int i = 0; i < 64; ++i) block[i] = row_cells_[static_cast<std::size_t>((w * 64 + i) * column_words_ + v)];
+      Word mask = 0x00000000ffffffff;
+      for (int j = 32; j != 0; j >>= 1, mask ^= mask << j) {
+        for (int k = 0; k < 64; k = ((k | j) + 1) & ~j) {
+          const Word swap = (block[k] >> j ^ block[k | j]) & mask;
+          block[k] ^= swap << j;
+          block[k | j] ^= swap;
+        }
+      }
+      std::copy_n(block, 64, &cells_[static_cast<std::size_t>((w * column_words_ + v) * 64)]);
+    }
+  }
+  turned_ = true;
+}
+
+void Macro::read_sums(int lanes, bool half, std::uint32_t pixel) {
+  std::copy_n(&sums_[at(half, pixel)], lanes, read_partials_.begin());
+}
+
+void Macro::write_sums(int lanes, const std::int64_t* values, bool first, bool maximum, bool half,
+                       std::uint32_t pixel) {
+  std::int64_t* const sums = &sums_[at(half, pixel)];
+  const std::int64_t* const partials = partials_.data();
+  const int unused = unused_sum_bits_;
+  // Sums keep accumulator_bits bits.
+  const auto cut = [unused](std::int64_t value) {
+    return static_cast<std::int64_t>(static_cast<Word>(value) << unused) >> unused;
+  };
+  if (first) {
+    for (int j = 0; j < lanes; ++j) sums[j] = cut(values[j]);
+  } else if (maximum) {
+    for (int j = 0; j < lanes; ++j) sums[j] = cut(std::max(values[j], partials[j]));
+  } else {
+    for (int j = 0; j < lanes; ++j) sums[j] = cut(values[j] + partials[j]);
+  }
+}
+
+void Macro::take_joined(int lanes, std::int64_t activation_sum) {
+  std::int64_t* const values = values_.data();
+  const std::int64_t* const joined = joined_.data();
+  if (weight_bits_ == 1) {
+    // Weights -1 and +1: sum((2b - 1) * a) = 2 * sum(b * a) - sum(a).
+    for (int j = 0; j < lanes; ++j) values[j] = 2 * joined[j] - activation_sum;
+  } else {
+    for (int j = 0; j < lanes; ++j) values[j] = joined[j * weight_bits_];
+  }
+}
+
+void Macro::join(int columns, int step) {
+  std::int64_t* const joined = joined_.data();
+  const std::int64_t* const adds = adds_[step].data();
+  if (step == 0) {
+    const std::int64_t* const accs = accs_.data();
+    for (int c = 0; c + 1 < columns; ++c) joined[c] = accs[c] + ((accs[c + 1] * 2) & adds[c]);
+    joined[columns - 1] = accs[columns - 1];  // the last column of an output adds nothing
+    return;
+  }
+  const int distance = 1 << step;
+  for (int c = 0; c < columns; ++c) joined[c] += (joined[c + distance] * (std::int64_t{1} << distance)) & adds[c];
+}
+
+void Macro::accumulate(int columns, bool first, bool negative) {
+  std::int64_t* const accs = accs_.data();
+  const std::int64_t *const counts = counts_.data(), *const signs = signs_.data();
+  const std::int64_t flip = negative ? -1 : 0, keep = first ? 0 : -1;
+  for (int c = 0; c < columns; ++c) {
+    const std::int64_t sign = signs[c] ^ flip;
+    accs[c] = ((accs[c] * 2) & keep) + ((counts[c] ^ sign) - sign);
+  }
+}
+
+void Macro::count(int columns, const Word* plane) {
+  if (!turned_) transpose();
+  std::int64_t* const counts = counts_.data();
+  const Word* cells = cells_.data();
+  const Word first = plane[0];
+  for (int c = 0; c < columns; ++c) counts[c] = std::popcount(cells[c] & first);
+  for (int w = 1; w < row_words_; ++w) {
+    cells += column_words_ * 64;
+    const Word bits = plane[w];
+    for (int c = 0; c < columns; ++c) counts[c] += std::popcount(cells[c] & bits);
+  }
+}
+
+}  // namespace bitstrata::sim::systemc

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// One macro: columns, joiner and lanes (rtl/bs_macro.sv, bs_column.sv, bs_lane.sv) as arrays over the columns. Free of
+// SystemC: the array's process calls it stage by stage, last pipeline stage first, so that every stage reads what the
+// one before it held in the cycle.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/architecture.h"
+#include "sim/systemc/lines.h"
+
+namespace bitstrata::sim::systemc {
+
+class Macro {
+ public:
+  explicit Macro(const model::Architecture& architecture);
+
+  void reset();
+  // Weights of `weight_bits` columns; called before a layer.
+  void configure(int weight_bits);
+  void write_row(int row, const Word* bits);
+
+  // The lanes, in this order: read the sums a value of this cycle goes to, write the sums of the last cycle's value,
+  // keep what was read and register this cycle's value.
+  void read_sums(int lanes, bool half, std::uint32_t pixel);
+  void write_sums(int lanes, const std::int64_t* values, bool first, bool maximum, bool half, std::uint32_t pixel);
+  void keep_sums() { partials_.swap(read_partials_); }
+  void take_joined(int lanes, std::int64_t activation_sum);
+  const std::int64_t* values() const { return values_.data(); }
+  // Joiner step, Horner accumulation, popcount; of the first `columns` columns.
+  void join(int columns, int step);
+  void accumulate(int columns, bool first, bool negative);
+  void count(int columns, const Word* plane);
+
+  std::int64_t sum(bool half, std::uint32_t pixel, int lane) const {
+    return lane < columns_ ? sums_[at(half, pixel) + static_cast<std::size_t>(lane)] : 0;
+  }
+
+ private:
+  void transpose();
+  std::size_t at(bool half, std::uint32_t pixel) const {
+    return (std::size_t{half} * depth_ + pixel) * static_cast<std::size_t>(columns_);
+  }
+
+  int rows_, columns_, row_words_, column_words_, unused_sum_bits_;
+  std::size_t depth_;
+  int weight_bits_ = 1;
+  // Cells as written, row by row, and turned into columns when they are first counted after a write: word w of column
+  // c at w * columns + c.
+  std::vector<Word> row_cells_, cells_;
+  bool turned_ = false;
+  // Registers of the columns; `adds_` masks the columns that add in a joiner step, `signs_` is -1 in sign columns.
+  std::vector<std::int64_t> counts_, accs_, joined_, signs_;
+  std::vector<std::int64_t> adds_[4];
+  // Registers of the lanes. Partial sums read in one cycle are used in the next one, while others are read.
+  std::vector<std::int64_t> values_, partials_, read_partials_, sums_;
+};
+
+}  // namespace bitstrata::sim::systemc

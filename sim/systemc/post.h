@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Post-processing and the output buffer: rtl/bs_post.sv, bs_requant.sv and the two masked bs_plane_buffer.
+#pragma once
+
+#include "sim/systemc/lines.h"
+#include "sim/systemc/unit.h"
+
+namespace bitstrata::sim::systemc {
+
+class Post final : public Unit<PostSignals> {
+ public:
+  Post(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
+
+ private:
+  static constexpr unsigned latency = 5;  // from a group's entry to the write of its bits
+
+  // A group of outputs on its way through the pipeline.
+  struct Group {
+    bool valid = false, block_end = false, half = false;
+    int outputs = 0, first_bit = 0;
+    std::uint32_t row_slot = 0;
+    std::array<std::uint32_t, most_post_lanes> codes{};
+  };
+
+  void reset_state(PostSignals& shown) override;
+  void clock_edge(const Signals& now, PostSignals& next) override;
+  void start(const generate::Descriptor& descriptor);
+  void start_tile();
+  void next_group();
+  void next_pixel();
+  void requantize(const Signals& now, Group& group) const;
+  void write(const Group& group);
+  void enter(const Signals& now, Group& group) const;
+
+  int tile_channels() const { return std::min(channels_left_, tiles_ * lanes_full_); }
+  // Outputs of the pixel's macro; what is left of them from the group on.
+  int macro_lanes() const { return std::min(pixel_left_, lanes_full_); }
+  int lanes_here() const { return macro_lanes() - lane_; }
+  bool group_last() const { return lanes_here() <= post_lanes_; }
+  bool macro_last() const { return tile_ + 1 == tiles_ || pixel_left_ <= lanes_full_; }
+  bool pixels_last() const;
+  bool tile_end() const { return running_ && group_last() && macro_last() && pixels_last(); }
+  bool block_end() const { return tile_end() && n_ + 1 == n_tiles_; }
+  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
+
+  const int tiles_, post_lanes_, data_bits_, line_words_, unused_accumulator_bits_, code_bits_;
+  const std::uint32_t buffer_lines_;  // of each parity, both halves
+  const std::uint32_t pixel_mask_, parameter_mask_;
+  std::array<std::vector<Word>, 2> buffer_;  // even and odd lines
+  // Layer.
+  generate::Descriptor d_;
+  int out_bits_ = 0, lanes_full_ = 0, n_tiles_ = 0, out_channels_ = 0, acc_shift_ = 0;
+  std::int64_t clip_low_ = 0, clip_high_ = 0;
+  // Loops: block, output tile, pixel, macro, group.
+  bool running_ = false, left_ = false, half_ = false, out_half_ = false;
+  int tiles_ready_ = 0, out_halves_used_ = 0;
+  int block_ = 0, n_ = 0, out_row_ = 0, row_ = 0, column_ = 0, tile_ = 0, lane_ = 0;
+  int channels_left_ = 0;                             // from this output tile on
+  int pixel_left_ = 0;                                // of this tile from this macro on
+  int pixel_bit_ = 0, tile_bit_ = 0, macro_bit_ = 0;  // first bits of pixel in row, tile in pixel, macro in tile
+  std::uint32_t row_slot_ = 0, pixel_ = 0, parameter_tile_ = 0, parameter_ = 0;
+  // pipeline_[(entered_ - k) mod 8] entered k edges ago.
+  std::array<Group, 8> pipeline_;
+  unsigned entered_ = 0;
+};
+
+}  // namespace bitstrata::sim::systemc

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/systemc/sequencer.h"
+
+#include <cstring>
+
+namespace bitstrata::sim::systemc {
+
+Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
+    : Unit(name, fabric, &Signals::sequencer),
+      max_weight_bits_(architecture.max_weight_bits),
+      max_activation_bits_(architecture.max_activation_bits),
+      beat_words_(static_cast<std::size_t>(architecture.data_bits) / 32),
+      fetch_beats_(generate::DESCRIPTOR_WORDS / beat_words_) {}
+
+void Sequencer::run(std::uint32_t list_address, std::uint32_t watchdog) {
+  address_ = list_address;
+  watchdog_ = watchdog;
+  run_ = true;
+}
+
+void Sequencer::reset_state(SequencerSignals& shown) {
+  shown = {};
+  state_ = State::idle;
+  error_ = RunError::none;
+  run_ = false;
+  idle_cycles_ = 0;
+  descriptor_ = {};
+}
+
+bool Sequencer::descriptor_good() const {
+  const auto legal = [](int bits, int most) { return bits != 0 && bits <= most; };
+  const auto opcode = descriptor_.opcode();
+  const bool convolution = opcode == generate::OP_CONVOLUTION;
+  return descriptor_[generate::D_CONTROL] >> 16 == generate::descriptor_magic &&
+         (convolution || opcode == generate::OP_MAX_POOL || opcode == generate::OP_AVERAGE_POOL) &&
+         (!convolution || legal(descriptor_.weight_bits(), max_weight_bits_)) &&
+         legal(descriptor_.activation_bits(), max_activation_bits_) &&
+         legal(descriptor_.output_bits(), max_activation_bits_);
+}
+
+Sequencer::State Sequencer::step(const Signals& now) {
+  switch (state_) {
+    case State::idle:
+    case State::done:
+      return run_ ? State::fetch : state_;
+    case State::fetch:
+      beat_ = 0;
+      return State::receive;
+    case State::receive:
+      if (!now.beat_for(ReadTarget::descriptor)) return State::receive;
+      std::memcpy(&descriptor_.words[beat_ * beat_words_], now.memory.rdata.data(), beat_words_ * 4);
+      return ++beat_ == fetch_beats_ ? State::check : State::receive;
+    case State::check:
+      if (descriptor_good()) return State::configure;
+      error_ = RunError::descriptor;
+      return State::error;
+    case State::configure:
+      return State::layer;
+    case State::layer:
+      if (!now.store.layer_stored) return State::layer;
+      return descriptor_.control(generate::C_LAST) ? State::done : State::fetch;
+    case State::error:
+      break;
+  }
+  return State::error;
+}
+
+void Sequencer::clock_edge(const Signals& now, SequencerSignals& next) {
+  const bool active = state_ == State::fetch || state_ == State::receive || state_ == State::layer;
+  const bool stuck = active && watchdog_ != 0 && idle_cycles_ == watchdog_;
+  idle_cycles_ = !active || now.progress() ? 0 : idle_cycles_ + 1;
+  if (now.layer_done()) address_ += generate::descriptor_stride;
+  if (active && now.memory_error()) {
+    state_ = State::error;
+    error_ = RunError::memory;
+  } else if (stuck) {
+    state_ = State::error;
+    error_ = RunError::no_progress;
+  } else {
+    state_ = step(now);
+  }
+  run_ = false;
+
+  next.running = state_ != State::idle && !ended();
+  next.in_layer = state_ == State::layer;
+  next.fetch = state_ == State::fetch;
+  next.start = state_ == State::configure;
+  next.address = address_;
+  if (next.start) next.descriptor = descriptor_;
+}
+
+}  // namespace bitstrata::sim::systemc

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the descriptor list: rtl/bs_sequencer.sv.
+#pragma once
+
+#include "sim/systemc/unit.h"
+
+namespace bitstrata::sim::systemc {
+
+class Sequencer final : public Unit<SequencerSignals> {
+ public:
+  Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
+
+  // Call after reset: the list starts at the first clock edge.
+  void run(std::uint32_t list_address, std::uint32_t watchdog);
+  bool ended() const { return state_ == State::done || state_ == State::error; }
+  RunError error() const { return error_; }
+
+ private:
+  enum class State { idle, fetch, receive, check, configure, layer, done, error };
+  void reset_state(SequencerSignals& shown) override;
+  void clock_edge(const Signals& now, SequencerSignals& next) override;
+  State step(const Signals& now);
+  bool descriptor_good() const;
+
+  const int max_weight_bits_, max_activation_bits_;
+  const std::size_t beat_words_, fetch_beats_;
+  State state_ = State::idle;
+  RunError error_ = RunError::none;
+  bool run_ = false;
+  std::uint32_t address_ = 0, watchdog_ = 0, idle_cycles_ = 0;
+  std::size_t beat_ = 0;
+  generate::Descriptor descriptor_;
+};
+
+}  // namespace bitstrata::sim::systemc

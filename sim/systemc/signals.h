@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wires of the SystemC model. Free of SystemC.
+//
+// Every module shows a `...Signals` part: registers, or functions of its own registers, as of the last clock edge.
+// What the RTL computes between modules without a register in between (a release that depends on another module's
+// ready) is a const member function of Signals: a function of the parts alone. So all wires of a cycle are fixed by
+// the parts of that cycle, whatever the order in which modules are looked at.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "rtl/generate/descriptor.h"
+#include "sim/axi_memory.h"
+
+namespace bitstrata::sim::systemc {
+
+inline constexpr int most_post_lanes = 8;
+inline constexpr int most_rows = 1024;
+
+// Requantization parameters of one output.
+struct ParameterRecord {
+  std::int64_t bias = 0;
+  std::uint16_t multiplier = 0;
+  std::uint8_t shift = 0;
+};
+
+struct SequencerSignals {
+  bool running = false;
+  bool in_layer = false;  // waits for the layer's barrier
+  bool fetch = false;     // pulse: fetch a descriptor
+  bool start = false;     // pulse: the layer begins
+  std::uint32_t address = 0;
+  generate::Descriptor descriptor;  // valid with `start`: every module keeps what it needs
+};
+
+enum class ReadTarget : std::uint8_t { descriptor, parameters, activations, weights };
+
+struct LoaderSignals {
+  bool busy = false;
+  // Command to the read master. With `needs_slot` it waits for a free input row.
+  bool wanted = false, needs_slot = false;
+  std::uint32_t address = 0, beats = 0;
+  std::uint16_t row = 0, slots = 0;
+  // Where the next data beat goes.
+  ReadTarget target = ReadTarget::descriptor;
+  bool activation_odd = false;
+  std::uint32_t activation_address = 0;
+  std::uint32_t weight_row = 0, weight_piece = 0;
+  // Progress of the layer.
+  std::uint16_t rows_loaded = 0;
+  std::uint32_t weight_rows_loaded = 0;
+  // Output register of the parameter buffer.
+  std::array<ParameterRecord, most_post_lanes> parameters;
+};
+
+struct ReadSignals {
+  bool active = false, arvalid = false;
+  std::uint32_t araddr = 0;
+  std::uint8_t arlen = 0;
+};
+
+struct WriteSignals {
+  bool active = false, awvalid = false;
+  bool may_send = false;  // a burst's address is out, its data may go
+  bool wlast = false;
+  std::uint32_t awaddr = 0;
+  std::uint8_t awlen = 0;
+};
+
+struct WalkerSignals {
+  bool active = false;
+  std::uint16_t rows_needed = 0;  // of the block
+  std::uint16_t rows_freed = 0;
+  // The window on offer.
+  std::int32_t x = 0;
+  std::uint32_t slot = 0;
+  std::uint16_t length = 0, fill = 0;
+  bool row_valid = false, last = false;
+};
+
+struct FeederSignals {
+  bool holds = false;      // a window waits to be read
+  bool may_read = false;   // ... and has a vector slot
+  std::uint8_t lines = 0;  // lines the window lies in
+  bool vector_ready = false;
+  // Registers loaded by plane() and codes(): the array's activation register, and the codes of a pooling vector.
+  std::array<std::uint64_t, most_rows / 64> plane{};
+  std::vector<std::int64_t> codes;
+};
+
+struct StreamerSignals {
+  bool active = false;
+  // Weight rows. With `rows_known` a row may go, else when all rows of the tile are in the buffer.
+  bool loading = false, rows_known = false, resident = false;
+  std::uint32_t rows_taken = 0, row_address = 0;
+  std::uint16_t tile_rows = 0, load_lanes = 0;
+  bool weight_write = false;  // the row read in the last cycle is written to the array
+  std::uint16_t weight_tile = 0, weight_row = 0;
+  // Vectors. `starting`: begins one as soon as the feeder has it; `in_vector`: a further plane of one goes.
+  bool starting = false, in_vector = false, pooling = false;
+  bool plane_last = false, plane_negative = false, first = false, tile_last = false, half = false;
+  std::uint8_t plane_select = 0;
+  std::uint32_t pixel = 0;
+  std::uint32_t tile_channels = 0;  // outputs of the tile, all macros
+};
+
+struct ArraySignals {
+  bool busy = false, adding = false, adding_first = false, tile_done = false;
+  std::array<std::int64_t, most_post_lanes> sums{};  // partial sums read for post-processing
+};
+
+struct PostSignals {
+  bool group = false;       // a group of outputs enters
+  bool tile_end = false;    // with the group: an accumulator half is read out
+  bool block_done = false;  // pulse: the block's last bits are being written
+  bool half = false;
+  std::uint16_t tile = 0, lane = 0;
+  std::uint32_t pixel = 0, parameter = 0;
+  std::uint8_t outputs = 0;
+  AxiData line{};  // output register of the output buffer
+};
+
+struct StoreSignals {
+  bool busy = false, layer_stored = false;
+  bool read = false, read_odd = false, read_last = false;  // read_last: the block is read out
+  std::uint32_t read_address = 0;
+  bool command = false;
+  std::uint32_t address = 0, beats = 0;
+  bool data_valid = false;
+  AxiData data{};
+};
+
+struct EventsSignals {};
+
+struct Signals {
+  SequencerSignals sequencer;
+  LoaderSignals loader;
+  ReadSignals read;
+  WriteSignals write;
+  WalkerSignals walker;
+  FeederSignals feeder;
+  StreamerSignals streamer;
+  ArraySignals array;
+  PostSignals post;
+  StoreSignals store;
+  EventsSignals events;
+  AxiSlaveSignals memory;
+
+  // Array control.
+  bool load_row() const {
+    return streamer.loading && (streamer.rows_known ||
+                                ((loader.weight_rows_loaded - streamer.rows_taken) & 0xffffff) >= streamer.tile_rows);
+  }
+  bool vector_start() const { return streamer.starting && feeder.vector_ready; }
+  bool codes() const { return vector_start() && streamer.pooling; }
+  bool plane() const { return streamer.in_vector || (vector_start() && !streamer.pooling); }
+  bool release() const { return (plane() && streamer.plane_last) || codes(); }
+  bool stream_busy() const { return load_row() || plane() || codes(); }
+  bool accumulate() const { return array.adding || codes(); }
+  bool accumulate_first() const { return codes() ? streamer.first : array.adding_first; }
+  // Feeder and walker.
+  bool window_valid() const { return walker.active && loader.rows_loaded >= walker.rows_needed; }
+  bool window_read() const { return feeder.may_read || (feeder.holds && release()); }
+  bool window_take() const { return window_valid() && (!feeder.holds || window_read()); }
+  // Read side of memory. Rows the feeder has freed may be ahead of the rows loaded (strides beyond the kernel).
+  bool read_command() const {
+    return loader.wanted && (!loader.needs_slot || walker.rows_freed > loader.row ||
+                             static_cast<std::uint16_t>(loader.row - walker.rows_freed) < loader.slots);
+  }
+  bool read_command_taken() const { return read_command() && !read.active; }
+  bool beat_for(ReadTarget target) const { return memory.rvalid && loader.target == target; }
+  // Write side of memory.
+  bool write_command_taken() const { return store.command && !write.active; }
+  bool wvalid() const { return store.data_valid && write.may_send; }
+  bool write_beat() const { return wvalid() && memory.wready; }
+  // Control.
+  bool memory_error() const {
+    return (memory.rvalid && (memory.rresp & 2) != 0) || (memory.bvalid && (memory.bresp & 2) != 0);
+  }
+  bool layer_done() const { return sequencer.in_layer && store.layer_stored && !memory_error(); }
+  bool progress() const {
+    return (read.arvalid && memory.arready) || memory.rvalid || (write.awvalid && memory.awready) || write_beat() ||
+           memory.bvalid || stream_busy() || post.group;
+  }
+};
+
+}  // namespace bitstrata::sim::systemc

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/systemc/streamer.h"
+
+#include <algorithm>
+
+namespace bitstrata::sim::systemc {
+
+using namespace generate;
+
+Streamer::Streamer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
+    : Unit(name, fabric, &Signals::streamer),
+      tiles_(architecture.tiles),
+      rows_(architecture.rows),
+      weight_mask_(static_cast<std::uint32_t>(architecture.weight_depth) - 1),
+      pixel_mask_(static_cast<std::uint32_t>(architecture.psum_depth) - 1) {}
+
+void Streamer::reset_state(StreamerSignals& shown) {
+  shown = {};
+  d_ = {};
+  state_ = State::idle;
+  plane_ = gap_ = halves_used_ = 0;
+  half_ = false;
+}
+
+void Streamer::start(const Descriptor& descriptor) {
+  d_ = descriptor;
+  pooling_ = d_.opcode() != OP_CONVOLUTION;
+  resident_ = d_.control(C_RESIDENT);
+  signed_ = d_.control(C_SIGNED);
+  bits_ = d_.activation_bits();
+  lanes_ = word(D_LANES);
+  block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
+  pixel_ = rows_taken_ = row_address_ = 0;
+  weight_row_ = weight_tile_ = 0;
+  channels_left_ = word(D_OUT_CHANNELS);
+}
+
+bool Streamer::pixels_end() const {
+  const int rows_here = std::min(word(D_OUT_HEIGHT) - out_row_, word(D_BLOCK_ROWS));
+  return column_ + 1 == word(D_OUT_WIDTH) && row_ + 1 == rows_here;
+}
+
+bool Streamer::load_row() {
+  row_address_ = (row_address_ + 1) & weight_mask_;
+  rows_taken_ = (rows_taken_ + 1) & 0xffffff;
+  if (++weight_row_ != tile_rows()) return false;
+  weight_row_ = 0;
+  ++weight_tile_;
+  if (weight_tile_ < tiles_ && channels_left_ > weight_tile_ * lanes_) return false;
+  weight_tile_ = 0;
+  return true;
+}
+
+bool Streamer::next_vector() {
+  const bool tile_end = pixels_end();
+  if (++column_ == word(D_OUT_WIDTH)) {
+    column_ = 0;
+    ++row_;
+  }
+  pixel_ = (pixel_ + 1) & pixel_mask_;
+  if (!tile_end) return false;
+  pixel_ = 0;
+  row_ = 0;
+  const bool last_row_tile = k_last(), last_tile = n_last();
+  k_ = last_row_tile ? 0 : k_ + 1;
+  if (!last_row_tile) return true;
+  half_ = !half_;
+  n_ = last_tile ? 0 : n_ + 1;
+  channels_left_ = last_tile ? word(D_OUT_CHANNELS) : std::max(0, channels_left_ - tiles_ * lanes_);
+  if (!last_tile) return true;
+  ++block_;
+  out_row_ += word(D_BLOCK_ROWS);
+  if (resident_) row_address_ = 0;
+  return true;
+}
+
+// `load_last` and `tile_end` are events of this cycle; the counters are still those of the cycle.
+Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end) const {
+  switch (state_) {
+    case State::idle:
+      return now.sequencer.start ? State::tile : State::idle;
+    case State::tile:
+      if (halves_used_ == 2) return State::tile;
+      return pooling_ ? State::drain : State::load;
+    case State::load:
+      if (!load_last) return State::load;
+      return k_ == 0 ? State::drain : State::stream;
+    case State::drain:
+      return now.array.busy ? State::drain : State::stream;
+    case State::stream:
+      if (!tile_end) return State::stream;
+      if (!k_last()) return pooling_ ? State::stream : State::load;
+      return n_last() && block_ + 1 == word(D_BLOCKS) ? State::idle : State::tile;
+  }
+  return State::idle;
+}
+
+void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
+  const bool row = now.load_row(), vector_end = now.release(), vector_start = now.vector_start();
+  const State before = state_;
+  const bool leaves_tile = before == State::tile && halves_used_ != 2;
+  next.weight_write = row;
+  next.weight_tile = static_cast<std::uint16_t>(weight_tile_);
+  next.weight_row = static_cast<std::uint16_t>(weight_row_);
+
+  const bool load_last = row && load_row();
+  state_ = step(now, load_last, vector_end && pixels_end());
+  halves_used_ += static_cast<int>(leaves_tile) - static_cast<int>(now.post.tile_end);
+  if (before == State::drain && !now.array.busy) tile_channels_ = std::min(channels_left_, tiles_ * lanes_);
+  if (vector_end) next_vector();
+  if (vector_start) {
+    gap_ = word(D_VECTOR_INTERVAL) - 1;
+    if (!pooling_) plane_ = bits_ - 1;
+  } else {
+    if (gap_ != 0) --gap_;
+    if (plane_ != 0) --plane_;
+  }
+  if (now.sequencer.start) start(now.sequencer.descriptor);
+  show(next);
+}
+
+void Streamer::show(StreamerSignals& next) const {
+  next.active = state_ != State::idle;
+  next.loading = state_ == State::load;
+  next.rows_known = weight_row_ != 0 || (resident_ && block_ != 0);
+  next.resident = resident_;
+  next.rows_taken = rows_taken_;
+  next.row_address = row_address_;
+  next.tile_rows = static_cast<std::uint16_t>(tile_rows());
+  next.load_lanes = static_cast<std::uint16_t>(std::clamp(channels_left_ - weight_tile_ * lanes_, 0, lanes_));
+  next.in_vector = state_ == State::stream && plane_ != 0;
+  next.starting = state_ == State::stream && plane_ == 0 && gap_ == 0;
+  next.pooling = pooling_;
+  next.plane_last = plane_ != 0 ? plane_ == 1 : bits_ == 1;
+  next.plane_negative = plane_ == 0 && signed_;
+  next.plane_select = static_cast<std::uint8_t>(plane_ != 0 ? plane_ - 1 : bits_ - 1);
+  next.first = k_ == 0;
+  next.tile_last = k_last() && pixels_end();
+  next.half = half_;
+  next.pixel = pixel_;
+  next.tile_channels = static_cast<std::uint32_t>(tile_channels_);
+}
+
+}  // namespace bitstrata::sim::systemc

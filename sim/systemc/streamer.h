@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Array control, weight rows and planes: rtl/bs_streamer.sv.
+#pragma once
+
+#include "sim/systemc/unit.h"
+
+namespace bitstrata::sim::systemc {
+
+class Streamer final : public Unit<StreamerSignals> {
+ public:
+  Streamer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
+
+ private:
+  enum class State { idle, tile, load, drain, stream };
+
+  void reset_state(StreamerSignals& shown) override;
+  void clock_edge(const Signals& now, StreamerSignals& next) override;
+  void start(const generate::Descriptor& descriptor);
+  State step(const Signals& now, bool load_last, bool tile_end) const;
+  // True when the row is the tile's last one in its last macro.
+  bool load_row();
+  // After a vector's last plane. True at the end of a row tile.
+  bool next_vector();
+  void show(StreamerSignals& next) const;
+  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
+  bool k_last() const { return k_ + 1 == word(generate::D_K_TILES); }
+  bool n_last() const { return n_ + 1 == word(generate::D_N_TILES); }
+  int tile_rows() const { return k_last() ? word(generate::D_ROWS_LAST) : rows_; }
+  bool pixels_end() const;
+
+  const int tiles_, rows_;
+  const std::uint32_t weight_mask_, pixel_mask_;
+  generate::Descriptor d_;
+  State state_ = State::idle;
+  bool pooling_ = false, resident_ = false, signed_ = false;
+  int bits_ = 0, lanes_ = 0;  // of a full macro
+  int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
+  int channels_left_ = 0, tile_channels_ = 0;
+  int weight_row_ = 0, weight_tile_ = 0;
+  int plane_ = 0;  // planes left after the one issued now
+  int gap_ = 0;    // cycles until the next vector may begin
+  int halves_used_ = 0;
+  bool half_ = false;
+  std::uint32_t pixel_ = 0, rows_taken_ = 0, row_address_ = 0;
+};
+
+}  // namespace bitstrata::sim::systemc

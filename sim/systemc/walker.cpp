@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/systemc/walker.h"
+
+namespace bitstrata::sim::systemc {
+
+using namespace generate;
+
+Walker::Walker(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
+    : Unit(name, fabric, &Signals::walker), rows_(architecture.rows), data_bits_(architecture.data_bits) {}
+
+void Walker::reset_state(WalkerSignals& shown) {
+  shown = {};
+  active_ = false;
+  rows_freed_ = 0;
+  d_ = {};
+}
+
+void Walker::start(const Descriptor& descriptor) {
+  d_ = descriptor;
+  active_ = true;
+  pooling_ = d_.opcode() != OP_CONVOLUTION;
+  block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
+  block_y_ = pixel_y_ = signed_field(d_[D_PIXEL_START_Y], 17);
+  block_ring_ = pixel_ring_ = word(D_PIXEL_START_RING);
+  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  n_x_ = fill_ = 0;
+  at_ = tile_at_ = {};
+  rows_freed_ = 0;
+}
+
+int Walker::ring_add(int a, int b) const {
+  const int sum = a + b, size = word(D_IN_RING);
+  return sum >= size ? sum - size : sum;
+}
+
+int Walker::run_length() const { return word(n_ + 1 == word(D_N_TILES) ? D_RUN_LENGTH_LAST : D_RUN_LENGTH); }
+
+// Bits of the window: one access, to the end of the run, to the end of the vector.
+int Walker::length() const { return std::min({data_bits_, run_length() - at_.position, rows_ - fill_}); }
+
+bool Walker::vector_ends() const {
+  const bool full = rows_ - fill_ == length();
+  const bool run_ends = run_length() - at_.position == length();
+  const bool last_run = at_.run_x + 1 == word(D_RUN_COUNT_X) && at_.run_y + 1 == word(D_RUN_COUNT_Y);
+  return full || (run_ends && (last_run || pooling_));
+}
+
+Walker::RunPosition Walker::after_window() const {
+  RunPosition next = at_;
+  next.position += length();
+  if (next.position != run_length()) return next;
+  next.position = 0;
+  if (++next.run_x != word(D_RUN_COUNT_X)) {
+    next.offset_x += static_cast<int>(d_[D_RUN_STEP_X] & 0xfffff);
+    return next;
+  }
+  next.run_x = next.offset_x = 0;
+  ++next.run_y;
+  next.offset_y += word(D_RUN_STEP_Y);
+  next.offset_ring = ring_add(next.offset_ring, word(D_RUN_STEP_RING));
+  return next;
+}
+
+void Walker::advance() {
+  const RunPosition after = after_window();
+  if (!vector_ends()) {
+    fill_ += length();
+    at_ = after;
+    return;
+  }
+  fill_ = 0;
+  const int rows_here = std::min(word(D_OUT_HEIGHT) - out_row_, word(D_BLOCK_ROWS));
+  if (column_ + 1 == word(D_OUT_WIDTH) && row_ + 1 == rows_here) {
+    next_tile(after);
+  } else {
+    next_pixel();
+  }
+}
+
+// Same row tile.
+void Walker::next_pixel() {
+  at_ = tile_at_;
+  if (++column_ != word(D_OUT_WIDTH)) {
+    pixel_x_ += static_cast<int>(d_[D_PIXEL_STEP_X] & 0xfffff);
+    return;
+  }
+  column_ = 0;
+  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  ++row_;
+  pixel_y_ += word(D_PIXEL_STEP_Y);
+  pixel_ring_ = ring_add(pixel_ring_, word(D_PIXEL_STEP_RING));
+}
+
+// Next row tile, or the first one of the next output tile or block; the block's first pixel.
+void Walker::next_tile(const RunPosition& after) {
+  column_ = row_ = 0;
+  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  if (++k_ != word(D_K_TILES)) {
+    at_ = tile_at_ = after;
+    pixel_y_ = block_y_;
+    pixel_ring_ = block_ring_;
+    return;
+  }
+  k_ = 0;
+  at_ = tile_at_ = {};
+  if (++n_ != word(D_N_TILES)) {
+    n_x_ += static_cast<int>(d_[D_TILE_STEP_X] & 0xfffff);
+    pixel_y_ = block_y_;
+    pixel_ring_ = block_ring_;
+    return;
+  }
+  n_ = n_x_ = 0;
+  out_row_ += word(D_BLOCK_ROWS);
+  block_y_ += word(D_BLOCK_STEP_Y);
+  pixel_y_ = block_y_;
+  // The next block's first row lies one pixel step after this block's last one.
+  block_ring_ = pixel_ring_ = ring_add(pixel_ring_, word(D_PIXEL_STEP_RING));
+  rows_freed_ = static_cast<std::uint16_t>(std::max(block_y_, 0));
+  if (++block_ == word(D_BLOCKS)) active_ = false;
+}
+
+void Walker::show(WalkerSignals& next) const {
+  const int y = pixel_y_ + at_.offset_y;
+  next.rows_needed = rows_needed(d_, block_y_);
+  next.x = pixel_x_ + n_x_ + at_.offset_x + at_.position;
+  next.row_valid = y >= 0 && y < word(D_IN_HEIGHT);
+  next.slot = static_cast<std::uint32_t>(ring_add(pixel_ring_, at_.offset_ring));
+  next.length = static_cast<std::uint16_t>(length());
+  next.fill = static_cast<std::uint16_t>(fill_);
+  next.last = vector_ends();
+}
+
+void Walker::clock_edge(const Signals& now, WalkerSignals& next) {
+  if (now.sequencer.start) {
+    start(now.sequencer.descriptor);
+  } else if (now.window_take()) {
+    advance();
+  }
+  next.active = active_;
+  next.rows_freed = rows_freed_;
+  if (active_) show(next);
+}
+
+}  // namespace bitstrata::sim::systemc

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Address generation, window by window: rtl/bs_walker.sv.
+#pragma once
+
+#include "sim/systemc/unit.h"
+
+namespace bitstrata::sim::systemc {
+
+class Walker final : public Unit<WalkerSignals> {
+ public:
+  Walker(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
+
+ private:
+  // Where a window begins inside the layer's runs.
+  struct RunPosition {
+    int run_x = 0, run_y = 0, position = 0;
+    int offset_x = 0, offset_y = 0, offset_ring = 0;
+  };
+
+  void reset_state(WalkerSignals& shown) override;
+  void clock_edge(const Signals& now, WalkerSignals& next) override;
+  void start(const generate::Descriptor& descriptor);
+  void advance();
+  void next_pixel();
+  void next_tile(const RunPosition& after);
+  RunPosition after_window() const;
+  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
+  int ring_add(int a, int b) const;
+  int run_length() const;
+  int length() const;
+  bool vector_ends() const;
+  void show(WalkerSignals& next) const;
+
+  const int rows_, data_bits_;
+  generate::Descriptor d_;
+  bool active_ = false;
+  bool pooling_ = false;
+  int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
+  int block_y_ = 0, pixel_y_ = 0, block_ring_ = 0, pixel_ring_ = 0, pixel_x_ = 0, n_x_ = 0;
+  int fill_ = 0;
+  RunPosition at_, tile_at_;  // of the window, and of the row tile's first window
+  std::uint16_t rows_freed_ = 0;
+};
+
+// Input rows a block needs whose window starts at row `y` (0 is the first row of the tensor).
+inline std::uint16_t rows_needed(const generate::Descriptor& descriptor, int y) {
+  const int span = static_cast<int>(descriptor[generate::D_BLOCK_SPAN] & 0xffff);
+  const int all = static_cast<int>(descriptor[generate::D_ROWS_NEEDED] & 0xffff);
+  return static_cast<std::uint16_t>(std::clamp(y + span, 0, all));
+}
+
+// The low `bits` of a descriptor word as a two's complement number.
+inline int signed_field(std::uint32_t word, int bits) {
+  return static_cast<std::int32_t>(word << (32 - bits)) >> (32 - bits);
+}
+
+}  // namespace bitstrata::sim::systemc
