@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random co-simulation: golden = SystemC = RTL values, SystemC = RTL cycles and events, = fast where memory is
+// deterministic, over compiled arrays of odd and even sizes. BITSTRATA_SEED repeats a run.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+
+#include "model/golden.h"
+#include "rtl/generate/program.h"
+#include "sim/engine.h"
+#include "sim/fast.h"
+#include "tests/sim/random_layers.h"
+
+namespace bitstrata {
+namespace {
+
+struct Shape {
+  int tiles, rows, columns, data_bits, post_lanes, burst_beats, outstanding, max_weight_bits, max_activation_bits,
+      accumulator_bits;
+};
+
+// Odd and even, wider and narrower than a line, one and several macros.
+constexpr Shape shapes[] = {
+    {1, 16, 20, 32, 2, 8, 2, 16, 16, 48}, {2, 13, 21, 32, 1, 4, 1, 8, 8, 40},   {1, 64, 16, 64, 4, 16, 4, 16, 16, 48},
+    {3, 9, 17, 32, 4, 16, 3, 16, 5, 48},  {1, 33, 48, 128, 8, 8, 4, 8, 16, 32}, {1, 40, 8, 32, 2, 2, 2, 4, 4, 24},
+};
+
+model::Architecture architecture(const Shape& s) {
+  model::Architecture a;
+  a.name = "cosim";
+  a.tiles = s.tiles;
+  a.rows = s.rows;
+  a.columns = s.columns;
+  a.data_bits = s.data_bits;
+  a.post_lanes = s.post_lanes;
+  a.burst_beats = s.burst_beats;
+  a.outstanding = s.outstanding;
+  a.max_weight_bits = s.max_weight_bits;
+  a.max_activation_bits = s.max_activation_bits;
+  a.accumulator_bits = s.accumulator_bits;
+  a.activation_depth = 64;
+  a.output_depth = 32;
+  a.weight_depth = 128;
+  a.psum_depth = 64;
+  a.parameter_depth = 64;
+  return a;
+}
+
+std::uint64_t base_seed() {
+  const char* text = std::getenv("BITSTRATA_SEED");
+  return text ? std::strtoull(text, nullptr, 10) : 20261121;
+}
+
+class CoSimulation : public testing::TestWithParam<int> {};
+
+TEST_P(CoSimulation, EnginesAgree) {
+  const model::Architecture a = architecture(shapes[GetParam()]);
+  const auto rtl = sim::make_rtl_engine(a);
+  const auto systemc = sim::make_systemc_engine(a);
+  const std::uint64_t first = base_seed() + 1000003u * static_cast<std::uint64_t>(GetParam());
+  const char* runs_text = std::getenv("BITSTRATA_COSIM_RUNS");
+  const int runs = runs_text ? std::atoi(runs_text) : 40;
+  long layers = 0, values = 0, cycles = 0, events = 0, refused = 0, predicted = 0;
+  for (int i = 0; i < runs; ++i) {
+    const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
+    SCOPED_TRACE("architecture " + std::to_string(GetParam()) + ", seed " + std::to_string(seed));
+    test::Random random(seed);
+    model::Architecture timed = a;
+    timed.memory.read_latency = test::pick(random, 1, 40);
+    timed.memory.write_latency = test::pick(random, 1, 30);
+    timed.memory.beat_interval = test::pick(random, 1, 3);
+    const auto network = test::random_network(random, a);
+    const auto input = test::random_codes(random, network.tensors[0]);
+    generate::Program program;
+    try {
+      program = generate::lower(network, timed);
+    } catch (const std::invalid_argument&) {  // does not fit this array's buffers or accumulators
+      ++refused;
+      continue;
+    }
+    sim::MemoryBehaviour behaviour;
+    behaviour.stall_seed = seed;
+    behaviour.stall_probability = i % 2 == 0 ? 0.0 : test::pick(random, 1, 60) / 100.0;
+
+    const auto golden = model::run_all(network, input);
+    const auto from_rtl = rtl->run(program, input, behaviour);
+    const auto from_systemc = systemc->run(program, input, behaviour);
+    ASSERT_EQ(from_rtl.error, sim::RunError::none);
+    ASSERT_EQ(from_systemc.error, sim::RunError::none);
+    ASSERT_EQ(from_rtl.layers.size(), network.layers.size());
+    ASSERT_EQ(from_systemc.layers.size(), network.layers.size());
+    for (std::size_t t = 0; t < golden.size(); ++t) {
+      ASSERT_EQ(golden[t], from_rtl.tensors[t]) << "tensor " << t;
+      ASSERT_EQ(golden[t], from_systemc.tensors[t]) << "tensor " << t;
+      values += static_cast<long>(golden[t].size());
+    }
+    for (std::size_t l = 0; l < network.layers.size(); ++l) {
+      model::Events fast;
+      if (behaviour.stall_probability == 0) {
+        fast = sim::predict(program.layers[l], timed);
+        ++predicted;
+      }
+      for (std::size_t e = 0; e < model::event_members.size(); ++e) {
+        const auto member = model::event_members[e];
+        ASSERT_EQ(from_rtl.layers[l].*member, from_systemc.layers[l].*member)
+            << "layer " << l << ", " << model::event_names[e];
+        if (behaviour.stall_probability == 0) {
+          ASSERT_EQ(from_rtl.layers[l].*member, fast.*member) << "layer " << l << ", " << model::event_names[e];
+        }
+        ++events;
+      }
+      cycles += from_rtl.layers[l].cycles;
+      ++layers;
+    }
+  }
+  std::cout << "[ seed " << first << " ] array " << a.tiles << "x" << a.rows << "x" << a.columns << ": " << runs - refused
+            << " networks (" << refused << " did not fit), " << layers << " layers, " << values << " values, " << cycles
+            << " cycles, " << events << " events compared, " << predicted << " layers also with fast; 0 differ\n";
+  EXPECT_GT(values, 0);
+  EXPECT_GT(predicted, 0);
+  EXPECT_GE(layers, runs);
+}
+
+INSTANTIATE_TEST_SUITE_P(Arrays, CoSimulation, testing::Range(0, static_cast<int>(std::size(shapes))));
+
+}  // namespace
+}  // namespace bitstrata
