@@ -28,7 +28,7 @@ int pick(Random& random, int low, int high) {
 }
 
 struct Bounds {
-  int side = 14, channels = 24, kernel = 5, bits = 8;
+  int height = 14, width = 14, channels = 24, kernel = 5, bits = 8;
 };
 
 // A layer of random kind, shape and widths that reads the last tensor. Values do not matter here: no weight is drawn.
@@ -82,7 +82,7 @@ void append_layer(Random& random, IntegerNetwork& network, const Architecture& a
 IntegerNetwork random_network(Random& random, const Architecture& a, int layers, const Bounds& bounds) {
   IntegerNetwork network{.name = "random"};
   network.tensors.push_back(
-      {.shape = {pick(random, 1, bounds.side), pick(random, 1, bounds.side), pick(random, 1, bounds.channels)},
+      {.shape = {pick(random, 1, bounds.height), pick(random, 1, bounds.width), pick(random, 1, bounds.channels)},
        .bits = pick(random, 1, bounds.bits)});
   for (int i = 0; i < layers; ++i) append_layer(random, network, a, bounds);
   model::validate(network);
@@ -209,8 +209,11 @@ TEST_P(FastAgainstRtl, EveryEventOfRandomLayers) {
     a.memory = random_timing(random);
     Bounds bounds;
     bounds.bits = a.max_activation_bits;
-    bounds.side = pick(random, 1, 20);
-    bounds.channels = pick(random, 1, 40);
+    // Tall and thin ones take several blocks, small and deep ones stream many weights.
+    const bool tall = pick(random, 0, 2) == 0;
+    bounds.height = pick(random, 1, tall ? 60 : 16);
+    bounds.width = pick(random, 1, 20);
+    bounds.channels = pick(random, 1, tall ? 10 : 40);
     compare(random_network(random, a, 3, bounds), a, compared);
   }
   std::cout << a.name << ": seed " << seed << ", " << compared.layers << " layers (" << compared.streamed
