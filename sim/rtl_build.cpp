@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/rtl_build.h"
 
-#include <sys/wait.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -55,6 +56,23 @@ const std::string& verilator_version() {
   return version;
 }
 
+// Exclusive lock on a file, released at the end of the scope or of the process.
+class Lock {
+ public:
+  explicit Lock(const fs::path& file) : descriptor_(open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666)) {
+    if (descriptor_ < 0 || flock(descriptor_, LOCK_EX) != 0) {
+      throw std::runtime_error(fmt::format("cannot write to the cache folder {} (set BITSTRATA_CACHE)",
+                                           file.parent_path().string()));
+    }
+  }
+  ~Lock() { close(descriptor_); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
 }  // namespace
 
 fs::path cache_folder() {
@@ -75,6 +93,10 @@ fs::path build_rtl(const model::Architecture& architecture) {
   const fs::path library = cache_folder() / fmt::format("rtl-{:016x}.so", hash);
   if (fs::exists(library)) return library;
 
+  // Processes that want the same accelerator wait for the first one.
+  fs::create_directories(cache_folder());
+  const Lock lock(cache_folder() / fmt::format("rtl-{:016x}.lock", hash));
+  if (fs::exists(library)) return library;
   const fs::path work = cache_folder() / fmt::format("build-{:016x}-{}", hash, getpid());
   fs::create_directories(work);
   std::string sources;
