@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Precision plans: checks against the network, the file, and what a slip in it is answered.
+#include "model/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/model/temporary.h"
+
+namespace bitstrata::testing {
+namespace {
+
+using namespace model;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+TEST(UniformPlan, NamesEveryWeightLayerAndKeepsAllChannels) {
+  const Plan plan = uniform_plan(build_network("vgg_small"), 4, 6);
+  ASSERT_EQ(plan.layers.size(), 7U);
+  EXPECT_EQ(plan.network, "vgg_small");
+  EXPECT_EQ(plan.layers[3].layer, "conv4");
+  EXPECT_EQ(plan.layers[3].weight_bits, 4);
+  EXPECT_EQ(plan.layers[3].activation_bits, 6);
+  EXPECT_EQ(plan.layers[3].channels, 32);
+  EXPECT_EQ(plan.output_bits, 16);
+}
+
+TEST(Plan, SurvivesItsFile) {
+  const TemporaryFolder folder;
+  Plan plan = uniform_plan(build_network("lenet5"), 4, 6);
+  plan.layers[1] = {"conv2", 1, 16, 11};
+  plan.layers[2].channels = 0;
+  plan.output_bits = 12;
+  save(plan, folder / "plan.yaml");
+  const Plan again = load_plan(folder / "plan.yaml");
+  EXPECT_EQ(again.network, "lenet5");
+  EXPECT_EQ(again.output_bits, 12);
+  ASSERT_EQ(again.layers.size(), plan.layers.size());
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    EXPECT_EQ(again.layers[i].layer, plan.layers[i].layer);
+    EXPECT_EQ(again.layers[i].weight_bits, plan.layers[i].weight_bits);
+    EXPECT_EQ(again.layers[i].activation_bits, plan.layers[i].activation_bits);
+    EXPECT_EQ(again.layers[i].channels, plan.layers[i].channels);
+  }
+  validate(again, build_network("lenet5"));
+  // One line a layer, so that people can edit it.
+  EXPECT_THAT(read_text(folder / "plan.yaml"),
+              HasSubstr("- {layer: conv2, weight_bits: 1, activation_bits: 16, channels: 11}\n"));
+}
+
+TEST(Plan, NamesWithSpecialCharactersSurvive) {
+  const TemporaryFolder folder;
+  Plan plan{.network = "a: b", .layers = {{.layer = "/layers/0, {conv}: #1"}}};
+  save(plan, folder / "plan.yaml");
+  EXPECT_EQ(load_plan(folder / "plan.yaml").layers.at(0).layer, "/layers/0, {conv}: #1");
+  EXPECT_EQ(load_plan(folder / "plan.yaml").network, "a: b");
+}
+
+TEST(PlannedNetwork, KeepsThePlansChannels) {
+  const Network net = build_network("lenet5");
+  Plan plan = uniform_plan(net, 8, 8);
+  plan.layers[0].channels = 4;
+  plan.layers[1].channels = 0;
+  const Network pruned = planned_network(net, plan);
+  EXPECT_EQ(pruned.node(pruned.find("conv1")).out_channels, 4);
+  EXPECT_EQ(pruned.node(pruned.find("conv2")).out_channels, 16);
+  EXPECT_EQ(pruned.macs(pruned.find("conv2")), 100 * 25 * 4 * 16);
+}
+
+TEST(Validate, NamesLayerValueAndRange) {
+  const Network net = build_network("lenet5");
+  const auto message = [&](const std::function<void(Plan&)>& change) {
+    Plan plan = uniform_plan(net, 8, 8);
+    change(plan);
+    return message_of<std::invalid_argument>([&] { validate(plan, net); });
+  };
+  EXPECT_EQ(message([](Plan& p) { p.layers[1].weight_bits = 17; }),
+            "layer 'conv2': weight_bits is 17; allowed is 1..16");
+  EXPECT_EQ(message([](Plan& p) { p.layers[2].activation_bits = 0; }),
+            "layer 'fc1': activation_bits is 0; allowed is 1..16");
+  EXPECT_EQ(message([](Plan& p) { p.layers[0].channels = 7; }),
+            "layer 'conv1': channels is 7; allowed is 1..6 (0 or none: all)");
+  EXPECT_EQ(message([](Plan& p) { p.layers[4].channels = 9; }),
+            "layer 'fc3': the last layer keeps its 10 channels, not 9");
+  EXPECT_EQ(message([](Plan& p) { p.layers.pop_back(); }),
+            "the plan has 4 layers, network 'lenet5' has 5 with weights");
+  EXPECT_EQ(message([](Plan& p) { p.layers[1].layer = "conv3"; }),
+            "layer 2 of the plan is 'conv3'; in network 'lenet5' it is 'conv2'");
+  EXPECT_EQ(message([](Plan& p) { p.network = "vgg_small"; }), "the plan is for network 'vgg_small', not for 'lenet5'");
+  EXPECT_EQ(message([](Plan& p) { p.output_bits = 1; }), "output_bits is 1; allowed is 2..16 (two's complement)");
+  EXPECT_EQ(message_of<std::invalid_argument>([&] { uniform_plan(net, 0, 8); }),
+            "layer 'conv1': weight_bits is 0; allowed is 1..16");
+}
+
+TEST(Validate, TiesReadersOfOneTensor) {
+  Network net("fork");
+  const int relu = net.add_relu(net.add_convolution(net.add_input({4, 4, 2}), "stem", 4, {}), "relu");
+  net.add_convolution(net.add_pool(relu, "pool", Op::max_pool, {.kernel_height = 2, .kernel_width = 2}), "left", 3, {});
+  net.add_convolution(relu, "right", 3, {});
+  Plan plan = uniform_plan(net, 8, 8);
+  plan.layers[2].activation_bits = 5;
+  EXPECT_EQ(message_of<std::invalid_argument>([&] { validate(plan, net); }),
+            "layer 'right': activation_bits is 5, but 'left' reads the same tensor with 8; they must be equal");
+}
+
+TEST(LoadPlan, AnswersSlipsWithFileAndLine) {
+  const TemporaryFolder folder;
+  const std::string head = "format: bitstrata-plan-1\nnetwork: lenet5\nlayers:\n";
+  const auto message = [&](const std::string& text) {
+    const auto file = folder.write("plan.yaml", text);
+    return message_of<std::runtime_error>([&] { load_plan(file); });
+  };
+  EXPECT_THAT(message(head + "  - {layer: conv1, weight_bits: 8, activation_bits: 8}\n" +
+                      "  - layer: conv2\n    activation_bits: 8\n    weigth_bits: 8\n"),
+              ::testing::AllOf(HasSubstr("unknown key 'weigth_bits' in "),
+                               EndsWith("plan.yaml:7; did you mean 'weight_bits'?")));
+  EXPECT_THAT(message(head + "  - {layer: conv1, weight_bits: 17, activation_bits: 8}\n"),
+              EndsWith("plan.yaml:4: layer 'conv1': weight_bits is 17; allowed is 1..16"));
+  EXPECT_THAT(message(head + "  - {layer: conv1, weight_bits: eight, activation_bits: 8}\n"),
+              EndsWith("plan.yaml:4: 'weight_bits' must be a whole number, is 'eight'"));
+  EXPECT_THAT(message(head + "  - {layer: conv1, weight_bits: 8}\n"),
+              EndsWith("plan.yaml:4: missing key 'activation_bits'"));
+  EXPECT_THAT(message(head + "  - {layer: c, weight_bits: 8, activation_bits: 8, channels: -1}\n"),
+              EndsWith("plan.yaml:4: layer 'c': channels is -1"));
+  EXPECT_THAT(message(head + "  conv1\n"), EndsWith("plan.yaml:3: 'layers' must be a list"));
+  EXPECT_THAT(message("network: lenet5\nlayers: []\n"), HasSubstr("missing key 'format'"));
+  EXPECT_THAT(message("format: bitstrata-architecture-1\nnetwork: lenet5\nlayers: []\n"),
+              EndsWith("plan.yaml:1: format is 'bitstrata-architecture-1', expected 'bitstrata-plan-1'"));
+  EXPECT_THAT(message(head + "  - {layer: conv1, weight_bits: 8"), HasSubstr("not valid YAML"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { load_plan(folder / "none.yaml"); }), HasSubstr("cannot read"));
+}
+
+}  // namespace
+}  // namespace bitstrata::testing
