@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata quantize: widths by a method, training under them, integers out.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iostream>
+#include <map>
+
+#include "cli/train/session.h"
+#include "cli/train/verb.h"
+#include "quant/activation_density.h"
+#include "quant/annealing.h"
+#include "quant/price.h"
+#include "quant/tensor_file.h"
+
+namespace bitstrata::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct Options {
+  std::string network = "vgg_small", method = "uniform", out;
+  int weight_bits = 8, activation_bits = 8, output_bits = 16;
+  int calibration_images = 1024, finetune_epochs = 0;
+  double learning_rate = 0.02, search_learning_rate = 0.02;
+  std::string scales = "free", granularity = "per-channel", signed_tensors = "twos-complement", density_of = "output";
+  quant::ActivationDensityOptions density;
+  Common common;
+  Training training;
+  quant::QuantizeOptions quantize;
+};
+
+template <typename T>
+T choice(const std::string& option, const std::string& value, const std::map<std::string, T>& words) {
+  const auto found = words.find(value);
+  if (found != words.end()) return found->second;
+  std::string known;
+  for (const auto& [word, meaning] : words) known += (known.empty() ? "" : ", ") + word;
+  throw Misuse(fmt::format("--{} is '{}'; allowed: {}", option, value, known));
+}
+
+bool read(const std::vector<std::string>& arguments, Options& o) {
+  po::options_description options("options");
+  options.add_options()
+      // clang-format off
+      ("network", po::value(&o.network)->default_value(o.network),
+       "run folder of `train` to start from, or a built-in network to start untrained")
+      ("method", po::value(&o.method)->default_value(o.method), "uniform, or ad (activation density)")
+      ("weight-bits", po::value(&o.weight_bits)->default_value(o.weight_bits), "uniform: 1 to 16")
+      ("activation-bits", po::value(&o.activation_bits)->default_value(o.activation_bits), "uniform: 1 to 16")
+      ("output-bits", po::value(&o.output_bits)->default_value(o.output_bits), "of the network's outputs, 2 to 16")
+      ("initial-bits", po::value(&o.density.initial_bits)->default_value(o.density.initial_bits),
+       "ad: where all layers start and the first and last stay")
+      ("floor", po::value(&o.density.floor_bits)->default_value(o.density.floor_bits), "ad: fewest bits")
+      ("max-iterations", po::value(&o.density.max_iterations)->default_value(o.density.max_iterations),
+       "ad: most iterations, the first at the initial bits")
+      ("epochs-per-iteration",
+       po::value(&o.density.epochs_per_iteration)->default_value(o.density.epochs_per_iteration),
+       "ad: most epochs until densities count as flat")
+      ("saturation", po::value(&o.density.saturation)->default_value(o.density.saturation, "0.02"),
+       "ad: largest change of a density between epochs that is flat")
+      ("max-drop", po::value(&o.density.max_drop)->default_value(o.density.max_drop, "0.015"),
+       "ad: fall of validation accuracy (0 to 1) that sends an iteration back")
+      ("density-of", po::value(&o.density_of)->default_value(o.density_of),
+       "ad: output (a layer's own, the paper's rule) or input (of the tensor it reads)")
+      ("prune", po::bool_switch(&o.density.prune), "ad: also remove channels by density")
+      ("minimum-channels", po::value(&o.density.minimum_channels)->default_value(o.density.minimum_channels),
+       "ad: fewest channels of a layer")
+      ("search-learning-rate",
+       po::value(&o.search_learning_rate)->default_value(o.search_learning_rate, "0.02"),
+       "ad: highest within each epoch of the search")
+      ("finetune-epochs", po::value(&o.finetune_epochs)->default_value(o.finetune_epochs),
+       "epochs under the final widths; the best by validation is kept")
+      ("learning-rate", po::value(&o.learning_rate)->default_value(o.learning_rate, "0.02"),
+       "highest of fine-tuning; it falls to 0")
+      ("calibration-images", po::value(&o.calibration_images)->default_value(o.calibration_images),
+       "training images that activation ranges start from")
+      ("scales", po::value(&o.scales)->default_value(o.scales), "free (multiplier and shift) or power-of-two (shift)")
+      ("granularity", po::value(&o.granularity)->default_value(o.granularity),
+       "of weight scales: per-channel or per-tensor")
+      ("signed-tensors", po::value(&o.signed_tensors)->default_value(o.signed_tensors),
+       "coding of hidden tensors without ReLU: twos-complement or zero-point")
+      ("out", po::value(&o.out)->required(), "run folder to write");
+  // clang-format on
+  o.training.add(options);
+  o.common.add(options);
+  po::variables_map values;
+  if (!parse(arguments, options, "quantize --network N|DIR --dataset D --method M [options] --out DIR",
+             "quantize --network out/float --dataset fashion-mnist --method ad --finetune-epochs 2 --out out/ad",
+             values))
+    return false;
+  choice<int>("method", o.method, {{"uniform", 0}, {"ad", 0}});
+  check_range("weight-bits", o.weight_bits, 1, 16);
+  check_range("activation-bits", o.activation_bits, 1, 16);
+  check_range("output-bits", o.output_bits, 2, 16);
+  check_range("initial-bits", o.density.initial_bits, 1, 16);
+  check_range("floor", o.density.floor_bits, 1, o.density.initial_bits);
+  check_range("max-iterations", o.density.max_iterations, 1, 1000);
+  check_range("epochs-per-iteration", o.density.epochs_per_iteration, 1, 1000);
+  check_range("saturation", o.density.saturation, 0, 1);
+  check_range("max-drop", o.density.max_drop, 0, 1);
+  check_range("minimum-channels", o.density.minimum_channels, 1, 1e6);
+  check_range("finetune-epochs", o.finetune_epochs, 0, 100000);
+  check_range("learning-rate", o.learning_rate, 1e-8, 100);
+  check_range("search-learning-rate", o.search_learning_rate, 1e-8, 100);
+  check_range("calibration-images", o.calibration_images, 1, 1e9);
+  o.quantize.scales = choice<quant::Scales>(
+      "scales", o.scales, {{"free", quant::Scales::free}, {"power-of-two", quant::Scales::power_of_two}});
+  o.quantize.granularity = choice<quant::Granularity>(
+      "granularity", o.granularity,
+      {{"per-channel", quant::Granularity::per_channel}, {"per-tensor", quant::Granularity::per_tensor}});
+  o.quantize.signed_tensors = choice<quant::SignedTensors>(
+      "signed-tensors", o.signed_tensors,
+      {{"twos-complement", quant::SignedTensors::twos_complement}, {"zero-point", quant::SignedTensors::zero_point}});
+  o.density.density_of = choice<quant::DensityOf>(
+      "density-of", o.density_of, {{"output", quant::DensityOf::output}, {"input", quant::DensityOf::input}});
+  o.density.schedule.peak = o.search_learning_rate;
+  o.density.schedule.final_ratio = 0.05;
+  o.training.check();
+  o.common.check();
+  return true;
+}
+
+// What decides the result, for --resume.
+json identity_of(const Options& o, const std::string& start) {
+  return {{"verb", "quantize"},
+          {"start", start},
+          {"dataset", o.common.dataset},
+          {"method", o.method},
+          {"bits", {o.weight_bits, o.activation_bits, o.output_bits}},
+          {"initial-bits", o.density.initial_bits},
+          {"floor", o.density.floor_bits},
+          {"max-iterations", o.density.max_iterations},
+          {"epochs-per-iteration", o.density.epochs_per_iteration},
+          {"saturation", o.density.saturation},
+          {"max-drop", o.density.max_drop},
+          {"density-of", o.density_of},
+          {"prune", o.density.prune},
+          {"minimum-channels", o.density.minimum_channels},
+          {"search-learning-rate", o.search_learning_rate},
+          {"finetune-epochs", o.finetune_epochs},
+          {"learning-rate", o.learning_rate},
+          {"calibration-images", o.calibration_images},
+          {"scales", o.scales},
+          {"granularity", o.granularity},
+          {"signed-tensors", o.signed_tensors},
+          {"batch", o.training.batch},
+          {"epoch-images", o.training.epoch_images},
+          {"seed", o.common.seed}};
+}
+
+// Where the run starts: a built-in network untrained, or a run folder's float network with what is known of it.
+struct Start {
+  model::Network network;
+  std::filesystem::path weights;  // empty: untrained
+  json run = json::object();      // run.json of the folder
+};
+
+Start find_start(const std::string& name) {
+  Start start;
+  if (!std::filesystem::is_directory(name)) {
+    start.network = named_network(name);
+    return start;
+  }
+  start.weights = std::filesystem::path(name) / "float.safetensors";
+  try {
+    start.network = named_network(quant::read_head(start.weights).network);
+    std::ifstream stream(std::filesystem::path(name) / "run.json");
+    if (stream) start.run = json::parse(stream);
+  } catch (const std::exception& error) {
+    throw Misuse(fmt::format("--network {}: {}", name, error.what()));
+  }
+  return start;
+}
+
+std::string widths_line(const quant::SearchStep& step) {
+  std::string line;
+  for (std::size_t i = 0; i < step.plan.layers.size(); ++i) {
+    const model::LayerPlan& layer = step.plan.layers[i];
+    line += fmt::format("  {} {}b/{}ch AD {:.2f}", layer.layer, layer.weight_bits, layer.channels, step.density.at(i));
+  }
+  return line;
+}
+
+class Quantization {
+ public:
+  Quantization(const Options& options, const Start& start, const model::Dataset& data, RunFolder& folder)
+      : o_(options),
+        start_(start),
+        data_(data),
+        folder_(folder),
+        technology_(model::load_technology("ad-pim")),
+        session_(start.network, data, options.training.options(options.common), options.quantize, options.common),
+        identity_(identity_of(options, std::filesystem::weakly_canonical(start.weights).string())),
+        search_(options.density, {{},
+                                  [this](const model::Network& n, const model::Plan& p) {
+                                    return quant::mac_table_energy_fj(n, p, technology_);
+                                  }}),
+        annealing_(options.finetune_epochs, finetune_schedule(options), options.finetune_epochs > 1 ? 1 : 0, true) {}
+
+  void run() {
+    prepare();
+    if (o_.method == "ad") search();
+    finetune();
+    finish();
+  }
+
+ private:
+  static quant::EpochSchedule finetune_schedule(const Options& o) {
+    quant::EpochSchedule schedule;
+    schedule.peak = o.learning_rate;
+    schedule.warmup = 0.05;
+    return schedule;
+  }
+
+  void prepare() {
+    quant::Trainer& trainer = session_.trainer();
+    if (const auto note = session_.resume(folder_.file("resume.safetensors"), o_.training.resume, identity_)) {
+      search_.resume(note->at("search"));
+      annealing_.resume(note->at("annealing"));
+      return;
+    }
+    if (!start_.weights.empty()) load_weights(trainer, start_.weights);
+    const bool ad = o_.method == "ad";
+    model::Plan plan = model::uniform_plan(trainer.network(), ad ? o_.density.initial_bits : o_.weight_bits,
+                                           ad ? o_.density.initial_bits : o_.activation_bits);
+    plan.output_bits = o_.output_bits;
+    trainer.quantize(plan);
+    trainer.calibrate(o_.calibration_images);
+  }
+
+  void save() {
+    session_.save(folder_.file("resume.safetensors"), identity_,
+                  {{"search", search_.state()}, {"annealing", annealing_.state()}});
+  }
+
+  void search() {
+    std::size_t reported = search_.state().at("log").size();
+    int epoch = 0;
+    while (!search_.done()) {
+      session_.begin_epoch(fmt::format("activation density, epoch {}", ++epoch));
+      search_.step(session_.trainer());
+      session_.end_epoch();
+      const json log = search_.state().at("log");
+      for (; reported < log.size(); ++reported) report(quant::step_from(log[reported]));
+      folder_.write_text("search.csv", quant::to_csv(steps(), "mac_energy_fj"));
+      save();
+    }
+  }
+
+  std::vector<quant::SearchStep> steps() const {
+    std::vector<quant::SearchStep> result;
+    const json state = search_.state();
+    for (const json& step : state.at("log")) result.push_back(quant::step_from(step));
+    return result;
+  }
+
+  void report(const quant::SearchStep& step) const {
+    say(o_.common,
+        fmt::format("iteration {} ({} epochs): validation {:.2f} %, {:.2f} M MACs, {:.1f} nJ of MACs: {}\n{}",
+                    step.iteration, step.epochs, 100 * step.accuracy, static_cast<double>(step.macs) * 1e-6,
+                    step.price * 1e-6, step.event, widths_line(step)));
+  }
+
+  void finetune() {
+    while (!annealing_.done()) {
+      const int epoch = static_cast<int>(annealing_.epochs().size()) + 1;
+      session_.begin_epoch(fmt::format("fine-tuning {}/{}", epoch, o_.finetune_epochs));
+      annealing_.step(session_.trainer());
+      session_.end_epoch();
+      const quant::Annealing::Epoch& last = annealing_.epochs().back();
+      say(o_.common, fmt::format("fine-tuning {}/{}  loss {:.4f}  validation {:.2f} %  {:.1f} s", epoch,
+                                 o_.finetune_epochs, last.loss, 100 * last.validation_accuracy, last.seconds));
+      save();
+    }
+  }
+
+  json complexity() const {
+    const double before = start_.run.value("epochs_trained", 0);
+    double epochs = before + o_.finetune_epochs;
+    std::vector<quant::SearchStep> log = steps();
+    quant::SearchStep tuning;  // fine-tuning is training under the final plan
+    tuning.epochs = o_.finetune_epochs;
+    tuning.plan = session_plan();
+    log.push_back(tuning);
+    for (const quant::SearchStep& step : steps()) epochs += step.epochs;
+    if (epochs == 0) return nullptr;
+    auto figure = [&](bool by_energy) {
+      return quant::training_complexity(log, start_.network, 16, before, epochs, by_energy);
+    };
+    return {{"epochs", epochs},
+            {"epochs_before_quantization", before},
+            {"by_macs", figure(false)},
+            {"by_mac_energy", figure(true)},
+            {"definition",
+             "sum over iterations of epochs / MAC reduction, over the same number of epochs at 16 bits unpruned; "
+             "by_mac_energy weighs a MAC of k bits as 3.1 k / 32 + 0.1"}};
+  }
+
+  const model::Plan& session_plan() const { return const_cast<Session&>(session_).trainer().plan(); }
+
+  void finish() {
+    quant::Trainer& trainer = session_.trainer();
+    const double validation = trainer.validation_accuracy();
+    const model::IntegerNetwork integers = trainer.integers();
+    // The one look at the test images, by the referee, under the final plan.
+    const quant::Score test = quant::golden_score(integers, data_.test, 0, o_.common.threads);
+    const model::Plan& plan = trainer.plan();
+    const double energy = quant::mac_table_energy_fj(trainer.network(), plan, technology_);
+    const double full =
+        quant::mac_table_energy_fj(start_.network, model::uniform_plan(start_.network, 16, 16), technology_);
+    json history = json::array();
+    for (const quant::SearchStep& step : steps()) history.push_back(quant::to_json(step));
+    json epochs = json::array();
+    for (const auto& epoch : annealing_.epochs()) epochs.push_back(to_json(epoch));
+    std::int64_t weight_bits = 0;
+    const std::vector<int> nodes = trainer.network().weight_layers();
+    json layers = json::array();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const model::LayerPlan& layer = plan.layers[i];
+      const std::int64_t weights = static_cast<std::int64_t>(integers_weights(integers, layer.layer));
+      weight_bits += weights * layer.weight_bits;
+      layers.push_back({{"layer", layer.layer},
+                        {"weight_bits", layer.weight_bits},
+                        {"activation_bits", layer.activation_bits},
+                        {"channels", layer.channels},
+                        {"weights", weights},
+                        {"macs", trainer.network().macs(nodes[i])}});
+    }
+    json summary = {{"network", start_.network.name()},
+                    {"dataset", data_.name},
+                    {"method", o_.density.prune && o_.method == "ad" ? "ad+prune" : o_.method},
+                    {"validation_accuracy", validation},
+                    {"test_accuracy", test.accuracy()},
+                    {"test_standard_error", test.standard_error()},
+                    {"test_images", test.images},
+                    {"parameters", trainer.network().total_parameters()},
+                    {"weight_storage_bits", weight_bits},
+                    {"macs", trainer.network().total_macs()},
+                    {"mac_energy_fj", energy},
+                    {"mac_energy_16_16_unpruned_fj", full},
+                    {"mac_energy_reduction", full / energy},
+                    {"mac_energy_technology", technology_.name},
+                    {"mac_energy_status", model::to_string(technology_.status())},
+                    {"layers", layers},
+                    {"output_bits", plan.output_bits},
+                    {"finetune", epochs},
+                    {"activation_density_history", history},
+                    {"training_complexity", complexity()}};
+    for (const char* key : {"float_validation_accuracy", "float_test_accuracy", "float_test_standard_error"})
+      if (start_.run.contains(key)) summary[key] = start_.run[key];
+    quant::replace_file(folder_.file("plan.yaml"), [&](const auto& file) { model::save(plan, file); });
+    quant::replace_file(folder_.file("integer.safetensors"), [&](const auto& file) { model::save(integers, file); });
+    trainer.save(folder_.file("checkpoint.safetensors"), "");
+    folder_.write("summary.json", summary);
+    folder_.write_run("golden integers", {{"network", start_.network.name()},
+                                          {"dataset", data_.name},
+                                          {"validation_accuracy", validation},
+                                          {"test_accuracy", test.accuracy()},
+                                          {"test_standard_error", test.standard_error()}});
+    std::filesystem::remove(folder_.file("resume.safetensors"));
+    if (o_.common.json)
+      std::cout << summary.dump() << "\n";
+    else
+      fmt::print(
+          "{}: validation {:.2f} %, test (golden integers, {} images) {:.2f} % +- {:.2f}; {:.2f} M MACs, {} "
+          "parameters; MAC energy {:.1f} nJ, {:.1f} times below 16/16 unpruned ({}, {} figures)\n",
+          summary["method"].get<std::string>(), 100 * validation, test.images, 100 * test.accuracy(),
+          100 * test.standard_error(), static_cast<double>(trainer.network().total_macs()) * 1e-6,
+          trainer.network().total_parameters(), energy * 1e-6, full / energy, technology_.name,
+          model::to_string(technology_.status()));
+  }
+
+  static std::size_t integers_weights(const model::IntegerNetwork& network, const std::string& layer) {
+    for (const model::IntegerLayer& candidate : network.layers)
+      if (candidate.name == layer) return candidate.weights.size();
+    return 0;
+  }
+
+  const Options& o_;
+  const Start& start_;
+  const model::Dataset& data_;
+  RunFolder& folder_;
+  model::Technology technology_;
+  Session session_;
+  json identity_;
+  quant::ActivationDensity search_;
+  quant::Annealing annealing_;
+};
+
+}  // namespace
+
+int quantize_verb(const std::vector<std::string>& arguments) {
+  Options o;
+  if (!read(arguments, o)) return 0;
+  const Start start = find_start(o.network);
+  std::vector<std::string> command{"bitstrata", "quantize"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  RunFolder folder(o.out, command, o.common);
+  const model::Dataset data = load_data(o.common);
+  folder.add_input("dataset", data);
+  if (!start.weights.empty()) folder.add_input("start", start.weights);
+  Quantization(o, start, data, folder).run();
+  return 0;
+}
+
+}  // namespace bitstrata::cli

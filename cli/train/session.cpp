@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/train/session.h"
+
+#include <fmt/format.h>
+
+namespace bitstrata::cli {
+
+using nlohmann::json;
+
+model::Network named_network(const std::string& name) {
+  try {
+    return model::build_network(name);
+  } catch (const std::invalid_argument& error) {
+    throw Misuse(error.what());
+  }
+}
+
+void load_weights(quant::Trainer& trainer, const std::filesystem::path& file) {
+  try {
+    trainer.load_weights(file);
+  } catch (const std::exception& error) {
+    throw Misuse(error.what());
+  }
+}
+
+Session::Session(const model::Network& network, const model::Dataset& data, const quant::TrainOptions& train,
+                 const quant::QuantizeOptions& quantize, const Common& common)
+    : common_(common) {
+  try {
+    trainer_ = std::make_unique<quant::Trainer>(network, data, train, quantize);
+  } catch (const std::invalid_argument& error) {
+    throw Misuse(error.what());
+  }
+  trainer_->on_batch = [this](int done, int batches, double loss) {
+    if (!progress_) progress_ = std::make_unique<model::Progress>(label_, batches, common_.quiet);
+    progress_->advance(1, fmt::format("loss {:.4f}", loss));
+    if (done == batches) progress_->finish();
+  };
+}
+
+void Session::begin_epoch(const std::string& label) {
+  label_ = label;
+  progress_.reset();
+}
+
+void Session::end_epoch() { progress_.reset(); }
+
+std::optional<json> Session::resume(const std::filesystem::path& file, bool wanted, const json& identity) {
+  if (!wanted) return std::nullopt;
+  if (!std::filesystem::exists(file)) {
+    say(common_, fmt::format("nothing to resume in {}: starting anew", file.parent_path().string()));
+    return std::nullopt;
+  }
+  try {
+    const json note = json::parse(quant::read_head(file).note);
+    for (const auto& [key, value] : identity.items())
+      if (note.at("identity").at(key) != value)
+        throw Misuse(fmt::format("--resume: the interrupted run had {} = {}, not {}; repeat its options", key,
+                                 note.at("identity").at(key).dump(), value.dump()));
+    trainer_->load(file);
+    return note.at("progress");
+  } catch (const Misuse&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Misuse(fmt::format("--resume: {}", error.what()));
+  }
+}
+
+void Session::save(const std::filesystem::path& file, const json& identity, const json& note) {
+  trainer_->save(file, json{{"identity", identity}, {"progress", note}}.dump());
+}
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// A trainer with its progress bar and its resume file.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "cli/train/verb.h"
+#include "model/progress.h"
+#include "quant/trainer.h"
+
+namespace bitstrata::cli {
+
+// Throws Misuse with the known names.
+model::Network named_network(const std::string& name);
+
+// Throws Misuse when the file is missing, damaged or made for another network.
+void load_weights(quant::Trainer& trainer, const std::filesystem::path& file);
+
+class Session {
+ public:
+  Session(const model::Network& network, const model::Dataset& data, const quant::TrainOptions& train,
+          const quant::QuantizeOptions& quantize, const Common& common);
+  quant::Trainer& trainer() { return *trainer_; }
+
+  void begin_epoch(const std::string& label);
+  void end_epoch();
+
+  // A resume file holds `identity`, the options that decide the result; resuming under others is refused (Misuse).
+  // Returns the caller's note, or nothing when there is nothing to resume.
+  std::optional<nlohmann::json> resume(const std::filesystem::path& file, bool wanted, const nlohmann::json& identity);
+  void save(const std::filesystem::path& file, const nlohmann::json& identity, const nlohmann::json& note);
+
+ private:
+  const Common& common_;
+  std::unique_ptr<quant::Trainer> trainer_;
+  std::unique_ptr<model::Progress> progress_;
+  std::string label_;
+};
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata-train: the verbs that need LibTorch. The main program starts it for train, quantize and float evaluate.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/train/verb.h"
+#include "model/yaml_reader.h"
+
+namespace {
+
+using namespace bitstrata;
+
+struct Verb {
+  const char* name;
+  const char* summary;
+  int (*run)(const std::vector<std::string>&);
+};
+
+constexpr Verb kVerbs[] = {
+    {"train", "train a network in float", cli::train_verb},
+    {"quantize", "find widths and channels, train under them, export integers", cli::quantize_verb},
+    {"evaluate", "accuracy of a run folder, float or golden integers", cli::evaluate_verb},
+};
+
+void print_usage() {
+  std::cout << "usage: bitstrata-train VERB [options]; bitstrata-train VERB --help explains one\n";
+  for (const Verb& verb : kVerbs) fmt::print("  {:<10} {}\n", verb.name, verb.summary);
+}
+
+// OpenMP reads these before main: threads must sleep while they wait, or two of them on a shared machine run six times
+// slower than one. So set them and start over, once.
+void restart_with_sleeping_threads(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 1);
+  execv("/proc/self/exe", argv);  // returns only when it fails: then we are slower, not wrong
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) throw cli::Misuse("a verb is missing: train, quantize or evaluate (see --help)");
+  if (arguments[0] == "--help" || arguments[0] == "-h") {
+    print_usage();
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const Verb& verb : kVerbs) {
+    if (arguments[0] == verb.name) return verb.run({arguments.begin() + 1, arguments.end()});
+    names.emplace_back(verb.name);
+  }
+  throw cli::Misuse("unknown verb '" + arguments[0] + "'" + model::did_you_mean(arguments[0], names) +
+                    "; known: train, quantize, evaluate");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  restart_with_sleeping_threads(argv);
+  try {
+    return dispatch({argv + 1, argv + argc});
+  } catch (const cli::Misuse& error) {
+    fmt::print(stderr, "bitstrata: {}\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bitstrata: {}\n", error.what());
+    return 1;
+  }
+}

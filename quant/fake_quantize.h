@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantizers as differentiable tensor functions (internal: includes LibTorch).
+#pragma once
+
+#include <torch/torch.h>
+
+#include "model/integer_network.h"
+#include "quant/options.h"
+
+namespace bitstrata::quant {
+
+// Weights: symmetric codes -(2^(bits-1)-1) .. 2^(bits-1)-1; 1 bit: -1 and +1, zero counts as +1.
+//
+// One scale an output channel (all equal when per tensor). At 5 bits and above the largest weight sets it; from 2 to 4
+// bits clipping the tail pays, so the scale with the smallest squared error among twelve is taken; at 1 bit it is the
+// mean magnitude, which minimises the squared error of -s/+s. Powers of two: the best of five by squared error.
+// Channels of (nearly) no weight get a scale 2^-10 of the layer's largest, so that their bias stays representable.
+torch::Tensor weight_scale(const torch::Tensor& weights, int bits, Granularity granularity, Scales scales);
+
+// Integer codes in the floating type of `weights`.
+torch::Tensor weight_codes(const torch::Tensor& weights, const torch::Tensor& scale, int bits);
+
+// codes * scale; the gradient passes to every weight unchanged, also where it was clipped, so that a clipped weight
+// can come back.
+torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::Tensor& scale, int bits);
+
+// Codes of a tensor: code = clamp(floor(x / step + offset + 1/2), low, high), value = (code - offset) * step.
+// Bipolar codes are the grid of step 2*scale and offset 1/2.
+struct Grid {
+  double step = 1.0;
+  double offset = 0.0;
+  std::int64_t low = 0;
+  std::int64_t high = 255;
+  int bits = 8;
+  model::Coding coding = model::Coding::unsigned_code;
+  // The real value of one code difference as the accumulator sees it: bipolar inputs count 2*code - 1.
+  double unit() const { return coding == model::Coding::bipolar ? step / 2 : step; }
+  // The code that padding feeds.
+  double padding_code() const { return coding == model::Coding::bipolar ? 0.0 : offset; }
+  double padding_value() const { return (padding_code() - offset) * step; }
+};
+
+// The values a tensor takes, after clipping: [low, high].
+struct Range {
+  double low = 0.0;
+  double high = 0.0;
+  bool ready = false;
+};
+
+model::Coding coding_of(bool rectified, int bits, SignedTensors signed_tensors);
+
+// The grid of `bits` over `range`; its step is at least `smallest_step`.
+Grid make_grid(const Range& range, int bits, model::Coding coding, Scales scales, double smallest_step);
+
+torch::Tensor grid_codes(const torch::Tensor& x, const Grid& grid);
+
+// (code - offset) * step; the gradient passes inside the clipping range and is zero outside. For a rectified tensor
+// the grid starts at 0, so this contains the ReLU.
+torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid);
+
+// Rounds to a multiple of the grid's step, gradient unchanged: average pooling keeps its input's format.
+torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid);
+
+// The range that suits a batch. From 8 bits on it is the extremes; below, the clipping with the smallest squared error
+// over about 4,096 samples; for bipolar codes the mean magnitude.
+Range observe_range(const torch::Tensor& x, int bits, model::Coding coding);
+
+}  // namespace bitstrata::quant

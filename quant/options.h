@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of quantization and training that travel between the command line, checkpoints and the code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace bitstrata::quant {
+
+enum class Granularity { per_channel, per_tensor };  // of weight scales
+enum class Scales { free, power_of_two };            // free: 16-bit multiplier and shift; power_of_two: shift only
+enum class SignedTensors { twos_complement, zero_point };  // coding of hidden tensors without a ReLU
+
+struct QuantizeOptions {
+  Granularity granularity = Granularity::per_channel;
+  Scales scales = Scales::free;
+  SignedTensors signed_tensors = SignedTensors::twos_complement;
+  bool operator==(const QuantizeOptions&) const = default;
+};
+
+struct TrainOptions {
+  int batch = 128;
+  double momentum = 0.9;
+  double weight_decay = 5e-4;     // on convolution and linear weights only
+  bool augment = true;            // random horizontal flip
+  std::int64_t epoch_images = 0;  // images of one epoch, drawn without repetition; 0: all
+  std::uint64_t seed = 1;
+  int threads = 1;
+};
+
+// Learning rate over one training phase: linear warm-up over the first `warmup` of it, then a cosine down to
+// peak * final_ratio. An epoch covers the part from `from` to `to` of the phase.
+struct EpochSchedule {
+  double peak = 0.05;
+  double warmup = 0.0;
+  double final_ratio = 0.0;
+  double from = 0.0;
+  double to = 1.0;
+  bool freeze_batch_norm = false;  // normalise by running statistics, as the folded network will
+  double rate(double part_of_epoch) const;
+};
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/price.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "model/golden.h"
+
+namespace bitstrata::quant {
+
+double mac_table_energy_fj(const model::Network& network, const model::Plan& plan,
+                           const model::Technology& technology) {
+  double energy = 0;
+  const std::vector<int> nodes = network.weight_layers();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const model::LayerPlan& layer = plan.layers.at(i);
+    const auto entry = technology.mac_energy.lower_bound(std::max(layer.weight_bits, layer.activation_bits));
+    if (entry == technology.mac_energy.end())
+      throw std::invalid_argument(
+          fmt::format("layer '{}' is wider than the table of '{}'", layer.layer, technology.name));
+    energy += static_cast<double>(network.macs(nodes[i])) * entry->second.value;
+  }
+  return energy;
+}
+
+double Score::standard_error() const { return images ? std::sqrt(accuracy() * (1 - accuracy()) / images) : 0.0; }
+
+Score golden_score(const model::IntegerNetwork& network, const model::Images& images, int count, int threads) {
+  constexpr int kChunk = 500;  // bounds the memory of codes held at once
+  const int total = count > 0 ? std::min(count, images.count()) : images.count();
+  Score score{total, 0};
+  for (int start = 0; start < total; start += kChunk) {
+    std::vector<model::Codes> inputs;
+    for (int i = start; i < std::min(total, start + kChunk); ++i)
+      inputs.push_back(model::encode_image(network.tensors.at(0), images.image(i)));
+    const std::vector<model::Codes> outputs = model::run_batch(network, inputs, threads);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      score.correct += model::argmax(outputs[i]) == images.labels[start + i];
+  }
+  return score;
+}
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The price of a plan from a published energy-per-MAC table, and the accuracy of integers on a data set.
+#pragma once
+
+#include "model/dataset.h"
+#include "model/integer_network.h"
+#include "model/technology.h"
+#include "quant/search.h"
+
+namespace bitstrata::quant {
+
+// Energy of all MACs of one image in fJ: each layer at the larger of its two widths, rounded up to the next width of
+// the table. Throws std::invalid_argument where a layer is wider than the table.
+double mac_table_energy_fj(const model::Network& network, const model::Plan& plan, const model::Technology& technology);
+
+struct Score {
+  int images = 0;
+  int correct = 0;
+  double accuracy() const { return images ? static_cast<double>(correct) / images : 0.0; }
+  double standard_error() const;  // of the accuracy, binomial
+};
+
+// Answers of the golden integers to the first `count` images (0: all), on `threads` threads.
+Score golden_score(const model::IntegerNetwork& network, const model::Images& images, int count, int threads);
+
+}  // namespace bitstrata::quant

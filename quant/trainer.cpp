@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <optional>
+#include <stdexcept>
+
+#include "quant/checkpoint.h"
+#include "quant/exact.h"
+#include "quant/export.h"
+
+namespace bitstrata::quant {
+
+namespace {
+
+using nlohmann::json;
+using torch::Tensor;
+
+constexpr const char* kFormat = "bitstrata-checkpoint-1";
+constexpr double kRangeShare = 0.1;         // of a batch in the moving average of ranges while training
+constexpr int kRankingImages = 2048;        // training images from which channels are ranked
+constexpr int kEvaluationBatch = 250;       // double-precision convolutions unfold their input: keep it in the cache
+constexpr std::int64_t kSmallestBatch = 8;  // a shorter rest of an epoch has no useful batch statistics
+
+// Bytes, [n][channel][y][x].
+Tensor to_tensor(const model::Images& images) {
+  const model::Shape& s = images.shape;
+  const Tensor view = torch::from_blob(const_cast<std::uint8_t*>(images.pixels.data()),
+                                       {images.count(), s.height, s.width, s.channels}, torch::kUInt8);
+  return view.permute({0, 3, 1, 2}).clone(torch::MemoryFormat::Contiguous);
+}
+
+struct Labelled {
+  Tensor images, labels;
+  explicit Labelled(const model::Images& source)
+      : images(to_tensor(source)),
+        labels(torch::from_blob(const_cast<std::uint8_t*>(source.labels.data()), {source.count()}, torch::kUInt8)
+                   .to(torch::kInt64)) {}
+};
+
+// A well-mixed seed from two numbers (splitmix64), so that neighbouring epochs are unrelated.
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t x = a * 0x9e3779b97f4a7c15U + b + 0x632be59bd9b4e019U;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+  return x ^ (x >> 31);
+}
+
+// Mirrors about half of the images.
+Tensor flipped(const Tensor& images, at::Generator& generator) {
+  const Tensor chosen = torch::rand({images.size(0), 1, 1, 1}, generator) < 0.5;
+  return torch::where(chosen, images.flip({3}), images);
+}
+
+}  // namespace
+
+double EpochSchedule::rate(double part_of_epoch) const {
+  const double t = from + (to - from) * part_of_epoch;
+  if (t < warmup) return peak * (0.05 + 0.95 * t / warmup);
+  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, (t - warmup) / (1 - warmup))));
+  return peak * (final_ratio + (1 - final_ratio) * cosine);
+}
+
+struct Trainer::Impl {
+  Impl(const model::Network& network, const model::Dataset& data, const TrainOptions& options,
+       const QuantizeOptions& quantize)
+      : base(network),
+        dataset(data),
+        train_options(options),
+        train(data.train),
+        validation(data.validation),
+        state{Module(network, options.seed), {}} {
+    state.module.options = quantize;
+    for (const auto& [name, tensor] : state.module.parameters())
+      state.momentum.push_back(torch::zeros_like(tensor.detach()));
+  }
+
+  std::int64_t epoch_images() const {
+    const std::int64_t all = train.labels.size(0);
+    return train_options.epoch_images > 0 ? std::min(train_options.epoch_images, all) : all;
+  }
+
+  // The images of epoch number `epoch`: consecutive parts of a shuffled pass over the training images.
+  Tensor order() const {
+    const std::int64_t all = train.labels.size(0), count = epoch_images(), parts = all / count;
+    auto generator = at::detail::createCPUGenerator(mix(train_options.seed, static_cast<std::uint64_t>(epoch / parts)));
+    return torch::randperm(all, generator, torch::kInt64).narrow(0, (epoch % parts) * count, count);
+  }
+
+  // Nesterov momentum by hand rather than torch::optim::SGD: its state has to be stored, restored and cut to the kept
+  // channels, which torch keeps behind keys of tensor addresses.
+  void descend(double rate) {
+    const torch::NoGradGuard no_grad;
+    const auto parameters = state.module.parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      Tensor weight = parameters[i].second;
+      Tensor gradient = weight.grad();
+      if (weight.dim() > 1) gradient = gradient.add(weight, train_options.weight_decay);
+      Tensor& momentum = state.momentum[i];
+      momentum.mul_(train_options.momentum).add_(gradient);
+      weight.sub_(gradient.add(momentum, train_options.momentum), rate);
+      weight.mutable_grad().zero_();
+    }
+  }
+
+  // Keeps the channels that contribute most: the share of non-zero outputs of a channel times the scale its batch norm
+  // gives it (without batch norm: the norm of its weights). A dead channel ranks last whatever its weights.
+  void prune(const model::Plan& plan) {
+    const torch::NoGradGuard no_grad;
+    DensityCount density;
+    density.per_channel = true;
+    ForwardOptions forward;
+    forward.quantized = quantized;
+    forward.density = &density;
+    const std::int64_t images = std::min<std::int64_t>(kRankingImages, train.labels.size(0));
+    for (std::int64_t i = 0; i < images; i += kEvaluationBatch)
+      state.module.forward(train.images.narrow(0, i, std::min<std::int64_t>(kEvaluationBatch, images - i)), forward);
+    std::vector<std::vector<std::int64_t>> chosen;
+    for (std::size_t s = 0; s < plan.layers.size(); ++s) {
+      const StageWeights& stage = state.module.stage(static_cast<int>(s));
+      const Tensor scale =
+          stage.normalised() ? stage.gamma.detach().abs() : stage.weight.detach().flatten(1).norm(2, 1);
+      const Tensor score = density.channel_nonzero[s].to(torch::kFloat32) * scale;
+      const std::int64_t count = plan.layers[s].channels > 0 ? plan.layers[s].channels : score.size(0);
+      const Tensor best = std::get<0>(torch::argsort(score, 0, true).narrow(0, 0, count).sort());
+      chosen.emplace_back(best.data_ptr<std::int64_t>(), best.data_ptr<std::int64_t>() + best.numel());
+    }
+    state.module = state.module.with_channels(chosen, &state.momentum);
+  }
+
+  double accuracy(const Labelled& part, std::int64_t count) {
+    const torch::NoGradGuard no_grad;
+    std::optional<ExactPath> exact;
+    if (quantized) exact.emplace(state.module);
+    const std::int64_t images = count > 0 ? std::min(count, part.labels.size(0)) : part.labels.size(0);
+    std::int64_t correct = 0;
+    for (std::int64_t i = 0; i < images; i += kEvaluationBatch) {
+      const std::int64_t n = std::min<std::int64_t>(kEvaluationBatch, images - i);
+      const Tensor batch = part.images.narrow(0, i, n);
+      const Tensor logits = exact ? exact->run(batch) : state.module.forward(batch, {});
+      correct += logits.argmax(1).eq(part.labels.narrow(0, i, n)).sum().item<std::int64_t>();
+    }
+    return images == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(images);
+  }
+
+  model::Network base;  // with all channels
+  const model::Dataset& dataset;
+  TrainOptions train_options;
+  Labelled train, validation;
+  TrainingState state;
+  std::optional<TrainingState> kept;
+  bool quantized = false;
+  std::int64_t epoch = 0;  // epochs trained since the beginning
+};
+
+Trainer::Trainer(const model::Network& network, const model::Dataset& dataset, const TrainOptions& train,
+                 const QuantizeOptions& quantize) {
+  const Layout layout = lay_out(network);
+  const model::Shape wanted = network.node(layout.tensors[0].node).output;
+  const int classes = network.node(layout.stages.back().weight).output.channels;
+  if (!(dataset.train.shape == wanted))
+    throw std::invalid_argument("images of data set '" + dataset.name + "' do not have the input shape of network '" +
+                                network.name() + "'");
+  if (dataset.classes != classes)
+    throw std::invalid_argument("network '" + network.name() + "' has " + std::to_string(classes) +
+                                " outputs, data set '" + dataset.name + "' has " + std::to_string(dataset.classes) +
+                                " classes");
+  torch::set_num_threads(train.threads);
+  impl_ = std::make_unique<Impl>(network, dataset, train, quantize);
+}
+
+Trainer::~Trainer() = default;
+
+const model::Network& Trainer::network() const { return impl_->state.module.network(); }
+const model::Plan& Trainer::plan() const { return impl_->state.module.plan(); }
+bool Trainer::quantized() const { return impl_->quantized; }
+Module& Trainer::module() { return impl_->state.module; }
+
+EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
+  Impl& own = *impl_;
+  const auto start = std::chrono::steady_clock::now();
+  const Tensor order = own.order();
+  auto generator =
+      at::detail::createCPUGenerator(mix(own.train_options.seed + 1, static_cast<std::uint64_t>(own.epoch)));
+  DensityCount density;
+  ForwardOptions forward;
+  forward.quantized = own.quantized;
+  forward.batch_statistics = !schedule.freeze_batch_norm;
+  forward.observe = own.quantized ? kRangeShare : 0.0;
+  forward.density = &density;
+  const std::int64_t batch = own.train_options.batch, images = order.size(0);
+  const int batches = static_cast<int>((images + batch - 1) / batch);
+  double loss_sum = 0;
+  std::int64_t correct = 0, seen = 0;
+  for (int i = 0; i < batches; ++i) {
+    const std::int64_t n = std::min(batch, images - i * batch);
+    if (n < kSmallestBatch && i > 0) break;
+    const Tensor chosen = order.narrow(0, i * batch, n);
+    Tensor input = own.train.images.index_select(0, chosen);
+    if (own.train_options.augment) input = flipped(input, generator);
+    const Tensor labels = own.train.labels.index_select(0, chosen);
+    const Tensor logits = own.state.module.forward(input, forward);
+    const Tensor loss = torch::cross_entropy_loss(logits, labels);
+    loss.backward();
+    own.descend(schedule.rate(static_cast<double>(i) / batches));
+    loss_sum += loss.item<double>() * static_cast<double>(n);
+    correct += logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>();
+    seen += n;
+    if (!std::isfinite(loss_sum))
+      throw std::runtime_error("training diverged (the loss is not a number): lower --learning-rate");
+    if (on_batch) on_batch(i + 1, batches, loss_sum / static_cast<double>(seen));
+  }
+  ++own.epoch;
+  EpochReport report;
+  report.loss = loss_sum / static_cast<double>(seen);
+  report.train_accuracy = static_cast<double>(correct) / static_cast<double>(seen);
+  for (std::size_t s = 0; s < density.total.size(); ++s)
+    report.density.push_back(static_cast<double>(density.nonzero[s]) / static_cast<double>(density.total[s]));
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+double Trainer::validation_accuracy() { return impl_->accuracy(impl_->validation, 0); }
+
+double Trainer::accuracy(Part part, int count) {
+  if (part == Part::test) return impl_->accuracy(Labelled(impl_->dataset.test), count);
+  return impl_->accuracy(part == Part::train ? impl_->train : impl_->validation, count);
+}
+
+void Trainer::apply(const model::Plan& plan) {
+  const std::vector<int> channels = channels_of(network());
+  bool fewer = false;
+  for (std::size_t s = 0; s < channels.size(); ++s)
+    fewer = fewer || (plan.layers.at(s).channels > 0 && plan.layers[s].channels < channels[s]);
+  if (fewer) impl_->prune(plan);
+  impl_->state.module.set_plan(plan);
+}
+
+void Trainer::keep() { impl_->kept = impl_->state.clone(); }
+
+void Trainer::restore() {
+  if (!impl_->kept) throw std::logic_error("there is no kept state to go back to");
+  impl_->state = impl_->kept->clone();
+}
+
+void Trainer::quantize(const model::Plan& plan) {
+  apply(plan);
+  impl_->quantized = true;
+}
+
+void Trainer::calibrate(int images) {
+  const torch::NoGradGuard no_grad;
+  Impl& own = *impl_;
+  own.state.module.forget_ranges();
+  const std::int64_t count = std::min<std::int64_t>(images, own.train.labels.size(0));
+  auto generator = at::detail::createCPUGenerator(mix(own.train_options.seed, 0x63616c));
+  const Tensor order = torch::randperm(own.train.labels.size(0), generator, torch::kInt64).narrow(0, 0, count);
+  ForwardOptions forward;
+  forward.quantized = true;
+  for (std::int64_t i = 0, batch = 1; i < count; i += own.train_options.batch, ++batch) {
+    forward.observe = 1.0 / static_cast<double>(batch);  // the mean over the batches
+    const Tensor chosen = order.narrow(0, i, std::min<std::int64_t>(own.train_options.batch, count - i));
+    own.state.module.forward(own.train.images.index_select(0, chosen), forward);
+  }
+}
+
+model::IntegerNetwork Trainer::integers() const { return export_integers(impl_->state.module); }
+
+void Trainer::save(const std::filesystem::path& file, const std::string& note) const {
+  TensorFile content;
+  content.metadata = {{"format", kFormat},
+                      {"network", impl_->base.name()},
+                      {"quantized", impl_->quantized ? "yes" : "no"},
+                      {"epoch", std::to_string(impl_->epoch)},
+                      {"note", note}};
+  put_state(content, "model.", impl_->state);
+  if (impl_->kept) put_state(content, "kept.", *impl_->kept);
+  quant::save(content, file);
+}
+
+namespace {
+
+TensorFile load_checkpoint(const std::filesystem::path& file) {
+  TensorFile content = load_tensor_file(file);
+  if (content.metadata["format"] != kFormat)
+    throw std::runtime_error(file.string() + " is no checkpoint of this program (format '" +
+                             content.metadata["format"] + "')");
+  return content;
+}
+
+template <typename Action>
+void naming(const std::filesystem::path& file, const Action& action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    throw std::runtime_error(file.string() + " does not fit: " + error.what());
+  }
+}
+
+}  // namespace
+
+std::string Trainer::load(const std::filesystem::path& file) {
+  TensorFile content = load_checkpoint(file);
+  naming(file, [&] {
+    Impl& own = *impl_;
+    const QuantizeOptions options = own.state.module.options;
+    own.state = take_state(content, "model.", own.base, options, false);
+    own.kept.reset();
+    if (content.metadata.contains("kept.plan")) own.kept = take_state(content, "kept.", own.base, options, false);
+    own.quantized = content.metadata.at("quantized") == "yes";
+    own.epoch = std::stoll(content.metadata.at("epoch"));
+  });
+  return content.metadata["note"];
+}
+
+void Trainer::load_weights(const std::filesystem::path& file) {
+  const TensorFile content = load_checkpoint(file);
+  naming(file, [&] { impl_->state = take_state(content, "model.", impl_->base, impl_->state.module.options, true); });
+}
+
+CheckpointHead read_head(const std::filesystem::path& file) {
+  TensorFile content = load_checkpoint(file);
+  return {content.metadata["network"], content.metadata["quantized"] == "yes", content.metadata["note"]};
+}
+
+std::string libtorch_version() { return TORCH_VERSION; }
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trains a network on a data set, in float or fake-quantized.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "model/dataset.h"
+#include "model/integer_network.h"
+#include "quant/trainable.h"
+
+namespace bitstrata::quant {
+
+class Module;
+
+enum class Part { train, validation, test };
+
+// Stochastic gradient descent with Nesterov momentum. Order and augmentation of images depend only on seed and epoch
+// number, so a run that is resumed from a checkpoint ends as an uninterrupted one does (at the same thread count).
+class Trainer final : public Trainable {
+ public:
+  // `dataset` must outlive the trainer. Throws std::invalid_argument when images or classes do not fit the network.
+  Trainer(const model::Network& network, const model::Dataset& dataset, const TrainOptions& train,
+          const QuantizeOptions& quantize = {});
+  ~Trainer() override;
+
+  const model::Network& network() const override;
+  const model::Plan& plan() const override;
+  EpochReport train_epoch(const EpochSchedule& schedule) override;
+  // Float: by the float network. Quantized: by the exact path.
+  double validation_accuracy() override;
+  void apply(const model::Plan& plan) override;
+  void keep() override;
+  void restore() override;
+
+  // From float to quantized: sets the plan; from now on forward passes are fake-quantized.
+  void quantize(const model::Plan& plan);
+  bool quantized() const;
+  // Finds the activation ranges from `images` training images, without training.
+  void calibrate(int images);
+
+  // Share of correct answers among the first `count` images of a part (0: all).
+  double accuracy(Part part, int count = 0);
+
+  model::IntegerNetwork integers() const;
+
+  // Everything needed to go on: weights, statistics, ranges, momentum, epoch counter, the kept state, and `note`
+  // (the caller's own state). `load` returns the note; throws std::runtime_error naming what is wrong.
+  void save(const std::filesystem::path& file, const std::string& note) const;
+  std::string load(const std::filesystem::path& file);
+  // Weights, statistics and channels only: another run's result as a starting point.
+  void load_weights(const std::filesystem::path& file);
+
+  // Called after every batch with (batches done, batches of the epoch, mean loss so far).
+  std::function<void(int, int, double)> on_batch;
+
+  // For tests and the exact path.
+  Module& module();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The network name and kept channels a checkpoint was made for.
+struct CheckpointHead {
+  std::string network;
+  bool quantized = false;
+  std::string note;
+};
+CheckpointHead read_head(const std::filesystem::path& file);
+
+std::string libtorch_version();
+
+}  // namespace bitstrata::quant
