@@ -19,7 +19,8 @@ using model::IntegerNetwork;
 using model::LayerKind;
 using model::TensorFormat;
 
-constexpr std::int64_t alignment = 256;  // of every region; at least a beat
+// Every region starts on a page of AXI's burst rule, so that the bursts of a layer do not depend on its neighbours.
+constexpr std::int64_t alignment = 4096;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
