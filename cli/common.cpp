@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/common.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <stdexcept>
+#include <thread>
+
+#include "model/yaml_reader.h"
+
+namespace bitstrata::cli {
+
+void Common::add(po::options_description& options) {
+  options.add_options()
+      // clang-format off
+      ("seed", po::value(&seed)->default_value(seed), "of everything random")
+      ("threads", po::value(&threads)->default_value(threads), "for the golden arithmetic; 0: one a core")
+      ("quiet", po::bool_switch(&quiet), "no log and no progress bar on stderr")
+      ("json", po::bool_switch(&json), "one JSON object on stdout instead of tables")
+      ("help", "this text");
+  // clang-format on
+}
+
+void Common::check() {
+  check_range("threads", threads, 0, 1024);
+  if (threads == 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+bool parse(const std::vector<std::string>& arguments, const po::options_description& options, const Usage& usage,
+           po::variables_map& values, const po::positional_options_description& positional) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--help" || argument == "-h") {
+      std::cout << "usage: bitstrata " << usage.line << "\n\n"
+                << usage.text << "\n\n"
+                << options << "\nexample:\n  bitstrata " << usage.example << "\n";
+      return false;
+    }
+  }
+  try {
+    // Guessing would let `--image` pass for `--images` until a new option makes it ambiguous.
+    const auto style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(arguments).options(options).positional(positional).style(style).run(), values);
+    po::notify(values);
+  } catch (const po::unknown_option& error) {
+    std::vector<std::string> known;
+    for (const auto& option : options.options()) known.push_back("--" + option->long_name());
+    throw std::invalid_argument(fmt::format("unknown option '{}'{}; see --help", error.get_option_name(),
+                                            model::did_you_mean(error.get_option_name(), known)));
+  } catch (const po::too_many_positional_options_error&) {
+    throw std::invalid_argument("a word stands alone on the command line; every value needs its option (see --help)");
+  } catch (const po::error& error) {
+    throw std::invalid_argument(error.what());
+  }
+  return true;
+}
+
+void check_range(const std::string& option, double value, double low, double high) {
+  if (!(value >= low && value <= high)) {
+    throw std::invalid_argument(fmt::format("--{} is {:g}; allowed is {:g} to {:g}", option, value, low, high));
+  }
+}
+
+void check_choice(const std::string& option, const std::string& value, const std::vector<std::string>& known) {
+  if (std::ranges::find(known, value) != known.end()) return;
+  throw std::invalid_argument(fmt::format("--{} is '{}'; known: {}{}", option, value, fmt::join(known, ", "),
+                                          model::did_you_mean(value, known)));
+}
+
+void say(const Common& common, const std::string& line) {
+  if (!common.quiet) fmt::print(stderr, "{}\n", line);
+}
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a workload on one of the three engines and gathers what the verbs report.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/workload.h"
+#include "model/cost.h"
+#include "sim/engine.h"
+
+namespace bitstrata::cli {
+
+const std::vector<std::string>& engine_names();
+// An engine that executes data: "systemc" or "rtl".
+std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::Architecture& architecture);
+
+// Events of every layer by the fast engine.
+std::vector<model::Events> predict_layers(const generate::Program& program);
+
+// Joins the events with what is known of the layers.
+model::Measurement measurement_of(const Workload& workload, model::Origin origin,
+                                  const std::vector<model::Events>& events);
+
+// Share of the array's bit products that were needed: macs x weight_bits x activation_bits of all
+// cycles x tiles x rows x columns.
+double utilization(const model::LayerMeasurement& layer, const model::Architecture& architecture);
+
+// Calls `work` with 0..count-1 on `threads` threads; rethrows the first exception.
+void for_each_in_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work);
+
+// CPU seconds of this process and of the children it has waited for.
+double cpu_seconds();
+
+}  // namespace bitstrata::cli

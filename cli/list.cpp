@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata list: what the program knows by name.
+#include <fmt/format.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "cli/common.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "model/architecture.h"
+#include "model/network.h"
+#include "model/technology.h"
+
+namespace bitstrata::cli {
+
+namespace {
+
+struct Listing {
+  Table table;
+  nlohmann::json json = nlohmann::json::array();
+};
+
+Listing networks() {
+  Listing listing{Table({"network", "input", "weight layers", "parameters", "macs"}, 2)};
+  for (const std::string& name : model::network_names()) {
+    const model::Network network = model::build_network(name);
+    const model::Shape in = network.node(0).output;
+    listing.table.add({name, fmt::format("{}x{}x{}", in.height, in.width, in.channels),
+                       fmt::format("{}", network.weight_layers().size()), grouped(network.total_parameters()),
+                       grouped(network.total_macs())});
+    listing.json.push_back({{"name", name},
+                            {"input", {in.height, in.width, in.channels}},
+                            {"weight_layers", network.weight_layers().size()},
+                            {"parameters", network.total_parameters()},
+                            {"macs", network.total_macs()}});
+  }
+  return listing;
+}
+
+Listing architectures() {
+  Listing listing{
+      Table({"architecture", "style", "tiles", "rows", "columns", "data_bits", "buffer kbit", "clock_mhz"}, 2)};
+  for (const std::string& name : model::architecture_names()) {
+    const model::Architecture a = model::load_architecture(name);
+    const std::int64_t bits = a.activation_buffer_bits() + a.output_buffer_bits() + a.weight_buffer_bits();
+    listing.table.add({name, a.style, fmt::format("{}", a.tiles), fmt::format("{}", a.rows),
+                       fmt::format("{}", a.columns), fmt::format("{}", a.data_bits),
+                       short_number(static_cast<double>(bits) / 1024), fmt::format("{:g}", a.clock_mhz)});
+    listing.json.push_back({{"name", name},
+                            {"style", a.style},
+                            {"tiles", a.tiles},
+                            {"rows", a.rows},
+                            {"columns", a.columns},
+                            {"data_bits", a.data_bits},
+                            {"buffer_bits", bits},
+                            {"clock_mhz", a.clock_mhz}});
+  }
+  return listing;
+}
+
+Listing technologies() {
+  Listing listing{Table({"technology", "status", "title"}, 3)};
+  for (const std::string& name : model::technology_names()) {
+    const model::Technology technology = model::load_technology(name);
+    const std::string status = model::to_string(technology.status());
+    listing.table.add({name, status, technology.title});
+    listing.json.push_back(
+        {{"name", name}, {"status", status}, {"title", technology.title}, {"rules", technology.rules}});
+  }
+  return listing;
+}
+
+struct Fact {
+  const char* name;
+  const char* meaning;
+};
+
+Listing facts(const char* title, std::initializer_list<Fact> rows) {
+  Listing listing{Table({title, "meaning"}, 2)};
+  for (const Fact& row : rows) {
+    listing.table.add({row.name, row.meaning});
+    listing.json.push_back({{"name", row.name}, {"meaning", row.meaning}});
+  }
+  return listing;
+}
+
+Listing datasets() {
+  return facts("dataset", {{"fashion-mnist",
+                            "70,000 images of 28x28; Debian package dataset-fashion-mnist, or the folder "
+                            "in BITSTRATA_FASHION_MNIST"},
+                           {"FOLDER", "IDX files as of MNIST: train-images-idx3-ubyte[.gz] and so on"}});
+}
+
+Listing methods() {
+  return facts("method", {{"uniform", "one width for all layers' weights and one for all activations"},
+                          {"ad", "widths from activation density, with --prune also channels"}});
+}
+
+struct Topic {
+  const char* name;
+  Listing (*list)();
+};
+
+constexpr Topic topics[] = {{"networks", networks},
+                            {"architectures", architectures},
+                            {"technologies", technologies},
+                            {"datasets", datasets},
+                            {"methods", methods}};
+
+}  // namespace
+
+int list(const std::vector<std::string>& arguments) {
+  std::string topic;
+  Common common;
+  po::options_description options("options");
+  options.add_options()("topic", po::value(&topic), "the word may also stand alone");
+  common.add(options);
+  po::positional_options_description positional;
+  positional.add("topic", 1);
+  po::variables_map values;
+  if (!parse(arguments, options,
+             {"list networks|architectures|technologies|datasets|methods", "Lists what can be named.",
+              "list architectures"},
+             values, positional)) {
+    return 0;
+  }
+  common.check();
+  std::vector<std::string> names;
+  for (const Topic& known : topics) {
+    names.emplace_back(known.name);
+    if (topic != known.name) continue;
+    const Listing listing = known.list();
+    if (common.json) {
+      std::cout << nlohmann::json{{topic, listing.json}}.dump() << "\n";
+    } else {
+      std::cout << listing.table.text();
+    }
+    return 0;
+  }
+  if (topic.empty()) throw std::invalid_argument(fmt::format("what? one of {}", fmt::join(names, ", ")));
+  check_choice("topic", topic, names);
+  return 2;
+}
+
+}  // namespace bitstrata::cli

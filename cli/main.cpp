@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata: the table of verbs, and the one place that ends the program.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "cli/common.h"
+#include "cli/train/build_info.h"
+#include "cli/verbs.h"
+#include "model/yaml_reader.h"
+
+namespace {
+
+using namespace bitstrata;
+
+using Arguments = std::vector<std::string>;
+
+struct Verb {
+  const char* name;
+  int (*run)(const Arguments&);  // null: a verb of the training program
+  const char* summary;
+};
+
+constexpr Verb verbs[] = {
+    {"list", cli::list, "known networks, architectures, technologies, datasets, methods"},
+    {"train", nullptr, "train a network in float"},
+    {"quantize", nullptr, "find widths and channels, train under them, export integers"},
+    {"evaluate", nullptr, "accuracy of a run folder, float or golden integers"},
+    {"run", cli::run, "cycles, energy and accuracy of a network on an accelerator"},
+    {"verify", cli::verify, "compare all engines layer by layer: values, cycles, events"},
+};
+
+void print_usage() {
+  std::cout << "usage: bitstrata VERB [options]; bitstrata VERB --help explains one\n\n";
+  for (const Verb& verb : verbs) std::cout << fmt::format("  {:<10} {}\n", verb.name, verb.summary);
+  std::cout << "\nexample:\n  bitstrata run --network lenet5 --weight-bits 4 --activation-bits 4\n";
+}
+
+// Becomes the training program, which lies beside this one: LibTorch costs a second at start, so it is not linked here.
+int start_training(const std::string& verb, const Arguments& arguments) {
+  const std::filesystem::path program =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "bitstrata-train";
+  if (!std::filesystem::exists(program)) {
+    throw std::runtime_error(
+        fmt::format("this build has no training (it was configured with -DBITSTRATA_TRAINING=OFF); "
+                    "{} is missing",
+                    program.string()));
+  }
+  Arguments words{program.string(), verb};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execv(program.c_str(), argv.data());
+  throw std::runtime_error(fmt::format("cannot start {}: {}", program.string(), std::strerror(errno)));
+}
+
+int dispatch(const std::string& name, const Arguments& arguments) {
+  Arguments names;
+  for (const Verb& verb : verbs) {
+    if (name == verb.name) return verb.run != nullptr ? verb.run(arguments) : start_training(name, arguments);
+    names.emplace_back(verb.name);
+  }
+  throw std::invalid_argument(
+      fmt::format("unknown verb '{}'{}; known: {}", name, model::did_you_mean(name, names), fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments words(argv + 1, argv + argc);
+  if (words.empty()) {
+    fmt::print(stderr, "bitstrata: a verb is missing; see bitstrata --help\n");
+    return 2;
+  }
+  if (words[0] == "--help" || words[0] == "-h") {
+    print_usage();
+    return 0;
+  }
+  if (words[0] == "--version") {
+    fmt::print("bitstrata {} ({})\n", cli::build_info::version, cli::build_info::commit);
+    return 0;
+  }
+  std::string name = "bitstrata";
+  for (const Verb& verb : verbs) {
+    if (words[0] == verb.name) name = fmt::format("bitstrata {}", verb.name);
+  }
+  try {
+    return dispatch(words[0], {words.begin() + 1, words.end()});
+  } catch (const cli::CheckFailed& error) {
+    fmt::print(stderr, "{}: {}\n", name, error.what());
+    return 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: {}\n", name, error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Energy of a measured network under the technologies a user asks for, as reports print it.
+#pragma once
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/run_folder.h"
+#include "model/technology.h"
+#include "sim/energy.h"
+
+namespace bitstrata::cli {
+
+// A column of layers.csv and the part of the energy in it.
+struct EnergyColumn {
+  const char* name;
+  std::optional<double> sim::EnergyParts::*part;
+};
+
+inline constexpr std::array energy_columns = {EnergyColumn{"array_pj", &sim::EnergyParts::array_pj},
+                                              EnergyColumn{"shift_add_pj", &sim::EnergyParts::shift_add_pj},
+                                              EnergyColumn{"postprocess_pj", &sim::EnergyParts::postprocess_pj},
+                                              EnergyColumn{"buffer_pj", &sim::EnergyParts::buffer_pj},
+                                              EnergyColumn{"memory_pj", &sim::EnergyParts::memory_pj},
+                                              EnergyColumn{"dram_pj", &sim::EnergyParts::dram_pj},
+                                              EnergyColumn{"control_pj", &sim::EnergyParts::control_pj},
+                                              EnergyColumn{"clock_pj", &sim::EnergyParts::clock_pj},
+                                              EnergyColumn{"leakage_pj", &sim::EnergyParts::leakage_pj}};
+
+struct Price {
+  model::Technology technology;
+  sim::Energy energy;
+};
+
+// All built-in technologies when `names` is empty. Throws std::invalid_argument when one is named twice.
+std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record);
+
+// Total and parts, status, rules, and every coefficient with its unit, source, conditions and status.
+nlohmann::json to_json(const Price& price);
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata run: what a network costs on an accelerator, layer by layer.
+#include <fmt/format.h>
+
+#include <iostream>
+#include <mutex>
+
+#include "cli/execute.h"
+#include "cli/pricing.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "model/golden.h"
+#include "model/progress.h"
+
+namespace bitstrata::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct Options {
+  WorkloadOptions workload;
+  Common common;
+  std::string engine = "fast", out;
+  std::vector<std::string> technologies;
+  int images = 0;
+};
+
+bool read(const std::vector<std::string>& arguments, Options& o) {
+  po::options_description options("options");
+  o.workload.add(options);
+  options.add_options()
+      // clang-format off
+      ("technology", po::value(&o.technologies)->composing(),
+       "built-in name or YAML file; may be repeated; default: all built-in ones")
+      ("engine", po::value(&o.engine)->default_value(o.engine), "fast, systemc or rtl")
+      ("images", po::value(&o.images),
+       "how many images are executed; default: 1 with systemc and rtl, 0 with fast, which needs none (its images go "
+       "through the golden arithmetic, for accuracy and densities)")
+      ("out", po::value(&o.out), "run folder to write: layers.csv, summary.json, run.json, plan.yaml");
+  // clang-format on
+  o.common.add(options);
+  po::variables_map values;
+  if (!parse(
+          arguments, options,
+          {"run --network N|DIR [--architecture A] [--technology T] [--engine E] [--out DIR]",
+           "Cycles and energy of a network on an accelerator, layer by layer. utilization is macs x weight_bits x\n"
+           "activation_bits over cycles x tiles x rows x columns. The engines systemc and rtl execute data; the exit\n"
+           "status is 1 when their outputs differ from the golden arithmetic or cycles differ between images.",
+           "run --network lenet5 --weight-bits 4 --activation-bits 4 --engine fast --out out/lenet5-4-4"},
+          values)) {
+    return false;
+  }
+  check_choice("engine", o.engine, engine_names());
+  const bool executes = o.engine != "fast";
+  if (values.count("images") == 0) o.images = executes ? 1 : 0;
+  check_range("images", o.images, executes ? 1 : 0, 1e6);
+  o.workload.check(values);
+  o.common.check();
+  return true;
+}
+
+// What images show: accuracy, and the share of codes that are not zero.
+class Tally {
+ public:
+  explicit Tally(const Workload& workload) : network_(workload.network), nonzero_(network_.tensors.size()) {}
+
+  void add(const std::vector<model::Codes>& tensors, const std::vector<int>& labels, std::size_t image) {
+    const std::lock_guard lock(mutex_);
+    ++images_;
+    for (std::size_t t = 0; t < tensors.size(); ++t) {
+      for (const std::int32_t code : tensors[t]) nonzero_[t] += code != network_.tensors[t].zero_point ? 1 : 0;
+    }
+    if (!labels.empty()) correct_ += model::argmax(tensors.back()) == labels[image] ? 1 : 0;
+  }
+
+  int images() const { return images_; }
+  int correct() const { return correct_; }
+  double density(int tensor) const {
+    const model::TensorFormat& format = network_.tensors[static_cast<std::size_t>(tensor)];
+    if (format.coding == model::Coding::bipolar) return 1;  // a code stands for -1 or +1, never for zero
+    return static_cast<double>(nonzero_[static_cast<std::size_t>(tensor)]) /
+           (static_cast<double>(format.shape.elements()) * images_);
+  }
+
+ private:
+  const model::IntegerNetwork& network_;
+  std::mutex mutex_;
+  std::vector<std::int64_t> nonzero_;  // per tensor
+  int images_ = 0, correct_ = 0;
+};
+
+struct Execution {
+  std::vector<model::Events> events;
+  double cycles_per_cpu_second = 0;  // 0: no data were executed
+  std::int64_t outputs_compared = 0;
+};
+
+Execution execute_fast(const Options& o, const Workload& workload, const Inputs& inputs, Tally& tally) {
+  model::Progress progress("golden", static_cast<std::int64_t>(inputs.images.size()), o.common.quiet);
+  std::mutex drawing;
+  for_each_in_parallel(inputs.images.size(), o.common.threads, [&](std::size_t i) {
+    tally.add(model::run_all(workload.network, inputs.images[i]), inputs.labels, i);
+    const std::lock_guard lock(drawing);
+    progress.advance();
+  });
+  return {predict_layers(workload.program), 0, 0};
+}
+
+Execution execute_data(const Options& o, const Workload& workload, const Inputs& inputs, Tally& tally) {
+  const auto engine = make_engine(o.engine, workload.architecture);
+  model::Progress progress(o.engine, static_cast<std::int64_t>(inputs.images.size()), o.common.quiet);
+  Execution execution;
+  double seconds = 0;
+  for (std::size_t i = 0; i < inputs.images.size(); ++i) {
+    const double start = cpu_seconds();
+    const sim::RunResult result = engine->run(workload.program, inputs.images[i]);
+    seconds += cpu_seconds() - start;
+    if (result.error != sim::RunError::none) {
+      throw CheckFailed(fmt::format("image {}: the accelerator stopped in layer '{}': {}", i,
+                                    workload.program.layer_names.at(result.layers.size()), to_string(result.error)));
+    }
+    const model::Codes golden = model::run(workload.network, inputs.images[i]);
+    if (result.tensors.back() != golden) {
+      throw CheckFailed(
+          fmt::format("image {}: outputs differ from the golden arithmetic; bitstrata verify shows where", i));
+    }
+    execution.outputs_compared += static_cast<std::int64_t>(golden.size());
+    if (i == 0) execution.events = result.layers;
+    if (result.layers != execution.events) {
+      throw CheckFailed(fmt::format("image {}: cycles or events differ from those of image 0", i));
+    }
+    tally.add(result.tensors, inputs.labels, i);
+    progress.advance();
+  }
+  std::int64_t cycles = 0;
+  for (const model::Events& layer : execution.events) cycles += layer.cycles;
+  execution.cycles_per_cpu_second = static_cast<double>(cycles) * static_cast<double>(inputs.images.size()) / seconds;
+  return execution;
+}
+
+struct Results {
+  const Options& options;
+  const Workload& workload;
+  const Inputs& inputs;
+  const Tally& tally;
+  Execution execution;
+  model::Measurement measurement;
+  std::vector<Price> prices;
+};
+
+double layer_pj(const Price& price, std::size_t layer) { return price.energy.layers[layer].parts.total_pj(); }
+
+std::string number(double value) { return fmt::format("{:.6g}", value); }
+
+// layers.csv: what is not known stays empty. The columns from energy_pj on are those of the first technology; each
+// further one has a column of its own.
+Table csv_table(const Results& r) {
+  std::vector<std::string> header = {
+      "layer",       "kind",           "weight_bits",        "activation_bits", "macs",
+      "cycles",      "compute_cycles", "load_cycles",        "store_cycles",    "stall_cycles",
+      "utilization", "weight_density", "activation_density", "latency_us",      "energy_pj"};
+  for (const EnergyColumn& column : energy_columns) header.emplace_back(column.name);
+  for (std::size_t p = 1; p < r.prices.size(); ++p) {
+    header.push_back(fmt::format("energy_{}_pj", r.prices[p].technology.name));
+  }
+  Table table(header);
+  for (std::size_t i = 0; i < r.measurement.layers.size(); ++i) {
+    const model::LayerMeasurement& layer = r.measurement.layers[i];
+    const model::IntegerLayer& integers = r.workload.network.layers[i];
+    const bool weights = layer.kind == model::LayerKind::convolution;
+    std::vector<std::string> row = {layer.layer,
+                                    to_string(layer.kind),
+                                    weights ? fmt::format("{}", layer.weight_bits) : "",
+                                    fmt::format("{}", layer.activation_bits),
+                                    fmt::format("{}", layer.macs),
+                                    fmt::format("{}", layer.events.cycles),
+                                    fmt::format("{}", layer.events.compute_cycles),
+                                    fmt::format("{}", layer.events.load_cycles),
+                                    fmt::format("{}", layer.events.store_cycles),
+                                    fmt::format("{}", layer.events.stall_cycles),
+                                    weights ? number(utilization(layer, r.workload.architecture)) : ""};
+    std::int64_t zeros = 0;
+    for (const std::int16_t w : integers.weights) zeros += w == 0 ? 1 : 0;
+    const auto count = static_cast<double>(integers.weights.size());
+    row.push_back(weights && r.workload.trained ? number(1 - static_cast<double>(zeros) / count) : "");
+    row.push_back(r.tally.images() > 0 ? number(r.tally.density(integers.input)) : "");
+    row.push_back(number(static_cast<double>(layer.events.cycles) / r.measurement.clock_mhz));
+    const sim::EnergyParts& first = r.prices.at(0).energy.layers[i].parts;
+    row.push_back(number(first.total_pj()));
+    for (const EnergyColumn& column : energy_columns) {
+      row.push_back(first.*column.part ? number(*(first.*column.part)) : "");
+    }
+    for (std::size_t p = 1; p < r.prices.size(); ++p) row.push_back(number(layer_pj(r.prices[p], i)));
+    table.add(row);
+  }
+  return table;
+}
+
+json layers_json(const Results& r) {
+  json layers = json::array();
+  for (std::size_t i = 0; i < r.measurement.layers.size(); ++i) {
+    const model::LayerMeasurement& layer = r.measurement.layers[i];
+    const model::IntegerLayer& integers = r.workload.network.layers[i];
+    json entry = {{"layer", layer.layer},
+                  {"kind", to_string(layer.kind)},
+                  {"activation_bits", layer.activation_bits},
+                  {"output_bits", layer.output_bits},
+                  {"channels", integers.out_channels()},
+                  {"weights", integers.weights.size()},
+                  {"macs", layer.macs},
+                  {"latency_us", static_cast<double>(layer.events.cycles) / r.measurement.clock_mhz}};
+    if (layer.kind == model::LayerKind::convolution) {
+      entry["weight_bits"] = layer.weight_bits;
+      entry["utilization"] = utilization(layer, r.workload.architecture);
+    }
+    for (std::size_t e = 0; e < model::event_names.size(); ++e) {
+      entry["events"][std::string(model::event_names[e])] = layer.events.*model::event_members[e];
+    }
+    for (const Price& p : r.prices) entry["energy_pj"][p.technology.name] = layer_pj(p, i);
+    layers.push_back(entry);
+  }
+  return layers;
+}
+
+json summary_of(const Results& r) {
+  const model::Architecture& a = r.workload.architecture;
+  json summary = {{"network", r.workload.network.name},
+                  {"weights", r.workload.trained ? "trained" : "random"},
+                  {"architecture", a.name},
+                  {"array", {{"style", a.style}, {"tiles", a.tiles}, {"rows", a.rows}, {"columns", a.columns}}},
+                  {"clock_mhz", a.clock_mhz},
+                  {"engine", r.options.engine},
+                  {"cycles", r.measurement.total().cycles},
+                  {"latency_us", r.measurement.latency_us()},
+                  {"macs", r.workload.macs()},
+                  {"parameters", r.workload.parameters()},
+                  {"weight_storage_bits", r.workload.weight_storage_bits()},
+                  {"layers", layers_json(r)}};
+  for (const Price& p : r.prices) summary["energy"][p.technology.name] = to_json(p);
+  if (r.tally.images() > 0) summary["images"] = {{"source", r.inputs.source}, {"count", r.tally.images()}};
+  // Random weights recognise nothing: a figure would only mislead.
+  if (r.workload.trained && !r.inputs.labels.empty()) {
+    summary["images"]["correct"] = r.tally.correct();
+    summary["images"]["accuracy"] = static_cast<double>(r.tally.correct()) / r.tally.images();
+  }
+  if (r.execution.cycles_per_cpu_second > 0) {
+    summary["cycles_per_cpu_second"] = r.execution.cycles_per_cpu_second;
+    summary["outputs_equal_to_golden"] = r.execution.outputs_compared;
+  }
+  // Of the folder the network comes from, so that a report has accuracy and cost in one row.
+  for (const char* key : {"dataset", "method", "validation_accuracy", "test_accuracy", "test_standard_error",
+                          "test_images", "float_test_accuracy", "float_test_standard_error"}) {
+    if (r.workload.origin.contains(key)) summary[key] = r.workload.origin[key];
+  }
+  return summary;
+}
+
+void print(const Results& r) {
+  const model::Architecture& a = r.workload.architecture;
+  fmt::print("{} ({} weights) on {} ({} x {} x {} cells, {:g} MHz), engine {}\n\n", r.workload.network.name,
+             r.workload.trained ? "trained" : "random", a.name, a.tiles, a.rows, a.columns, a.clock_mhz,
+             r.options.engine);
+  // Short names keep the table on a screen; the line below it and layers.csv have the long ones.
+  std::vector<std::string> header = {"layer",   "kind", "w",     "a",     "macs",        "cycles",
+                                     "compute", "load", "store", "stall", "utilization", "latency_us"};
+  for (const Price& p : r.prices) header.push_back(fmt::format("{}_pj", p.technology.name));
+  Table table(header, 2);
+  for (std::size_t i = 0; i < r.measurement.layers.size(); ++i) {
+    const model::LayerMeasurement& layer = r.measurement.layers[i];
+    const model::Events& e = layer.events;
+    const bool weights = layer.kind == model::LayerKind::convolution;
+    std::vector<std::string> row = {layer.layer,
+                                    to_string(layer.kind),
+                                    weights ? fmt::format("{}", layer.weight_bits) : "",
+                                    fmt::format("{}", layer.activation_bits),
+                                    grouped(layer.macs),
+                                    grouped(e.cycles),
+                                    grouped(e.compute_cycles),
+                                    grouped(e.load_cycles),
+                                    grouped(e.store_cycles),
+                                    grouped(e.stall_cycles),
+                                    weights ? fmt::format("{:.4f}", utilization(layer, a)) : "",
+                                    fmt::format("{:.2f}", static_cast<double>(e.cycles) / a.clock_mhz)};
+    for (const Price& p : r.prices) row.push_back(short_number(layer_pj(p, i)));
+    table.add(row);
+  }
+  const model::Events total = r.measurement.total();
+  std::vector<std::string> row = {"total",
+                                  "",
+                                  "",
+                                  "",
+                                  grouped(r.workload.macs()),
+                                  grouped(total.cycles),
+                                  grouped(total.compute_cycles),
+                                  grouped(total.load_cycles),
+                                  grouped(total.store_cycles),
+                                  grouped(total.stall_cycles),
+                                  "",
+                                  fmt::format("{:.2f}", r.measurement.latency_us())};
+  for (const Price& p : r.prices) row.push_back(short_number(p.energy.total.total_pj()));
+  table.add_total(row);
+  fmt::print(
+      "{}\nw, a: weight_bits and activation_bits; compute, load, store, stall: cycles, of units that overlap\n"
+      "{} parameters, {} weight bits stored\n",
+      table.text(), grouped(r.workload.parameters()), grouped(r.workload.weight_storage_bits()));
+  for (const Price& p : r.prices) {
+    fmt::print("energy {}: {} nJ an image; coefficients {}: {}\n", p.technology.name,
+               short_number(1e-3 * p.energy.total.total_pj()), to_string(p.energy.status), p.technology.title);
+  }
+  if (r.workload.trained && !r.inputs.labels.empty()) {
+    fmt::print("accuracy: {} of {} images of {} right ({:.2f} %, {})\n", r.tally.correct(), r.tally.images(),
+               r.inputs.source, 100.0 * r.tally.correct() / r.tally.images(),
+               r.execution.outputs_compared > 0 ? "executed" : "golden arithmetic");
+  }
+  if (r.execution.outputs_compared > 0) {
+    fmt::print(
+        "{} images of {} executed, the same cycles for each; {} outputs equal to the golden arithmetic; "
+        "{} simulated cycles a CPU second\n",
+        r.tally.images(), r.inputs.source, grouped(r.execution.outputs_compared),
+        grouped(static_cast<std::int64_t>(r.execution.cycles_per_cpu_second)));
+  }
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& arguments) {
+  Options o;
+  if (!read(arguments, o)) return 0;
+  RunRecord record("run", arguments, o.common);
+  OutputFolder folder(o.out);
+  const Workload workload = make_workload(o.workload, o.common, record);
+  const std::vector<model::Technology> technologies = load_technologies(o.technologies, record);
+  Inputs inputs;
+  if (o.images > 0) inputs = make_inputs(workload, o.workload, o.images, o.common, record);
+
+  Tally tally(workload);
+  Execution execution =
+      o.engine == "fast" ? execute_fast(o, workload, inputs, tally) : execute_data(o, workload, inputs, tally);
+  const model::Origin origin = o.engine == "fast"      ? model::Origin::fast
+                               : o.engine == "systemc" ? model::Origin::systemc
+                                                       : model::Origin::rtl;
+  Results results{o, workload, inputs, tally, execution, measurement_of(workload, origin, execution.events), {}};
+  for (const model::Technology& technology : technologies) {
+    results.prices.push_back({technology, sim::price(results.measurement, workload.network, technology)});
+  }
+
+  const json summary = summary_of(results);
+  if (folder.wanted()) {
+    folder.add("layers.csv", csv_table(results).csv());
+    folder.add("summary.json", summary);
+    folder.add("run.json", record.to_json(o.engine));
+    folder.add("plan.yaml", text_of([&](const auto& file) { model::save(workload.plan, file); }));
+    folder.publish();
+  }
+  if (o.common.json) {
+    std::cout << summary.dump() << "\n";
+  } else {
+    print(results);
+  }
+  return 0;
+}
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_folder.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/uuid/detail/sha1.hpp>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include "cli/train/build_info.h"
+
+namespace bitstrata::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read_text(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (!stream && text.empty()) throw std::runtime_error(fmt::format("cannot read {}", file.string()));
+  return text;
+}
+
+// False when the file cannot be written whole; it is then removed.
+bool write_text(const fs::path& file, const std::string& text) {
+  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
+  stream << text;
+  stream.close();
+  if (stream) return true;
+  std::error_code ignored;
+  fs::remove(file, ignored);
+  return false;
+}
+
+}  // namespace
+
+std::string hash_of(std::span<const std::uint8_t> bytes) {
+  boost::uuids::detail::sha1 hash;
+  hash.process_bytes(bytes.data(), bytes.size());
+  unsigned int digest[5];
+  hash.get_digest(digest);
+  return fmt::format("sha1:{:08x}{:08x}{:08x}{:08x}{:08x}", digest[0], digest[1], digest[2], digest[3], digest[4]);
+}
+
+std::string hash_of(const fs::path& file) {
+  const std::string text = read_text(file);
+  return hash_of(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+RunRecord::RunRecord(const std::string& verb, const std::vector<std::string>& arguments, const Common& common)
+    : command_{"bitstrata", verb}, seed_(common.seed), threads_(common.threads) {
+  command_.insert(command_.end(), arguments.begin(), arguments.end());
+  add_tool("compiler", build_info::compiler);
+}
+
+void RunRecord::add_file(const std::string& name, const fs::path& file) {
+  if (fs::is_regular_file(file)) inputs_[name] = {{"file", file.string()}, {"hash", hash_of(file)}};
+}
+
+nlohmann::json RunRecord::to_json(const std::string& engine) const {
+  const std::time_t now = std::time(nullptr);
+  return {{"command", command_},
+          {"version", build_info::version},
+          {"commit", build_info::commit},
+          {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
+          {"seed", seed_},
+          {"threads", threads_},
+          {"engine", engine},
+          {"tools", tools_},
+          {"inputs", inputs_},
+          {"wall_time_s", std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count()}};
+}
+
+OutputFolder::OutputFolder(const fs::path& folder) : folder_(folder) {
+  if (!wanted()) return;
+  std::error_code error;
+  folder_ = fs::absolute(folder).lexically_normal();
+  for (fs::path at = folder_; !at.empty() && !fs::exists(at, error); at = at.parent_path()) {
+    if (!at.filename().empty()) made_.insert(made_.begin(), at);
+    if (at == at.parent_path()) break;
+  }
+  fs::create_directories(folder_, error);
+  const bool made = !error && fs::is_directory(folder_);
+  const fs::path probe = folder_ / fmt::format(".write-test-{}", getpid());
+  if (made && write_text(probe, "x")) {
+    fs::remove(probe);
+    return;
+  }
+  const std::string reason = error ? error.message() : made ? "no permission" : "a file of that name is in the way";
+  for (auto at = made_.rbegin(); at != made_.rend(); ++at) fs::remove(*at, error);
+  throw std::invalid_argument(fmt::format("--out: cannot write into '{}': {}", folder.string(), reason));
+}
+
+OutputFolder::~OutputFolder() {
+  std::error_code ignored;
+  if (published_) return;
+  // Only empty folders go: fs::remove leaves a folder alone that holds something.
+  for (auto at = made_.rbegin(); at != made_.rend(); ++at) fs::remove(*at, ignored);
+}
+
+void OutputFolder::publish() {
+  if (!wanted()) return;
+  const auto temporary = [&](const std::string& name) { return folder_ / fmt::format(".{}.{}", name, getpid()); };
+  for (std::size_t i = 0; i < texts_.size(); ++i) {
+    if (write_text(temporary(texts_[i].first), texts_[i].second)) continue;
+    std::error_code ignored;
+    for (std::size_t j = 0; j < i; ++j) fs::remove(temporary(texts_[j].first), ignored);
+    throw std::runtime_error(fmt::format("cannot write {}", (folder_ / texts_[i].first).string()));
+  }
+  for (const auto& [name, text] : texts_) fs::rename(temporary(name), folder_ / name);
+  published_ = true;
+}
+
+std::string text_of(const std::function<void(const fs::path&)>& save) {
+  const fs::path file = fs::temp_directory_path() / fmt::format("bitstrata-{}.tmp", getpid());
+  try {
+    save(file);
+    const std::string text = read_text(file);
+    fs::remove(file);
+    return text;
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(file, ignored);
+    throw;
+  }
+}
+
+nlohmann::json read_json(const fs::path& file) {
+  try {
+    return nlohmann::json::parse(read_text(file));
+  } catch (const nlohmann::json::parse_error& error) {
+    throw std::runtime_error(fmt::format("{}: damaged JSON at byte {}", file.string(), error.byte));
+  }
+}
+
+}  // namespace bitstrata::cli

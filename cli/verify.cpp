@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata verify: all engines on the user's own network, compared code for code and cycle for cycle.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <optional>
+
+#include "cli/comparison.h"
+#include "cli/execute.h"
+#include "cli/verbs.h"
+#include "model/golden.h"
+#include "model/progress.h"
+
+namespace bitstrata::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct Options {
+  WorkloadOptions workload;
+  Common common;
+  int images = 2, rtl_images = 1;
+  double stall_probability = 0;
+  std::uint64_t stall_seed = 1;
+  std::string out;
+};
+
+bool read(const std::vector<std::string>& arguments, Options& o) {
+  po::options_description options("options");
+  o.workload.add(options);
+  options.add_options()
+      // clang-format off
+      ("images", po::value(&o.images)->default_value(o.images), "executed by the SystemC model")
+      ("rtl-images", po::value(&o.rtl_images)->default_value(o.rtl_images), "executed by the Verilated RTL")
+      ("stall-probability", po::value(&o.stall_probability)->default_value(o.stall_probability),
+       "of each memory channel in each cycle; above 0 the fast engine's cycles are not compared")
+      ("stall-seed", po::value(&o.stall_seed)->default_value(o.stall_seed), "of the stalls of the first image")
+      ("out", po::value(&o.out), "run folder to write: summary.json (all counts, layer by layer), run.json");
+  // clang-format on
+  o.common.add(options);
+  po::variables_map values;
+  if (!parse(
+          arguments, options,
+          {"verify --network N|DIR [--architecture A] [--images N] [--rtl-images M]",
+           "Executes images on the SystemC model and on the Verilated RTL and compares every code of every layer with\n"
+           "the golden arithmetic and with each other, and cycles and events with each other and with the fast\n"
+           "engine. The exit status is 1 when anything differs or a layer was not compared at all.",
+           "verify --network lenet5 --weight-bits 3 --activation-bits 5 --images 2 --rtl-images 1"},
+          values)) {
+    return false;
+  }
+  check_range("images", o.images, 0, 1e6);
+  check_range("rtl-images", o.rtl_images, 0, 1e6);
+  check_range("stall-probability", o.stall_probability, 0, 0.95);
+  o.workload.check(values);
+  o.common.check();
+  return true;
+}
+
+// One engine's part: the first `images` images.
+struct Contestant {
+  std::string name;
+  int images;
+  std::unique_ptr<sim::Engine> engine;
+};
+
+std::vector<Contestant> contestants(const Options& o, const model::Architecture& architecture) {
+  std::vector<Contestant> all;
+  if (o.images > 0) all.push_back({"systemc", o.images, make_engine("systemc", architecture)});
+  if (o.rtl_images > 0) {
+    say(o.common,
+        fmt::format("preparing the RTL of '{}': Verilator compiles it once, then it is kept", architecture.name));
+    all.push_back({"rtl", o.rtl_images, make_engine("rtl", architecture)});
+  }
+  return all;
+}
+
+void compare_image(int image, const Options& o, const Workload& workload, const model::Codes& input,
+                   const std::vector<model::Events>& predicted, std::vector<Contestant>& all, Comparison& comparison,
+                   model::Progress& progress) {
+  const std::vector<model::Codes> golden = model::run_all(workload.network, input);
+  sim::MemoryBehaviour behaviour;
+  behaviour.stall_probability = o.stall_probability;
+  behaviour.stall_seed = o.stall_seed + static_cast<std::uint64_t>(image);
+  const bool stalls = o.stall_probability > 0;
+  std::vector<std::pair<std::string, sim::RunResult>> results;
+  for (Contestant& contestant : all) {
+    if (image >= contestant.images) continue;
+    sim::RunResult result = contestant.engine->run(workload.program, input, behaviour);
+    progress.advance(1, contestant.name);
+    if (result.error != sim::RunError::none) {
+      comparison.note_failure(fmt::format("image {}: {} stopped after {} layers: {}", image, contestant.name,
+                                          result.layers.size(), to_string(result.error)));
+    }
+    comparison.compare_values(image, {contestant.name, "golden"}, result.tensors, golden);
+    comparison.compare_events(image, {contestant.name, "fast"}, result.layers, predicted, !stalls);
+    for (const auto& [other, earlier] : results) {
+      comparison.compare_values(image, {contestant.name, other}, result.tensors, earlier.tensors);
+      comparison.compare_events(image, {contestant.name, other}, result.layers, earlier.layers, true);
+    }
+    if (image == 0) comparison.set_cycles(contestant.name, result.layers);
+    results.emplace_back(contestant.name, std::move(result));
+  }
+}
+
+}  // namespace
+
+int verify(const std::vector<std::string>& arguments) {
+  Options o;
+  if (!read(arguments, o)) return 0;
+  RunRecord record("verify", arguments, o.common);
+  OutputFolder folder(o.out);
+  const Workload workload = make_workload(o.workload, o.common, record);
+  const int images = std::max(o.images, o.rtl_images);
+  const Inputs inputs = make_inputs(workload, o.workload, images, o.common, record);
+  const std::vector<model::Events> predicted = predict_layers(workload.program);
+  std::vector<Contestant> all = contestants(o, workload.architecture);
+
+  Comparison comparison(workload);
+  comparison.set_cycles("fast", predicted);
+  {
+    model::Progress progress("verify", std::int64_t{o.images} + o.rtl_images, o.common.quiet);
+    for (int i = 0; i < images; ++i) {
+      compare_image(i, o, workload, inputs.images[static_cast<std::size_t>(i)], predicted, all, comparison, progress);
+    }
+  }
+
+  json summary = comparison.to_json();
+  summary["network"] = workload.network.name;
+  summary["weights"] = workload.trained ? "trained" : "random";
+  summary["architecture"] = workload.architecture.name;
+  summary["images"] = {{"source", inputs.source}, {"systemc", o.images}, {"rtl", o.rtl_images}};
+  summary["stall_probability"] = o.stall_probability;
+  if (folder.wanted()) {
+    folder.add("summary.json", summary);
+    folder.add("run.json", record.to_json("golden, fast, systemc, rtl"));
+    folder.publish();
+  }
+  if (o.common.json) {
+    std::cout << summary.dump() << "\n";
+  } else {
+    fmt::print("{} ({} weights) on {}; images of {}: {} by systemc, {} by rtl; stall probability {:g}\n\n{}\n{}",
+               workload.network.name, workload.trained ? "trained" : "random", workload.architecture.name,
+               inputs.source, o.images, o.rtl_images, o.stall_probability, comparison.value_table().text(),
+               comparison.timing_table().text());
+    fmt::print("values and events: compared / different; cycles: of the first image{}\n",
+               o.stall_probability > 0 ? " (fast: without stalls)" : "");
+    for (const std::string& line : comparison.differences()) fmt::print("different: {}\n", line);
+    for (const std::string& line : comparison.failures()) fmt::print("failed: {}\n", line);
+    const Count values = comparison.values(), events = comparison.events();
+    fmt::print("{}: {} values and {} events compared, {} values and {} events different (seed {})\n",
+               comparison.passed() ? "equal" : "NOT EQUAL", grouped(values.compared), grouped(events.compared),
+               grouped(values.different), grouped(events.different), o.common.seed);
+  }
+  return comparison.passed() ? 0 : 1;
+}
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/workload.h"
+
+#include <fmt/format.h>
+
+#include <random>
+#include <stdexcept>
+
+#include "model/network.h"
+#include "sim/random_network.h"
+
+namespace bitstrata::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* default_dataset = "fashion-mnist";
+constexpr const char* random_dataset = "random";
+
+// Widths as the integer network has them, for run folders without plan.yaml.
+model::Plan plan_of(const model::IntegerNetwork& network) {
+  model::Plan plan{.network = network.name, .layers = {}};
+  for (const model::IntegerLayer& layer : network.layers) {
+    if (layer.kind != model::LayerKind::convolution) continue;
+    plan.layers.push_back({layer.name, layer.weight_bits,
+                           network.tensors.at(static_cast<std::size_t>(layer.input)).bits, layer.out_channels()});
+  }
+  plan.output_bits = network.tensors.at(static_cast<std::size_t>(network.layers.back().output)).bits;
+  return plan;
+}
+
+void load_trained(const fs::path& folder, Workload& workload, RunRecord& record) {
+  const bool is_file = fs::is_regular_file(folder);
+  const fs::path file = is_file ? folder : folder / "integer.safetensors";
+  if (!fs::exists(file)) {
+    throw std::runtime_error(
+        fmt::format("'{}' holds no integer.safetensors; bitstrata quantize writes one", folder.string()));
+  }
+  workload.network = model::load_integer_network(file);
+  model::validate(workload.network);
+  workload.trained = true;
+  record.add_file("network", file);
+  const fs::path plan = folder / "plan.yaml";
+  if (!is_file && fs::exists(plan)) {
+    workload.plan = model::load_plan(plan);
+    record.add_file("plan", plan);
+  } else {
+    workload.plan = plan_of(workload.network);
+  }
+  if (!is_file && fs::exists(folder / "summary.json")) workload.origin = read_json(folder / "summary.json");
+}
+
+void draw_random(const WorkloadOptions& options, std::uint64_t seed, Workload& workload, RunRecord& record) {
+  const model::Network network = model::build_network(options.network);
+  if (options.plan.empty()) {
+    workload.plan = model::uniform_plan(network, options.weight_bits, options.activation_bits);
+  } else {
+    workload.plan = model::load_plan(options.plan);
+    model::validate(workload.plan, network);
+    record.add_file("plan", options.plan);
+  }
+  workload.network = sim::random_integer_network(network, workload.plan, seed);
+  record.add_input("network", {{"name", options.network}, {"weights", fmt::format("random, seed {}", seed)}});
+}
+
+std::vector<model::Codes> random_images(const model::TensorFormat& format, int count, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const model::CodeRange range = model::code_range(format.coding, format.bits);
+  const auto codes = static_cast<std::uint64_t>(range.high - range.low + 1);
+  std::vector<model::Codes> images;
+  for (int i = 0; i < count; ++i) {
+    model::Codes image(static_cast<std::size_t>(format.shape.elements()));
+    // The standard distributions differ between libraries; this draw is the same everywhere (codes divides 2^64).
+    for (std::int32_t& code : image) code = range.low + static_cast<std::int32_t>(random() % codes);
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+}  // namespace
+
+void WorkloadOptions::add(po::options_description& options) {
+  options.add_options()
+      // clang-format off
+      ("network", po::value(&network)->required(),
+       "built-in network with seeded random weights, or run folder of quantize, or its integer.safetensors")
+      ("plan", po::value(&plan), "plan.yaml with the widths of a built-in network")
+      ("weight-bits", po::value(&weight_bits)->default_value(weight_bits), "of all layers, without --plan: 1 to 16")
+      ("activation-bits", po::value(&activation_bits)->default_value(activation_bits),
+       "of all tensors, without --plan: 1 to 16")
+      ("architecture", po::value(&architecture)->default_value(architecture), "built-in name or YAML file")
+      ("dataset", po::value(&dataset),
+       "fashion-mnist, a folder of IDX files, or random (seeded codes); default: fashion-mnist, and for networks of "
+       "another input shape random");
+  // clang-format on
+}
+
+void WorkloadOptions::check(const po::variables_map& values) const {
+  check_range("weight-bits", weight_bits, 1, 16);
+  check_range("activation-bits", activation_bits, 1, 16);
+  const bool widths = !values["weight-bits"].defaulted() || !values["activation-bits"].defaulted();
+  if (!plan.empty() && widths) throw std::invalid_argument("--plan already gives the widths; leave out --*-bits");
+  if (fs::exists(network) && (!plan.empty() || widths)) {
+    throw std::invalid_argument(
+        fmt::format("the weights in '{}' are quantized already; leave out --plan and --*-bits", network));
+  }
+}
+
+std::int64_t Workload::parameters() const {
+  std::int64_t sum = 0;
+  for (const model::IntegerLayer& layer : network.layers) {
+    if (layer.kind != model::LayerKind::convolution) continue;
+    sum += static_cast<std::int64_t>(layer.weights.size() + layer.bias.size());
+  }
+  return sum;
+}
+
+std::int64_t Workload::macs() const {
+  std::int64_t sum = 0;
+  for (const model::IntegerLayer& layer : network.layers) sum += layer.macs;
+  return sum;
+}
+
+std::int64_t Workload::weight_storage_bits() const {
+  std::int64_t sum = 0;
+  for (const model::IntegerLayer& layer : network.layers) {
+    sum += static_cast<std::int64_t>(layer.weights.size()) * layer.weight_bits;
+  }
+  return sum;
+}
+
+Workload make_workload(const WorkloadOptions& options, const Common& common, RunRecord& record) {
+  Workload workload;
+  if (fs::exists(options.network)) {
+    load_trained(options.network, workload, record);
+  } else {
+    draw_random(options, common.seed, workload, record);
+  }
+  workload.architecture = model::load_architecture(options.architecture);
+  record.add_file("architecture", options.architecture);
+  workload.program = generate::lower(workload.network, workload.architecture);
+  return workload;
+}
+
+Inputs make_inputs(const Workload& workload, const WorkloadOptions& options, int count, const Common& common,
+                   RunRecord& record) {
+  const model::TensorFormat& format = workload.network.tensors.at(0);
+  const bool fits = format.shape == model::Shape{28, 28, 1} && format.coding == model::Coding::unsigned_code &&
+                    format.zero_point == 0;
+  if (options.dataset == random_dataset || (options.dataset.empty() && !workload.trained && !fits)) {
+    record.add_input("images", {{"source", "random codes"}, {"images", count}});
+    return {"random codes", random_images(format, count, common.seed), {}};
+  }
+  // A trained network is shown the data set it was trained on.
+  const std::string trained_on = workload.origin.value("dataset", default_dataset);
+  const model::Dataset dataset = model::load_dataset(options.dataset.empty() ? trained_on : options.dataset);
+  const model::Images& test = dataset.test;
+  if (test.shape != format.shape) {
+    throw std::invalid_argument(fmt::format("images of data set '{}' are {}x{}x{}, network '{}' reads {}x{}x{}",
+                                            dataset.name, test.shape.height, test.shape.width, test.shape.channels,
+                                            workload.network.name, format.shape.height, format.shape.width,
+                                            format.shape.channels));
+  }
+  if (count > test.count()) {
+    throw std::invalid_argument(
+        fmt::format("{} images wanted; data set '{}' has {} test images", count, dataset.name, test.count()));
+  }
+  Inputs inputs{dataset.name, {}, {}};
+  for (int i = 0; i < count; ++i) {
+    inputs.images.push_back(model::encode_image(format, test.image(i)));
+    inputs.labels.push_back(test.labels[static_cast<std::size_t>(i)]);
+  }
+  record.add_input(
+      "images",
+      {{"source", dataset.name},
+       {"part", "test"},
+       {"images", count},
+       {"hash", hash_of(std::span(test.pixels).first(static_cast<std::size_t>(count * format.shape.elements())))}});
+  return inputs;
+}
+
+}  // namespace bitstrata::cli
