@@ -30,7 +30,7 @@ void Accelerator::clock() {
   } else {
     fabric_.edge.notify();
   }
-  next_trigger(1, sc_core::SC_NS);
+  next_trigger(period_);
 }
 
 void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,

@@ -33,6 +33,7 @@ class Accelerator final : public sc_core::sc_module {
   void clock();
 
   const model::Architecture architecture_;
+  const sc_core::sc_time period_{1, sc_core::SC_NS};
   Fabric fabric_;
   Memory memory_;
   AxiRead axi_read_;

@@ -83,7 +83,8 @@ void Feeder::land() {
 
 void Feeder::show_plane(const Signals& now, FeederSignals& next) const {
   const auto& vector = vectors_[static_cast<std::size_t>(read_slot_)];
-  std::copy_n(vector[now.streamer.plane_select].begin(), row_words_, next.plane.begin());
+  const auto& plane = vector[now.streamer.plane_select];
+  for (std::size_t w = 0; w < static_cast<std::size_t>(row_words_); ++w) next.plane[w] = plane[w];
 }
 
 void Feeder::show_codes(FeederSignals& next) const {

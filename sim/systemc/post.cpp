@@ -35,6 +35,7 @@ void Post::start(const Descriptor& descriptor) {
   d_ = descriptor;
   out_bits_ = d_.output_bits();
   lanes_full_ = word(D_LANES);
+  macros_ = d_.opcode() == OP_CONVOLUTION ? tiles_ : 1;
   n_tiles_ = word(D_N_TILES);
   out_channels_ = word(D_OUT_CHANNELS);
   acc_shift_ = d_.control(C_ACC_SHIFT) ? 1 : 0;

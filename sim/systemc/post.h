@@ -32,12 +32,12 @@ class Post final : public Unit<PostSignals> {
   void write(const Group& group);
   void enter(const Signals& now, Group& group) const;
 
-  int tile_channels() const { return std::min(channels_left_, tiles_ * lanes_full_); }
+  int tile_channels() const { return std::min(channels_left_, macros_ * lanes_full_); }
   // Outputs of the pixel's macro; what is left of them from the group on.
   int macro_lanes() const { return std::min(pixel_left_, lanes_full_); }
   int lanes_here() const { return macro_lanes() - lane_; }
   bool group_last() const { return lanes_here() <= post_lanes_; }
-  bool macro_last() const { return tile_ + 1 == tiles_ || pixel_left_ <= lanes_full_; }
+  bool macro_last() const { return tile_ + 1 == macros_ || pixel_left_ <= lanes_full_; }
   bool pixels_last() const;
   bool tile_end() const { return running_ && group_last() && macro_last() && pixels_last(); }
   bool block_end() const { return tile_end() && n_ + 1 == n_tiles_; }
@@ -49,6 +49,7 @@ class Post final : public Unit<PostSignals> {
   std::array<std::vector<Word>, 2> buffer_;  // even and odd lines
   // Layer.
   generate::Descriptor d_;
+  int macros_ = 1;  // in use: pooling uses the first one only
   int out_bits_ = 0, lanes_full_ = 0, n_tiles_ = 0, out_channels_ = 0, acc_shift_ = 0;
   std::int64_t clip_low_ = 0, clip_high_ = 0;
   // Loops: block, output tile, pixel, macro, group.

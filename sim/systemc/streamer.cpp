@@ -25,6 +25,7 @@ void Streamer::reset_state(StreamerSignals& shown) {
 void Streamer::start(const Descriptor& descriptor) {
   d_ = descriptor;
   pooling_ = d_.opcode() != OP_CONVOLUTION;
+  macros_ = pooling_ ? 1 : tiles_;
   resident_ = d_.control(C_RESIDENT);
   signed_ = d_.control(C_SIGNED);
   bits_ = d_.activation_bits();
@@ -66,7 +67,7 @@ bool Streamer::next_vector() {
   if (!last_row_tile) return true;
   half_ = !half_;
   n_ = last_tile ? 0 : n_ + 1;
-  channels_left_ = last_tile ? word(D_OUT_CHANNELS) : std::max(0, channels_left_ - tiles_ * lanes_);
+  channels_left_ = last_tile ? word(D_OUT_CHANNELS) : std::max(0, channels_left_ - macros_ * lanes_);
   if (!last_tile) return true;
   ++block_;
   out_row_ += word(D_BLOCK_ROWS);
@@ -106,7 +107,7 @@ void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
   const bool load_last = row && load_row();
   state_ = step(now, load_last, vector_end && pixels_end());
   halves_used_ += static_cast<int>(leaves_tile) - static_cast<int>(now.post.tile_end);
-  if (before == State::drain && !now.array.busy) tile_channels_ = std::min(channels_left_, tiles_ * lanes_);
+  if (before == State::drain && !now.array.busy) tile_channels_ = std::min(channels_left_, macros_ * lanes_);
   if (vector_end) next_vector();
   if (vector_start) {
     gap_ = word(D_VECTOR_INTERVAL) - 1;

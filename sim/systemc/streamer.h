@@ -33,7 +33,8 @@ class Streamer final : public Unit<StreamerSignals> {
   generate::Descriptor d_;
   State state_ = State::idle;
   bool pooling_ = false, resident_ = false, signed_ = false;
-  int bits_ = 0, lanes_ = 0;  // of a full macro
+  int bits_ = 0;
+  int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: pooling uses the first one only
   int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
   int channels_left_ = 0, tile_channels_ = 0;
   int weight_row_ = 0, weight_tile_ = 0;

@@ -40,6 +40,7 @@ class Walker final : public Unit<WalkerSignals> {
   int fill_ = 0;
   RunPosition at_, tile_at_;  // of the window, and of the row tile's first window
   std::uint16_t rows_freed_ = 0;
+  int stale_copies_ = 0;  // of this module's signals
 };
 
 // Input rows a block needs whose window starts at row `y` (0 is the first row of the tensor).

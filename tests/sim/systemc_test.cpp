@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The SystemC model against golden (values) and against the RTL (values, cycles, events, with equal memory stalls).
+// The seed of a failing network is in its message; the number of values compared is printed, and none is a failure.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <iostream>
+
+#include "sim/engine.h"
+#include "tests/sim/random_layers.h"
+
+namespace bitstrata::sim {
+namespace {
+
+using model::Architecture;
+using model::IntegerNetwork;
+using test::Random;
+
+// The networks of an architecture begin here.
+std::uint64_t first_seed(const Architecture& a) { return 20260 + 10000 * static_cast<std::uint64_t>(a.rows); }
+
+struct Case {
+  Architecture architecture;
+  int networks;  // against golden
+  int beside_rtl;
+};
+
+Architecture array(const char* name, int tiles, int rows, int columns, int data_bits, int post_lanes) {
+  Architecture a;
+  a.name = name;
+  a.tiles = tiles;
+  a.rows = rows;
+  a.columns = columns;
+  a.data_bits = data_bits;
+  a.post_lanes = post_lanes;
+  return a;
+}
+
+// Small and odd shapes; every bus width, several words of rows and columns, several macros, narrow sums and planes.
+std::vector<Case> cases() {
+  Case small{array("16x16", 1, 16, 16, 32, 1), 60, 25};
+  small.architecture.outstanding = 2;
+  Case odd{array("odd", 1, 13, 19, 64, 4), 60, 25};
+  odd.architecture.max_activation_bits = 5;
+  odd.architecture.accumulator_bits = 40;
+  Case tiles{array("tiles", 3, 20, 18, 32, 2), 60, 25};
+  tiles.architecture.max_weight_bits = 9;
+  tiles.architecture.burst_beats = 3;
+  tiles.architecture.memory = {.read_latency = 3, .write_latency = 2, .beat_interval = 2};
+  Case wide{array("wide", 1, 70, 66, 128, 8), 40, 10};
+  Case widest{array("widest", 2, 70, 24, 256, 4), 40, 10};
+  widest.architecture.max_activation_bits = 3;
+  widest.architecture.psum_depth = 64;
+  widest.architecture.memory.read_latency = 60;
+  return {small, odd, tiles, wide, widest};
+}
+
+class Systemc : public testing::TestWithParam<Case> {};
+
+// Draws networks until the architecture's buffers take one.
+struct Draw {
+  Draw(std::uint64_t number, const Architecture& architecture) : random(number) {
+    while (true) {
+      network = test::random_network(random, architecture);
+      input = test::random_codes(random, network.tensors[0]);
+      try {
+        program = generate::lower(network, architecture);
+        return;
+      } catch (const std::invalid_argument&) {
+        ++refused;
+      }
+    }
+  }
+  Random random;
+  IntegerNetwork network;
+  model::Codes input;
+  generate::Program program;
+  int refused = 0;
+};
+
+std::int64_t compare_tensors(const std::vector<model::Codes>& got, const std::vector<model::Codes>& wanted) {
+  std::int64_t compared = 0;
+  EXPECT_EQ(got.size(), wanted.size());
+  for (std::size_t t = 1; t < wanted.size() && t < got.size(); ++t) {
+    EXPECT_EQ(got[t], wanted[t]) << "tensor " << t;
+    compared += static_cast<std::int64_t>(wanted[t].size());
+  }
+  return compared;
+}
+
+std::int64_t compare_events(const std::vector<model::Events>& got, const std::vector<model::Events>& wanted) {
+  EXPECT_EQ(got.size(), wanted.size());
+  for (std::size_t l = 0; l < wanted.size() && l < got.size(); ++l) {
+    for (std::size_t e = 0; e < model::event_members.size(); ++e) {
+      EXPECT_EQ(got[l].*model::event_members[e], wanted[l].*model::event_members[e])
+          << "layer " << l << ", " << model::event_names[e];
+    }
+  }
+  return static_cast<std::int64_t>(wanted.size() * model::event_members.size());
+}
+
+TEST_P(Systemc, ValuesAreGolden) {
+  const auto engine = make_systemc_engine(GetParam().architecture);
+  std::int64_t compared = 0;
+  for (int i = 0; i < GetParam().networks && !HasFailure(); ++i) {
+    const std::uint64_t number = first_seed(GetParam().architecture) + static_cast<std::uint64_t>(i);
+    SCOPED_TRACE(fmt::format("seed {}", number));
+    const Draw draw(number, GetParam().architecture);
+    MemoryBehaviour behaviour{.stall_seed = number, .stall_probability = i % 3 == 0 ? 0.3 : 0.0};
+    const RunResult result = engine->run(draw.program, draw.input, behaviour);
+    EXPECT_EQ(result.error, RunError::none);
+    compared += compare_tensors(result.tensors, model::run_all(draw.network, draw.input));
+  }
+  std::cout << compared << " values compared with golden\n";
+  EXPECT_GT(compared, 0);
+}
+
+TEST_P(Systemc, EqualsRtl) {
+  const auto systemc = make_systemc_engine(GetParam().architecture);
+  const auto rtl = make_rtl_engine(GetParam().architecture);
+  std::int64_t values = 0, events = 0, cycles = 0;
+  for (int i = 0; i < GetParam().beside_rtl && !HasFailure(); ++i) {
+    const std::uint64_t number = first_seed(GetParam().architecture) + 1000 + static_cast<std::uint64_t>(i);
+    SCOPED_TRACE(fmt::format("seed {}", number));
+    const Draw draw(number, GetParam().architecture);
+    for (const double stalls : {0.0, 0.1, 0.6}) {
+      SCOPED_TRACE(fmt::format("stall probability {}", stalls));
+      const MemoryBehaviour behaviour{.stall_seed = number, .stall_probability = stalls};
+      const RunResult got = systemc->run(draw.program, draw.input, behaviour);
+      const RunResult wanted = rtl->run(draw.program, draw.input, behaviour);
+      EXPECT_EQ(got.error, wanted.error);
+      values += compare_tensors(got.tensors, wanted.tensors);
+      events += compare_events(got.layers, wanted.layers);
+      for (const model::Events& layer : wanted.layers) cycles += layer.cycles;
+    }
+  }
+  std::cout << values << " values, " << events << " event counts compared with the RTL over " << cycles << " cycles\n";
+  EXPECT_GT(values, 0);
+  EXPECT_GT(events, 0);
+}
+
+// Every way a run can fail ends in the RTL's error, in the RTL's layer.
+TEST_P(Systemc, FailsAsRtl) {
+  const auto systemc = make_systemc_engine(GetParam().architecture);
+  const auto rtl = make_rtl_engine(GetParam().architecture);
+  systemc->watchdog = rtl->watchdog = 2000;
+  const Draw draw(first_seed(GetParam().architecture), GetParam().architecture);
+  generate::Program damaged = draw.program;
+  damaged.image[damaged.list_address + 3] ^= 0x40;  // magic
+  const auto both = [&](const generate::Program& program, const MemoryBehaviour& behaviour, RunError error) {
+    const RunResult got = systemc->run(program, draw.input, behaviour);
+    const RunResult wanted = rtl->run(program, draw.input, behaviour);
+    EXPECT_EQ(got.error, error) << to_string(got.error);
+    EXPECT_EQ(wanted.error, error) << to_string(wanted.error);
+    compare_events(got.layers, wanted.layers);
+  };
+  both(damaged, {}, RunError::descriptor);
+  for (const std::int64_t beat : {0, 3, 20, 50}) {
+    SCOPED_TRACE(fmt::format("beat {}", beat));
+    both(draw.program, {.fail_read_at = beat}, RunError::memory);
+    both(draw.program, {.hang_read_at = beat}, RunError::no_progress);
+  }
+  both(draw.program, {.fail_write_at = 0}, RunError::memory);
+}
+
+INSTANTIATE_TEST_SUITE_P(Arrays, Systemc, testing::ValuesIn(cases()),
+                         [](const auto& each) { return "array" + std::to_string(each.index); });
+
+// Engines of several architectures live in one process, and one engine runs image after image.
+TEST(SystemcEngine, RunsAnyArchitecturesInTurn) {
+  const std::vector<Case> all = cases();
+  std::int64_t compared = 0;
+  std::vector<std::unique_ptr<Engine>> engines;
+  for (const Case& c : all) engines.push_back(make_systemc_engine(c.architecture));
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t a = 0; a < all.size(); ++a) {
+      Draw draw(first_seed(all[a].architecture), all[a].architecture);
+      const model::Codes input = test::random_codes(draw.random, draw.network.tensors[0]);
+      const RunResult result = engines[a]->run(draw.program, input);
+      EXPECT_EQ(result.error, RunError::none);
+      compared += compare_tensors(result.tensors, model::run_all(draw.network, input));
+    }
+  }
+  std::cout << compared << " values compared with golden\n";
+  EXPECT_GT(compared, 0);
+}
+
+}  // namespace
+}  // namespace bitstrata::sim
