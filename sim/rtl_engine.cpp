@@ -20,7 +20,7 @@ enum Register : unsigned { CONTROL = 0x00, STATUS = 0x04, INTERRUPT = 0x08, LIST
 
 class RtlEngine final : public Engine {
  public:
-  explicit RtlEngine(const model::Architecture& architecture) : architecture_(architecture) {
+  explicit RtlEngine(const model::Architecture& architecture) {
     const auto path = build_rtl(architecture);
     library_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library_) throw std::runtime_error(fmt::format("cannot load {}: {}", path.string(), dlerror()));
@@ -54,7 +54,7 @@ class RtlEngine final : public Engine {
     start();
 
     RunResult result;
-    AxiMemory memory(architecture_, behaviour, bytes);
+    AxiMemory memory(program.architecture, behaviour, bytes);
     model::Events before;
     bool layer_done = false;
     while (true) {
@@ -160,7 +160,6 @@ class RtlEngine final : public Engine {
     return e;
   }
 
-  model::Architecture architecture_;
   void* library_ = nullptr;
   void* model_ = nullptr;
   void* (*create_)() = nullptr;

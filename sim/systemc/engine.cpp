@@ -10,14 +10,19 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
 
 #include "sim/systemc/accelerator.h"
 
-// The SystemC library's own main() calls this; programs bring their own main() and never do.
-int sc_main(int, char**) { return 0; }
+// The SystemC library brings a main() that calls this. A program whose own main() lies in an archive linked after
+// SystemC would get that one and silently do nothing.
+int sc_main(int, char**) {
+  std::fputs("linked wrongly: main() of the SystemC library instead of the program's\n", stderr);
+  return 2;
+}
 
 namespace bitstrata::sim {
 
@@ -56,7 +61,10 @@ class SharedRun {
 void run_in_child(const model::Architecture& architecture, const generate::Program& program,
                   const MemoryBehaviour& behaviour, std::uint32_t watchdog, SharedRun& shared) {
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
-  systemc::Accelerator accelerator("accelerator", architecture);
+  // The memory's timing is the program's, not a property of the accelerator.
+  model::Architecture timed = architecture;
+  timed.memory = program.architecture.memory;
+  systemc::Accelerator accelerator("accelerator", timed);
   accelerator.run(behaviour, shared.memory(), program.list_address, watchdog);
   const auto& layers = accelerator.layers();
   if (layers.size() > shared.most_layers()) {
