@@ -35,6 +35,7 @@ constexpr Verb verbs[] = {
     {"evaluate", nullptr, "accuracy of a run folder, float or golden integers"},
     {"run", cli::run, "cycles, energy and accuracy of a network on an accelerator"},
     {"verify", cli::verify, "compare all engines layer by layer: values, cycles, events"},
+    {"report", cli::report, "join run folders into tables and a page with pictures"},
 };
 
 void print_usage() {

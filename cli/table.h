@@ -2,6 +2,7 @@
 // Tables for people (aligned columns, Markdown) and for programs (CSV).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ class Table {
   void add(std::vector<std::string> row);
   // Set apart by a rule; for totals.
   void add_total(std::vector<std::string> row);
+
+  const std::vector<std::string>& header() const { return header_; }
+  const std::vector<std::vector<std::string>>& rows() const { return rows_; }
+  std::size_t left() const { return left_; }
 
   std::string text() const;
   std::string markdown() const;
