@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// What users do wrong: one line that helps, exit status 2, and nothing left behind.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "tests/cli/process.h"
+
+namespace {
+
+using namespace bitstrata::testing;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Words = std::vector<std::string>;
+
+struct Case {
+  const char* name;
+  Words words;  // @ stands for the test's folder
+  Words expected;
+  Words environment = {};
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+class BadInput : public ::testing::TestWithParam<Case> {};
+
+TEST_P(BadInput, EndsWithOneLine) {
+  const TemporaryFolder folder;
+  folder.write("damaged.safetensors", "this is no tensor file, but it is long enough to look like one");
+  folder.write("wide.yaml",
+               "format: bitstrata-plan-1\nnetwork: lenet5\nlayers:\n"
+               "  - {layer: conv1, weight_bits: 17, activation_bits: 8}\n"
+               "  - {layer: conv2, weight_bits: 8, activation_bits: 8}\n"
+               "  - {layer: fc1, weight_bits: 8, activation_bits: 8}\n"
+               "  - {layer: fc2, weight_bits: 8, activation_bits: 8}\n"
+               "  - {layer: fc3, weight_bits: 8, activation_bits: 8}\n");
+  folder.write("misspelt.yaml", "format: bitstrata-architecture-1\nrowz: 64\n");
+  folder.write("narrow.yaml", "psum_depth: 16\n");
+  folder.write("small.yaml", "accumulator_bits: 16\n");
+  folder.write("in-the-way", "a file");
+  std::filesystem::create_directories(folder / "empty");
+  Words words;
+  for (std::string word : GetParam().words) {
+    if (word.starts_with("@")) word = (folder / word.substr(1)).string();
+    words.push_back(word);
+  }
+  const bool has_out = std::ranges::find(words, "--out") != words.end();
+  const bool output_verb = words.size() > 1 && (words[0] == "run" || words[0] == "verify" || words[0] == "report");
+  if (!has_out && output_verb) words.insert(words.end(), {"--out", (folder / "new" / "run").string()});
+
+  const Finished finished = run_program(words, GetParam().environment);
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.out, IsEmpty());
+  EXPECT_EQ(finished.error_lines(), 1) << finished.err;
+  EXPECT_THAT(finished.err, ::testing::StartsWith("bitstrata"));
+  for (const std::string& part : GetParam().expected) EXPECT_THAT(finished.err, HasSubstr(part));
+  EXPECT_FALSE(std::filesystem::exists(folder / "new"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "empty"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadInput,
+    ::testing::Values(
+        Case{"NoVerb", {}, {"a verb is missing"}},
+        Case{"UnknownVerb", {"rnu"}, {"unknown verb 'rnu'", "did you mean 'run'"}},
+        Case{"UnknownOption",
+             {"run", "--netwrok", "lenet5"},
+             {"bitstrata run:", "--netwrok", "did you mean '--network'"}},
+        Case{"AbbreviatedOption", {"run", "--network", "lenet5", "--weight", "3"}, {"--weight"}},
+        Case{"LoneWord", {"run", "lenet5"}, {"stands alone"}}, Case{"NoNetwork", {"run"}, {"--network"}},
+        Case{"NotANumber", {"run", "--network", "lenet5", "--weight-bits", "four"}, {"weight-bits"}},
+        Case{"UnknownNetwork", {"run", "--network", "lenet6"}, {"unknown network 'lenet6'", "did you mean 'lenet5'"}},
+        Case{"UnknownArchitecture",
+             {"run", "--network", "lenet5", "--architecture", "pim-64x65"},
+             {"no architecture", "did you mean 'pim-64x64'"}},
+        Case{"UnknownTechnology", {"run", "--network", "lenet5", "--technology", "ad-pin"}, {"ad-pim"}},
+        Case{"TechnologyTwice",
+             {"run", "--network", "lenet5", "--technology", "ad-pim", "--technology", "ad-pim"},
+             {"given twice"}},
+        Case{"UnknownEngine", {"run", "--network", "lenet5", "--engine", "rlt"}, {"--engine", "did you mean 'rtl'"}},
+        Case{"PrecisionOutOfRange",
+             {"run", "--network", "lenet5", "--weight-bits", "17"},
+             {"--weight-bits is 17", "1 to 16"}},
+        Case{"PrecisionZero", {"verify", "--network", "lenet5", "--activation-bits", "0"}, {"--activation-bits is 0"}},
+        Case{"PrecisionInPlan", {"run", "--network", "lenet5", "--plan", "@wide.yaml"}, {"17", "1..16"}},
+        Case{"PlanAndWidths",
+             {"run", "--network", "lenet5", "--plan", "@wide.yaml", "--weight-bits", "4"},
+             {"--plan already gives the widths"}},
+        Case{"NoPlan", {"run", "--network", "lenet5", "--plan", "@nothing.yaml"}, {"nothing.yaml"}},
+        Case{"MisspeltKey",
+             {"run", "--network", "lenet5", "--architecture", "@misspelt.yaml"},
+             {"misspelt.yaml:2", "did you mean 'rows'"}},
+        Case{"LayerDoesNotFit",
+             {"run", "--network", "lenet5", "--architecture", "@narrow.yaml"},
+             {"layer 'conv1'", "28 pixels", "psum_depth = 16"}},
+        Case{"AccumulatorOverflow",
+             {"verify", "--network", "lenet5", "--architecture", "@small.yaml"},
+             {"layer '", "accumulator"}},
+        Case{"NoDataSet",
+             {"run", "--network", "lenet5", "--engine", "systemc", "--dataset", "@nothing"},
+             {"no dataset", "nothing"}},
+        Case{"DataSetNotInstalled",
+             {"verify", "--network", "lenet5"},
+             {"missing", "dataset-fashion-mnist"},
+             {"BITSTRATA_FASHION_MNIST=/nowhere"}},
+        Case{"DamagedWeights", {"run", "--network", "@damaged.safetensors"}, {"damaged.safetensors"}},
+        Case{"FolderWithoutWeights", {"run", "--network", "@empty"}, {"holds no integer.safetensors"}},
+        Case{"NoImages", {"run", "--network", "lenet5", "--engine", "rtl", "--images", "0"}, {"--images is 0"}},
+        Case{"OutIsAFile", {"run", "--network", "lenet5", "--out", "@in-the-way"}, {"--out", "in-the-way"}},
+        Case{"OutUnderAFile", {"run", "--network", "lenet5", "--out", "@in-the-way/run"}, {"--out: cannot write into"}},
+        Case{
+            "OutCannotBeMade", {"run", "--network", "lenet5", "--out", "/proc/bitstrata/run"}, {"--out: cannot write"}},
+        Case{"UnknownTopic", {"list", "network"}, {"did you mean 'networks'"}},
+        Case{"NoTopic", {"list"}, {"networks, architectures"}}, Case{"ReportOfNothing", {"report"}, {"no run folder"}},
+        Case{"ReportOfMissingFolder", {"report", "@nothing"}, {"no run folder", "nothing"}},
+        Case{"ReportOfOtherFolder", {"report", "@empty"}, {"is no run folder"}},
+        Case{"ReportFormat", {"report", "@empty", "--format", "htm"}, {"did you mean 'html'"}}),
+    [](const auto& tested) { return tested.param.name; });
+
+}  // namespace

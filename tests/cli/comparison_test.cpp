@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scoreboard of verify fails hard and says where; tables align and quote.
+#include "cli/comparison.h"
+
+#include <gmock/gmock.h>
+
+#include "model/network.h"
+#include "model/plan.h"
+#include "sim/random_network.h"
+
+namespace {
+
+using namespace bitstrata;
+using ::testing::ElementsAre;
+
+class ComparisonTest : public ::testing::Test {
+ protected:
+  ComparisonTest() {
+    const model::Network network = model::build_network("lenet5");
+    workload_.network = sim::random_integer_network(network, model::uniform_plan(network, 4, 4), 1);
+    for (const auto& tensor : workload_.network.tensors) {
+      tensors_.emplace_back(static_cast<std::size_t>(tensor.shape.elements()));
+    }
+    events_.resize(workload_.network.layers.size());
+  }
+  cli::Workload workload_;
+  std::vector<model::Codes> tensors_;
+  std::vector<model::Events> events_;
+};
+
+TEST_F(ComparisonTest, EqualPasses) {
+  cli::Comparison comparison(workload_);
+  comparison.compare_values(0, {"rtl", "golden"}, tensors_, tensors_);
+  comparison.compare_events(0, {"rtl", "fast"}, events_, events_, true);
+  EXPECT_TRUE(comparison.passed());
+  EXPECT_EQ(comparison.values().compared, 8094);
+  EXPECT_EQ(comparison.events().compared, 7 * 24);
+}
+
+TEST_F(ComparisonTest, OneCodeFails) {
+  cli::Comparison comparison(workload_);
+  std::vector<model::Codes> other = tensors_;
+  other[1][28 * 6 * 2 + 6 * 5 + 3] = 9;  // of conv1's 28x28x6
+  comparison.compare_values(0, {"rtl", "golden"}, tensors_, other);
+  comparison.compare_events(0, {"rtl", "fast"}, events_, events_, true);
+  EXPECT_FALSE(comparison.passed());
+  EXPECT_EQ(comparison.values().different, 1);
+  EXPECT_THAT(comparison.differences(), ElementsAre("image 0, layer 'conv1', y 2, x 5, channel 3: rtl 0, golden 9"));
+}
+
+TEST_F(ComparisonTest, OneCycleFailsUnlessTimingIsLeftOut) {
+  std::vector<model::Events> other = events_;
+  other[6].cycles = 1;
+  cli::Comparison strict(workload_), loose(workload_);
+  strict.compare_values(0, {"rtl", "golden"}, tensors_, tensors_);
+  loose.compare_values(0, {"rtl", "golden"}, tensors_, tensors_);
+  strict.compare_events(0, {"rtl", "fast"}, events_, other, true);
+  loose.compare_events(0, {"rtl", "fast"}, events_, other, false);
+  EXPECT_FALSE(strict.passed());
+  EXPECT_THAT(strict.differences(), ElementsAre("image 0, layer 'fc3', event cycles: rtl 0, fast 1"));
+  EXPECT_TRUE(loose.passed());
+  EXPECT_EQ(loose.events().compared, 7 * 18);
+}
+
+TEST_F(ComparisonTest, NothingOrUnfinishedFails) {
+  cli::Comparison nothing(workload_), unfinished(workload_);
+  EXPECT_FALSE(nothing.passed());
+  events_.pop_back();
+  unfinished.compare_values(0, {"rtl", "golden"}, tensors_, tensors_);
+  unfinished.compare_events(0, {"rtl", "fast"}, events_, events_, true);
+  EXPECT_FALSE(unfinished.passed());
+  EXPECT_EQ(unfinished.failures().size(), 1U);
+}
+
+TEST(TableTest, AlignsQuotesAndGroups) {
+  cli::Table table({"layer", "cycles"});
+  table.add({"conv1", "7"});
+  table.add({"a \"b\", c", "12345"});
+  EXPECT_EQ(table.text(), "layer     cycles\n----------------\nconv1          7\na \"b\", c   12345\n");
+  EXPECT_EQ(table.csv(), "layer,cycles\nconv1,7\n\"a \"\"b\"\", c\",12345\n");
+  EXPECT_EQ(cli::grouped(-1234567), "-1,234,567");
+  EXPECT_EQ(cli::grouped(999), "999");
+  EXPECT_EQ(cli::short_number(0.00123456), "0.001235");
+  EXPECT_EQ(cli::short_number(123456.7), "123457");
+}
+
+}  // namespace

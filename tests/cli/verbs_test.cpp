@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs at work, with random weights and a data set of a few images made here.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "model/integer_network.h"
+#include "model/plan.h"
+#include "sim/random_network.h"
+#include "tests/cli/process.h"
+
+namespace {
+
+using namespace bitstrata;
+using namespace bitstrata::testing;
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+std::string big_endian(std::uint32_t word) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>((word >> shift) & 0xff);
+  return bytes;
+}
+
+// `count` images of 28x28 with a pattern in them, and their labels.
+void write_images(const TemporaryFolder& folder, const std::string& part, int count) {
+  std::string images =
+      big_endian(0x803) + big_endian(static_cast<std::uint32_t>(count)) + big_endian(28) + big_endian(28);
+  std::string labels = big_endian(0x801) + big_endian(static_cast<std::uint32_t>(count));
+  for (int i = 0; i < count; ++i) {
+    for (int pixel = 0; pixel < 28 * 28; ++pixel) images += static_cast<char>((pixel * (i + 3) * 7) & 0xff);
+    labels += static_cast<char>(i % 10);
+  }
+  folder.write(part + "-images-idx3-ubyte", images);
+  folder.write(part + "-labels-idx1-ubyte", labels);
+}
+
+// A data set, and a run folder such as quantize writes.
+class Verbs : public ::testing::Test {
+ protected:
+  Verbs() {
+    write_images(folder_, "train", 24);
+    write_images(folder_, "t10k", 4);
+  }
+  std::string data() const { return folder_.path().string(); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string trained() const {
+    const model::Network network = model::build_network("lenet5");
+    const model::Plan plan = model::uniform_plan(network, 3, 4);
+    std::filesystem::create_directories(folder_ / "trained");
+    model::save(sim::random_integer_network(network, plan, 7), folder_ / "trained" / "integer.safetensors");
+    model::save(plan, folder_ / "trained" / "plan.yaml");
+    folder_.write("trained/summary.json", R"({"method": "uniform", "test_accuracy": 0.5, "test_images": 4})");
+    return path("trained");
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(Verbs, HelpAndVersion) {
+  for (const char* verb : {"list", "run", "verify", "generate", "report"}) {
+    const Finished finished = run_program({verb, "--help"});
+    EXPECT_EQ(finished.status, 0) << verb;
+    EXPECT_THAT(finished.out, HasSubstr("example:\n  bitstrata " + std::string(verb)));
+    for (const char* option : {"--seed", "--threads", "--quiet", "--json"})
+      EXPECT_THAT(finished.out, HasSubstr(option));
+  }
+  EXPECT_THAT(run_program({"--help"}).out, HasSubstr("quantize"));
+  EXPECT_THAT(run_program({"--version"}).out, ::testing::StartsWith("bitstrata "));
+}
+
+TEST_F(Verbs, ListKnowsWhatTheLibrariesKnow) {
+  for (const char* topic : {"networks", "architectures", "technologies", "datasets", "methods"}) {
+    const Finished text = run_program({"list", topic});
+    EXPECT_EQ(text.status, 0);
+    const json listed = json::parse(run_program({"list", topic, "--json"}).out);
+    ASSERT_GE(listed.at(topic).size(), 2U);
+    for (const json& entry : listed[topic]) EXPECT_THAT(text.out, HasSubstr(entry.at("name").get<std::string>()));
+  }
+}
+
+TEST_F(Verbs, RunFastPrintsTotalsAndStatus) {
+  const Finished finished = run_program({"run", "--network", "lenet5", "--weight-bits", "4", "--activation-bits", "5"});
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_THAT(finished.err, IsEmpty());
+  EXPECT_THAT(finished.out, HasSubstr("total"));
+  EXPECT_THAT(finished.out, HasSubstr("416,520"));  // MACs of LeNet-5
+  EXPECT_THAT(finished.out, HasSubstr("coefficients recalled"));
+  EXPECT_THAT(finished.out, Not(HasSubstr("accuracy:")));  // random weights have none
+}
+
+TEST_F(Verbs, RunWritesItsFolder) {
+  const std::string out = path("runs/a");
+  const Finished finished = run_program({"run", "--network", "lenet5", "--out", out, "--json", "--seed", "5"});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const json summary = json::parse(finished.out);
+  EXPECT_EQ(summary, json::parse(read_text(out + "/summary.json")));
+  const json run = json::parse(read_text(out + "/run.json"));
+  EXPECT_EQ(run.at("seed"), 5);
+  EXPECT_EQ(run.at("engine"), "fast");
+  for (const char* key : {"command", "version", "commit", "inputs", "tools", "wall_time_s"})
+    EXPECT_TRUE(run.contains(key)) << key;
+  EXPECT_THAT(read_text(out + "/plan.yaml"), HasSubstr("layer: fc3"));
+
+  const std::string csv = read_text(out + "/layers.csv");
+  EXPECT_THAT(csv, ::testing::StartsWith(
+                       "layer,kind,weight_bits,activation_bits,macs,cycles,compute_cycles,load_cycles,store_cycles,"
+                       "stall_cycles,utilization,weight_density,activation_density,latency_us,energy_pj,array_pj,"));
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 8);
+  // Nothing is known of densities here: the cells are empty, not zero.
+  const std::string conv1 = csv.substr(csv.find("\nconv1,") + 1);
+  std::vector<std::string> cells;
+  std::istringstream line(conv1.substr(0, conv1.find('\n')));
+  for (std::string cell; std::getline(line, cell, ',');) cells.push_back(cell);
+  EXPECT_EQ(cells.at(4), "117600");
+  EXPECT_EQ(cells.at(11), "");
+  EXPECT_EQ(cells.at(12), "");
+  // utilization as --help defines it, on one array of 64x64
+  EXPECT_NEAR(std::stod(cells.at(10)), 117600.0 * 8 * 8 / (std::stod(cells.at(5)) * 64 * 64), 1e-5);
+  // only the four files: no temporary names are left
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(out), {}), 4);
+}
+
+TEST_F(Verbs, SystemcAgreesWithFastAndGolden) {
+  const json fast = json::parse(run_program({"run", "--network", "lenet5", "--json"}).out);
+  const json systemc = json::parse(
+      run_program({"run", "--network", "lenet5", "--engine", "systemc", "--images", "2", "--dataset", data(), "--json"})
+          .out);
+  EXPECT_EQ(fast.at("cycles"), systemc.at("cycles"));
+  EXPECT_EQ(fast.at("layers"), systemc.at("layers"));
+  EXPECT_EQ(systemc.at("outputs_equal_to_golden"), 20);
+  EXPECT_GT(systemc.at("cycles_per_cpu_second").get<double>(), 0);
+}
+
+TEST_F(Verbs, TrainedFolderHasAccuracyAndDensities) {
+  const std::string network = trained(), out = path("cost");
+  const Finished finished =
+      run_program({"run", "--network", network, "--dataset", data(), "--images", "4", "--out", out, "--quiet"});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("of 4 images"));
+  const json summary = json::parse(read_text(out + "/summary.json"));
+  EXPECT_EQ(summary.at("weights"), "trained");
+  EXPECT_EQ(summary.at("test_accuracy"), 0.5);  // carried over from the folder
+  EXPECT_EQ(summary.at("images").at("count"), 4);
+  const std::string csv = read_text(out + "/layers.csv");
+  EXPECT_THAT(csv, ::testing::ContainsRegex("\nconv1,convolution,3,4,117600,[0-9]+,[0-9]+,[0-9]+,[0-9]+,[0-9]+,"
+                                            "0\\.[0-9]+,0\\.[0-9]+,0\\.[0-9]+,"));
+  EXPECT_EQ(run_program({"run", "--network", network, "--weight-bits", "4"}).status, 2);
+  EXPECT_EQ(run_program({"run", "--network", network, "--dataset", data(), "--images", "5"}).status, 2);
+}
+
+TEST_F(Verbs, VerifyComparesEverything) {
+  const Finished finished = run_program({"verify", "--network", "lenet5", "--weight-bits", "3", "--activation-bits",
+                                         "5", "--dataset", "random", "--images", "2", "--rtl-images", "0"});
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("equal: 16,188 values and 336 events compared, 0 values and 0 events different"));
+}
+
+TEST_F(Verbs, VerifyWithRtlUnderStalls) {
+  const Finished finished = run_program(
+      {"verify", "--network", "lenet5", "--architecture", "pim-16x16", "--weight-bits", "2", "--activation-bits",
+       "3",      "--dataset", "random", "--images",       "1",         "--rtl-images",  "1", "--stall-probability",
+       "0.2",    "--json",    "--out",  path("verified")});
+  ASSERT_EQ(finished.status, 0) << finished.err << finished.out;
+  const json result = json::parse(finished.out);
+  EXPECT_TRUE(result.at("passed"));
+  const json& conv1 = result.at("layers").at(0);
+  EXPECT_EQ(conv1.at("values").at("rtl-systemc").at("compared"), 4704);
+  EXPECT_EQ(conv1.at("events").at("rtl-systemc").at("compared"), 24);
+  EXPECT_EQ(conv1.at("events").at("rtl-fast").at("compared"), 18);  // not the six that stalls change
+  EXPECT_EQ(conv1.at("cycles").at("rtl"), conv1.at("cycles").at("systemc"));
+  EXPECT_GT(conv1.at("cycles").at("rtl"), conv1.at("cycles").at("fast"));
+}
+
+TEST_F(Verbs, VerifyOfNothingFails) {
+  const Finished finished =
+      run_program({"verify", "--network", "lenet5", "--dataset", "random", "--images", "0", "--rtl-images", "0"});
+  EXPECT_EQ(finished.status, 1);
+  EXPECT_THAT(finished.out, HasSubstr("NOT EQUAL: 0 values"));
+}
+
+TEST_F(Verbs, ReportJoinsRuns) {
+  for (const char* bits : {"16", "4"}) {
+    ASSERT_EQ(run_program({"run", "--network", "lenet5", "--weight-bits", bits, "--activation-bits", bits, "--out",
+                           path(fmt::format("w{}", bits))})
+                  .status,
+              0);
+  }
+  // The reference is found by its widths, not by its place.
+  const Finished joined = run_program({"report", path("w4"), path("w16"), "--format", "csv", "--json"});
+  ASSERT_EQ(joined.status, 0) << joined.err;
+  const json report = json::parse(joined.out);
+  EXPECT_EQ(report.at("reference"), "w16");
+  EXPECT_EQ(report.at("rows").at(0).at("mean_weight_bits"), 4);
+  EXPECT_THAT(run_program({"report", path("w4"), path("w16"), "--format", "csv"}).out,
+              HasSubstr("\nw4,lenet5,random weights,pim-64x64,fast,,,,4,4,61706,416520,245880,"));
+  const Finished page = run_program({"report", path("w4"), path("w16"), "--out", path("report")});
+  ASSERT_EQ(page.status, 0) << page.err;
+  const std::string html = read_text(folder_ / "report/report.html");
+  EXPECT_THAT(html, HasSubstr("1.00x"));
+  EXPECT_THAT(html, HasSubstr("recalled"));
+  EXPECT_THAT(html, HasSubstr("arXiv 2101.04354"));
+  EXPECT_THAT(html, ::testing::AnyOf(HasSubstr("<svg"), HasSubstr("No pictures: ")));
+  EXPECT_EQ(run_program({"report", path("w4"), "--reference", "w5"}).status, 2);
+}
+
+TEST_F(Verbs, ReportKeepsItsNumbersWithoutPython) {
+  ASSERT_EQ(run_program({"run", "--network", "lenet5", "--out", path("w8")}).status, 0);
+  const Finished page =
+      run_program({"report", path("w8"), "--out", path("report")}, {"BITSTRATA_PYTHON=/nowhere/python"});
+  EXPECT_EQ(page.status, 0);
+  EXPECT_THAT(page.err, HasSubstr("python3-matplotlib"));
+  EXPECT_THAT(read_text(folder_ / "report/report.html"), HasSubstr("No pictures: "));
+}
+
+TEST_F(Verbs, TrainingIsAProgramOfItsOwn) {
+  const auto sibling = std::filesystem::path(BITSTRATA_PROGRAM).parent_path() / "bitstrata-train";
+  if (std::filesystem::exists(sibling)) {
+    EXPECT_THAT(run_program({"train", "--help"}).out, HasSubstr("usage: bitstrata train"));
+    return;
+  }
+  for (const char* verb : {"train", "quantize", "evaluate"}) {
+    const Finished finished = run_program({verb, "--network", "lenet5"});
+    EXPECT_EQ(finished.status, 2);
+    EXPECT_EQ(finished.error_lines(), 1);
+    EXPECT_THAT(finished.err, HasSubstr("-DBITSTRATA_TRAINING=OFF"));
+  }
+}
+
+}  // namespace
