@@ -16,7 +16,12 @@ void AxiRead::reset_state(ReadSignals& shown) {
 }
 
 void AxiRead::clock_edge(const Signals& now, ReadSignals& next) {
-  if (now.memory.rvalid && now.memory.rlast) --in_flight_;
+  const bool answered = now.memory.rvalid && now.memory.rlast;
+  if (!answered && !now.read_command_taken() && !(now.read.arvalid && now.memory.arready)) {
+    next = now.read;  // nothing happens
+    return;
+  }
+  if (answered) --in_flight_;
   if (now.read_command_taken()) {
     active_ = true;
     address_ = now.loader.address;

@@ -19,6 +19,10 @@ void AxiWrite::reset_state(WriteSignals& shown) {
 }
 
 void AxiWrite::clock_edge(const Signals& now, WriteSignals& next) {
+  if (!active_ && !now.store.command) {
+    next = now.write;  // nothing happens
+    return;
+  }
   const bool addressed = now.write.awvalid && now.memory.awready;
   if (now.write_command_taken()) {
     active_ = true;

@@ -63,6 +63,10 @@ void Store::next_line() {
 }
 
 void Store::clock_edge(const Signals& now, StoreSignals& next) {
+  if (!now.store.busy && !now.post.block_done && !now.sequencer.start) {
+    next = now.store;  // nothing happens
+    return;
+  }
   const bool take = now.write_command_taken(), read = now.store.read;
   const bool pop = now.write_beat(), arrives = arriving_;
   if (arrives) arrive(now.post.line);
