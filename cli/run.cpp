@@ -18,6 +18,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr double long_run_s = 20;  // longer runs are announced
+
 struct Options {
   WorkloadOptions workload;
   Common common;
@@ -132,6 +134,11 @@ Execution execute_data(const Options& o, const Workload& workload, const Inputs&
     }
     tally.add(result.tensors, inputs.labels, i);
     progress.advance();
+    const double expected = seconds * static_cast<double>(inputs.images.size());
+    if (i == 0 && expected > long_run_s) {
+      say(o.common, fmt::format("about {:.0f} s for {} images; {:.1f} MB of accelerator memory", expected,
+                                inputs.images.size(), 1e-6 * static_cast<double>(workload.program.image.size())));
+    }
   }
   std::int64_t cycles = 0;
   for (const model::Events& layer : execution.events) cycles += layer.cycles;

@@ -71,6 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"AbbreviatedOption", {"run", "--network", "lenet5", "--weight", "3"}, {"--weight"}},
         Case{"LoneWord", {"run", "lenet5"}, {"stands alone"}}, Case{"NoNetwork", {"run"}, {"--network"}},
         Case{"NotANumber", {"run", "--network", "lenet5", "--weight-bits", "four"}, {"weight-bits"}},
+        Case{"NegativeSeed", {"run", "--network", "lenet5", "--seed", "-1"}, {"--seed is -1"}},
         Case{"UnknownNetwork", {"run", "--network", "lenet6"}, {"unknown network 'lenet6'", "did you mean 'lenet5'"}},
         Case{"UnknownArchitecture",
              {"run", "--network", "lenet5", "--architecture", "pim-64x65"},
