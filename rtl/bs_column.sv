@@ -83,11 +83,18 @@ module bs_column #(
     if (weight_we_i) cell_q[weight_row_i] <= weight_bit_i;
   end
 
-  // Tests of signals that all columns share come first: simulators then skip all idle columns at once.
+  // Tests of signals that all columns share come first: simulators then skip all idle columns at once. The products
+  // have a name because Icarus 11 counts wrongly in $countones of an expression.
   logic [COUNT_WIDTH-1:0] count_q;
+  logic [ROWS-1:0] products;
   always_ff @(posedge clk_i) begin
     if (plane_valid_i) begin
-      if (enable_i) count_q <= $countones(act_i & cell_q);
+      if (enable_i) begin
+        /* verilator lint_off BLKSEQ */ // an intermediate of this block
+        products = act_i & cell_q;
+        /* verilator lint_on BLKSEQ */
+        count_q <= $countones(products);
+      end
     end
   end
 

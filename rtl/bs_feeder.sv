@@ -222,14 +222,22 @@ module bs_feeder #(
   assign plane_o = read_slot_q ? slot_data_q[BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}]
                                : slot_data_q[{1'b0, plane_select_i}];
 
+  // Codes are read plane by plane, with constant indices but for the sign plane: a read by a variable index is a
+  // multiplexer of all planes, and one for every bit of every code would swamp synthesis.
+  logic [ROWS-1:0] code_plane, sign_plane;
   always_comb begin
     code_o = {(COLUMNS*CODE_WIDTH){1'b0}};
+    code_plane = {ROWS{1'b0}};
+    sign_plane = {ROWS{1'b0}};
     if (pooling && vector_ready_o) begin
-      for (int j = 0; j < COLUMNS && j < ROWS; j = j + 1) begin
-        for (int p = 0; p < CODE_WIDTH; p = p + 1) begin
-          if (p < MAX_ACTIVATION_BITS && bits > p[4:0]) code_o[j*CODE_WIDTH + p] = slot_data_q[(read_slot_q ? BANKS : 0) + p][j];
-          else if (signed_codes) code_o[j*CODE_WIDTH + p] = slot_data_q[(read_slot_q ? BANKS : 0) + {27'd0, bits} - 1][j];
+      if (signed_codes) sign_plane = slot_data_q[(read_slot_q ? BANKS : 0) + {27'd0, bits} - 1];
+      for (int p = 0; p < CODE_WIDTH; p = p + 1) begin
+        if (p < MAX_ACTIVATION_BITS && bits > p[4:0]) begin
+          code_plane = read_slot_q ? slot_data_q[p < BANKS ? BANKS + p : 0] : slot_data_q[p < BANKS ? p : 0];
+        end else begin
+          code_plane = sign_plane;
         end
+        for (int j = 0; j < COLUMNS && j < ROWS; j = j + 1) code_o[j*CODE_WIDTH + p] = code_plane[j];
       end
     end
   end
