@@ -36,6 +36,7 @@ constexpr Verb verbs[] = {
     {"run", cli::run, "cycles, energy and accuracy of a network on an accelerator"},
     {"verify", cli::verify, "compare all engines layer by layer: values, cycles, events"},
     {"report", cli::report, "join run folders into tables and a page with pictures"},
+    {"generate", cli::generate, "the accelerator's Verilog, with scripts and a self-checking testbench"},
 };
 
 void print_usage() {

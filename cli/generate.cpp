@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata generate: a folder with the accelerator's Verilog and a testbench of the user's own network.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <iostream>
+#include <numeric>
+#include <optional>
+
+#include "cli/common.h"
+#include "cli/execute.h"
+#include "cli/train/build_info.h"
+#include "cli/verbs.h"
+#include "cli/workload.h"
+#include "model/golden.h"
+#include "rtl/generate/export.h"
+
+namespace bitstrata::cli {
+
+namespace {
+
+struct Options {
+  WorkloadOptions workload;
+  Common common;
+  std::string out;
+  int images = 1, layers = 0;
+  bool force = false;
+};
+
+bool read(const std::vector<std::string>& arguments, Options& o) {
+  po::options_description options("options");
+  WorkloadOptions& w = o.workload;
+  // The workload of the other verbs, but here a network is not required.
+  options.add_options()
+      // clang-format off
+      ("architecture", po::value(&w.architecture)->default_value(w.architecture), "built-in name or YAML file")
+      ("network", po::value(&w.network),
+       "for the testbench: built-in network with seeded random weights, or run folder of quantize, or its "
+       "integer.safetensors; without it the folder has no testbench")
+      ("plan", po::value(&w.plan), "plan.yaml with the widths of a built-in network")
+      ("weight-bits", po::value(&w.weight_bits)->default_value(w.weight_bits), "of all layers, without --plan: 1 to 16")
+      ("activation-bits", po::value(&w.activation_bits)->default_value(w.activation_bits),
+       "of all tensors, without --plan: 1 to 16")
+      ("dataset", po::value(&w.dataset),
+       "fashion-mnist, a folder of IDX files, or random (seeded codes); default: fashion-mnist, and for networks of "
+       "another input shape random")
+      ("images", po::value(&o.images)->default_value(o.images), "how many images the testbench runs")
+      ("layers", po::value(&o.layers), "only the first so many layers, for slow simulators")
+      ("out", po::value(&o.out)->required(), "folder to write; must not exist or be empty")
+      ("force", po::bool_switch(&o.force), "replace the design that --out already holds");
+  // clang-format on
+  o.common.add(options);
+  po::variables_map values;
+  if (!parse(
+          arguments, options,
+          {"generate --architecture A [--network N|DIR] [--images K] --out DIR",
+           "A folder with the configured SystemVerilog, a README with parameters, registers and memory map, scripts\n"
+           "for Yosys, Vivado and Quartus, and, with --network, a self-checking testbench with golden vectors of\n"
+           "that network for Icarus and Verilator.",
+           "generate --architecture pim-16x16 --network lenet5 --weight-bits 4 --activation-bits 4 --out out/design"},
+          values)) {
+    return false;
+  }
+  if (w.network.empty()) {
+    for (const char* name : {"plan", "weight-bits", "activation-bits", "dataset", "images", "layers"}) {
+      if (values.count(name) != 0 && !values[name].defaulted()) {
+        throw std::invalid_argument(fmt::format("--{} belongs to the testbench, which needs --network", name));
+      }
+    }
+  }
+  check_range("images", o.images, 1, 1000);
+  if (values.count("layers") != 0) check_range("layers", o.layers, 1, 1e6);
+  w.check(values);
+  o.common.check();
+  return true;
+}
+
+// Drops all layers behind the first `count` and the tensors only they touch.
+void keep_layers(Workload& workload, int count) {
+  model::IntegerNetwork& network = workload.network;
+  if (static_cast<std::size_t>(count) >= network.layers.size()) return;
+  network.layers.resize(static_cast<std::size_t>(count));
+  int last = 0;
+  for (const model::IntegerLayer& layer : network.layers) last = std::max({last, layer.input, layer.output});
+  network.tensors.resize(static_cast<std::size_t>(last) + 1);
+  workload.program = generate::lower(network, workload.architecture);
+}
+
+// A word of the command line as a shell reads it.
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789-_=./,:+") == std::string::npos;
+  if (plain) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return fmt::format("{}'", text);
+}
+
+generate::Vectors make_vectors(const Options& o, const std::vector<std::string>& arguments) {
+  RunRecord record("generate", arguments, o.common);
+  Workload workload = make_workload(o.workload, o.common, record);
+  const std::size_t all = workload.network.layers.size();
+  if (o.layers != 0) keep_layers(workload, o.layers);
+  const Inputs inputs = make_inputs(workload, o.workload, o.images, o.common, record);
+  generate::Vectors vectors{.network = workload.network.name,
+                            .weights = workload.trained ? fmt::format("from {}", o.workload.network)
+                                                        : fmt::format("seeded random ones (seed {})", o.common.seed),
+                            .images = inputs.source,
+                            .program = workload.program,
+                            .tensors = {},
+                            .cycles = {}};
+  const std::size_t kept = workload.network.layers.size();
+  if (kept < all) vectors.network += fmt::format(" (the first {} of {} layers)", kept, all);
+  for (const model::Codes& image : inputs.images) vectors.tensors.push_back(model::run_all(workload.network, image));
+  for (const model::Events& layer : predict_layers(workload.program)) vectors.cycles.push_back(layer.cycles);
+  return vectors;
+}
+
+}  // namespace
+
+int generate(const std::vector<std::string>& arguments) {
+  Options o;
+  if (!read(arguments, o)) return 0;
+  const model::Architecture architecture = model::load_architecture(o.workload.architecture);
+  // First of all, so that a bad --out costs no time.
+  generate::DesignFolder folder(o.out, o.force);
+
+  std::optional<generate::Vectors> vectors;
+  if (!o.workload.network.empty()) vectors = make_vectors(o, arguments);
+  std::string command = "bitstrata generate";
+  for (const std::string& word : arguments) command += fmt::format(" {}", quoted(word));
+  const std::vector<std::string> files = generate::write_design(
+      architecture, vectors ? &*vectors : nullptr,
+      {.command = command, .version = fmt::format("{} ({})", build_info::version, build_info::commit)}, folder.work());
+  folder.publish();
+
+  nlohmann::json summary = {{"out", o.out}, {"architecture", architecture.name}, {"files", files}};
+  std::string text = fmt::format("{}: {} files of architecture {}\n", o.out, files.size(), architecture.name);
+  if (vectors) {
+    const std::int64_t cycles = std::accumulate(vectors->cycles.begin(), vectors->cycles.end(), std::int64_t{0}) *
+                                static_cast<std::int64_t>(vectors->tensors.size());
+    const double seconds = static_cast<double>(cycles) / generate::icarus_cycles_per_second(architecture);
+    summary["network"] = vectors->network;
+    summary["layers"] = vectors->program.layers.size();
+    summary["images"] = vectors->tensors.size();
+    summary["memory_bytes"] = vectors->program.image.size();
+    summary["predicted_cycles"] = cycles;
+    summary["icarus_seconds_estimate"] = seconds;
+    text += fmt::format(
+        "testbench: {} layers of {}, {} image(s), {} bytes of memory, {} cycles\n"
+        "  {}/sim/run_verilator.sh\n"
+        "  {}/sim/run_icarus.sh      about {:.0f} s{}\n",
+        vectors->program.layers.size(), vectors->network, vectors->tensors.size(), vectors->program.image.size(),
+        cycles, o.out, o.out, seconds < 1 ? 1 : seconds, seconds > 300 ? "; --layers N shortens it" : "");
+  }
+  text += fmt::format("synthesis: {}/synth/run_yosys.sh\n", o.out);
+  if (o.common.json) {
+    std::cout << summary.dump(2) << "\n";
+  } else if (!o.common.quiet) {
+    std::cout << text;
+  }
+  return 0;
+}
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rtl/generate/export.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
+
+#include "rtl/generate/rtl_files.h"
+#include "rtl/generate/templates.h"
+
+namespace bitstrata::generate {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Values = std::map<std::string, std::string>;
+
+// What each parameter of bs_top means, for the README.
+constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
+    {"TILES", "macros"},
+    {"ROWS", "cells of a column"},
+    {"COLUMNS", "columns of a macro; a w-bit weight takes w of them"},
+    {"MAX_WEIGHT_BITS", "widest weights"},
+    {"MAX_ACTIVATION_BITS", "widest activations"},
+    {"BANKS", "plane banks of the activation and output buffers"},
+    {"ACC_WIDTH", "bits of an accumulator"},
+    {"DATA_WIDTH", "bits of an AXI beat and of a buffer line"},
+    {"ACTIVATION_DEPTH", "lines of each activation bank"},
+    {"OUTPUT_DEPTH", "lines of each output bank, per half"},
+    {"WEIGHT_DEPTH", "array rows held by the weight buffer"},
+    {"PSUM_DEPTH", "pixels an accumulator half holds"},
+    {"PARAMETER_DEPTH", "groups of POST_LANES parameter records"},
+    {"POST_LANES", "outputs requantized a cycle"},
+    {"BURST_BEATS", "longest AXI burst"},
+    {"OUTSTANDING", "AXI bursts in flight, each direction"},
+    {"EVENT_COUNTERS", "1: counters of structural events are built in"},
+};
+
+std::string parameter_rows(const model::Architecture& architecture) {
+  std::string rows;
+  for (const auto& [name, value] : rtl_parameters(architecture)) {
+    const auto* meaning = std::find_if(std::begin(parameter_meanings), std::end(parameter_meanings),
+                                       [&, &key = name](const auto& entry) { return entry.first == key; });
+    if (meaning == std::end(parameter_meanings)) throw std::logic_error("no meaning for parameter " + name);
+    rows += fmt::format("{}| {} | {} | {} |", rows.empty() ? "" : "\n", name, value, meaning->second);
+  }
+  return rows;
+}
+
+// The register map as it stands in the head of bs_registers.sv: "//   0x00 NAME  meaning".
+std::string register_rows() {
+  const auto& files = rtl_files();
+  const auto file =
+      std::find_if(files.begin(), files.end(), [](const RtlFile& f) { return f.name == "bs_registers.sv"; });
+  std::istringstream lines{std::string(file->text)};
+  std::string line, rows;
+  while (std::getline(lines, line) && line.starts_with("//")) {
+    // EVENT_LOW and EVENT_HIGH share a line.
+    for (auto at = line.find(" 0x"); at != std::string::npos;) {
+      const auto next = line.find(" 0x", at + 1);
+      std::istringstream entry(line.substr(at, next == std::string::npos ? next : next - at));
+      std::string address, name, meaning;
+      entry >> address >> name >> std::ws;
+      std::getline(entry, meaning);
+      const bool register_line = address.size() == 4 && !name.empty();
+      if (register_line) {
+        if (meaning.empty()) meaning = "read, low half of the counter";
+        if (meaning == "read") meaning = "read, high half of the counter";
+        rows += fmt::format("{}| {} | {} | {} |", rows.empty() ? "" : "\n", address, name, meaning);
+      }
+      at = next;
+    }
+  }
+  return rows;
+}
+
+class Writer {
+ public:
+  explicit Writer(fs::path folder) : folder_(std::move(folder)) {}
+  void write(const std::string& name, std::string_view text, bool program = false) {
+    const fs::path path = folder_ / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream file(path, std::ios::binary);
+    file << text;
+    file.close();
+    if (!file) throw std::runtime_error("cannot write " + path.string());
+    if (program) {
+      fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec,
+                      fs::perm_options::add);
+    }
+  }
+
+ private:
+  fs::path folder_;
+};
+
+// One beat a line, most significant digit first, as $readmemh reads it.
+void append_hex(std::string& text, const std::vector<std::uint8_t>& memory, std::size_t address, std::size_t bytes,
+                std::size_t beat_bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  for (std::size_t at = address; at < address + bytes; at += beat_bytes) {
+    for (std::size_t i = beat_bytes; i-- > 0;) {
+      const unsigned byte = at + i < memory.size() ? memory[at + i] : 0u;
+      text += digits[byte >> 4];
+      text += digits[byte & 15];
+    }
+    text += '\n';
+  }
+}
+
+std::int64_t total(const std::vector<std::int64_t>& cycles) {
+  return std::accumulate(cycles.begin(), cycles.end(), std::int64_t{0});
+}
+
+const char* kind_name(Opcode opcode) {
+  return opcode == OP_CONVOLUTION ? "convolution" : opcode == OP_MAX_POOL ? "max pooling" : "average pooling";
+}
+
+std::string network_section(const model::Architecture& a, const Vectors& v) {
+  const Program& p = v.program;
+  std::vector<std::string> tensor_names(p.tensors.size(), "input");
+  std::vector<int> tensor_inputs(p.layers.size(), 0);
+  for (std::size_t i = 0; i < p.layers.size(); ++i) {
+    tensor_names[static_cast<std::size_t>(p.layer_output[i])] = p.layer_names[i];
+  }
+  const auto tensor_at = [&](std::uint32_t address) {
+    for (std::size_t t = 0; t < p.tensors.size(); ++t) {
+      if (p.tensors[t].address == address) return tensor_names[t];
+    }
+    throw std::logic_error("a layer reads no tensor of its program");
+  };
+  std::string layers, tensors;
+  for (std::size_t i = 0; i < p.layers.size(); ++i) {
+    const Descriptor& d = p.layers[i];
+    const bool convolution = d.opcode() == OP_CONVOLUTION;
+    layers += fmt::format("{}| {} {} | {} | {} | {} | {} | {} | {} | {:#010x} |", layers.empty() ? "" : "\n", i,
+                          p.layer_names[i], kind_name(d.opcode()), convolution ? std::to_string(d.weight_bits()) : "-",
+                          tensor_at(d[D_IN_ADDRESS]), tensor_at(d[D_OUT_ADDRESS]),
+                          v.cycles.empty() ? "-" : std::to_string(v.cycles[i]),
+                          convolution ? fmt::format("{:#010x}", d[D_WEIGHT_ADDRESS]) : "-", d[D_PARAM_ADDRESS]);
+  }
+  for (std::size_t t = 0; t < p.tensors.size(); ++t) {
+    const auto& format = p.formats[t];
+    tensors +=
+        fmt::format("{}| {} | {:#010x} | {} | {} x {} x {} | {} | {} | {} |", tensors.empty() ? "" : "\n",
+                    tensor_names[t], p.tensors[t].address, p.tensors[t].bytes, format.shape.height, format.shape.width,
+                    format.shape.channels, format.bits, to_string(format.coding), format.zero_point);
+  }
+  const auto images = static_cast<std::int64_t>(v.tensors.size());
+  const std::int64_t cycles = total(v.cycles) * images;
+  return fill_template(
+      "README_network.md",
+      {{"NETWORK_NAME", v.network},
+       {"LAYER_COUNT", std::to_string(p.layers.size())},
+       {"WEIGHTS", v.weights},
+       {"IMAGES_FROM", v.images},
+       {"IMAGE_COUNT", std::to_string(images)},
+       {"MEMORY_BYTES", std::to_string(p.image.size())},
+       {"DATA_BITS", std::to_string(a.data_bits)},
+       {"LIST_ADDRESS", fmt::format("{:#010x}", p.list_address)},
+       {"LAYERS", layers},
+       {"TENSORS", tensors},
+       {"CYCLES", v.cycles.empty() ? "an unknown number of" : std::to_string(cycles)},
+       {"ICARUS_SECONDS", v.cycles.empty() ? "an unknown number of"
+                                           : fmt::format("{:.0f}", std::max(1.0, static_cast<double>(cycles) /
+                                                                                     icarus_cycles_per_second(a)))},
+       {"READ_LATENCY", std::to_string(a.memory.read_latency)},
+       {"WRITE_LATENCY", std::to_string(a.memory.write_latency)},
+       {"BEAT_INTERVAL", std::to_string(a.memory.beat_interval)}});
+}
+
+void write_testbench(const model::Architecture& a, const Vectors& v, Writer& writer) {
+  const Program& p = v.program;
+  const auto beat_bytes = static_cast<std::size_t>(a.data_bits / 8);
+  const std::size_t memory_beats = (p.image.size() + beat_bytes - 1) / beat_bytes;
+  std::string memory, images, expected, table;
+  append_hex(memory, p.image, 0, memory_beats * beat_bytes, beat_bytes);
+  for (const auto& tensors : v.tensors) {
+    std::vector<std::uint8_t> bytes(p.image.size(), 0);
+    for (std::size_t t = 0; t < tensors.size(); ++t) write_tensor(p, static_cast<int>(t), tensors[t], bytes);
+    append_hex(images, bytes, p.tensors[0].address, p.tensors[0].bytes, beat_bytes);
+    for (const int output : p.layer_output) {
+      const auto& place = p.tensors[static_cast<std::size_t>(output)];
+      append_hex(expected, bytes, place.address, place.bytes, beat_bytes);
+    }
+  }
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < p.layers.size(); ++i) {
+    const auto output = static_cast<std::size_t>(p.layer_output[i]);
+    const auto& place = p.tensors[output];
+    const auto& format = p.formats[output];
+    table +=
+        fmt::format("{:08x} {:08x} {:08x} {:08x} {:08x} {:08x} {:08x} 00000000 // {}\n", place.address / beat_bytes,
+                    place.row_lines, format.bits, format.shape.height, format.shape.width * format.shape.channels, from,
+                    v.cycles.empty() ? 0 : v.cycles[i], p.layer_names[i]);
+    from += place.bytes / beat_bytes;
+  }
+  const unsigned shape = static_cast<unsigned>(a.tiles & 255) << 24 | static_cast<unsigned>(a.columns & 4095) << 12 |
+                         static_cast<unsigned>(a.rows & 4095);
+  // Long enough for any memory the plus arguments may ask for.
+  const auto slowest = 100 + std::int64_t{a.memory.read_latency} + a.memory.write_latency + a.memory.beat_interval;
+  writer.write("sim/tb_bitstrata.sv",
+               fill_template("tb_bitstrata.sv", {{"DATA_WIDTH", std::to_string(a.data_bits)},
+                                                 {"LAYERS", std::to_string(p.layers.size())},
+                                                 {"IMAGES", std::to_string(v.tensors.size())},
+                                                 {"MEMORY_BEATS", std::to_string(memory_beats)},
+                                                 {"INPUT_BEAT", std::to_string(p.tensors[0].address / beat_bytes)},
+                                                 {"INPUT_BEATS", std::to_string(p.tensors[0].bytes / beat_bytes)},
+                                                 {"OUTPUT_BEATS", std::to_string(from)},
+                                                 {"COMPARE_CYCLES", v.cycles.empty() ? "0" : "1"},
+                                                 {"LIST_ADDRESS", fmt::format("{:08x}", p.list_address)},
+                                                 {"SHAPE", fmt::format("{:08x}", shape)},
+                                                 {"WATCHDOG", std::to_string(1000 * slowest)},
+                                                 {"TIMEOUT", std::to_string(100 * total(v.cycles) + 100'000'000)},
+                                                 {"READ_LATENCY", std::to_string(a.memory.read_latency)},
+                                                 {"WRITE_LATENCY", std::to_string(a.memory.write_latency)},
+                                                 {"BEAT_INTERVAL", std::to_string(a.memory.beat_interval)}}));
+  writer.write("sim/memory.hex", memory);
+  writer.write("sim/images.hex", images);
+  writer.write("sim/expected.hex", expected);
+  writer.write("sim/tensors.hex", table);
+  writer.write("sim/run_icarus.sh", fill_template("run_icarus.sh", {}), true);
+  writer.write("sim/run_verilator.sh", fill_template("run_verilator.sh", {}), true);
+}
+
+constexpr const char* sim_contents =
+    "| `sim/run_icarus.sh`, `sim/run_verilator.sh` | the self-checking testbench; status 0 and `PASS` when all is "
+    "equal |\n| `sim/*.hex` | memory image, input images, expected outputs, table of output tensors |\n";
+
+}  // namespace
+
+double icarus_cycles_per_second(const model::Architecture& a) {
+  // Measured: 16x16 and 64x64 arrays; the work follows the cells and, below that, the shell.
+  return 3e6 / (1000.0 + a.tiles * a.columns * (20.0 + a.rows / 4.0));
+}
+
+DesignFolder::DesignFolder(fs::path folder, bool replace) : folder_(std::move(folder)), replace_(replace) {
+  folder_ = fs::absolute(folder_).lexically_normal();
+  if (!folder_.has_filename()) folder_ = folder_.parent_path();
+  if (fs::exists(folder_)) {
+    if (!fs::is_directory(folder_)) throw std::invalid_argument(fmt::format("'{}' is not a folder", folder_.string()));
+    const bool empty = fs::is_empty(folder_);
+    if (!empty && !replace) {
+      throw std::invalid_argument(fmt::format("'{}' is not empty; --force replaces a design", folder_.string()));
+    }
+    if (!empty && !fs::exists(folder_ / "rtl" / fmt::format("{}.sv", top_module))) {
+      throw std::invalid_argument(
+          fmt::format("'{}' holds something else than a generated design; it is left alone", folder_.string()));
+    }
+  }
+  work_ = folder_.parent_path() / fmt::format(".{}.partial-{}", folder_.filename().string(), getpid());
+  std::error_code error;
+  fs::create_directories(work_, error);
+  if (error) {
+    throw std::runtime_error(fmt::format("cannot write to '{}': {}", folder_.parent_path().string(), error.message()));
+  }
+}
+
+DesignFolder::~DesignFolder() {
+  std::error_code ignored;
+  if (!published_) fs::remove_all(work_, ignored);
+}
+
+void DesignFolder::publish() {
+  if (replace_ && fs::exists(folder_)) {
+    const fs::path old = work_.string() + "-old";
+    fs::rename(folder_, old);
+    fs::rename(work_, folder_);
+    fs::remove_all(old);
+  } else {
+    fs::rename(work_, folder_);
+  }
+  published_ = true;
+}
+
+std::vector<std::string> write_design(const model::Architecture& a, const Vectors* vectors,
+                                      const Provenance& provenance, const fs::path& folder) {
+  const std::vector<std::string> names = write_rtl(a, a.event_counters, folder / "rtl");
+  Writer writer(folder);
+  std::string list = "+incdir+rtl\n", sources;
+  for (const auto& name : names) {
+    list += "rtl/" + name + "\n";
+    sources += (sources.empty() ? "rtl/" : " rtl/") + name;
+  }
+  writer.write("rtl/files.f", list);
+  const std::string clock_ns = fmt::format("{:.3f}", 1000.0 / a.clock_mhz);
+  const std::string names_text = fmt::format("{}", fmt::join(names, " "));
+  writer.write("synth/yosys.ys", fill_template("yosys.ys", {{"RTL_SOURCES", sources}}));
+  writer.write("synth/yosys_ice40.ys", fill_template("yosys_ice40.ys", {{"RTL_SOURCES", sources}}));
+  writer.write("synth/run_yosys.sh", fill_template("run_yosys.sh", {}), true);
+  const Values vendor = {{"RTL_NAMES", names_text}, {"CLOCK_NS", clock_ns}};
+  writer.write("synth/vivado.tcl", fill_template("vivado.tcl", vendor));
+  writer.write("synth/quartus.tcl", fill_template("quartus.tcl", vendor));
+  if (vectors) write_testbench(a, *vectors, writer);
+  writer.write("README.md", fill_template("README.md", {{"ARCHITECTURE", a.name},
+                                                        {"TILES", std::to_string(a.tiles)},
+                                                        {"ROWS", std::to_string(a.rows)},
+                                                        {"COLUMNS", std::to_string(a.columns)},
+                                                        {"MAX_WEIGHT_BITS", std::to_string(a.max_weight_bits)},
+                                                        {"MAX_ACTIVATION_BITS", std::to_string(a.max_activation_bits)},
+                                                        {"DATA_BITS", std::to_string(a.data_bits)},
+                                                        {"BURST_BEATS", std::to_string(a.burst_beats)},
+                                                        {"OUTSTANDING", std::to_string(a.outstanding)},
+                                                        {"VERSION", provenance.version},
+                                                        {"COMMAND", provenance.command},
+                                                        {"SIM_CONTENTS", vectors ? sim_contents : ""},
+                                                        {"PARAMETERS", parameter_rows(a)},
+                                                        {"REGISTERS", register_rows()},
+                                                        {"NETWORK", vectors ? network_section(a, *vectors) : ""},
+                                                        {"CLOCK_MHZ", fmt::format("{:g}", a.clock_mhz)},
+                                                        {"CLOCK_NS", clock_ns}}));
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files.push_back(fs::relative(entry.path(), folder).generic_string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace bitstrata::generate
