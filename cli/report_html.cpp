@@ -144,17 +144,18 @@ std::string picture_section(const Report& report, const std::map<std::string, st
   }
   for (std::size_t i = 0; i < networks.size(); ++i) {
     const std::string suffix = fmt::format("-{}", i);
-    if (networks.size() > 1) {
+    std::string figures = figure(pictures, fmt::format("bits{}", suffix),
+                                 "Bits per layer: weights, and paler beside them the activations the layer reads.");
+    figures += figure(pictures, fmt::format("latency{}", suffix),
+                      "Latency per layer: cycles over the clock the architecture asks for.");
+    for (const std::string& t : report.technologies) {
+      figures += figure(pictures, fmt::format("energy{}-{}", suffix, t),
+                        fmt::format("Energy per layer of one image, {}; coefficients {}.", t, report.status(t)));
+    }
+    if (networks.size() > 1 && !figures.empty()) {
       text += fmt::format("</div>\n<h3>{}</h3>\n<div class=\"figures\">\n", escape(networks[i]));
     }
-    text += figure(pictures, fmt::format("bits{}", suffix),
-                   "Bits per layer: weights, and paler beside them the activations the layer reads.");
-    text += figure(pictures, fmt::format("latency{}", suffix),
-                   "Latency per layer: cycles over the clock the architecture asks for.");
-    for (const std::string& t : report.technologies) {
-      text += figure(pictures, fmt::format("energy{}-{}", suffix, t),
-                     fmt::format("Energy per layer of one image, {}; coefficients {}.", t, report.status(t)));
-    }
+    text += figures;
   }
   return text + "</div>\n";
 }
@@ -247,7 +248,8 @@ std::string report_html(const Report& report, const std::map<std::string, std::s
     page += html_table(cost_table(report), marked);
     page += fmt::format(
         "<p class=\"soft\">w: mean weight bits over weights; a: mean activation bits over MACs; weights: weight bits "
-        "stored / 8000; energy and latency are of one image; &ldquo;less&rdquo; is {} (set off) over the row, for the "
+        "stored / 8000; parameters of measured runs: after batch norm is folded; energy and latency are of one image; "
+        "&ldquo;less&rdquo; is {} (set off) over the row, for the "
         "same network. ",
         escape(reference.name));
     page +=

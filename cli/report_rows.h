@@ -43,7 +43,8 @@ struct Report {
   std::string status(const std::string& technology) const;
 };
 
-// `reference`: a row's name; empty: the first row with 16-bit weights and activations everywhere, else the first row.
+// `reference`: a row's name; empty: the first measured row with 16-bit weights and activations everywhere, else the
+// first measured row, else the first row.
 Report make_report(const std::vector<std::string>& folders, const std::string& reference, const std::string& title);
 
 // For people: what ran and how well; what it costs, with ratios to the reference where the network is the same.

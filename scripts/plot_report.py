@@ -50,8 +50,9 @@ def save(figure, folder, name):
 
 
 def layer_names(rows):
+    """In the order of the network: some folders know of weight layers only, so the longest list goes first."""
     names = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: -len(row["layers"])):
         names += [entry["layer"] for entry in row["layers"] if entry["layer"] not in names]
     return names
 
@@ -72,7 +73,7 @@ def grouped_bars(rows, value, label, kinds=(None,)):
                 if y is not None:
                     xs.append(x - 0.4 + (r * len(kinds) + k + 0.5) * width)
                     ys.append(y)
-            axes.bar(xs, ys, width * 0.92, color=COLOURS[r % len(COLOURS)], alpha=0.45 if k else 1.0,
+            axes.bar(xs, ys, width * 0.92, color=row["colour"], alpha=0.45 if k else 1.0,
                      label="_" if k else row["name"])
     axes.set_xticks(range(len(names)), names, rotation=0 if len(names) <= 10 else 60)
     axes.set_ylabel(label)
@@ -112,11 +113,10 @@ def draw_trade(folder, rows, technologies):
         if len(points) < 2:
             continue
         figure, axes = plt.subplots(figsize=(6.0, 3.2), layout="constrained")
-        for r, row in enumerate(rows):
-            if row in points:
-                x, y = 1e-3 * row["energy_pj"][name], 100 * row["accuracy"]
-                axes.plot(x, y, "o", markersize=8, color=COLOURS[r % len(COLOURS)])
-                axes.annotate(row["name"], (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
+        for row in points:
+            x, y = 1e-3 * row["energy_pj"][name], 100 * row["accuracy"]
+            axes.plot(x, y, "o", markersize=8, color=row["colour"])
+            axes.annotate(row["name"], (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
         axes.margins(0.18)
         axes.set_xlabel(f"energy of an image (nJ), {name}, {technology['status']}")
         axes.set_ylabel("accuracy (%)")
@@ -128,7 +128,8 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     data = json.load(sys.stdin)
     networks = []
-    for row in data["rows"]:
+    for index, row in enumerate(data["rows"]):
+        row["colour"] = COLOURS[index % len(COLOURS)]  # the same in every picture
         if row["network"] not in networks:
             networks.append(row["network"])
     # Layers of different networks have nothing to share an axis for.
