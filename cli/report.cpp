@@ -2,6 +2,7 @@
 // bitstrata report: run folders joined into one table, and as a page with pictures.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <stdexcept>
 
@@ -75,14 +76,14 @@ constexpr Format formats[] = {
 }  // namespace
 
 int report(const std::vector<std::string>& arguments) {
-  std::vector<std::string> folders;
-  std::string format = "html", out, reference, title = "Bitstrata report";
+  std::vector<std::string> folders, wanted;
+  std::string out, reference, title = "Bitstrata report";
   Common common;
   po::options_description options("options");
   options.add_options()
       // clang-format off
       ("runs", po::value(&folders)->composing(), "run folders of run, quantize, train and verify; the words may also stand alone")
-      ("format", po::value(&format)->default_value(format), "html, md, csv or json")
+      ("format", po::value(&wanted)->composing(), "html, md, csv or json; may be repeated with --out; default: html")
       ("reference", po::value(&reference),
        "run that ratios are against; default: the first with 16 bits everywhere, else the first")
       ("title", po::value(&title)->default_value(title), "of the page")
@@ -104,25 +105,22 @@ int report(const std::vector<std::string>& arguments) {
   common.check();
   std::vector<std::string> names;
   for (const Format& known : formats) names.emplace_back(known.name);
-  check_choice("format", format, names);
+  if (wanted.empty()) wanted.emplace_back("html");
+  for (const std::string& format : wanted) check_choice("format", format, names);
+  if (wanted.size() > 1 && out.empty()) throw std::invalid_argument("several formats need a folder: --out");
   if (folders.empty()) throw std::invalid_argument("no run folder is given; see --help");
   OutputFolder folder(out);
   const Report joined = make_report(folders, reference, title);
   for (const Format& known : formats) {
-    if (format != known.name) continue;
+    if (std::ranges::find(wanted, known.name) == wanted.end()) continue;
     const std::string text = known.write(joined, common);
-    if (folder.wanted()) {
-      folder.add(known.file, text);
-      folder.publish();
-      say(common, fmt::format("wrote {}", (std::filesystem::path(out) / known.file).string()));
-    }
-    // With --json the object is the result, whatever the file's format is.
-    if (common.json) {
-      std::cout << to_json(joined).dump() << "\n";
-    } else if (!folder.wanted()) {
-      std::cout << text;
-    }
+    folder.add(known.file, text);
+    if (!folder.wanted() && !common.json) std::cout << text;
   }
+  folder.publish();
+  if (folder.wanted()) say(common, fmt::format("wrote the report into {}", out));
+  // With --json the object is the result, whatever the files' formats are.
+  if (common.json) std::cout << to_json(joined).dump() << "\n";
   return 0;
 }
 

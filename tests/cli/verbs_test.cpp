@@ -196,9 +196,11 @@ TEST_F(Verbs, ReportJoinsRuns) {
   EXPECT_EQ(report.at("rows").at(0).at("mean_weight_bits"), 4);
   EXPECT_THAT(run_program({"report", path("w4"), path("w16"), "--format", "csv"}).out,
               HasSubstr("\nw4,lenet5,random weights,pim-64x64,fast,,,,4,4,61706,416520,245880,"));
-  const Finished page = run_program({"report", path("w4"), path("w16"), "--out", path("report")});
+  const Finished page =
+      run_program({"report", path("w4"), path("w16"), "--format", "html", "--format", "md", "--out", path("report")});
   ASSERT_EQ(page.status, 0) << page.err;
   const std::string html = read_text(folder_ / "report/report.html");
+  EXPECT_THAT(read_text(folder_ / "report/report.md"), HasSubstr("| w4 | lenet5 |"));
   EXPECT_THAT(html, HasSubstr("1.00x"));
   EXPECT_THAT(html, HasSubstr("recalled"));
   EXPECT_THAT(html, HasSubstr("arXiv 2101.04354"));
