@@ -81,7 +81,7 @@ std::optional<Problem> first_problem(const Architecture& a) {
   check.power("data_bits", a.data_bits, 32, 256);
   check.power("activation_depth", a.activation_depth, 4, deepest);
   check.power("output_depth", a.output_depth, 4, deepest);
-  check.power("weight_depth", a.weight_depth, 4, deepest);
+  check.power("weight_depth", a.weight_depth, 4, 1 << 15);  // the loader counts rows in 16 bits
   check.power("psum_depth", a.psum_depth, 4, deepest);
   check.power("parameter_depth", a.parameter_depth, 4, deepest);
   check.power("post_lanes", a.post_lanes, 1, 8);

@@ -11,42 +11,11 @@
 #include "rtl/generate/program.h"
 #include "sim/engine.h"
 #include "sim/fast.h"
+#include "tests/sim/arrays.h"
 #include "tests/sim/random_layers.h"
 
 namespace bitstrata {
 namespace {
-
-struct Shape {
-  int tiles, rows, columns, data_bits, post_lanes, burst_beats, outstanding, max_weight_bits, max_activation_bits,
-      accumulator_bits;
-};
-
-// Odd and even, wider and narrower than a line, one and several macros.
-constexpr Shape shapes[] = {
-    {1, 16, 20, 32, 2, 8, 2, 16, 16, 48}, {2, 13, 21, 32, 1, 4, 1, 8, 8, 40},   {1, 64, 16, 64, 4, 16, 4, 16, 16, 48},
-    {3, 9, 17, 32, 4, 16, 3, 16, 5, 48},  {1, 33, 48, 128, 8, 8, 4, 8, 16, 32}, {1, 40, 8, 32, 2, 2, 2, 4, 4, 24},
-};
-
-model::Architecture architecture(const Shape& s) {
-  model::Architecture a;
-  a.name = "cosim";
-  a.tiles = s.tiles;
-  a.rows = s.rows;
-  a.columns = s.columns;
-  a.data_bits = s.data_bits;
-  a.post_lanes = s.post_lanes;
-  a.burst_beats = s.burst_beats;
-  a.outstanding = s.outstanding;
-  a.max_weight_bits = s.max_weight_bits;
-  a.max_activation_bits = s.max_activation_bits;
-  a.accumulator_bits = s.accumulator_bits;
-  a.activation_depth = 64;
-  a.output_depth = 32;
-  a.weight_depth = 128;
-  a.psum_depth = 64;
-  a.parameter_depth = 64;
-  return a;
-}
 
 std::uint64_t base_seed() {
   const char* text = std::getenv("BITSTRATA_SEED");
@@ -56,7 +25,7 @@ std::uint64_t base_seed() {
 class CoSimulation : public testing::TestWithParam<int> {};
 
 TEST_P(CoSimulation, EnginesAgree) {
-  const model::Architecture a = architecture(shapes[GetParam()]);
+  const model::Architecture a = test::all_arrays().at(static_cast<std::size_t>(GetParam()));
   const auto rtl = sim::make_rtl_engine(a);
   const auto systemc = sim::make_systemc_engine(a);
   const std::uint64_t first = base_seed() + 1000003u * static_cast<std::uint64_t>(GetParam());
@@ -65,7 +34,7 @@ TEST_P(CoSimulation, EnginesAgree) {
   long layers = 0, values = 0, cycles = 0, events = 0, refused = 0, predicted = 0;
   for (int i = 0; i < runs; ++i) {
     const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
-    SCOPED_TRACE("architecture " + std::to_string(GetParam()) + ", seed " + std::to_string(seed));
+    SCOPED_TRACE("array " + a.name + ", seed " + std::to_string(seed));
     test::Random random(seed);
     model::Architecture timed = a;
     timed.memory.read_latency = test::pick(random, 1, 40);
@@ -123,7 +92,7 @@ TEST_P(CoSimulation, EnginesAgree) {
   EXPECT_GE(layers, runs);
 }
 
-INSTANTIATE_TEST_SUITE_P(Arrays, CoSimulation, testing::Range(0, static_cast<int>(std::size(shapes))));
+INSTANTIATE_TEST_SUITE_P(Arrays, CoSimulation, testing::Range(0, static_cast<int>(test::all_arrays().size())));
 
 }  // namespace
 }  // namespace bitstrata

@@ -15,6 +15,7 @@
 #include "sim/engine.h"
 #include "sim/fast.h"
 #include "sim/random_network.h"
+#include "tests/sim/arrays.h"
 
 namespace bitstrata::sim {
 namespace {
@@ -39,23 +40,8 @@ Plan random_plan(Random& random, const Network& network, int widest) {
   return plan;
 }
 
-// The second build of fast_test.
-Architecture small_architecture() {
-  Architecture a;
-  a.name = "2x32x24";
-  a.tiles = 2;
-  a.rows = 32;
-  a.columns = 24;
-  a.activation_depth = 32;
-  a.output_depth = 8;
-  a.weight_depth = 64;
-  a.psum_depth = 64;
-  a.post_lanes = 4;
-  return a;
-}
-
 TEST(FastCostModel, EqualsTheRtlOnLeNet) {
-  const Architecture a = small_architecture();
+  const Architecture a = test::paired_array();
   const Network network = model::build_network("lenet5");
   Random random(1);
   FastCostModel model(a);
@@ -127,7 +113,7 @@ TEST(FastCostModel, RemembersLayers) {
 }
 
 TEST(FastCostModel, NamesLayerAndLimitThatDoNotFit) {
-  Architecture a = small_architecture();
+  Architecture a = test::paired_array();
   a.psum_depth = 16;
   const Network network = model::build_network("lenet5");
   FastCostModel model(a);

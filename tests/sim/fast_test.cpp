@@ -12,6 +12,7 @@
 
 #include "rtl/generate/program.h"
 #include "sim/engine.h"
+#include "tests/sim/arrays.h"
 
 namespace bitstrata::sim {
 namespace {
@@ -139,49 +140,7 @@ void compare(const IntegerNetwork& network, const Architecture& a, Compared& com
 }
 
 // Three builds; memory timings and layers vary at run time.
-std::vector<Architecture> architectures() {
-  Architecture narrow;
-  narrow.name = "16x16";
-  narrow.rows = 16;
-  narrow.columns = 16;
-  narrow.max_weight_bits = 8;
-  narrow.max_activation_bits = 8;
-  narrow.data_bits = 32;
-  narrow.activation_depth = 32;
-  narrow.output_depth = 8;
-  narrow.weight_depth = 32;
-  narrow.psum_depth = 16;
-  narrow.post_lanes = 2;
-  narrow.burst_beats = 4;
-  narrow.outstanding = 2;
-  Architecture wide;
-  wide.name = "2x32x24";
-  wide.tiles = 2;
-  wide.rows = 32;
-  wide.columns = 24;
-  wide.activation_depth = 32;
-  wide.output_depth = 8;
-  wide.weight_depth = 64;
-  wide.psum_depth = 64;
-  wide.post_lanes = 4;
-  wide.burst_beats = 16;
-  wide.outstanding = 4;
-  Architecture odd;
-  odd.name = "3x20x17";
-  odd.tiles = 3;
-  odd.rows = 20;
-  odd.columns = 17;
-  odd.max_weight_bits = 16;
-  odd.data_bits = 64;
-  odd.activation_depth = 16;
-  odd.output_depth = 4;
-  odd.weight_depth = 128;
-  odd.psum_depth = 16;
-  odd.post_lanes = 1;
-  odd.burst_beats = 7;
-  odd.outstanding = 1;
-  return {narrow, wide, odd};
-}
+std::vector<Architecture> architectures() { return {test::narrow_array(), test::paired_array(), test::triple_array()}; }
 
 model::MemoryTiming random_timing(Random& random) {
   model::MemoryTiming timing;

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "sim/engine.h"
+#include "tests/sim/arrays.h"
 #include "tests/sim/random_layers.h"
 
 namespace bitstrata::sim {
@@ -25,34 +26,15 @@ struct Case {
   int beside_rtl;
 };
 
-Architecture array(const char* name, int tiles, int rows, int columns, int data_bits, int post_lanes) {
-  Architecture a;
-  a.name = name;
-  a.tiles = tiles;
-  a.rows = rows;
-  a.columns = columns;
-  a.data_bits = data_bits;
-  a.post_lanes = post_lanes;
-  return a;
-}
-
-// Small and odd shapes; every bus width, several words of rows and columns, several macros, narrow sums and planes.
 std::vector<Case> cases() {
-  Case small{array("16x16", 1, 16, 16, 32, 1), 60, 25};
-  small.architecture.outstanding = 2;
-  Case odd{array("odd", 1, 13, 19, 64, 4), 60, 25};
-  odd.architecture.max_activation_bits = 5;
-  odd.architecture.accumulator_bits = 40;
-  Case tiles{array("tiles", 3, 20, 18, 32, 2), 60, 25};
-  tiles.architecture.max_weight_bits = 9;
-  tiles.architecture.burst_beats = 3;
-  tiles.architecture.memory = {.read_latency = 3, .write_latency = 2, .beat_interval = 2};
-  Case wide{array("wide", 1, 70, 66, 128, 8), 40, 10};
-  Case widest{array("widest", 2, 70, 24, 256, 4), 40, 10};
-  widest.architecture.max_activation_bits = 3;
-  widest.architecture.psum_depth = 64;
+  Case narrow{test::narrow_array(), 60, 25};
+  Case odd{test::odd_array(), 60, 25};
+  Case triple{test::triple_array(), 60, 25};
+  triple.architecture.memory = {.read_latency = 3, .write_latency = 2, .beat_interval = 2};
+  Case wide{test::wide_array(), 40, 10};
+  Case widest{test::widest_array(), 40, 10};
   widest.architecture.memory.read_latency = 60;
-  return {small, odd, tiles, wide, widest};
+  return {narrow, odd, triple, wide, widest};
 }
 
 class Systemc : public testing::TestWithParam<Case> {};

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The arrays that the co-simulation tests compile: few, since each costs a Verilator build, and shared by the tests.
+// Odd and even sizes, every bus width, one and several macros, small buffers (several blocks, streamed weights) and
+// large ones, narrow accumulators and planes, short and long bursts.
+#pragma once
+
+#include <vector>
+
+#include "model/architecture.h"
+
+namespace bitstrata::test {
+
+namespace detail {
+
+inline model::Architecture array(const char* name, int tiles, int rows, int columns, int data_bits, int post_lanes) {
+  model::Architecture a;
+  a.name = name;
+  a.tiles = tiles;
+  a.rows = rows;
+  a.columns = columns;
+  a.data_bits = data_bits;
+  a.post_lanes = post_lanes;
+  return a;
+}
+
+}  // namespace detail
+
+// 16 x 16, 8-bit, small buffers.
+inline model::Architecture narrow_array() {
+  model::Architecture a = detail::array("1x16x16", 1, 16, 16, 32, 2);
+  a.max_weight_bits = 8;
+  a.max_activation_bits = 8;
+  a.activation_depth = 32;
+  a.output_depth = 8;
+  a.weight_depth = 32;
+  a.psum_depth = 16;
+  a.burst_beats = 4;
+  a.outstanding = 2;
+  return a;
+}
+
+// Two macros of 32 x 24.
+inline model::Architecture paired_array() {
+  model::Architecture a = detail::array("2x32x24", 2, 32, 24, 64, 4);
+  a.activation_depth = 32;
+  a.output_depth = 8;
+  a.weight_depth = 64;
+  a.psum_depth = 64;
+  return a;
+}
+
+// Three macros, one burst in flight, odd burst length.
+inline model::Architecture triple_array() {
+  model::Architecture a = detail::array("3x20x17", 3, 20, 17, 64, 1);
+  a.activation_depth = 16;
+  a.output_depth = 4;
+  a.weight_depth = 128;
+  a.psum_depth = 16;
+  a.burst_beats = 7;
+  a.outstanding = 1;
+  return a;
+}
+
+// Odd sizes, 5-bit activations.
+inline model::Architecture odd_array() {
+  model::Architecture a = detail::array("1x13x19", 1, 13, 19, 64, 4);
+  a.max_activation_bits = 5;
+  a.accumulator_bits = 40;
+  return a;
+}
+
+// Rows and columns of more than one word; weight rows of more than one beat.
+inline model::Architecture wide_array() { return detail::array("1x70x66", 1, 70, 66, 64, 8); }
+
+// Lines wider than a row of columns; 3-bit activations.
+inline model::Architecture widest_array() {
+  model::Architecture a = detail::array("2x70x24", 2, 70, 24, 256, 4);
+  a.max_activation_bits = 3;
+  a.psum_depth = 64;
+  return a;
+}
+
+// Narrow accumulators: refuses much, and what it takes must still be exact.
+inline model::Architecture tiny_array() {
+  model::Architecture a = detail::array("1x40x8", 1, 40, 8, 128, 2);
+  a.max_weight_bits = 4;
+  a.max_activation_bits = 4;
+  a.accumulator_bits = 24;
+  a.psum_depth = 64;
+  a.burst_beats = 2;
+  a.outstanding = 2;
+  return a;
+}
+
+inline std::vector<model::Architecture> all_arrays() {
+  return {narrow_array(), paired_array(), triple_array(), odd_array(), wide_array(), widest_array(), tiny_array()};
+}
+
+}  // namespace bitstrata::test
