@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/module.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <stdexcept>
 
 namespace bitstrata::quant {
@@ -13,7 +15,24 @@ using torch::Tensor;
 Tensor column(const Tensor& per_channel) { return per_channel.view({-1, 1, 1, 1}); }
 
 // Output margin: logits of unseen images may exceed the calibrated ones, and two clipped logits would tie.
-constexpr double kOutputMargin = 1.25;
+// A step rounded to a power of two may shrink the range by 1/sqrt(2), which the margin makes up for.
+double output_margin(Scales scales) { return scales == Scales::power_of_two ? 1.25 * std::numbers::sqrt2 : 1.25; }
+
+// torch's count_nonzero takes as long as a convolution of few channels; this loop is as fast as memory.
+std::int64_t nonzero_elements(const Tensor& tensor) {
+  const Tensor values = tensor.detach().contiguous();
+  const float* data = values.data_ptr<float>();
+  const std::int64_t size = values.numel();
+  constexpr std::int64_t kBlock = 1 << 16;  // keeps the inner sum in 32 bits, which vectorizes best
+  std::int64_t count = 0;
+  for (std::int64_t start = 0; start < size; start += kBlock) {
+    const std::int64_t end = std::min(size, start + kBlock);
+    std::int32_t part = 0;
+    for (std::int64_t i = start; i < end; ++i) part += data[i] != 0.0F;
+    count += part;
+  }
+  return count;
+}
 
 }  // namespace
 
@@ -209,7 +228,8 @@ Tensor Module::forward(const Tensor& images, const ForwardOptions& forward) {
         const model::Coding coding = coding_of(tensor.rectified, bits, options.signed_tensors);
         Range seen = observe_range(tensor.rectified ? output.detach().clamp_min(0) : output, bits,
                                    tensor.is_output ? model::Coding::twos_complement : coding);
-        if (tensor.is_output) seen = {seen.low * kOutputMargin, seen.high * kOutputMargin, true};
+        if (tensor.is_output)
+          seen = {seen.low * output_margin(options.scales), seen.high * output_margin(options.scales), true};
         const double share = range.ready ? forward.observe : 1.0;
         range = {range.low + share * (seen.low - range.low), range.high + share * (seen.high - range.high), true};
       }
@@ -228,7 +248,7 @@ Tensor Module::forward(const Tensor& images, const ForwardOptions& forward) {
         sum = sum.defined() ? sum + count : count;
         density.nonzero[step.stage] += count.sum().item<std::int64_t>();
       } else {
-        density.nonzero[step.stage] += output.detach().count_nonzero().item<std::int64_t>();
+        density.nonzero[step.stage] += nonzero_elements(output);
       }
     }
   }

@@ -21,7 +21,8 @@ using nlohmann::json;
 using torch::Tensor;
 
 constexpr const char* kFormat = "bitstrata-checkpoint-1";
-constexpr double kRangeShare = 0.1;         // of a batch in the moving average of ranges while training
+constexpr int kObserveEvery = 4;            // batches between two looks at the tensors' ranges
+constexpr double kRangeShare = 0.25;        // of a look in the moving average of ranges while training
 constexpr int kRankingImages = 2048;        // training images from which channels are ranked
 constexpr int kEvaluationBatch = 250;       // double-precision convolutions unfold their input: keep it in the cache
 constexpr std::int64_t kSmallestBatch = 8;  // a shorter rest of an epoch has no useful batch statistics
@@ -190,7 +191,6 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
   ForwardOptions forward;
   forward.quantized = own.quantized;
   forward.batch_statistics = !schedule.freeze_batch_norm;
-  forward.observe = own.quantized ? kRangeShare : 0.0;
   forward.density = &density;
   const std::int64_t batch = own.train_options.batch, images = order.size(0);
   const int batches = static_cast<int>((images + batch - 1) / batch);
@@ -203,6 +203,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
     Tensor input = own.train.images.index_select(0, chosen);
     if (own.train_options.augment) input = flipped(input, generator);
     const Tensor labels = own.train.labels.index_select(0, chosen);
+    forward.observe = own.quantized && i % kObserveEvery == 0 ? kRangeShare : 0.0;
     const Tensor logits = own.state.module.forward(input, forward);
     const Tensor loss = torch::cross_entropy_loss(logits, labels);
     loss.backward();

@@ -147,6 +147,7 @@ json identity_of(const Options& o, const std::string& start) {
           {"signed-tensors", o.signed_tensors},
           {"batch", o.training.batch},
           {"epoch-images", o.training.epoch_images},
+          {"augment", o.training.augment},
           {"seed", o.common.seed}};
 }
 

@@ -73,6 +73,7 @@ int train_verb(const std::vector<std::string>& arguments) {
                          {"learning_rate", o.learning_rate},
                          {"batch", o.training.batch},
                          {"epoch_images", o.training.epoch_images},
+                         {"augment", o.training.augment},
                          {"seed", o.common.seed},
                          {"init", o.init}};
   if (const auto note = session.resume(folder.file("resume.safetensors"), o.training.resume, identity))

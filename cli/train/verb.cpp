@@ -89,6 +89,7 @@ void Training::add(po::options_description& options) {
       ("batch", po::value(&batch)->default_value(batch), "images of a training step")
       ("epoch-images", po::value(&epoch_images)->default_value(epoch_images),
        "images of one epoch, drawn without repetition; 0: all")
+      ("augment", po::value(&augment)->default_value(augment), "flip (mirror every second image at random) or none")
       ("resume", po::bool_switch(&resume), "go on where an interrupted run into --out stopped");
   // clang-format on
 }
@@ -96,6 +97,8 @@ void Training::add(po::options_description& options) {
 void Training::check() const {
   check_range("batch", batch, 8, 65536);
   check_range("epoch-images", static_cast<double>(epoch_images), 0, 1e9);
+  if (augment != "flip" && augment != "none")
+    throw Misuse(fmt::format("--augment is '{}'; allowed: flip, none", augment));
   if (epoch_images > 0 && epoch_images < batch) throw Misuse("--epoch-images must hold at least one --batch");
 }
 
@@ -103,6 +106,7 @@ quant::TrainOptions Training::options(const Common& common) const {
   quant::TrainOptions options;
   options.batch = batch;
   options.epoch_images = epoch_images;
+  options.augment = augment == "flip";
   options.seed = common.seed;
   options.threads = common.threads;
   return options;

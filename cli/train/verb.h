@@ -44,6 +44,7 @@ struct Common {
 struct Training {
   int batch = 128;
   std::int64_t epoch_images = 0;
+  std::string augment = "flip";
   bool resume = false;
   void add(po::options_description& options);
   void check() const;
