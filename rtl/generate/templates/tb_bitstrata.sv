@@ -257,8 +257,8 @@ module tb_bitstrata;
                 input [DATA_WIDTH-1:0] want, input [DATA_WIDTH-1:0] got);
     begin
       if (failures < 10) begin
-        $display("image %0d layer %0d row %0d line %0d plane %0d: expected %h, memory holds %h", image, layer, row, line,
-                 plane, want, got);
+        $display("image %0d layer %0d row %0d line %0d plane %0d: expected %h, memory holds %h", image, layer, row,
+                 line, plane, want, got);
       end
       failures = failures + 1;
     end

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hand-over: testbenches of random networks pass under Icarus and Verilator, and fail when a vector is wrong.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iostream>
+#include <random>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "rtl/generate/export.h"
+#include "rtl/generate/rtl_files.h"
+#include "sim/fast.h"
+#include "tests/model/random_network.h"
+#include "tests/rtl/support.h"
+
+namespace bitstrata::generate::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t seed = 20240607;
+
+// A random chain that fits the accelerator and writes at least `bytes`, with `images` random inputs.
+Vectors random_vectors(bitstrata::testing::Random& random, const model::Architecture& a, int images,
+                       std::uint32_t bytes = 1) {
+  while (true) {
+    const auto network = bitstrata::testing::random_chain(random, 4);
+    Vectors vectors{
+        .network = "random", .weights = "random", .images = "random", .program = {}, .tensors = {}, .cycles = {}};
+    try {
+      vectors.program = lower(network, a);
+    } catch (const std::invalid_argument&) {
+      continue;  // too wide for this accelerator
+    }
+    std::uint32_t written = 0;
+    for (const int output : vectors.program.layer_output) {
+      written += vectors.program.tensors[static_cast<std::size_t>(output)].bytes;
+    }
+    if (written < bytes) continue;
+    for (int i = 0; i < images; ++i) {
+      vectors.tensors.push_back(model::run_all(network, bitstrata::testing::random_codes(random, network.tensors[0])));
+    }
+    for (const auto& layer : vectors.program.layers) vectors.cycles.push_back(sim::predict(layer, a).cycles);
+    return vectors;
+  }
+}
+
+// The number of bytes that a passing testbench says it compared; -1 where it did not pass.
+long bytes_compared(const Outcome& outcome) {
+  static const std::regex pattern(R"(PASS: (\d+) bytes)");
+  std::smatch match;
+  if (outcome.status != 0 || !std::regex_search(outcome.output, match, pattern)) return -1;
+  return std::stol(match[1]);
+}
+
+std::string script(const fs::path& folder, const std::string& name, const std::string& arguments = "") {
+  return fmt::format("'{}' {}", (folder / name).string(), arguments);
+}
+
+TEST(Generate, TestbenchPassesUnderIcarus) {
+  bitstrata::testing::Random random(seed);
+  long bytes = 0;
+  const int networks = 3;
+  for (int i = 0; i < networks; ++i) {
+    const auto a = architectures().at(static_cast<std::size_t>(i));
+    const TemporaryFolder folder;
+    const Vectors vectors = random_vectors(random, a, 2, 200);
+    write_design(a, &vectors, {"test", "test"}, folder.path());
+    for (const char* arguments : {"", "+stall_percent=30 +read_latency=3"}) {
+      const Outcome outcome = run(script(folder.path(), "sim/run_icarus.sh", arguments));
+      ASSERT_GT(bytes_compared(outcome), 0) << a.name << ", network " << i << " " << arguments << "\n"
+                                            << outcome.output;
+      bytes += bytes_compared(outcome);
+    }
+  }
+  std::cout << "icarus: seed " << seed << ", " << networks << " networks, " << bytes << " bytes compared\n";
+}
+
+TEST(Generate, TestbenchPassesUnderVerilator) {
+  bitstrata::testing::Random random(seed + 1);
+  const auto a = architectures().at(0);
+  const TemporaryFolder folder;
+  const Vectors vectors = random_vectors(random, a, 3, 1000);
+  write_design(a, &vectors, {"test", "test"}, folder.path());
+  const Outcome outcome = run(script(folder.path(), "sim/run_verilator.sh"));
+  ASSERT_GT(bytes_compared(outcome), 0) << outcome.output;
+  std::cout << "verilator: seed " << seed + 1 << ", " << bytes_compared(outcome) << " bytes compared\n";
+}
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(Generate, TestbenchFailsOnAWrongVectorAndAWrongPrediction) {
+  bitstrata::testing::Random random(seed + 2);
+  const auto a = architectures().at(0);
+  const TemporaryFolder folder;
+  Vectors vectors = random_vectors(random, a, 1);
+  write_design(a, &vectors, {"test", "test"}, folder.path());
+  const fs::path file = folder.path() / "sim/expected.hex";
+  std::string text = read(file);
+  const auto last_digit = text.find('\n') - 1;  // bit 0 of the first line always has a meaning
+  text[last_digit] = text[last_digit] == '0' ? '1' : '0';
+  std::ofstream(file) << text;
+  const Outcome wrong = run(script(folder.path(), "sim/run_icarus.sh"));
+  EXPECT_NE(wrong.status, 0);
+  EXPECT_NE(wrong.output.find("FAIL: "), std::string::npos) << wrong.output;
+  EXPECT_NE(wrong.output.find("layer 0 row 0 line 0 plane 0"), std::string::npos) << wrong.output;
+
+  const TemporaryFolder other;
+  ++vectors.cycles.back();
+  write_design(a, &vectors, {"test", "test"}, other.path());
+  const Outcome slow = run(script(other.path(), "sim/run_icarus.sh"));
+  EXPECT_NE(slow.status, 0);
+  EXPECT_NE(slow.output.find("FAIL: 1 mismatches"), std::string::npos) << slow.output;
+}
+
+TEST(Generate, WithoutANetworkThereIsNoTestbench) {
+  const auto a = architectures().at(1);
+  const TemporaryFolder folder;
+  const auto files = write_design(a, nullptr, {"test", "test"}, folder.path());
+  const std::set<std::string> names(files.begin(), files.end());
+  for (const char* name : {"README.md", "rtl/files.f", "rtl/bitstrata_top.sv", "rtl/bs_descriptor.svh",
+                           "synth/yosys.ys", "synth/run_yosys.sh", "synth/vivado.tcl", "synth/quartus.tcl"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+  for (const auto& name : names) EXPECT_FALSE(name.starts_with("sim/")) << name;
+  const std::string readme = read(folder.path() / "README.md");
+  for (const char* text : {"| 0x00 | CONTROL |", "| 0x24 | EVENT_HIGH | read |", "| 0x20 | EVENT_LOW | read |",
+                           "| 0x14 | VERSION | read: 0xB175 in 31:16", "| ROWS | 20 |", "were not run"}) {
+    EXPECT_NE(readme.find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(readme.find('@'), std::string::npos);
+}
+
+TEST(Generate, FolderAppearsWholeOrNotAtAll) {
+  const TemporaryFolder parent;
+  const fs::path out = parent.path() / "design";
+  { const DesignFolder unfinished(out, false); }
+  EXPECT_TRUE(fs::is_empty(parent.path()));
+  {
+    DesignFolder folder(out, false);
+    write_design(architectures().at(0), nullptr, {"test", "test"}, folder.work());
+    EXPECT_FALSE(fs::exists(out));
+    folder.publish();
+  }
+  EXPECT_TRUE(fs::exists(out / "rtl/bitstrata_top.sv"));
+  EXPECT_THROW(DesignFolder(out, false), std::invalid_argument);
+  {
+    std::ofstream(out / "mine.txt") << "old";
+    DesignFolder folder(out, true);
+    write_design(architectures().at(1), nullptr, {"test", "test"}, folder.work());
+    folder.publish();
+  }
+  EXPECT_FALSE(fs::exists(out / "mine.txt"));
+  // What is not a design is never replaced.
+  const fs::path other = parent.path() / "other";
+  fs::create_directories(other);
+  std::ofstream(other / "thesis.txt") << "text";
+  EXPECT_THROW(DesignFolder(other, true), std::invalid_argument);
+  EXPECT_TRUE(fs::exists(other / "thesis.txt"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(parent.path()), fs::directory_iterator()), 2);
+}
+
+}  // namespace
+}  // namespace bitstrata::generate::testing

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every module is taken without a warning by Verilator, and the whole design by Icarus and Yosys, in several sizes.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <iostream>
+#include <map>
+#include <regex>
+
+#include "rtl/generate/rtl_files.h"
+#include "tests/rtl/support.h"
+
+namespace bitstrata::generate::testing {
+namespace {
+
+int ceil_log2(int value) { return static_cast<int>(std::bit_width(static_cast<unsigned>(value - 1))); }
+
+// Values of a module's parameters in the given accelerator.
+std::map<std::string, long> values_for(const std::string& module, const model::Architecture& a) {
+  std::map<std::string, long> values;
+  for (const auto& [name, value] : rtl_parameters(a)) values[name] = value;
+  const long column_width = a.max_activation_bits + ceil_log2(a.rows + 1) + 1;
+  // In these two the accumulator is that of a column.
+  if (module == "bs_column" || module == "bs_sum_unit") values["ACC_WIDTH"] = column_width;
+  values["JOIN_WIDTH"] = column_width + a.max_weight_bits;
+  values["WIDTH"] = a.data_bits;
+  values["DEPTH"] = a.activation_depth;
+  values["INDEX"] = a.columns - 1;
+  return values;
+}
+
+class PerArchitecture : public ::testing::TestWithParam<int> {
+ protected:
+  PerArchitecture() : architecture_(architectures().at(static_cast<std::size_t>(GetParam()))) {
+    for (const auto& name : write_rtl(architecture_, architecture_.event_counters, folder_.path()))
+      sources_ += " " + name;
+  }
+  std::string in_folder(const std::string& command) const {
+    return fmt::format("cd '{}' && {}", folder_.path().string(), command);
+  }
+  model::Architecture architecture_;
+  TemporaryFolder folder_;
+  std::string sources_;
+};
+
+TEST_P(PerArchitecture, EveryModuleLintsAsItsOwnTop) {
+  static const std::regex pattern(R"(\n  parameter (\w+))");
+  int linted = 0;
+  for (const auto& file : rtl_files()) {
+    if (!file.name.ends_with(".sv")) continue;
+    const std::string module(file.name.substr(0, file.name.size() - 3)), text(file.text);
+    const auto values = values_for(module, architecture_);
+    std::string overrides;
+    for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
+      if (const auto value = values.find((*it)[1]); value != values.end()) {
+        overrides += fmt::format(" -G{}={}", value->first, value->second);
+      }
+    }
+    const Outcome outcome = run(
+        in_folder(fmt::format("verilator --lint-only -Wall -I.{} --top-module {} {}", overrides, module, file.name)));
+    EXPECT_EQ(outcome.status, 0) << module << overrides << "\n" << outcome.output;
+    EXPECT_EQ(outcome.output, "") << module << overrides;
+    ++linted;
+  }
+  const Outcome top = run(in_folder("verilator --lint-only -Wall -I. --top-module bitstrata_top" + sources_));
+  EXPECT_EQ(top.status, 0) << top.output;
+  EXPECT_EQ(top.output, "");
+  EXPECT_GT(linted, 15);
+  std::cout << architecture_.name << ": " << linted + 1 << " modules linted\n";
+}
+
+TEST_P(PerArchitecture, IcarusElaborates) {
+  const Outcome outcome = run(in_folder("iverilog -g2012 -I. -s bitstrata_top -o top.vvp" + sources_));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "top.vvp"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, PerArchitecture, ::testing::Range(0, 4));
+
+// The smallest sensible size: Yosys spends its time on the width of the buffers.
+TEST(Yosys, ElaboratesAndChecks) {
+  model::Architecture a = architectures().at(0);
+  a.rows = a.columns = 8;
+  a.max_weight_bits = a.max_activation_bits = 4;
+  a.post_lanes = 1;
+  model::validate(a);
+  const TemporaryFolder folder;
+  std::string sources;
+  for (const auto& name : write_rtl(a, false, folder.path())) sources += " " + name;
+  const Outcome outcome = run(fmt::format(
+      "cd '{}' && yosys -p 'read_verilog -sv -I. -defer{}; hierarchy -check -top bitstrata_top; proc; opt_clean; "
+      "check -assert; stat'",
+      folder.path().string(), sources));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  static const std::regex cells(R"(Number of cells: +(\d+))");
+  long total = 0;
+  for (std::sregex_iterator it(outcome.output.begin(), outcome.output.end(), cells), end; it != end; ++it) {
+    total = std::stol((*it)[1]);  // the last one is the whole hierarchy
+  }
+  EXPECT_GT(total, 1000);
+  EXPECT_EQ(outcome.output.find("Found and reported 0 problems") == std::string::npos, false);
+  std::cout << "yosys: " << total << " coarse cells\n";
+}
+
+}  // namespace
+}  // namespace bitstrata::generate::testing
