@@ -95,6 +95,7 @@ void ActivationDensity::record(Trainable& network, double accuracy, const std::s
   step.iteration = iteration_;
   step.event = event;
   step.epochs = epochs_;
+  step.passes = passes_;
   step.accuracy = accuracy;
   step.price = problem_.price ? problem_.price(network.network(), network.plan()) : 0.0;
   step.macs = network.network().total_macs();
@@ -109,6 +110,7 @@ void ActivationDensity::step(Trainable& network) {
   const EpochReport report = network.train_epoch(options_.schedule);
   densities_.push_back(report.density);
   ++epochs_;
+  passes_ += report.passes;
   // A dead layer cannot recover (its gradient is zero), so there is nothing to wait for.
   if (dead() || saturated() || epochs_ >= options_.epochs_per_iteration) judge(network);
 }
@@ -147,6 +149,7 @@ void ActivationDensity::advance(Trainable& network) {
   network.apply(next);
   ++iteration_;
   epochs_ = 0;
+  passes_ = 0;
   densities_.clear();
 }
 
@@ -164,17 +167,12 @@ SearchResult ActivationDensity::result() const {
 json ActivationDensity::state() const {
   json log = json::array();
   for (const SearchStep& step : log_) log.push_back(to_json(step));
-  return {{"started", started_},
-          {"done", done_},
-          {"pruning", pruning_},
-          {"channels_shrank", channels_shrank_},
-          {"iteration", iteration_},
-          {"epochs", epochs_},
-          {"best_accuracy", best_accuracy_},
-          {"densities", densities_},
-          {"good_density", good_density_},
-          {"good_step", good_step_},
-          {"log", log}};
+  return {{"started", started_},     {"done", done_},
+          {"pruning", pruning_},     {"channels_shrank", channels_shrank_},
+          {"iteration", iteration_}, {"epochs", epochs_},
+          {"passes", passes_},       {"best_accuracy", best_accuracy_},
+          {"densities", densities_}, {"good_density", good_density_},
+          {"good_step", good_step_}, {"log", log}};
 }
 
 void ActivationDensity::resume(const json& state) {
@@ -184,6 +182,7 @@ void ActivationDensity::resume(const json& state) {
   channels_shrank_ = state.at("channels_shrank");
   iteration_ = state.at("iteration");
   epochs_ = state.at("epochs");
+  passes_ = state.at("passes");
   best_accuracy_ = state.at("best_accuracy");
   densities_ = state.at("densities").get<std::vector<std::vector<double>>>();
   good_density_ = state.at("good_density").get<std::vector<double>>();
@@ -206,7 +205,7 @@ double training_complexity(const std::vector<SearchStep>& log, const model::Netw
       cost +=
           static_cast<double>(network.macs(nodes[i])) * mac_energy(std::max(layer.weight_bits, layer.activation_bits));
     }
-    effort += step.epochs * cost / full;
+    effort += step.passes * cost / full;
   }
   return effort / baseline_epochs;
 }

@@ -60,6 +60,7 @@ class ActivationDensity final : public Search {
   bool pruning_ = false;          // channels still shrink
   bool channels_shrank_ = false;  // in the present iteration
   int iteration_ = 0;
+  double passes_ = 0;                           // over the training images in this iteration
   int epochs_ = 0;                              // of this iteration
   double best_accuracy_ = 0;                    // of all iterations
   std::vector<std::vector<double>> densities_;  // of this iteration's epochs

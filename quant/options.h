@@ -19,10 +19,10 @@ struct QuantizeOptions {
 };
 
 struct TrainOptions {
-  int batch = 128;
+  int batch = 64;
   double momentum = 0.9;
   double weight_decay = 5e-4;     // on convolution and linear weights only
-  bool augment = true;            // random horizontal flip
+  bool augment = false;           // random horizontal flip
   std::int64_t epoch_images = 0;  // images of one epoch, drawn without repetition; 0: all
   std::uint64_t seed = 1;
   int threads = 1;
@@ -36,6 +36,7 @@ struct EpochSchedule {
   double final_ratio = 0.0;
   double from = 0.0;
   double to = 1.0;
+  std::int64_t images = 0;         // of the epoch; 0: TrainOptions::epoch_images
   bool freeze_batch_norm = false;  // normalise by running statistics, as the folded network will
   double rate(double part_of_epoch) const;
 };

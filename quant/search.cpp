@@ -28,27 +28,29 @@ model::Plan plan_from(const json& j) {
 }
 
 json to_json(const SearchStep& step) {
-  return {{"iteration", step.iteration}, {"event", step.event},    {"epochs", step.epochs},
-          {"accuracy", step.accuracy},   {"price", step.price},    {"macs", step.macs},
-          {"plan", to_json(step.plan)},  {"density", step.density}};
+  return {{"iteration", step.iteration}, {"event", step.event},        {"epochs", step.epochs},
+          {"passes", step.passes},       {"accuracy", step.accuracy},  {"price", step.price},
+          {"macs", step.macs},           {"plan", to_json(step.plan)}, {"density", step.density}};
 }
 
 SearchStep step_from(const json& j) {
-  return {j.at("iteration"), j.at("event"), j.at("epochs"),          j.at("accuracy"),
+  return {j.at("iteration"), j.at("event"), j.at("epochs"),          j.at("passes"), j.at("accuracy"),
           j.at("price"),     j.at("macs"),  plan_from(j.at("plan")), j.at("density")};
 }
 
 std::string to_csv(const std::vector<SearchStep>& log, const std::string& price_column) {
   std::string text =
-      "iteration,event,epochs,validation_accuracy,layer,activation_density,weight_bits,activation_bits,channels,"
+      "iteration,event,epochs,training_passes,validation_accuracy,layer,activation_density,weight_bits,activation_bits,"
+      "channels,"
       "network_macs," +
       price_column + "\n";
   for (const SearchStep& step : log)
     for (std::size_t i = 0; i < step.plan.layers.size(); ++i) {
       const model::LayerPlan& layer = step.plan.layers[i];
-      text += fmt::format("{},{},{},{:.4f},{},{:.4f},{},{},{},{},{:.6g}\n", step.iteration, step.event, step.epochs,
-                          step.accuracy, layer.layer, i < step.density.size() ? step.density[i] : 0.0,
-                          layer.weight_bits, layer.activation_bits, layer.channels, step.macs, step.price);
+      text +=
+          fmt::format("{},{},{},{:.4g},{:.4f},{},{:.4f},{},{},{},{},{:.6g}\n", step.iteration, step.event, step.epochs,
+                      step.passes, step.accuracy, layer.layer, i < step.density.size() ? step.density[i] : 0.0,
+                      layer.weight_bits, layer.activation_bits, layer.channels, step.macs, step.price);
     }
   return text;
 }

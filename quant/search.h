@@ -25,6 +25,7 @@ struct SearchStep {
   int iteration = 0;
   std::string event;  // what was decided: "accepted", "dead layer", "accuracy fell", ...
   int epochs = 0;     // trained in this iteration
+  double passes = 0;  // over the training images in these epochs
   double accuracy = 0;
   double price = 0;
   std::int64_t macs = 0;
@@ -56,8 +57,8 @@ model::Plan plan_from(const nlohmann::json& json);
 nlohmann::json to_json(const SearchStep& step);
 SearchStep step_from(const nlohmann::json& json);
 
-// One row a layer and iteration: iteration, event, epochs, validation_accuracy, layer, density, bits, channels, macs,
-// price.
+// One row a layer and iteration: iteration, event, epochs, training_passes, validation_accuracy, layer, density, bits,
+// channels, macs, price.
 std::string to_csv(const std::vector<SearchStep>& log, const std::string& price_column);
 
 }  // namespace bitstrata::quant

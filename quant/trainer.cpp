@@ -80,14 +80,10 @@ struct Trainer::Impl {
       state.momentum.push_back(torch::zeros_like(tensor.detach()));
   }
 
-  std::int64_t epoch_images() const {
-    const std::int64_t all = train.labels.size(0);
-    return train_options.epoch_images > 0 ? std::min(train_options.epoch_images, all) : all;
-  }
-
   // The images of epoch number `epoch`: consecutive parts of a shuffled pass over the training images.
-  Tensor order() const {
-    const std::int64_t all = train.labels.size(0), count = epoch_images(), parts = all / count;
+  Tensor order(std::int64_t wanted) const {
+    const std::int64_t all = train.labels.size(0);
+    const std::int64_t count = wanted > 0 ? std::min(wanted, all) : all, parts = all / count;
     auto generator = at::detail::createCPUGenerator(mix(train_options.seed, static_cast<std::uint64_t>(epoch / parts)));
     return torch::randperm(all, generator, torch::kInt64).narrow(0, (epoch % parts) * count, count);
   }
@@ -184,7 +180,7 @@ Module& Trainer::module() { return impl_->state.module; }
 EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
   Impl& own = *impl_;
   const auto start = std::chrono::steady_clock::now();
-  const Tensor order = own.order();
+  const Tensor order = own.order(schedule.images > 0 ? schedule.images : own.train_options.epoch_images);
   auto generator =
       at::detail::createCPUGenerator(mix(own.train_options.seed + 1, static_cast<std::uint64_t>(own.epoch)));
   DensityCount density;
@@ -221,6 +217,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
   report.train_accuracy = static_cast<double>(correct) / static_cast<double>(seen);
   for (std::size_t s = 0; s < density.total.size(); ++s)
     report.density.push_back(static_cast<double>(density.nonzero[s]) / static_cast<double>(density.total[s]));
+  report.passes = static_cast<double>(images) / static_cast<double>(own.train.labels.size(0));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

@@ -23,7 +23,8 @@ struct Options {
   std::string network = "vgg_small", method = "uniform", out;
   int weight_bits = 8, activation_bits = 8, output_bits = 16;
   int calibration_images = 1024, finetune_epochs = 0;
-  double learning_rate = 0.02, search_learning_rate = 0.02;
+  double learning_rate = 0.01, search_learning_rate = 0.01;
+  std::int64_t search_images = 13750;
   std::string scales = "free", granularity = "per-channel", signed_tensors = "twos-complement", density_of = "output";
   quant::ActivationDensityOptions density;
   Common common;
@@ -58,6 +59,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("epochs-per-iteration",
        po::value(&o.density.epochs_per_iteration)->default_value(o.density.epochs_per_iteration),
        "ad: most epochs until densities count as flat")
+      ("search-images", po::value(&o.search_images)->default_value(o.search_images),
+       "ad: training images of one epoch of the search, drawn without repetition; 0: all")
       ("saturation", po::value(&o.density.saturation)->default_value(o.density.saturation, "0.02"),
        "ad: largest change of a density between epochs that is flat")
       ("max-drop", po::value(&o.density.max_drop)->default_value(o.density.max_drop, "0.015"),
@@ -68,11 +71,11 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("minimum-channels", po::value(&o.density.minimum_channels)->default_value(o.density.minimum_channels),
        "ad: fewest channels of a layer")
       ("search-learning-rate",
-       po::value(&o.search_learning_rate)->default_value(o.search_learning_rate, "0.02"),
+       po::value(&o.search_learning_rate)->default_value(o.search_learning_rate, "0.01"),
        "ad: highest within each epoch of the search")
       ("finetune-epochs", po::value(&o.finetune_epochs)->default_value(o.finetune_epochs),
        "epochs under the final widths; the best by validation is kept")
-      ("learning-rate", po::value(&o.learning_rate)->default_value(o.learning_rate, "0.02"),
+      ("learning-rate", po::value(&o.learning_rate)->default_value(o.learning_rate, "0.01"),
        "highest of fine-tuning; it falls to 0")
       ("calibration-images", po::value(&o.calibration_images)->default_value(o.calibration_images),
        "training images that activation ranges start from")
@@ -98,6 +101,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   check_range("floor", o.density.floor_bits, 1, o.density.initial_bits);
   check_range("max-iterations", o.density.max_iterations, 1, 1000);
   check_range("epochs-per-iteration", o.density.epochs_per_iteration, 1, 1000);
+  check_range("search-images", static_cast<double>(o.search_images), 0, 1e9);
   check_range("saturation", o.density.saturation, 0, 1);
   check_range("max-drop", o.density.max_drop, 0, 1);
   check_range("minimum-channels", o.density.minimum_channels, 1, 1e6);
@@ -117,6 +121,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       "density-of", o.density_of, {{"output", quant::DensityOf::output}, {"input", quant::DensityOf::input}});
   o.density.schedule.peak = o.search_learning_rate;
   o.density.schedule.final_ratio = 0.05;
+  o.density.schedule.images = o.search_images;
   o.training.check();
   o.common.check();
   return true;
@@ -133,6 +138,7 @@ json identity_of(const Options& o, const std::string& start) {
           {"floor", o.density.floor_bits},
           {"max-iterations", o.density.max_iterations},
           {"epochs-per-iteration", o.density.epochs_per_iteration},
+          {"search-images", o.search_images},
           {"saturation", o.density.saturation},
           {"max-drop", o.density.max_drop},
           {"density-of", o.density_of},
@@ -278,24 +284,25 @@ class Quantization {
   }
 
   json complexity() const {
-    const double before = start_.run.value("epochs_trained", 0);
-    double epochs = before + o_.finetune_epochs;
+    const double before = start_.run.value("passes_trained", 0.0);
     std::vector<quant::SearchStep> log = steps();
     quant::SearchStep tuning;  // fine-tuning is training under the final plan
-    tuning.epochs = o_.finetune_epochs;
+    tuning.passes = o_.training.passes(data_, o_.finetune_epochs);
     tuning.plan = session_plan();
     log.push_back(tuning);
-    for (const quant::SearchStep& step : steps()) epochs += step.epochs;
-    if (epochs == 0) return nullptr;
+    double passes = before;
+    for (const quant::SearchStep& step : log) passes += step.passes;
+    if (passes == 0) return nullptr;
     auto figure = [&](bool by_energy) {
-      return quant::training_complexity(log, start_.network, 16, before, epochs, by_energy);
+      return quant::training_complexity(log, start_.network, 16, before, passes, by_energy);
     };
-    return {{"epochs", epochs},
+    return {{"epochs", passes},
             {"epochs_before_quantization", before},
             {"by_macs", figure(false)},
             {"by_mac_energy", figure(true)},
             {"definition",
-             "sum over iterations of epochs / MAC reduction, over the same number of epochs at 16 bits unpruned; "
+             "sum over iterations of epochs (passes over the training images) / MAC reduction, over as many epochs at "
+             "16 bits unpruned; "
              "by_mac_energy weighs a MAC of k bits as 3.1 k / 32 + 0.1"}};
   }
 

@@ -17,8 +17,8 @@ namespace {
 
 struct Options {
   std::string network = "vgg_small", init, out;
-  int epochs = 4;
-  double learning_rate = 0.1;
+  int epochs = 5;
+  double learning_rate = 0.05;
   Common common;
   Training training;
 };
@@ -30,7 +30,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("network", po::value(&o.network)->default_value(o.network), "a built-in network")
       ("init", po::value(&o.init), "checkpoint to start from (weights and statistics)")
       ("epochs", po::value(&o.epochs)->default_value(o.epochs), "passes over the training images")
-      ("learning-rate", po::value(&o.learning_rate)->default_value(o.learning_rate, "0.1"),
+      ("learning-rate", po::value(&o.learning_rate)->default_value(o.learning_rate, "0.05"),
        "highest; it warms up over the first 15 % and falls to 0")
       ("out", po::value(&o.out)->required(), "run folder to write");
   // clang-format on
@@ -103,7 +103,7 @@ int train_verb(const std::vector<std::string>& arguments) {
                         {"parameters", network.total_parameters()},
                         {"macs", network.total_macs()},
                         {"epochs", epochs},
-                        {"epochs_trained", o.epochs},
+                        {"passes_trained", o.training.passes(data, o.epochs)},
                         {"chosen_epoch", annealing.best_epoch()},
                         {"float_validation_accuracy", annealing.best_accuracy()},
                         {"float_test_accuracy", test.accuracy()},

@@ -89,7 +89,7 @@ void Training::add(po::options_description& options) {
       ("batch", po::value(&batch)->default_value(batch), "images of a training step")
       ("epoch-images", po::value(&epoch_images)->default_value(epoch_images),
        "images of one epoch, drawn without repetition; 0: all")
-      ("augment", po::value(&augment)->default_value(augment), "flip (mirror every second image at random) or none")
+      ("augment", po::value(&augment)->default_value(augment), "none, or flip (mirror every second image at random; pays from about ten epochs on)")
       ("resume", po::bool_switch(&resume), "go on where an interrupted run into --out stopped");
   // clang-format on
 }
@@ -112,6 +112,11 @@ quant::TrainOptions Training::options(const Common& common) const {
   return options;
 }
 
+double Training::passes(const model::Dataset& data, int epochs) const {
+  const double all = data.train.count();
+  return epochs * (epoch_images > 0 ? std::min(1.0, static_cast<double>(epoch_images) / all) : 1.0);
+}
+
 model::Dataset load_data(const Common& common) {
   try {
     return model::load_dataset(common.dataset);
@@ -123,7 +128,7 @@ model::Dataset load_data(const Common& common) {
 RunFolder::RunFolder(const std::filesystem::path& folder, std::vector<std::string> command, const Common& common)
     : folder_(folder), command_(std::move(command)), common_(common) {
   std::error_code error;
-  std::filesystem::create_directories(folder_, error);
+  made_ = std::filesystem::create_directories(folder_, error);
   if (error || !std::filesystem::is_directory(folder_))
     throw Misuse(fmt::format("--out: the folder '{}' cannot be created: {}", folder_.string(),
                              error ? error.message() : "a file of that name is in the way"));
@@ -134,6 +139,11 @@ RunFolder::RunFolder(const std::filesystem::path& folder, std::vector<std::strin
   } catch (const std::exception&) {
     throw Misuse(fmt::format("--out: the folder '{}' cannot be written to", folder_.string()));
   }
+}
+
+RunFolder::~RunFolder() {
+  std::error_code ignored;
+  if (made_) std::filesystem::remove(folder_, ignored);  // leaves folders alone that hold something
 }
 
 void RunFolder::add_input(const std::string& name, const std::filesystem::path& file) {

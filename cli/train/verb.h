@@ -42,13 +42,15 @@ struct Common {
 
 // Options of stochastic gradient descent.
 struct Training {
-  int batch = 128;
+  int batch = 64;
   std::int64_t epoch_images = 0;
-  std::string augment = "flip";
+  std::string augment = "none";
   bool resume = false;
   void add(po::options_description& options);
   void check() const;
   quant::TrainOptions options(const Common& common) const;
+  // Passes over the training images in so many epochs.
+  double passes(const model::Dataset& data, int epochs) const;
 };
 
 model::Dataset load_data(const Common& common);
@@ -58,6 +60,10 @@ class RunFolder {
  public:
   // Creates the folder and checks that it can be written to; throws Misuse.
   RunFolder(const std::filesystem::path& folder, std::vector<std::string> command, const Common& common);
+  // Removes the folder again when this run made it and wrote nothing into it.
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
   // A file or folder the run reads; its SHA-1 goes into run.json.
   void add_input(const std::string& name, const std::filesystem::path& file);
@@ -70,6 +76,7 @@ class RunFolder {
 
  private:
   std::filesystem::path folder_;
+  bool made_ = false;
   std::vector<std::string> command_;
   const Common& common_;
   nlohmann::json inputs_ = nlohmann::json::object();

@@ -228,7 +228,7 @@ TEST(ActivationDensity, ResumesFromAnyStep) {
 TEST(TrainingComplexity, CountsEpochsByTheirCost) {
   const model::Network network = test::tiny_network();
   SearchStep full;
-  full.epochs = 2;
+  full.passes = 2;
   full.plan = model::uniform_plan(network, 16, 16);
   SearchStep narrow = full;
   narrow.plan = model::uniform_plan(network, 4, 4);
@@ -243,7 +243,7 @@ TEST(SearchLog, BecomesOneRowALayerAndIteration) {
   ActivationDensity search({}, {});
   const std::string csv = to_csv(finish(search, network).log, "mac_energy_fj");
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 4 * 4);
-  EXPECT_NE(csv.find("\n1,accepted,2,0.9000,second,0.5000,8,8,8,"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("\n1,accepted,2,2,0.9000,second,0.5000,8,8,8,"), std::string::npos) << csv;
 }
 
 TEST(Annealing, LeavesTheNetworkInItsBestEpoch) {
