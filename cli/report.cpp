@@ -70,6 +70,7 @@ constexpr Format formats[] = {
     {"html", "report.html", html},
     {"md", "report.md", [](const Report& report, const Common&) { return markdown(report); }},
     {"csv", "report.csv", [](const Report& report, const Common&) { return plain_table(report).csv(); }},
+    {"svg", "", nullptr},  // the page's pictures, a file each
     {"json", "report.json", [](const Report& report, const Common&) { return to_json(report).dump(2) + "\n"; }},
 };
 
@@ -83,18 +84,18 @@ int report(const std::vector<std::string>& arguments) {
   options.add_options()
       // clang-format off
       ("runs", po::value(&folders)->composing(), "run folders of run, quantize, train and verify; the words may also stand alone")
-      ("format", po::value(&wanted)->composing(), "html, md, csv or json; may be repeated with --out; default: html")
+      ("format", po::value(&wanted)->composing(), "html, md, csv, json or svg; may be repeated with --out; default: html")
       ("reference", po::value(&reference),
        "run that ratios are against; default: the first with 16 bits everywhere, else the first")
       ("title", po::value(&title)->default_value(title), "of the page")
-      ("out", po::value(&out), "folder to write report.html (.md, .csv, .json) into; default: stdout");
+      ("out", po::value(&out), "folder to write report.html (.md, .csv, .json, pictures) into; default: stdout");
   // clang-format on
   common.add(options);
   po::positional_options_description positional;
   positional.add("runs", -1);
   po::variables_map values;
   if (!parse(arguments, options,
-             {"report DIR... [--format html|md|csv|json] [--reference RUN] [--out DIR]",
+             {"report DIR... [--format html|md|csv|json|svg] [--reference RUN] [--out DIR]",
               "Joins run folders into one table: accuracy, bits, parameters, MACs, cycles, latency and energy, and "
               "ratios.\n"
               "The HTML page stands alone, with pictures (Python and matplotlib) and the source of every coefficient.",
@@ -108,11 +109,16 @@ int report(const std::vector<std::string>& arguments) {
   if (wanted.empty()) wanted.emplace_back("html");
   for (const std::string& format : wanted) check_choice("format", format, names);
   if (wanted.size() > 1 && out.empty()) throw std::invalid_argument("several formats need a folder: --out");
+  if (out.empty() && wanted.front() == "svg") throw std::invalid_argument("pictures need a folder: --out");
   if (folders.empty()) throw std::invalid_argument("no run folder is given; see --help");
   OutputFolder folder(out);
   const Report joined = make_report(folders, reference, title);
   for (const Format& known : formats) {
     if (std::ranges::find(wanted, known.name) == wanted.end()) continue;
+    if (!known.write) {
+      for (const auto& [name, svg] : draw_pictures(picture_data(joined))) folder.add(name + ".svg", svg);
+      continue;
+    }
     const std::string text = known.write(joined, common);
     folder.add(known.file, text);
     if (!folder.wanted() && !common.json) std::cout << text;

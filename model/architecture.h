@@ -28,17 +28,17 @@ struct Architecture {
   std::vector<int> supported_bits;  // empty: every width up to the maxima
   int accumulator_bits = 48;
   // Shell.
-  int data_bits = 64;             // AXI data width and line width of the activation and output buffers; power of two
-  int activation_depth = 64;      // rows of each activation plane bank (2 * planes banks of data_bits wide)
-  int output_depth = 32;          // rows of each output plane bank, per half
-  int weight_depth = 512;         // array rows held by the weight buffer
-  int psum_depth = 256;           // pixels per accumulator half
-  int parameter_depth = 256;      // groups of post_lanes parameter records
-  int post_lanes = 4;             // outputs requantized a cycle
-  int burst_beats = 16;           // longest AXI burst
-  int outstanding = 4;            // AXI bursts in flight, each direction
-  bool event_counters = true;     // hardware counters of structural events
-  double clock_mhz = 200.0;       // the clock the user asks for
+  int data_bits = 64;          // AXI data width and line width of the activation and output buffers; power of two
+  int activation_depth = 64;   // rows of each activation plane bank (2 * planes banks of data_bits wide)
+  int output_depth = 32;       // rows of each output plane bank, per half
+  int weight_depth = 512;      // array rows held by the weight buffer
+  int psum_depth = 256;        // pixels per accumulator half
+  int parameter_depth = 256;   // groups of post_lanes parameter records
+  int post_lanes = 4;          // outputs requantized a cycle
+  int burst_beats = 16;        // longest AXI burst
+  int outstanding = 4;         // AXI bursts in flight, each direction
+  bool event_counters = true;  // hardware counters of structural events
+  double clock_mhz = 200.0;    // the clock the user asks for
   MemoryTiming memory;
 
   // Plane banks of the activation and output buffers: the power of two not below max_activation_bits.

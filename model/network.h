@@ -19,10 +19,10 @@ struct Shape {
 
 enum class Op {
   input,
-  convolution,   // with bias; weights [out][ky][kx][in]
-  linear,        // fully connected over the whole input tensor, flattened in NHWC order
-  batch_norm,    // follows a convolution or linear; folded before quantization
-  relu,          // follows convolution, linear or batch_norm
+  convolution,  // with bias; weights [out][ky][kx][in]
+  linear,       // fully connected over the whole input tensor, flattened in NHWC order
+  batch_norm,   // follows a convolution or linear; folded before quantization
+  relu,         // follows convolution, linear or batch_norm
   max_pool,
   average_pool,  // divisor is always kernel_height * kernel_width; padding must be zero
 };

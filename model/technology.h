@@ -29,11 +29,11 @@ enum class TechnologyKind {
 
 struct Technology {
   std::string name;
-  std::string title;       // one line for reports
+  std::string title;  // one line for reports
   TechnologyKind kind = TechnologyKind::mac_table;
-  std::map<int, Coefficient> mac_energy;          // mac_table: bits -> energy of one MAC
+  std::map<int, Coefficient> mac_energy;            // mac_table: bits -> energy of one MAC
   std::map<std::string, Coefficient> coefficients;  // mac_memory: mac_slope, mac_offset, access_slope
-  std::vector<std::string> rules;                 // stated rules, printed beside results (rounding, what is left out)
+  std::vector<std::string> rules;                   // stated rules, printed beside results (rounding, what is left out)
   // The weakest status among all coefficients, printed beside every result.
   Status status() const;
 };

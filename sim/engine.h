@@ -30,8 +30,8 @@ const char* to_string(RunError error);
 
 struct RunResult {
   RunError error = RunError::none;
-  std::vector<model::Events> layers;   // of the layers finished
-  std::vector<model::Codes> tensors;   // as Program::formats; entry 0 is the input
+  std::vector<model::Events> layers;  // of the layers finished
+  std::vector<model::Codes> tensors;  // as Program::formats; entry 0 is the input
 };
 
 class Engine {

@@ -2,6 +2,7 @@
 #include "sim/rtl_build.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -13,8 +14,6 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-
-#include <fmt/format.h>
 
 #include "rtl/generate/rtl_files.h"
 #include "sim/rtl_shim.h"
@@ -76,8 +75,8 @@ class Lock {
  public:
   explicit Lock(const fs::path& file) : descriptor_(open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666)) {
     if (descriptor_ < 0 || flock(descriptor_, LOCK_EX) != 0) {
-      throw std::runtime_error(fmt::format("cannot write to the cache folder {} (set BITSTRATA_CACHE)",
-                                           file.parent_path().string()));
+      throw std::runtime_error(
+          fmt::format("cannot write to the cache folder {} (set BITSTRATA_CACHE)", file.parent_path().string()));
     }
   }
   ~Lock() { close(descriptor_); }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Host of the Verilated RTL: loads the compiled accelerator, drives its registers, steps clock and memory.
 #include <dlfcn.h>
+#include <fmt/format.h>
 
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "sim/axi_memory.h"
 #include "sim/engine.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns integer layers into descriptors and lays weights and parameters out in the order the loader fetches them.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "rtl/generate/program.h"
 
@@ -54,9 +54,8 @@ void check_widths(const Architecture& a, const IntegerLayer& layer, const Tensor
 
 // Rows of the output computed before the buffers turn over: as many as fit, and few enough that the input rows of the
 // next block can be loaded meanwhile where that is possible at all.
-int choose_block_rows(const Architecture& a, const IntegerLayer& layer, const TensorFormat& in,
-                      const TensorFormat& out, std::int64_t slots, std::int64_t rows_needed,
-                      std::int64_t out_slot) {
+int choose_block_rows(const Architecture& a, const IntegerLayer& layer, const TensorFormat& in, const TensorFormat& out,
+                      std::int64_t slots, std::int64_t rows_needed, std::int64_t out_slot) {
   const auto& w = layer.window;
   const int height = out.shape.height;
   const auto span = [&](std::int64_t rows) {
@@ -77,8 +76,7 @@ int choose_block_rows(const Architecture& a, const IntegerLayer& layer, const Te
                               "channels at {} bits; activation_depth = {}) in architecture '{}'",
                               span(1), slots, in.shape.width, in.shape.channels, in.bits, a.activation_depth, a.name));
   }
-  const std::int64_t limit =
-      std::min<std::int64_t>({height, a.psum_depth / out.shape.width, out_capacity / out_slot});
+  const std::int64_t limit = std::min<std::int64_t>({height, a.psum_depth / out.shape.width, out_capacity / out_slot});
   std::int64_t fits = 1, overlaps = 0;
   for (std::int64_t rows = 1; rows <= limit; ++rows) {
     if (span(rows) <= slots) fits = rows;
@@ -117,7 +115,8 @@ class Image {
     return static_cast<std::uint32_t>(at);
   }
   void put32(std::uint32_t address, std::uint32_t value) {
-    for (int i = 0; i < 4; ++i) bytes_[address + static_cast<std::uint32_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
+    for (int i = 0; i < 4; ++i)
+      bytes_[address + static_cast<std::uint32_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
   }
   void put64(std::uint32_t address, std::uint64_t value) {
     put32(address, static_cast<std::uint32_t>(value));
@@ -141,8 +140,8 @@ void put_parameters(Image& image, std::uint32_t address, const Architecture& a, 
     for (int i = 0; i < a.post_lanes; ++i, address += record_bytes) {
       if (i >= group.channels) continue;
       const auto c = static_cast<std::size_t>(group.first_channel + i);
-      image.put64(address, (static_cast<std::uint64_t>(layer.bias[c]) & bias_mask) |
-                               (std::uint64_t{layer.multiplier[c]} << 48));
+      image.put64(address,
+                  (static_cast<std::uint64_t>(layer.bias[c]) & bias_mask) | (std::uint64_t{layer.multiplier[c]} << 48));
       image.put64(address + 8, layer.shift[c]);
     }
   }
@@ -193,10 +192,10 @@ Descriptor describe(const Architecture& a, const IntegerNetwork& network, const 
                                                   (w.kernel_height - 1) * w.dilation_height + 1 - w.pad_top);
   const std::int64_t out_slot = ceil_div(out_lines, 2) * out.bits;
   if (slots == 0) {
-    refuse(layer, fmt::format("an input row of {} x {} channels at {} bits takes {} lines a parity, the activation "
-                              "buffer holds {} (activation_depth = {} x {} banks) in architecture '{}'",
-                              in.shape.width, channels, in.bits, slot, capacity, a.activation_depth, a.plane_banks(),
-                              a.name));
+    refuse(layer,
+           fmt::format("an input row of {} x {} channels at {} bits takes {} lines a parity, the activation "
+                       "buffer holds {} (activation_depth = {} x {} banks) in architecture '{}'",
+                       in.shape.width, channels, in.bits, slot, capacity, a.activation_depth, a.plane_banks(), a.name));
   }
   const int block_rows = choose_block_rows(a, layer, in, out, slots, rows_needed, out_slot);
   const int blocks = static_cast<int>(ceil_div(out.shape.height, block_rows));
@@ -219,8 +218,8 @@ Descriptor describe(const Architecture& a, const IntegerNetwork& network, const 
   const auto set = [&](DescriptorWord word, std::int64_t value) { d[word] = static_cast<std::uint32_t>(value); };
   const bool resident = !pooling && weight_rows(out.shape.channels, lanes, k) <= a.weight_depth;
   const std::uint32_t opcode = layer.kind == LayerKind::convolution ? OP_CONVOLUTION
-                               : layer.kind == LayerKind::max_pool ? OP_MAX_POOL
-                                                                   : OP_AVERAGE_POOL;
+                               : layer.kind == LayerKind::max_pool  ? OP_MAX_POOL
+                                                                    : OP_AVERAGE_POOL;
   set(D_CONTROL, opcode | (std::uint32_t{last} << C_LAST) | (std::uint32_t{resident} << C_RESIDENT) |
                      (std::uint32_t{in.coding == Coding::twos_complement} << C_SIGNED) |
                      (std::uint32_t{layer.acc_shift != 0} << C_ACC_SHIFT) | (descriptor_magic << 16));
@@ -304,10 +303,10 @@ Program lower(const IntegerNetwork& network, const Architecture& architecture) {
     check_widths(a, layer, in, out);
     const std::int64_t bound = accumulator_bound(network, layer);
     if (bound >= std::int64_t{1} << (a.accumulator_bits - 1)) {
-      refuse(layer, fmt::format("accumulators can reach {}, which needs {} bits; architecture '{}' has "
-                                "accumulator_bits = {}",
-                                bound, std::bit_width(static_cast<std::uint64_t>(bound)) + 1, a.name,
-                                a.accumulator_bits));
+      refuse(layer,
+             fmt::format("accumulators can reach {}, which needs {} bits; architecture '{}' has "
+                         "accumulator_bits = {}",
+                         bound, std::bit_width(static_cast<std::uint64_t>(bound)) + 1, a.name, a.accumulator_bits));
     }
     const bool pooling = layer.kind != LayerKind::convolution;
     const int lanes = pooling ? std::min({a.rows, a.columns, a.data_bits, in.shape.channels})
@@ -319,13 +318,12 @@ Program lower(const IntegerNetwork& network, const Architecture& architecture) {
                                 layer.out_channels(), groups.size(), a.post_lanes, a.name, a.parameter_depth));
     }
     if (!pooling && std::min<std::int64_t>(a.rows, static_cast<std::int64_t>(layer.weights.size())) > a.weight_depth) {
-      refuse(layer, fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'",
-                                a.rows, a.weight_depth, a.name));
+      refuse(layer, fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", a.rows,
+                                a.weight_depth, a.name));
     }
     Descriptor d = describe(a, network, layer, program.tensors, groups.size(), lanes, i + 1 == network.layers.size());
     const std::uint32_t record_bytes = static_cast<std::uint32_t>(std::max(16, a.data_bits / 8));
-    d[D_PARAM_ADDRESS] =
-        image.reserve(static_cast<std::int64_t>(groups.size()) * a.post_lanes * record_bytes);
+    d[D_PARAM_ADDRESS] = image.reserve(static_cast<std::int64_t>(groups.size()) * a.post_lanes * record_bytes);
     put_parameters(image, d[D_PARAM_ADDRESS], a, layer, groups);
     if (!pooling) {
       const int k = static_cast<int>(static_cast<std::int64_t>(layer.weights.size()) / layer.out_channels());

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rtl/generate/rtl_files.h"
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
-
-#include <fmt/format.h>
 
 namespace bitstrata::generate {
 

@@ -23,10 +23,11 @@ void for_each_bit(const Program& program, int tensor, Visit visit) {
     for (int i = 0; i < row_bits; ++i, ++code) {
       const int line = i / line_bits, at = i % line_bits;
       for (int plane = 0; plane < format.bits; ++plane) {
-        const std::size_t byte = row + (static_cast<std::size_t>(line) * static_cast<std::size_t>(format.bits) +
-                                        static_cast<std::size_t>(plane)) *
-                                           line_bytes +
-                                 static_cast<std::size_t>(at / 8);
+        const std::size_t byte =
+            row +
+            (static_cast<std::size_t>(line) * static_cast<std::size_t>(format.bits) + static_cast<std::size_t>(plane)) *
+                line_bytes +
+            static_cast<std::size_t>(at / 8);
         visit(byte, at % 8, plane, code);
       }
     }

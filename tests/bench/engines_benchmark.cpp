@@ -39,7 +39,8 @@ Work convolution(int weight_bits, int activation_bits) {
   layer.weight_bits = weight_bits;
   const int half = 1 << (weight_bits - 1);
   for (int i = 0; i < 9 * 64 * 64; ++i) {
-    layer.weights.push_back(static_cast<std::int16_t>(static_cast<int>(random() % static_cast<unsigned>(2 * half)) - half));
+    layer.weights.push_back(
+        static_cast<std::int16_t>(static_cast<int>(random() % static_cast<unsigned>(2 * half)) - half));
   }
   layer.bias.assign(64, 0);
   layer.multiplier.assign(64, 40000);
@@ -80,7 +81,8 @@ BENCHMARK(systemc)->Arg(8)->Arg(4)->Arg(2)->Unit(benchmark::kMillisecond)->UseRe
 void and_popcount(benchmark::State& state) {
   const int bits = static_cast<int>(state.range(0));
   std::mt19937_64 random(1);
-  std::vector<std::uint64_t> planes(static_cast<std::size_t>(28 * 28 * 9 * bits)), columns(static_cast<std::size_t>(9 * 64 * bits));
+  std::vector<std::uint64_t> planes(static_cast<std::size_t>(28 * 28 * 9 * bits)),
+      columns(static_cast<std::size_t>(9 * 64 * bits));
   for (auto& word : planes) word = random();
   for (auto& word : columns) word = random();
   for (auto _ : state) {
@@ -88,7 +90,9 @@ void and_popcount(benchmark::State& state) {
     for (std::size_t plane = 0; plane < planes.size(); ++plane) {
       const std::size_t tile = plane / static_cast<std::size_t>(bits) % 9;
       for (std::size_t c = 0; c < static_cast<std::size_t>(64 * bits); ++c) {
-        sum += static_cast<std::uint64_t>(std::popcount(planes[plane] & columns[tile * static_cast<std::size_t>(64 * bits) + c])) << (c & 7);
+        sum += static_cast<std::uint64_t>(
+                   std::popcount(planes[plane] & columns[tile * static_cast<std::size_t>(64 * bits) + c]))
+               << (c & 7);
       }
     }
     benchmark::DoNotOptimize(sum);

@@ -84,9 +84,10 @@ TEST_P(CoSimulation, EnginesAgree) {
       ++layers;
     }
   }
-  std::cout << "[ seed " << first << " ] array " << a.tiles << "x" << a.rows << "x" << a.columns << ": " << runs - refused
-            << " networks (" << refused << " did not fit), " << layers << " layers, " << values << " values, " << cycles
-            << " cycles, " << events << " events compared, " << predicted << " layers also with fast; 0 differ\n";
+  std::cout << "[ seed " << first << " ] array " << a.tiles << "x" << a.rows << "x" << a.columns << ": "
+            << runs - refused << " networks (" << refused << " did not fit), " << layers << " layers, " << values
+            << " values, " << cycles << " cycles, " << events << " events compared, " << predicted
+            << " layers also with fast; 0 differ\n";
   EXPECT_GT(values, 0);
   EXPECT_GT(predicted, 0);
   EXPECT_GE(layers, runs);

@@ -76,12 +76,16 @@ inline void add_random_layer(Random& random, model::IntegerNetwork& network, int
       w.pad_left = pick(random, 0, w.kernel_width - 1);
       w.pad_right = pick(random, 0, w.kernel_width - 1);
     }
-    if (in.shape.height + w.pad_top + w.pad_bottom < (w.kernel_height - 1) * w.dilation_height + 1) w.dilation_height = 1;
+    if (in.shape.height + w.pad_top + w.pad_bottom < (w.kernel_height - 1) * w.dilation_height + 1)
+      w.dilation_height = 1;
     if (in.shape.width + w.pad_left + w.pad_right < (w.kernel_width - 1) * w.dilation_width + 1) w.dilation_width = 1;
   }
   Shape shape;
-  shape.height = (in.shape.height + w.pad_top + w.pad_bottom - (w.kernel_height - 1) * w.dilation_height - 1) / w.stride_height + 1;
-  shape.width = (in.shape.width + w.pad_left + w.pad_right - (w.kernel_width - 1) * w.dilation_width - 1) / w.stride_width + 1;
+  shape.height =
+      (in.shape.height + w.pad_top + w.pad_bottom - (w.kernel_height - 1) * w.dilation_height - 1) / w.stride_height +
+      1;
+  shape.width =
+      (in.shape.width + w.pad_left + w.pad_right - (w.kernel_width - 1) * w.dilation_width - 1) / w.stride_width + 1;
   shape.channels = layer.kind == LayerKind::convolution ? pick(random, 1, max_channels) : in.shape.channels;
   TensorFormat out = random_format(random, shape, max_activation_bits);
   double bound = 0;
@@ -91,7 +95,7 @@ inline void add_random_layer(Random& random, model::IntegerNetwork& network, int
     const int half = 1 << (layer.weight_bits - 1);
     for (int i = 0; i < k * shape.channels; ++i) {
       layer.weights.push_back(static_cast<std::int16_t>(layer.weight_bits == 1 ? 2 * pick(random, 0, 1) - 1
-                                                                                : pick(random, -half, half - 1)));
+                                                                               : pick(random, -half, half - 1)));
     }
     bound = std::sqrt(static_cast<double>(k)) * half * (1 << in.bits) * 0.7;
     layer.macs = std::int64_t{k} * shape.elements();
