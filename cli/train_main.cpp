@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,7 @@ void restart_with_sleeping_threads(char** argv) {
 }
 
 int dispatch(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) throw cli::Misuse("a verb is missing: train, quantize or evaluate (see --help)");
+  if (arguments.empty()) throw std::invalid_argument("a verb is missing: train, quantize or evaluate (see --help)");
   if (arguments[0] == "--help" || arguments[0] == "-h") {
     print_usage();
     return 0;
@@ -52,8 +53,8 @@ int dispatch(const std::vector<std::string>& arguments) {
     if (arguments[0] == verb.name) return verb.run({arguments.begin() + 1, arguments.end()});
     names.emplace_back(verb.name);
   }
-  throw cli::Misuse("unknown verb '" + arguments[0] + "'" + model::did_you_mean(arguments[0], names) +
-                    "; known: train, quantize, evaluate");
+  throw std::invalid_argument("unknown verb '" + arguments[0] + "'" + model::did_you_mean(arguments[0], names) +
+                              "; known: train, quantize, evaluate");
 }
 
 }  // namespace
@@ -64,13 +65,16 @@ int main(int argc, char** argv) {
   // the system each time, which costs a tenth of the training time in page faults.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 2'000'000'000);
+  std::string name = "bitstrata";
+  for (const Verb& verb : kVerbs)
+    if (argc > 1 && std::string(argv[1]) == verb.name) name += std::string(" ") + verb.name;
   try {
     return dispatch({argv + 1, argv + argc});
-  } catch (const cli::Misuse& error) {
-    fmt::print(stderr, "bitstrata: {}\n", error.what());
+  } catch (const std::invalid_argument& error) {
+    fmt::print(stderr, "{}: {}\n", name, error.what());
     return 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "bitstrata: {}\n", error.what());
+    fmt::print(stderr, "{}: {}\n", name, error.what());
     return 1;
   }
 }

@@ -182,7 +182,7 @@ Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& inpu
   Tensor x = convolve(input, weight, network_.node(step.node), forward.quantized ? input_grid.padding_value() : 0.0);
   if (stage.normalised())
     return torch::batch_norm(x, stage.gamma, stage.beta, stage.running_mean, stage.running_var,
-                             forward.batch_statistics, kNormMomentum, kNormEpsilon, false);
+                             forward.batch_statistics, forward.norm_momentum, kNormEpsilon, false);
   return x + stage.bias.view({1, -1, 1, 1});
 }
 

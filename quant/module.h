@@ -36,6 +36,7 @@ struct DensityCount {
 struct ForwardOptions {
   bool quantized = false;         // fake-quantize by plan and ranges
   bool batch_statistics = false;  // batch norm by the batch's own statistics, running ones follow
+  double norm_momentum = 0.1;     // share of this batch in the running statistics
   double observe = 0.0;           // share of this batch's range in the tensors' ranges; 0 leaves them alone
   DensityCount* density = nullptr;
 };
@@ -47,7 +48,6 @@ struct ForwardOptions {
 class Module {
  public:
   static constexpr double kNormEpsilon = 1e-5;
-  static constexpr double kNormMomentum = 0.1;
 
   // He-normal weights from `seed`.
   Module(model::Network network, std::uint64_t seed);

@@ -21,9 +21,11 @@ using nlohmann::json;
 using torch::Tensor;
 
 constexpr const char* kFormat = "bitstrata-checkpoint-1";
-constexpr int kObserveEvery = 4;            // batches between two looks at the tensors' ranges
-constexpr double kRangeShare = 0.25;        // of a look in the moving average of ranges while training
-constexpr int kRankingImages = 2048;        // training images from which channels are ranked
+constexpr int kObserveEvery = 4;         // batches between two looks at the tensors' ranges
+constexpr double kRangeShare = 0.25;     // of a look in the moving average of ranges while training
+constexpr int kRankingImages = 2048;     // training images from which channels are ranked
+constexpr int kStatisticsImages = 4096;  // training images that batch norm statistics are refreshed from
+constexpr std::int64_t kStatisticsBatch = 256;
 constexpr int kEvaluationBatch = 250;       // double-precision convolutions unfold their input: keep it in the cache
 constexpr std::int64_t kSmallestBatch = 8;  // a shorter rest of an epoch has no useful batch statistics
 
@@ -101,6 +103,22 @@ struct Trainer::Impl {
       momentum.mul_(train_options.momentum).add_(gradient);
       weight.sub_(gradient.add(momentum, train_options.momentum), rate);
       weight.mutable_grad().zero_();
+    }
+  }
+
+  // Running statistics as the mean over many batches of the present weights. The moving average lags behind quantized
+  // weights, of which some change their code with every step; at few bits that costs points of accuracy.
+  void refresh_statistics() {
+    const torch::NoGradGuard no_grad;
+    auto generator = at::detail::createCPUGenerator(mix(train_options.seed + 2, static_cast<std::uint64_t>(epoch)));
+    const std::int64_t count = std::min<std::int64_t>(kStatisticsImages, train.labels.size(0));
+    const Tensor chosen = torch::randperm(train.labels.size(0), generator, torch::kInt64).narrow(0, 0, count);
+    ForwardOptions forward;
+    forward.quantized = quantized;
+    forward.batch_statistics = true;
+    for (std::int64_t i = 0, batch = 1; i + kStatisticsBatch <= count; i += kStatisticsBatch, ++batch) {
+      forward.norm_momentum = 1.0 / static_cast<double>(batch);
+      state.module.forward(train.images.index_select(0, chosen.narrow(0, i, kStatisticsBatch)), forward);
     }
   }
 
@@ -212,6 +230,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
     if (on_batch) on_batch(i + 1, batches, loss_sum / static_cast<double>(seen));
   }
   ++own.epoch;
+  if (own.quantized && forward.batch_statistics) own.refresh_statistics();
   EpochReport report;
   report.loss = loss_sum / static_cast<double>(seen);
   report.train_accuracy = static_cast<double>(correct) / static_cast<double>(seen);

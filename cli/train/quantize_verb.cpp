@@ -24,7 +24,7 @@ struct Options {
   int weight_bits = 8, activation_bits = 8, output_bits = 16;
   int calibration_images = 1024, finetune_epochs = 0;
   double learning_rate = 0.01, search_learning_rate = 0.01;
-  std::int64_t search_images = 13750;
+  std::int64_t search_images = 8192;
   std::string scales = "free", granularity = "per-channel", signed_tensors = "twos-complement", density_of = "output";
   quant::ActivationDensityOptions density;
   Common common;
@@ -34,11 +34,10 @@ struct Options {
 
 template <typename T>
 T choice(const std::string& option, const std::string& value, const std::map<std::string, T>& words) {
-  const auto found = words.find(value);
-  if (found != words.end()) return found->second;
-  std::string known;
-  for (const auto& [word, meaning] : words) known += (known.empty() ? "" : ", ") + word;
-  throw Misuse(fmt::format("--{} is '{}'; allowed: {}", option, value, known));
+  std::vector<std::string> known;
+  for (const auto& [word, meaning] : words) known.push_back(word);
+  check_choice(option, value, known);
+  return words.at(value);
 }
 
 bool read(const std::vector<std::string>& arguments, Options& o) {
@@ -63,8 +62,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "ad: training images of one epoch of the search, drawn without repetition; 0: all")
       ("saturation", po::value(&o.density.saturation)->default_value(o.density.saturation, "0.02"),
        "ad: largest change of a density between epochs that is flat")
-      ("max-drop", po::value(&o.density.max_drop)->default_value(o.density.max_drop, "0.015"),
-       "ad: fall of validation accuracy (0 to 1) that sends an iteration back")
+      ("max-drop", po::value(&o.density.max_drop),
+       "ad: fall of validation accuracy (0 to 1) that sends an iteration back; default 0.02, with --prune 0.06")
       ("density-of", po::value(&o.density_of)->default_value(o.density_of),
        "ad: output (a layer's own, the paper's rule) or input (of the tensor it reads)")
       ("prune", po::bool_switch(&o.density.prune), "ad: also remove channels by density")
@@ -89,11 +88,17 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   o.training.add(options);
   o.common.add(options);
   po::variables_map values;
-  if (!parse(arguments, options, "quantize --network N|DIR --dataset D --method M [options] --out DIR",
-             "quantize --network out/float --dataset fashion-mnist --method ad --finetune-epochs 2 --out out/ad",
+  if (!parse(arguments, options,
+             {"quantize --network N|DIR [--dataset D] --method M [options] --out DIR",
+              "Gives every layer its widths by a method, trains under them where asked to, and writes DIR/plan.yaml,\n"
+              "DIR/integer.safetensors, DIR/checkpoint.safetensors, DIR/summary.json, DIR/run.json and, for searches,\n"
+              "DIR/search.csv. Validation images steer; the golden integers answer the test images once, at the end.",
+              "quantize --network out/float --dataset fashion-mnist --method ad --finetune-epochs 2 --out out/ad"},
              values))
     return false;
-  choice<int>("method", o.method, {{"uniform", 0}, {"ad", 0}});
+  // A network that lost half its channels needs the fine-tuning to recover; widths alone show what they cost at once.
+  if (!values.count("max-drop")) o.density.max_drop = o.density.prune ? 0.06 : 0.02;
+  check_choice("method", o.method, {"uniform", "ad"});
   check_range("weight-bits", o.weight_bits, 1, 16);
   check_range("activation-bits", o.activation_bits, 1, 16);
   check_range("output-bits", o.output_bits, 2, 16);
@@ -131,7 +136,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
 json identity_of(const Options& o, const std::string& start) {
   return {{"verb", "quantize"},
           {"start", start},
-          {"dataset", o.common.dataset},
+          {"dataset", o.training.dataset},
           {"method", o.method},
           {"bits", {o.weight_bits, o.activation_bits, o.output_bits}},
           {"initial-bits", o.density.initial_bits},
@@ -167,16 +172,16 @@ struct Start {
 Start find_start(const std::string& name) {
   Start start;
   if (!std::filesystem::is_directory(name)) {
-    start.network = named_network(name);
+    start.network = model::build_network(name);
     return start;
   }
   start.weights = std::filesystem::path(name) / "float.safetensors";
   try {
-    start.network = named_network(quant::read_head(start.weights).network);
+    start.network = model::build_network(quant::read_head(start.weights).network);
     std::ifstream stream(std::filesystem::path(name) / "run.json");
     if (stream) start.run = json::parse(stream);
   } catch (const std::exception& error) {
-    throw Misuse(fmt::format("--network {}: {}", name, error.what()));
+    throw std::invalid_argument(fmt::format("--network {}: {}", name, error.what()));
   }
   return start;
 }
@@ -403,10 +408,8 @@ int quantize_verb(const std::vector<std::string>& arguments) {
   Options o;
   if (!read(arguments, o)) return 0;
   const Start start = find_start(o.network);
-  std::vector<std::string> command{"bitstrata", "quantize"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  RunFolder folder(o.out, command, o.common);
-  const model::Dataset data = load_data(o.common);
+  RunFolder folder(o.out, "quantize", arguments, o.common);
+  const model::Dataset data = load_data(o.training.dataset);
   folder.add_input("dataset", data);
   if (!start.weights.empty()) folder.add_input("start", start.weights);
   Quantization(o, start, data, folder).run();

@@ -7,30 +7,17 @@ namespace bitstrata::cli {
 
 using nlohmann::json;
 
-model::Network named_network(const std::string& name) {
-  try {
-    return model::build_network(name);
-  } catch (const std::invalid_argument& error) {
-    throw Misuse(error.what());
-  }
-}
-
 void load_weights(quant::Trainer& trainer, const std::filesystem::path& file) {
   try {
     trainer.load_weights(file);
-  } catch (const std::exception& error) {
-    throw Misuse(error.what());
+  } catch (const std::runtime_error& error) {
+    throw std::invalid_argument(error.what());
   }
 }
 
 Session::Session(const model::Network& network, const model::Dataset& data, const quant::TrainOptions& train,
                  const quant::QuantizeOptions& quantize, const Common& common)
-    : common_(common) {
-  try {
-    trainer_ = std::make_unique<quant::Trainer>(network, data, train, quantize);
-  } catch (const std::invalid_argument& error) {
-    throw Misuse(error.what());
-  }
+    : common_(common), trainer_(std::make_unique<quant::Trainer>(network, data, train, quantize)) {
   trainer_->on_batch = [this](int done, int batches, double loss) {
     if (!progress_) progress_ = std::make_unique<model::Progress>(label_, batches, common_.quiet);
     progress_->advance(1, fmt::format("loss {:.4f}", loss));
@@ -55,14 +42,14 @@ std::optional<json> Session::resume(const std::filesystem::path& file, bool want
     const json note = json::parse(quant::read_head(file).note);
     for (const auto& [key, value] : identity.items())
       if (note.at("identity").at(key) != value)
-        throw Misuse(fmt::format("--resume: the interrupted run had {} = {}, not {}; repeat its options", key,
-                                 note.at("identity").at(key).dump(), value.dump()));
+        throw std::invalid_argument(fmt::format("--resume: the interrupted run had {} = {}, not {}; repeat its options",
+                                                key, note.at("identity").at(key).dump(), value.dump()));
     trainer_->load(file);
     return note.at("progress");
-  } catch (const Misuse&) {
+  } catch (const std::invalid_argument&) {
     throw;
   } catch (const std::exception& error) {
-    throw Misuse(fmt::format("--resume: {}", error.what()));
+    throw std::invalid_argument(fmt::format("--resume: {}", error.what()));
   }
 }
 

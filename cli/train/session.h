@@ -11,10 +11,7 @@
 
 namespace bitstrata::cli {
 
-// Throws Misuse with the known names.
-model::Network named_network(const std::string& name);
-
-// Throws Misuse when the file is missing, damaged or made for another network.
+// Throws std::invalid_argument when the file is missing, damaged or made for another network.
 void load_weights(quant::Trainer& trainer, const std::filesystem::path& file);
 
 class Session {
@@ -26,8 +23,8 @@ class Session {
   void begin_epoch(const std::string& label);
   void end_epoch();
 
-  // A resume file holds `identity`, the options that decide the result; resuming under others is refused (Misuse).
-  // Returns the caller's note, or nothing when there is nothing to resume.
+  // A resume file holds `identity`, the options that decide the result; resuming under others is refused
+  // (std::invalid_argument). Returns the caller's note, or nothing when there is nothing to resume.
   std::optional<nlohmann::json> resume(const std::filesystem::path& file, bool wanted, const nlohmann::json& identity);
   void save(const std::filesystem::path& file, const nlohmann::json& identity, const nlohmann::json& note);
 

@@ -37,8 +37,13 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   o.training.add(options);
   o.common.add(options);
   po::variables_map values;
-  if (!parse(arguments, options, "train --network N --dataset D [options] --out DIR",
-             "train --network vgg_small --dataset fashion-mnist --epochs 4 --out out/float", values))
+  if (!parse(arguments, options,
+             {"train --network N [--dataset D] [options] --out DIR",
+              "Trains in float and writes DIR/float.safetensors and DIR/run.json. The best epoch by the validation "
+              "images\n"
+              "is kept; the test images are read once, at the end.",
+              "train --network vgg_small --dataset fashion-mnist --epochs 4 --out out/float"},
+             values))
     return false;
   check_range("epochs", o.epochs, 1, 100000);
   check_range("learning-rate", o.learning_rate, 1e-8, 100);
@@ -52,11 +57,9 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
 int train_verb(const std::vector<std::string>& arguments) {
   Options o;
   if (!read(arguments, o)) return 0;
-  const model::Network network = named_network(o.network);
-  std::vector<std::string> command{"bitstrata", "train"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  RunFolder folder(o.out, command, o.common);
-  const model::Dataset data = load_data(o.common);
+  const model::Network network = model::build_network(o.network);
+  RunFolder folder(o.out, "train", arguments, o.common);
+  const model::Dataset data = load_data(o.training.dataset);
   folder.add_input("dataset", data);
   if (!o.init.empty()) folder.add_input("init", std::filesystem::path(o.init));
 

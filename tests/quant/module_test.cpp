@@ -58,7 +58,7 @@ TEST(Folding, EqualsBatchNormByRunningStatistics) {
   const StageWeights& stage = module.stage(0);
   const Tensor expected =
       torch::batch_norm(convolve(x, stage.weight, node, 0.0), stage.gamma, stage.beta, stage.running_mean,
-                        stage.running_var, false, Module::kNormMomentum, Module::kNormEpsilon, false);
+                        stage.running_var, false, 0.1, Module::kNormEpsilon, false);
   const Tensor folded = convolve(x, module.folded_weight(0), node, 0.0) + module.folded_bias(0).view({1, -1, 1, 1});
   EXPECT_TRUE(folded.allclose(expected, 1e-4, 1e-4)) << (folded - expected).abs().max();
 }
