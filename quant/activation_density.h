@@ -17,11 +17,11 @@ enum class DensityOf { output, input };
 
 struct ActivationDensityOptions {
   int initial_bits = 16;         // first and last layer keep it
-  int floor_bits = 2;            // the bare rule halves widths for ever: post-ReLU density stays near one half
+  int floor_bits = 3;            // the bare rule halves widths for ever: post-ReLU density stays near one half
   int max_iterations = 8;        // the first trains at initial_bits
   int epochs_per_iteration = 3;  // at most; an iteration ends earlier when densities saturate
   double saturation = 0.02;      // largest change of a layer's density between two epochs that counts as flat
-  double max_drop = 0.02;        // of validation accuracy below the best iteration, else back to the last good bits
+  double max_drop = 0.03;        // of validation accuracy below the best iteration, else back to the last good bits
   double dead_density = 0.001;   // a layer at or below it is dead
   bool prune = false;            // C <- round(C * AD) in the same loop
   int minimum_channels = 4;

@@ -23,8 +23,8 @@ struct Options {
   std::string network = "vgg_small", method = "uniform", out;
   int weight_bits = 8, activation_bits = 8, output_bits = 16;
   int calibration_images = 1024, finetune_epochs = 0;
-  double learning_rate = 0.01, search_learning_rate = 0.01;
-  std::int64_t search_images = 8192;
+  double learning_rate = 0.02, search_learning_rate = 0.03;
+  std::int64_t search_images = 13750;
   std::string scales = "free", granularity = "per-channel", signed_tensors = "twos-complement", density_of = "output";
   quant::ActivationDensityOptions density;
   Common common;
@@ -63,18 +63,18 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("saturation", po::value(&o.density.saturation)->default_value(o.density.saturation, "0.02"),
        "ad: largest change of a density between epochs that is flat")
       ("max-drop", po::value(&o.density.max_drop),
-       "ad: fall of validation accuracy (0 to 1) that sends an iteration back; default 0.02, with --prune 0.06")
+       "ad: fall of validation accuracy (0 to 1) that sends an iteration back; default 0.03, with --prune 0.06")
       ("density-of", po::value(&o.density_of)->default_value(o.density_of),
        "ad: output (a layer's own, the paper's rule) or input (of the tensor it reads)")
       ("prune", po::bool_switch(&o.density.prune), "ad: also remove channels by density")
       ("minimum-channels", po::value(&o.density.minimum_channels)->default_value(o.density.minimum_channels),
        "ad: fewest channels of a layer")
       ("search-learning-rate",
-       po::value(&o.search_learning_rate)->default_value(o.search_learning_rate, "0.01"),
+       po::value(&o.search_learning_rate)->default_value(o.search_learning_rate, "0.03"),
        "ad: highest within each epoch of the search")
       ("finetune-epochs", po::value(&o.finetune_epochs)->default_value(o.finetune_epochs),
        "epochs under the final widths; the best by validation is kept")
-      ("learning-rate", po::value(&o.learning_rate)->default_value(o.learning_rate, "0.01"),
+      ("learning-rate", po::value(&o.learning_rate)->default_value(o.learning_rate, "0.02"),
        "highest of fine-tuning; it falls to 0")
       ("calibration-images", po::value(&o.calibration_images)->default_value(o.calibration_images),
        "training images that activation ranges start from")
@@ -93,11 +93,11 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
               "Gives every layer its widths by a method, trains under them where asked to, and writes DIR/plan.yaml,\n"
               "DIR/integer.safetensors, DIR/checkpoint.safetensors, DIR/summary.json, DIR/run.json and, for searches,\n"
               "DIR/search.csv. Validation images steer; the golden integers answer the test images once, at the end.",
-              "quantize --network out/float --dataset fashion-mnist --method ad --finetune-epochs 2 --out out/ad"},
+              "quantize --network out/float --dataset fashion-mnist --method ad --finetune-epochs 4 --out out/ad"},
              values))
     return false;
   // A network that lost half its channels needs the fine-tuning to recover; widths alone show what they cost at once.
-  if (!values.count("max-drop")) o.density.max_drop = o.density.prune ? 0.06 : 0.02;
+  if (!values.count("max-drop")) o.density.max_drop = o.density.prune ? 0.06 : 0.03;
   check_choice("method", o.method, {"uniform", "ad"});
   check_range("weight-bits", o.weight_bits, 1, 16);
   check_range("activation-bits", o.activation_bits, 1, 16);
