@@ -12,8 +12,9 @@
 namespace bitstrata::model {
 namespace {
 
-// The accumulator of one output: see IntegerLayer.
-std::int64_t accumulate(const IntegerLayer& layer, const TensorFormat& input, const Codes& codes, int y, int x, int n) {
+// The accumulator of one output of a sliding window: see IntegerLayer.
+std::int64_t accumulate_window(const IntegerLayer& layer, const TensorFormat& input, const Codes& codes, int y, int x,
+                               int n) {
   const Window& w = layer.window;
   const Shape& shape = input.shape;
   const bool convolution = layer.kind == LayerKind::convolution;
@@ -45,7 +46,30 @@ std::int64_t accumulate(const IntegerLayer& layer, const TensorFormat& input, co
   return sum;
 }
 
+// The accumulator of an operator on single values. `second` is the shape of the other input.
+std::int64_t combine(const IntegerLayer& layer, Shape from, Shape second, const Codes& first, const Codes& other, int y,
+                     int x, int n) {
+  const auto code = [](const Codes& codes, Shape shape, int row, int column, int channel) {
+    return std::int64_t{codes[(static_cast<std::size_t>(row) * shape.width + column) * shape.channels +
+                              static_cast<std::size_t>(channel)]};
+  };
+  if (layer.kind == LayerKind::upsample) return code(first, from, y / layer.factor[0], x / layer.factor[0], n);
+  if (layer.kind == LayerKind::concatenate) {
+    return n < from.channels ? code(first, from, y, x, n) : code(other, second, y, x, n - from.channels);
+  }
+  const bool one_pixel = second != from;
+  const std::int64_t a = code(first, from, y, x, n);
+  const std::int64_t b = one_pixel ? other[static_cast<std::size_t>(n)] : code(other, second, y, x, n);
+  return (layer.kind == LayerKind::multiply ? a * b : 0) + layer.factor[0] * a + layer.factor[1] * b;
+}
+
 }  // namespace
+
+void check_inputs(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input, const Codes& second) {
+  const std::string reader = fmt::format("layer '{}'", layer.name);
+  check_codes(network.tensors.at(static_cast<std::size_t>(layer.input)), input, reader);
+  if (layer.second >= 0) check_codes(network.tensors.at(static_cast<std::size_t>(layer.second)), second, reader);
+}
 
 void check_codes(const TensorFormat& format, const Codes& codes, const std::string& reader) {
   if (static_cast<std::int64_t>(codes.size()) != format.shape.elements()) {
@@ -65,21 +89,43 @@ std::int32_t requantize(const IntegerLayer& layer, int channel, std::int64_t acc
   __extension__ using Wide = __int128;
   const auto n = static_cast<std::size_t>(channel);
   const int shift = layer.shift.at(n);
-  Wide value = ((static_cast<Wide>(accumulator) << layer.acc_shift) + layer.bias.at(n)) * layer.multiplier.at(n);
+  Wide value = (static_cast<Wide>(accumulator) << layer.acc_shift) + layer.bias.at(n);
+  const bool negative = layer.activation == Activation::leaky && value < 0;
+  value *= negative ? layer.negative_multiplier.at(n) : layer.multiplier.at(n);
   if (shift > 0) value = (value + (static_cast<Wide>(1) << (shift - 1))) >> shift;
+  switch (layer.activation) {
+    case Activation::clip:
+    case Activation::leaky:
+      break;
+    case Activation::hard_swish: {
+      const auto p = static_cast<std::int64_t>(std::clamp<Wide>(value, -32768, 32767));
+      const std::int64_t gate = std::clamp<std::int64_t>(p + layer.swish_three, 0, layer.swish_six);
+      const std::int64_t half = layer.swish_shift > 0 ? std::int64_t{1} << (layer.swish_shift - 1) : 0;
+      value = ((p * gate + half) >> layer.swish_shift) + layer.swish_offset;
+      break;
+    }
+    case Activation::table:
+      value = layer.table.at(static_cast<std::size_t>(std::clamp<Wide>(value, -128, 127) + 128));
+      break;
+  }
   return static_cast<std::int32_t>(std::clamp<Wide>(value, layer.clip_low, layer.clip_high));
 }
 
-Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input) {
+Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input,
+                          const Codes& second) {
   const TensorFormat& from = network.tensors.at(static_cast<std::size_t>(layer.input));
+  const Shape other = layer.second < 0 ? Shape{} : network.tensors.at(static_cast<std::size_t>(layer.second)).shape;
   const Shape to = network.tensors.at(static_cast<std::size_t>(layer.output)).shape;
-  check_codes(from, input, fmt::format("layer '{}'", layer.name));
+  check_inputs(network, layer, input, second);
   Codes output;
   output.reserve(static_cast<std::size_t>(to.elements()));
   for (int y = 0; y < to.height; ++y) {
     for (int x = 0; x < to.width; ++x) {
       for (int n = 0; n < to.channels; ++n) {
-        output.push_back(requantize(layer, n, accumulate(layer, from, input, y, x, n)));
+        const std::int64_t sum = layer.kind <= LayerKind::average_pool
+                                     ? accumulate_window(layer, from, input, y, x, n)
+                                     : combine(layer, from.shape, other, input, second, y, x, n);
+        output.push_back(requantize(layer, n, sum));
       }
     }
   }

@@ -13,18 +13,20 @@ namespace bitstrata::model {
 // Codes of one image's tensor, [y][x][channel].
 using Codes = std::vector<std::int32_t>;
 
-// clip(round_half_up(((acc << acc_shift) + bias) * multiplier / 2^shift)): see IntegerLayer.
+// The code of one accumulator: bias, scale, rounding and activation of IntegerLayer.
 std::int32_t requantize(const IntegerLayer& layer, int channel, std::int64_t accumulator);
 
 // All functions below throw std::invalid_argument when an input's size or codes contradict its tensor format. They
 // expect a network that passes `validate`.
 
-// Plain nested loops in int64, the definition itself; slow, used to check the fast path.
-Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input);
+// Plain nested loops in int64, the definition itself; slow, used to check the fast path. `second` is the other input
+// of layers that have two.
+Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input,
+                          const Codes& second = {});
 
 // Same result through matrix products, exact in float where the sums stay below 2^24 and in double where they stay
 // below 2^53, else through the reference.
-Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input);
+Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input, const Codes& second = {});
 
 // All tensors of one image, indexed as network.tensors (entry 0 is the input).
 std::vector<Codes> run_all(const IntegerNetwork& network, const Codes& input);

@@ -35,7 +35,8 @@ class FastLayer {
     const std::int64_t bound = accumulator_bound(network, layer);
     const int multiplier = *std::max_element(layer.multiplier.begin(), layer.multiplier.end());
     // Room for the product and for the rounding term, which is at most 2^62.
-    narrow_ = bound < (std::int64_t{1} << 62) / std::max(1, multiplier);
+    narrow_ = layer.activation == Activation::clip && bound < (std::int64_t{1} << 62) / std::max(1, multiplier);
+    if (layer.second >= 0) second_ = network.tensors.at(static_cast<std::size_t>(layer.second)).shape;
     if (layer.kind != LayerKind::convolution) return;
     const std::int64_t sum = product_bound();
     if (sum < float_limit) {
@@ -47,11 +48,15 @@ class FastLayer {
     }
   }
 
-  Codes run(const Codes& input) const {
-    if (slow_) return run_layer_reference(network_, layer_, input);
+  Codes run(const Codes& input, const Codes& second) const {
+    if (slow_) return run_layer_reference(network_, layer_, input, second);
     Codes output(static_cast<std::size_t>(to_.elements()));
-    if (layer_.kind != LayerKind::convolution) {
+    if (layer_.kind > LayerKind::average_pool) {
+      combine(input, second, output);
+    } else if (layer_.kind != LayerKind::convolution) {
       pool(input, output);
+    } else if (layer_.groups > 1 && layer_.groups == from_.shape.channels && to_.channels == layer_.groups) {
+      depthwise(input, output);
     } else if (float_weights_.size() != 0) {
       convolve(float_weights_, input, output);
     } else {
@@ -59,8 +64,6 @@ class FastLayer {
     }
     return output;
   }
-
-  const TensorFormat& input_format() const { return from_; }
 
  private:
   // The largest sum of |weight * code| of any output: all partial sums stay below it.
@@ -128,6 +131,67 @@ class FastLayer {
     }
   }
 
+  // One output a channel: sums of all channels side by side. Weights are turned to [tap][channel] once.
+  void depthwise(const Codes& input, Codes& output) const {
+    const int channels = to_.channels;
+    const auto taps_count = static_cast<std::size_t>(layer_.window.kernel_height * layer_.window.kernel_width);
+    std::vector<std::int64_t> weights(layer_.weights.size());
+    for (std::size_t n = 0; n < static_cast<std::size_t>(channels); ++n) {
+      for (std::size_t t = 0; t < taps_count; ++t) {
+        weights[t * static_cast<std::size_t>(channels) + n] = layer_.weights[n * taps_count + t];
+      }
+    }
+    std::vector<std::int64_t> sums(static_cast<std::size_t>(channels));
+    std::int32_t* target = output.data();
+    for (int y = 0; y < to_.height; ++y) {
+      for (int x = 0; x < to_.width; ++x) {
+        std::fill(sums.begin(), sums.end(), 0);
+        const std::int64_t* weight = weights.data();
+        taps(y, x, [&](std::int64_t pixel) {
+          if (pixel < 0) {
+            for (int c = 0; c < channels; ++c) sums[static_cast<std::size_t>(c)] += weight[c] * from_.zero_point;
+          } else {
+            const std::int32_t* codes = input.data() + pixel * channels;
+            for (int c = 0; c < channels; ++c) sums[static_cast<std::size_t>(c)] += weight[c] * codes[c];
+          }
+          weight += channels;
+        });
+        finish(sums.data(), 0, channels, target);
+        target += channels;
+      }
+    }
+  }
+
+  // Operators on single values, pixel by pixel.
+  void combine(const Codes& input, const Codes& second, Codes& output) const {
+    const int channels = to_.channels, mine = from_.shape.channels;
+    std::vector<std::int64_t> sums(static_cast<std::size_t>(channels));
+    const bool one_pixel = second_ != from_.shape;
+    const bool multiply = layer_.kind == LayerKind::multiply;
+    std::int32_t* target = output.data();
+    for (int y = 0; y < to_.height; ++y) {
+      for (int x = 0; x < to_.width; ++x) {
+        const std::int64_t pixel = layer_.kind == LayerKind::upsample
+                                       ? std::int64_t{y / layer_.factor[0]} * from_.shape.width + x / layer_.factor[0]
+                                       : std::int64_t{y} * to_.width + x;
+        const std::int32_t* a = input.data() + pixel * mine;
+        std::copy_n(a, mine, sums.begin());
+        if (layer_.kind == LayerKind::concatenate) {
+          std::copy_n(second.data() + pixel * second_.channels, second_.channels, sums.begin() + mine);
+        } else if (layer_.kind != LayerKind::upsample) {
+          const std::int32_t* b = second.data() + (one_pixel ? 0 : pixel * mine);
+          for (int c = 0; c < channels; ++c) {
+            sums[static_cast<std::size_t>(c)] = (multiply ? std::int64_t{a[c]} * b[c] : 0) +
+                                                std::int64_t{layer_.factor[0]} * a[c] +
+                                                std::int64_t{layer_.factor[1]} * b[c];
+          }
+        }
+        finish(sums.data(), 0, channels, target);
+        target += channels;
+      }
+    }
+  }
+
   void pool(const Codes& input, Codes& output) const {
     const bool max = layer_.kind == LayerKind::max_pool;
     const int channels = to_.channels;
@@ -173,6 +237,7 @@ class FastLayer {
   const IntegerLayer& layer_;
   const TensorFormat& from_;
   Shape to_;
+  Shape second_;
   Matrix<float> float_weights_;
   Matrix<double> double_weights_;
   bool narrow_ = false;  // requantization fits into int64
@@ -190,10 +255,12 @@ std::vector<Codes> run_prepared(const IntegerNetwork& network, const std::vector
                                 const Codes& input) {
   std::vector<Codes> tensors(network.tensors.size());
   tensors.at(0) = input;
+  const Codes none;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const IntegerLayer& layer = network.layers[i];
+    const Codes& second = layer.second < 0 ? none : tensors.at(static_cast<std::size_t>(layer.second));
     tensors.at(static_cast<std::size_t>(layer.output)) =
-        layers[i].run(tensors.at(static_cast<std::size_t>(layer.input)));
+        layers[i].run(tensors.at(static_cast<std::size_t>(layer.input)), second);
   }
   return tensors;
 }
@@ -207,10 +274,9 @@ std::string reader_of(const IntegerNetwork& network) { return fmt::format("netwo
 
 }  // namespace
 
-Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input) {
-  const FastLayer fast(network, layer);
-  check_codes(fast.input_format(), input, fmt::format("layer '{}'", layer.name));
-  return fast.run(input);
+Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input, const Codes& second) {
+  check_inputs(network, layer, input, second);
+  return FastLayer(network, layer).run(input, second);
 }
 
 std::vector<Codes> run_all(const IntegerNetwork& network, const Codes& input) {

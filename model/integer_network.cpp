@@ -67,20 +67,54 @@ int check_axis(const std::string& what, const char* axis, LayerKind kind, int si
   return count;
 }
 
-void check_shapes(const IntegerLayer& layer, Shape input, Shape output, const std::string& what) {
+Shape window_output(const IntegerLayer& layer, Shape input, const std::string& what) {
   const Window& w = layer.window;
-  const int height = check_axis(what, "height", layer.kind, input.height, w.kernel_height, w.stride_height, w.pad_top,
-                                w.pad_bottom, w.dilation_height);
-  const int width = check_axis(what, "width", layer.kind, input.width, w.kernel_width, w.stride_width, w.pad_left,
-                               w.pad_right, w.dilation_width);
-  const Shape expected{height, width, layer.out_channels()};
+  return {check_axis(what, "height", layer.kind, input.height, w.kernel_height, w.stride_height, w.pad_top,
+                     w.pad_bottom, w.dilation_height),
+          check_axis(what, "width", layer.kind, input.width, w.kernel_width, w.stride_width, w.pad_left, w.pad_right,
+                     w.dilation_width),
+          layer.out_channels()};
+}
+
+void check_shapes(const IntegerLayer& layer, Shape input, const Shape* second, Shape output, const std::string& what) {
+  Shape expected = input;
+  switch (layer.kind) {
+    case LayerKind::convolution:
+    case LayerKind::max_pool:
+    case LayerKind::average_pool:
+      expected = window_output(layer, input, what);
+      break;
+    case LayerKind::add:
+    case LayerKind::multiply:
+      if (*second != input && (layer.kind == LayerKind::add || *second != Shape{.channels = input.channels})) {
+        refuse(what, "joins {} and {}", to_text(input), to_text(*second));
+      }
+      break;
+    case LayerKind::concatenate:
+      if (second->height != input.height || second->width != input.width) {
+        refuse(what, "joins {} and {}; heights and widths must agree", to_text(input), to_text(*second));
+      }
+      expected.channels += second->channels;
+      break;
+    case LayerKind::upsample:
+      if (layer.factor[0] < 1 || layer.factor[0] > 64)
+        refuse(what, "enlarges by {}; allowed is 1..64", layer.factor[0]);
+      expected.height *= layer.factor[0];
+      expected.width *= layer.factor[0];
+      break;
+  }
   if (output != expected) refuse(what, "gives {}, its output tensor is {}", to_text(expected), to_text(output));
+  if (layer.out_channels() != output.channels) {
+    refuse(what, "has {} biases for {} channels", layer.out_channels(), output.channels);
+  }
   if (layer.kind == LayerKind::convolution) {
     if (layer.groups < 1 || input.channels % layer.groups != 0 || output.channels % layer.groups != 0) {
       refuse(what, "{} groups do not divide {} input and {} output channels", layer.groups, input.channels,
              output.channels);
     }
-  } else if (input.channels != output.channels) {
+  } else if (layer.kind > LayerKind::average_pool && layer.window != Window{}) {
+    refuse(what, "is a {}; its window must be 1x1", to_string(layer.kind));
+  } else if (layer.kind <= LayerKind::average_pool && input.channels != output.channels) {
     refuse(what, "pooling keeps {} channels, its output tensor has {}", input.channels, output.channels);
   }
 }
@@ -112,6 +146,36 @@ void check_weights(const IntegerLayer& layer, Shape input, Shape output, const s
   }
 }
 
+void check_activation(const IntegerLayer& layer, const TensorFormat& output, const std::string& what) {
+  const bool leaky = layer.activation == Activation::leaky, table = layer.activation == Activation::table;
+  if (layer.negative_multiplier.size() != (leaky ? layer.bias.size() : 0)) {
+    refuse(what, "has {} multipliers for negative values; a {} activation needs {}", layer.negative_multiplier.size(),
+           to_string(layer.activation), leaky ? layer.bias.size() : 0);
+  }
+  if (layer.table.size() != (table ? 256U : 0U)) {
+    refuse(what, "its table has {} entries; a {} activation needs {}", layer.table.size(), to_string(layer.activation),
+           table ? 256 : 0);
+  }
+  if (table) {
+    if (output.bits > 8) refuse(what, "a table gives at most 8 bits, its output has {}", output.bits);
+    for (int code : layer.table) {
+      if (code < layer.clip_low || code > layer.clip_high) {
+        refuse(what, "its table holds {}; its output's codes are {}..{}", code, layer.clip_low, layer.clip_high);
+      }
+    }
+  }
+  if (layer.activation != Activation::hard_swish) return;
+  if (layer.swish_three < 0 || layer.swish_three > 65535 || layer.swish_six < 0 || layer.swish_six > 65535) {
+    refuse(what, "swish_three {} and swish_six {} must lie in 0..65535", layer.swish_three, layer.swish_six);
+  }
+  if (layer.swish_shift < 0 || layer.swish_shift > 31) {
+    refuse(what, "swish_shift is {}; allowed is 0..31", layer.swish_shift);
+  }
+  if (std::abs(layer.swish_offset) > 65535) {
+    refuse(what, "swish_offset {} is outside -65535..65535", layer.swish_offset);
+  }
+}
+
 void check_post(const IntegerLayer& layer, const TensorFormat& input, const TensorFormat& output,
                 const std::string& what) {
   const std::size_t channels = layer.bias.size();
@@ -132,6 +196,12 @@ void check_post(const IntegerLayer& layer, const TensorFormat& input, const Tens
     refuse(what, "clips to {}..{}; the output's codes are {}..{}", layer.clip_low, layer.clip_high, range.low,
            range.high);
   }
+  if (layer.kind == LayerKind::add || layer.kind == LayerKind::multiply) {
+    for (int factor : layer.factor) {
+      if (std::abs(factor) > 65535) refuse(what, "factor {} is outside -65535..65535", factor);
+    }
+  }
+  check_activation(layer, output, what);
 }
 
 }  // namespace
@@ -156,6 +226,28 @@ const char* to_string(LayerKind kind) {
       return "max_pool";
     case LayerKind::average_pool:
       return "average_pool";
+    case LayerKind::add:
+      return "add";
+    case LayerKind::multiply:
+      return "multiply";
+    case LayerKind::concatenate:
+      return "concatenate";
+    case LayerKind::upsample:
+      return "upsample";
+  }
+  return "unknown";
+}
+
+const char* to_string(Activation activation) {
+  switch (activation) {
+    case Activation::clip:
+      return "clip";
+    case Activation::leaky:
+      return "leaky";
+    case Activation::hard_swish:
+      return "hard_swish";
+    case Activation::table:
+      return "table";
   }
   return "unknown";
 }
@@ -192,10 +284,17 @@ void validate(const IntegerNetwork& network) {
     if (layer.output < 0 || layer.output >= tensors || written[static_cast<std::size_t>(layer.output)]) {
       refuse(what, "writes tensor {}, which does not exist or is written already", layer.output);
     }
+    if (has_two_inputs(layer.kind)
+            ? layer.second < 0 || layer.second >= tensors || !written[static_cast<std::size_t>(layer.second)]
+            : layer.second != -1) {
+      refuse(what, "its second input is tensor {}; a {} reads {}", layer.second, to_string(layer.kind),
+             has_two_inputs(layer.kind) ? "two tensors of earlier layers" : "one tensor");
+    }
     written[static_cast<std::size_t>(layer.output)] = true;
     const TensorFormat& input = network.tensors[static_cast<std::size_t>(layer.input)];
     const TensorFormat& output = network.tensors[static_cast<std::size_t>(layer.output)];
-    check_shapes(layer, input.shape, output.shape, what);
+    const Shape* second = layer.second >= 0 ? &network.tensors[static_cast<std::size_t>(layer.second)].shape : nullptr;
+    check_shapes(layer, input.shape, second, output.shape, what);
     check_weights(layer, input.shape, output.shape, what);
     check_post(layer, input, output, what);
     accumulator_bound(network, layer);
@@ -204,26 +303,52 @@ void validate(const IntegerNetwork& network) {
   if (unwritten != written.end()) refuse(self, "no layer writes tensor {}", unwritten - written.begin());
 }
 
+namespace {
+
+std::int64_t largest_code(const TensorFormat& format) {
+  const CodeRange range = code_range(format.coding, format.bits);
+  return std::max(std::abs(range.low), std::abs(range.high));
+}
+
+}  // namespace
+
 std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer& layer) {
-  const TensorFormat& input = network.tensors.at(static_cast<std::size_t>(layer.input));
-  const CodeRange range = code_range(input.coding, input.bits);
-  const std::int64_t largest_code = std::max(std::abs(range.low), std::abs(range.high));
+  const std::int64_t largest = largest_code(network.tensors.at(static_cast<std::size_t>(layer.input)));
+  const std::int64_t second =
+      layer.second < 0 ? 0 : largest_code(network.tensors.at(static_cast<std::size_t>(layer.second)));
   const std::int64_t taps = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width;
   const std::size_t per_channel = layer.bias.empty() ? 0 : layer.weights.size() / layer.bias.size();
   std::int64_t worst = 0;
   for (std::size_t n = 0; n < layer.bias.size(); ++n) {
-    std::int64_t weight_sum = layer.kind == LayerKind::average_pool ? taps : 1;
-    if (layer.kind == LayerKind::convolution) {
-      weight_sum = 0;
-      for (std::size_t i = 0; i < per_channel; ++i) weight_sum += std::abs(int{layer.weights[n * per_channel + i]});
-    }
     const std::int64_t bias = layer.bias[n];
-    if (bias <= -largest_bound || bias >= largest_bound ||
-        weight_sum > (largest_bound / (largest_code << layer.acc_shift))) {
+    std::int64_t sum = 0;
+    switch (layer.kind) {
+      case LayerKind::convolution: {
+        std::int64_t weight_sum = 0;
+        for (std::size_t i = 0; i < per_channel; ++i) weight_sum += std::abs(int{layer.weights[n * per_channel + i]});
+        if (weight_sum > (largest_bound / (largest << layer.acc_shift))) weight_sum = -1;
+        sum = weight_sum < 0 ? -1 : (weight_sum * largest) << layer.acc_shift;
+        break;
+      }
+      case LayerKind::average_pool:
+        sum = taps * largest;
+        break;
+      case LayerKind::add:
+      case LayerKind::multiply:
+        sum = std::abs(layer.factor[0]) * largest + std::abs(layer.factor[1]) * second +
+              (layer.kind == LayerKind::multiply ? largest * second : 0);
+        break;
+      case LayerKind::max_pool:
+      case LayerKind::concatenate:
+      case LayerKind::upsample:
+        sum = std::max(largest, second);
+        break;
+    }
+    if (bias <= -largest_bound || bias >= largest_bound || sum < 0) {
       throw std::invalid_argument(
           fmt::format("layer '{}': channel {} could leave the 64-bit range (bias {})", layer.name, n, bias));
     }
-    worst = std::max(worst, ((weight_sum * largest_code) << layer.acc_shift) + std::abs(bias));
+    worst = std::max(worst, sum + std::abs(bias));
   }
   return worst;
 }

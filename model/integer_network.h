@@ -3,6 +3,7 @@
 // One IntegerLayer is one descriptor of the accelerator.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -29,9 +30,17 @@ struct TensorFormat {
   double scale = 1.0;
 };
 
-enum class LayerKind { convolution, max_pool, average_pool };
+enum class LayerKind { convolution, max_pool, average_pool, add, multiply, concatenate, upsample };
 
 const char* to_string(LayerKind kind);
+inline bool has_two_inputs(LayerKind kind) {
+  return kind == LayerKind::add || kind == LayerKind::multiply || kind == LayerKind::concatenate;
+}
+
+// What requantization ends in; see IntegerLayer.
+enum class Activation { clip, leaky, hard_swish, table };
+
+const char* to_string(Activation activation);
 
 // The codes a tensor of this coding and width can hold.
 struct CodeRange {
@@ -40,32 +49,50 @@ struct CodeRange {
 };
 CodeRange code_range(Coding coding, int bits);
 
-// Convolution (a linear layer is a convolution whose kernel is the whole input), or pooling.
+// Convolution (a linear layer is a convolution whose kernel is the whole input), pooling, or one of the operators on
+// single values (their window is 1 x 1).
 //
-//   acc[n] = sum over taps and channels of w * c      (c: input CODES, padding = zero-point code)
-//            w in two's complement; weight_bits == 1: w is -1 or +1
-//            average pooling: sum of codes; max pooling: max of codes (padding taps left out)
-//   v      = (acc << acc_shift) + bias[n]             (acc_shift is 1 for bipolar inputs, else 0)
-//   code   = clip(round_half_up(v * multiplier[n] / 2^shift[n]), clip_low, clip_high)
+//   acc[n] = convolution:  sum over taps and channels of w * c   (c: input CODES, padding = zero-point code)
+//                          w in two's complement; weight_bits == 1: w is -1 or +1
+//            average pool: sum of codes; max pool: max of codes (padding taps left out)
+//            add:          factor[0] * c0 + factor[1] * c1       (c0, c1: codes of input and second)
+//            multiply:     c0 * c1 + factor[0] * c0 + factor[1] * c1
+//                          (second may be 1 x 1 x channels: its one pixel meets all of the input's)
+//            concatenate:  the code of `input` for its channels, then that of `second`
+//            upsample:     the code at (y / factor[0], x / factor[0])
+//   v      = (acc << acc_shift) + bias[n]       (acc_shift is 1 for convolutions of bipolar inputs, else 0)
+//   r      = round_half_up(v * m / 2^shift[n])  (m: multiplier[n]; leaky: negative_multiplier[n] where v < 0)
+//   code   = clip, leaky: clip(r, clip_low, clip_high)
+//            hard_swish:  with p = clip(r, -2^15, 2^15 - 1), g = clip(p + swish_three, 0, swish_six):
+//                         clip(round_half_up(p * g / 2^swish_shift) + swish_offset, clip_low, clip_high)
+//            table:       table[clip(r, -128, 127) + 128]
 //
 // round_half_up(x / 2^s) = (x + 2^(s-1)) >> s, arithmetic shift (s = 0: x). Zero points, -1/+1 codes and
 // biases of the float network are all folded into bias.
 struct IntegerLayer {
   std::string name;
   LayerKind kind = LayerKind::convolution;
-  int input = 0;   // index into IntegerNetwork::tensors
-  int output = 0;  // index into IntegerNetwork::tensors
+  int input = 0;    // index into IntegerNetwork::tensors
+  int second = -1;  // another one: add, multiply, concatenate
+  int output = 0;   // index into IntegerNetwork::tensors
   Window window;
   int groups = 1;
-  int weight_bits = 0;                    // 1..16; 0 for pooling
+  int weight_bits = 0;                    // 1..16; 0 for other kinds
   std::vector<std::int16_t> weights;      // [out][ky][kx][in/groups]; weight_bits == 1: values -1 or +1
   std::vector<std::int64_t> bias;         // [out channels]
   std::vector<std::uint16_t> multiplier;  // [out channels]; all 1 for power-of-two requantization
   std::vector<std::uint8_t> shift;        // [out channels]; 0..63
   int acc_shift = 0;
+  std::array<std::int32_t, 2> factor = {0, 0};  // add, multiply: -65535..65535; upsample: the factor
+  Activation activation = Activation::clip;
+  std::vector<std::uint16_t> negative_multiplier;  // leaky: [out channels]
+  std::int32_t swish_three = 0, swish_six = 0;     // hard_swish: 3 and 6 in units of p; 0..65535
+  int swish_shift = 0;                             // 0..31
+  std::int32_t swish_offset = 0;                   // the output's zero point
+  std::vector<std::int16_t> table;                 // 256 codes of an output of at most 8 bits
   std::int32_t clip_low = 0;
   std::int32_t clip_high = 0;
-  std::int64_t macs = 0;  // multiply-accumulates of the layer (0 for pooling)
+  std::int64_t macs = 0;  // multiply-accumulates of the layer (0 for other kinds)
   int out_channels() const { return static_cast<int>(bias.size()); }
 };
 
@@ -80,7 +107,7 @@ struct IntegerNetwork {
 void validate(const IntegerNetwork& network);
 
 // The largest |v| any input can produce in `layer`: sum over w of |w| times the largest |code|, shifted, plus |bias|.
-// (For channels of all-equal bound the worst channel counts.) Fits in int64 for all legal layers.
+// (The worst channel counts.) Fits in int64 for all legal layers.
 std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer& layer);
 
 // One file: safetensors (readable from PyTorch), the layer list as JSON in its metadata.

@@ -66,16 +66,24 @@ json to_json(const IntegerNetwork& network) {
   }
   json layers = json::array();
   for (const IntegerLayer& l : network.layers) {
-    layers.push_back({{"name", l.name},
-                      {"kind", to_string(l.kind)},
-                      {"input", l.input},
-                      {"output", l.output},
-                      {"window", to_json(l.window)},
-                      {"groups", l.groups},
-                      {"weight_bits", l.weight_bits},
-                      {"acc_shift", l.acc_shift},
-                      {"clip", {l.clip_low, l.clip_high}},
-                      {"macs", l.macs}});
+    json layer = {{"name", l.name},
+                  {"kind", to_string(l.kind)},
+                  {"input", l.input},
+                  {"output", l.output},
+                  {"window", to_json(l.window)},
+                  {"groups", l.groups},
+                  {"weight_bits", l.weight_bits},
+                  {"acc_shift", l.acc_shift},
+                  {"clip", {l.clip_low, l.clip_high}},
+                  {"macs", l.macs}};
+    // Only what the layer has, so that files of plain networks stay as they were.
+    if (l.second >= 0) layer["second"] = l.second;
+    if (l.factor != std::array<std::int32_t, 2>{0, 0}) layer["factor"] = l.factor;
+    if (l.activation != Activation::clip) layer["activation"] = to_string(l.activation);
+    if (l.activation == Activation::hard_swish)
+      layer["hard_swish"] = {
+          {"three", l.swish_three}, {"six", l.swish_six}, {"shift", l.swish_shift}, {"offset", l.swish_offset}};
+    layers.push_back(std::move(layer));
   }
   return {{"name", network.name}, {"tensors", tensors}, {"layers", layers}};
 }
@@ -93,7 +101,21 @@ IntegerNetwork network_from(const json& j) {
   for (const json& l : j.at("layers")) {
     IntegerLayer layer;
     layer.name = l.at("name");
-    layer.kind = enum_from(l.at("kind"), {LayerKind::convolution, LayerKind::max_pool, LayerKind::average_pool});
+    layer.kind =
+        enum_from(l.at("kind"), {LayerKind::convolution, LayerKind::max_pool, LayerKind::average_pool, LayerKind::add,
+                                 LayerKind::multiply, LayerKind::concatenate, LayerKind::upsample});
+    layer.second = l.value("second", -1);
+    layer.factor = l.value("factor", layer.factor);
+    if (l.contains("activation"))
+      layer.activation = enum_from(l.at("activation"),
+                                   {Activation::clip, Activation::leaky, Activation::hard_swish, Activation::table});
+    if (l.contains("hard_swish")) {
+      const json& swish = l.at("hard_swish");
+      layer.swish_three = swish.at("three");
+      layer.swish_six = swish.at("six");
+      layer.swish_shift = swish.at("shift");
+      layer.swish_offset = swish.at("offset");
+    }
     layer.input = l.at("input");
     layer.output = l.at("output");
     layer.window = window_from(l.at("window"));
@@ -162,6 +184,15 @@ class Reader {
   std::uint64_t taken_ = 0;
 };
 
+std::vector<std::uint16_t> take_multipliers(Reader& reader, const std::string& name) {
+  std::vector<std::uint16_t> result;
+  for (std::int32_t value : reader.take<std::int32_t>(name, "I32")) {
+    if (value < 0 || value > 65535) throw std::runtime_error(fmt::format("multiplier {} is outside 0..65535", value));
+    result.push_back(static_cast<std::uint16_t>(value));
+  }
+  return result;
+}
+
 IntegerNetwork parse(const std::string& text) {
   std::uint64_t length = 0;
   if (text.size() < sizeof(length)) throw std::runtime_error("shorter than its 8-byte header length");
@@ -180,11 +211,11 @@ IntegerNetwork parse(const std::string& text) {
   for (IntegerLayer& layer : network.layers) {
     if (layer.kind == LayerKind::convolution) layer.weights = reader.take<std::int16_t>(layer.name + ".weight", "I16");
     layer.bias = reader.take<std::int64_t>(layer.name + ".bias", "I64");
-    for (std::int32_t value : reader.take<std::int32_t>(layer.name + ".multiplier", "I32")) {
-      if (value < 0 || value > 65535) throw std::runtime_error(fmt::format("multiplier {} is outside 0..65535", value));
-      layer.multiplier.push_back(static_cast<std::uint16_t>(value));
-    }
+    layer.multiplier = take_multipliers(reader, layer.name + ".multiplier");
     layer.shift = reader.take<std::uint8_t>(layer.name + ".shift", "U8");
+    if (layer.activation == Activation::leaky)
+      layer.negative_multiplier = take_multipliers(reader, layer.name + ".negative_multiplier");
+    if (layer.activation == Activation::table) layer.table = reader.take<std::int16_t>(layer.name + ".table", "I16");
   }
   if (reader.taken() != data.size()) {
     throw std::runtime_error(fmt::format("{} bytes of data, the header describes {}", data.size(), reader.taken()));
@@ -208,9 +239,12 @@ void save(const IntegerNetwork& network, const std::filesystem::path& file) {
     }
     writer.add(layer.name + ".bias", "I64", {out}, layer.bias);
     // Not U16: PyTorch before 2.3 has no such type.
-    writer.add(layer.name + ".multiplier", "I32", {out},
-               std::vector<std::int32_t>(layer.multiplier.begin(), layer.multiplier.end()));
+    const auto wide = [](const std::vector<std::uint16_t>& v) { return std::vector<std::int32_t>(v.begin(), v.end()); };
+    writer.add(layer.name + ".multiplier", "I32", {out}, wide(layer.multiplier));
     writer.add(layer.name + ".shift", "U8", {out}, layer.shift);
+    if (layer.activation == Activation::leaky)
+      writer.add(layer.name + ".negative_multiplier", "I32", {out}, wide(layer.negative_multiplier));
+    if (layer.activation == Activation::table) writer.add(layer.name + ".table", "I16", {256}, layer.table);
   }
   const std::string layers = to_json(network).dump();
   writer.header["__metadata__"] = {

@@ -44,8 +44,6 @@ Shape slide(const Node& node, Shape input, int channels) {
           .channels = channels};
 }
 
-bool has_weights(Op op) { return op == Op::convolution || op == Op::linear; }
-
 }  // namespace
 
 const char* to_string(Op op) {
@@ -58,12 +56,30 @@ const char* to_string(Op op) {
       return "linear";
     case Op::batch_norm:
       return "batch_norm";
-    case Op::relu:
-      return "relu";
     case Op::max_pool:
       return "max_pool";
     case Op::average_pool:
       return "average_pool";
+    case Op::add:
+      return "add";
+    case Op::multiply:
+      return "multiply";
+    case Op::concatenate:
+      return "concatenate";
+    case Op::upsample:
+      return "upsample";
+    case Op::relu:
+      return "relu";
+    case Op::leaky_relu:
+      return "leaky_relu";
+    case Op::hard_sigmoid:
+      return "hard_sigmoid";
+    case Op::hard_swish:
+      return "hard_swish";
+    case Op::sigmoid:
+      return "sigmoid";
+    case Op::silu:
+      return "silu";
   }
   return "unknown";
 }
@@ -99,13 +115,14 @@ int Network::add_input(Shape shape, std::string name) {
   return add(std::move(node));
 }
 
-int Network::add_convolution(int input, std::string name, int out_channels, Window window, int groups) {
+int Network::add_convolution(int input, std::string name, int out_channels, Window window, int groups, bool bias) {
   Node node{.name = std::move(name),
             .op = Op::convolution,
             .inputs = {input},
             .window = window,
             .groups = groups,
-            .out_channels = out_channels};
+            .out_channels = out_channels,
+            .bias = bias};
   if (input >= 0 && input < static_cast<int>(nodes_.size())) {
     const Shape shape = this->node(input).output;
     if (out_channels < 1) refuse(node, fmt::format("out_channels is {}; it must be at least 1", out_channels));
@@ -138,17 +155,22 @@ int Network::add_batch_norm(int input, std::string name) {
   return add(std::move(node));
 }
 
-int Network::add_relu(int input, std::string name) {
-  Node node{.name = std::move(name), .op = Op::relu, .inputs = {input}};
-  if (input >= 0 && input < static_cast<int>(nodes_.size())) {
-    const Node& source = this->node(input);
-    if (!has_weights(source.op) && source.op != Op::batch_norm) {
-      refuse(node, fmt::format("must follow a convolution, linear or batch_norm node, not the {} '{}'",
-                               to_string(source.op), source.name));
-    }
-    node.output = source.output;
-  }
-  return add(std::move(node));
+int Network::add_relu(int input, std::string name, double limit) {
+  Node node{.name = std::move(name), .op = Op::relu, .inputs = {input}, .limit = limit};
+  if (!(limit >= 0)) refuse(node, fmt::format("the limit is {}; it must be above 0 (or 0 for none)", limit));
+  return add(same_shape(std::move(node)));
+}
+
+int Network::add_leaky_relu(int input, std::string name, double slope) {
+  Node node{.name = std::move(name), .op = Op::leaky_relu, .inputs = {input}, .slope = slope};
+  if (!(slope >= 0 && slope < 1)) refuse(node, fmt::format("the slope is {}; it must lie in 0..1", slope));
+  return add(same_shape(std::move(node)));
+}
+
+int Network::add_activation(int input, std::string name, Op kind) {
+  Node node{.name = std::move(name), .op = kind, .inputs = {input}};
+  if (!is_activation(kind) || kind == Op::leaky_relu) refuse(node, "is not an activation without parameters");
+  return add(same_shape(std::move(node)));
 }
 
 int Network::add_pool(int input, std::string name, Op kind, Window window) {
@@ -161,6 +183,60 @@ int Network::add_pool(int input, std::string name, Op kind, Window window) {
     node.output = slide(node, shape, shape.channels);
   }
   return add(std::move(node));
+}
+
+int Network::add_global_average_pool(int input, std::string name) {
+  const Shape shape = node(input).output;
+  return add_pool(input, std::move(name), Op::average_pool,
+                  {.kernel_height = shape.height, .kernel_width = shape.width});
+}
+
+int Network::add_elementwise(int first, int second, std::string name, Op kind) {
+  Node node{.name = std::move(name), .op = kind, .inputs = {first, second}};
+  if (kind != Op::add && kind != Op::multiply) refuse(node, "is neither add nor multiply");
+  const int count = static_cast<int>(nodes_.size());
+  if (first >= 0 && first < count && second >= 0 && second < count) {
+    const Shape a = this->node(first).output, b = this->node(second).output;
+    const auto scales = [&](Shape one, Shape whole) {
+      return kind == Op::multiply && one == Shape{.channels = whole.channels};
+    };
+    if (a != b && !scales(a, b) && !scales(b, a)) {
+      refuse(node, fmt::format("its inputs are {} and {}; they must be equal{}", to_text(a), to_text(b),
+                               kind == Op::multiply ? ", or one of them 1x1 with the other's channels" : ""));
+    }
+    node.output = scales(a, b) ? b : a;
+  }
+  return add(std::move(node));
+}
+
+int Network::add_concatenate(std::vector<int> inputs, std::string name) {
+  Node node{.name = std::move(name), .op = Op::concatenate, .inputs = std::move(inputs)};
+  if (node.inputs.size() < 2) refuse(node, "needs at least two inputs");
+  node.output.channels = 0;
+  for (int input : node.inputs) {
+    if (input < 0 || input >= static_cast<int>(nodes_.size())) continue;
+    const Shape first = this->node(node.inputs[0]).output, shape = this->node(input).output;
+    if (shape.height != first.height || shape.width != first.width) {
+      refuse(node, fmt::format("joins {} and {}; heights and widths must agree", to_text(first), to_text(shape)));
+    }
+    node.output = {shape.height, shape.width, node.output.channels + shape.channels};
+  }
+  return add(std::move(node));
+}
+
+int Network::add_upsample(int input, std::string name, int factor) {
+  Node node{.name = std::move(name), .op = Op::upsample, .inputs = {input}, .factor = factor};
+  if (factor < 1 || factor > 64) refuse(node, fmt::format("the factor is {}; it must lie in 1..64", factor));
+  node = same_shape(std::move(node));
+  node.output.height *= factor;
+  node.output.width *= factor;
+  return add(std::move(node));
+}
+
+Node Network::same_shape(Node node) const {
+  const int input = node.inputs.at(0);
+  if (input >= 0 && input < static_cast<int>(nodes_.size())) node.output = this->node(input).output;
+  return node;
 }
 
 std::vector<int> Network::weight_layers() const {
@@ -204,7 +280,7 @@ std::int64_t Network::parameters(int index) const {
   if (n.op == Op::linear) return (input_shape(index).elements() + 1) * n.out_channels;
   if (n.op != Op::convolution) return 0;
   const std::int64_t taps = std::int64_t{n.window.kernel_height} * n.window.kernel_width;
-  return (taps * (input_shape(index).channels / n.groups) + 1) * n.out_channels;
+  return (taps * (input_shape(index).channels / n.groups) + (n.bias ? 1 : 0)) * n.out_channels;
 }
 
 std::int64_t Network::total_macs() const {
@@ -242,7 +318,7 @@ Network Network::with_channels(const std::vector<int>& channels) const {
         // A depthwise layer stays depthwise: its groups follow its input.
         const bool depthwise = n.groups > 1 && n.groups == input_shape(static_cast<int>(i)).channels;
         const int groups = depthwise ? result.node(input).output.channels : n.groups;
-        result.add_convolution(input, n.name, count, n.window, groups);
+        result.add_convolution(input, n.name, count, n.window, groups, n.bias);
         break;
       }
       case Op::linear:
@@ -251,13 +327,25 @@ Network Network::with_channels(const std::vector<int>& channels) const {
       case Op::batch_norm:
         result.add_batch_norm(input, n.name);
         break;
-      case Op::relu:
-        result.add_relu(input, n.name);
-        break;
       case Op::max_pool:
       case Op::average_pool:
         result.add_pool(input, n.name, n.op, n.window);
         break;
+      case Op::add:
+      case Op::multiply:
+        result.add_elementwise(input, n.inputs[1], n.name, n.op);
+        break;
+      case Op::concatenate:
+        result.add_concatenate(n.inputs, n.name);
+        break;
+      case Op::upsample:
+        result.add_upsample(input, n.name, n.factor);
+        break;
+      default: {
+        Node activation = n;
+        result.add(result.same_shape(std::move(activation)));
+        break;
+      }
     }
   }
   return result;

@@ -19,15 +19,27 @@ struct Shape {
 
 enum class Op {
   input,
-  convolution,  // with bias; weights [out][ky][kx][in]
+  convolution,  // weights [out][ky][kx][in / groups]
   linear,       // fully connected over the whole input tensor, flattened in NHWC order
   batch_norm,   // follows a convolution or linear; folded before quantization
-  relu,         // follows convolution, linear or batch_norm
   max_pool,
   average_pool,  // divisor is always kernel_height * kernel_width; padding must be zero
+  add,           // of two tensors of one shape
+  multiply,      // of two tensors of one shape, or of one with a 1 x 1 x channels tensor
+  concatenate,   // two or more tensors, along the channels
+  upsample,      // nearest neighbour, by a whole factor
+  // Functions of single values: f(x).
+  relu,          // max(x, 0), and min(.., Node::limit) where that is not 0
+  leaky_relu,    // x < 0 ? Node::slope * x : x
+  hard_sigmoid,  // clip(x / 6 + 1/2, 0, 1)
+  hard_swish,    // x * hard_sigmoid(x)
+  sigmoid,
+  silu,  // x * sigmoid(x)
 };
 
 const char* to_string(Op op);
+inline bool has_weights(Op op) { return op == Op::convolution || op == Op::linear; }
+inline bool is_activation(Op op) { return op >= Op::relu; }
 
 // Sliding window of convolution and pooling.
 struct Window {
@@ -45,6 +57,10 @@ struct Node {
   Window window;            // convolution and pooling
   int groups = 1;           // convolution
   int out_channels = 0;     // convolution, linear
+  int factor = 1;           // upsample
+  double limit = 0;         // relu: upper limit, 0 for none
+  double slope = 0;         // leaky_relu
+  bool bias = true;         // convolution: has one of its own; published ones in front of a batch norm often have none
   Shape output;             // inferred by Network::add
 };
 
@@ -55,15 +71,23 @@ class Network {
   explicit Network(std::string name = "") : name_(std::move(name)) {}
 
   int add_input(Shape shape, std::string name = "input");
-  int add_convolution(int input, std::string name, int out_channels, Window window, int groups = 1);
+  int add_convolution(int input, std::string name, int out_channels, Window window, int groups = 1, bool bias = true);
   int add_linear(int input, std::string name, int out_features);
   int add_batch_norm(int input, std::string name);
-  int add_relu(int input, std::string name);
+  int add_relu(int input, std::string name, double limit = 0);
+  int add_leaky_relu(int input, std::string name, double slope);
+  int add_activation(int input, std::string name, Op kind);  // all but leaky_relu
   int add_pool(int input, std::string name, Op kind, Window window);
+  int add_global_average_pool(int input, std::string name);
+  // add and multiply; multiply takes a 1 x 1 x channels tensor on either side.
+  int add_elementwise(int first, int second, std::string name, Op kind);
+  int add_concatenate(std::vector<int> inputs, std::string name);
+  int add_upsample(int input, std::string name, int factor);
 
   const std::string& name() const { return name_; }
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(int index) const { return nodes_.at(static_cast<std::size_t>(index)); }
+  // Of the first input.
   Shape input_shape(int index) const { return node(node(index).inputs.at(0)).output; }
 
   // Indices of convolution and linear nodes in order: the layers a plan gives widths to.
@@ -85,11 +109,12 @@ class Network {
 
  private:
   int add(Node node);
+  Node same_shape(Node node) const;  // with its first input's shape
   std::string name_;
   std::vector<Node> nodes_;
 };
 
-// Built-in networks: lenet5, vgg_small (the demo network), by name; throws std::invalid_argument with the known names.
+// Built-in networks by name (model/networks/builders.h); throws std::invalid_argument with the known names.
 Network build_network(const std::string& name);
 std::vector<std::string> network_names();
 

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <map>
 #include <stdexcept>
 
+#include "model/stages.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::model {
@@ -15,16 +15,6 @@ namespace {
 
 constexpr const char* format_name = "bitstrata-plan-1";
 constexpr int widest = 16;
-
-// The node whose tensor `node` reads, looking through nodes that keep its width: a weight layer or the input.
-int producer(const Network& network, int node) {
-  int at = network.node(node).inputs.at(0);
-  while (network.node(at).op != Op::input && network.node(at).op != Op::convolution &&
-         network.node(at).op != Op::linear) {
-    at = network.node(at).inputs.at(0);
-  }
-  return at;
-}
 
 void check_bits(const std::string& layer, const char* key, int bits) {
   if (bits < 1 || bits > widest) {
@@ -58,7 +48,6 @@ void validate(const Plan& plan, const Network& network) {
     throw std::invalid_argument(fmt::format("the plan has {} layers, network '{}' has {} with weights",
                                             plan.layers.size(), network.name(), layers.size()));
   }
-  std::map<int, const LayerPlan*> readers;  // by producer of the tensor
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const LayerPlan& layer = plan.layers[i];
     const Node& node = network.node(layers[i]);
@@ -76,11 +65,14 @@ void validate(const Plan& plan, const Network& network) {
       throw std::invalid_argument(fmt::format("layer '{}': the last layer keeps its {} channels, not {}", layer.layer,
                                               node.out_channels, layer.channels));
     }
-    const auto [other, first] = readers.emplace(producer(network, layers[i]), &layer);
-    if (!first && other->second->activation_bits != layer.activation_bits) {
+  }
+  for (const TensorNode& tensor : lay_out(network).tensors) {
+    for (int reader : tensor.readers) {
+      const LayerPlan &first = plan.layers[tensor.readers[0]], &layer = plan.layers[reader];
+      if (layer.activation_bits == first.activation_bits) continue;
       throw std::invalid_argument(
           fmt::format("layer '{}': activation_bits is {}, but '{}' reads the same tensor with {}; they must be equal",
-                      layer.layer, layer.activation_bits, other->second->layer, other->second->activation_bits));
+                      layer.layer, layer.activation_bits, first.layer, first.activation_bits));
     }
   }
 }

@@ -1,103 +1,147 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "quant/stages.h"
+#include "model/stages.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 
-namespace bitstrata::quant {
+namespace bitstrata::model {
 
 namespace {
 
-// The only reader of `node` if it is of kind `op`, else -1.
-int follower(const model::Network& network, int node, model::Op op) {
-  const std::vector<int> readers = network.consumers(node);
-  return readers.size() == 1 && network.node(readers[0]).op == op ? readers[0] : -1;
-}
+class Builder {
+ public:
+  explicit Builder(const Network& network)
+      : network_(network), count_(static_cast<int>(network.nodes().size())), readers_(network.nodes().size()) {
+    for (int i = 0; i < count_; ++i)
+      for (int input : network.node(i).inputs) readers_[input].push_back(i);
+    tensor_of_.assign(network.nodes().size(), -1);
+    folded_.assign(network.nodes().size(), false);
+  }
+
+  Layout build() {
+    for (int i = 0; i < count_; ++i) visit(i);
+    if (layout_.stages.empty()) throw std::invalid_argument("network '" + network_.name() + "' has no weight layer");
+    for (std::size_t t = 0; t < layout_.tensors.size(); ++t) {
+      TensorNode& tensor = layout_.tensors[t];
+      if (!readers_[tensor.node].empty()) continue;
+      if (t + 1 != layout_.tensors.size())
+        throw std::invalid_argument(
+            fmt::format("node '{}' is read by nothing, and '{}' comes after it: the last node "
+                        "alone may be the output of network '{}'",
+                        network_.node(tensor.node).name, network_.nodes().back().name, network_.name()));
+      layout_.tensors[tensor.source].is_output = tensor.is_output = true;
+    }
+    return std::move(layout_);
+  }
+
+ private:
+  // The only reader of `node` if `wanted` holds for it, else -1.
+  template <typename Wanted>
+  int follower(int node, Wanted wanted) const {
+    const std::vector<int>& readers = readers_[node];
+    return readers.size() == 1 && wanted(network_.node(readers[0])) ? readers[0] : -1;
+  }
+
+  int add_tensor(int node, int source, bool rectified) {
+    const int index = static_cast<int>(layout_.tensors.size());
+    layout_.tensors.push_back({node, source < 0 ? index : source, rectified, false, {}});
+    tensor_of_[node] = index;
+    return index;
+  }
+
+  void visit(int index) {
+    if (folded_[index]) return;
+    const Node& node = network_.node(index);
+    if (node.op == Op::input) {
+      add_tensor(index, -1, true);
+      return;
+    }
+    if (node.op == Op::batch_norm)
+      throw std::invalid_argument("node '" + node.name +
+                                  "' cannot be folded: it must directly follow a convolution or linear layer");
+    Step step{.node = index};
+    for (int input : node.inputs) step.inputs.push_back(tensor_of_[input]);
+    int last = index;
+    if (has_weights(node.op)) {
+      Stage stage{.name = node.name, .weight = index};
+      stage.batch_norm = take(index, [](const Node& n) { return n.op == Op::batch_norm; });
+      stage.activation = take(stage.last(), [](const Node& n) { return is_activation(n.op); });
+      step.stage = static_cast<int>(layout_.stages.size());
+      step.activation = stage.activation;
+      last = stage.last();
+      for (int tensor : step.inputs) layout_.tensors[layout_.tensors[tensor].source].readers.push_back(step.stage);
+      layout_.stages.push_back(stage);
+    } else if (is_activation(node.op)) {
+      step.activation = index;
+    } else {
+      step.activation = take(index, [](const Node& n) { return is_activation(n.op); });
+      if (step.activation >= 0) last = step.activation;
+    }
+    const bool moves = node.op == Op::max_pool || node.op == Op::average_pool || node.op == Op::upsample;
+    const int source = moves && step.activation < 0 ? layout_.tensors[step.input()].source : -1;
+    step.output = add_tensor(last, source, rectified(step));
+    layout_.steps.push_back(std::move(step));
+  }
+
+  template <typename Wanted>
+  int take(int node, Wanted wanted) {
+    const int next = follower(node, wanted);
+    if (next >= 0) folded_[next] = true;
+    return next;
+  }
+
+  bool rectified(const Step& step) const {
+    if (step.activation >= 0) {
+      const Op op = network_.node(step.activation).op;
+      if (op == Op::relu || op == Op::hard_sigmoid || op == Op::sigmoid) return true;
+    }
+    if (step.stage >= 0) return false;
+    if (step.activation >= 0 && network_.node(step.activation).op != Op::leaky_relu) return false;
+    return std::all_of(step.inputs.begin(), step.inputs.end(), [&](int t) { return layout_.tensors[t].rectified; });
+  }
+
+  const Network& network_;
+  int count_;
+  std::vector<std::vector<int>> readers_;
+  std::vector<int> tensor_of_;  // node -> tensor that holds its value
+  std::vector<bool> folded_;
+  Layout layout_;
+};
 
 }  // namespace
 
-Layout lay_out(const model::Network& network) {
-  Layout layout;
-  std::map<int, int> tensor_of;  // node -> tensor that holds its value
-  const int count = static_cast<int>(network.nodes().size());
-  auto add_tensor = [&](int node, int source, bool rectified) {
-    const int index = static_cast<int>(layout.tensors.size());
-    layout.tensors.push_back({node, source < 0 ? index : source, rectified, false, {}});
-    tensor_of[node] = index;
-    return index;
-  };
-  auto input_tensor = [&](const model::Node& node) {
-    const auto found = tensor_of.find(node.inputs.at(0));
-    if (found == tensor_of.end())
-      throw std::invalid_argument("node '" + node.name + "' reads '" + network.node(node.inputs[0]).name +
-                                  "', which is folded into the layer before it");
-    return found->second;
-  };
-  for (int index = 0; index < count; ++index) {
-    const model::Node& node = network.node(index);
-    switch (node.op) {
-      case model::Op::input:
-        if (!layout.tensors.empty()) throw std::invalid_argument("node '" + node.name + "' is a second input");
-        add_tensor(index, -1, true);
-        break;
-      case model::Op::convolution:
-      case model::Op::linear: {
-        Stage stage{node.name, index, -1, -1};
-        stage.batch_norm = follower(network, stage.last(), model::Op::batch_norm);
-        stage.relu = follower(network, stage.last(), model::Op::relu);
-        const int input = input_tensor(node);
-        const int stage_index = static_cast<int>(layout.stages.size());
-        layout.tensors[layout.tensors[input].source].readers.push_back(stage_index);
-        const int output = add_tensor(stage.last(), -1, stage.relu >= 0);
-        layout.steps.push_back({stage_index, index, input, output});
-        layout.stages.push_back(stage);
-        break;
-      }
-      case model::Op::max_pool:
-      case model::Op::average_pool: {
-        const int input = input_tensor(node);
-        const int source = layout.tensors[input].source;
-        const bool rectified = layout.tensors[input].rectified;
-        const int output = add_tensor(index, source, rectified);
-        layout.steps.push_back({-1, index, input, output});
-        break;
-      }
-      case model::Op::batch_norm:
-      case model::Op::relu: {
-        const bool folded = std::any_of(layout.stages.begin(), layout.stages.end(),
-                                        [&](const Stage& s) { return s.batch_norm == index || s.relu == index; });
-        if (!folded)
-          throw std::invalid_argument("node '" + node.name +
-                                      "' cannot be folded: it must directly follow a convolution or linear layer");
-        break;
-      }
-    }
-  }
-  if (layout.stages.empty()) throw std::invalid_argument("network '" + network.name() + "' has no weight layer");
-  if (layout.steps.back().stage != static_cast<int>(layout.stages.size()) - 1)
-    throw std::invalid_argument("network '" + network.name() + "' must end in a convolution or linear layer");
-  layout.tensors.back().is_output = true;
-  return layout;
-}
+Layout lay_out(const Network& network) { return Builder(network).build(); }
 
-std::vector<int> tensor_bits(const Layout& layout, const model::Plan& plan) {
-  std::vector<int> bits(layout.tensors.size(), 0);
+std::vector<int> tensor_bits(const Layout& layout, const Plan& plan) {
+  std::vector<int> bits(layout.tensors.size(), 0);  // of source tensors until the end
+  std::vector<bool> planned(layout.tensors.size(), false);
   for (std::size_t t = 0; t < layout.tensors.size(); ++t) {
-    const TensorNode& source = layout.tensors[layout.tensors[t].source];
-    if (source.is_output) bits[t] = plan.output_bits;
-    for (int reader : source.readers) {
-      const model::LayerPlan& layer = plan.layers.at(reader);
-      if (bits[t] != 0 && bits[t] != layer.activation_bits)
-        throw std::invalid_argument("layers '" + plan.layers.at(source.readers[0]).layer + "' and '" + layer.layer +
+    const TensorNode& tensor = layout.tensors[t];
+    if (tensor.source != static_cast<int>(t)) continue;
+    if (tensor.is_output) bits[t] = plan.output_bits;
+    for (int reader : tensor.readers) {
+      const LayerPlan& layer = plan.layers.at(reader);
+      if (bits[t] != 0 && bits[t] != layer.activation_bits && !tensor.is_output)
+        throw std::invalid_argument("layers '" + plan.layers.at(tensor.readers[0]).layer + "' and '" + layer.layer +
                                     "' read one tensor and must have the same activation_bits");
       bits[t] = layer.activation_bits;
     }
+    planned[t] = bits[t] != 0;
   }
+  for (auto step = layout.steps.rbegin(); step != layout.steps.rend(); ++step) {
+    const int to = layout.tensors[step->output].source;
+    for (int input : step->inputs) {
+      const int from = layout.tensors[input].source;
+      if (from != to && !planned[from]) bits[from] = std::max(bits[from], bits[to]);
+    }
+  }
+  for (std::size_t t = 0; t < layout.tensors.size(); ++t) bits[t] = bits[layout.tensors[t].source];
   return bits;
 }
 
-void tie_widths(const Layout& layout, model::Plan& plan) {
+void tie_widths(const Layout& layout, Plan& plan) {
   for (const TensorNode& tensor : layout.tensors) {
     int widest = 0;
     for (int reader : tensor.readers) widest = std::max(widest, plan.layers.at(reader).activation_bits);
@@ -105,10 +149,10 @@ void tie_widths(const Layout& layout, model::Plan& plan) {
   }
 }
 
-std::vector<int> channels_of(const model::Network& network) {
+std::vector<int> channels_of(const Network& network) {
   std::vector<int> channels;
   for (int node : network.weight_layers()) channels.push_back(network.node(node).output.channels);
   return channels;
 }
 
-}  // namespace bitstrata::quant
+}  // namespace bitstrata::model

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "quant/stages.h"
+#include "model/stages.h"
 
 namespace bitstrata::quant {
 
@@ -24,11 +24,11 @@ bool same(const model::Plan& a, const model::Plan& b) {
 }
 
 // The stage that writes the tensor `stage` reads; -1 for the network's input.
-int producer_of(const Layout& layout, int stage) {
-  for (const Step& reader : layout.steps) {
+int producer_of(const model::Layout& layout, int stage) {
+  for (const model::Step& reader : layout.steps) {
     if (reader.stage != stage) continue;
-    for (const Step& writer : layout.steps)
-      if (writer.output == layout.tensors[reader.input].source) return writer.stage;
+    for (const model::Step& writer : layout.steps)
+      if (writer.output == layout.tensors[reader.input()].source) return writer.stage;
   }
   return -1;
 }
@@ -44,7 +44,7 @@ ActivationDensity::ActivationDensity(ActivationDensityOptions options, SearchPro
 
 model::Plan ActivationDensity::shrink(const model::Network& network, const model::Plan& plan,
                                       const std::vector<double>& density, bool channels) const {
-  const Layout layout = lay_out(network);
+  const model::Layout layout = lay_out(network);
   model::Plan next = plan;
   const int last = static_cast<int>(plan.layers.size()) - 1;
   for (int i = 0; i <= last; ++i) {

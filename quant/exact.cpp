@@ -36,7 +36,7 @@ Tensor requantize(const Tensor& v, const StageIntegers& stage, const Grid& outpu
 
 ExactPath::ExactPath(const Module& module) : module_(module), integers_(integers_of(module)) {
   for (const Step& step : module_.layout().steps)
-    if (step.stage >= 0) check_bound(module_, step, integers_.stages[step.stage], integers_.tensors[step.input]);
+    if (step.stage >= 0) check_bound(module_, step, integers_.stages[step.stage], integers_.tensors[step.input()]);
 }
 
 std::vector<Tensor> ExactPath::execute(const Tensor& images, bool keep_all) const {
@@ -48,9 +48,9 @@ std::vector<Tensor> ExactPath::execute(const Tensor& images, bool keep_all) cons
   codes[0] = torch::floor_divide(doubled, 510);
   for (const Step& step : layout.steps) {
     const model::Node& node = module_.network().node(step.node);
-    const Grid& input = integers_.tensors[step.input];
+    const Grid& input = integers_.tensors[step.input()];
     const Grid& output = integers_.tensors[step.output];
-    const Tensor x = codes[step.input].to(torch::kFloat64);
+    const Tensor x = codes[step.input()].to(torch::kFloat64);
     Tensor& result = codes[step.output];
     if (step.stage >= 0) {
       const StageIntegers& stage = integers_.stages[step.stage];
@@ -63,7 +63,7 @@ std::vector<Tensor> ExactPath::execute(const Tensor& images, bool keep_all) cons
       const Tensor sum = pool_sum(x, node.window).to(torch::kInt64);
       result = requantize(sum, average_integers(node.window, node.output.channels), output);
     }
-    if (!keep_all && step.input != step.output) codes[step.input] = Tensor();
+    if (!keep_all && step.input() != step.output) codes[step.input()] = Tensor();
   }
   return codes;
 }

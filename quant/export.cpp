@@ -39,7 +39,7 @@ model::IntegerNetwork export_integers(const Module& module) {
     const Grid& output = integers.tensors[step.output];
     model::IntegerLayer layer;
     layer.name = node.name;
-    layer.input = step.input;
+    layer.input = step.input();
     layer.output = step.output;
     layer.window = node.window;
     layer.macs = network.macs(step.node);

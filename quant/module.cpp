@@ -65,8 +65,29 @@ Tensor pool_sum(const Tensor& input, const model::Window& w) {
                            true, 1);
 }
 
+namespace {
+
+// Forward, backward and export below know these.
+model::Network trainable(model::Network network) {
+  for (const model::Node& node : network.nodes()) {
+    const bool known = node.op <= model::Op::average_pool || (node.op == model::Op::relu && node.limit == 0);
+    if (!known)
+      throw std::invalid_argument("training knows convolution, linear, batch norm, ReLU and pooling; node '" +
+                                  node.name + "' of network '" + network.name() + "' is a " + to_string(node.op) +
+                                  (node.op == model::Op::relu ? " with a limit" : ""));
+  }
+  const model::Op last = network.nodes().back().op;
+  if (!has_weights(last))
+    throw std::invalid_argument("network '" + network.name() + "' must end in a convolution or linear layer");
+  return network;
+}
+
+}  // namespace
+
 Module::Module(model::Network network, std::uint64_t seed)
-    : network_(std::move(network)), layout_(lay_out(network_)), plan_(model::uniform_plan(network_, 16, 16)) {
+    : network_(trainable(std::move(network))),
+      layout_(lay_out(network_)),
+      plan_(model::uniform_plan(network_, 16, 16)) {
   const torch::NoGradGuard no_grad;
   auto generator = at::detail::createCPUGenerator(seed);
   for (const Stage& stage : layout_.stages) {
@@ -156,7 +177,7 @@ Module::Grids Module::grids() const {
   grids.weight_scales.resize(layout_.stages.size());
   grids.tensors[0] = tensor_grid(0, 0);
   for (const Step& step : layout_.steps) {
-    const Grid& input = grids.tensors[step.input];
+    const Grid& input = grids.tensors[step.input()];
     if (step.stage < 0) {
       grids.tensors[step.output] = input;
       continue;
@@ -202,11 +223,11 @@ Tensor Module::forward(const Tensor& images, const ForwardOptions& forward) {
     values[0] = images.to(torch::kFloat32).div_(255.0);
   }
   for (const Step& step : layout_.steps) {
-    const Tensor& input = values[step.input];
+    const Tensor& input = values[step.input()];
     Tensor& output = values[step.output];
     if (step.stage < 0) {
       const model::Node& node = network_.node(step.node);
-      grids[step.output] = grids[step.input];
+      grids[step.output] = grids[step.input()];
       if (node.op == model::Op::max_pool) {
         output = pool_max(input, node.window);
       } else {
@@ -220,7 +241,7 @@ Tensor Module::forward(const Tensor& images, const ForwardOptions& forward) {
     if (forward.quantized)
       scale = weight_scale(folded_weight(step.stage), plan_.layers[step.stage].weight_bits, options.granularity,
                            options.scales);
-    output = run_stage(step, input, grids[step.input], scale, forward);
+    output = run_stage(step, input, grids[step.input()], scale, forward);
     if (forward.quantized) {
       Range& range = ranges_[step.output];
       if (forward.observe > 0 || !range.ready) {
@@ -233,7 +254,7 @@ Tensor Module::forward(const Tensor& images, const ForwardOptions& forward) {
         const double share = range.ready ? forward.observe : 1.0;
         range = {range.low + share * (seen.low - range.low), range.high + share * (seen.high - range.high), true};
       }
-      grids[step.output] = tensor_grid(step.output, smallest_step(grids[step.input].unit(), scale));
+      grids[step.output] = tensor_grid(step.output, smallest_step(grids[step.input()].unit(), scale));
       // Logits keep their full resolution while training: their codes only matter to the argmax.
       if (!tensor.is_output) output = fake_quantize(output, grids[step.output]);
     } else if (tensor.rectified) {
@@ -326,7 +347,7 @@ Module Module::with_channels(const std::vector<std::vector<std::int64_t>>& kept,
     // The stage whose output this one reads; -1: the network's input, never cut.
     int producer = -1;
     for (const Step& candidate : layout_.steps)
-      if (candidate.output == layout_.tensors[step->input].source) producer = candidate.stage;
+      if (candidate.output == layout_.tensors[step->input()].source) producer = candidate.stage;
     if (node.groups != 1 &&
         (kept[s].size() != static_cast<std::size_t>(weights_[s].weight.size(0)) ||
          (producer >= 0 && kept[producer].size() != static_cast<std::size_t>(weights_[producer].weight.size(0)))))

@@ -13,9 +13,14 @@
 #include "model/plan.h"
 #include "quant/fake_quantize.h"
 #include "quant/options.h"
-#include "quant/stages.h"
+#include "model/stages.h"
 
 namespace bitstrata::quant {
+
+using model::Layout;
+using model::Stage;
+using model::Step;
+using model::TensorNode;
 
 // Weights of one stage. A linear layer is a convolution whose kernel is its whole input. With batch norm there is no
 // bias (its shift takes that place) and the four norm tensors are defined, else only `bias` is.

@@ -176,7 +176,7 @@ Trainer::Trainer(const model::Network& network, const model::Dataset& dataset, c
                  const QuantizeOptions& quantize) {
   const Layout layout = lay_out(network);
   const model::Shape wanted = network.node(layout.tensors[0].node).output;
-  const int classes = network.node(layout.stages.back().weight).output.channels;
+  const int classes = network.nodes().back().output.channels;
   if (!(dataset.train.shape == wanted))
     throw std::invalid_argument("images of data set '" + dataset.name + "' do not have the input shape of network '" +
                                 network.name() + "'");

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
+
+#include "model/stages.h"
 
 namespace bitstrata::sim {
 
@@ -60,97 +63,128 @@ Coding coding_of(bool rectified, int bits) {
   return bits == 1 ? Coding::bipolar : Coding::twos_complement;
 }
 
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+LayerKind kind_of(Op op) {
+  switch (op) {
+    case Op::convolution:
+    case Op::linear:
+      return LayerKind::convolution;
+    case Op::max_pool:
+      return LayerKind::max_pool;
+    case Op::add:
+      return LayerKind::add;
+    case Op::multiply:
+      return LayerKind::multiply;
+    case Op::concatenate:
+      return LayerKind::concatenate;
+    case Op::upsample:
+      return LayerKind::upsample;
+    default:  // average pooling; an activation alone is one over single pixels
+      return LayerKind::average_pool;
+  }
+}
+
+Activation activation_of(Op op) {
+  switch (op) {
+    case Op::leaky_relu:
+      return Activation::leaky;
+    case Op::hard_swish:
+      return Activation::hard_swish;
+    case Op::sigmoid:
+    case Op::silu:
+      return Activation::table;
+    default:  // ReLU and hard sigmoid are the clip itself
+      return Activation::clip;
+  }
+}
+
 // Root mean square of a tensor's random codes as the next layer sees them: a little below uniform ones.
 double typical_code(const TensorFormat& format) {
   if (format.coding == Coding::bipolar) return 1.0;
   return 0.4 * std::max(1, code_range(format.coding, format.bits).high);
 }
 
+// The constants of hard swish and tables; p is spread over +-12000, three of which stand for 3.
+void randomize_activation(IntegerLayer& layer, const TensorFormat& out, Draws& draws) {
+  if (layer.activation == Activation::hard_swish) {
+    layer.swish_three = static_cast<std::int32_t>(draws.pick(3000, 6000));
+    layer.swish_six = 2 * layer.swish_three;
+    const double largest = 12000.0 * layer.swish_six;
+    layer.swish_shift =
+        std::clamp(static_cast<int>(std::lround(std::log2(largest / std::max(1, layer.clip_high)))), 0, 31);
+  } else if (layer.activation == Activation::table) {
+    layer.table.clear();
+    for (int i = 0; i < 256; ++i) {
+      const double x = (i - 128) / 16.0, range = layer.clip_high - layer.clip_low;
+      const double sigmoid = 1 / (1 + std::exp(-x));
+      const double value = out.coding == Coding::unsigned_code ? range * sigmoid : layer.clip_high * x * sigmoid / 8;
+      layer.table.push_back(
+          static_cast<std::int16_t>(std::clamp<double>(std::nearbyint(value), layer.clip_low, layer.clip_high)));
+    }
+  }
+}
+
 }  // namespace
 
 IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
   const Network network = planned_network(original, plan);
-  const auto& nodes = network.nodes();
+  const Layout layout = lay_out(network);
+  const std::vector<int> bits = tensor_bits(layout, plan);
   IntegerNetwork result{.name = network.name()};
-  std::vector<int> readers(nodes.size(), 0), tensor_of(nodes.size(), -1);
-  for (const Node& node : nodes) {
-    for (int input : node.inputs) ++readers[static_cast<std::size_t>(input)];
+  for (std::size_t t = 0; t < layout.tensors.size(); ++t) {
+    const TensorNode& tensor = layout.tensors[t];
+    result.tensors.push_back({.shape = network.node(tensor.node).output, .bits = bits[t]});
+    result.tensors.back().coding = coding_of(layout.source(static_cast<int>(t)).rectified, bits[t]);
   }
-  // Per tensor: the one whose format it shares, whether it is never negative, its width.
-  std::vector<std::size_t> source;
-  std::vector<bool> rectified;
-  std::vector<int> bits;
-  const auto add_tensor = [&](std::size_t node, int from, bool positive) {
-    const std::size_t index = result.tensors.size();
-    result.tensors.push_back({.shape = nodes[node].output});
-    source.push_back(from < 0 ? index : source[static_cast<std::size_t>(from)]);
-    rectified.push_back(positive);
-    bits.push_back(0);
-    tensor_of[node] = static_cast<int>(index);
-  };
-  std::size_t stage = 0;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const Node& node = nodes[i];
-    if (node.op == Op::input) {
-      add_tensor(i, -1, true);
-      continue;
-    }
-    const auto before = static_cast<std::size_t>(node.inputs.at(0));
-    const int input = tensor_of[before];
+  for (const Step& step : layout.steps) {
+    const Node& node = network.node(step.node);
     IntegerLayer layer;
     layer.name = node.name;
-    layer.window = node.window;
-    layer.input = input;
-    layer.output = static_cast<int>(result.tensors.size());
-    switch (node.op) {
-      case Op::batch_norm:
-      case Op::relu: {
-        const Op op = nodes[before].op;
-        if (readers[before] != 1 || (op != Op::convolution && op != Op::linear && op != Op::batch_norm)) {
-          throw std::invalid_argument(fmt::format(
-              "node '{}' cannot be folded: it must be the only reader of a convolution or linear layer", node.name));
-        }
-        tensor_of[i] = input;
-        if (node.op == Op::relu) rectified[static_cast<std::size_t>(input)] = true;
-        continue;
+    layer.input = step.input();
+    layer.output = step.output;
+    layer.kind = kind_of(node.op);
+    layer.activation = step.activation < 0 ? Activation::clip : activation_of(network.node(step.activation).op);
+    if (layer.kind <= LayerKind::average_pool) layer.window = node.window;
+    if (node.op == Op::upsample) layer.factor[0] = node.factor;
+    if (step.stage >= 0) {
+      layer.weight_bits = plan.layers.at(static_cast<std::size_t>(step.stage)).weight_bits;
+      layer.macs = network.macs(step.node);
+      layer.groups = node.groups;
+      if (node.op == Op::linear) {
+        const Shape in = network.input_shape(step.node);
+        layer.window = {.kernel_height = in.height, .kernel_width = in.width};
       }
-      case Op::convolution:
-      case Op::linear: {
-        const LayerPlan& widths = plan.layers.at(stage++);
-        layer.weight_bits = widths.weight_bits;
-        layer.macs = network.macs(static_cast<int>(i));
-        if (node.op == Op::convolution) {
-          layer.groups = node.groups;
-        } else {
-          const Shape in = result.tensors[static_cast<std::size_t>(input)].shape;
-          layer.window = {.kernel_height = in.height, .kernel_width = in.width};
-        }
-        bits[source[static_cast<std::size_t>(input)]] = widths.activation_bits;
-        add_tensor(i, -1, false);
-        break;
+    }
+    // A joining of more than two tensors is a chain of joinings of two; all but the last write tensors of their own.
+    for (std::size_t i = 1; i < step.inputs.size(); ++i) {
+      layer.second = step.inputs[i];
+      if (node.op == Op::multiply &&
+          result.tensors[at(layer.input)].shape.elements() < result.tensors[at(layer.second)].shape.elements()) {
+        std::swap(layer.input, layer.second);
       }
-      default:
-        layer.kind = node.op == Op::max_pool ? LayerKind::max_pool : LayerKind::average_pool;
-        add_tensor(i, input, rectified[static_cast<std::size_t>(input)]);
-        break;
+      if (i + 1 == step.inputs.size()) break;
+      TensorFormat part = result.tensors[at(step.output)];
+      part.shape.channels =
+          result.tensors[at(layer.input)].shape.channels + result.tensors[at(layer.second)].shape.channels;
+      IntegerLayer joined = layer;
+      joined.name = fmt::format("{}_{}", layer.name, i);
+      joined.activation = Activation::clip;
+      joined.output = layer.input = static_cast<int>(result.tensors.size());
+      result.tensors.push_back(part);
+      result.layers.push_back(std::move(joined));
     }
     result.layers.push_back(std::move(layer));
   }
-  if (result.layers.empty() || result.layers.back().kind != LayerKind::convolution) {
-    throw std::invalid_argument(fmt::format("network '{}' must end in a convolution or linear layer", network.name()));
-  }
-  bits.back() = plan.output_bits;
-  for (std::size_t t = 0; t < result.tensors.size(); ++t) {
-    TensorFormat& format = result.tensors[t];
-    format.bits = bits[source[t]];
-    if (format.bits == 0)
-      throw std::invalid_argument(fmt::format("network '{}': a tensor is never read", network.name()));
-    format.coding = coding_of(rectified[t], format.bits);
-  }
   for (IntegerLayer& layer : result.layers) {
-    const TensorFormat& in = result.tensors[static_cast<std::size_t>(layer.input)];
-    const TensorFormat& out = result.tensors[static_cast<std::size_t>(layer.output)];
+    const TensorFormat& in = result.tensors[at(layer.input)];
+    const TensorFormat& out = result.tensors[at(layer.output)];
     layer.acc_shift = layer.kind == LayerKind::convolution && in.coding == Coding::bipolar ? 1 : 0;
+    if (layer.activation == Activation::table && out.bits > 8) {
+      throw std::invalid_argument(
+          fmt::format("layer '{}': sigmoid and SiLU are tables of at most 8 bits, the plan gives their output {}",
+                      layer.name, out.bits));
+    }
     const CodeRange range = code_range(out.coding, out.bits);
     layer.clip_low = range.low;
     layer.clip_high = range.high;
@@ -160,17 +194,36 @@ IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
 
 void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t seed) {
   IntegerLayer& layer = network.layers.at(index);
-  const TensorFormat& in = network.tensors[static_cast<std::size_t>(layer.input)];
-  const TensorFormat& out = network.tensors[static_cast<std::size_t>(layer.output)];
+  const TensorFormat& in = network.tensors[at(layer.input)];
+  const TensorFormat& out = network.tensors[at(layer.output)];
   Draws draws(seed);
   for (char c : layer.name) draws = Draws(draws.next() ^ static_cast<unsigned char>(c));
   const auto channels = static_cast<std::size_t>(out.shape.channels);
   const int taps = layer.window.kernel_height * layer.window.kernel_width;
+  const int out_high = std::max(1, code_range(out.coding, out.bits).high);
+  randomize_activation(layer, out, draws);
   if (layer.kind != LayerKind::convolution) {
-    const Requantizer divide = multiply_shift(layer.kind == LayerKind::average_pool ? 1.0 / taps : 1.0);
+    // Formats of equal scale pass through; products and sums are spread over the output's codes.
+    double ratio = layer.kind == LayerKind::average_pool ? 1.0 / taps : 1.0;
+    if (layer.second >= 0) {
+      const TensorFormat& second = network.tensors[at(layer.second)];
+      const double a = typical_code(in), b = typical_code(second);
+      if (layer.kind == LayerKind::add) {
+        layer.factor = {static_cast<std::int32_t>(draws.pick(8192, 32767)),
+                        static_cast<std::int32_t>(draws.pick(8192, 32767))};
+        ratio = out_high / (2.5 * std::hypot(a * layer.factor[0], b * layer.factor[1]));
+      } else if (layer.kind == LayerKind::multiply) {
+        layer.factor = {-second.zero_point, -in.zero_point};
+        ratio = out_high / (2.5 * a * b);
+      } else {
+        ratio = out_high / (2.5 * std::max(a, b));
+      }
+    }
+    const Requantizer divide = multiply_shift(ratio);
     layer.bias.assign(channels, 0);
     layer.multiplier.assign(channels, divide.multiplier);
     layer.shift.assign(channels, divide.shift);
+    if (layer.activation == Activation::leaky) layer.negative_multiplier.assign(channels, divide.multiplier / 8);
     return;
   }
   const int fan_in = taps * (in.shape.channels / layer.groups);
@@ -182,7 +235,10 @@ void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t s
   const double weight_rms = layer.weight_bits == 1 ? 1.0 : std::sqrt(top * (top + 1.0) / 3.0);
   const double sigma = std::sqrt(fan_in) * weight_rms * typical_code(in) * (1 << layer.acc_shift);
   // Two and a half standard deviations reach the largest code.
-  const double ratio = std::max(1, code_range(out.coding, out.bits).high) / (2.5 * sigma);
+  const double reached = layer.activation == Activation::hard_swish ? 12000
+                         : layer.activation == Activation::table    ? 127
+                                                                    : out_high;
+  const double ratio = reached / (2.5 * sigma);
   const auto reach = static_cast<std::int64_t>(std::min(0.5 * sigma, 1e9));
   layer.bias.clear();
   layer.multiplier.clear();
@@ -192,6 +248,7 @@ void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t s
     const Requantizer scale = multiply_shift(ratio * (0.8 + 0.004 * static_cast<double>(draws.pick(0, 100))));
     layer.multiplier.push_back(scale.multiplier);
     layer.shift.push_back(scale.shift);
+    if (layer.activation == Activation::leaky) layer.negative_multiplier.push_back(scale.multiplier / 8);
   }
 }
 

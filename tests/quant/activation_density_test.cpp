@@ -7,7 +7,7 @@
 #include <map>
 
 #include "quant/annealing.h"
-#include "quant/stages.h"
+#include "model/stages.h"
 #include "tests/quant/support.h"
 
 namespace bitstrata::quant {
@@ -193,10 +193,10 @@ TEST(ActivationDensity, LayersThatReadOneTensorStayTied) {
   model::Network network("fork");
   const int input = network.add_input({8, 8, 1});
   const int first = network.add_relu(network.add_convolution(input, "a", 4, {}), "a_relu");
-  network.add_relu(network.add_convolution(first, "b", 4, {}), "b_relu");
-  const int other = network.add_relu(network.add_convolution(first, "c", 4, {}), "c_relu");
-  network.add_linear(other, "d", 2);
-  const Layout layout = lay_out(network);
+  const int left = network.add_relu(network.add_convolution(first, "b", 4, {}), "b_relu");
+  const int right = network.add_relu(network.add_convolution(first, "c", 4, {}), "c_relu");
+  network.add_linear(network.add_elementwise(left, right, "sum", model::Op::add), "d", 2);
+  const model::Layout layout = lay_out(network);
   const ActivationDensity search({}, {});
   const model::Plan plan = search.shrink(network, model::uniform_plan(network, 16, 16), {0.5, 0.25, 0.75, 1}, false);
   EXPECT_EQ(plan.layers[1].activation_bits, 12);

@@ -35,7 +35,7 @@ TEST(Layout, JoinsStagesAndLetsPoolingShareATensor) {
   const Layout layout = lay_out(test::tiny_network());
   ASSERT_EQ(layout.stages.size(), 4U);
   EXPECT_GE(layout.stages[0].batch_norm, 0);
-  EXPECT_GE(layout.stages[2].relu, 0);
+  EXPECT_GE(layout.stages[2].activation, 0);
   EXPECT_EQ(layout.stages[2].batch_norm, -1);
   ASSERT_EQ(layout.tensors.size(), 7U);  // input, 4 stages, 2 poolings
   EXPECT_EQ(layout.tensors[2].source, 1);
