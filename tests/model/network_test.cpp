@@ -63,13 +63,6 @@ TEST(VggSmall, HasTheCountsOfItsComment) {
   EXPECT_EQ(net.node(net.find("pool3")).output, (Shape{1, 1, 64}));
 }
 
-TEST(BuildNetwork, NamesTheKnownOnes) {
-  EXPECT_THAT(network_names(), ElementsAre("lenet5", "vgg_small"));
-  EXPECT_THAT(
-      message_of<std::invalid_argument>([] { build_network("lenet"); }),
-      AllOf(HasSubstr("unknown network 'lenet'; known: lenet5, vgg_small"), HasSubstr("did you mean 'lenet5'?")));
-}
-
 TEST(Shapes, FollowTheWindow) {
   Network net("shapes");
   const int input = net.add_input({11, 8, 6});

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layer lists: the shapes SCALE-Sim and NeuroSim give to the lines of their files, and refusals with file and line.
+#include "model/layer_lists.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/network.h"
+#include "tests/model/temporary.h"
+
+namespace bitstrata::testing {
+namespace {
+
+using namespace model;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+class LayerLists : public ::testing::Test {
+ protected:
+  LayerList load(const std::string& text) { return load_layer_list(folder_.write("list.csv", text)); }
+  std::string refusal(const std::string& text) {
+    return message_of<std::runtime_error>([&] { load(text); });
+  }
+  TemporaryFolder folder_;
+};
+
+constexpr const char* headings =
+    "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n";
+
+TEST_F(LayerLists, ScaleSimSizesAreAlreadyPadded) {
+  const LayerList list = load(std::string(headings) +
+                              "\n"
+                              "Conv1     ,224         ,224        ,11           ,11          ,3       ,96        ,4,\n"
+                              "\tConv2, 31, 31, 5, 5, 96, 256, 1\n"
+                              "Conv3, 114, 57, 3, 3, 8, 4, 2, 1, # two strides\n"
+                              "FC, 1, 1, 1, 1, 1024, 1000, 1,\r\n");
+  EXPECT_EQ(list.name, "list");
+  ASSERT_EQ(list.layers.size(), 4U);
+  // ceil((224 - 11 + 4) / 4) = 55: the last window reaches three rows over the edge.
+  EXPECT_EQ(list.layers[0].output(), (Shape{55, 55, 96}));
+  EXPECT_EQ(list.layers[0].window.pad_bottom, 3);
+  EXPECT_EQ(list.layers[0].macs(), 55 * 55 * 96 * 11 * 11 * 3);
+  EXPECT_EQ(list.layers[1].name, "Conv2");
+  EXPECT_EQ(list.layers[1].output(), (Shape{27, 27, 256}));
+  EXPECT_EQ(list.layers[1].window.pad_right, 0);
+  EXPECT_EQ(list.layers[2].output(), (Shape{57, 55, 4}));
+  EXPECT_EQ(list.layers[3].macs(), 1024000);
+  EXPECT_EQ(list.total_macs(), list.layers[0].macs() + list.layers[1].macs() + list.layers[2].macs() + 1024000);
+}
+
+TEST_F(LayerLists, ScaleSimDepthwiseProductsAndSparsity) {
+  const LayerList depthwise =
+      load(std::string(headings) + "DP_1, 16, 16, 3, 3, 32, 2, 1,\nDP_1, 16, 16, 3, 3, 32, 1, 1,\n");
+  EXPECT_EQ(depthwise.layers[0].groups, 32);
+  EXPECT_EQ(depthwise.layers[0].output(), (Shape{14, 14, 64}));
+  EXPECT_EQ(depthwise.layers[0].macs(), 14 * 14 * 64 * 9);
+  EXPECT_EQ(depthwise.layers[1].name, "DP_1_2");
+  const LayerList products = load("Layer,M,N,K\n1,2048,4096,32\n2,32,10,128,");
+  EXPECT_EQ(products.layers[0].macs(), std::int64_t{2048} * 4096 * 32);
+  EXPECT_EQ(products.layers[1].output(), (Shape{1, 32, 10}));
+  const std::string sparse = "Layer name, H, W, FH, FW, Channels, Filters, Strides, SparsitySupport,\n";
+  EXPECT_EQ(load(sparse + "a, 8, 8, 3, 3, 1, 1, 2, 4:4,").layers[0].window.stride_width, 2);
+  EXPECT_THAT(refusal(sparse + "a, 8, 8, 3, 3, 1, 1, 1, 2:4,"),
+              HasSubstr("list.csv:2: sparsity '2:4' is not modelled"));
+}
+
+// The first lines of the ResNet-18 that comes with NeuroSim; the counts are those of the network itself.
+TEST_F(LayerLists, NeuroSimPadsToTheSameSize) {
+  const LayerList list =
+      load("224,224,3,7,7,64,1,2\n56,56,64,3,3,64,0,1\n56,56,64,1,1,128,0,2\n1,1,512,1,1,1000,0,1\n");
+  ASSERT_EQ(list.layers.size(), 4U);
+  EXPECT_EQ(list.layers[0].name, "layer1");
+  EXPECT_EQ(list.layers[0].output(), (Shape{112, 112, 64}));
+  EXPECT_EQ(list.layers[1].output(), (Shape{56, 56, 64}));
+  EXPECT_EQ(list.layers[2].output(), (Shape{28, 28, 128}));
+  const Network resnet = build_network("resnet18");
+  EXPECT_EQ(list.layers[0].macs(), resnet.macs(resnet.find("conv1")));
+  EXPECT_EQ(list.layers[1].macs(), resnet.macs(resnet.find("stage1_1_conv1")));
+  EXPECT_EQ(list.layers[2].macs(), resnet.macs(resnet.find("stage2_1_shortcut")));
+  EXPECT_EQ(list.layers[3].macs(), resnet.macs(resnet.find("fc")));
+}
+
+TEST_F(LayerLists, BecomeIndependentIntegerLayers) {
+  const LayerList list = load("32,32,3,3,3,16,0,1\n16,16,16,3,3,32,1,2\n");
+  Plan plan = uniform_plan(list, 3, 5);
+  plan.layers[1].activation_bits = 7;
+  const IntegerNetwork shapes = integer_shapes(list, plan);
+  ASSERT_EQ(shapes.tensors.size(), 4U);
+  EXPECT_EQ(shapes.layers[1].input, 2);
+  EXPECT_EQ(shapes.layers[1].weight_bits, 3);
+  EXPECT_EQ(shapes.tensors[3].bits, 7);
+  EXPECT_EQ(shapes.tensors[3].shape, (Shape{8, 8, 32}));
+  EXPECT_EQ(shapes.layers[1].clip_high, 127);
+  EXPECT_EQ(shapes.layers[0].macs, 32 * 32 * 9 * 3 * 16);
+  plan.layers[1].layer = "layer3";
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { integer_shapes(list, plan); }),
+              HasSubstr("layer 2 of the plan is 'layer3'; in the list 'list' it is 'layer2'"));
+}
+
+TEST_F(LayerLists, RefusalsNameFileAndLine) {
+  EXPECT_THAT(refusal(std::string(headings) + "a, 8, 8, 3, 3, 1,\n"),
+              AllOf(HasSubstr("list.csv:2: 6 columns; expected: name, IFMAP height"), EndsWith("stride[, stride]")));
+  EXPECT_THAT(refusal(std::string(headings) + "a, 8, 8, 3, 3, 1, 4x, 1,\n"),
+              HasSubstr("list.csv:2: filters is '4x'; it must be a whole number from 1 to 1048576"));
+  EXPECT_THAT(refusal(std::string(headings) + "\na, 8, 2, 3, 3, 1, 4, 1,\n"),
+              HasSubstr("list.csv:3: a filter of 3x3 does not fit an IFMAP of 8x2, which includes its padding"));
+  EXPECT_THAT(refusal("1,1,512,1,1,1000,0,1\n1,1,512,1,1,1000,2,1\n"),
+              HasSubstr("list.csv:2: followed by pooling is '2'; it must be 0 or 1"));
+  EXPECT_THAT(refusal("1,1,512,1,1,1000,1\n"), HasSubstr("list.csv:1: 7 columns; expected: IFM length"));
+  EXPECT_THAT(refusal("1,1,0,1,1,1000,0,1\n"), HasSubstr("list.csv:1: IFM depth is '0'"));
+  EXPECT_THAT(refusal("name,rows\n"), HasSubstr("list.csv:1: neither the headings of a SCALE-Sim topology"));
+  EXPECT_THAT(refusal(headings), HasSubstr("list.csv:1: no layer follows"));
+  EXPECT_THAT(refusal("\n  \n"), HasSubstr("holds no layers"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { load_layer_list(folder_ / "none.csv"); }), HasSubstr("cannot read"));
+  EXPECT_TRUE(is_layer_list("nets/a.csv"));
+  EXPECT_FALSE(is_layer_list("resnet18"));
+}
+
+}  // namespace
+}  // namespace bitstrata::testing
