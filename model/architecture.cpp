@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 
@@ -18,10 +19,11 @@ namespace {
 constexpr const char* format_name = "bitstrata-architecture-1";
 
 // X(key) for every key that maps to the struct member of the same name.
-#define BITSTRATA_ARCHITECTURE_KEYS(X)                                                                                 \
-  X(name)                                                                                                              \
-  X(style) X(tiles) X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) X(accumulator_bits) \
-      X(data_bits) X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) X(parameter_depth) X(post_lanes)  \
+#define BITSTRATA_ARCHITECTURE_KEYS(X)                                                                                \
+  X(name)                                                                                                             \
+  X(style)                                                                                                            \
+  X(tiles) X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) X(accumulator_bits)         \
+      X(data_bits) X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) X(parameter_depth) X(post_lanes) \
           X(burst_beats) X(outstanding) X(event_counters) X(clock_mhz)
 
 #define BITSTRATA_MEMORY_KEYS(X) X(read_latency) X(write_latency) X(beat_interval)
@@ -63,8 +65,11 @@ std::optional<Problem> first_problem(const Architecture& a) {
   check.require(a.style != "overlay", "style", "style 'overlay' is not available yet; use 'pim'");
   check.require(a.style == "pim", "style", fmt::format("style is '{}'; known: pim", a.style));
   check.range("tiles", a.tiles, 1, 64);
-  check.range("rows", a.rows, 1, 1024);
-  check.range("columns", a.columns, 1, 1024);
+  check.range("rows", a.rows, 2, 1024);
+  check.range("columns", a.columns, 2, 1024);
+  check.require(a.tiles * a.columns <= 32768, "tiles",
+                fmt::format("tiles is {}; with columns = {} at most {} (32768 columns in all)", a.tiles, a.columns,
+                            32768 / std::max(1, a.columns)));
   check.range("max_weight_bits", a.max_weight_bits, 1, 16);
   check.range("max_activation_bits", a.max_activation_bits, 1, 16);
   check.require(a.columns >= a.max_weight_bits, "columns",
@@ -81,6 +86,11 @@ std::optional<Problem> first_problem(const Architecture& a) {
   check.power("data_bits", a.data_bits, 32, 256);
   check.power("activation_depth", a.activation_depth, 4, deepest);
   check.power("output_depth", a.output_depth, 4, deepest);
+  // Buffer addresses count the lines of all banks in 16 bits.
+  for (const auto& [key, depth] : {std::pair{"activation_depth", a.activation_depth}, {"output_depth", a.output_depth}})
+    check.require(depth * std::int64_t{a.plane_banks()} <= 32768, key,
+                  fmt::format("{} is {}; with {} plane banks (max_activation_bits = {}) at most {}", key, depth,
+                              a.plane_banks(), a.max_activation_bits, 32768 / a.plane_banks()));
   check.power("weight_depth", a.weight_depth, 4, 1 << 15);  // the loader counts rows in 16 bits
   check.power("psum_depth", a.psum_depth, 4, deepest);
   check.power("parameter_depth", a.parameter_depth, 4, deepest);
@@ -166,10 +176,19 @@ Architecture load_file(const std::filesystem::path& file) {
   return a;
 }
 
+void assign(int& parameter, const YamlReader& value) { parameter = value.as_int(); }
+void assign(double& parameter, const YamlReader& value) { parameter = value.as_double(); }
+void assign(bool& parameter, const YamlReader& value) { parameter = value.as_bool(); }
+void assign(std::string& parameter, const YamlReader& value) { parameter = value.as_string(); }
+void assign(std::vector<int>& parameter, const YamlReader& value) {
+  parameter.clear();
+  for (const YamlReader& item : value.items()) parameter.push_back(item.as_int());
+}
+
 }  // namespace
 
 int Architecture::plane_banks() const {
-  return static_cast<int>(std::bit_ceil(static_cast<unsigned>(max_activation_bits)));
+  return std::max(2, static_cast<int>(std::bit_ceil(static_cast<unsigned>(max_activation_bits))));
 }
 
 std::int64_t Architecture::activation_buffer_bits() const {
@@ -177,10 +196,17 @@ std::int64_t Architecture::activation_buffer_bits() const {
 }
 
 std::int64_t Architecture::output_buffer_bits() const {
-  return std::int64_t{2} * plane_banks() * output_depth * data_bits;
+  return std::int64_t{4} * plane_banks() * output_depth * data_bits;
 }
 
-std::int64_t Architecture::weight_buffer_bits() const { return std::int64_t{weight_depth} * columns; }
+std::int64_t Architecture::weight_buffer_bits() const {
+  return std::int64_t{weight_depth} * ((columns + data_bits - 1) / data_bits) * data_bits;
+}
+
+std::int64_t Architecture::partial_sum_bits() const {
+  const std::int64_t lanes = std::int64_t{tiles} * ((columns + post_lanes - 1) / post_lanes) * post_lanes;
+  return std::int64_t{2} * psum_depth * lanes * accumulator_bits;
+}
 
 void validate(const Architecture& architecture) {
   if (const auto problem = first_problem(architecture)) {
@@ -223,6 +249,43 @@ Architecture load_architecture(const std::string& name_or_file) {
   const std::vector<std::string> names = architecture_names();
   throw std::runtime_error(fmt::format("no architecture '{}': neither a file nor one of {}{}", name_or_file,
                                        fmt::join(names, ", "), did_you_mean(name_or_file, names)));
+}
+
+std::vector<std::string> architecture_keys() {
+  std::vector<std::string> keys = {
+#define X(key) #key,
+      BITSTRATA_ARCHITECTURE_KEYS(X)
+#undef X
+#define X(key) "memory." #key,
+          BITSTRATA_MEMORY_KEYS(X)
+#undef X
+  };
+  std::erase(keys, "name");
+  return keys;
+}
+
+void set_parameter(Architecture& architecture, const std::string& key, const YamlReader& value) {
+#define X(member) \
+  if (key == #member && key != "name") return assign(architecture.member, value);
+  BITSTRATA_ARCHITECTURE_KEYS(X)
+#undef X
+#define X(member) \
+  if (key == "memory." #member) return assign(architecture.memory.member, value);
+  BITSTRATA_MEMORY_KEYS(X)
+#undef X
+  value.fail(fmt::format("unknown architecture parameter '{}'{}", key, did_you_mean(key, architecture_keys())));
+}
+
+nlohmann::json parameters_of(const Architecture& architecture) {
+  nlohmann::json parameters = nlohmann::json::object();
+#define X(member) parameters[#member] = architecture.member;
+  BITSTRATA_ARCHITECTURE_KEYS(X)
+#undef X
+#define X(member) parameters["memory." #member] = architecture.memory.member;
+  BITSTRATA_MEMORY_KEYS(X)
+#undef X
+  parameters.erase("name");
+  return parameters;
 }
 
 }  // namespace bitstrata::model

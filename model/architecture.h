@@ -4,10 +4,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 namespace bitstrata::model {
+
+class YamlReader;
 
 // Deterministic timing of the memory behind the AXI4 port, in accelerator cycles.
 struct MemoryTiming {
@@ -29,8 +32,8 @@ struct Architecture {
   int accumulator_bits = 48;
   // Shell.
   int data_bits = 64;          // AXI data width and line width of the activation and output buffers; power of two
-  int activation_depth = 64;   // rows of each activation plane bank (2 * planes banks of data_bits wide)
-  int output_depth = 32;       // rows of each output plane bank, per half
+  int activation_depth = 64;   // rows of each activation plane bank (2 * plane_banks of data_bits wide)
+  int output_depth = 32;       // rows of each output plane bank, per half (4 * plane_banks in all)
   int weight_depth = 512;      // array rows held by the weight buffer
   int psum_depth = 256;        // pixels per accumulator half
   int parameter_depth = 256;   // groups of post_lanes parameter records
@@ -41,14 +44,15 @@ struct Architecture {
   double clock_mhz = 200.0;    // the clock the user asks for
   MemoryTiming memory;
 
-  // Plane banks of the activation and output buffers: the power of two not below max_activation_bits.
+  // Plane banks of the activation and output buffers: the power of two not below max_activation_bits, at least 2.
   int plane_banks() const;
   // Outputs a macro computes at once with w-bit weights.
   int outputs_per_macro(int weight_bits) const { return columns / weight_bits; }
-  // Bits held on chip by each buffer.
+  // Bits held on chip by each buffer, as rtl/bs_top.sv builds them.
   std::int64_t activation_buffer_bits() const;
   std::int64_t output_buffer_bits() const;
   std::int64_t weight_buffer_bits() const;
+  std::int64_t partial_sum_bits() const;
 };
 
 // Throws std::invalid_argument saying which parameter is wrong and what would be right.
@@ -57,5 +61,13 @@ void save(const Architecture& architecture, const std::filesystem::path& file);
 // A built-in name or a YAML file; every key is optional, unknown keys are refused with the nearest known one.
 Architecture load_architecture(const std::string& name_or_file);
 std::vector<std::string> architecture_names();
+
+// Parameters by their keys in the file ("memory.read_latency" for nested ones), for sweeps: all but the name.
+std::vector<std::string> architecture_keys();
+// Sets one from a YAML value; limits are for `validate` to check. Throws std::runtime_error at the value's place when
+// the key is unknown or the value is of another kind.
+void set_parameter(Architecture& architecture, const std::string& key, const YamlReader& value);
+// All of them: {"style": "pim", "rows": 64, ..., "memory.read_latency": 20, ...}.
+nlohmann::json parameters_of(const Architecture& architecture);
 
 }  // namespace bitstrata::model

@@ -65,7 +65,7 @@ module bs_array #(
 
   // Tokens: {tile_last, first, half, pixel}.
   localparam TOKEN_WIDTH = PIXEL_WIDTH + 3;
-  logic [TOKEN_WIDTH-1:0] token_1_q, token_2_q, token_join_q, token_add_q;
+  logic [TOKEN_WIDTH-1:0] token_1_q, token_2_q, token_join_q, token_add_q, token;
   logic [ROWS-1:0] act_q;
   logic valid_1_q, first_1_q, last_1_q, negative_1_q;
   logic valid_2_q, first_2_q, last_2_q, negative_2_q;
@@ -113,7 +113,6 @@ module bs_array #(
   end
 
   // Pooling codes skip the columns: they are accumulated in the cycle of their issue.
-  logic [TOKEN_WIDTH-1:0] token;
   assign token = codes_i ? {tile_last_i, first_i, half_i, pixel_i} : token_add_q;
   assign accumulate_o = adding_q || codes_i;
   assign accumulate_first_o = token[PIXEL_WIDTH+1];

@@ -2,6 +2,7 @@
 // AXI4 read master: turns (address, beats) commands into INCR bursts, in order, several in flight.
 // Data beats come out in order and are never refused: the commander makes room first.
 // A command is taken the cycle cmd_valid_i and cmd_ready_o are high; its first address is driven in the next cycle.
+// halt_i: no new burst; busy_o falls when those under way have come in, and a reset is safe for the bus then.
 module bs_axi_read #(
   parameter DATA_WIDTH  = 64,
   parameter BURST_BEATS = 16,  // longest burst; BURST_BEATS * DATA_WIDTH / 8 <= 4096
@@ -16,6 +17,7 @@ module bs_axi_read #(
   output logic                  data_valid_o,
   output logic [DATA_WIDTH-1:0] data_o,
   output logic                  error_o,        // pulse: error response
+  input  logic                  halt_i,
   output logic                  busy_o,
   // AXI4
   output logic                  m_axi_arvalid_o,
@@ -52,7 +54,8 @@ module bs_axi_read #(
   assign burst_minus_1 = burst - 24'd1;
 
   logic ar_fire, r_fire;
-  assign m_axi_arvalid_o = active_q && in_flight_q < OUTSTANDING[4:0];
+  logic shown_q;  // an address was shown and not taken: it must stay
+  assign m_axi_arvalid_o = active_q && in_flight_q < OUTSTANDING[4:0] && (!halt_i || shown_q);
   assign m_axi_araddr_o = address_q;
   assign m_axi_arlen_o = burst_minus_1[7:0];
   assign m_axi_rready_o = 1'b1;
@@ -62,13 +65,15 @@ module bs_axi_read #(
   assign data_valid_o = r_fire;
   assign data_o = m_axi_rdata_i;
   assign error_o = r_fire && m_axi_rresp_i[1];
-  assign busy_o = active_q || in_flight_q != 5'd0;
+  assign busy_o = m_axi_arvalid_o || in_flight_q != 5'd0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       active_q <= 1'b0;
       in_flight_q <= 5'd0;
+      shown_q <= 1'b0;
     end else begin
+      shown_q <= m_axi_arvalid_o && !m_axi_arready_i;
       if (cmd_valid_i && cmd_ready_o) active_q <= 1'b1;
       else if (ar_fire && burst == beats_q) active_q <= 1'b0;
       if (ar_fire && !(r_fire && m_axi_rlast_i)) in_flight_q <= in_flight_q + 5'd1;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4 write master: turns (address, beats) commands into INCR bursts; addresses may run ahead of data by
 // OUTSTANDING bursts. Data come by valid/ready. A command is taken when the previous one is wholly answered.
+// halt_i: no new burst, and those under way are filled up with whatever lies on the data port; busy_o falls when they
+// are answered, and a reset is safe for the bus then.
 module bs_axi_write #(
   parameter DATA_WIDTH  = 64,
   parameter BURST_BEATS = 16,
@@ -16,6 +18,7 @@ module bs_axi_write #(
   output logic                  data_ready_o,
   input  logic [DATA_WIDTH-1:0] data_i,
   output logic                  error_o,  // pulse: error response
+  input  logic                  halt_i,
   output logic                  busy_o,
   // AXI4
   output logic                  m_axi_awvalid_o,
@@ -62,12 +65,13 @@ module bs_axi_write #(
   assign data_burst_minus_1 = data_burst - 24'd1;
 
   logic aw_fire, w_fire, b_fire, w_start;
-  assign m_axi_awvalid_o = active_q && beats_q != 24'd0 && in_flight_q < OUTSTANDING[4:0];
+  logic shown_q;  // an address was shown and not taken: it must stay
+  assign m_axi_awvalid_o = active_q && beats_q != 24'd0 && in_flight_q < OUTSTANDING[4:0] && (!halt_i || shown_q);
   assign m_axi_awaddr_o = address_q;
   assign m_axi_awlen_o = burst_minus_1[7:0];
   assign aw_fire = m_axi_awvalid_o && m_axi_awready_i;
   // Data of a burst go out once its address was taken.
-  assign m_axi_wvalid_o = data_valid_i && (in_burst_q || to_send_q != 5'd0);
+  assign m_axi_wvalid_o = (data_valid_i || halt_i) && (in_burst_q || to_send_q != 5'd0);
   assign m_axi_wdata_o = data_i;
   assign m_axi_wlast_o = in_burst_q ? burst_left_q == 8'd0 : data_burst == 24'd1;
   assign w_fire = m_axi_wvalid_o && m_axi_wready_i;
@@ -77,7 +81,7 @@ module bs_axi_write #(
   assign b_fire = m_axi_bvalid_i;
   assign error_o = b_fire && m_axi_bresp_i[1];
   assign cmd_ready_o = !active_q;
-  assign busy_o = active_q;
+  assign busy_o = m_axi_awvalid_o || in_flight_q != 5'd0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -85,7 +89,9 @@ module bs_axi_write #(
       in_burst_q <= 1'b0;
       in_flight_q <= 5'd0;
       to_send_q <= 5'd0;
+      shown_q <= 1'b0;
     end else begin
+      shown_q <= m_axi_awvalid_o && !m_axi_awready_i;
       if (cmd_valid_i && cmd_ready_o) active_q <= 1'b1;
       else if (b_fire && in_flight_q == 5'd1 && beats_q == 24'd0 && !aw_fire) active_q <= 1'b0;
       if (aw_fire && !b_fire) in_flight_q <= in_flight_q + 5'd1;

@@ -45,7 +45,7 @@ module bs_macro #(
   output logic [POST_LANES*ACC_WIDTH-1:0] read_data_o  // the cycle after read_i
 );
   localparam COLUMN_WIDTH = MAX_ACTIVATION_BITS + $clog2(ROWS + 1) + 1;
-  localparam JOIN_WIDTH = COLUMN_WIDTH + MAX_WEIGHT_BITS;
+  localparam JOIN_WIDTH = COLUMN_WIDTH + MAX_WEIGHT_BITS < 10 ? 10 : COLUMN_WIDTH + MAX_WEIGHT_BITS;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
   localparam VALUE_WIDTH = JOIN_WIDTH < ACC_WIDTH ? JOIN_WIDTH : ACC_WIDTH;
   localparam LANE_WIDTH = $clog2(COLUMNS + 1);

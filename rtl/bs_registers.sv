@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4-Lite registers (32 bits):
-//   0x00 CONTROL    write bit 0: run the list, bit 1: reset the accelerator (one write, clears itself)
+//   0x00 CONTROL    write bit 0: run the list, bit 1: reset the accelerator (one write, clears itself; it
+//                   lets memory bursts under way end first: running falls when it is done)
 //   0x04 STATUS     read bit 0: running, 1: done, 3:2 error (1 descriptor, 2 memory, 3 no progress), 31:16 layers done
 //   0x08 INTERRUPT  bit 0: enable; bit 1: pending (done or error), write 1 to clear
 //   0x0C LIST       address of the first descriptor

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requantization of one output: clip((((acc << acc_shift) + bias) * multiplier + 2^(shift-1)) >> shift).
+// Requantization of one output: clip((((acc << acc_shift) + bias) * multiplier + 2^(shift-1)) >> shift), where
+// adding 2^(shift-1) is done as one half of the last bit shifted out, so that no shift is too long for the product.
 // Four register stages: the code leaves LATENCY = 4 cycles after the accumulator came in.
 module bs_requant #(
   parameter ACC_WIDTH = 48,
@@ -23,13 +24,12 @@ module bs_requant #(
   logic signed [PRODUCT_WIDTH-1:0] product_q, rounded_q;
   logic [MAX_ACTIVATION_BITS-1:0] code_q;
   logic signed [ACC_WIDTH-1:0] acc_shifted, bias;
-  logic signed [PRODUCT_WIDTH-1:0] value_ext, multiplier_ext, half;
+  logic signed [PRODUCT_WIDTH-1:0] value_ext, multiplier_ext, doubled;
   assign acc_shifted = acc_shift_i ? {acc_i[ACC_WIDTH-2:0], 1'b0} : acc_i;
   assign bias = param_i[ACC_WIDTH-1:0];
   assign value_ext = {{17{value_q[ACC_WIDTH-1]}}, value_q};
   assign multiplier_ext = {{(PRODUCT_WIDTH-16){1'b0}}, multiplier_q};
-  assign half = shift_2_q == 6'd0 ? {PRODUCT_WIDTH{1'b0}}
-                                  : {{(PRODUCT_WIDTH-1){1'b0}}, 1'b1} << (shift_2_q - 6'd1);
+  assign doubled = product_q >>> (shift_2_q - 6'd1);  // used where the shift is not 0
 
   logic signed [PRODUCT_WIDTH-1:0] low_ext, high_ext;
   assign low_ext = {{(PRODUCT_WIDTH-CODE_WIDTH){clip_low_i[CODE_WIDTH-1]}}, clip_low_i};
@@ -45,7 +45,9 @@ module bs_requant #(
       product_q <= value_ext * multiplier_ext;
       shift_2_q <= shift_1_q;
     end
-    if (valid_i[2]) rounded_q <= (product_q + half) >>> shift_2_q;
+    if (valid_i[2]) begin
+      rounded_q <= shift_2_q == 6'd0 ? product_q : (doubled + {{(PRODUCT_WIDTH-1){1'b0}}, 1'b1}) >>> 1;
+    end
     if (valid_i[3]) begin
       if (rounded_q < low_ext) code_q <= clip_low_i[MAX_ACTIVATION_BITS-1:0];
       else if (rounded_q > high_ext) code_q <= clip_high_i[MAX_ACTIVATION_BITS-1:0];

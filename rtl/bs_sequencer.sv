@@ -45,12 +45,23 @@ module bs_sequencer #(
 
   logic [7:0] opcode;
   logic [4:0] weight_bits, activation_bits, output_bits;
-  logic good;
+  logic good, counts_good;
   assign opcode = desc_q[D_CONTROL*32 +: 8];
   assign weight_bits = desc_q[D_WIDTHS*32 +: 5];
   assign activation_bits = desc_q[D_WIDTHS*32+8 +: 5];
   assign output_bits = desc_q[D_WIDTHS*32+16 +: 5];
-  assign good = desc_q[D_CONTROL*32+16 +: 16] == DESC_MAGIC
+  // No loop may be empty and no command without beats: the units count up to these.
+  assign counts_good = desc_q[D_BLOCKS*32 +: 16] != 16'd0 && desc_q[D_K_TILES*32 +: 16] != 16'd0
+                       && desc_q[D_N_TILES*32 +: 16] != 16'd0 && desc_q[D_OUT_WIDTH*32 +: 16] != 16'd0
+                       && desc_q[D_OUT_HEIGHT*32 +: 16] != 16'd0 && desc_q[D_BLOCK_ROWS*32 +: 16] != 16'd0
+                       && desc_q[D_OUT_CHANNELS*32 +: 16] != 16'd0 && desc_q[D_LANES*32 +: 16] != 16'd0
+                       && desc_q[D_ROWS_LAST*32 +: 16] != 16'd0 && desc_q[D_VECTOR_INTERVAL*32 +: 16] != 16'd0
+                       && desc_q[D_RUN_LENGTH*32 +: 16] != 16'd0 && desc_q[D_RUN_LENGTH_LAST*32 +: 16] != 16'd0
+                       && desc_q[D_RUN_COUNT_X*32 +: 16] != 16'd0 && desc_q[D_RUN_COUNT_Y*32 +: 16] != 16'd0
+                       && desc_q[D_IN_SLOTS*32 +: 16] != 16'd0 && desc_q[D_OUT_ROW_LINES*32 +: 16] != 16'd0
+                       && desc_q[D_IN_ROW_BEATS*32 +: 24] != 24'd0 && desc_q[D_PARAM_BEATS*32 +: 24] != 24'd0
+                       && desc_q[D_BLOCK_BEATS*32 +: 24] != 24'd0 && desc_q[D_LAST_BLOCK_BEATS*32 +: 24] != 24'd0;
+  assign good = counts_good && desc_q[D_CONTROL*32+16 +: 16] == DESC_MAGIC
                 && (opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL)
                 && (opcode != OP_CONVOLUTION || (weight_bits != 5'd0 && weight_bits <= MAX_WEIGHT_BITS[4:0]))
                 && activation_bits != 5'd0 && activation_bits <= MAX_ACTIVATION_BITS[4:0]

@@ -89,12 +89,19 @@ module bs_top #(
   logic [47:0] event_value;
   logic [DATA_WIDTH-1:0] fetch_data;
   logic [48*32-1:0] desc;
-  // The reset register stops every unit for a cycle; the registers themselves keep their values.
-  logic unit_rst_n;
+  // The reset register lets the memory bursts under way end, then resets every unit; the registers themselves keep
+  // their values. It shows as running until then.
+  logic unit_rst_n, halt_q, read_busy, write_busy, units_running;
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) unit_rst_n <= 1'b0;
-    else unit_rst_n <= !clear;
+    if (!rst_ni) begin
+      unit_rst_n <= 1'b0;
+      halt_q <= 1'b0;
+    end else begin
+      halt_q <= clear || (halt_q && (read_busy || write_busy));
+      unit_rst_n <= !(halt_q && !read_busy && !write_busy);
+    end
   end
+  assign running = units_running || halt_q || !unit_rst_n;
   bs_registers #(.ROWS(ROWS), .COLUMNS(COLUMNS), .TILES(TILES)) u_registers (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .s_axil_awvalid_i(s_axil_awvalid_i), .s_axil_awready_o(s_axil_awready_o), .s_axil_awaddr_i(s_axil_awaddr_i),
@@ -111,29 +118,29 @@ module bs_top #(
   bs_sequencer #(
     .DATA_WIDTH(DATA_WIDTH), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS)
   ) u_sequencer (
-    .clk_i(clk_i), .rst_ni(unit_rst_n), .run_i(run), .list_address_i(list_address), .watchdog_i(watchdog),
-    .running_o(running), .done_o(done), .error_o(error), .layer_o(layers), .layer_done_o(layer_done),
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .run_i(run && !running), .list_address_i(list_address), .watchdog_i(watchdog),
+    .running_o(units_running), .done_o(done), .error_o(error), .layer_o(layers), .layer_done_o(layer_done),
     .fetch_o(fetch), .fetch_address_o(fetch_address), .fetch_beat_i(fetch_beat), .fetch_data_i(fetch_data),
     .desc_o(desc), .configure_o(configure), .start_o(start), .layer_stored_i(layer_stored),
     .progress_i(progress), .memory_error_i(memory_error));
 
   // ------------------------------------------------------------------ memory ports
-  logic read_cmd_valid, read_cmd_ready, read_data_valid, read_error, read_busy;
+  logic read_cmd_valid, read_cmd_ready, read_data_valid, read_error;
   logic [31:0] read_cmd_address, write_cmd_address;
   logic [23:0] read_cmd_beats, write_cmd_beats;
   logic [DATA_WIDTH-1:0] read_data, write_data;
-  logic write_cmd_valid, write_cmd_ready, write_data_valid, write_data_ready, write_error, write_busy;
+  logic write_cmd_valid, write_cmd_ready, write_data_valid, write_data_ready, write_error;
   bs_axi_read #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_read (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(read_cmd_valid), .cmd_ready_o(read_cmd_ready),
     .cmd_address_i(read_cmd_address), .cmd_beats_i(read_cmd_beats), .data_valid_o(read_data_valid),
-    .data_o(read_data), .error_o(read_error), .busy_o(read_busy),
+    .data_o(read_data), .error_o(read_error), .halt_i(halt_q), .busy_o(read_busy),
     .m_axi_arvalid_o(m_axi_arvalid_o), .m_axi_arready_i(m_axi_arready_i), .m_axi_araddr_o(m_axi_araddr_o),
     .m_axi_arlen_o(m_axi_arlen_o), .m_axi_rvalid_i(m_axi_rvalid_i), .m_axi_rready_o(m_axi_rready_o),
     .m_axi_rdata_i(m_axi_rdata_i), .m_axi_rresp_i(m_axi_rresp_i), .m_axi_rlast_i(m_axi_rlast_i));
   bs_axi_write #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_write (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(write_cmd_valid), .cmd_ready_o(write_cmd_ready),
     .cmd_address_i(write_cmd_address), .cmd_beats_i(write_cmd_beats), .data_valid_i(write_data_valid),
-    .data_ready_o(write_data_ready), .data_i(write_data), .error_o(write_error), .busy_o(write_busy),
+    .data_ready_o(write_data_ready), .data_i(write_data), .error_o(write_error), .halt_i(halt_q), .busy_o(write_busy),
     .m_axi_awvalid_o(m_axi_awvalid_o), .m_axi_awready_i(m_axi_awready_i), .m_axi_awaddr_o(m_axi_awaddr_o),
     .m_axi_awlen_o(m_axi_awlen_o), .m_axi_wvalid_o(m_axi_wvalid_o), .m_axi_wready_i(m_axi_wready_i),
     .m_axi_wdata_o(m_axi_wdata_o), .m_axi_wlast_o(m_axi_wlast_o), .m_axi_bvalid_i(m_axi_bvalid_i),
@@ -299,7 +306,7 @@ module bs_top #(
   assign progress = (m_axi_arvalid_o && m_axi_arready_i) || read_data_valid || (m_axi_awvalid_o && m_axi_awready_i)
                     || memory_write || m_axi_bvalid_i || stream_busy || group;
   bs_events #(.ENABLE(EVENT_COUNTERS)) u_events (
-    .clk_i(clk_i), .clear_i(run), .running_i(running), .loader_busy_i(loader_busy), .array_busy_i(stream_busy),
+    .clk_i(clk_i), .clear_i(run && !running), .running_i(units_running), .loader_busy_i(loader_busy), .array_busy_i(stream_busy),
     .post_busy_i(group), .store_busy_i(store_busy), .array_waiting_i(stream_waiting), .vector_i(vector),
     .plane_i(plane), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
     .convolution_i(desc[D_CONTROL*32 +: 8] == OP_CONVOLUTION), .lanes_i(lanes_total), .rows_i(tile_rows),
@@ -309,7 +316,4 @@ module bs_top #(
     .activation_line_written_i(act_write_even || act_write_odd), .weight_line_written_i(weight_beat),
     .output_line_read_i(out_read_even || out_read_odd), .memory_read_i(read_data_valid),
     .memory_write_i(memory_write), .select_i(event_select), .value_o(event_value));
-
-  logic unused;
-  assign unused = read_busy ^ write_busy;
 endmodule

@@ -46,7 +46,7 @@ class RtlEngine final : public Engine {
                 const MemoryBehaviour& behaviour) override {
     std::vector<std::uint8_t> bytes = program.image;
     generate::write_tensor(program, 0, input, bytes);
-    reset();
+    if (!clean_) reset();
     write_register(WATCHDOG, watchdog);
     write_register(INTERRUPT, 1);
     write_register(LIST, program.list_address);
@@ -68,6 +68,7 @@ class RtlEngine final : public Engine {
       if (interrupt) break;
     }
     result.error = static_cast<RunError>((read_register(STATUS) >> 2) & 3);
+    clean_ = recover(memory, result.error);
     for (std::size_t t = 0; t < program.formats.size(); ++t) {
       result.tensors.push_back(generate::read_tensor(program, static_cast<int>(t), bytes));
     }
@@ -96,23 +97,41 @@ class RtlEngine final : public Engine {
     for (int i = 0; i < 2; ++i) idle_cycle();
   }
 
-  unsigned transfer(bool write, unsigned address, unsigned data) {
+  // A register access while `step` makes the clock cycles; true when it was answered within `patience` of them.
+  template <class Step>
+  bool transfer(bool write, unsigned address, unsigned data, unsigned& answer, int patience, Step step) {
     control_(model_, write, !write, address, data);
-    idle_cycle();
+    step();
     control_(model_, 0, 0, 0, 0);
+    while (!control_done_(model_, &answer)) {
+      if (patience-- == 0) return false;
+      step();
+    }
+    step();  // takes the answer
+    return true;
+  }
+  unsigned transfer(bool write, unsigned address, unsigned data) {
     unsigned answer = 0;
-    while (!control_done_(model_, &answer)) idle_cycle();
+    if (!transfer(write, address, data, answer, 1000, [this] { idle_cycle(); }))
+      throw std::logic_error("the accelerator's registers do not answer");
     return answer;
   }
-  void write_register(unsigned address, unsigned data) {
-    transfer(true, address, data);
-    idle_cycle();  // takes the answer
+  void write_register(unsigned address, unsigned data) { transfer(true, address, data); }
+  unsigned read_register(unsigned address) { return transfer(false, address, 0); }
+  // After an error the reset register must bring the accelerator back, whatever bursts were under way. Returns false
+  // where the memory does not let them end: then only the reset pin helps.
+  bool recover(AxiMemory& memory, RunError error) {
+    if (error == RunError::none) return false;
+    bool ignored = false;
+    const auto step = [&] { cycle(memory, ignored); };
+    unsigned answer = 0;
+    transfer(true, CONTROL, 2, answer, 1000, step);
+    for (int i = 0; i < 1000; ++i) {
+      if (transfer(false, STATUS, 0, answer, 1000, step) && (answer & 1) == 0) return true;
+    }
+    return false;
   }
-  unsigned read_register(unsigned address) {
-    const unsigned data = transfer(false, address, 0);
-    idle_cycle();
-    return data;
-  }
+
   // One cycle of the write; everything after it is stepped together with the memory.
   void start() {
     control_(model_, 1, 0, CONTROL, 1);
@@ -159,6 +178,7 @@ class RtlEngine final : public Engine {
     return e;
   }
 
+  bool clean_ = false;  // reset through the register after the last run
   void* library_ = nullptr;
   void* model_ = nullptr;
   void* (*create_)() = nullptr;

@@ -185,7 +185,7 @@ Descriptor describe(const Architecture& a, const IntegerNetwork& network, const 
 
   const std::int64_t slot = ceil_div(in_lines, 2) * in.bits;
   const std::int64_t capacity = std::int64_t{a.plane_banks()} * a.activation_depth;
-  const std::int64_t slots = std::min<std::int64_t>(capacity / slot, in.shape.height);
+  const std::int64_t slots = std::min<std::int64_t>({capacity / slot, 65535 / slot, in.shape.height});
   const std::int64_t ring = slots * slot;
   const std::int64_t rows_needed =
       std::min<std::int64_t>(in.shape.height, std::int64_t{out.shape.height - 1} * w.stride_height +
@@ -207,7 +207,7 @@ Descriptor describe(const Architecture& a, const IntegerNetwork& network, const 
   const int macros = pooling ? 1 : a.tiles;
   const std::int64_t n_tiles = ceil_div(out.shape.channels, std::int64_t{macros} * lanes);
   if (run > 65535 || std::int64_t{in.shape.width} * channels >= (1 << 19) ||
-      std::int64_t{out.shape.width} * out.shape.channels >= (1 << 19) || ring > 65535) {
+      std::int64_t{out.shape.width} * out.shape.channels >= (1 << 19)) {
     refuse(layer, "a row of the input or output exceeds 524287 values, or a kernel row 65535: too long to address");
   }
 
@@ -317,7 +317,8 @@ Program lower(const IntegerNetwork& network, const Architecture& architecture) {
                                 "parameter_depth = {}",
                                 layer.out_channels(), groups.size(), a.post_lanes, a.name, a.parameter_depth));
     }
-    if (!pooling && std::min<std::int64_t>(a.rows, static_cast<std::int64_t>(layer.weights.size())) > a.weight_depth) {
+    const std::int64_t k = static_cast<std::int64_t>(layer.weights.size()) / std::max(1, layer.out_channels());
+    if (!pooling && std::min<std::int64_t>(a.rows, k) > a.weight_depth) {
       refuse(layer, fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", a.rows,
                                 a.weight_depth, a.name));
     }

@@ -31,6 +31,18 @@ bool Sequencer::descriptor_good() const {
   const auto legal = [](int bits, int most) { return bits != 0 && bits <= most; };
   const auto opcode = descriptor_.opcode();
   const bool convolution = opcode == generate::OP_CONVOLUTION;
+  // No loop may be empty and no command without beats.
+  for (const auto word :
+       {generate::D_BLOCKS, generate::D_K_TILES, generate::D_N_TILES, generate::D_OUT_WIDTH, generate::D_OUT_HEIGHT,
+        generate::D_BLOCK_ROWS, generate::D_OUT_CHANNELS, generate::D_LANES, generate::D_ROWS_LAST,
+        generate::D_VECTOR_INTERVAL, generate::D_RUN_LENGTH, generate::D_RUN_LENGTH_LAST, generate::D_RUN_COUNT_X,
+        generate::D_RUN_COUNT_Y, generate::D_IN_SLOTS, generate::D_OUT_ROW_LINES}) {
+    if ((descriptor_[word] & 0xffff) == 0) return false;
+  }
+  for (const auto word :
+       {generate::D_IN_ROW_BEATS, generate::D_PARAM_BEATS, generate::D_BLOCK_BEATS, generate::D_LAST_BLOCK_BEATS}) {
+    if ((descriptor_[word] & 0xffffff) == 0) return false;
+  }
   return descriptor_[generate::D_CONTROL] >> 16 == generate::descriptor_magic &&
          (convolution || opcode == generate::OP_MAX_POOL || opcode == generate::OP_AVERAGE_POOL) &&
          (!convolution || legal(descriptor_.weight_bits(), max_weight_bits_)) &&

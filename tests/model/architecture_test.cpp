@@ -32,13 +32,16 @@ TEST(Architecture, BufferBits) {
   Architecture a;
   EXPECT_EQ(a.plane_banks(), 16);
   EXPECT_EQ(a.activation_buffer_bits(), 2 * 16 * 64 * 64);
-  EXPECT_EQ(a.output_buffer_bits(), 2 * 16 * 32 * 64);
+  EXPECT_EQ(a.output_buffer_bits(), 4 * 16 * 32 * 64);
   EXPECT_EQ(a.weight_buffer_bits(), 512 * 64);
   EXPECT_EQ(a.outputs_per_macro(3), 21);
   a.max_activation_bits = 5;
   EXPECT_EQ(a.plane_banks(), 8);
   a.max_activation_bits = 1;
-  EXPECT_EQ(a.plane_banks(), 1);
+  EXPECT_EQ(a.plane_banks(), 2);
+  EXPECT_EQ(a.partial_sum_bits(), 2 * 256 * 64 * 48);
+  a.columns = 70;
+  EXPECT_EQ(a.weight_buffer_bits(), 512 * 128);
 }
 
 TEST(Validate, SaysWhatIsWrongAndWhatWouldBeRight) {

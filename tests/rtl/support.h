@@ -58,7 +58,17 @@ inline std::vector<model::Architecture> architectures() {
   wide.data_bits = 256;
   wide.post_lanes = 8;
   wide.outstanding = 16;
-  std::vector<model::Architecture> all = {small, odd, two, wide};
+  model::Architecture least = small;
+  least.name = "2x2";
+  least.rows = least.columns = 2;
+  least.max_weight_bits = least.max_activation_bits = 1;
+  least.accumulator_bits = 16;
+  least.post_lanes = 1;
+  model::Architecture deep = small;
+  deep.name = "deep";
+  deep.max_activation_bits = 4;
+  deep.activation_depth = deep.output_depth = 8192;
+  std::vector<model::Architecture> all = {small, odd, two, wide, least, deep};
   for (const auto& a : all) model::validate(a);
   return all;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <iostream>
 #include <map>
@@ -23,7 +24,7 @@ std::map<std::string, long> values_for(const std::string& module, const model::A
   const long column_width = a.max_activation_bits + ceil_log2(a.rows + 1) + 1;
   // In these two the accumulator is that of a column.
   if (module == "bs_column" || module == "bs_sum_unit") values["ACC_WIDTH"] = column_width;
-  values["JOIN_WIDTH"] = column_width + a.max_weight_bits;
+  values["JOIN_WIDTH"] = std::max<long>(10, column_width + a.max_weight_bits);
   values["WIDTH"] = a.data_bits;
   values["DEPTH"] = a.activation_depth;
   values["INDEX"] = a.columns - 1;
@@ -76,7 +77,7 @@ TEST_P(PerArchitecture, IcarusElaborates) {
   EXPECT_TRUE(std::filesystem::exists(folder_.path() / "top.vvp"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, PerArchitecture, ::testing::Range(0, 4));
+INSTANTIATE_TEST_SUITE_P(Architectures, PerArchitecture, ::testing::Range(0, 6));
 
 // The smallest sensible size: Yosys spends its time on the width of the buffers.
 TEST(Yosys, ElaboratesAndChecks) {

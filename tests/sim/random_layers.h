@@ -41,7 +41,10 @@ inline void random_requantization(Random& random, model::IntegerLayer& layer, in
     layer.multiplier.push_back(static_cast<std::uint16_t>(power_of_two ? 1 : pick(random, 1 << 15, (1 << 16) - 1)));
     int shift = 0;
     while (shift < 63 && bound * layer.multiplier.back() / std::pow(2.0, shift) > std::pow(2.0, out.bits)) ++shift;
-    layer.shift.push_back(static_cast<std::uint8_t>(std::clamp(shift - pick(random, 0, 2), 0, 63)));
+    // Now and then any shift at all, past the width of every product too.
+    const bool any = pick(random, 0, 15) == 0;
+    layer.shift.push_back(
+        static_cast<std::uint8_t>(any ? pick(random, 0, 63) : std::clamp(shift - pick(random, 0, 2), 0, 63)));
   }
   const bool is_signed = out.coding == model::Coding::twos_complement;
   layer.clip_low = is_signed && pick(random, 0, 1) ? -(1 << (out.bits - 1)) : 0;

@@ -135,7 +135,20 @@ TEST_P(Systemc, FailsAsRtl) {
     EXPECT_EQ(got.error, error) << to_string(got.error);
     EXPECT_EQ(wanted.error, error) << to_string(wanted.error);
     compare_events(got.layers, wanted.layers);
+    // The RTL comes back through its reset register, with bursts of the failed run under way.
+    const RunResult again = rtl->run(draw.program, draw.input);
+    EXPECT_EQ(again.error, RunError::none);
+    EXPECT_GT(compare_tensors(again.tensors, model::run_all(draw.network, draw.input)), 0);
   };
+  // Every count that must not be 0 is refused where it is.
+  for (const generate::DescriptorWord word :
+       {generate::D_BLOCKS, generate::D_K_TILES, generate::D_N_TILES, generate::D_OUT_WIDTH, generate::D_OUT_HEIGHT,
+        generate::D_LANES, generate::D_IN_ROW_BEATS, generate::D_PARAM_BEATS}) {
+    SCOPED_TRACE(generate::descriptor_word_names[word]);
+    generate::Program empty = draw.program;
+    std::fill_n(empty.image.begin() + empty.list_address + 4 * word, 4, std::uint8_t{0});
+    both(empty, {}, RunError::descriptor);
+  }
   both(damaged, {}, RunError::descriptor);
   for (const std::int64_t beat : {0, 3, 20, 50}) {
     SCOPED_TRACE(fmt::format("beat {}", beat));
