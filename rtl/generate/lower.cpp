@@ -327,7 +327,6 @@ Program lower(const IntegerNetwork& network, const Architecture& architecture) {
     d[D_PARAM_ADDRESS] = image.reserve(static_cast<std::int64_t>(groups.size()) * a.post_lanes * record_bytes);
     put_parameters(image, d[D_PARAM_ADDRESS], a, layer, groups);
     if (!pooling) {
-      const int k = static_cast<int>(static_cast<std::int64_t>(layer.weights.size()) / layer.out_channels());
       const std::int64_t row_bytes = ceil_div(a.columns, a.data_bits) * a.data_bits / 8;
       d[D_WEIGHT_ADDRESS] = image.reserve(weight_rows(layer.out_channels(), lanes, k) * row_bytes);
       put_weights(image, d[D_WEIGHT_ADDRESS], a, layer, lanes);
