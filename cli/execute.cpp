@@ -45,11 +45,7 @@ std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::A
 }
 
 std::vector<model::Events> predict_layers(const generate::Program& program) {
-  std::vector<model::Events> events;
-  for (const generate::Descriptor& layer : program.layers) {
-    events.push_back(sim::predict(layer, program.architecture));
-  }
-  return events;
+  return sim::events_of_layers(program, sim::predict(program));
 }
 
 model::Measurement measurement_of(const Workload& workload, model::Origin origin,

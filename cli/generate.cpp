@@ -83,7 +83,7 @@ void keep_layers(Workload& workload, int count) {
   int last = 0;
   for (const model::IntegerLayer& layer : network.layers) last = std::max({last, layer.input, layer.output});
   network.tensors.resize(static_cast<std::size_t>(last) + 1);
-  workload.program = generate::lower(network, workload.architecture);
+  workload.program = sim::lower(network, workload.architecture);
 }
 
 // A word of the command line as a shell reads it.
@@ -113,7 +113,7 @@ generate::Vectors make_vectors(const Options& o, const std::vector<std::string>&
   const std::size_t kept = workload.network.layers.size();
   if (kept < all) vectors.network += fmt::format(" (the first {} of {} layers)", kept, all);
   for (const model::Codes& image : inputs.images) vectors.tensors.push_back(model::run_all(workload.network, image));
-  for (const model::Events& layer : predict_layers(workload.program)) vectors.cycles.push_back(layer.cycles);
+  for (const model::Events& events : sim::predict(workload.program)) vectors.cycles.push_back(events.cycles);
   return vectors;
 }
 
@@ -142,7 +142,7 @@ int generate(const std::vector<std::string>& arguments) {
                                 static_cast<std::int64_t>(vectors->tensors.size());
     const double seconds = static_cast<double>(cycles) / generate::icarus_cycles_per_second(architecture);
     summary["network"] = vectors->network;
-    summary["layers"] = vectors->program.layers.size();
+    summary["layers"] = vectors->program.descriptors.size();
     summary["images"] = vectors->tensors.size();
     summary["memory_bytes"] = vectors->program.image.size();
     summary["predicted_cycles"] = cycles;
@@ -151,7 +151,7 @@ int generate(const std::vector<std::string>& arguments) {
         "testbench: {} layers of {}, {} image(s), {} bytes of memory, {} cycles\n"
         "  {}/sim/run_verilator.sh\n"
         "  {}/sim/run_icarus.sh      about {:.0f} s{}\n",
-        vectors->program.layers.size(), vectors->network, vectors->tensors.size(), vectors->program.image.size(),
+        vectors->program.descriptors.size(), vectors->network, vectors->tensors.size(), vectors->program.image.size(),
         cycles, o.out, o.out, seconds < 1 ? 1 : seconds, seconds > 300 ? "; --layers N shortens it" : "");
   }
   text += fmt::format("synthesis: {}/synth/run_yosys.sh\n", o.out);

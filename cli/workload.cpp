@@ -139,7 +139,7 @@ Workload make_workload(const WorkloadOptions& options, const Common& common, Run
   }
   workload.architecture = model::load_architecture(options.architecture);
   record.add_file("architecture", options.architecture);
-  workload.program = generate::lower(workload.network, workload.architecture);
+  workload.program = sim::lower(workload.network, workload.architecture);
   return workload;
 }
 

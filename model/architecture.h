@@ -40,6 +40,9 @@ struct Architecture {
   int post_lanes = 4;          // outputs requantized a cycle
   int burst_beats = 16;        // longest AXI burst
   int outstanding = 4;         // AXI bursts in flight, each direction
+  bool vector_unit = true;     // adds and products of two tensors
+  bool swish_unit = true;      // hard swish
+  bool table_unit = true;      // activations by table: sigmoid, SiLU
   bool event_counters = true;  // hardware counters of structural events
   double clock_mhz = 200.0;    // the clock the user asks for
   MemoryTiming memory;

@@ -30,6 +30,7 @@ module bs_array #(
   // Issue of a plane, or (pooling) of a whole vector of codes.
   input  logic                    plane_i,
   input  logic                    codes_i,
+  input  logic                    codes_high_i,
   input  logic [ROWS-1:0]         act_i,
   input  logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_i,
   input  logic                    plane_first_i,
@@ -138,7 +139,7 @@ module bs_array #(
       .weight_we_i(weight_we_i[t]), .weight_row_i(weight_row_i), .weight_data_i(weight_data_i),
       .plane_valid_i(valid_1_q), .act_i(act_q), .count_valid_i(valid_2_q), .count_first_i(first_2_q),
       .count_negative_i(negative_2_q), .join_valid_i(joining_q), .join_step_i(step_q),
-      .accumulate_i(accumulate_o), .codes_i(codes_i), .maximum_i(maximum_i),
+      .accumulate_i(accumulate_o), .codes_i(codes_i), .codes_high_i(codes_high_i), .maximum_i(maximum_i),
       .first_i(token[PIXEL_WIDTH+1]), .half_i(token[PIXEL_WIDTH]), .pixel_i(token[PIXEL_WIDTH-1:0]),
       .sum_i(sum), .code_i(code_i),
       .read_i(read_i[t]), .read_half_i(read_half_i), .read_pixel_i(read_pixel_i),

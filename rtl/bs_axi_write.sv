@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4 write master: turns (address, beats) commands into INCR bursts; addresses may run ahead of data by
-// OUTSTANDING bursts. Data come by valid/ready. A command is taken when the previous one is wholly answered.
+// OUTSTANDING bursts. Data come by valid/ready. A command is taken when the previous one is wholly addressed.
 // halt_i: no new burst, and those under way are filled up with whatever lies on the data port; busy_o falls when they
 // are answered, and a reset is safe for the bus then.
 module bs_axi_write #(
@@ -20,6 +20,7 @@ module bs_axi_write #(
   output logic                  error_o,  // pulse: error response
   input  logic                  halt_i,
   output logic                  busy_o,
+  output logic                  idle_o,  // every command is addressed and answered
   // AXI4
   output logic                  m_axi_awvalid_o,
   input  logic                  m_axi_awready_i,
@@ -37,43 +38,38 @@ module bs_axi_write #(
   localparam PAGE_BEATS = 4096 >> SIZE;
   localparam PAGE_WIDTH = 12 - SIZE;
 
-  logic        active_q;
+  logic        active_q;           // addresses of the command are left
   logic [31:0] address_q;          // next burst's address
   logic [23:0] beats_q;            // beats not yet addressed
-  logic [23:0] data_beats_q;       // beats not yet sent
-  logic [PAGE_WIDTH-1:0] data_page_q;  // position of the next data burst in its page
+  logic [7:0]  length_q [0:15];    // of the bursts addressed and not begun, minus 1
+  logic [3:0]  length_in_q, length_out_q;
   logic [7:0]  burst_left_q;       // beats left in the data burst, minus 1
   logic        in_burst_q;
   logic [4:0]  in_flight_q;        // addressed, not answered
   logic [4:0]  to_send_q;          // addressed, data not started
 
-  logic [23:0] page_left, burst, data_page_left, data_burst;
+  logic [23:0] page_left, burst;
   always_comb begin
     page_left = PAGE_BEATS[23:0] - {{(24 - PAGE_WIDTH){1'b0}}, address_q[11:SIZE]};
     burst = BURST_BEATS[23:0];
     if (beats_q < burst) burst = beats_q;
     if (page_left < burst) burst = page_left;
-    data_page_left = PAGE_BEATS[23:0] - {{(24 - PAGE_WIDTH){1'b0}}, data_page_q};
-    data_burst = BURST_BEATS[23:0];
-    if (data_beats_q < data_burst) data_burst = data_beats_q;
-    if (data_page_left < data_burst) data_burst = data_page_left;
   end
   /* verilator lint_off UNUSEDSIGNAL */ // awlen has eight bits
-  logic [23:0] burst_minus_1, data_burst_minus_1;
+  logic [23:0] burst_minus_1;
   /* verilator lint_on UNUSEDSIGNAL */
   assign burst_minus_1 = burst - 24'd1;
-  assign data_burst_minus_1 = data_burst - 24'd1;
 
   logic aw_fire, w_fire, b_fire, w_start;
   logic shown_q;  // an address was shown and not taken: it must stay
-  assign m_axi_awvalid_o = active_q && beats_q != 24'd0 && in_flight_q < OUTSTANDING[4:0] && (!halt_i || shown_q);
+  assign m_axi_awvalid_o = active_q && in_flight_q < OUTSTANDING[4:0] && (!halt_i || shown_q);
   assign m_axi_awaddr_o = address_q;
   assign m_axi_awlen_o = burst_minus_1[7:0];
   assign aw_fire = m_axi_awvalid_o && m_axi_awready_i;
   // Data of a burst go out once its address was taken.
   assign m_axi_wvalid_o = (data_valid_i || halt_i) && (in_burst_q || to_send_q != 5'd0);
   assign m_axi_wdata_o = data_i;
-  assign m_axi_wlast_o = in_burst_q ? burst_left_q == 8'd0 : data_burst == 24'd1;
+  assign m_axi_wlast_o = (in_burst_q ? burst_left_q : length_q[length_out_q]) == 8'd0;
   assign w_fire = m_axi_wvalid_o && m_axi_wready_i;
   assign w_start = w_fire && !in_burst_q;
   assign data_ready_o = m_axi_wready_i && (in_burst_q || to_send_q != 5'd0);
@@ -81,6 +77,7 @@ module bs_axi_write #(
   assign b_fire = m_axi_bvalid_i;
   assign error_o = b_fire && m_axi_bresp_i[1];
   assign cmd_ready_o = !active_q;
+  assign idle_o = !active_q && in_flight_q == 5'd0;
   assign busy_o = m_axi_awvalid_o || in_flight_q != 5'd0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -90,14 +87,18 @@ module bs_axi_write #(
       in_flight_q <= 5'd0;
       to_send_q <= 5'd0;
       shown_q <= 1'b0;
+      length_in_q <= 4'd0;
+      length_out_q <= 4'd0;
     end else begin
       shown_q <= m_axi_awvalid_o && !m_axi_awready_i;
       if (cmd_valid_i && cmd_ready_o) active_q <= 1'b1;
-      else if (b_fire && in_flight_q == 5'd1 && beats_q == 24'd0 && !aw_fire) active_q <= 1'b0;
+      else if (aw_fire && burst == beats_q) active_q <= 1'b0;
       if (aw_fire && !b_fire) in_flight_q <= in_flight_q + 5'd1;
       else if (!aw_fire && b_fire) in_flight_q <= in_flight_q - 5'd1;
       if (aw_fire && !w_start) to_send_q <= to_send_q + 5'd1;
       else if (!aw_fire && w_start) to_send_q <= to_send_q - 5'd1;
+      if (aw_fire) length_in_q <= length_in_q + 4'd1;
+      if (w_start) length_out_q <= length_out_q + 4'd1;
       if (w_fire) in_burst_q <= !m_axi_wlast_o;
     end
   end
@@ -105,19 +106,12 @@ module bs_axi_write #(
     if (cmd_valid_i && cmd_ready_o) begin
       address_q <= cmd_address_i;
       beats_q <= cmd_beats_i;
-      data_beats_q <= cmd_beats_i;
-      data_page_q <= cmd_address_i[11:SIZE];
-    end else begin
-      if (aw_fire) begin
-        address_q <= address_q + {8'd0, burst << SIZE};
-        beats_q <= beats_q - burst;
-      end
-      if (w_fire) begin
-        data_beats_q <= data_beats_q - 24'd1;
-        data_page_q <= data_page_q + {{(PAGE_WIDTH-1){1'b0}}, 1'b1};
-        burst_left_q <= in_burst_q ? burst_left_q - 8'd1 : data_burst_minus_1[7:0] - 8'd1;
-      end
+    end else if (aw_fire) begin
+      address_q <= address_q + {8'd0, burst << SIZE};
+      beats_q <= beats_q - burst;
     end
+    if (aw_fire) length_q[length_in_q] <= burst_minus_1[7:0];
+    if (w_fire) burst_left_q <= (in_burst_q ? burst_left_q : length_q[length_out_q]) - 8'd1;
   end
 
   logic unused;

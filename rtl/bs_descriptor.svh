@@ -2,7 +2,7 @@
 // Words of a layer descriptor (32 bits each, little endian). rtl/generate/descriptor.h is the same list for
 // C++; a test compares the two. Meanings: docs/architecture.md.
 /* verilator lint_off UNUSEDPARAM */
-localparam DESC_WORDS = 48;
+localparam DESC_WORDS = 64;
 localparam D_CONTROL = 0;
 localparam D_WIDTHS = 1;
 localparam D_IN_ADDRESS = 2;
@@ -49,16 +49,44 @@ localparam D_CLIP_LOW = 42;
 localparam D_CLIP_HIGH = 43;
 localparam D_ZERO_POINT = 44;
 localparam D_RUN_LENGTH_LAST = 45;
-localparam D_BLOCK_BEATS = 46;
-localparam D_LAST_BLOCK_BEATS = 47;
+localparam D_OUT_ROW_BEATS = 46;
+localparam D_OUT_ROW_STRIDE = 47;
+localparam D_IN_ROW_STRIDE = 48;
+localparam D_SECOND_ADDRESS = 49;
+localparam D_SECOND_ROW_BEATS = 50;
+localparam D_SECOND_ROW_STRIDE = 51;
+localparam D_SECOND_SLOT = 52;
+localparam D_SECOND_START_X = 53;
+localparam D_SECOND_STEP_X = 54;
+localparam D_SEGMENT_CHANNELS = 55;
+localparam D_SEGMENT_NEXT = 56;
+localparam D_SEGMENT_STEP_X = 57;
+localparam D_PSUM_STEP = 58;
+localparam D_OPTIONS = 59;
+localparam D_SWISH = 60;
+localparam D_SWISH_OFFSET = 61;
+localparam D_FACTOR_0 = 62;
+localparam D_FACTOR_1 = 63;
 
 localparam DESC_MAGIC = 16'hB175;
 localparam OP_CONVOLUTION = 8'd1;
 localparam OP_MAX_POOL = 8'd2;
 localparam OP_AVERAGE_POOL = 8'd3;
+localparam OP_ADD = 8'd4;
+localparam OP_MULTIPLY = 8'd5;
+localparam OP_COPY = 8'd6;  // concatenation, upsampling
 // Bits of D_CONTROL.
 localparam C_LAST = 8;        // last descriptor of the list
 localparam C_RESIDENT = 9;    // the weight buffer holds the whole layer: load once
 localparam C_SIGNED = 10;     // activations are two's complement
 localparam C_ACC_SHIFT = 11;  // accumulators are doubled before the bias (bipolar activations)
+localparam C_SECOND = 12;     // a second tensor is read
+localparam C_BROADCAST = 13;  // it is one pixel that meets all of the first one's
+localparam C_CARRY_IN = 14;   // partial sums go on where the descriptor before left them
+localparam C_CARRY_OUT = 15;  // they stay for the next descriptor: no post-processing, nothing is stored
+// Bits of D_OPTIONS: the activation in 0..1, the shift of hard swish in 8..12.
+localparam ACT_LEAKY = 2'd1;
+localparam ACT_SWISH = 2'd2;
+localparam ACT_TABLE = 2'd3;
+localparam O_KEEP_WEIGHTS = 16;  // the weight buffer holds the layer from the descriptor before
 /* verilator lint_on UNUSEDPARAM */

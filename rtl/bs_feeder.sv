@@ -4,6 +4,7 @@
 // A window taken from the walker is registered, read from the buffer when its vector's slot is free, and lands in
 // the slot in the cycle after the read: a vector whose last window is read in cycle t is ready in t+2.
 module bs_feeder #(
+  parameter TILES      = 1,
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
   parameter DATA_WIDTH = 64,
@@ -15,7 +16,7 @@ module bs_feeder #(
   input  logic                rst_ni,
   input  logic                start_i,
   /* verilator lint_off UNUSEDSIGNAL */
-  input  logic [48*32-1:0]    desc_i,
+  input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic [15:0]         rows_loaded_i,
   output logic [15:0]         rows_freed_o,
@@ -43,26 +44,29 @@ module bs_feeder #(
   localparam BANK_WIDTH = $clog2(BANKS);
   localparam COPIES = (ROWS + DATA_WIDTH - 1) / DATA_WIDTH;  // of a line over the array's rows
 
-  logic [4:0] bits;
-  logic pooling, signed_codes;
-  assign bits = desc_i[D_WIDTHS*32+8 +: 5];
+  // Width and sign of the first and of the second tensor.
+  logic [4:0] first_bits, second_bits;
+  logic pooling, signed_codes, second_signed;
+  assign first_bits = desc_i[D_WIDTHS*32+8 +: 5];
+  assign second_bits = desc_i[D_WIDTHS*32+24 +: 5];
+  assign second_signed = desc_i[D_WIDTHS*32+29];
   assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
   assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
 
   // Walker and its output register.
-  logic window_valid, window_take, window_row_valid, window_last;
+  logic window_valid, window_take, window_second, window_row_valid, window_last;
   logic signed [20:0] window_x;
   /* verilator lint_off UNUSEDSIGNAL */ // addresses fit the buffer by construction of the descriptor
   logic [15:0] window_slot;
   /* verilator lint_on UNUSEDSIGNAL */
   logic [10:0] window_length, window_fill;
-  bs_walker #(.ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH)) u_walker (
+  bs_walker #(.TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH)) u_walker (
     .clk_i(clk_i), .rst_ni(rst_ni), .start_i(start_i), .desc_i(desc_i), .rows_loaded_i(rows_loaded_i),
     .rows_freed_o(rows_freed_o), .window_valid_o(window_valid), .window_ready_i(window_take),
-    .window_x_o(window_x), .window_row_valid_o(window_row_valid), .window_slot_o(window_slot),
+    .window_x_o(window_x), .window_second_o(window_second), .window_row_valid_o(window_row_valid), .window_slot_o(window_slot),
     .window_length_o(window_length), .window_fill_o(window_fill), .window_last_o(window_last));
 
-  logic hold_q, row_valid_q, last_q;
+  logic hold_q, second_q, row_valid_q, last_q;
   logic signed [20:0] x_q;
   logic [ADDRESS_WIDTH-1:0] slot_q;
   logic [10:0] length_q, fill_q;
@@ -74,6 +78,7 @@ module bs_feeder #(
   end
   always_ff @(posedge clk_i) begin
     if (window_take) begin
+      second_q <= window_second;
       row_valid_q <= window_row_valid;
       last_q <= window_last;
       x_q <= window_x;
@@ -115,7 +120,7 @@ module bs_feeder #(
     low = 11'd0;
     if (x_q < 21'sd0) low = -x_q > $signed({10'b0, length_q}) ? length_q : -x_q[10:0];
     high = length_q;
-    if (high_limit < $signed({10'b0, length_q})) high = high_limit[20] ? 11'd0 : high_limit[10:0];
+    if (!second_q && high_limit < $signed({10'b0, length_q})) high = high_limit[20] ? 11'd0 : high_limit[10:0];
     if (!row_valid_q || high <= low) begin
       low = 11'd0;
       high = 11'd0;
@@ -136,6 +141,9 @@ module bs_feeder #(
   assign any = high != low;
   assign use_this = any && first_bit[20:LINE_WIDTH] == line;
   assign use_next = any && last_bit[20:LINE_WIDTH] != line;
+
+  logic [4:0] bits;  // of the window's tensor
+  assign bits = second_q ? second_bits : first_bits;
 
   // Even and odd line of the two, and their buffer addresses.
   /* verilator lint_off UNUSEDSIGNAL */ // pairs fit the buffer by construction of the descriptor
@@ -165,12 +173,16 @@ module bs_feeder #(
   assign lines_read_o = (use_this ? {1'b0, bits} : 6'd0) + (use_next ? {1'b0, bits} : 6'd0);
 
   // Landing: rotate the line to the vector's rows and merge.
-  logic odd_l, clear_l;
+  logic odd_l, clear_l, second_l;
+  logic [4:0] bits_l;
+  logic slot_second_q [0:1];  // the vector is of the second tensor
   logic [LINE_WIDTH-1:0] offset_l, rotate_l;
   logic [10:0] length_l, fill_l, low_l, high_l;
   always_ff @(posedge clk_i) begin
     if (read) begin
       odd_l <= odd;
+      second_l <= second_q;
+      bits_l <= bits;
       clear_l <= fill_q == 11'd0;
       offset_l <= offset;
       rotate_l <= offset - fill_q[LINE_WIDTH-1:0];
@@ -203,7 +215,7 @@ module bs_feeder #(
       turned = {(2*DATA_WIDTH){1'b0}};
       spread = {(COPIES*DATA_WIDTH){1'b0}};
       rows = {ROWS{1'b0}};
-      if (landing_q && bits > p) begin
+      if (landing_q && bits_l > p) begin
         merged = odd_l ? (odd_line & from_this) | (even_line & ~from_this)
                        : (even_line & from_this) | (odd_line & ~from_this);
         turned = {merged, merged} >> rotate_l;
@@ -212,7 +224,7 @@ module bs_feeder #(
       end
     end
     always_ff @(posedge clk_i) begin
-      if (landing_q && bits > p) begin
+      if (landing_q && bits_l > p) begin
         if (write_slot_q) slot_data_q[BANKS + p] <= clear_l ? rows : slot_data_q[BANKS + p] | rows;
         else slot_data_q[p] <= clear_l ? rows : slot_data_q[p] | rows;
       end
@@ -222,17 +234,23 @@ module bs_feeder #(
   assign plane_o = read_slot_q ? slot_data_q[BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}]
                                : slot_data_q[{1'b0, plane_select_i}];
 
+  always_ff @(posedge clk_i) if (landing_q) slot_second_q[write_slot_q] <= second_l;
+
   // Codes are read plane by plane, with constant indices but for the sign plane: a read by a variable index is a
   // multiplexer of all planes, and one for every bit of every code would swamp synthesis.
   logic [ROWS-1:0] code_plane, sign_plane;
+  logic [4:0] code_bits;
+  logic code_signed;
+  assign code_bits = slot_second_q[read_slot_q] ? second_bits : first_bits;
+  assign code_signed = slot_second_q[read_slot_q] ? second_signed : signed_codes;
   always_comb begin
     code_o = {(COLUMNS*CODE_WIDTH){1'b0}};
     code_plane = {ROWS{1'b0}};
     sign_plane = {ROWS{1'b0}};
     if (pooling && vector_ready_o) begin
-      if (signed_codes) sign_plane = slot_data_q[(read_slot_q ? BANKS : 0) + {27'd0, bits} - 1];
+      if (code_signed) sign_plane = slot_data_q[(read_slot_q ? BANKS : 0) + {27'd0, code_bits} - 1];
       for (int p = 0; p < CODE_WIDTH; p = p + 1) begin
-        if (p < MAX_ACTIVATION_BITS && bits > p[4:0]) begin
+        if (p < MAX_ACTIVATION_BITS && code_bits > p[4:0]) begin
           code_plane = read_slot_q ? slot_data_q[p < BANKS ? BANKS + p : 0] : slot_data_q[p < BANKS ? p : 0];
         end else begin
           code_plane = sign_plane;

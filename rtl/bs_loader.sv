@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Load unit: fetches descriptors, then for a layer its parameters and, block after block, the input rows and weight
-// tiles the block needs, as far ahead as the buffers have room. One read command each: the parameters, an input
-// row, the rows of one macro's weight tile.
+// tiles the block needs, as far ahead as the buffers have room. One read command each: the parameters (with the table
+// of the activation behind them), an input row, the row of the second tensor beside it, the rows of one macro's weight
+// tile. The one pixel of a second tensor that meets all others is loaded once, after the parameters.
 module bs_loader #(
   parameter TILES        = 1,
   parameter ROWS         = 64,
@@ -24,7 +25,7 @@ module bs_loader #(
   // Layer.
   input  logic                start_i,
   /* verilator lint_off UNUSEDSIGNAL */
-  input  logic [48*32-1:0]    desc_i,
+  input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic [15:0]         rows_freed_i,        // input rows the feeder no longer needs
   input  logic                weight_row_freed_i,  // pulse
@@ -49,8 +50,11 @@ module bs_loader #(
   // Parameter buffer.
   output logic [POST_LANES-1:0] param_write_o,
   output logic [$clog2(PARAMETER_DEPTH)-1:0] param_address_o,
-  output logic [ACC_WIDTH+21:0] param_data_o,  // {shift, multiplier, bias}
-  output logic [DATA_WIDTH-1:0] data_o         // to the activation and weight buffers
+  output logic [ACC_WIDTH+37:0] param_data_o,  // {multiplier of negative values, shift, multiplier, bias}
+  // Table of the activation: DATA_WIDTH / 8 entries a word.
+  output logic                table_write_o,
+  output logic [$clog2(2048/DATA_WIDTH)-1:0] table_address_o,
+  output logic [DATA_WIDTH-1:0] data_o         // to the activation and weight buffers and the table
 );
   `include "bs_descriptor.svh"
   localparam PIECES = (COLUMNS + DATA_WIDTH - 1) / DATA_WIDTH;  // beats of a weight row
@@ -61,15 +65,23 @@ module bs_loader #(
   localparam ADDRESS_WIDTH = $clog2(BANKS * ACTIVATION_DEPTH);
   localparam LANE_BITS = POST_LANES > 1 ? $clog2(POST_LANES) : 1;
 
-  localparam [1:0] TO_DESCRIPTOR = 2'd0, TO_PARAMETERS = 2'd1, TO_ACTIVATIONS = 2'd2, TO_WEIGHTS = 2'd3;
+  localparam TABLE_BEATS = 2048 / DATA_WIDTH;
+  localparam TABLE_ADDRESS = $clog2(TABLE_BEATS);
+  localparam [2:0] TO_DESCRIPTOR = 3'd0, TO_PARAMETERS = 3'd1, TO_ACTIVATIONS = 3'd2, TO_WEIGHTS = 3'd3,
+                   TO_SECOND = 3'd4;
 
-  logic pooling, resident;
-  logic [15:0] in_ring, in_slot, in_slots, rows_needed, blocks, k_tiles, n_tiles, out_channels, lanes_full, rows_last;
-  logic [4:0] bits;
-  logic [23:0] row_beats, param_beats;
+  logic pooling, resident, second, broadcast;
+  logic [15:0] in_ring, in_slot, in_slots, rows_needed, blocks, k_tiles, n_tiles, segment_first, segment_next;
+  logic [15:0] lanes_full, rows_last;
+  logic [4:0] first_bits, second_bits, bits;
+  logic [23:0] row_beats, param_beats, second_beats;
   assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
   assign resident = desc_i[D_CONTROL*32 + C_RESIDENT];
-  assign bits = desc_i[D_WIDTHS*32+8 +: 5];
+  assign second = desc_i[D_CONTROL*32 + C_SECOND];
+  assign broadcast = desc_i[D_CONTROL*32 + C_BROADCAST];
+  assign first_bits = desc_i[D_WIDTHS*32+8 +: 5];
+  assign second_bits = desc_i[D_WIDTHS*32+24 +: 5];
+  assign second_beats = desc_i[D_SECOND_ROW_BEATS*32 +: 24];
   assign in_ring = desc_i[D_IN_RING*32 +: 16];
   assign in_slot = desc_i[D_IN_SLOT*32 +: 16];
   assign in_slots = desc_i[D_IN_SLOTS*32 +: 16];
@@ -77,18 +89,20 @@ module bs_loader #(
   assign blocks = desc_i[D_BLOCKS*32 +: 16];
   assign k_tiles = desc_i[D_K_TILES*32 +: 16];
   assign n_tiles = desc_i[D_N_TILES*32 +: 16];
-  assign out_channels = desc_i[D_OUT_CHANNELS*32 +: 16];
+  assign segment_first = desc_i[D_SEGMENT_CHANNELS*32 +: 16];
+  assign segment_next = desc_i[D_SEGMENT_NEXT*32 +: 16];
   assign lanes_full = desc_i[D_LANES*32 +: 16];
   assign rows_last = desc_i[D_ROWS_LAST*32 +: 16];
   assign row_beats = desc_i[D_IN_ROW_BEATS*32 +: 24];
   assign param_beats = desc_i[D_PARAM_BEATS*32 +: 24];
 
   // ------------------------------------------------------------------ commands
-  typedef enum logic [2:0] {IDLE, FETCH, PARAMETERS, INPUT_ROWS, WEIGHTS} state_e;
+  typedef enum logic [2:0] {IDLE, FETCH, PARAMETERS, ONE_PIXEL, INPUT_ROWS, WEIGHTS} state_e;
   state_e state_q;
-  logic [15:0] block_q, n_q, k_q, t_q, row_q, channels_left_q;
+  logic [15:0] block_q, n_q, k_q, t_q, row_q, segment_left_q;
+  logic beside_q;  // the next row command is the second tensor's
   logic signed [16:0] block_y_q;
-  logic [31:0] row_address_q, weight_address_q;
+  logic [31:0] row_address_q, second_address_q, weight_address_q;
   logic [15:0] weight_rows_held_q;  // rows commanded and not freed
 
   logic signed [17:0] need_signed;
@@ -108,7 +122,7 @@ module bs_loader #(
   // Rows the feeder has freed may be ahead of the rows loaded (strides larger than the kernel).
   assign slot_free = rows_freed_i > row_q || rows_waiting < in_slots;
   assign weights_free = weight_rows_held_q + tile_rows <= WEIGHT_DEPTH[15:0];
-  assign t_done = t_q + 16'd1 == TILES[15:0] || channels_left_q <= macro_channels;
+  assign t_done = t_q + 16'd1 == TILES[15:0] || segment_left_q <= macro_channels;
   assign k_done = k_q + 16'd1 == k_tiles;
   assign n_done = n_q + 16'd1 == n_tiles;
   assign weights_last = t_done && k_done && n_done;
@@ -128,10 +142,15 @@ module bs_loader #(
         cmd_address_o = desc_i[D_PARAM_ADDRESS*32 +: 32];
         cmd_beats_o = param_beats;
       end
+      ONE_PIXEL: begin
+        want = 1'b1;
+        cmd_address_o = second_address_q;
+        cmd_beats_o = second_beats;
+      end
       INPUT_ROWS: begin
-        want = !rows_done && slot_free;
-        cmd_address_o = row_address_q;
-        cmd_beats_o = row_beats;
+        want = beside_q || (!rows_done && slot_free);
+        cmd_address_o = beside_q ? second_address_q : row_address_q;
+        cmd_beats_o = beside_q ? second_beats : row_beats;
       end
       WEIGHTS: begin
         want = weights_free;
@@ -144,9 +163,10 @@ module bs_loader #(
   assign cmd_valid_o = want && queue_ready;
   assign fire = cmd_valid_o && cmd_ready_i;
 
-  logic block_last, weights_wanted;
+  logic block_last, weights_wanted, rows_end;
   assign block_last = block_q + 16'd1 == blocks;
-  assign weights_wanted = !pooling && (!resident || block_q == 16'd0);
+  assign weights_wanted = !pooling && !desc_i[D_OPTIONS*32 + O_KEEP_WEIGHTS] && (!resident || block_q == 16'd0);
+  assign rows_end = rows_done && !beside_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -158,9 +178,10 @@ module bs_loader #(
           else if (start_i) state_q <= PARAMETERS;
         end
         FETCH: if (fire) state_q <= IDLE;
-        PARAMETERS: if (fire) state_q <= INPUT_ROWS;
+        PARAMETERS: if (fire) state_q <= second && broadcast ? ONE_PIXEL : INPUT_ROWS;
+        ONE_PIXEL: if (fire) state_q <= INPUT_ROWS;
         INPUT_ROWS: begin
-          if (rows_done) begin
+          if (rows_end) begin
             if (weights_wanted) state_q <= WEIGHTS;
             else if (block_last) state_q <= IDLE;
           end
@@ -172,7 +193,7 @@ module bs_loader #(
   end
 
   logic next_block;
-  assign next_block = (state_q == INPUT_ROWS && rows_done && !weights_wanted)
+  assign next_block = (state_q == INPUT_ROWS && rows_end && !weights_wanted)
                       || (state_q == WEIGHTS && fire && weights_last);
   always_ff @(posedge clk_i) begin
     if (start_i) begin
@@ -181,14 +202,21 @@ module bs_loader #(
       k_q <= 16'd0;
       t_q <= 16'd0;
       row_q <= 16'd0;
-      channels_left_q <= out_channels;
+      beside_q <= 1'b0;
+      segment_left_q <= segment_first;
+      second_address_q <= desc_i[D_SECOND_ADDRESS*32 +: 32];
       block_y_q <= desc_i[D_PIXEL_START_Y*32 +: 17];
       row_address_q <= desc_i[D_IN_ADDRESS*32 +: 32];
       weight_address_q <= desc_i[D_WEIGHT_ADDRESS*32 +: 32];
     end else begin
       if (state_q == INPUT_ROWS && fire) begin
-        row_q <= row_q + 16'd1;
-        row_address_q <= row_address_q + {8'd0, row_beats << BYTES_LOG};
+        beside_q <= second && !broadcast && !beside_q;
+        if (beside_q) begin
+          second_address_q <= second_address_q + desc_i[D_SECOND_ROW_STRIDE*32 +: 32];
+        end else begin
+          row_q <= row_q + 16'd1;
+          row_address_q <= row_address_q + desc_i[D_IN_ROW_STRIDE*32 +: 32];
+        end
       end
       if (state_q == WEIGHTS && fire) begin
         weight_address_q <= weight_address_q + {8'd0, weight_beats << BYTES_LOG};
@@ -197,7 +225,9 @@ module bs_loader #(
           k_q <= k_done ? 16'd0 : k_q + 16'd1;
           if (k_done) begin
             n_q <= n_done ? 16'd0 : n_q + 16'd1;
-            channels_left_q <= n_done ? out_channels : channels_left_q - TILES[15:0] * lanes_full;
+            segment_left_q <= n_done ? segment_first
+                              : segment_left_q <= TILES[15:0] * lanes_full ? segment_next
+                              : segment_left_q - TILES[15:0] * lanes_full;
             if (n_done) weight_address_q <= desc_i[D_WEIGHT_ADDRESS*32 +: 32];
           end
         end
@@ -213,7 +243,7 @@ module bs_loader #(
   end
 
   // ------------------------------------------------------------------ queue of commands in flight
-  logic [1:0] kind, queue_kind_q [0:3];
+  logic [2:0] kind, queue_kind_q [0:3];
   logic [23:0] queue_beats_q [0:3];
   logic [1:0] queue_in_q, queue_out_q;
   logic [2:0] queue_count_q;
@@ -221,7 +251,8 @@ module bs_loader #(
   always_comb begin
     unique case (state_q)
       PARAMETERS: kind = TO_PARAMETERS;
-      INPUT_ROWS: kind = TO_ACTIVATIONS;
+      ONE_PIXEL: kind = TO_SECOND;
+      INPUT_ROWS: kind = beside_q ? TO_SECOND : TO_ACTIVATIONS;
       WEIGHTS: kind = TO_WEIGHTS;
       default: kind = TO_DESCRIPTOR;
     endcase
@@ -248,7 +279,7 @@ module bs_loader #(
   assign busy_o = state_q != IDLE || queue_count_q != 3'd0;
 
   // ------------------------------------------------------------------ data
-  logic [1:0] to;
+  logic [2:0] to;
   logic [23:0] beat_q;
   assign to = queue_kind_q[queue_out_q];
   assign pop = data_valid_i && beat_q + 24'd1 == queue_beats_q[queue_out_q];
@@ -262,27 +293,32 @@ module bs_loader #(
   assign fetch_beat_o = data_valid_i && to == TO_DESCRIPTOR;
   assign fetch_data_o = data_i;
 
-  // Input rows: lines of a row one after the other, planes of a line one after the other.
+  // Input rows: lines of a row one after the other, planes of a line one after the other. A row of the second tensor
+  // lies behind the first one's in the same slot; its one pixel has a place of its own.
   logic [4:0] plane_q;
   logic odd_q;
   logic [15:0] slot_q, pair_q, next_slot;
   logic [16:0] next_slot_sum;
-  logic act_beat, plane_end;
-  assign act_beat = data_valid_i && to == TO_ACTIVATIONS;
+  logic act_beat, plane_end, to_second, row_complete;
+  assign to_second = to == TO_SECOND;
+  assign act_beat = data_valid_i && (to == TO_ACTIVATIONS || to_second);
+  assign bits = to_second ? second_bits : first_bits;
+  assign row_complete = act_beat && pop && (second && !broadcast ? to_second : !to_second);
   assign plane_end = plane_q + 5'd1 == bits;
   assign act_write_even_o = act_beat && !odd_q;
   assign act_write_odd_o = act_beat && odd_q;
   /* verilator lint_off UNUSEDSIGNAL */ // addresses fit by construction of the descriptor
   logic [15:0] act_address;
   /* verilator lint_on UNUSEDSIGNAL */
-  assign act_address = slot_q + pair_q + {11'd0, plane_q};
+  assign act_address = (to_second && broadcast ? 16'd0 : slot_q) + (to_second ? desc_i[D_SECOND_SLOT*32 +: 16] : 16'd0)
+                       + pair_q + {11'd0, plane_q};
   assign act_address_o = act_address[ADDRESS_WIDTH-1:0];
   assign next_slot_sum = {1'b0, slot_q} + {1'b0, in_slot};
   assign next_slot = next_slot_sum >= {1'b0, in_ring} ? next_slot_sum[15:0] - in_ring : next_slot_sum[15:0];
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) rows_loaded_o <= 16'd0;
     else if (start_i) rows_loaded_o <= 16'd0;
-    else if (act_beat && pop) rows_loaded_o <= rows_loaded_o + 16'd1;
+    else if (row_complete) rows_loaded_o <= rows_loaded_o + 16'd1;
   end
   always_ff @(posedge clk_i) begin
     if (start_i) begin
@@ -299,7 +335,7 @@ module bs_loader #(
       if (pop) begin
         odd_q <= 1'b0;
         pair_q <= 16'd0;
-        slot_q <= next_slot;
+        if (row_complete) slot_q <= next_slot;
       end
     end
   end
@@ -328,14 +364,20 @@ module bs_loader #(
     end
   end
 
-  // Parameter records of 128 bits: bias in 0..47, multiplier in 48..63, shift in 64..69.
+  // Parameter records of 128 bits: bias in 0..47, multiplier in 48..63, shift in 64..69, the multiplier of negative
+  // values in 80..95. The last beats are the table, where the activation has one.
   /* verilator lint_off UNUSEDSIGNAL */ // unused bits between the fields
   logic [127:0] record;
   /* verilator lint_on UNUSEDSIGNAL */
   logic [2:0] record_beat_q;
   logic [LANE_BITS-1:0] param_lane_q;
   logic [$clog2(PARAMETER_DEPTH)-1:0] param_row_q;
-  logic param_beat, record_end;
+  logic param_beat, table_beat, record_end;
+  logic [TABLE_ADDRESS-1:0] table_q;
+  assign table_beat = data_valid_i && to == TO_PARAMETERS && desc_i[D_OPTIONS*32 +: 2] == ACT_TABLE
+                      && beat_q + TABLE_BEATS[23:0] >= queue_beats_q[queue_out_q];
+  assign table_write_o = table_beat;
+  assign table_address_o = table_q;
   if (DATA_WIDTH >= 128) begin : g_whole_record
     assign record = data_i[127:0];
   end else begin : g_record_pieces
@@ -343,17 +385,20 @@ module bs_loader #(
     always_ff @(posedge clk_i) if (param_beat) record_q <= record[127:DATA_WIDTH];
     assign record = {data_i, record_q};
   end
-  assign param_beat = data_valid_i && to == TO_PARAMETERS;
+  assign param_beat = data_valid_i && to == TO_PARAMETERS && !table_beat;
   assign record_end = record_beat_q + 3'd1 == RECORD_BEATS[2:0];
   assign param_write_o = param_beat && record_end ? {{(POST_LANES-1){1'b0}}, 1'b1} << param_lane_q
                                                   : {POST_LANES{1'b0}};
   assign param_address_o = param_row_q;
-  assign param_data_o = {record[69:64], record[63:48], record[ACC_WIDTH-1:0]};
+  assign param_data_o = {record[95:80], record[69:64], record[63:48], record[ACC_WIDTH-1:0]};
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       record_beat_q <= 3'd0;
       param_lane_q <= {LANE_BITS{1'b0}};
       param_row_q <= {$clog2(PARAMETER_DEPTH){1'b0}};
+      table_q <= {TABLE_ADDRESS{1'b0}};
+    end else if (table_beat) begin
+      table_q <= table_q + 1'b1;
     end else if (param_beat) begin
       record_beat_q <= record_end ? 3'd0 : record_beat_q + 3'd1;
       if (record_end) begin

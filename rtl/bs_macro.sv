@@ -29,6 +29,7 @@ module bs_macro #(
   // Accumulation of the joined outputs, or (pooling) of the codes on code_i.
   input  logic                    accumulate_i,
   input  logic                    codes_i,
+  input  logic                    codes_high_i,  // CODE_WIDTH places up
   input  logic                    maximum_i,
   input  logic                    first_i,
   input  logic                    half_i,
@@ -47,7 +48,8 @@ module bs_macro #(
   localparam COLUMN_WIDTH = MAX_ACTIVATION_BITS + $clog2(ROWS + 1) + 1;
   localparam JOIN_WIDTH = COLUMN_WIDTH + MAX_WEIGHT_BITS < 10 ? 10 : COLUMN_WIDTH + MAX_WEIGHT_BITS;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
-  localparam VALUE_WIDTH = JOIN_WIDTH < ACC_WIDTH ? JOIN_WIDTH : ACC_WIDTH;
+  localparam WIDEST = JOIN_WIDTH < 2 * CODE_WIDTH ? 2 * CODE_WIDTH : JOIN_WIDTH;
+  localparam VALUE_WIDTH = WIDEST < ACC_WIDTH ? WIDEST : ACC_WIDTH;  // of what is accumulated
   localparam LANE_WIDTH = $clog2(COLUMNS + 1);
   localparam GROUPS = (COLUMNS + POST_LANES - 1) / POST_LANES;
   localparam GROUP_WIDTH = GROUPS > 1 ? $clog2(GROUPS) : 1;
@@ -59,6 +61,10 @@ module bs_macro #(
   for (genvar e = COLUMNS; e < COLUMNS + 8; e = e + 1) begin : g_edge
     assign joined[e] = {JOIN_WIDTH{1'b0}};
   end
+
+  function automatic signed [WIDEST-1:0] widen(input [JOIN_WIDTH-1:0] value);
+    widen = {{(WIDEST - JOIN_WIDTH){value[JOIN_WIDTH-1]}}, value};
+  endfunction
 
   logic [COLUMNS-1:0] enable_q;
   always_ff @(posedge clk_i) enable_q <= ~({COLUMNS{1'b1}} << (lanes_i * {{($clog2(COLUMNS+1)){1'b0}}, weight_bits_i}));
@@ -79,6 +85,10 @@ module bs_macro #(
     assign acc[c] = column_acc;
     assign joined[c] = column_joined;
   end
+
+  logic [$clog2(PSUM_DEPTH)-1:0] address_0, address_1;
+  assign address_0 = read_i && !read_half_i ? read_pixel_i : pixel_i;
+  assign address_1 = read_i && read_half_i ? read_pixel_i : pixel_i;
 
   // Control of the accumulate step, one cycle after the values' registers were told to load.
   logic added_q, added_first_q, added_half_q;
@@ -112,51 +122,59 @@ module bs_macro #(
     localparam [GROUP_WIDTH-1:0] GROUP = g;
     /* verilator lint_on WIDTH */
 
-    wire signed [JOIN_WIDTH-1:0] values [0:POST_LANES-1];
+    wire signed [VALUE_WIDTH-1:0] values [0:POST_LANES-1];
     for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_lane
       localparam LANE = FIRST + l;
       if (LANE < COLUMNS) begin : g_column_lane
-        logic signed [JOIN_WIDTH-1:0] value_q;
+        logic signed [WIDEST-1:0] value_q;
+        logic [CODE_WIDTH-1:0] code;
+        assign code = code_i[LANE*CODE_WIDTH +: CODE_WIDTH];
         always_ff @(posedge clk_i) begin
           if (accumulate_i) begin
             if (lanes_i > LANE[LANE_WIDTH-1:0]) begin
               if (codes_i) begin
-                value_q <= {{(JOIN_WIDTH - CODE_WIDTH){code_i[LANE*CODE_WIDTH+CODE_WIDTH-1]}},
-                            code_i[LANE*CODE_WIDTH +: CODE_WIDTH]};
+                value_q <= codes_high_i ? {{(WIDEST - 2*CODE_WIDTH){code[CODE_WIDTH-1]}}, code, {CODE_WIDTH{1'b0}}}
+                                        : {{(WIDEST - CODE_WIDTH){code[CODE_WIDTH-1]}}, code};
               end else begin
                 case (weight_bits_i)
-                  5'd2: value_q <= joined[LANE*2 < COLUMNS ? LANE*2 : COLUMNS];
-                  5'd3: value_q <= joined[LANE*3 < COLUMNS ? LANE*3 : COLUMNS];
-                  5'd4: value_q <= joined[LANE*4 < COLUMNS ? LANE*4 : COLUMNS];
-                  5'd5: value_q <= joined[LANE*5 < COLUMNS ? LANE*5 : COLUMNS];
-                  5'd6: value_q <= joined[LANE*6 < COLUMNS ? LANE*6 : COLUMNS];
-                  5'd7: value_q <= joined[LANE*7 < COLUMNS ? LANE*7 : COLUMNS];
-                  5'd8: value_q <= joined[LANE*8 < COLUMNS ? LANE*8 : COLUMNS];
-                  5'd9: value_q <= joined[LANE*9 < COLUMNS ? LANE*9 : COLUMNS];
-                  5'd10: value_q <= joined[LANE*10 < COLUMNS ? LANE*10 : COLUMNS];
-                  5'd11: value_q <= joined[LANE*11 < COLUMNS ? LANE*11 : COLUMNS];
-                  5'd12: value_q <= joined[LANE*12 < COLUMNS ? LANE*12 : COLUMNS];
-                  5'd13: value_q <= joined[LANE*13 < COLUMNS ? LANE*13 : COLUMNS];
-                  5'd14: value_q <= joined[LANE*14 < COLUMNS ? LANE*14 : COLUMNS];
-                  5'd15: value_q <= joined[LANE*15 < COLUMNS ? LANE*15 : COLUMNS];
-                  5'd16: value_q <= joined[LANE*16 < COLUMNS ? LANE*16 : COLUMNS];
+                  5'd2: value_q <= widen(joined[LANE*2 < COLUMNS ? LANE*2 : COLUMNS]);
+                  5'd3: value_q <= widen(joined[LANE*3 < COLUMNS ? LANE*3 : COLUMNS]);
+                  5'd4: value_q <= widen(joined[LANE*4 < COLUMNS ? LANE*4 : COLUMNS]);
+                  5'd5: value_q <= widen(joined[LANE*5 < COLUMNS ? LANE*5 : COLUMNS]);
+                  5'd6: value_q <= widen(joined[LANE*6 < COLUMNS ? LANE*6 : COLUMNS]);
+                  5'd7: value_q <= widen(joined[LANE*7 < COLUMNS ? LANE*7 : COLUMNS]);
+                  5'd8: value_q <= widen(joined[LANE*8 < COLUMNS ? LANE*8 : COLUMNS]);
+                  5'd9: value_q <= widen(joined[LANE*9 < COLUMNS ? LANE*9 : COLUMNS]);
+                  5'd10: value_q <= widen(joined[LANE*10 < COLUMNS ? LANE*10 : COLUMNS]);
+                  5'd11: value_q <= widen(joined[LANE*11 < COLUMNS ? LANE*11 : COLUMNS]);
+                  5'd12: value_q <= widen(joined[LANE*12 < COLUMNS ? LANE*12 : COLUMNS]);
+                  5'd13: value_q <= widen(joined[LANE*13 < COLUMNS ? LANE*13 : COLUMNS]);
+                  5'd14: value_q <= widen(joined[LANE*14 < COLUMNS ? LANE*14 : COLUMNS]);
+                  5'd15: value_q <= widen(joined[LANE*15 < COLUMNS ? LANE*15 : COLUMNS]);
+                  5'd16: value_q <= widen(joined[LANE*16 < COLUMNS ? LANE*16 : COLUMNS]);
                   // -1/+1 weights: sum((2b-1)*a) = 2*sum(b*a) - sum(a)
-                  default: value_q <= {joined[LANE][JOIN_WIDTH-2:0], 1'b0}
-                                      - {{(JOIN_WIDTH - COLUMN_WIDTH){sum_i[COLUMN_WIDTH-1]}}, sum_i};
+                  default: value_q <= widen({joined[LANE][JOIN_WIDTH-2:0], 1'b0}
+                                            - {{(JOIN_WIDTH - COLUMN_WIDTH){sum_i[COLUMN_WIDTH-1]}}, sum_i});
                 endcase
               end
             end
           end
         end
-        assign values[l] = value_q;
+        assign values[l] = value_q[VALUE_WIDTH-1:0];
       end else begin : g_no_lane
-        assign values[l] = {JOIN_WIDTH{1'b0}};
+        assign values[l] = {VALUE_WIDTH{1'b0}};
       end
     end
 
     logic [POST_LANES*ACC_WIDTH-1:0] mem_0_q [0:PSUM_DEPTH-1];
     logic [POST_LANES*ACC_WIDTH-1:0] mem_1_q [0:PSUM_DEPTH-1];
     logic [POST_LANES*ACC_WIDTH-1:0] data_0_q, data_1_q, word;
+    // A half is read either to accumulate or by post-processing, never for both in one cycle.
+    logic sums_read, post_read, read_0, read_1;
+    assign sums_read = accumulate_i && !first_i && lanes_i > FIRST[LANE_WIDTH-1:0];
+    assign post_read = read_i && read_group_i[GROUP_WIDTH-1:0] == GROUP;
+    assign read_0 = (sums_read && !half_i) || (post_read && !read_half_i);
+    assign read_1 = (sums_read && half_i) || (post_read && read_half_i);
     logic signed [ACC_WIDTH-1:0] partial, value;
     always_ff @(posedge clk_i) begin
       if (added_q) begin
@@ -164,7 +182,7 @@ module bs_macro #(
           /* verilator lint_off BLKSEQ */ // intermediates of this block
           for (int l = 0; l < POST_LANES; l = l + 1) begin
             partial = added_half_q ? data_1_q[l*ACC_WIDTH +: ACC_WIDTH] : data_0_q[l*ACC_WIDTH +: ACC_WIDTH];
-            value = {{(ACC_WIDTH - VALUE_WIDTH){values[l][VALUE_WIDTH-1]}}, values[l][VALUE_WIDTH-1:0]};
+            value = {{(ACC_WIDTH - VALUE_WIDTH){values[l][VALUE_WIDTH-1]}}, values[l]};
             word[l*ACC_WIDTH +: ACC_WIDTH] = added_first_q ? value
                                            : !maximum_i ? partial + value
                                            : value > partial ? value : partial;
@@ -174,18 +192,8 @@ module bs_macro #(
           else mem_0_q[added_pixel_q] <= word;
         end
       end
-      if (accumulate_i) begin
-        if (!first_i && lanes_i > FIRST[LANE_WIDTH-1:0]) begin
-          if (half_i) data_1_q <= mem_1_q[pixel_i];
-          else data_0_q <= mem_0_q[pixel_i];
-        end
-      end
-      if (read_i) begin
-        if (read_group_i[GROUP_WIDTH-1:0] == GROUP) begin
-          if (read_half_i) data_1_q <= mem_1_q[read_pixel_i];
-          else data_0_q <= mem_0_q[read_pixel_i];
-        end
-      end
+      if (read_0) data_0_q <= mem_0_q[address_0];
+      if (read_1) data_1_q <= mem_1_q[address_1];
     end
     assign data_0[g] = data_0_q;
     assign data_1[g] = data_1_q;

@@ -11,18 +11,22 @@ module bs_post #(
   parameter PSUM_DEPTH = 256,
   parameter PARAMETER_DEPTH = 256,
   parameter OUTPUT_DEPTH = 32,  // words of an output plane bank, per half
-  parameter POST_LANES = 4
+  parameter POST_LANES = 4,
+  parameter VECTOR_UNIT = 1,
+  parameter SWISH_UNIT = 1,
+  parameter TABLE_UNIT = 1
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
   input  logic                start_i,
   /* verilator lint_off UNUSEDSIGNAL */
-  input  logic [48*32-1:0]    desc_i,
+  input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic                tile_done_i,    // pulse: another tile's partial sums are complete
   output logic                half_freed_o,   // pulse: an accumulator half is read out
   input  logic                store_freed_i,  // pulse: an output half is stored
   output logic                block_done_o,   // pulse: the block's last bits are being written
+  output logic                carried_o,      // level: the partial sums of all tiles stay for the next descriptor
   // Partial sums.
   output logic [TILES-1:0]    read_o,
   output logic                read_half_o,
@@ -32,7 +36,11 @@ module bs_post #(
   // Parameters: POST_LANES records a word.
   output logic                param_read_o,
   output logic [$clog2(PARAMETER_DEPTH)-1:0] param_address_o,
-  input  logic [POST_LANES*(ACC_WIDTH+22)-1:0] param_data_i,
+  input  logic [POST_LANES*(ACC_WIDTH+38)-1:0] param_data_i,
+  // Table of the activation.
+  input  logic                table_write_i,
+  input  logic [$clog2(2048/DATA_WIDTH)-1:0] table_address_i,
+  input  logic [DATA_WIDTH-1:0] table_data_i,
   // Output buffer.
   output logic [BANKS-1:0]    write_even_planes_o,
   output logic [BANKS-1:0]    write_odd_planes_o,
@@ -47,16 +55,18 @@ module bs_post #(
   output logic [3:0]          outputs_o  // outputs in it
 );
   `include "bs_descriptor.svh"
-  localparam POST_LATENCY = 5;
+  localparam POST_LATENCY = 8;
   localparam LINE_WIDTH = $clog2(DATA_WIDTH);
   localparam ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH);  // within a half
   localparam PIXEL_WIDTH = $clog2(PSUM_DEPTH);
   localparam GROUP_WIDTH = $clog2(COLUMNS);
   localparam PARAM_WIDTH = $clog2(PARAMETER_DEPTH);
-  localparam RECORD_WIDTH = ACC_WIDTH + 22;
+  localparam RECORD_WIDTH = ACC_WIDTH + 38;
 
   logic [4:0] out_bits;
   logic [15:0] out_width, out_height, block_rows, blocks, n_tiles, out_channels, lanes_full, out_slot;
+  logic [15:0] segment_first, segment_next;
+  logic carry_out;
   assign out_bits = desc_i[D_WIDTHS*32+16 +: 5];
   assign out_width = desc_i[D_OUT_WIDTH*32 +: 16];
   assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
@@ -65,39 +75,48 @@ module bs_post #(
   assign n_tiles = desc_i[D_N_TILES*32 +: 16];
   assign out_channels = desc_i[D_OUT_CHANNELS*32 +: 16];
   assign lanes_full = desc_i[D_LANES*32 +: 16];
+  assign segment_first = desc_i[D_SEGMENT_CHANNELS*32 +: 16];
+  assign segment_next = desc_i[D_SEGMENT_NEXT*32 +: 16];
+  assign carry_out = desc_i[D_CONTROL*32 + C_CARRY_OUT];
   assign out_slot = desc_i[D_OUT_SLOT*32 +: 16];
 
   // ------------------------------------------------------------------ loops: block, output tile, pixel, macro, group
   logic running_q, left_q;
   logic [15:0] block_q, n_q, out_row_q, row_q, column_q, tile_q, lane_q;
-  logic [15:0] channels_left_q;   // channels from this tile on
+  logic [15:0] segment_left_q;    // channels from this tile to the end of its segment
   logic [15:0] pixel_left_q;      // channels of this tile from this macro on
   logic [19:0] pixel_bit_q;       // first bit of the pixel in its row
   logic [19:0] tile_bit_q;        // first channel of the tile
   logic [19:0] macro_bit_q;       // first channel of the macro within the tile
   logic [15:0] row_slot_q;        // buffer address of the row
-  logic [PIXEL_WIDTH-1:0] pixel_q;
+  logic [PIXEL_WIDTH-1:0] pixel_q, base_q;  // within the tile, and where its partial sums begin
   logic [PARAM_WIDTH-1:0] param_tile_q, param_q;
   logic half_q, out_half_q;
   logic [1:0] tiles_ready_q, out_halves_used_q;
 
-  logic [15:0] tile_channels, macro_lanes, lanes_here, rows_left;
+  logic [15:0] tile_channels, segment_rest, macro_lanes, lanes_here, rows_left;
   logic group_last, macro_last, row_last, pixels_last, n_last, tile_end, block_end;
   logic start_tile;
-  logic [15:0] macros;  // pooling uses the first macro only
+  logic [15:0] macros;  // operators on single values use the first macro only
   assign macros = desc_i[D_CONTROL*32 +: 8] == OP_CONVOLUTION ? TILES[15:0] : 16'd1;
   assign macro_lanes = pixel_left_q < lanes_full ? pixel_left_q : lanes_full;
   assign lanes_here = macro_lanes - lane_q;
   assign group_last = lanes_here <= POST_LANES[15:0];
   assign macro_last = tile_q + 16'd1 == macros || pixel_left_q <= lanes_full;
-  assign tile_channels = channels_left_q < macros * lanes_full ? channels_left_q : macros * lanes_full;
+  assign tile_channels = segment_left_q < macros * lanes_full ? segment_left_q : macros * lanes_full;
+  assign segment_rest = segment_left_q - tile_channels;
   assign rows_left = out_height - out_row_q;
   assign row_last = column_q + 16'd1 == out_width;
   assign pixels_last = row_last && row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
   assign n_last = n_q + 16'd1 == n_tiles;
-  assign tile_end = running_q && group_last && macro_last && pixels_last;
+  // Partial sums that stay need no reading: their tile ends as it starts.
+  assign tile_end = (running_q && group_last && macro_last && pixels_last) || (start_tile && carry_out);
   assign block_end = tile_end && n_last;
   assign start_tile = left_q && !running_q && tiles_ready_q != 2'd0 && (n_q != 16'd0 || out_halves_used_q != 2'd2);
+
+  logic start_block;
+  assign start_block = start_tile && n_q == 16'd0 && !carry_out;
+  assign carried_o = carry_out && !left_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -110,14 +129,16 @@ module bs_post #(
     end else begin
       if (start_i) left_q <= 1'b1;
       else if (block_end && block_q + 16'd1 == blocks) left_q <= 1'b0;
-      if (start_tile) running_q <= 1'b1;
+      if (start_tile) running_q <= !carry_out;
       else if (tile_end) running_q <= 1'b0;
       if (tile_done_i && !start_tile) tiles_ready_q <= tiles_ready_q + 2'd1;
       else if (!tile_done_i && start_tile) tiles_ready_q <= tiles_ready_q - 2'd1;
-      if (start_tile && n_q == 16'd0 && !store_freed_i) out_halves_used_q <= out_halves_used_q + 2'd1;
-      else if (!(start_tile && n_q == 16'd0) && store_freed_i) out_halves_used_q <= out_halves_used_q - 2'd1;
-      if (tile_end) half_q <= !half_q;
-      if (block_end) out_half_q <= !out_half_q;
+      if (start_block && !store_freed_i) out_halves_used_q <= out_halves_used_q + 2'd1;
+      else if (!start_block && store_freed_i) out_halves_used_q <= out_halves_used_q - 2'd1;
+      if (start_i) half_q <= 1'b0;
+      else if (tile_end) half_q <= !half_q;
+      if (start_i) out_half_q <= 1'b0;
+      else if (block_end) out_half_q <= !out_half_q;
     end
   end
 
@@ -126,9 +147,22 @@ module bs_post #(
       block_q <= 16'd0;
       n_q <= 16'd0;
       out_row_q <= 16'd0;
-      channels_left_q <= out_channels;
+      segment_left_q <= segment_first;
+      base_q <= {PIXEL_WIDTH{1'b0}};
       tile_bit_q <= 20'd0;
       param_tile_q <= {PARAM_WIDTH{1'b0}};
+    end else if (tile_end) begin
+      n_q <= n_last ? 16'd0 : n_q + 16'd1;
+      segment_left_q <= n_last ? segment_first : segment_rest == 16'd0 ? segment_next : segment_rest;
+      tile_bit_q <= n_last ? 20'd0 : tile_bit_q + {4'd0, tile_channels};
+      param_tile_q <= n_last ? {PARAM_WIDTH{1'b0}} : param_q + 1'b1;
+      // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
+      if (n_last) base_q <= {PIXEL_WIDTH{1'b0}};
+      else if (half_q) base_q <= base_q + desc_i[D_PSUM_STEP*32 +: PIXEL_WIDTH];
+      if (n_last) begin
+        block_q <= block_q + 16'd1;
+        out_row_q <= out_row_q + block_rows;
+      end
     end
     if (start_tile) begin
       row_q <= 16'd0;
@@ -162,16 +196,6 @@ module bs_post #(
           end
         end
       end
-      if (tile_end) begin
-        n_q <= n_last ? 16'd0 : n_q + 16'd1;
-        channels_left_q <= n_last ? out_channels : channels_left_q - tile_channels;
-        tile_bit_q <= n_last ? 20'd0 : tile_bit_q + {4'd0, tile_channels};
-        param_tile_q <= n_last ? {PARAM_WIDTH{1'b0}} : param_q + 1'b1;
-        if (n_last) begin
-          block_q <= block_q + 16'd1;
-          out_row_q <= out_row_q + block_rows;
-        end
-      end
     end
   end
 
@@ -181,7 +205,7 @@ module bs_post #(
   assign group = lane_q / POST_LANES[15:0];
   assign read_o = running_q ? {{(TILES-1){1'b0}}, 1'b1} << tile_q : {TILES{1'b0}};
   assign read_half_o = half_q;
-  assign read_pixel_o = pixel_q;
+  assign read_pixel_o = base_q + pixel_q;
   assign read_group_o = group[GROUP_WIDTH-1:0];
   assign param_read_o = running_q;
   assign param_address_o = param_q;
@@ -199,7 +223,7 @@ module bs_post #(
       last_q <= {POST_LATENCY{1'b0}};
     end else begin
       valid_q <= {valid_q[POST_LATENCY-2:0], running_q};
-      last_q <= {last_q[POST_LATENCY-2:0], block_end};
+      last_q <= {last_q[POST_LATENCY-2:0], block_end && !carry_out};
     end
   end
   always_ff @(posedge clk_i) begin
@@ -215,11 +239,13 @@ module bs_post #(
 
   logic [POST_LANES*MAX_ACTIVATION_BITS-1:0] codes;
   for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_requant
-    bs_requant #(.ACC_WIDTH(ACC_WIDTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS)) u_requant (
-      .clk_i(clk_i), .valid_i(valid_q[3:0]), .acc_shift_i(desc_i[D_CONTROL*32 + C_ACC_SHIFT]),
-      .clip_low_i(desc_i[D_CLIP_LOW*32 +: MAX_ACTIVATION_BITS+2]),
-      .clip_high_i(desc_i[D_CLIP_HIGH*32 +: MAX_ACTIVATION_BITS+2]),
+    bs_requant #(
+      .ACC_WIDTH(ACC_WIDTH), .DATA_WIDTH(DATA_WIDTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
+      .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
+    ) u_requant (
+      .clk_i(clk_i), .valid_i(valid_q[6:0]), .desc_i(desc_i),
       .acc_i(read_data_i[l*ACC_WIDTH +: ACC_WIDTH]), .param_i(param_data_i[l*RECORD_WIDTH +: RECORD_WIDTH]),
+      .table_write_i(table_write_i), .table_address_i(table_address_i), .table_data_i(table_data_i),
       .code_o(codes[l*MAX_ACTIVATION_BITS +: MAX_ACTIVATION_BITS]));
   end
 

@@ -5,7 +5,10 @@
 module bs_sequencer #(
   parameter DATA_WIDTH = 64,
   parameter MAX_WEIGHT_BITS = 16,
-  parameter MAX_ACTIVATION_BITS = 16
+  parameter MAX_ACTIVATION_BITS = 16,
+  parameter VECTOR_UNIT = 1,
+  parameter SWISH_UNIT = 1,
+  parameter TABLE_UNIT = 1
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -23,7 +26,7 @@ module bs_sequencer #(
   input  logic                fetch_beat_i,
   input  logic [DATA_WIDTH-1:0] fetch_data_i,
   // Layer.
-  output logic [48*32-1:0]    desc_o,
+  output logic [64*32-1:0]    desc_o,
   output logic                configure_o,       // the cycle before start_o
   output logic                start_o,
   input  logic                layer_stored_i,
@@ -36,7 +39,7 @@ module bs_sequencer #(
 
   typedef enum logic [2:0] {IDLE, FETCH, RECEIVE, CHECK, CONFIGURE, RUN, DONE, ERROR} state_e;
   state_e state_q;
-  logic [48*32-1:0] desc_q;
+  logic [64*32-1:0] desc_q;
   logic [5:0] beat_q;
   logic [31:0] address_q, idle_cycles_q;
   logic [15:0] layer_q;
@@ -44,12 +47,16 @@ module bs_sequencer #(
   assign desc_o = desc_q;
 
   logic [7:0] opcode;
-  logic [4:0] weight_bits, activation_bits, output_bits;
-  logic good, counts_good;
+  logic [4:0] weight_bits, activation_bits, output_bits, second_bits;
+  logic [1:0] activation;
+  logic good, counts_good, known, two_inputs;
   assign opcode = desc_q[D_CONTROL*32 +: 8];
   assign weight_bits = desc_q[D_WIDTHS*32 +: 5];
   assign activation_bits = desc_q[D_WIDTHS*32+8 +: 5];
   assign output_bits = desc_q[D_WIDTHS*32+16 +: 5];
+  assign second_bits = desc_q[D_WIDTHS*32+24 +: 5];
+  assign activation = desc_q[D_OPTIONS*32 +: 2];
+  assign two_inputs = opcode == OP_ADD || opcode == OP_MULTIPLY;
   // No loop may be empty and no command without beats: the units count up to these.
   assign counts_good = desc_q[D_BLOCKS*32 +: 16] != 16'd0 && desc_q[D_K_TILES*32 +: 16] != 16'd0
                        && desc_q[D_N_TILES*32 +: 16] != 16'd0 && desc_q[D_OUT_WIDTH*32 +: 16] != 16'd0
@@ -60,12 +67,22 @@ module bs_sequencer #(
                        && desc_q[D_RUN_COUNT_X*32 +: 16] != 16'd0 && desc_q[D_RUN_COUNT_Y*32 +: 16] != 16'd0
                        && desc_q[D_IN_SLOTS*32 +: 16] != 16'd0 && desc_q[D_OUT_ROW_LINES*32 +: 16] != 16'd0
                        && desc_q[D_IN_ROW_BEATS*32 +: 24] != 24'd0 && desc_q[D_PARAM_BEATS*32 +: 24] != 24'd0
-                       && desc_q[D_BLOCK_BEATS*32 +: 24] != 24'd0 && desc_q[D_LAST_BLOCK_BEATS*32 +: 24] != 24'd0;
-  assign good = counts_good && desc_q[D_CONTROL*32+16 +: 16] == DESC_MAGIC
-                && (opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL)
+                       && desc_q[D_OUT_ROW_BEATS*32 +: 24] != 24'd0 && desc_q[D_SEGMENT_CHANNELS*32 +: 16] != 16'd0
+                       && desc_q[D_SEGMENT_NEXT*32 +: 16] != 16'd0
+                       && (!desc_q[D_CONTROL*32 + C_SECOND] || desc_q[D_SECOND_ROW_BEATS*32 +: 24] != 24'd0);
+  assign known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL || opcode == OP_COPY
+                 || (two_inputs && VECTOR_UNIT != 0);
+  assign good = counts_good && desc_q[D_CONTROL*32+16 +: 16] == DESC_MAGIC && known
+                && (!desc_q[D_CONTROL*32 + C_SECOND] || (second_bits != 5'd0
+                                                         && second_bits <= MAX_ACTIVATION_BITS[4:0]))
+                && (!two_inputs || desc_q[D_CONTROL*32 + C_SECOND])
+                && (activation != ACT_SWISH || SWISH_UNIT != 0) && (activation != ACT_TABLE || TABLE_UNIT != 0)
                 && (opcode != OP_CONVOLUTION || (weight_bits != 5'd0 && weight_bits <= MAX_WEIGHT_BITS[4:0]))
                 && activation_bits != 5'd0 && activation_bits <= MAX_ACTIVATION_BITS[4:0]
                 && output_bits != 5'd0 && output_bits <= MAX_ACTIVATION_BITS[4:0];
+
+  // Words come in order: the last beat ends up at the top.
+  wire [64*32-1:0] next_desc = {fetch_data_i, desc_q[64*32-1:DATA_WIDTH]};
 
   logic stuck, active;
   assign active = state_q == FETCH || state_q == RECEIVE || state_q == RUN;
@@ -133,6 +150,6 @@ module bs_sequencer #(
   always_ff @(posedge clk_i) begin
     if (run_i && (state_q == IDLE || state_q == DONE)) address_q <= list_address_i;
     else if (layer_done_o) address_q <= address_q + STRIDE;
-    if (state_q == RECEIVE && fetch_beat_i) desc_q[beat_q * DATA_WIDTH +: DATA_WIDTH] <= fetch_data_i;
+    if (state_q == RECEIVE && fetch_beat_i) desc_q <= next_desc;
   end
 endmodule

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Store unit: sends finished blocks of output rows to memory, row after row, line after line, plane after plane.
-// A block is one contiguous piece of the output tensor. Bits past the end of a row are sent as zeros.
+// A row is one command of the write master. Bits past the end of a row are sent as zeros.
 module bs_store #(
   parameter DATA_WIDTH = 64,
   parameter BANKS      = 16,
@@ -10,7 +10,7 @@ module bs_store #(
   input  logic                rst_ni,
   input  logic                start_i,
   /* verilator lint_off UNUSEDSIGNAL */
-  input  logic [48*32-1:0]    desc_i,
+  input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic                block_done_i,   // pulse: another block is in the output buffer
   output logic                half_freed_o,   // pulse: a block has been read out
@@ -25,6 +25,7 @@ module bs_store #(
   // Write master.
   output logic                cmd_valid_o,
   input  logic                cmd_ready_i,
+  input  logic                idle_i,         // everything commanded is answered
   output logic [31:0]         cmd_address_o,
   output logic [23:0]         cmd_beats_o,
   output logic                data_valid_o,
@@ -34,7 +35,6 @@ module bs_store #(
   `include "bs_descriptor.svh"
   localparam LINE_WIDTH = $clog2(DATA_WIDTH);
   localparam ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH);
-  localparam BYTES_LOG = $clog2(DATA_WIDTH / 8);
 
   logic [4:0] out_bits;
   logic [15:0] out_height, block_rows, blocks, row_lines, out_slot;
@@ -47,59 +47,48 @@ module bs_store #(
   assign out_slot = desc_i[D_OUT_SLOT*32 +: 16];
   assign tail_bits = desc_i[D_OUT_ROW_BITS*32 +: LINE_WIDTH];
 
-  // ------------------------------------------------------------------ blocks
-  logic reading_q, half_q, commanded_q;
+  // ------------------------------------------------------------------ blocks and rows
+  logic reading_q, half_q;
   logic [1:0] blocks_ready_q;
-  logic [15:0] block_q, stored_q, out_row_q, row_q, line_q;
+  logic [15:0] block_q, out_row_q, row_q, line_q;
   logic [4:0] plane_q;
   logic [15:0] row_slot_q, pair_q;
   logic [31:0] address_q;
-  logic block_last, take, read, read_last;
+  logic take, read, read_row_last, read_last;
   logic [15:0] rows_left, rows_here;
-  logic [23:0] block_beats;
-  assign block_last = block_q + 16'd1 == blocks;
-  assign block_beats = block_last ? desc_i[D_LAST_BLOCK_BEATS*32 +: 24] : desc_i[D_BLOCK_BEATS*32 +: 24];
   assign rows_left = out_height - out_row_q;
   assign rows_here = rows_left < block_rows ? rows_left : block_rows;
-  // A block is commanded and its reading begins in the same cycle, when the write master is free.
+  // A row is commanded and its reading begins in the same cycle, when the write master takes commands.
   assign cmd_valid_o = blocks_ready_q != 2'd0 && !reading_q;
   assign cmd_address_o = address_q;
-  assign cmd_beats_o = block_beats;
+  assign cmd_beats_o = desc_i[D_OUT_ROW_BEATS*32 +: 24];
   assign take = cmd_valid_o && cmd_ready_i;
 
   logic plane_end, line_end, row_end;
   assign plane_end = plane_q + 5'd1 == out_bits;
   assign line_end = line_q + 16'd1 == row_lines;
   assign row_end = row_q + 16'd1 == rows_here;
-  assign read_last = read && plane_end && line_end && row_end;
+  assign read_row_last = read && plane_end && line_end;
+  assign read_last = read_row_last && row_end;
   assign half_freed_o = read_last;
+  assign layer_done_o = block_q == blocks && idle_i;
+  assign busy_o = blocks_ready_q != 2'd0 || !idle_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       reading_q <= 1'b0;
       half_q <= 1'b0;
       blocks_ready_q <= 2'd0;
-      commanded_q <= 1'b0;
     end else begin
       if (take) reading_q <= 1'b1;
-      else if (read_last) reading_q <= 1'b0;
-      if (read_last) half_q <= !half_q;
-      if (block_done_i && !take) blocks_ready_q <= blocks_ready_q + 2'd1;
-      else if (!block_done_i && take) blocks_ready_q <= blocks_ready_q - 2'd1;
-      commanded_q <= take || (commanded_q && !cmd_ready_i);
+      else if (read_row_last) reading_q <= 1'b0;
+      if (start_i) half_q <= 1'b0;
+      else if (read_last) half_q <= !half_q;
+      if (block_done_i && !read_last) blocks_ready_q <= blocks_ready_q + 2'd1;
+      else if (!block_done_i && read_last) blocks_ready_q <= blocks_ready_q - 2'd1;
     end
   end
-  // commanded_q: the master works on a block; it falls back to ready when the last answer is in.
-  logic finished;
-  assign finished = commanded_q && cmd_ready_i;
-  assign layer_done_o = stored_q == blocks;
-  assign busy_o = reading_q || commanded_q || blocks_ready_q != 2'd0;
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) stored_q <= 16'd0;
-    else if (start_i) stored_q <= 16'd0;
-    else if (finished) stored_q <= stored_q + 16'd1;
-  end
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       block_q <= 16'd0;
@@ -111,7 +100,7 @@ module bs_store #(
       pair_q <= 16'd0;
       address_q <= desc_i[D_OUT_ADDRESS*32 +: 32];
     end else begin
-      if (take) address_q <= address_q + {8'd0, block_beats << BYTES_LOG};
+      if (take) address_q <= address_q + desc_i[D_OUT_ROW_STRIDE*32 +: 32];
       if (read) begin
         plane_q <= plane_end ? 5'd0 : plane_q + 5'd1;
         if (plane_end) begin

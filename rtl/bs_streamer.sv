@@ -16,7 +16,7 @@ module bs_streamer #(
   input  logic                rst_ni,
   input  logic                start_i,
   /* verilator lint_off UNUSEDSIGNAL */
-  input  logic [48*32-1:0]    desc_i,
+  input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
   // Weight buffer.
   input  logic [23:0]         weight_rows_loaded_i,  // since the layer began
@@ -33,6 +33,7 @@ module bs_streamer #(
   input  logic                array_busy_i,
   output logic                plane_o,
   output logic                codes_o,
+  output logic                codes_high_o,    // of the second operand: they go beside the first one's
   output logic                plane_first_o,
   output logic                plane_last_o,
   output logic                plane_negative_o,
@@ -59,8 +60,9 @@ module bs_streamer #(
   state_e state_q;
 
   logic [4:0] bits;
-  logic pooling, signed_codes, resident;
-  logic [15:0] out_width, out_height, block_rows, blocks, k_tiles, n_tiles, out_channels, lanes_full, rows_last, interval;
+  logic pooling, signed_codes, resident, two_inputs;
+  logic [15:0] out_width, out_height, block_rows, blocks, k_tiles, n_tiles, lanes_full, rows_last, interval;
+  logic [15:0] segment_first, segment_next;
   assign bits = desc_i[D_WIDTHS*32+8 +: 5];
   assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
   assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
@@ -71,14 +73,16 @@ module bs_streamer #(
   assign blocks = desc_i[D_BLOCKS*32 +: 16];
   assign k_tiles = desc_i[D_K_TILES*32 +: 16];
   assign n_tiles = desc_i[D_N_TILES*32 +: 16];
-  assign out_channels = desc_i[D_OUT_CHANNELS*32 +: 16];
+  assign segment_first = desc_i[D_SEGMENT_CHANNELS*32 +: 16];
+  assign segment_next = desc_i[D_SEGMENT_NEXT*32 +: 16];
+  assign two_inputs = desc_i[D_CONTROL*32 +: 8] == OP_ADD || desc_i[D_CONTROL*32 +: 8] == OP_MULTIPLY;
   assign lanes_full = desc_i[D_LANES*32 +: 16];
   assign rows_last = desc_i[D_ROWS_LAST*32 +: 16];
   assign interval = desc_i[D_VECTOR_INTERVAL*32 +: 16];
 
-  logic [15:0] block_q, n_q, k_q, out_row_q, row_q, column_q, channels_left_q;
+  logic [15:0] block_q, n_q, k_q, out_row_q, row_q, column_q, segment_left_q;
   logic [15:0] weight_row_q, weight_tile_q, gap_q;
-  logic [PIXEL_WIDTH-1:0] pixel_q;
+  logic [PIXEL_WIDTH-1:0] pixel_q, base_q;  // within the tile, and where its partial sums begin
   logic [23:0] rows_taken_q;
   logic [$clog2(WEIGHT_DEPTH)-1:0] read_address_q;
   logic [1:0] halves_used_q;
@@ -94,12 +98,12 @@ module bs_streamer #(
 
   // Outputs of this tile in each macro, first macro first.
   logic [TILES*LANE_WIDTH-1:0] lanes, lanes_q;
-  wire [15:0] lanes_left [0:TILES];  // channels not placed before macro t
+  wire [15:0] lanes_left [0:TILES];  // outputs of the segment not placed before macro t
   for (genvar t = 0; t <= TILES; t = t + 1) begin : g_lanes
     logic [15:0] placed, left;
-    // Pooling uses the first macro only.
+    // Operators on single values use the first macro only.
     assign placed = pooling && t > 0 ? lanes_full : t[15:0] * lanes_full;
-    assign left = channels_left_q > placed ? channels_left_q - placed : 16'd0;
+    assign left = segment_left_q > placed ? segment_left_q - placed : 16'd0;
     assign lanes_left[t] = left;
     if (t < TILES) begin : g_macro
       /* verilator lint_off UNUSEDSIGNAL */
@@ -110,7 +114,7 @@ module bs_streamer #(
     end
   end
   logic [15:0] lanes_now, lanes_total_q;
-  assign lanes_now = channels_left_q - lanes_left[TILES];
+  assign lanes_now = segment_left_q - lanes_left[TILES];
   assign lanes_o = lanes_q;
   assign lanes_total_o = lanes_total_q;
   assign tile_rows_o = tile_rows;
@@ -130,7 +134,8 @@ module bs_streamer #(
     for (int t = 1; t < TILES; t = t + 1) if (weight_tile_q == t[15:0]) macro_left = lanes_left[t];
   end
   assign weight_lanes_o = macro_left < lanes_full ? macro_left : lanes_full;
-  assign rows_there = (resident && block_q != 16'd0) || weight_rows_loaded_i - rows_taken_q >= {8'd0, tile_rows};
+  assign rows_there = (resident && (block_q != 16'd0 || desc_i[D_OPTIONS*32 + O_KEEP_WEIGHTS]))
+                      || weight_rows_loaded_i - rows_taken_q >= {8'd0, tile_rows};
   assign load_row = state_q == LOAD && (weight_row_q != 16'd0 || rows_there);
   assign load_last_row = load_row && weight_row_q + 16'd1 == tile_rows;
   assign load_last = load_last_row && !next_macro_used;
@@ -150,6 +155,7 @@ module bs_streamer #(
   // plane_q counts the planes left after the one issued now; the first one is issued with vector_start.
   assign plane_o = (vector_start && !pooling) || (state_q == STREAM && in_vector);
   assign codes_o = vector_start && pooling;
+  assign codes_high_o = two_inputs && !k_first;
   assign plane_select_o = in_vector ? plane_q - 1'b1 : top_plane[$clog2(BANKS)-1:0];
   assign plane_first_o = !in_vector;
   assign plane_last_o = in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : bits == 5'd1;
@@ -160,10 +166,10 @@ module bs_streamer #(
   assign rows_left = out_height - out_row_q;
   assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
   assign pixels_end = column_q + 16'd1 == out_width && block_end_row;
-  assign first_o = k_first;
+  assign first_o = k_first && !desc_i[D_CONTROL*32 + C_CARRY_IN];
   assign tile_last_o = k_last && pixels_end;
   assign half_o = half_q;
-  assign pixel_o = pixel_q;
+  assign pixel_o = base_q + pixel_q;
   assign busy_o = load_row || plane_o || codes_o;
   assign waiting_o = state_q != IDLE && !busy_o;
 
@@ -198,7 +204,8 @@ module bs_streamer #(
       else if (gap_q != 16'd0) gap_q <= gap_q - 16'd1;
       if (tile_leave && !half_freed_i) halves_used_q <= halves_used_q + 2'd1;
       else if (!tile_leave && half_freed_i) halves_used_q <= halves_used_q - 2'd1;
-      if (vector_end && pixels_end && k_last) half_q <= !half_q;
+      if (start_i) half_q <= 1'b0;
+      else if (vector_end && pixels_end && k_last) half_q <= !half_q;
     end
   end
 
@@ -219,7 +226,8 @@ module bs_streamer #(
       row_q <= 16'd0;
       column_q <= 16'd0;
       pixel_q <= {PIXEL_WIDTH{1'b0}};
-      channels_left_q <= out_channels;
+      base_q <= {PIXEL_WIDTH{1'b0}};
+      segment_left_q <= segment_first;
       weight_row_q <= 16'd0;
       weight_tile_q <= 16'd0;
       rows_taken_q <= 24'd0;
@@ -248,7 +256,11 @@ module bs_streamer #(
           k_q <= k_last ? 16'd0 : k_q + 16'd1;
           if (k_last) begin
             n_q <= n_last ? 16'd0 : n_q + 16'd1;
-            channels_left_q <= n_last ? out_channels : lanes_left[TILES];
+            segment_left_q <= n_last ? segment_first
+                              : lanes_left[TILES] == 16'd0 ? segment_next : lanes_left[TILES];
+            // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
+            if (n_last) base_q <= {PIXEL_WIDTH{1'b0}};
+            else if (half_q) base_q <= base_q + desc_i[D_PSUM_STEP*32 +: PIXEL_WIDTH];
           end
           if (k_last && n_last) begin
             block_q <= block_q + 16'd1;

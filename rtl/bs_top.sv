@@ -18,6 +18,9 @@ module bs_top #(
   parameter POST_LANES = 4,
   parameter BURST_BEATS = 16,
   parameter OUTSTANDING = 4,
+  parameter VECTOR_UNIT = 1,   // adds and products of two tensors
+  parameter SWISH_UNIT = 1,    // hard swish
+  parameter TABLE_UNIT = 1,    // activations by table
   parameter EVENT_COUNTERS = 1
 ) (
   input  logic                  clk_i,
@@ -70,7 +73,7 @@ module bs_top #(
 );
   `include "bs_descriptor.svh"
   localparam PIECES = (COLUMNS + DATA_WIDTH - 1) / DATA_WIDTH;
-  localparam RECORD_WIDTH = ACC_WIDTH + 22;
+  localparam RECORD_WIDTH = ACC_WIDTH + 38;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
 
   localparam [31:0] SIZE_LOG = $clog2(DATA_WIDTH / 8);
@@ -88,7 +91,7 @@ module bs_top #(
   logic [4:0] event_select;
   logic [47:0] event_value;
   logic [DATA_WIDTH-1:0] fetch_data;
-  logic [48*32-1:0] desc;
+  logic [64*32-1:0] desc;
   // The reset register lets the memory bursts under way end, then resets every unit; the registers themselves keep
   // their values. It shows as running until then.
   logic unit_rst_n, halt_q, read_busy, write_busy, units_running;
@@ -116,7 +119,8 @@ module bs_top #(
 
   logic progress;
   bs_sequencer #(
-    .DATA_WIDTH(DATA_WIDTH), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS)
+    .DATA_WIDTH(DATA_WIDTH), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
+    .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
   ) u_sequencer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .run_i(run && !running), .list_address_i(list_address), .watchdog_i(watchdog),
     .running_o(units_running), .done_o(done), .error_o(error), .layer_o(layers), .layer_done_o(layer_done),
@@ -129,7 +133,7 @@ module bs_top #(
   logic [31:0] read_cmd_address, write_cmd_address;
   logic [23:0] read_cmd_beats, write_cmd_beats;
   logic [DATA_WIDTH-1:0] read_data, write_data;
-  logic write_cmd_valid, write_cmd_ready, write_data_valid, write_data_ready, write_error;
+  logic write_cmd_valid, write_cmd_ready, write_data_valid, write_data_ready, write_error, write_idle;
   bs_axi_read #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_read (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(read_cmd_valid), .cmd_ready_o(read_cmd_ready),
     .cmd_address_i(read_cmd_address), .cmd_beats_i(read_cmd_beats), .data_valid_o(read_data_valid),
@@ -141,6 +145,7 @@ module bs_top #(
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(write_cmd_valid), .cmd_ready_o(write_cmd_ready),
     .cmd_address_i(write_cmd_address), .cmd_beats_i(write_cmd_beats), .data_valid_i(write_data_valid),
     .data_ready_o(write_data_ready), .data_i(write_data), .error_o(write_error), .halt_i(halt_q), .busy_o(write_busy),
+    .idle_o(write_idle),
     .m_axi_awvalid_o(m_axi_awvalid_o), .m_axi_awready_i(m_axi_awready_i), .m_axi_awaddr_o(m_axi_awaddr_o),
     .m_axi_awlen_o(m_axi_awlen_o), .m_axi_wvalid_o(m_axi_wvalid_o), .m_axi_wready_i(m_axi_wready_i),
     .m_axi_wdata_o(m_axi_wdata_o), .m_axi_wlast_o(m_axi_wlast_o), .m_axi_bvalid_i(m_axi_bvalid_i),
@@ -157,6 +162,8 @@ module bs_top #(
   logic [POST_LANES-1:0] param_write;
   logic [$clog2(PARAMETER_DEPTH)-1:0] param_write_address, param_read_address;
   logic [RECORD_WIDTH-1:0] param_write_data;
+  logic table_write;
+  logic [$clog2(2048/DATA_WIDTH)-1:0] table_write_address;
   logic [DATA_WIDTH-1:0] load_data;
   bs_loader #(
     .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
@@ -171,7 +178,8 @@ module bs_top #(
     .data_valid_i(read_data_valid), .data_i(read_data), .act_write_even_o(act_write_even),
     .act_write_odd_o(act_write_odd), .act_address_o(act_write_address), .weight_write_o(weight_write),
     .weight_address_o(weight_write_address), .weight_beat_o(weight_beat), .param_write_o(param_write),
-    .param_address_o(param_write_address), .param_data_o(param_write_data), .data_o(load_data));
+    .param_address_o(param_write_address), .param_data_o(param_write_data), .table_write_o(table_write),
+    .table_address_o(table_write_address), .data_o(load_data));
 
   logic [BANKS-1:0] act_even_planes, act_odd_planes;
   logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_even_address, act_odd_address;
@@ -209,7 +217,7 @@ module bs_top #(
   logic [COLUMNS*CODE_WIDTH-1:0] codes_data;
   logic [5:0] lines_read;
   bs_feeder #(
-    .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH)
   ) u_feeder (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .rows_loaded_i(rows_loaded),
@@ -221,7 +229,7 @@ module bs_top #(
 
   logic [TILES-1:0] weight_we;
   logic [$clog2(ROWS)-1:0] weight_row;
-  logic array_busy, plane, codes, plane_first, plane_last, plane_negative, first, tile_last, half, half_freed;
+  logic array_busy, plane, codes, codes_high, plane_first, plane_last, plane_negative, first, tile_last, half, half_freed;
   logic [$clog2(PSUM_DEPTH)-1:0] pixel;
   logic [TILES*$clog2(COLUMNS+1)-1:0] lanes;
   logic vector, stream_busy, stream_waiting, tile_done, accumulate, accumulate_first;
@@ -233,7 +241,7 @@ module bs_top #(
     .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),
     .weight_read_address_o(weight_read_address), .weight_row_freed_o(weight_row_freed), .weight_we_o(weight_we),
     .weight_row_o(weight_row), .vector_ready_i(vector_ready), .plane_select_o(plane_select),
-    .release_o(release_vector), .array_busy_i(array_busy), .plane_o(plane), .codes_o(codes),
+    .release_o(release_vector), .array_busy_i(array_busy), .plane_o(plane), .codes_o(codes), .codes_high_o(codes_high),
     .plane_first_o(plane_first), .plane_last_o(plane_last), .plane_negative_o(plane_negative), .first_o(first),
     .tile_last_o(tile_last), .half_o(half), .pixel_o(pixel), .lanes_o(lanes), .half_freed_i(half_freed),
     .vector_o(vector), .lanes_total_o(lanes_total), .weight_lanes_o(weight_lanes), .tile_rows_o(tile_rows),
@@ -250,7 +258,7 @@ module bs_top #(
   ) u_array (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .configure_i(configure), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
     .maximum_i(desc[D_CONTROL*32 +: 8] == OP_MAX_POOL), .lanes_i(lanes), .weight_we_i(weight_we),
-    .weight_row_i(weight_row), .weight_data_i(weight_row_data[COLUMNS-1:0]), .plane_i(plane), .codes_i(codes),
+    .weight_row_i(weight_row), .weight_data_i(weight_row_data[COLUMNS-1:0]), .plane_i(plane), .codes_i(codes), .codes_high_i(codes_high),
     .act_i(plane_rows), .code_i(codes_data), .plane_first_i(plane_first), .plane_last_i(plane_last),
     .plane_negative_i(plane_negative), .first_i(first), .tile_last_i(tile_last), .half_i(half), .pixel_i(pixel),
     .busy_o(array_busy), .tile_done_o(tile_done), .accumulate_o(accumulate), .accumulate_first_o(accumulate_first),
@@ -259,7 +267,7 @@ module bs_top #(
 
   // ------------------------------------------------------------------ post-processing, output buffer, store
   localparam OUT_ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH * 2);
-  logic block_done, store_freed, group, store_busy, out_read_even, out_read_odd;
+  logic block_done, carried, stored, store_freed, group, store_busy, out_read_even, out_read_odd;
   logic [3:0] group_outputs;
   logic [BANKS-1:0] out_even_planes, out_odd_planes;
   logic [OUT_ADDRESS_WIDTH-1:0] out_even_address, out_odd_address, out_read_address;
@@ -271,13 +279,15 @@ module bs_top #(
   bs_post #(
     .TILES(TILES), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
-    .PARAMETER_DEPTH(PARAMETER_DEPTH), .OUTPUT_DEPTH(OUTPUT_DEPTH), .POST_LANES(POST_LANES)
+    .PARAMETER_DEPTH(PARAMETER_DEPTH), .OUTPUT_DEPTH(OUTPUT_DEPTH), .POST_LANES(POST_LANES),
+    .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
   ) u_post (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .tile_done_i(tile_done),
-    .half_freed_o(half_freed), .store_freed_i(store_freed), .block_done_o(block_done), .read_o(psum_read),
+    .half_freed_o(half_freed), .store_freed_i(store_freed), .block_done_o(block_done), .carried_o(carried), .read_o(psum_read),
     .read_half_o(psum_read_half), .read_pixel_o(psum_read_pixel), .read_group_o(psum_read_group),
     .read_data_i(psum_data), .param_read_o(param_read), .param_address_o(param_read_address),
-    .param_data_i(param_data), .write_even_planes_o(out_even_planes), .write_odd_planes_o(out_odd_planes),
+    .param_data_i(param_data), .table_write_i(table_write), .table_address_i(table_write_address),
+    .table_data_i(load_data), .write_even_planes_o(out_even_planes), .write_odd_planes_o(out_odd_planes),
     .write_even_address_o(out_even_address), .write_odd_address_o(out_odd_address),
     .write_even_data_o(out_even_data), .write_odd_data_o(out_odd_data), .write_even_mask_o(out_even_mask),
     .write_odd_mask_o(out_odd_mask), .group_o(group), .outputs_o(group_outputs));
@@ -293,12 +303,14 @@ module bs_top #(
     .read_data_o(out_odd_lines));
   bs_store #(.DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS), .OUTPUT_DEPTH(OUTPUT_DEPTH)) u_store (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .block_done_i(block_done),
-    .half_freed_o(store_freed), .layer_done_o(layer_stored), .busy_o(store_busy), .read_even_o(out_read_even),
+    .half_freed_o(store_freed), .layer_done_o(stored), .busy_o(store_busy), .read_even_o(out_read_even),
     .read_odd_o(out_read_odd), .read_address_o(out_read_address),
     .read_even_data_i(out_even_lines[DATA_WIDTH-1:0]), .read_odd_data_i(out_odd_lines[DATA_WIDTH-1:0]),
-    .cmd_valid_o(write_cmd_valid), .cmd_ready_i(write_cmd_ready), .cmd_address_o(write_cmd_address),
-    .cmd_beats_o(write_cmd_beats), .data_valid_o(write_data_valid), .data_ready_i(write_data_ready),
+    .cmd_valid_o(write_cmd_valid), .cmd_ready_i(write_cmd_ready), .idle_i(write_idle),
+    .cmd_address_o(write_cmd_address), .cmd_beats_o(write_cmd_beats), .data_valid_o(write_data_valid), .data_ready_i(write_data_ready),
     .data_o(write_data));
+
+  assign layer_stored = desc[D_CONTROL*32 + C_CARRY_OUT] ? carried : stored;
 
   // ------------------------------------------------------------------ progress and events
   logic memory_write;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Address generation: walks blocks, output tiles, row tiles, pixels, and the windows of a vector.
 //
-// A vector's rows are the layer's contiguous runs of input bits (a kernel row of a convolution; one tap of pooling)
-// packed one after the other. A window is a piece of a run that one buffer access brings: at most DATA_WIDTH bits
+// A vector's rows are the layer's contiguous runs of input bits (a kernel row of a convolution, or its tap where the
+// taps do not touch: dilation, groups; the outputs of a tile for operators on single values) packed one after the other. A window is a piece of a run that one buffer access brings: at most DATA_WIDTH bits
 // and no further than the vector's last row. One window a cycle leaves on a valid/ready port.
 module bs_walker #(
+  parameter TILES      = 1,
   parameter ROWS       = 64,
   parameter DATA_WIDTH = 64
 ) (
@@ -12,13 +13,14 @@ module bs_walker #(
   input  logic                rst_ni,
   input  logic                start_i,
   /* verilator lint_off UNUSEDSIGNAL */ // each unit reads its own words
-  input  logic [48*32-1:0]    desc_i,
+  input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic [15:0]         rows_loaded_i,  // input rows in the activation buffer so far
   output logic [15:0]         rows_freed_o,   // input rows no longer needed
   output logic                window_valid_o,
   input  logic                window_ready_i,
   output logic signed [20:0]  window_x_o,     // first bit in the input row; may lie outside it (padding)
+  output logic                window_second_o,  // of the second tensor
   output logic                window_row_valid_o,  // 0: the whole row is padding
   output logic [15:0]         window_slot_o,  // buffer address of the row
   output logic [10:0]         window_length_o,
@@ -28,8 +30,8 @@ module bs_walker #(
   `include "bs_descriptor.svh"
 
   logic [15:0] run_length, run_count_x, run_count_y, out_width, block_rows, out_height, blocks, k_tiles, n_tiles;
-  logic [15:0] in_height, in_ring, rows_needed;
-  logic        run_per_tile;
+  logic [15:0] in_height, in_ring, rows_needed, lanes_full;
+  logic        run_per_tile, two_inputs, has_second, broadcast;
   assign run_count_x = desc_i[D_RUN_COUNT_X*32 +: 16];
   assign run_count_y = desc_i[D_RUN_COUNT_Y*32 +: 16];
   assign out_width = desc_i[D_OUT_WIDTH*32 +: 16];
@@ -41,7 +43,11 @@ module bs_walker #(
   assign in_height = desc_i[D_IN_HEIGHT*32 +: 16];
   assign in_ring = desc_i[D_IN_RING*32 +: 16];
   assign rows_needed = desc_i[D_ROWS_NEEDED*32 +: 16];
+  assign lanes_full = desc_i[D_LANES*32 +: 16];
   assign run_per_tile = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
+  assign two_inputs = desc_i[D_CONTROL*32 +: 8] == OP_ADD || desc_i[D_CONTROL*32 +: 8] == OP_MULTIPLY;
+  assign has_second = desc_i[D_CONTROL*32 + C_SECOND];
+  assign broadcast = desc_i[D_CONTROL*32 + C_BROADCAST];
 
   // Loop counters, outermost first.
   logic        active_q;
@@ -49,8 +55,10 @@ module bs_walker #(
   // Position of the block, of the pixel, and of the window inside the vector; ring_* are buffer addresses of rows.
   logic signed [16:0] block_y_q, pixel_y_q;
   logic [15:0] block_ring_q, pixel_ring_q;
-  logic signed [20:0] pixel_x_q;
-  logic [19:0] n_x_q;
+  logic signed [20:0] pixel_x_q, second_x_q;
+  logic [19:0] n_x_q, segment_x_q;  // of the tile and its segment, from the pixel
+  logic [15:0] segment_left_q;      // outputs from this tile to the end of its segment
+  logic        later_segment_q;
   logic [15:0] run_x_q, run_y_q, position_q, offset_y_q, offset_ring_q, fill_q;
   logic [19:0] offset_x_q;
   // The same at the start of the current row tile.
@@ -78,7 +86,15 @@ module bs_walker #(
   // The window.
   logic [15:0] run_left, row_left, length;
   logic signed [16:0] window_y;
-  assign run_length = n_q + 16'd1 == n_tiles ? desc_i[D_RUN_LENGTH_LAST*32 +: 16] : desc_i[D_RUN_LENGTH*32 +: 16];
+  // Operators on single values have no macros but the first, so a tile has at most lanes_full outputs.
+  logic segment_end, second;
+  logic [15:0] capacity, segment_rest;
+  assign capacity = run_per_tile ? lanes_full : TILES[15:0] * lanes_full;
+  assign segment_end = segment_left_q <= capacity;
+  assign segment_rest = segment_end ? desc_i[D_SEGMENT_NEXT*32 +: 16] : segment_left_q - capacity;
+  assign second = has_second && (two_inputs ? k_q != 16'd0 : later_segment_q);
+  assign run_length = run_per_tile ? (segment_end ? segment_left_q : lanes_full)
+                      : n_q + 16'd1 == n_tiles ? desc_i[D_RUN_LENGTH_LAST*32 +: 16] : desc_i[D_RUN_LENGTH*32 +: 16];
   assign run_left = run_length - position_q;
   assign row_left = ROWS[15:0] - fill_q;
   always_comb begin
@@ -88,9 +104,11 @@ module bs_walker #(
   end
   assign window_y = pixel_y_q + $signed({1'b0, offset_y_q});
   assign window_valid_o = active_q && rows_loaded_i >= need;
-  assign window_x_o = pixel_x_q + $signed({1'b0, n_x_q}) + $signed({1'b0, offset_x_q}) + $signed({5'b0, position_q});
+  assign window_second_o = second;
+  assign window_x_o = (second ? second_x_q : pixel_x_q) + $signed({1'b0, n_x_q}) + $signed({1'b0, offset_x_q}) + $signed({5'b0, position_q});
   assign window_row_valid_o = !window_y[16] && window_y[15:0] < in_height;
-  assign window_slot_o = ring_add(pixel_ring_q, offset_ring_q, in_ring);
+  assign window_slot_o = (second && broadcast ? 16'd0 : ring_add(pixel_ring_q, offset_ring_q, in_ring))
+                         + (second ? desc_i[D_SECOND_SLOT*32 +: 16] : 16'd0);
   assign window_length_o = length[10:0];
   assign window_fill_o = fill_q[10:0];
 
@@ -164,7 +182,11 @@ module bs_walker #(
       block_ring_q <= desc_i[D_PIXEL_START_RING*32 +: 16];
       pixel_ring_q <= desc_i[D_PIXEL_START_RING*32 +: 16];
       pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
+      second_x_q <= desc_i[D_SECOND_START_X*32 +: 21];
       n_x_q <= 20'd0;
+      segment_x_q <= 20'd0;
+      segment_left_q <= desc_i[D_SEGMENT_CHANNELS*32 +: 16];
+      later_segment_q <= 1'b0;
       run_x_q <= 16'd0;
       run_y_q <= 16'd0;
       position_q <= 16'd0;
@@ -200,12 +222,14 @@ module bs_walker #(
           if (column_q + 16'd1 == out_width) begin
             column_q <= 16'd0;
             pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
+            second_x_q <= desc_i[D_SECOND_START_X*32 +: 21];
             row_q <= row_q + 16'd1;
             pixel_y_q <= pixel_y_q + $signed({1'b0, desc_i[D_PIXEL_STEP_Y*32 +: 16]});
             pixel_ring_q <= next_pixel_ring;
           end else begin
             column_q <= column_q + 16'd1;
             pixel_x_q <= pixel_x_q + $signed({1'b0, desc_i[D_PIXEL_STEP_X*32 +: 20]});
+            second_x_q <= second_x_q + $signed({1'b0, desc_i[D_SECOND_STEP_X*32 +: 20]});
           end
         end else begin
           // Next row tile (or the first one of the next output tile or block), first pixel of the block.
@@ -224,10 +248,21 @@ module bs_walker #(
           column_q <= 16'd0;
           row_q <= 16'd0;
           pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
+          second_x_q <= desc_i[D_SECOND_START_X*32 +: 21];
           k_q <= k_last ? 16'd0 : k_q + 16'd1;
           if (k_last) begin
             n_q <= n_last ? 16'd0 : n_q + 16'd1;
-            n_x_q <= n_last ? 20'd0 : n_x_q + desc_i[D_TILE_STEP_X*32 +: 20];
+            segment_left_q <= n_last ? desc_i[D_SEGMENT_CHANNELS*32 +: 16] : segment_rest;
+            later_segment_q <= !n_last && (later_segment_q || segment_end);
+            if (n_last) begin
+              n_x_q <= 20'd0;
+              segment_x_q <= 20'd0;
+            end else if (segment_end) begin
+              n_x_q <= segment_x_q + desc_i[D_SEGMENT_STEP_X*32 +: 20];
+              segment_x_q <= segment_x_q + desc_i[D_SEGMENT_STEP_X*32 +: 20];
+            end else begin
+              n_x_q <= n_x_q + desc_i[D_TILE_STEP_X*32 +: 20];
+            end
           end
           if (k_last && n_last) begin
             block_q <= block_q + 16'd1;

@@ -10,15 +10,14 @@
 
 namespace bitstrata::sim {
 
-// Needs shapes only: layers are lowered with seeded random weights, on which no event depends. Nothing is estimated:
-// the measurement equals a run of the RTL of the same network and plan on the deterministic memory, layer by layer.
+// Needs shapes only, on which alone events depend. Nothing is estimated: the measurement equals a run of the RTL of the
+// same network and plan on the deterministic memory, layer by layer.
 //
-// Every layer of a shape, widths and place is lowered and predicted once and remembered. The place counts because
-// bursts are cut at pages of 4 KiB: two layers that differ only in their addresses modulo 4096 are predicted apart.
-// Not for use from several threads at once; give each its own.
+// Every layer of a shape and widths is laid out and predicted once and remembered. Not for use from several threads at
+// once; give each its own.
 class FastCostModel final : public model::CostModel {
  public:
-  explicit FastCostModel(const model::Architecture& architecture, std::uint64_t seed = 1);
+  explicit FastCostModel(const model::Architecture& architecture);
   ~FastCostModel() override;
 
   model::Measurement measure(const model::Network& network, const model::Plan& plan) override;

@@ -30,9 +30,14 @@ const char* to_string(RunError error);
 
 struct RunResult {
   RunError error = RunError::none;
-  std::vector<model::Events> layers;  // of the layers finished
+  std::vector<model::Events> descriptors;  // of those finished
+  std::vector<model::Events> layers;       // of the layers finished: sums over their descriptors
   std::vector<model::Codes> tensors;  // as Program::formats; entry 0 is the input
 };
+
+// Sums over the descriptors of each layer that is finished.
+std::vector<model::Events> events_of_layers(const generate::Program& program,
+                                            const std::vector<model::Events>& descriptors);
 
 class Engine {
  public:

@@ -21,7 +21,7 @@ namespace {
 using namespace generate;
 
 constexpr int commands_in_flight = 4;  // of the loader
-constexpr int post_latency = 5;        // bs_post: from a group's entry to the write of its bits
+constexpr int post_latency = 8;        // bs_post: from a group's entry to the write of its bits
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
@@ -49,7 +49,8 @@ class RowsTaken {
   std::int64_t total_ = 0;
 };
 
-// bs_loader with the read master: parameters, then for every block its input rows and its weight tiles.
+// bs_loader with the read master: parameters, the one pixel of a second tensor, then for every block its input rows and
+// its weight tiles.
 class Loader {
  public:
   // `start`: first cycle of state PARAMETERS. `rows_freed`: per block walked, the cycle from which its rows count as
@@ -61,8 +62,10 @@ class Loader {
         rows_freed_(rows_freed),
         cursor_(start),
         row_address_(layer.descriptor()[D_IN_ADDRESS]),
+        second_address_(layer.descriptor()[D_SECOND_ADDRESS]),
         weight_address_(layer.descriptor()[D_WEIGHT_ADDRESS]) {
     issue(layer.descriptor()[D_PARAM_ADDRESS], layer.param_beats);
+    if (layer.second && layer.broadcast) issue(second_address_, layer.second_beats);
   }
 
   // Cycle of the last beat of input row `row`, of weight tile `tile` (numbered in the order of loading).
@@ -98,12 +101,16 @@ class Loader {
       if (row < layer_.need(block_)) {
         cursor_ = std::max(cursor_, slot_free(row));
         issue(row_address_, layer_.row_beats);
-        row_address_ += static_cast<std::uint32_t>(layer_.row_beats) * static_cast<std::uint32_t>(layer_.line_bits / 8);
+        row_address_ += layer_.descriptor()[D_IN_ROW_STRIDE];
+        if (layer_.second && !layer_.broadcast) {
+          issue(second_address_, layer_.second_beats);
+          second_address_ += layer_.descriptor()[D_SECOND_ROW_STRIDE];
+        }
         rows_.push_back(last_beat_);
         return;
       }
       ++cursor_;  // the cycle that finds the rows complete
-      in_weights_ = !layer_.pooling && (!layer_.resident || block_ == 0);
+      in_weights_ = !layer_.values && !layer_.keeps_weights && (!layer_.resident || block_ == 0);
       if (!in_weights_) next_block();
       return;
     }
@@ -150,7 +157,7 @@ class Loader {
   RowsTaken& taken_;
   const std::vector<Cycle>& rows_freed_;
   Cycle cursor_;  // first cycle in which the current state can act
-  std::uint32_t row_address_, weight_address_;
+  std::uint32_t row_address_, second_address_, weight_address_;
   Cycle last_beats_[commands_in_flight] = {never_yet, never_yet, never_yet, never_yet};
   std::size_t issued_ = 0;
   Cycle last_beat_ = never_yet;
@@ -224,7 +231,8 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
   Cycle busy_until = never_yet, answered = never_yet;
   std::uint32_t out_address = descriptor[D_OUT_ADDRESS];
   std::int64_t weight_tile = 0;
-  const int planes = layer.pooling ? 1 : layer.activation_bits;
+  const int planes = layer.values ? 1 : layer.activation_bits;
+  Cycle last_read = never_yet, barrier = never_yet;
 
   for (int block = 0; block < layer.blocks; ++block) {
     const int need = layer.need(block), pixels = layer.pixels_in_block(block);
@@ -236,10 +244,10 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
       if (tile >= 2) state = std::max(state, halves_freed[tile - 2] + 1);
       ++state;
       for (int k = 0; k < layer.k_tiles; ++k) {
-        if (!layer.pooling) {
+        if (!layer.values) {
           for (int macro = 0; macro < layer.macros_used(n); ++macro) {
             Cycle first = state;
-            if (!layer.resident || block == 0) first = std::max(first, loader.weights_loaded(weight_tile++) + 1);
+            if (!layer.keeps_weights && (!layer.resident || block == 0)) first = std::max(first, loader.weights_loaded(weight_tile++) + 1);
             rows_taken.add(first, layer.tile_rows(k));
             state = first + layer.tile_rows(k);
           }
@@ -259,33 +267,61 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
         state = vectors.end + 1;
       }
       tile_state = state;
-      array_idle = vectors.end + (layer.pooling ? 2 : layer.join_steps + 5);
+      array_idle = vectors.end + (layer.values ? 2 : layer.join_steps + 5);
 
       // Post-processing of the tile.
       const Cycle tile_done = array_idle - 1;
       Cycle post_start = std::max(tile_done + 1, post_free);
+      if (layer.carry_out) {  // the partial sums stay
+        halves_freed.push_back(post_start);
+        post_free = post_start + 1;
+        barrier = post_start + 1;
+        continue;
+      }
       if (n == 0 && block >= 2) post_start = std::max(post_start, outputs_freed[at(block - 2)] + 1);
       const Cycle post_end = post_start + std::int64_t{pixels} * layer.post_groups(n);
       halves_freed.push_back(post_end);
       post_free = post_end + 1;
     }
-    // Store of the block. It is busy from the cycle after the pulse to the cycle after the last answer.
+    if (layer.carry_out) continue;
+    // Store of the block, row by row. It is busy from the cycle after the pulse to the last answer.
     const Cycle block_ready = halves_freed.back() + post_latency + 1;
-    const Cycle reading_free = outputs_freed.empty() ? never_yet : outputs_freed.back() + 1;
-    const Cycle taken = std::max({block_ready, reading_free, write_port.ready()});
-    const auto times = write_port.write(taken, out_address, layer.block_beats(block));
-    out_address += static_cast<std::uint32_t>(layer.block_beats(block) * (layer.line_bits / 8));
-    outputs_freed.push_back(times.read_out);
-    answered = times.answered;
-    events.store_cycles += answered + 1 - std::max(block_ready, busy_until + 1) + 1;
-    busy_until = answered + 1;
+    for (int row = 0; row < layer.rows_in_block(block); ++row) {
+      const Cycle taken = std::max({block_ready, last_read + 1, write_port.ready()});
+      const auto times = write_port.write(taken, out_address, layer.out_row_beats);
+      out_address += descriptor[D_OUT_ROW_STRIDE];
+      last_read = times.read_out;
+      answered = times.answered;
+    }
+    outputs_freed.push_back(last_read);
+    events.store_cycles += answered - std::max(block_ready, busy_until + 1) + 1;
+    busy_until = answered;
+    barrier = answered + 1;
   }
 
-  // The store counts the block in the cycle after the last answer; the barrier is the cycle after that.
-  events.cycles = answered + 3;
+  events.cycles = barrier + 1;
   events.load_cycles = fetched + loader.finish() - run + 1;
   events.stall_cycles = tile_state - run - events.compute_cycles;
   return events;
+}
+
+std::vector<model::Events> predict(const generate::Program& program) {
+  std::vector<model::Events> events;
+  events.reserve(program.descriptors.size());
+  for (const Descriptor& descriptor : program.descriptors) events.push_back(predict(descriptor, program.architecture));
+  return events;
+}
+
+generate::Judge judge_of(const model::Architecture& architecture) {
+  return [architecture](const std::vector<Descriptor>& descriptors) {
+    std::int64_t cycles = 0;
+    for (const Descriptor& descriptor : descriptors) cycles += predict(descriptor, architecture).cycles;
+    return cycles;
+  };
+}
+
+generate::Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture) {
+  return generate::lower(network, architecture, judge_of(architecture));
 }
 
 }  // namespace bitstrata::sim

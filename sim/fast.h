@@ -8,10 +8,17 @@
 
 namespace bitstrata::sim {
 
-// Events of one layer, all members of model::Events, equal to the differences of the RTL's counters over the layer.
-// They depend on the descriptor (its four addresses modulo 4096 only, where bursts are split) and the architecture,
-// not on the layers before it: every layer begins with all units idle. Throws std::invalid_argument for a descriptor
+// Events of one descriptor, all members of model::Events, equal to the differences of the RTL's counters over it.
+// They depend on the descriptor (its addresses modulo 4096 only, where bursts are split) and the architecture, not on
+// the descriptors before it: every one begins with all units idle. Throws std::invalid_argument for a descriptor
 // that would never finish (buffers too small for a tile or a block).
-model::Events predict(const generate::Descriptor& layer, const model::Architecture& architecture);
+model::Events predict(const generate::Descriptor& descriptor, const model::Architecture& architecture);
+
+// Events of every descriptor of the program.
+std::vector<model::Events> predict(const generate::Program& program);
+
+// generate::lower with this engine as the judge of tilings.
+generate::Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture);
+generate::Judge judge_of(const model::Architecture& architecture);
 
 }  // namespace bitstrata::sim

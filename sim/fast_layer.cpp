@@ -5,6 +5,7 @@
 #include <bit>
 #include <map>
 #include <stdexcept>
+#include <tuple>
 
 namespace bitstrata::sim {
 
@@ -28,13 +29,19 @@ int lines_of_window(std::int64_t x, std::int64_t size, std::int64_t row_bits, in
 }  // namespace
 
 FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
-    : pooling(d.opcode() != OP_CONVOLUTION),
+    : values(d.opcode() != OP_CONVOLUTION),
       resident(d.control(C_RESIDENT)),
+      keeps_weights(d.keeps_weights()),
+      second(d.control(C_SECOND)),
+      broadcast(d.control(C_BROADCAST)),
+      carry_in(d.control(C_CARRY_IN)),
+      carry_out(d.control(C_CARRY_OUT)),
       weight_bits(d.weight_bits()),
       activation_bits(d.activation_bits()),
+      second_bits(static_cast<int>(d[D_WIDTHS] >> 24 & 31)),
       output_bits(d.output_bits()),
       array_rows(a.rows),
-      macros_built(pooling ? 1 : a.tiles),  // pooling uses the first macro only
+      macros_built(values ? 1 : a.tiles),  // operators on single values use the first macro only
       weight_depth(a.weight_depth),
       line_bits(a.data_bits),
       post_lanes(a.post_lanes),
@@ -45,11 +52,12 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       out_width(low16(d, D_OUT_WIDTH)),
       out_height(low16(d, D_OUT_HEIGHT)),
       block_rows(low16(d, D_BLOCK_ROWS)),
-      out_channels(low16(d, D_OUT_CHANNELS)),
       lanes(low16(d, D_LANES)),
+      out_row_beats(low24(d, D_OUT_ROW_BEATS)),
       in_slots(low16(d, D_IN_SLOTS)),
       rows_needed(low16(d, D_ROWS_NEEDED)),
       row_beats(low24(d, D_IN_ROW_BEATS)),
+      second_beats(low24(d, D_SECOND_ROW_BEATS)),
       param_beats(low24(d, D_PARAM_BEATS)),
       fetch_beats(DESCRIPTOR_WORDS * 32 / a.data_bits),
       vector_interval(low16(d, D_VECTOR_INTERVAL)),
@@ -58,15 +66,38 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
                  : weight_bits > 2 ? 2
                                    : 1),
       descriptor_(d),
-      rows_last_(low16(d, D_ROWS_LAST)),
-      out_row_lines_(low16(d, D_OUT_ROW_LINES)) {
+      two_inputs_(d.opcode() == OP_ADD || d.opcode() == OP_MULTIPLY),
+      rows_last_(low16(d, D_ROWS_LAST)) {
   if (blocks < 1 || k_tiles < 1 || n_tiles < 1 || out_width < 1 || out_height < 1 || block_rows < 1 || lanes < 1 ||
-      out_channels < 1 || in_slots < 1 || vector_interval < 1 || row_beats < 1 || param_beats < 1) {
+      in_slots < 1 || vector_interval < 1 || row_beats < 1 || param_beats < 1 || out_row_beats < 1) {
     throw std::invalid_argument("descriptor with an empty loop");
   }
-  const int run = low16(d, D_RUN_LENGTH), run_last = low16(d, D_RUN_LENGTH_LAST);
-  windows_[1] = walk(run_last);
-  windows_[0] = n_tiles == 1 || run == run_last ? windows_[1] : walk(run);
+  lay_tiles();
+}
+
+// Output tiles in their order: they do not cross segments.
+void FastLayer::lay_tiles() {
+  const Descriptor& d = descriptor_;
+  const int capacity = macros_built * lanes, next = low16(d, D_SEGMENT_NEXT);
+  int left = low16(d, D_SEGMENT_CHANNELS), segment = 0;
+  if (left < 1 || next < 1) throw std::invalid_argument("descriptor with an empty segment");
+  std::int64_t x = 0, segment_x = 0;
+  for (int n = 0; n < n_tiles; ++n) {
+    const int outputs = std::min(capacity, left);
+    const int run = values ? outputs : low16(d, D_RUN_LENGTH);
+    std::size_t w = 0;
+    while (w < walks_.size() && walks_[w].run_length != run) ++w;
+    if (w == walks_.size()) walks_.push_back({run, walk(run)});
+    tiles_.push_back({outputs, segment, x, w});
+    left -= outputs;
+    if (left == 0) {
+      left = next;
+      ++segment;
+      x = segment_x += d[D_SEGMENT_STEP_X] & 0xfffffu;
+    } else {
+      x += d[D_TILE_STEP_X] & 0xfffffu;
+    }
+  }
 }
 
 int FastLayer::need(int block) const {
@@ -81,10 +112,6 @@ int FastLayer::freed_after(int block) const {
 
 int FastLayer::rows_in_block(int block) const { return std::min(block_rows, out_height - block * block_rows); }
 
-int FastLayer::tile_outputs(int n) const {
-  return std::clamp(out_channels - n * macros_built * lanes, 0, macros_built * lanes);
-}
-
 int FastLayer::macros_used(int n) const { return std::max(1, ceil_div(tile_outputs(n), lanes)); }
 
 int FastLayer::macro_outputs(int n, int macro) const { return std::clamp(tile_outputs(n) - macro * lanes, 0, lanes); }
@@ -94,10 +121,6 @@ int FastLayer::post_groups(int n) const {
   for (int macro = 0; macro < macros_used(n); ++macro)
     groups += std::max(1, ceil_div(macro_outputs(n, macro), post_lanes));
   return groups;
-}
-
-int FastLayer::block_beats(int block) const {
-  return low24(descriptor_, block + 1 == blocks ? D_LAST_BLOCK_BEATS : D_BLOCK_BEATS);
 }
 
 // The walk of bs_walker over the runs of a pixel, cut into row tiles and windows.
@@ -117,7 +140,7 @@ std::vector<std::vector<GatherWindow>> FastLayer::walk(int run_length) const {
       position += size;
       fill += size;
       const bool run_end = position == run_length;
-      vector_end = fill == array_rows || (pooling && run_end);
+      vector_end = fill == array_rows || (values && run_end);
       if (!run_end) continue;
       position = 0;
       if (++run_x == count_x) {
@@ -129,19 +152,21 @@ std::vector<std::vector<GatherWindow>> FastLayer::walk(int run_length) const {
   return tiles;
 }
 
-// Lines (of one plane) read for all vectors of output tile n.
-std::int64_t FastLayer::lines_read(int n) const {
+// Lines, of all planes, read for all vectors of output tile n.
+std::int64_t FastLayer::bits_read(int n) const {
   const Descriptor& d = descriptor_;
   const int line_shift = std::bit_width(static_cast<unsigned>(line_bits)) - 1;
-  const std::int64_t row_bits = d[D_IN_ROW_BITS] & 0xfffffu;
-  const std::int64_t start_x = d.as_signed(D_PIXEL_START_X) + std::int64_t{n} * (d[D_TILE_STEP_X] & 0xfffffu);
-  const std::int64_t step_x = d[D_PIXEL_STEP_X] & 0xfffffu;
+  const std::int64_t row_bits = d[D_IN_ROW_BITS] & 0xfffffu, endless = std::int64_t{1} << 40;
   const int start_y = d.as_signed(D_PIXEL_START_Y), in_height = low16(d, D_IN_HEIGHT);
   const int step_y = low16(d, D_PIXEL_STEP_Y), block_step = low16(d, D_BLOCK_STEP_Y);
   // Output rows whose input row at offset y exists.
   std::map<std::int64_t, std::int64_t> rows_at;
   std::int64_t total = 0;
   for (int k = 0; k < k_tiles; ++k) {
+    const bool other = of_second(n, k);
+    const std::int64_t start_x =
+        d.as_signed(other ? D_SECOND_START_X : D_PIXEL_START_X) + tiles_[static_cast<std::size_t>(n)].x;
+    const std::int64_t step_x = d[other ? D_SECOND_STEP_X : D_PIXEL_STEP_X] & 0xfffffu;
     for (const auto& window : windows(n, k)) {
       const auto [rows, is_new] = rows_at.try_emplace(window.y, 0);
       if (is_new) {
@@ -153,9 +178,9 @@ std::int64_t FastLayer::lines_read(int n) const {
       if (rows->second == 0) continue;
       std::int64_t lines = 0;
       for (int x = 0; x < out_width; ++x) {
-        lines += lines_of_window(start_x + window.x + x * step_x, window.size, row_bits, line_shift);
+        lines += lines_of_window(start_x + window.x + x * step_x, window.size, other ? endless : row_bits, line_shift);
       }
-      total += lines * rows->second;
+      total += lines * rows->second * (other ? second_bits : activation_bits);
     }
   }
   return total;
@@ -163,12 +188,12 @@ std::int64_t FastLayer::lines_read(int n) const {
 
 void FastLayer::add_counts(model::Events& e) const {
   const std::int64_t pixels = std::int64_t{out_width} * out_height;
-  const std::int64_t planes = pooling ? 0 : activation_bits;
-  // An output tile's window lines repeat where neither its place in the row nor its runs change.
-  const bool moving = (descriptor_[D_TILE_STEP_X] & 0xfffffu) != 0;
-  std::int64_t lines_first = 0;
+  const std::int64_t planes = values ? 0 : activation_bits;
+  // An output tile's lines repeat where neither its place in the row nor its runs change.
+  std::map<std::tuple<std::int64_t, std::size_t, bool>, std::int64_t> lines;
   for (int n = 0; n < n_tiles; ++n) {
-    const std::int64_t outputs = tile_outputs(n), columns = outputs * weight_bits;
+    const Tile& tile = tiles_[static_cast<std::size_t>(n)];
+    const std::int64_t outputs = tile.outputs, columns = outputs * weight_bits;
     std::int64_t rows = 0, window_count = 0;
     for (int k = 0; k < k_tiles; ++k) {
       rows += tile_rows(k);
@@ -179,28 +204,29 @@ void FastLayer::add_counts(model::Events& e) const {
     e.plane_steps += vectors * planes;
     e.column_steps += vectors * planes * columns;
     e.cell_steps += pixels * planes * columns * rows;
-    if (!pooling) e.joiner_adds += vectors * (columns - outputs);
-    e.accumulator_reads += (vectors - pixels) * outputs;
+    if (!values) e.joiner_adds += vectors * (columns - outputs);
+    e.accumulator_reads += (vectors - (carry_in ? 0 : pixels)) * outputs;
     e.accumulator_writes += vectors * outputs;
-    e.post_outputs += pixels * outputs;
-    e.output_bits_written += pixels * outputs * output_bits;
-    e.post_cycles += pixels * post_groups(n);
-    if (!pooling) {
+    if (!carry_out) {
+      e.post_outputs += pixels * outputs;
+      e.output_bits_written += pixels * outputs * output_bits;
+      e.post_cycles += pixels * post_groups(n);
+    }
+    if (!values) {
       e.weight_cells_written += blocks * rows * columns;
       e.weight_rows_read += blocks * rows * macros_used(n);
-      e.weight_lines_written += (resident ? 1 : blocks) * rows * macros_used(n) * weight_row_beats;
+      const int loads = keeps_weights ? 0 : resident ? 1 : blocks;
+      e.weight_lines_written += loads * rows * macros_used(n) * weight_row_beats;
     }
     e.window_reads += pixels * window_count;
-    const bool last = n + 1 == n_tiles;
-    if (n == 0 || moving || last) lines_first = lines_read(n);
-    e.activation_lines_read += lines_first * activation_bits;
+    const auto [known, is_new] = lines.try_emplace({tile.x, tile.walk, of_second(n, 0)}, 0);
+    if (is_new) known->second = bits_read(n);
+    e.activation_lines_read += known->second;
   }
-  e.compute_cycles = e.weight_rows_read + (pooling ? e.vectors : e.plane_steps);
-  e.activation_lines_written = std::int64_t{need(blocks - 1)} * row_beats;
-  for (int block = 0; block < blocks; ++block) {
-    e.output_lines_read += block_lines(block);
-    e.memory_lines_written += block_beats(block);
-  }
+  e.compute_cycles = e.weight_rows_read + (values ? e.vectors : e.plane_steps);
+  e.activation_lines_written = std::int64_t{need(blocks - 1)} * (row_beats + (second && !broadcast ? second_beats : 0)) +
+                               (second && broadcast ? second_beats : 0);
+  if (!carry_out) e.output_lines_read = e.memory_lines_written = std::int64_t{out_height} * out_row_beats;
   e.memory_lines_read = std::int64_t{fetch_beats} + param_beats + e.activation_lines_written + e.weight_lines_written;
 }
 

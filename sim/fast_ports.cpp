@@ -8,7 +8,6 @@ namespace bitstrata::sim {
 namespace {
 
 constexpr std::uint32_t page_bytes = 4096;
-constexpr int store_queue = 4;  // lines
 
 // Beats of the next burst: the longest allowed that stays in its page.
 std::int64_t burst_length(std::uint32_t address, std::int64_t beats, int burst_beats, int beat_bytes) {
@@ -49,24 +48,24 @@ WritePort::WritePort(const model::Architecture& a)
       answers_(a.outstanding) {}
 
 // Lines are read ahead of the bus: a line is on the queue two cycles after its read, and the read of line m follows
-// the sending of line m - 4. As beats are at least a cycle apart, reading holds up only the first beat of a block.
+// the sending of line m - 4. As beats are at least a cycle apart, reading holds up only the first beat of a row. A
+// command is taken when the one before is wholly addressed; its data follow when theirs have gone.
 WritePort::Times WritePort::write(Cycle taken, std::uint32_t address, std::int64_t beats) {
-  Cycle request = taken, queued = taken + 3, fourth_last = never_yet;
-  const std::int64_t marked = beats - 1 - store_queue;  // the line whose sending lets the last one be read
-  std::int64_t sent = 0;
-  while (sent < beats) {
-    const std::int64_t burst = burst_length(address, beats - sent, burst_beats_, beat_bytes_);
+  Cycle request = taken, queued = taken + 3;
+  std::int64_t left = beats;
+  while (left > 0) {
+    const std::int64_t burst = burst_length(address, left, burst_beats_, beat_bytes_);
     request = std::max(request + 1, answers_.oldest() + 1);
     const Cycle first_beat = std::max({request + 1, last_beat_ + interval_, queued});
-    if (marked >= sent && marked < sent + burst) fourth_last = first_beat + (marked - sent) * interval_;
     last_beat_ = first_beat + (burst - 1) * interval_;
+    for (std::int64_t i = std::min<std::int64_t>(burst, 5); i-- > 0;) sent_.push(last_beat_ - i * interval_);
     last_answer_ = std::max(last_beat_ + latency_, last_answer_ + 1);
     answers_.push(last_answer_);
     address += static_cast<std::uint32_t>(burst * beat_bytes_);
-    sent += burst;
+    left -= burst;
   }
-  ready_ = last_answer_ + 1;
-  return {std::max(taken + beats, fourth_last + 1), last_answer_};
+  ready_ = request + 1;
+  return {std::max(taken + beats, sent_.oldest() + 1), last_answer_};
 }
 
 }  // namespace bitstrata::sim

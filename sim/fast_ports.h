@@ -46,12 +46,13 @@ class ReadPort {
 class WritePort {
  public:
   explicit WritePort(const model::Architecture& architecture);
+  // First cycle in which a command can be taken.
   Cycle ready() const { return ready_; }
   struct Times {
     Cycle read_out;  // the store unit has read the last line from the output buffer
     Cycle answered;  // the last write response
   };
-  // A block of `beats` lines whose command is taken in cycle `taken`, with the store unit's queue of four lines ahead.
+  // A row of `beats` lines whose command is taken in cycle `taken`, with the store unit's queue of four lines ahead.
   Times write(Cycle taken, std::uint32_t address, std::int64_t beats);
 
  private:
@@ -59,6 +60,7 @@ class WritePort {
   Cycle latency_, interval_;
   Cycle ready_ = never_yet, last_beat_ = never_yet, last_answer_ = never_yet;
   BurstHistory answers_;
+  BurstHistory sent_{5};  // the last beats: a line is read when the fourth one before it has gone
 };
 
 }  // namespace bitstrata::sim

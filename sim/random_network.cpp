@@ -188,6 +188,7 @@ IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
     const CodeRange range = code_range(out.coding, out.bits);
     layer.clip_low = range.low;
     layer.clip_high = range.high;
+    layer.bias.assign(at(out.shape.channels), 0);
   }
   return result;
 }

@@ -10,7 +10,7 @@
 
 namespace bitstrata::sim {
 
-// Layers and tensors without weights, biases and requantization. Convolution or linear with its batch norm and ReLU
+// Layers and tensors without weights and requantization, biases 0. Convolution or linear with its batch norm and ReLU
 // is one layer; pooling keeps its input's format. Tensors behind a ReLU and the network's input are unsigned, others
 // two's complement (1 bit: bipolar); each has the activation_bits of the weight layer that reads it, the network's
 // output plan.output_bits. Throws std::invalid_argument naming the node that cannot be folded or the plan's error.

@@ -48,7 +48,7 @@ class RtlEngine final : public Engine {
     generate::write_tensor(program, 0, input, bytes);
     if (!clean_) reset();
     write_register(WATCHDOG, watchdog);
-    write_register(INTERRUPT, 1);
+    write_register(INTERRUPT, 3);  // enabled, and nothing pending from before
     write_register(LIST, program.list_address);
     start();
 
@@ -63,11 +63,12 @@ class RtlEngine final : public Engine {
         model::Events layer;
         for (auto member : model::event_members) layer.*member = now.*member - before.*member;
         before = now;
-        result.layers.push_back(layer);
+        result.descriptors.push_back(layer);
       }
       if (interrupt) break;
     }
     result.error = static_cast<RunError>((read_register(STATUS) >> 2) & 3);
+    result.layers = events_of_layers(program, result.descriptors);
     clean_ = recover(memory, result.error);
     for (std::size_t t = 0; t < program.formats.size(); ++t) {
       result.tensors.push_back(generate::read_tensor(program, static_cast<int>(t), bytes));

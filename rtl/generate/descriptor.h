@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layer descriptor as the accelerator reads it: 48 little-endian 32-bit words, 256 bytes apart.
+// A layer descriptor as the accelerator reads it: 64 little-endian 32-bit words.
 // The same list as rtl/bs_descriptor.svh; a test compares the two. Meanings: docs/architecture.md.
 #pragma once
 
@@ -56,8 +56,24 @@ namespace bitstrata::generate {
   X(CLIP_HIGH)                        \
   X(ZERO_POINT)                       \
   X(RUN_LENGTH_LAST)                  \
-  X(BLOCK_BEATS)                      \
-  X(LAST_BLOCK_BEATS)
+  X(OUT_ROW_BEATS)                    \
+  X(OUT_ROW_STRIDE)                   \
+  X(IN_ROW_STRIDE)                    \
+  X(SECOND_ADDRESS)                   \
+  X(SECOND_ROW_BEATS)                 \
+  X(SECOND_ROW_STRIDE)                \
+  X(SECOND_SLOT)                      \
+  X(SECOND_START_X)                   \
+  X(SECOND_STEP_X)                    \
+  X(SEGMENT_CHANNELS)                 \
+  X(SEGMENT_NEXT)                     \
+  X(SEGMENT_STEP_X)                   \
+  X(PSUM_STEP)                        \
+  X(OPTIONS)                          \
+  X(SWISH)                            \
+  X(SWISH_OFFSET)                     \
+  X(FACTOR_0)                         \
+  X(FACTOR_1)
 
 enum DescriptorWord : int {
 #define X(name) D_##name,
@@ -74,9 +90,27 @@ inline constexpr std::array<std::string_view, DESCRIPTOR_WORDS> descriptor_word_
 
 inline constexpr std::uint32_t descriptor_magic = 0xB175;
 inline constexpr std::uint32_t descriptor_stride = 256;  // bytes
-enum Opcode : std::uint32_t { OP_CONVOLUTION = 1, OP_MAX_POOL = 2, OP_AVERAGE_POOL = 3 };
+enum Opcode : std::uint32_t {
+  OP_CONVOLUTION = 1,
+  OP_MAX_POOL = 2,
+  OP_AVERAGE_POOL = 3,
+  OP_ADD = 4,
+  OP_MULTIPLY = 5,
+  OP_COPY = 6,
+};
 // Bits of CONTROL above the opcode.
-enum ControlBit : int { C_LAST = 8, C_RESIDENT = 9, C_SIGNED = 10, C_ACC_SHIFT = 11 };
+enum ControlBit : int {
+  C_LAST = 8,
+  C_RESIDENT = 9,
+  C_SIGNED = 10,
+  C_ACC_SHIFT = 11,
+  C_SECOND = 12,
+  C_BROADCAST = 13,
+  C_CARRY_IN = 14,
+  C_CARRY_OUT = 15
+};
+// Bits of OPTIONS: the activation in 0..1 (model::Activation), SWISH's shift in 8..12, and this.
+constexpr int O_KEEP_WEIGHTS = 16;
 
 struct Descriptor {
   std::array<std::uint32_t, DESCRIPTOR_WORDS> words{};
@@ -84,6 +118,7 @@ struct Descriptor {
   std::uint32_t operator[](DescriptorWord word) const { return words[static_cast<std::size_t>(word)]; }
   std::int32_t as_signed(DescriptorWord word) const { return static_cast<std::int32_t>((*this)[word]); }
   Opcode opcode() const { return static_cast<Opcode>((*this)[D_CONTROL] & 0xff); }
+  bool keeps_weights() const { return ((*this)[D_OPTIONS] >> O_KEEP_WEIGHTS) & 1u; }
   bool control(ControlBit bit) const { return ((*this)[D_CONTROL] >> bit) & 1u; }
   int weight_bits() const { return static_cast<int>((*this)[D_WIDTHS] & 31); }
   int activation_bits() const { return static_cast<int>(((*this)[D_WIDTHS] >> 8) & 31); }

@@ -115,28 +115,42 @@ std::int64_t total(const std::vector<std::int64_t>& cycles) {
 }
 
 const char* kind_name(Opcode opcode) {
-  return opcode == OP_CONVOLUTION ? "convolution" : opcode == OP_MAX_POOL ? "max pooling" : "average pooling";
+  switch (opcode) {
+    case OP_CONVOLUTION:
+      return "convolution";
+    case OP_MAX_POOL:
+      return "max pooling";
+    case OP_AVERAGE_POOL:
+      return "average pooling";
+    case OP_ADD:
+      return "add";
+    case OP_MULTIPLY:
+      return "multiply";
+    case OP_COPY:
+      return "copy";
+  }
+  return "unknown";
 }
 
 std::string network_section(const model::Architecture& a, const Vectors& v) {
   const Program& p = v.program;
   std::vector<std::string> tensor_names(p.tensors.size(), "input");
-  std::vector<int> tensor_inputs(p.layers.size(), 0);
-  for (std::size_t i = 0; i < p.layers.size(); ++i) {
+  for (std::size_t i = 0; i < p.layer_names.size(); ++i) {
     tensor_names[static_cast<std::size_t>(p.layer_output[i])] = p.layer_names[i];
   }
   const auto tensor_at = [&](std::uint32_t address) {
+    // Pieces of a layer begin inside their tensors.
     for (std::size_t t = 0; t < p.tensors.size(); ++t) {
-      if (p.tensors[t].address == address) return tensor_names[t];
+      if (address >= p.tensors[t].address && address < p.tensors[t].address + p.tensors[t].bytes) return tensor_names[t];
     }
     throw std::logic_error("a layer reads no tensor of its program");
   };
   std::string layers, tensors;
-  for (std::size_t i = 0; i < p.layers.size(); ++i) {
-    const Descriptor& d = p.layers[i];
+  for (std::size_t i = 0; i < p.descriptors.size(); ++i) {
+    const Descriptor& d = p.descriptors[i];
     const bool convolution = d.opcode() == OP_CONVOLUTION;
     layers += fmt::format("{}| {} {} | {} | {} | {} | {} | {} | {} | {:#010x} |", layers.empty() ? "" : "\n", i,
-                          p.layer_names[i], kind_name(d.opcode()), convolution ? std::to_string(d.weight_bits()) : "-",
+                          p.layer_names[static_cast<std::size_t>(p.descriptor_layer[i])], kind_name(d.opcode()), convolution ? std::to_string(d.weight_bits()) : "-",
                           tensor_at(d[D_IN_ADDRESS]), tensor_at(d[D_OUT_ADDRESS]),
                           v.cycles.empty() ? "-" : std::to_string(v.cycles[i]),
                           convolution ? fmt::format("{:#010x}", d[D_WEIGHT_ADDRESS]) : "-", d[D_PARAM_ADDRESS]);
@@ -153,7 +167,7 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
   return fill_template(
       "README_network.md",
       {{"NETWORK_NAME", v.network},
-       {"LAYER_COUNT", std::to_string(p.layers.size())},
+       {"LAYER_COUNT", std::to_string(p.descriptors.size())},
        {"WEIGHTS", v.weights},
        {"IMAGES_FROM", v.images},
        {"IMAGE_COUNT", std::to_string(images)},
@@ -187,15 +201,18 @@ void write_testbench(const model::Architecture& a, const Vectors& v, Writer& wri
     }
   }
   std::size_t from = 0;
-  for (std::size_t i = 0; i < p.layers.size(); ++i) {
-    const auto output = static_cast<std::size_t>(p.layer_output[i]);
+  for (std::size_t i = 0; i < p.descriptors.size(); ++i) {
+    const auto layer = static_cast<std::size_t>(p.descriptor_layer[i]);
+    const auto output = static_cast<std::size_t>(p.layer_output[layer]);
     const auto& place = p.tensors[output];
+    // A layer in pieces is compared once.
+    const bool complete = i + 1 == p.descriptors.size() || p.descriptor_layer[i + 1] != p.descriptor_layer[i];
     const auto& format = p.formats[output];
     table +=
         fmt::format("{:08x} {:08x} {:08x} {:08x} {:08x} {:08x} {:08x} 00000000 // {}\n", place.address / beat_bytes,
-                    place.row_lines, format.bits, format.shape.height, format.shape.width * format.shape.channels, from,
-                    v.cycles.empty() ? 0 : v.cycles[i], p.layer_names[i]);
-    from += place.bytes / beat_bytes;
+                    place.row_lines, format.bits, complete ? format.shape.height : 0, format.shape.width * format.shape.channels, from,
+                    v.cycles.empty() ? 0 : v.cycles[i], p.layer_names[layer]);
+    if (complete) from += place.bytes / beat_bytes;
   }
   const unsigned shape = static_cast<unsigned>(a.tiles & 255) << 24 | static_cast<unsigned>(a.columns & 4095) << 12 |
                          static_cast<unsigned>(a.rows & 4095);
@@ -203,7 +220,7 @@ void write_testbench(const model::Architecture& a, const Vectors& v, Writer& wri
   const auto slowest = 100 + std::int64_t{a.memory.read_latency} + a.memory.write_latency + a.memory.beat_interval;
   writer.write("sim/tb_bitstrata.sv",
                fill_template("tb_bitstrata.sv", {{"DATA_WIDTH", std::to_string(a.data_bits)},
-                                                 {"LAYERS", std::to_string(p.layers.size())},
+                                                 {"LAYERS", std::to_string(p.descriptors.size())},
                                                  {"IMAGES", std::to_string(v.tensors.size())},
                                                  {"MEMORY_BEATS", std::to_string(memory_beats)},
                                                  {"INPUT_BEAT", std::to_string(p.tensors[0].address / beat_bytes)},

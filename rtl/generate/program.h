@@ -11,6 +11,7 @@
 #include "model/golden.h"
 #include "model/integer_network.h"
 #include "rtl/generate/descriptor.h"
+#include "rtl/generate/layer_program.h"
 
 namespace bitstrata::generate {
 
@@ -25,7 +26,8 @@ struct TensorPlacement {
 struct Program {
   model::Architecture architecture;
   std::vector<std::string> layer_names;
-  std::vector<Descriptor> layers;
+  std::vector<Descriptor> descriptors;       // in the order of the list
+  std::vector<int> descriptor_layer;         // the layer each one runs, or runs a piece of
   std::vector<model::TensorFormat> formats;  // as IntegerNetwork::tensors
   std::vector<TensorPlacement> tensors;      // one per format
   std::vector<int> layer_output;             // tensor index written by each layer
@@ -33,9 +35,9 @@ struct Program {
   std::vector<std::uint8_t> image;  // whole memory: descriptors, parameters, weights, zeroed tensors
 };
 
-// Throws std::invalid_argument, naming layer, limit and value, when a layer does not fit the architecture's buffers,
-// uses a width it does not support, or could overflow its accumulators.
-Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture);
+// Throws std::invalid_argument as program_layer does. Layers that the buffers do not hold are cut into pieces, in the
+// way the judge finds fastest; sim/lower.h has the exact one.
+Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, const Judge& judge = {});
 
 void write_tensor(const Program& program, int tensor, const model::Codes& codes, std::span<std::uint8_t> memory);
 model::Codes read_tensor(const Program& program, int tensor, std::span<const std::uint8_t> memory);

@@ -26,6 +26,9 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
           {"POST_LANES", a.post_lanes},
           {"BURST_BEATS", a.burst_beats},
           {"OUTSTANDING", a.outstanding},
+          {"VECTOR_UNIT", a.vector_unit ? 1 : 0},
+          {"SWISH_UNIT", a.swish_unit ? 1 : 0},
+          {"TABLE_UNIT", a.table_unit ? 1 : 0},
           {"EVENT_COUNTERS", a.event_counters ? 1 : 0}};
 }
 

@@ -48,7 +48,7 @@ Work convolution(int weight_bits, int activation_bits) {
   layer.clip_high = (1 << activation_bits) - 1;
   layer.macs = 28LL * 28 * 9 * 64 * 64;
   network.layers = {layer};
-  Work work{generate::lower(network, architecture()), {}};
+  Work work{sim::lower(network, architecture()), {}};
   for (std::int64_t i = 0; i < format.shape.elements(); ++i) {
     work.input.push_back(static_cast<int>(random() % (1u << activation_bits)));
   }
@@ -103,7 +103,7 @@ BENCHMARK(and_popcount)->Arg(8)->Arg(4)->Arg(2)->Unit(benchmark::kMillisecond);
 void fast(benchmark::State& state) {
   const Work work = convolution(static_cast<int>(state.range(0)), static_cast<int>(state.range(0)));
   const auto a = architecture();
-  for (auto _ : state) benchmark::DoNotOptimize(sim::predict(work.program.layers[0], a));
+  for (auto _ : state) benchmark::DoNotOptimize(sim::predict(work.program.descriptors[0], a));
 }
 BENCHMARK(fast)->Arg(8)->Arg(4)->Arg(2)->Unit(benchmark::kMicrosecond);
 

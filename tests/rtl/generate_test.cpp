@@ -43,7 +43,7 @@ Vectors random_vectors(bitstrata::testing::Random& random, const model::Architec
     for (int i = 0; i < images; ++i) {
       vectors.tensors.push_back(model::run_all(network, bitstrata::testing::random_codes(random, network.tensors[0])));
     }
-    for (const auto& layer : vectors.program.layers) vectors.cycles.push_back(sim::predict(layer, a).cycles);
+    for (const auto& events : sim::predict(vectors.program)) vectors.cycles.push_back(events.cycles);
     return vectors;
   }
 }

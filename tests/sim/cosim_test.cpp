@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random co-simulation: golden = SystemC = RTL values, SystemC = RTL cycles and events, = fast where memory is
 // deterministic, over compiled arrays of odd and even sizes. BITSTRATA_SEED repeats a run.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -31,7 +32,7 @@ TEST_P(CoSimulation, EnginesAgree) {
   const std::uint64_t first = base_seed() + 1000003u * static_cast<std::uint64_t>(GetParam());
   const char* runs_text = std::getenv("BITSTRATA_COSIM_RUNS");
   const int runs = runs_text ? std::atoi(runs_text) : 40;
-  long layers = 0, values = 0, cycles = 0, events = 0, refused = 0, predicted = 0;
+  long layers = 0, pieces = 0, values = 0, cycles = 0, events = 0, refused = 0, predicted = 0;
   for (int i = 0; i < runs; ++i) {
     const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
     SCOPED_TRACE("array " + a.name + ", seed " + std::to_string(seed));
@@ -44,7 +45,7 @@ TEST_P(CoSimulation, EnginesAgree) {
     const auto input = test::random_codes(random, network.tensors[0]);
     generate::Program program;
     try {
-      program = generate::lower(network, timed);
+      program = sim::lower(network, timed);
     } catch (const std::invalid_argument&) {  // does not fit this array's buffers or accumulators
       ++refused;
       continue;
@@ -65,29 +66,30 @@ TEST_P(CoSimulation, EnginesAgree) {
       ASSERT_EQ(golden[t], from_systemc.tensors[t]) << "tensor " << t;
       values += static_cast<long>(golden[t].size());
     }
-    for (std::size_t l = 0; l < network.layers.size(); ++l) {
+    ASSERT_EQ(from_rtl.descriptors.size(), program.descriptors.size());
+    ASSERT_EQ(from_systemc.descriptors.size(), program.descriptors.size());
+    for (std::size_t d = 0; d < program.descriptors.size(); ++d) {
       model::Events fast;
-      if (behaviour.stall_probability == 0) {
-        fast = sim::predict(program.layers[l], timed);
-        ++predicted;
-      }
+      const bool exact = behaviour.stall_probability == 0;
+      if (exact) fast = sim::predict(program.descriptors[d], timed);
+      predicted += exact;
       for (std::size_t e = 0; e < model::event_members.size(); ++e) {
         const auto member = model::event_members[e];
-        ASSERT_EQ(from_rtl.layers[l].*member, from_systemc.layers[l].*member)
-            << "layer " << l << ", " << model::event_names[e];
-        if (behaviour.stall_probability == 0) {
-          ASSERT_EQ(from_rtl.layers[l].*member, fast.*member) << "layer " << l << ", " << model::event_names[e];
-        }
+        const auto where = fmt::format("descriptor {} of layer {}, {}", d, program.descriptor_layer[d],
+                                       model::event_names[e]);
+        ASSERT_EQ(from_rtl.descriptors[d].*member, from_systemc.descriptors[d].*member) << where;
+        if (exact) ASSERT_EQ(from_rtl.descriptors[d].*member, fast.*member) << where;
         ++events;
       }
-      cycles += from_rtl.layers[l].cycles;
-      ++layers;
+      ++pieces;
+      cycles += from_rtl.descriptors[d].cycles;
     }
+    layers += static_cast<int>(network.layers.size());
   }
   std::cout << "[ seed " << first << " ] array " << a.tiles << "x" << a.rows << "x" << a.columns << ": "
-            << runs - refused << " networks (" << refused << " did not fit), " << layers << " layers, " << values
-            << " values, " << cycles << " cycles, " << events << " events compared, " << predicted
-            << " layers also with fast; 0 differ\n";
+            << runs - refused << " networks (" << refused << " did not fit), " << layers << " layers in " << pieces
+            << " pieces, " << values << " values, " << cycles << " cycles, " << events << " events compared, " << predicted
+            << " pieces also with fast; 0 differ\n";
   EXPECT_GT(values, 0);
   EXPECT_GT(predicted, 0);
   EXPECT_GE(layers, runs);

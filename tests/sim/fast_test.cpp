@@ -107,7 +107,7 @@ struct Compared {
 void compare(const IntegerNetwork& network, const Architecture& a, Compared& compared) {
   generate::Program program;
   try {
-    program = generate::lower(network, a);
+    program = lower(network, a);
   } catch (const std::invalid_argument&) {
     ++compared.refused;
     return;
@@ -116,10 +116,10 @@ void compare(const IntegerNetwork& network, const Architecture& a, Compared& com
   const auto result =
       engine->run(program, model::Codes(static_cast<std::size_t>(network.tensors[0].shape.elements()), 1));
   ASSERT_EQ(result.error, RunError::none);
-  ASSERT_EQ(result.layers.size(), program.layers.size());
-  for (std::size_t i = 0; i < result.layers.size(); ++i) {
-    const auto& descriptor = program.layers[i];
-    const model::Events expected = result.layers[i], predicted = predict(descriptor, a);
+  ASSERT_EQ(result.descriptors.size(), program.descriptors.size());
+  for (std::size_t i = 0; i < result.descriptors.size(); ++i) {
+    const auto& descriptor = program.descriptors[i];
+    const model::Events expected = result.descriptors[i], predicted = predict(descriptor, a);
     ++compared.layers;
     compared.cycles += expected.cycles;
     compared.streamed += descriptor.opcode() == generate::OP_CONVOLUTION && !descriptor.control(generate::C_RESIDENT);

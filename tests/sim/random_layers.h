@@ -51,50 +51,138 @@ inline void random_requantization(Random& random, model::IntegerLayer& layer, in
   layer.clip_high = (1 << (is_signed ? out.bits - 1 : out.bits)) - 1;
 }
 
-// One random layer appended to `network`, reading its last tensor. Shapes and widths fit small architectures.
-inline void add_random_layer(Random& random, model::IntegerNetwork& network, int max_weight_bits,
-                             int max_activation_bits, int max_channels) {
+// What requantization ends in, where the architecture has it.
+inline void random_activation(Random& random, const model::Architecture& a, model::IntegerLayer& layer,
+                              const model::TensorFormat& out, double bound) {
   using namespace model;
-  const TensorFormat in = network.tensors.back();
+  const auto spread = [&](int bits) {  // the sums over codes of so many bits
+    for (std::size_t c = 0; c < layer.shift.size(); ++c) {
+      int shift = 0;
+      while (shift < 63 && bound * layer.multiplier[c] / std::pow(2.0, shift) > std::pow(2.0, bits)) ++shift;
+      layer.shift[c] = static_cast<std::uint8_t>(shift);
+    }
+  };
+  switch (pick(random, 0, 9)) {
+    case 0:
+      layer.activation = Activation::leaky;
+      for (std::size_t c = 0; c < layer.bias.size(); ++c)
+        layer.negative_multiplier.push_back(static_cast<std::uint16_t>(pick(random, 0, 65535)));
+      break;
+    case 1:
+      if (!a.swish_unit) break;
+      layer.activation = Activation::hard_swish;
+      spread(pick(random, 10, 17));
+      layer.swish_three = pick(random, 0, 20000);
+      layer.swish_six = pick(random, 0, 65535);
+      layer.swish_shift = pick(random, 0, 3) == 0 ? pick(random, 0, 31) : std::clamp(30 - out.bits, 0, 31);
+      layer.swish_offset = pick(random, 0, 1) == 0 ? 0 : pick(random, -65535, 65535);
+      break;
+    case 2:
+      if (!a.table_unit || out.bits > 8) break;
+      layer.activation = Activation::table;
+      spread(8);
+      for (int i = 0; i < 256; ++i)
+        layer.table.push_back(static_cast<std::int16_t>(pick(random, layer.clip_low, layer.clip_high)));
+      break;
+    default:
+      break;
+  }
+}
+
+// A layer of one of the operators on single values over `in`; the others of its kind are tensors of the network.
+inline model::Shape random_operator(Random& random, const model::Architecture& a, model::IntegerNetwork& network,
+                                    model::IntegerLayer& layer) {
+  using namespace model;
+  const Shape in = network.tensors[static_cast<std::size_t>(layer.input)].shape;
+  const auto other = [&](auto fits) {  // a tensor that fits, else the input itself
+    std::vector<int> found;
+    for (std::size_t t = 0; t < network.tensors.size(); ++t)
+      if (fits(network.tensors[t].shape)) found.push_back(static_cast<int>(t));
+    return found[static_cast<std::size_t>(pick(random, 0, static_cast<int>(found.size()) - 1))];
+  };
+  switch (pick(random, a.vector_unit ? 0 : 2, 3)) {
+    case 0:
+      layer.kind = LayerKind::add;
+      layer.second = other([&](Shape s) { return s == in; });
+      layer.factor = {pick(random, -65535, 65535), pick(random, -65535, 65535)};
+      return in;
+    case 1:
+      layer.kind = LayerKind::multiply;
+      layer.second = other([&](Shape s) { return s == in || s == Shape{.channels = in.channels}; });
+      layer.factor = {pick(random, -300, 300), pick(random, -300, 300)};
+      return in;
+    case 2: {
+      layer.kind = LayerKind::concatenate;
+      layer.second = other([&](Shape s) { return s.height == in.height && s.width == in.width; });
+      const int more = network.tensors[static_cast<std::size_t>(layer.second)].shape.channels;
+      return {in.height, in.width, in.channels + more};
+    }
+    default:
+      layer.kind = LayerKind::upsample;
+      layer.factor = {pick(random, 1, 3), 0};
+      return {in.height * layer.factor[0], in.width * layer.factor[0], in.channels};
+  }
+}
+
+// One random layer appended to `network`, reading its last tensor or an earlier one. Shapes and widths fit small
+// architectures.
+inline void add_random_layer(Random& random, model::IntegerNetwork& network, const model::Architecture& a,
+                             int max_channels) {
+  using namespace model;
   IntegerLayer layer;
   layer.name = "layer" + std::to_string(network.layers.size());
-  layer.input = static_cast<int>(network.tensors.size()) - 1;
-  layer.output = layer.input + 1;
-  const int kind = pick(random, 0, 9);
+  layer.output = static_cast<int>(network.tensors.size());
+  layer.input = pick(random, 0, 3) == 0 ? pick(random, 0, layer.output - 1) : layer.output - 1;
+  const TensorFormat in = network.tensors[static_cast<std::size_t>(layer.input)];
+  const int kind = pick(random, 0, 13);
   layer.kind = kind < 7 ? LayerKind::convolution : kind < 9 ? LayerKind::max_pool : LayerKind::average_pool;
   Window& w = layer.window;
-  const bool full = layer.kind == LayerKind::convolution && pick(random, 0, 5) == 0;  // fully connected
-  w.kernel_height = full ? in.shape.height : std::min(in.shape.height, pick(random, 1, 4));
-  w.kernel_width = full ? in.shape.width : std::min(in.shape.width, pick(random, 1, 4));
-  if (!full) {
-    w.stride_height = pick(random, 1, 3);
-    w.stride_width = pick(random, 1, 3);
-    if (layer.kind == LayerKind::convolution && pick(random, 0, 3) == 0) {
-      w.dilation_height = pick(random, 1, 2);
-      w.dilation_width = pick(random, 1, 2);
-    }
-    if (layer.kind != LayerKind::average_pool) {
-      w.pad_top = pick(random, 0, w.kernel_height - 1);
-      w.pad_bottom = pick(random, 0, w.kernel_height - 1);
-      w.pad_left = pick(random, 0, w.kernel_width - 1);
-      w.pad_right = pick(random, 0, w.kernel_width - 1);
-    }
-    if (in.shape.height + w.pad_top + w.pad_bottom < (w.kernel_height - 1) * w.dilation_height + 1)
-      w.dilation_height = 1;
-    if (in.shape.width + w.pad_left + w.pad_right < (w.kernel_width - 1) * w.dilation_width + 1) w.dilation_width = 1;
-  }
   Shape shape;
-  shape.height =
-      (in.shape.height + w.pad_top + w.pad_bottom - (w.kernel_height - 1) * w.dilation_height - 1) / w.stride_height +
-      1;
-  shape.width =
-      (in.shape.width + w.pad_left + w.pad_right - (w.kernel_width - 1) * w.dilation_width - 1) / w.stride_width + 1;
-  shape.channels = layer.kind == LayerKind::convolution ? pick(random, 1, max_channels) : in.shape.channels;
-  TensorFormat out = random_format(random, shape, max_activation_bits);
-  double bound = 0;
+  if (kind >= 10) {
+    shape = random_operator(random, a, network, layer);
+  } else {
+    // Fully connected, or a pooling over everything.
+    const bool full = pick(random, 0, 5) == 0;
+    w.kernel_height = full ? in.shape.height : std::min(in.shape.height, pick(random, 1, 4));
+    w.kernel_width = full ? in.shape.width : std::min(in.shape.width, pick(random, 1, 4));
+    if (!full) {
+      w.stride_height = pick(random, 1, 3);
+      w.stride_width = pick(random, 1, 3);
+      if (layer.kind == LayerKind::convolution && pick(random, 0, 3) == 0) {
+        w.dilation_height = pick(random, 1, 2);
+        w.dilation_width = pick(random, 1, 2);
+      }
+      if (layer.kind != LayerKind::average_pool) {
+        w.pad_top = pick(random, 0, w.kernel_height - 1);
+        w.pad_bottom = pick(random, 0, w.kernel_height - 1);
+        w.pad_left = pick(random, 0, w.kernel_width - 1);
+        w.pad_right = pick(random, 0, w.kernel_width - 1);
+      }
+      if (in.shape.height + w.pad_top + w.pad_bottom < (w.kernel_height - 1) * w.dilation_height + 1)
+        w.dilation_height = 1;
+      if (in.shape.width + w.pad_left + w.pad_right < (w.kernel_width - 1) * w.dilation_width + 1)
+        w.dilation_width = 1;
+    }
+    shape.height = (in.shape.height + w.pad_top + w.pad_bottom - (w.kernel_height - 1) * w.dilation_height - 1) /
+                       w.stride_height +
+                   1;
+    shape.width =
+        (in.shape.width + w.pad_left + w.pad_right - (w.kernel_width - 1) * w.dilation_width - 1) / w.stride_width + 1;
+    shape.channels = in.shape.channels;
+    if (layer.kind == LayerKind::convolution) {
+      shape.channels = pick(random, 1, max_channels);
+      if (pick(random, 0, 3) == 0) {  // groups: any divisor of the input channels, often all of them (depthwise)
+        layer.groups = pick(random, 0, 1) ? in.shape.channels : pick(random, 1, in.shape.channels);
+        while (in.shape.channels % layer.groups != 0) --layer.groups;
+        shape.channels = layer.groups * pick(random, 1, std::max(1, std::min(4, max_channels / layer.groups)));
+      }
+    }
+  }
+  TensorFormat out = random_format(random, shape, a.max_activation_bits);
+  double bound = 1 << in.bits;
   if (layer.kind == LayerKind::convolution) {
-    layer.weight_bits = pick(random, 1, max_weight_bits);
-    const int k = w.kernel_height * w.kernel_width * in.shape.channels;
+    layer.weight_bits = pick(random, 1, a.max_weight_bits);
+    const int k = w.kernel_height * w.kernel_width * (in.shape.channels / layer.groups);
     const int half = 1 << (layer.weight_bits - 1);
     for (int i = 0; i < k * shape.channels; ++i) {
       layer.weights.push_back(static_cast<std::int16_t>(layer.weight_bits == 1 ? 2 * pick(random, 0, 1) - 1
@@ -102,20 +190,16 @@ inline void add_random_layer(Random& random, model::IntegerNetwork& network, int
     }
     bound = std::sqrt(static_cast<double>(k)) * half * (1 << in.bits) * 0.7;
     layer.macs = std::int64_t{k} * shape.elements();
-    random_requantization(random, layer, shape.channels, in, out, bound);
-  } else if (layer.kind == LayerKind::max_pool) {
-    out = in;
-    out.shape = shape;
-    layer.bias.assign(static_cast<std::size_t>(shape.channels), 0);
-    layer.multiplier.assign(static_cast<std::size_t>(shape.channels), 1);
-    layer.shift.assign(static_cast<std::size_t>(shape.channels), 0);
-    const bool is_signed = in.coding == Coding::twos_complement;
-    layer.clip_low = is_signed ? -(1 << (in.bits - 1)) : 0;
-    layer.clip_high = (1 << (is_signed ? in.bits - 1 : in.bits)) - 1;
-  } else {
-    random_requantization(random, layer, shape.channels, in, out,
-                          w.kernel_height * w.kernel_width * static_cast<double>(1 << in.bits));
+  } else if (layer.kind == LayerKind::average_pool) {
+    bound *= w.kernel_height * w.kernel_width;
+  } else if (layer.kind == LayerKind::add || layer.kind == LayerKind::multiply) {
+    const double second = 1 << network.tensors[static_cast<std::size_t>(layer.second)].bits;
+    bound = std::abs(layer.factor[0]) * bound + std::abs(layer.factor[1]) * second +
+            (layer.kind == LayerKind::multiply ? bound * second : 0);
   }
+  random_requantization(random, layer, shape.channels, in, out, bound);
+  if (layer.kind != LayerKind::convolution) layer.acc_shift = 0;
+  random_activation(random, a, layer, out, bound);
   network.tensors.push_back(out);
   network.layers.push_back(layer);
 }
@@ -130,17 +214,15 @@ inline model::Codes random_codes(Random& random, const model::TensorFormat& form
   return codes;
 }
 
-// 1 to 3 layers over an input of up to max_side x max_side x max_channels.
+// 1 to 4 layers over an input of up to max_side x max_side x max_channels.
 inline model::IntegerNetwork random_network(Random& random, const model::Architecture& a, int max_side = 12,
                                             int max_channels = 24) {
   model::IntegerNetwork network;
   network.name = "random";
   const model::Shape shape{pick(random, 1, max_side), pick(random, 1, max_side), pick(random, 1, max_channels)};
   network.tensors.push_back(random_format(random, shape, a.max_activation_bits));
-  const int layers = pick(random, 1, 3);
-  for (int i = 0; i < layers; ++i) {
-    add_random_layer(random, network, a.max_weight_bits, a.max_activation_bits, max_channels);
-  }
+  const int layers = pick(random, 1, 4);
+  for (int i = 0; i < layers; ++i) add_random_layer(random, network, a, max_channels);
   return network;
 }
 

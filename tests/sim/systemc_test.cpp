@@ -46,7 +46,7 @@ struct Draw {
       network = test::random_network(random, architecture);
       input = test::random_codes(random, network.tensors[0]);
       try {
-        program = generate::lower(network, architecture);
+        program = lower(network, architecture);
         return;
       } catch (const std::invalid_argument&) {
         ++refused;

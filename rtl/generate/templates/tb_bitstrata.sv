@@ -33,7 +33,8 @@ module tb_bitstrata;
   logic [DATA_WIDTH-1:0] memory   [0:MEMORY_BEATS-1];
   logic [DATA_WIDTH-1:0] images   [0:IMAGES*INPUT_BEATS-1];
   logic [DATA_WIDTH-1:0] expected [0:IMAGES*OUTPUT_BEATS-1];
-  // Eight words a layer: first beat, lines a row, planes a line, rows, bits a row, first beat in `expected`, cycles, 0.
+  // Eight words a descriptor: first beat, lines a row, planes a line, rows (0: its layer goes on in the next one), bits a
+  // row, first beat in `expected`, cycles, 0.
   logic [31:0] tensors [0:LAYERS*8-1];
 
   logic clk = 1'b0;

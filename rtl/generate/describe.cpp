@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rtl/generate/describe.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "rtl/generate/image.h"
+
+namespace bitstrata::generate {
+
+namespace {
+
+using model::Activation;
+using model::Architecture;
+using model::Coding;
+using model::IntegerLayer;
+using model::LayerKind;
+using model::TensorFormat;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+Opcode opcode_of(LayerKind kind) {
+  switch (kind) {
+    case LayerKind::convolution:
+      return OP_CONVOLUTION;
+    case LayerKind::max_pool:
+      return OP_MAX_POOL;
+    case LayerKind::average_pool:
+      return OP_AVERAGE_POOL;
+    case LayerKind::add:
+      return OP_ADD;
+    case LayerKind::multiply:
+      return OP_MULTIPLY;
+    case LayerKind::concatenate:
+    case LayerKind::upsample:
+      return OP_COPY;
+  }
+  return OP_COPY;
+}
+
+std::uint32_t bit(bool on, int place) { return static_cast<std::uint32_t>(on) << place; }
+
+// Fills the words of one piece, part by part.
+class Writer {
+ public:
+  Writer(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer, const Tiling& tiling,
+         const Piece& piece, const Addresses& addresses)
+      : a_(a),
+        layer_(layer),
+        m_(tiling.mapping),
+        piece_(piece),
+        addresses_(addresses),
+        in_(network.tensors[static_cast<std::size_t>(layer.input)]),
+        out_(network.tensors[static_cast<std::size_t>(layer.output)]),
+        second_(layer.second < 0 ? nullptr : &network.tensors[static_cast<std::size_t>(layer.second)]),
+        room_(room_of(a, network, layer, tiling.mapping, piece)),
+        tiles_(tiles_of(tiling.mapping, piece.n0, piece.n1)),
+        block_rows_(block_rows_of(a, network, layer, tiling.mapping, piece, tiling.overlap)) {}
+
+  Descriptor write() {
+    control();
+    input();
+    if (second_ != nullptr) second();
+    walk();
+    output();
+    post();
+    return d_;
+  }
+
+ private:
+  void set(DescriptorWord word, std::int64_t value) { d_[word] = static_cast<std::uint32_t>(value); }
+  std::int64_t line_bytes() const { return a_.data_bits / 8; }
+  std::int64_t ring_steps(std::int64_t rows) const {
+    const std::int64_t size = room_.ring, step = rows * room_.slot % size;
+    return step < 0 ? step + size : step;
+  }
+  bool broadcast() const { return layer_.kind == LayerKind::multiply && second_->shape != in_.shape; }
+
+  void control() {
+    const bool resident = m_.convolution && weight_rows(a_, layer_, m_, piece_) <= a_.weight_depth;
+    set(D_CONTROL, static_cast<std::uint32_t>(opcode_of(layer_.kind)) | bit(resident, C_RESIDENT) |
+                       bit(in_.coding == Coding::twos_complement, C_SIGNED) | bit(layer_.acc_shift != 0, C_ACC_SHIFT) |
+                       bit(second_ != nullptr, C_SECOND) | bit(second_ != nullptr && broadcast(), C_BROADCAST) |
+                       bit(piece_.carry_in, C_CARRY_IN) | bit(piece_.carry_out, C_CARRY_OUT) |
+                       (descriptor_magic << 16));
+    std::uint32_t widths = static_cast<std::uint32_t>(m_.weight_bits | (in_.bits << 8) | (out_.bits << 16));
+    if (second_ != nullptr) {
+      widths |= static_cast<std::uint32_t>(second_->bits) << 24;
+      widths |= bit(second_->coding == Coding::twos_complement, 29);
+    }
+    d_[D_WIDTHS] = widths;
+    set(D_WEIGHT_ADDRESS, addresses_.weights);
+    set(D_PARAM_ADDRESS, addresses_.parameters);
+  }
+
+  void input() {
+    const std::int64_t stride = row_lines(a_, in_) * std::int64_t{in_.bits} * line_bytes();
+    set(D_IN_ADDRESS,
+        addresses_.input + room_.first_row * stride + std::int64_t{room_.first_line} * in_.bits * line_bytes());
+    set(D_IN_ROW_STRIDE, stride);
+    set(D_IN_ROW_BEATS, std::int64_t{room_.lines} * in_.bits);
+    set(D_IN_HEIGHT, in_.shape.height - room_.first_row);
+    const std::int64_t row_bits = std::int64_t{in_.shape.width} * in_.shape.channels;
+    set(D_IN_ROW_BITS, std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
+                                              std::int64_t{room_.lines} * a_.data_bits));
+    set(D_IN_SLOT, room_.slot);
+    set(D_IN_RING, room_.ring);
+    set(D_IN_SLOTS, room_.slots);
+    set(D_ROWS_NEEDED, room_.rows);
+    // Max pooling leaves padding out: it feeds the lowest code.
+    const std::int64_t lowest = in_.coding == Coding::twos_complement ? -(std::int64_t{1} << (in_.bits - 1)) : 0;
+    set(D_ZERO_POINT, (layer_.kind == LayerKind::max_pool ? lowest : in_.zero_point) & ((1 << in_.bits) - 1));
+  }
+
+  void second() {
+    const std::int64_t stride = row_lines(a_, *second_) * std::int64_t{second_->bits} * line_bytes();
+    const std::int64_t first_row = broadcast() ? 0 : room_.first_row;
+    set(D_SECOND_ADDRESS, addresses_.second + first_row * stride +
+                              std::int64_t{room_.second_first_line} * second_->bits * line_bytes());
+    set(D_SECOND_ROW_STRIDE, stride);
+    set(D_SECOND_ROW_BEATS, std::int64_t{room_.second_lines} * second_->bits);
+    // Behind the first tensor's row, or behind the ring.
+    set(D_SECOND_SLOT, broadcast() ? room_.ring : ceil_div(room_.lines, 2) * in_.bits);
+    const std::int64_t channels = second_->shape.channels;
+    set(D_SECOND_STEP_X, broadcast() ? 0 : channels);
+    set(D_SECOND_START_X,
+        broadcast() ? 0 : piece_.x0 * channels - std::int64_t{room_.second_first_line} * a_.data_bits);
+  }
+
+  // Runs of a vector, pixels, row tiles, output tiles.
+  void walk() {
+    const model::Window& w = layer_.window;
+    const std::int64_t channels = in_.shape.channels;
+    const bool part = piece_.run1 > 0, single = m_.convolution && m_.whole_row;
+    const std::int64_t run = part ? piece_.run1 - piece_.run0 : single ? w.kernel_width * std::int64_t{m_.slice} : m_.slice;
+    set(D_RUN_LENGTH, run);
+    set(D_RUN_LENGTH_LAST, run);
+    set(D_RUN_COUNT_X, single ? 1 : w.kernel_width);
+    set(D_RUN_STEP_X, single ? 0 : w.dilation_width * channels);
+    set(D_RUN_COUNT_Y, piece_.ky1 - piece_.ky0);
+    // The second operand's vector is a run of its own, in the same row.
+    const int run_step = layer_.kind <= LayerKind::average_pool ? w.dilation_height : 0;
+    set(D_RUN_STEP_Y, run_step);
+    set(D_RUN_STEP_RING, ring_steps(run_step));
+    set(D_PIXEL_STEP_X, w.stride_width * channels);
+    const std::int64_t x = (std::int64_t{piece_.x0} * w.stride_width - w.pad_left) * channels;
+    set(D_PIXEL_START_X, (part ? piece_.run0 : x) - std::int64_t{room_.first_line} * a_.data_bits);
+    const std::int64_t y = std::int64_t{piece_.y0} * w.stride_height - w.pad_top +
+                           std::int64_t{piece_.ky0} * w.dilation_height - room_.first_row;
+    set(D_PIXEL_STEP_Y, w.stride_height);
+    set(D_PIXEL_STEP_RING, ring_steps(w.stride_height));
+    set(D_PIXEL_START_Y, y);
+    set(D_PIXEL_START_RING, ring_steps(y));
+    const int height = piece_.y1 - piece_.y0;
+    set(D_BLOCK_ROWS, block_rows_);
+    set(D_BLOCKS, ceil_div(height, block_rows_));
+    set(D_BLOCK_STEP_Y, std::int64_t{block_rows_} * w.stride_height);
+    set(D_BLOCK_SPAN, std::int64_t{block_rows_ - 1} * w.stride_height +
+                          std::int64_t{piece_.ky1 - piece_.ky0 - 1} * w.dilation_height + 1);
+    const std::int64_t k = kernel_values(layer_, m_, piece_);
+    const std::int64_t k_tiles = m_.convolution                                     ? ceil_div(k, a_.rows)
+                                 : second_ != nullptr && layer_.kind != LayerKind::concatenate ? 2
+                                                                                    : (piece_.ky1 - piece_.ky0) * w.kernel_width;
+    set(D_K_TILES, k_tiles);
+    set(D_ROWS_LAST, m_.convolution ? k - (k_tiles - 1) * a_.rows : 1);
+    set(D_N_TILES, static_cast<std::int64_t>(tiles_.size()));
+    set(D_LANES, m_.lanes);
+    set(D_TILE_STEP_X, m_.tile_step);
+    const std::int64_t all = piece_.n1 - piece_.n0;
+    set(D_SEGMENT_CHANNELS, std::min<std::int64_t>(m_.segment, all));
+    set(D_SEGMENT_NEXT, m_.segment_next);
+    set(D_SEGMENT_STEP_X, m_.segment_step);
+    const int joiner_steps = std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(m_.weight_bits - 1))));
+    // Whole codes go to the lanes; two cycles apart, a pixel's partial sum is back before it is read again.
+    set(D_VECTOR_INTERVAL, m_.convolution ? std::max(in_.bits, joiner_steps) : 2);
+    if (piece_.carry_in || piece_.carry_out) set(D_PSUM_STEP, std::int64_t{piece_.x1 - piece_.x0} * height);
+  }
+
+  void output() {
+    const std::int64_t stride = row_lines(a_, out_) * std::int64_t{out_.bits} * line_bytes();
+    const int enlarged = layer_.kind == LayerKind::upsample ? layer_.factor[0] : 1;
+    const std::int64_t pixel = std::int64_t{enlarged} * out_.shape.channels;  // values from pixel to pixel
+    const std::int64_t first_line = (piece_.x0 * pixel + piece_.n0) / a_.data_bits;
+    set(D_OUT_ADDRESS, addresses_.output + (std::int64_t{piece_.y0} * enlarged + piece_.phase) * stride +
+                           first_line * out_.bits * line_bytes());
+    set(D_OUT_ROW_STRIDE, stride * enlarged);
+    set(D_OUT_WIDTH, piece_.x1 - piece_.x0);
+    set(D_OUT_HEIGHT, piece_.y1 - piece_.y0);
+    const std::int64_t written = piece_.n1 - piece_.n0;
+    set(D_OUT_CHANNELS, written);
+    set(D_OUT_ROW_LINES, room_.out_lines);
+    set(D_OUT_ROW_BEATS, std::int64_t{room_.out_lines} * out_.bits);
+    set(D_OUT_ROW_BITS, (piece_.x1 - piece_.x0) * written);
+    set(D_OUT_SLOT, room_.out_slot);
+  }
+
+  void post() {
+    set(D_PARAM_BEATS, ceil_div(parameter_bytes(a_, layer_, m_, piece_), line_bytes()));
+    set(D_CLIP_LOW, layer_.clip_low);
+    set(D_CLIP_HIGH, layer_.clip_high);
+    set(D_OPTIONS, static_cast<std::uint32_t>(layer_.activation) | (static_cast<std::uint32_t>(layer_.swish_shift) << 8));
+    set(D_SWISH, static_cast<std::uint32_t>(layer_.swish_three) | (static_cast<std::uint32_t>(layer_.swish_six) << 16));
+    set(D_SWISH_OFFSET, layer_.swish_offset);
+    if (layer_.kind != LayerKind::upsample) {
+      set(D_FACTOR_0, layer_.factor[0]);
+      set(D_FACTOR_1, layer_.factor[1]);
+    }
+  }
+
+  const Architecture& a_;
+  const IntegerLayer& layer_;
+  const Mapping& m_;
+  const Piece& piece_;
+  const Addresses& addresses_;
+  const TensorFormat& in_;
+  const TensorFormat& out_;
+  const TensorFormat* second_;
+  Room room_;
+  std::vector<Tile> tiles_;
+  int block_rows_;
+  Descriptor d_;
+};
+
+}  // namespace
+
+int row_lines(const Architecture& a, const TensorFormat& format) {
+  return static_cast<int>(ceil_div(std::int64_t{format.shape.width} * format.shape.channels, a.data_bits));
+}
+
+Descriptor describe(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer,
+                    const Tiling& tiling, const Piece& piece, const Addresses& addresses) {
+  return Writer(a, network, layer, tiling, piece, addresses).write();
+}
+
+}  // namespace bitstrata::generate

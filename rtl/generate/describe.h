@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// One piece of a layer as the descriptor that runs it.
+#pragma once
+
+#include "rtl/generate/tiling.h"
+#include "rtl/generate/descriptor.h"
+
+namespace bitstrata::generate {
+
+// Where a piece's operands lie: first bytes of the whole tensors, of the piece's weights and parameters.
+struct Addresses {
+  std::uint32_t input = 0, second = 0, output = 0, weights = 0, parameters = 0;
+};
+
+// A descriptor that is neither the last of its list nor keeps weights. Throws std::invalid_argument, naming the layer,
+// for what the architecture was built without.
+Descriptor describe(const model::Architecture& architecture, const model::IntegerNetwork& network,
+                    const model::IntegerLayer& layer, const Tiling& tiling, const Piece& piece,
+                    const Addresses& addresses);
+
+// Lines of a row of the tensor in memory.
+int row_lines(const model::Architecture& architecture, const model::TensorFormat& format);
+
+}  // namespace bitstrata::generate

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rtl/generate/image.h"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+namespace bitstrata::generate {
+
+namespace {
+
+using model::Architecture;
+using model::IntegerLayer;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+std::uint32_t record_bytes(const Architecture& a) { return static_cast<std::uint32_t>(std::max(16, a.data_bits / 8)); }
+
+// Calls visit(first channel, channels) for every group of outputs in the order of post-processing.
+template <typename Visit>
+void for_each_group(const Architecture& a, const Mapping& mapping, const Piece& piece, Visit visit) {
+  for (const Tile& tile : tiles_of(mapping, piece.n0, piece.n1)) {
+    for (int lane = 0; lane < tile.count; lane += mapping.lanes) {
+      const int end = std::min(tile.count, lane + mapping.lanes);
+      for (int first = lane; first < end; first += a.post_lanes)
+        visit(tile.first + first, std::min(a.post_lanes, end - first));
+    }
+  }
+}
+
+}  // namespace
+
+std::uint32_t Image::reserve(std::int64_t bytes) {
+  const auto at = static_cast<std::int64_t>(bytes_.size());
+  if (at + bytes > std::numeric_limits<std::int32_t>::max()) {
+    throw std::invalid_argument("the network's memory image exceeds 2 GiB");
+  }
+  bytes_.resize(static_cast<std::size_t>(ceil_div(at + bytes, alignment) * alignment), 0);
+  return static_cast<std::uint32_t>(at);
+}
+
+void Image::put32(std::uint32_t address, std::uint32_t value) {
+  for (int i = 0; i < 4; ++i)
+    bytes_[address + static_cast<std::uint32_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
+}
+
+void Image::put64(std::uint32_t address, std::uint64_t value) {
+  put32(address, static_cast<std::uint32_t>(value));
+  put32(address + 4, static_cast<std::uint32_t>(value >> 32));
+}
+
+void Image::put(std::uint32_t address, const Descriptor& descriptor) {
+  for (std::uint32_t word = 0; word < DESCRIPTOR_WORDS; ++word)
+    put32(address + word * 4, descriptor.words[static_cast<std::size_t>(word)]);
+}
+
+int parameter_groups(const Architecture& a, const Mapping& mapping, const Piece& piece) {
+  int groups = 0;
+  for_each_group(a, mapping, piece, [&](int, int) { ++groups; });
+  return groups;
+}
+
+std::int64_t parameter_bytes(const Architecture& a, const IntegerLayer& layer, const Mapping& mapping,
+                             const Piece& piece) {
+  return std::int64_t{parameter_groups(a, mapping, piece)} * a.post_lanes * record_bytes(a) +
+         (layer.activation == model::Activation::table ? 256 : 0);
+}
+
+void put_parameters(Image& image, std::uint32_t address, const Architecture& a, const IntegerLayer& layer,
+                    const Mapping& mapping, const Piece& piece) {
+  const std::uint64_t bias_mask = (std::uint64_t{1} << 48) - 1;
+  const int channels = layer.out_channels();  // repeated where the layer enlarges
+  for_each_group(a, mapping, piece, [&](int first, int count) {
+    for (int i = 0; i < a.post_lanes; ++i, address += record_bytes(a)) {
+      if (i >= count) continue;
+      const auto c = static_cast<std::size_t>((first + i) % channels);
+      const std::uint64_t negative = layer.negative_multiplier.empty() ? 0 : layer.negative_multiplier[c];
+      image.put64(address,
+                  (static_cast<std::uint64_t>(layer.bias[c]) & bias_mask) | (std::uint64_t{layer.multiplier[c]} << 48));
+      image.put64(address + 8, layer.shift[c] | (negative << 16));
+    }
+  });
+  for (std::size_t i = 0; i + 4 <= layer.table.size(); i += 4, address += 4) {
+    std::uint32_t word = 0;
+    for (std::size_t b = 0; b < 4; ++b) word |= (static_cast<std::uint32_t>(layer.table[i + b]) & 0xff) << (8 * b);
+    image.put32(address, word);
+  }
+}
+
+std::int64_t kernel_values(const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
+  const std::int64_t rows = piece.ky1 - piece.ky0;
+  return piece.run1 > 0 ? rows * (piece.run1 - piece.run0) : rows * layer.window.kernel_width * mapping.slice;
+}
+
+std::int64_t weight_rows(const Architecture&, const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
+  std::int64_t macros = 0;
+  for (const Tile& tile : tiles_of(mapping, piece.n0, piece.n1)) macros += ceil_div(tile.count, mapping.lanes);
+  return macros * kernel_values(layer, mapping, piece);
+}
+
+std::int64_t weight_row_bytes(const Architecture& a) { return ceil_div(a.columns, a.data_bits) * a.data_bits / 8; }
+
+// One row of a macro's tile after the other: bit j*w + b is bit b of output j's weight (1-bit weights: 1 for +1).
+void put_weights(Image& image, std::uint32_t address, const Architecture& a, const IntegerLayer& layer, int in_channels,
+                 const Mapping& m, const Piece& piece) {
+  const int inputs = in_channels / layer.groups, outputs = layer.out_channels() / layer.groups;
+  const int kernel_width = layer.window.kernel_width;
+  const std::int64_t per_output = std::int64_t{layer.window.kernel_height} * kernel_width * inputs;
+  const std::int64_t k = kernel_values(layer, m, piece);
+  // Values of a kernel row in a vector, and where they begin.
+  const std::int64_t row_values = piece.run1 > 0 ? piece.run1 - piece.run0 : std::int64_t{kernel_width} * m.slice;
+  const auto row_bytes = static_cast<std::uint32_t>(weight_row_bytes(a));
+  const std::vector<Tile> tiles = tiles_of(m, piece.n0, piece.n1);
+  for (std::size_t t = 0; t < tiles.size(); ++t) {
+    const int first_channel = first_input(m, tiles, t);
+    for (std::int64_t row_tile = 0; row_tile < k; row_tile += a.rows) {
+      for (int macro = 0; macro < tiles[t].count; macro += m.lanes) {
+        for (std::int64_t row = row_tile; row < std::min(k, row_tile + a.rows); ++row, address += row_bytes) {
+          const std::int64_t ky = piece.ky0 + row / row_values, at = piece.run0 + row % row_values;
+          const int kx = static_cast<int>(at / m.slice), channel = first_channel + static_cast<int>(at % m.slice);
+          for (int j = 0; j < std::min(m.lanes, tiles[t].count - macro); ++j) {
+            const int output = tiles[t].first + macro + j;
+            if (channel >= in_channels || channel / inputs != output / outputs) continue;  // another group: 0
+            const int weight = layer.weights[static_cast<std::size_t>(
+                output * per_output + (ky * kernel_width + kx) * inputs + channel % inputs)];
+            const unsigned code = m.weight_bits == 1 ? (weight > 0 ? 1u : 0u) : static_cast<unsigned>(weight);
+            for (int b = 0; b < m.weight_bits; ++b) {
+              if ((code >> b) & 1u) image.set_bit(address, j * m.weight_bits + b);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace bitstrata::generate

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory image of a program: descriptors, parameters, weights, room for tensors.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "rtl/generate/descriptor.h"
+#include "rtl/generate/tiling.h"
+
+namespace bitstrata::generate {
+
+class Image {
+ public:
+  // Every region starts on a page of AXI's burst rule, so that the bursts of a layer do not depend on its neighbours.
+  static constexpr std::int64_t alignment = 4096;
+
+  // Throws std::invalid_argument past 2 GiB.
+  std::uint32_t reserve(std::int64_t bytes);
+  void put32(std::uint32_t address, std::uint32_t value);
+  void put64(std::uint32_t address, std::uint64_t value);
+  void put(std::uint32_t address, const Descriptor& descriptor);
+  void set_bit(std::uint32_t address, int bit) {
+    auto& byte = bytes_[address + static_cast<std::uint32_t>(bit / 8)];
+    byte = static_cast<std::uint8_t>(byte | (1u << (bit % 8)));
+  }
+  std::vector<std::uint8_t> take() { return std::move(bytes_); }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+};
+
+// Parameter records in the order post-processing uses them: groups of post_lanes for every output tile and macro.
+int parameter_groups(const model::Architecture& architecture, const Mapping& mapping, const Piece& piece);
+// Bytes of the records, with the table of the activation behind them.
+std::int64_t parameter_bytes(const model::Architecture& architecture, const model::IntegerLayer& layer,
+                             const Mapping& mapping, const Piece& piece);
+void put_parameters(Image& image, std::uint32_t address, const model::Architecture& architecture,
+                    const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
+
+// Array rows of the piece's weights, all tiles and macros; bytes of one row.
+std::int64_t weight_rows(const model::Architecture& architecture, const model::IntegerLayer& layer,
+                         const Mapping& mapping, const Piece& piece);
+std::int64_t weight_row_bytes(const model::Architecture& architecture);
+// Input values a full vector pass of a tile reads: rows of a macro's weights.
+std::int64_t kernel_values(const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
+void put_weights(Image& image, std::uint32_t address, const model::Architecture& architecture,
+                 const model::IntegerLayer& layer, int in_channels, const Mapping& mapping, const Piece& piece);
+
+}  // namespace bitstrata::generate

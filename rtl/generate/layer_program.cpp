@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rtl/generate/layer_program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <set>
+#include <stdexcept>
+
+namespace bitstrata::generate {
+
+namespace {
+
+using model::Activation;
+using model::Architecture;
+using model::IntegerLayer;
+using model::IntegerNetwork;
+using model::LayerKind;
+using model::TensorFormat;
+
+[[noreturn]] void refuse(const IntegerLayer& layer, const std::string& what) {
+  throw std::invalid_argument(fmt::format("layer '{}': {}", layer.name, what));
+}
+
+std::int64_t page(std::int64_t bytes) { return (bytes + Image::alignment - 1) / Image::alignment * Image::alignment; }
+
+void check_widths(const Architecture& a, const IntegerLayer& layer, const TensorFormat& in, const TensorFormat& out,
+                  const TensorFormat* second) {
+  const auto supported = [&](int bits) {
+    return a.supported_bits.empty() || std::ranges::find(a.supported_bits, bits) != a.supported_bits.end();
+  };
+  const auto known = [&](int most) {
+    return a.supported_bits.empty() ? fmt::format("1 to {}", most)
+                                    : fmt::format("{}", fmt::join(a.supported_bits, ", "));
+  };
+  if (layer.kind == LayerKind::convolution && (layer.weight_bits > a.max_weight_bits || !supported(layer.weight_bits)))
+    refuse(layer, fmt::format("{}-bit weights; architecture '{}' supports {}", layer.weight_bits, a.name,
+                              known(a.max_weight_bits)));
+  for (const auto* format : {&in, &out, second}) {
+    if (format == nullptr) continue;
+    if (format->bits > a.max_activation_bits || (format != &out && !supported(format->bits)))
+      refuse(layer, fmt::format("{}-bit {} activations; architecture '{}' supports {}", format->bits,
+                                format == &out ? "output" : "input", a.name, known(a.max_activation_bits)));
+  }
+}
+
+void check_units(const Architecture& a, const IntegerLayer& layer) {
+  const auto lacks = [&](const char* what, const char* key) {
+    refuse(layer, fmt::format("needs {}, which architecture '{}' is built without ({}: false)", what, a.name, key));
+  };
+  if (layer.kind == LayerKind::add || layer.kind == LayerKind::multiply) {
+    if (!a.vector_unit) lacks("the vector unit", "vector_unit");
+    if (a.accumulator_bits < 2 * (a.max_activation_bits + 1))
+      refuse(layer, fmt::format("two operands lie side by side in an accumulator of at least {} bits; architecture "
+                                "'{}' has accumulator_bits = {}",
+                                2 * (a.max_activation_bits + 1), a.name, a.accumulator_bits));
+  }
+  if (layer.activation == Activation::hard_swish && !a.swish_unit) lacks("hard swish", "swish_unit");
+  if (layer.activation == Activation::table && !a.table_unit) lacks("activation tables", "table_unit");
+}
+
+// The largest accumulator of a layer whose weights are not known.
+std::int64_t worst_bound(const IntegerNetwork& network, const IntegerLayer& layer) {
+  const TensorFormat& in = network.tensors[static_cast<std::size_t>(layer.input)];
+  const model::CodeRange range = model::code_range(in.coding, in.bits);
+  const std::int64_t code = std::max(std::abs(range.low), std::abs(range.high));
+  const std::int64_t taps = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width *
+                            (in.shape.channels / layer.groups);
+  return (taps * (std::int64_t{1} << std::max(0, layer.weight_bits - 1)) * code) << layer.acc_shift;
+}
+
+void check(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer) {
+  const auto tensor = [&](int index) { return &network.tensors[static_cast<std::size_t>(index)]; };
+  check_widths(a, layer, *tensor(layer.input), *tensor(layer.output),
+               layer.second < 0 ? nullptr : tensor(layer.second));
+  check_units(a, layer);
+  const bool unknown = layer.kind == LayerKind::convolution && layer.weights.empty();
+  const std::int64_t bound = unknown ? worst_bound(network, layer) : accumulator_bound(network, layer);
+  if (bound >= std::int64_t{1} << (a.accumulator_bits - 1))
+    refuse(layer, fmt::format("accumulators can reach {}, which needs {} bits; architecture '{}' has "
+                              "accumulator_bits = {}",
+                              bound, std::bit_width(static_cast<std::uint64_t>(bound)) + 1, a.name,
+                              a.accumulator_bits));
+}
+
+bool same_channels(const Piece& a, const Piece& b) { return a.n0 == b.n0 && a.n1 == b.n1; }
+bool same_weights(const Piece& a, const Piece& b) {
+  return same_channels(a, b) && a.ky0 == b.ky0 && a.ky1 == b.ky1 && a.run0 == b.run0 && a.run1 == b.run1;
+}
+
+LayerProgram assemble(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
+                      const Tiling& tiling, const Bases& bases) {
+  LayerProgram program{.descriptors = {}, .pieces = tiling.pieces, .mapping = tiling.mapping};
+  program.descriptors.reserve(tiling.pieces.size());
+  for (std::size_t i = 0; i < tiling.pieces.size(); ++i) {
+    const Piece& piece = tiling.pieces[i];
+    Addresses at = bases;
+    // Pieces that read the same weights or parameters share them.
+    std::size_t weights = 0, parameters = 0;
+    while (weights < i && !same_weights(tiling.pieces[weights], piece)) ++weights;
+    while (parameters < i && !same_channels(tiling.pieces[parameters], piece)) ++parameters;
+    at.weights = weights < i ? program.descriptors[weights][D_WEIGHT_ADDRESS]
+                             : bases.weights + static_cast<std::uint32_t>(program.weight_bytes);
+    at.parameters = parameters < i ? program.descriptors[parameters][D_PARAM_ADDRESS]
+                                   : bases.parameters + static_cast<std::uint32_t>(program.parameter_bytes);
+    if (weights == i && tiling.mapping.convolution)
+      program.weight_bytes += page(weight_rows(a, layer, tiling.mapping, piece) * weight_row_bytes(a));
+    if (parameters == i) program.parameter_bytes += page(parameter_bytes(a, layer, tiling.mapping, piece));
+    Descriptor d = describe(a, network, layer, tiling, piece, at);
+    const bool keeps = i > 0 && d.control(C_RESIDENT) && same_weights(tiling.pieces[i - 1], piece);
+    if (keeps) d[D_OPTIONS] |= std::uint32_t{1} << O_KEEP_WEIGHTS;
+    program.descriptors.push_back(d);
+  }
+  return program;
+}
+
+}  // namespace
+
+LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
+                           const Bases& bases, const Judge& judge) {
+  check(a, network, layer);
+  const std::vector<Tiling> all = tilings(a, network, layer);
+  LayerProgram best = assemble(a, network, layer, all.front(), bases);
+  if (!judge || all.size() == 1) return best;
+  std::int64_t cycles = judge(best.descriptors);
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    LayerProgram other = assemble(a, network, layer, all[i], bases);
+    const std::int64_t other_cycles = judge(other.descriptors);
+    if (other_cycles >= cycles) continue;
+    cycles = other_cycles;
+    best = std::move(other);
+  }
+  return best;
+}
+
+void move(LayerProgram& program, const Bases& from, const Bases& to) {
+  for (Descriptor& d : program.descriptors) {
+    d[D_IN_ADDRESS] += to.input - from.input;
+    if (d.control(C_SECOND)) d[D_SECOND_ADDRESS] += to.second - from.second;
+    d[D_OUT_ADDRESS] += to.output - from.output;
+    d[D_WEIGHT_ADDRESS] += to.weights - from.weights;
+    d[D_PARAM_ADDRESS] += to.parameters - from.parameters;
+  }
+}
+
+void put_numbers(Image& image, const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
+                 const LayerProgram& program) {
+  const int channels = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels;
+  std::set<std::uint32_t> weights, parameters;
+  for (std::size_t i = 0; i < program.pieces.size(); ++i) {
+    const Descriptor& d = program.descriptors[i];
+    const Piece& piece = program.pieces[i];
+    if (parameters.insert(d[D_PARAM_ADDRESS]).second)
+      put_parameters(image, d[D_PARAM_ADDRESS], a, layer, program.mapping, piece);
+    if (program.mapping.convolution && weights.insert(d[D_WEIGHT_ADDRESS]).second)
+      put_weights(image, d[D_WEIGHT_ADDRESS], a, layer, channels, program.mapping, piece);
+  }
+}
+
+}  // namespace bitstrata::generate

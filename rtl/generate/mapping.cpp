@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rtl/generate/mapping.h"
+
+#include <algorithm>
+
+namespace bitstrata::generate {
+
+namespace {
+
+using model::Architecture;
+using model::IntegerLayer;
+using model::LayerKind;
+
+// Poolings and operators on single values: up to `lanes` neighbouring channels a vector.
+Mapping of_values(const Architecture& a, const IntegerLayer& layer, int first_channels, int second_channels) {
+  Mapping m;
+  m.convolution = false;
+  m.lanes = std::min({a.rows, a.columns, a.data_bits, std::max(first_channels, second_channels)});
+  m.slice = m.tile_step = m.lanes;
+  m.segment = m.segment_next = first_channels;
+  if (layer.kind == LayerKind::concatenate) m.segment_next = second_channels;
+  if (layer.kind == LayerKind::upsample) m.repeats = layer.factor[0];
+  return m;
+}
+
+Mapping dense(const Architecture& a, const IntegerLayer& layer, int in_channels) {
+  Mapping m;
+  m.weight_bits = layer.weight_bits;
+  m.macros = a.tiles;
+  m.lanes = a.outputs_per_macro(layer.weight_bits);
+  m.slice = in_channels;
+  m.whole_row = layer.window.dilation_width == 1;
+  m.segment = m.segment_next = layer.out_channels();
+  return m;
+}
+
+}  // namespace
+
+std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer) {
+  const int in_channels = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels;
+  if (layer.kind != LayerKind::convolution) {
+    const int second =
+        layer.kind == LayerKind::concatenate ? network.tensors[static_cast<std::size_t>(layer.second)].shape.channels : 0;
+    return {of_values(a, layer, in_channels, second)};
+  }
+  if (layer.groups == 1) return {dense(a, layer, in_channels)};
+
+  const int inputs = in_channels / layer.groups, outputs = layer.out_channels() / layer.groups;
+  std::vector<Mapping> all;
+  // One group at a time.
+  Mapping alone = dense(a, layer, inputs);
+  alone.groups = layer.groups;
+  alone.whole_row = false;
+  alone.segment = alone.segment_next = outputs;
+  alone.segment_step = inputs;
+  alone.lanes = std::min(alone.lanes, outputs);
+  all.push_back(alone);
+  // Several, parted by zero weights. Their outputs fill the tile's macros evenly.
+  const int bits = std::max(2, layer.weight_bits);
+  if (bits > a.max_weight_bits) return all;
+  const std::int64_t taps = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width;
+  for (int packed = 2; packed <= layer.groups && packed * outputs <= a.tiles * a.outputs_per_macro(bits); ++packed) {
+    if (packed * outputs % a.tiles != 0) continue;
+    Mapping m = alone;
+    m.weight_bits = bits;
+    m.packed = packed;
+    m.lanes = packed * outputs / a.tiles;
+    m.slice = m.tile_step = packed * inputs;
+    m.segment = m.segment_next = layer.out_channels();
+    m.segment_step = 0;
+    // Worth comparing: the most groups for each number of row tiles.
+    const auto row_tiles = [&](std::int64_t slice) { return (taps * slice + a.rows - 1) / a.rows; };
+    if (all.size() > 1 && row_tiles(all.back().slice) == row_tiles(m.slice)) all.pop_back();
+    all.push_back(m);
+  }
+  return all;
+}
+
+std::vector<Tile> tiles_of(const Mapping& m, int first, int end) {
+  std::vector<Tile> tiles;
+  int left = m.segment;
+  for (int channel = first; channel < end;) {
+    const int count = std::min({m.capacity(), left, end - channel});
+    tiles.push_back({channel, count});
+    channel += count;
+    left -= count;
+    if (left == 0) left = m.segment_next;
+  }
+  return tiles;
+}
+
+int first_input(const Mapping& m, const std::vector<Tile>& tiles, std::size_t tile) {
+  int segment_base = 0, base = 0, left = m.segment;
+  for (std::size_t t = 0; t < tile; ++t) {
+    left -= tiles[t].count;
+    if (left == 0) {
+      left = m.segment_next;
+      segment_base += m.segment_step;
+      base = segment_base;
+    } else {
+      base += m.tile_step;
+    }
+  }
+  return base;
+}
+
+}  // namespace bitstrata::generate

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rtl/generate/tiling.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+namespace bitstrata::generate {
+
+namespace {
+
+using model::Architecture;
+using model::IntegerLayer;
+using model::IntegerNetwork;
+using model::LayerKind;
+using model::Shape;
+using model::TensorFormat;
+using model::Window;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+constexpr std::int64_t longest_address = 65535;  // buffer addresses have 16 bits
+constexpr std::size_t enough_widths = 4;         // tile widths worth comparing
+
+// The layer with what every question about it needs.
+class Cutter {
+ public:
+  Cutter(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer, const Mapping& mapping)
+      : a_(a),
+        network_(network),
+        layer_(layer),
+        m_(mapping),
+        in_(network.tensors[static_cast<std::size_t>(layer.input)]),
+        out_(network.tensors[static_cast<std::size_t>(layer.output)]) {
+    // Upsampling walks over its input; each piece writes one row of the enlarged pixels.
+    grid_ = layer.kind == LayerKind::upsample ? in_.shape : out_.shape;
+    pixel_channels_ = m_.repeats * (layer.kind == LayerKind::upsample ? in_.shape.channels : out_.shape.channels);
+  }
+
+  // Adds tilings to `all` and the reason why the last one tried does not fit to `reason`.
+  void cut(std::vector<Tiling>& all, std::string& reason) const {
+    const std::size_t before = all.size();
+    for (const int width : widths()) {
+      try_pieces(grid(width, grid_.height, {}), all, reason);
+      if (all.size() >= before + enough_widths) return;
+    }
+    if (all.size() == before) split_kernel(all, reason);
+  }
+
+  // Empty where the piece fits.
+  std::string misfit(const Piece& piece) const {
+    const Room room = room_of(a_, network_, layer_, m_, piece);
+    const std::int64_t in_capacity = std::int64_t{a_.plane_banks()} * a_.activation_depth;
+    const std::int64_t out_capacity = std::int64_t{a_.plane_banks()} * a_.output_depth;
+    const int width = piece.x1 - piece.x0, height = piece.y1 - piece.y0;
+    const std::vector<Tile> tiles = tiles_of(m_, piece.n0, piece.n1);
+    std::int64_t groups = 0;
+    for (const Tile& tile : tiles)
+      for (int lane = 0; lane < tile.count; lane += m_.lanes)
+        groups += ceil_div(std::min(m_.lanes, tile.count - lane), a_.post_lanes);
+    if (groups > a_.parameter_depth) {
+      return fmt::format("{} channels need {} groups of {} parameter records; architecture '{}' holds "
+                         "parameter_depth = {}",
+                         piece.n1 - piece.n0, groups, a_.post_lanes, a_.name, a_.parameter_depth);
+    }
+    if (m_.convolution && std::min<std::int64_t>(a_.rows, kernel_values(piece)) > a_.weight_depth) {
+      return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", a_.rows,
+                         a_.weight_depth, a_.name);
+    }
+    const bool carries = piece.carry_in || piece.carry_out;
+    const std::int64_t pixels = std::int64_t{width} * (carries ? height : 1);
+    const std::int64_t turns = carries ? ceil_div(static_cast<std::int64_t>(tiles.size()), 2) : 1;
+    if (pixels * turns > a_.psum_depth) {
+      return fmt::format("{} partial sums an accumulator half do not fit psum_depth = {} of architecture '{}'",
+                         pixels * turns, a_.psum_depth, a_.name);
+    }
+    if (!piece.carry_out && std::int64_t{room.out_slot} * (carries ? height : 1) > out_capacity) {
+      return fmt::format("an output row takes {} lines a parity, the output buffer half holds {} (output_depth = {} x "
+                         "{} banks) in architecture '{}'",
+                         room.out_slot, out_capacity, a_.output_depth, a_.plane_banks(), a_.name);
+    }
+    if (room.slots < 1) {
+      return fmt::format("an input row of {} bits a plane takes {} lines a parity at {} bits, the activation buffer "
+                         "holds {} (activation_depth = {} x {} banks) in architecture '{}'",
+                         room.lines * a_.data_bits, room.slot, in_.bits, in_capacity, a_.activation_depth,
+                         a_.plane_banks(), a_.name);
+    }
+    const int needed = carries ? room.rows : std::min(room.rows, span(piece, 1));
+    if (needed > room.slots) {
+      return fmt::format("{} input rows must be held at once, the activation buffer holds {} (rows of {} x {} channels "
+                         "at {} bits; activation_depth = {}) in architecture '{}'",
+                         needed, room.slots, in_.shape.width, in_.shape.channels, in_.bits, a_.activation_depth,
+                         a_.name);
+    }
+    if (std::int64_t{room.lines} * a_.data_bits >= (1 << 19) || std::int64_t{width} * pixel_channels_ >= (1 << 19) ||
+        run_length(piece) > 65535) {
+      return "a row of the input or output exceeds 524287 values, or a run of it 65535: too long to address";
+    }
+    return "";
+  }
+
+  // Input rows that `rows` output rows reach over.
+  int span(const Piece& piece, int rows) const {
+    const Window& w = layer_.window;
+    return (rows - 1) * w.stride_height + (piece.ky1 - piece.ky0 - 1) * w.dilation_height + 1;
+  }
+
+ private:
+  int run_length(const Piece& piece) const {
+    if (piece.run1 > 0) return piece.run1 - piece.run0;
+    return m_.whole_row ? layer_.window.kernel_width * m_.slice : m_.slice;
+  }
+  std::int64_t kernel_values(const Piece& piece) const {
+    const std::int64_t rows = piece.ky1 - piece.ky0;
+    return piece.run1 > 0 ? rows * (piece.run1 - piece.run0) : rows * layer_.window.kernel_width * m_.slice;
+  }
+
+  Piece whole() const {
+    return {.y1 = grid_.height,
+            .x1 = grid_.width,
+            .n1 = pixel_channels_,
+            .ky1 = layer_.kind <= LayerKind::average_pool ? layer_.window.kernel_height : 1};
+  }
+
+  // Tile widths that begin on a line of the output, widest first.
+  std::vector<int> widths() const {
+    const int unit = a_.data_bits / std::gcd(a_.data_bits, pixel_channels_);
+    std::vector<int> all;
+    for (int tiles = 1; tiles <= grid_.width; tiles += std::max(1, tiles / 4)) {
+      const int width = std::min<int>(grid_.width, static_cast<int>(ceil_div(ceil_div(grid_.width, tiles), unit) * unit));
+      if (all.empty() || width < all.back()) all.push_back(width);
+    }
+    return all;
+  }
+
+  // Parts of the kernel, each of which continues the sums of the one before.
+  std::vector<Piece> grid(int width, int height, const std::vector<Piece>& parts) const {
+    std::vector<Piece> pieces;
+    for (int n0 = 0, step = channel_step(!parts.empty()); n0 < pixel_channels_; n0 += step) {
+      for (int phase = 0; phase < m_.repeats; ++phase) {
+        for (int y = 0; y < grid_.height; y += height) {
+          for (int x = 0; x < grid_.width; x += width) {
+            Piece piece = whole();
+            piece.y0 = y, piece.y1 = std::min(grid_.height, y + height);
+            piece.x0 = x, piece.x1 = std::min(grid_.width, x + width);
+            piece.n0 = n0, piece.n1 = std::min(pixel_channels_, n0 + step);
+            piece.phase = phase;
+            if (parts.empty()) pieces.push_back(piece);
+            for (std::size_t p = 0; p < parts.size(); ++p) {
+              piece.ky0 = parts[p].ky0, piece.ky1 = parts[p].ky1;
+              piece.run0 = parts[p].run0, piece.run1 = parts[p].run1;
+              piece.carry_in = p > 0;
+              piece.carry_out = p + 1 < parts.size();
+              pieces.push_back(piece);
+            }
+          }
+        }
+      }
+    }
+    return pieces;
+  }
+
+  // Output channels of a piece. Only outputs of one pixel can be cut: their channels are whole lines.
+  int channel_step(bool carries) const {
+    if (grid_.height != 1 || grid_.width != 1 || m_.groups > 1 || m_.repeats > 1 ||
+        layer_.kind == LayerKind::concatenate)
+      return pixel_channels_;
+    const std::int64_t groups = m_.macros * ceil_div(m_.lanes, a_.post_lanes);
+    std::int64_t tiles = a_.parameter_depth / groups;
+    if (carries) tiles = std::min<std::int64_t>(tiles, 2 * a_.psum_depth);
+    const std::int64_t step = tiles * m_.capacity() / a_.data_bits * a_.data_bits;
+    return step <= 0 || step >= pixel_channels_ ? pixel_channels_ : static_cast<int>(step);
+  }
+
+  void try_pieces(std::vector<Piece> pieces, std::vector<Tiling>& all, std::string& reason) const {
+    for (const Piece& piece : pieces) {
+      reason = misfit(piece);
+      if (!reason.empty()) return;
+    }
+    all.push_back({m_, true, std::move(pieces)});
+  }
+
+  void split_kernel(std::vector<Tiling>& all, std::string& reason) const {
+    if (layer_.kind > LayerKind::average_pool) return;
+    const int kernel_rows = layer_.window.kernel_height;
+    const std::size_t before = all.size();
+    for (int rows = kernel_rows - 1; rows >= 1 && all.size() == before; --rows) {
+      std::vector<Piece> parts;
+      for (int ky = 0; ky < kernel_rows; ky += rows) parts.push_back({.ky0 = ky, .ky1 = std::min(kernel_rows, ky + rows)});
+      for (const int width : widths()) {
+        for (int height = grid_.height; height >= 1 && all.size() == before; height /= 2)
+          try_pieces(grid(width, height, parts), all, reason);
+      }
+    }
+    // A fully connected layer may read a part of a row too.
+    const Window& w = layer_.window;
+    const Shape in = in_.shape;
+    if (all.size() > before || !m_.convolution || !m_.whole_row || grid_.width != 1 || grid_.height != 1 ||
+        w.kernel_width != in.width || w.kernel_height != in.height)
+      return;
+    const int row = in.width * in.channels;
+    for (int count = 2; all.size() == before; ++count) {
+      const int length = static_cast<int>(ceil_div(ceil_div(row, count), a_.data_bits) * a_.data_bits);
+      std::vector<Piece> parts;
+      for (int ky = 0; ky < kernel_rows; ++ky)
+        for (int run = 0; run < row; run += length)
+          parts.push_back({.ky0 = ky, .ky1 = ky + 1, .run0 = run, .run1 = std::min(row, run + length)});
+      try_pieces(grid(1, 1, parts), all, reason);
+      if (length == a_.data_bits) return;
+    }
+  }
+
+  const Architecture& a_;
+  const IntegerNetwork& network_;
+  const IntegerLayer& layer_;
+  const Mapping& m_;
+  const TensorFormat& in_;
+  const TensorFormat& out_;
+  Shape grid_;              // pixels to cut
+  int pixel_channels_ = 0;  // values a pixel of it writes
+};
+
+}  // namespace
+
+Room room_of(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer, const Mapping& mapping,
+             const Piece& piece) {
+  const TensorFormat& in = network.tensors[static_cast<std::size_t>(layer.input)];
+  const TensorFormat& out = network.tensors[static_cast<std::size_t>(layer.output)];
+  const Window& w = layer.window;
+  const int line = a.data_bits, channels = in.shape.channels;
+  Room room;
+  // Pixels of an input row that are read, as values of the row.
+  const int left = std::max(0, piece.x0 * w.stride_width - w.pad_left);
+  const int right = std::min(in.shape.width - 1, (piece.x1 - 1) * w.stride_width - w.pad_left +
+                                                     (w.kernel_width - 1) * w.dilation_width);
+  std::int64_t first = std::int64_t{left} * channels, end = std::int64_t{right + 1} * channels;
+  if (piece.run1 > 0) first = piece.run0, end = piece.run1;
+  if (end <= first) end = first + 1;  // padding alone: a line is loaded all the same
+  first = std::min(first, std::int64_t{in.shape.width} * channels - 1);
+  end = std::max(first + 1, std::min(end, std::int64_t{in.shape.width} * channels));
+  room.first_line = static_cast<int>(first / line);
+  room.lines = static_cast<int>((end - 1) / line) - room.first_line + 1;
+  const int top = piece.y0 * w.stride_height - w.pad_top + piece.ky0 * w.dilation_height;
+  const int bottom =
+      std::min(in.shape.height - 1,
+               (piece.y1 - 1) * w.stride_height - w.pad_top + (piece.ky1 - 1) * w.dilation_height);
+  room.first_row = std::clamp(top, 0, in.shape.height - 1);
+  room.rows = std::max(0, bottom - room.first_row + 1);
+
+  std::int64_t slot = ceil_div(room.lines, 2) * in.bits, beside = 0;
+  if (layer.second >= 0) {
+    const TensorFormat& second = network.tensors[static_cast<std::size_t>(layer.second)];
+    const bool one_pixel = layer.kind == LayerKind::multiply && second.shape != in.shape;
+    const std::int64_t begin = one_pixel ? 0 : std::int64_t{piece.x0} * second.shape.channels;
+    const std::int64_t stop = (one_pixel ? 1 : std::int64_t{piece.x1}) * second.shape.channels;
+    room.second_first_line = static_cast<int>(begin / line);
+    room.second_lines = static_cast<int>((stop - 1) / line) - room.second_first_line + 1;
+    const std::int64_t size = ceil_div(room.second_lines, 2) * second.bits;
+    (one_pixel ? beside : slot) += size;
+  }
+  const std::int64_t capacity =
+      std::min(std::int64_t{a.plane_banks()} * a.activation_depth, longest_address) - beside;
+  room.slot = static_cast<int>(std::min<std::int64_t>(slot, longest_address + 1));
+  room.slots = static_cast<int>(
+      std::min<std::int64_t>(capacity <= 0 ? 0 : capacity / slot, std::max(1, room.rows)));
+  room.ring = room.slots * room.slot;
+
+  const int pixel_channels = layer.kind == LayerKind::upsample ? mapping.repeats * channels : piece.n1 - piece.n0;
+  room.out_lines = static_cast<int>(ceil_div(std::int64_t{piece.x1 - piece.x0} * pixel_channels, line));
+  room.out_slot = static_cast<int>(ceil_div(room.out_lines, 2)) * out.bits;
+  return room;
+}
+
+int block_rows_of(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
+                  const Mapping& mapping, const Piece& piece, bool overlap) {
+  const int height = piece.y1 - piece.y0;
+  if (piece.carry_in || piece.carry_out) return height;
+  const Room room = room_of(a, network, layer, mapping, piece);
+  const Cutter cutter(a, network, layer, mapping);
+  const int out_rows = a.plane_banks() * a.output_depth / std::max(1, room.out_slot);
+  const int limit = std::min({height, a.psum_depth / (piece.x1 - piece.x0), out_rows});
+  int fits = 1, overlaps = 0;
+  for (int rows = 1; rows <= limit; ++rows) {
+    const int span = cutter.span(piece, rows);
+    if (std::min(room.rows, span) <= room.slots) fits = rows;
+    if (std::min(room.rows, span + rows * layer.window.stride_height) <= room.slots) overlaps = rows;
+  }
+  return overlap && overlaps > 0 ? overlaps : fits;
+}
+
+std::vector<Tiling> tilings(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer) {
+  std::vector<Tiling> all;
+  std::string reason;
+  for (const Mapping& mapping : mappings(a, network, layer)) Cutter(a, network, layer, mapping).cut(all, reason);
+  if (all.empty()) throw std::invalid_argument(fmt::format("layer '{}': {}", layer.name, reason));
+  // Each with the next block's rows loaded meanwhile, and with blocks as large as fit, where that is another size.
+  const std::size_t count = all.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Tiling& tiling = all[i];
+    const auto rows = [&](bool overlap) {
+      return block_rows_of(a, network, layer, tiling.mapping, tiling.pieces.front(), overlap);
+    };
+    const int overlapped = rows(true), fitting = rows(false);
+    if (overlapped == fitting) continue;
+    tiling.overlap = 2 * overlapped >= fitting;
+    Tiling other = tiling;
+    other.overlap = !tiling.overlap;
+    all.push_back(std::move(other));
+  }
+  return all;
+}
+
+}  // namespace bitstrata::generate
