@@ -24,12 +24,14 @@ module bs_requant #(
   logic signed [PRODUCT_WIDTH-1:0] product_q, rounded_q;
   logic [MAX_ACTIVATION_BITS-1:0] code_q;
   logic signed [ACC_WIDTH-1:0] acc_shifted, bias;
-  logic signed [PRODUCT_WIDTH-1:0] value_ext, multiplier_ext, doubled;
+  logic signed [PRODUCT_WIDTH-1:0] value_ext, multiplier_ext, doubled, nearest;
   assign acc_shifted = acc_shift_i ? {acc_i[ACC_WIDTH-2:0], 1'b0} : acc_i;
   assign bias = param_i[ACC_WIDTH-1:0];
   assign value_ext = {{17{value_q[ACC_WIDTH-1]}}, value_q};
   assign multiplier_ext = {{(PRODUCT_WIDTH-16){1'b0}}, multiplier_q};
-  assign doubled = product_q >>> (shift_2_q - 6'd1);  // used where the shift is not 0
+  // Used where the shift is not 0. Signed by themselves: a concatenation beside them would make the shift unsigned.
+  assign doubled = product_q >>> (shift_2_q - 6'd1);
+  assign nearest = doubled + $signed({{(PRODUCT_WIDTH-1){1'b0}}, 1'b1});
 
   logic signed [PRODUCT_WIDTH-1:0] low_ext, high_ext;
   assign low_ext = {{(PRODUCT_WIDTH-CODE_WIDTH){clip_low_i[CODE_WIDTH-1]}}, clip_low_i};
@@ -46,7 +48,7 @@ module bs_requant #(
       shift_2_q <= shift_1_q;
     end
     if (valid_i[2]) begin
-      rounded_q <= shift_2_q == 6'd0 ? product_q : (doubled + {{(PRODUCT_WIDTH-1){1'b0}}, 1'b1}) >>> 1;
+      rounded_q <= shift_2_q == 6'd0 ? product_q : nearest >>> 1;
     end
     if (valid_i[3]) begin
       if (rounded_q < low_ext) code_q <= clip_low_i[MAX_ACTIVATION_BITS-1:0];
