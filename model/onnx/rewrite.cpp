@@ -23,6 +23,7 @@ class Rewriter {
 
   void run() {
     for (OnnxNode& node : graph_.nodes) {
+      if (node.op == "Clip") skip_relu(node);
       if (!node.domain.empty() || node.inputs.size() != 2 || (node.op != "Mul" && node.op != "Div")) continue;
       if (const auto x = hard_sigmoid(node)) {
         replace(node, "HardSigmoid", *x);
@@ -47,6 +48,13 @@ class Rewriter {
   }
 
  private:
+  // A ReLU in front of a clip to 0 and more changes nothing; exporters write ReLU6 so.
+  void skip_relu(OnnxNode& node) const {
+    const OnnxNode* before = only(node.input(0));
+    const auto low = node.has("min") ? std::optional(node.real("min", 0)) : number(node.input(1));
+    if (before != nullptr && before->op == "Relu" && low && *low >= 0) node.inputs[0] = before->input(0);
+  }
+
   // The node that writes `name` where nothing else reads it.
   const OnnxNode* only(const std::string& name) const {
     const auto found = producers_.find(name);
