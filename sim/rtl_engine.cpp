@@ -48,7 +48,7 @@ class RtlEngine final : public Engine {
     generate::write_tensor(program, 0, input, bytes);
     if (!clean_) reset();
     write_register(WATCHDOG, watchdog);
-    write_register(INTERRUPT, 1);
+    write_register(INTERRUPT, 3);  // enabled, and nothing pending from before
     write_register(LIST, program.list_address);
     start();
 
