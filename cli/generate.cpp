@@ -35,8 +35,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       // clang-format off
       ("architecture", po::value(&w.architecture)->default_value(w.architecture), "built-in name or YAML file")
       ("network", po::value(&w.network),
-       "for the testbench: built-in network with seeded random weights, or run folder of quantize, or its "
-       "integer.safetensors; without it the folder has no testbench")
+       "for the testbench: built-in network with seeded random weights, or ONNX file, or run folder of quantize, or "
+       "its integer.safetensors; without it the folder has no testbench")
       ("plan", po::value(&w.plan), "plan.yaml with the widths of a built-in network")
       ("weight-bits", po::value(&w.weight_bits)->default_value(w.weight_bits), "of all layers, without --plan: 1 to 16")
       ("activation-bits", po::value(&w.activation_bits)->default_value(w.activation_bits),
@@ -49,6 +49,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("out", po::value(&o.out)->required(), "folder to write; must not exist or be empty")
       ("force", po::bool_switch(&o.force), "replace the design that --out already holds");
   // clang-format on
+  w.import.add(options);
   o.common.add(options);
   po::variables_map values;
   if (!parse(

@@ -32,7 +32,7 @@ constexpr Verb verbs[] = {
     {"list", cli::list, "known networks, architectures, technologies, datasets, methods"},
     {"train", nullptr, "train a network in float"},
     {"quantize", nullptr, "find widths and channels, train under them, export integers"},
-    {"evaluate", nullptr, "accuracy of a run folder, float or golden integers"},
+    {"evaluate", nullptr, "accuracy of a run folder or ONNX file, float or golden integers"},
     {"run", cli::run, "cycles, energy and accuracy of a network on an accelerator"},
     {"verify", cli::verify, "compare all engines layer by layer: values, cycles, events"},
     {"report", cli::report, "join run folders into tables and a page with pictures"},
@@ -65,6 +65,7 @@ int start_training(const std::string& verb, const Arguments& arguments) {
 }
 
 int dispatch(const std::string& name, const Arguments& arguments) {
+  if (name == "evaluate" && cli::evaluates_onnx(arguments)) return cli::evaluate(arguments);
   Arguments names;
   for (const Verb& verb : verbs) {
     if (name == verb.name) return verb.run != nullptr ? verb.run(arguments) : start_training(name, arguments);

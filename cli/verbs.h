@@ -13,5 +13,8 @@ int run(const std::vector<std::string>& arguments);
 int verify(const std::vector<std::string>& arguments);
 int report(const std::vector<std::string>& arguments);
 int generate(const std::vector<std::string>& arguments);
+// Of ONNX files; run folders are evaluated by the training program.
+int evaluate(const std::vector<std::string>& arguments);
+bool evaluates_onnx(const std::vector<std::string>& arguments);
 
 }  // namespace bitstrata::cli

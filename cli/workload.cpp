@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "model/network.h"
+#include "quant/calibration/calibrate.h"
 #include "sim/random_network.h"
 
 namespace bitstrata::cli {
@@ -84,16 +85,18 @@ void WorkloadOptions::add(po::options_description& options) {
   options.add_options()
       // clang-format off
       ("network", po::value(&network)->required(),
-       "built-in network with seeded random weights, or run folder of quantize, or its integer.safetensors")
-      ("plan", po::value(&plan), "plan.yaml with the widths of a built-in network")
+       "built-in network with seeded random weights, or ONNX file, or run folder of quantize, or its "
+       "integer.safetensors")
+      ("plan", po::value(&plan), "plan.yaml with the widths of a built-in network or of a float ONNX file")
       ("weight-bits", po::value(&weight_bits)->default_value(weight_bits), "of all layers, without --plan: 1 to 16")
       ("activation-bits", po::value(&activation_bits)->default_value(activation_bits),
        "of all tensors, without --plan: 1 to 16")
       ("architecture", po::value(&architecture)->default_value(architecture), "built-in name or YAML file")
       ("dataset", po::value(&dataset),
-       "fashion-mnist, a folder of IDX files, or random (seeded codes); default: fashion-mnist, and for networks of "
-       "another input shape random");
+       "fashion-mnist, a folder of IDX files, for ONNX files also a dataset.yaml, or random (seeded codes); default: "
+       "fashion-mnist, and for ONNX files and networks of another input shape random");
   // clang-format on
+  import.add(options);
 }
 
 void WorkloadOptions::check(const po::variables_map& values) const {
@@ -101,6 +104,8 @@ void WorkloadOptions::check(const po::variables_map& values) const {
   check_range("activation-bits", activation_bits, 1, 16);
   const bool widths = !values["weight-bits"].defaulted() || !values["activation-bits"].defaulted();
   if (!plan.empty() && widths) throw std::invalid_argument("--plan already gives the widths; leave out --*-bits");
+  import.check(values, network);
+  if (is_onnx(network)) return;
   if (fs::exists(network) && (!plan.empty() || widths)) {
     throw std::invalid_argument(
         fmt::format("the weights in '{}' are quantized already; leave out --plan and --*-bits", network));
@@ -132,7 +137,13 @@ std::int64_t Workload::weight_storage_bits() const {
 
 Workload make_workload(const WorkloadOptions& options, const Common& common, RunRecord& record) {
   Workload workload;
-  if (fs::exists(options.network)) {
+  if (is_onnx(options.network)) {
+    workload.imported = import_network(options.network, options.plan, options.weight_bits, options.activation_bits,
+                                       options.dataset, options.import, common, record);
+    workload.network = quant::assemble(workload.imported->calibrated);
+    workload.plan = workload.imported->plan;
+    workload.trained = true;
+  } else if (fs::exists(options.network)) {
     load_trained(options.network, workload, record);
   } else {
     draw_random(options, common.seed, workload, record);
@@ -143,12 +154,41 @@ Workload make_workload(const WorkloadOptions& options, const Common& common, Run
   return workload;
 }
 
+namespace {
+
+// Test samples as the network's input codes.
+Inputs sample_inputs(const Workload& workload, int count, RunRecord& record) {
+  const Imported& imported = *workload.imported;
+  const model::SampleSet& set = *imported.samples;
+  const model::Samples& samples = set.test ? *set.test : *set.train;
+  if (count > samples.count()) {
+    throw std::invalid_argument(
+        fmt::format("{} images wanted; data set '{}' has {}", count, set.name, samples.count()));
+  }
+  const model::Shape input = imported.network.graph.node(0).output;
+  Inputs inputs{set.name, {}, {}};
+  for (int i = 0; i < count; ++i) {
+    const model::Reals values = model::prepare_input(imported.calibrated, model::fit(samples, i, input));
+    inputs.images.push_back(model::encode(quant::input_grid(imported.calibrated), values));
+    if (samples.labelled()) inputs.labels.push_back(samples.label(i));
+  }
+  record.add_input("images", {{"source", set.name},
+                              {"part", set.test ? "test" : "train"},
+                              {"images", count},
+                              {"hash", hash_of(samples.bytes(0, count))}});
+  return inputs;
+}
+
+}  // namespace
+
 Inputs make_inputs(const Workload& workload, const WorkloadOptions& options, int count, const Common& common,
                    RunRecord& record) {
+  if (workload.imported && workload.imported->samples) return sample_inputs(workload, count, record);
   const model::TensorFormat& format = workload.network.tensors.at(0);
   const bool fits = format.shape == model::Shape{28, 28, 1} && format.coding == model::Coding::unsigned_code &&
                     format.zero_point == 0;
-  if (options.dataset == random_dataset || (options.dataset.empty() && !workload.trained && !fits)) {
+  if (options.dataset == random_dataset ||
+      (options.dataset.empty() && (workload.imported || (!workload.trained && !fits)))) {
     record.add_input("images", {{"source", "random codes"}, {"images", count}});
     return {"random codes", random_images(format, count, common.seed), {}};
   }

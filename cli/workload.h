@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/common.h"
+#include "cli/imported.h"
 #include "cli/run_folder.h"
 #include "model/architecture.h"
 #include "model/dataset.h"
@@ -19,6 +20,7 @@ namespace bitstrata::cli {
 struct WorkloadOptions {
   std::string network, plan, architecture = "pim-64x64", dataset;
   int weight_bits = 8, activation_bits = 8;
+  ImportOptions import;
   void add(po::options_description& options);
   void check(const po::variables_map& values) const;
 };
@@ -26,10 +28,11 @@ struct WorkloadOptions {
 struct Workload {
   model::IntegerNetwork network;
   model::Plan plan;
-  bool trained = false;                              // from a run folder; else seeded random weights
+  bool trained = false;                              // from a run folder or ONNX file; else seeded random weights
   nlohmann::json origin = nlohmann::json::object();  // summary.json of the run folder, where it has one
   model::Architecture architecture;
   generate::Program program;
+  std::optional<Imported> imported;  // from an ONNX file
   std::int64_t parameters() const;
   std::int64_t macs() const;
   std::int64_t weight_storage_bits() const;
@@ -46,7 +49,7 @@ struct Inputs {
 };
 
 // The first `count` test images of the data set, or seeded random codes where --dataset is `random`, or where it is not
-// given and the images of the default data set do not fit the network's input.
+// given and the network is an ONNX file or the images of the default data set do not fit its input.
 Inputs make_inputs(const Workload& workload, const WorkloadOptions& options, int count, const Common& common,
                    RunRecord& record);
 

@@ -53,8 +53,8 @@ TEST(Validate, SaysWhatIsWrongAndWhatWouldBeRight) {
   const std::string head = "architecture 'pim-64x64': ";
   EXPECT_EQ(message([](auto& a) { a.style = "overlay"; }), head + "style 'overlay' is not available yet; use 'pim'");
   EXPECT_EQ(message([](auto& a) { a.style = "pin"; }), head + "style is 'pin'; known: pim");
-  EXPECT_EQ(message([](auto& a) { a.rows = 0; }), head + "rows is 0; allowed is 1..1024");
-  EXPECT_EQ(message([](auto& a) { a.columns = 1025; }), head + "columns is 1025; allowed is 1..1024");
+  EXPECT_EQ(message([](auto& a) { a.rows = 0; }), head + "rows is 0; allowed is 2..1024");
+  EXPECT_EQ(message([](auto& a) { a.columns = 1025; }), head + "columns is 1025; allowed is 2..1024");
   EXPECT_EQ(message([](auto& a) { a.columns = 15; }),
             head + "columns is 15; a weight of max_weight_bits = 16 needs at least that many");
   EXPECT_EQ(message([](auto& a) { a.tiles = 65; }), head + "tiles is 65; allowed is 1..64");

@@ -97,8 +97,8 @@ TEST(Validate, NamesLayerValueAndRange) {
 TEST(Validate, TiesReadersOfOneTensor) {
   Network net("fork");
   const int relu = net.add_relu(net.add_convolution(net.add_input({4, 4, 2}), "stem", 4, {}), "relu");
-  net.add_convolution(net.add_pool(relu, "pool", Op::max_pool, {.kernel_height = 2, .kernel_width = 2}), "left", 3, {});
-  net.add_convolution(relu, "right", 3, {});
+  const int left = net.add_convolution(net.add_pool(relu, "pool", Op::max_pool, {}), "left", 3, {});
+  net.add_concatenate({left, net.add_convolution(relu, "right", 3, {})}, "joined");
   Plan plan = uniform_plan(net, 8, 8);
   plan.layers[2].activation_bits = 5;
   EXPECT_EQ(message_of<std::invalid_argument>([&] { validate(plan, net); }),

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/imported.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <random>
+#include <stdexcept>
+
+#include "model/onnx/onnx.h"
+#include "quant/calibration/calibrate.h"
+
+namespace bitstrata::cli {
+namespace {
+
+std::vector<std::int64_t> shape_of(const std::string& text) {
+  std::vector<std::int64_t> shape;
+  const char *at = text.data(), *end = text.data() + text.size();
+  while (at < end) {
+    std::int64_t side = 0;
+    const auto read = std::from_chars(at, end, side);
+    if (read.ec != std::errc() || side < 1 || side > 1'000'000 || (read.ptr < end && *read.ptr != ',')) {
+      throw std::invalid_argument(fmt::format("--input-shape is '{}'; it is like 1,3,224,224", text));
+    }
+    shape.push_back(side);
+    at = read.ptr + 1;
+  }
+  return shape;
+}
+
+}  // namespace
+
+void ImportOptions::add(po::options_description& options) {
+  options.add_options()
+      // clang-format off
+      ("calibration", po::value(&calibration)->default_value(calibration),
+       "of ONNX networks: how the range of a tensor follows from its values: max, percentile, mse or kl")
+      ("calibration-images", po::value(&calibration_images)->default_value(calibration_images),
+       "so many, the first training samples of --dataset (test samples where it has no others)")
+      ("input-shape", po::value(&input_shape), "of ONNX networks that leave it open, as the file counts: 1,3,224,224");
+  // clang-format on
+}
+
+void ImportOptions::check(const po::variables_map& values, const std::string& network) const {
+  quant::range_method(calibration);
+  check_range("calibration-images", calibration_images, 1, 1e6);
+  shape_of(input_shape);
+  for (const char* name : {"calibration", "calibration-images", "input-shape"}) {
+    if (values.count(name) != 0 && !values[name].defaulted() && !is_onnx(network)) {
+      throw std::invalid_argument(fmt::format("--{} belongs to networks from ONNX files", name));
+    }
+  }
+}
+
+bool is_onnx(const std::string& network) { return std::filesystem::path(network).extension() == ".onnx"; }
+
+Imported import_network(const std::string& file, const std::string& plan, int weight_bits, int activation_bits,
+                        const std::string& dataset, const ImportOptions& options, const Common& common,
+                        RunRecord& record) {
+  model::FloatNetwork network = model::import_onnx(file, {shape_of(options.input_shape), ""});
+  record.add_file("network", file);
+  for (const std::string& note : network.notes) say(common, note);
+  model::Plan widths;
+  if (plan.empty()) {
+    widths = quant::plan_of(network, weight_bits, activation_bits);
+  } else {
+    if (network.quantized())
+      throw std::invalid_argument(fmt::format("the weights in '{}' are quantized already; leave out --plan", file));
+    widths = model::load_plan(plan);
+    record.add_file("plan", plan);
+  }
+  std::optional<model::SampleSet> samples;
+  if (!dataset.empty() && dataset != "random") samples = model::load_samples(dataset);
+  const model::Shape input = network.graph.node(0).output;
+  quant::CalibrationInputs inputs;
+  std::string calibrated_on;
+  if (samples) {
+    const bool own = samples->train.has_value();
+    const model::Samples& source = own ? *samples->train : *samples->test;
+    if (!own)
+      say(common, fmt::format("data set '{}' has no training samples: calibrated on test samples", samples->name));
+    inputs.count = std::min(options.calibration_images, source.count());
+    inputs.get = [&source, input](int i) { return model::fit(source, i, input); };
+    calibrated_on = fmt::format("{} {} samples of {}", inputs.count, own ? "training" : "test", samples->name);
+    record.add_file("dataset", dataset);
+  } else {
+    inputs.count = std::min(options.calibration_images, 8);
+    inputs.get = [input, seed = common.seed](int i) {
+      std::mt19937_64 random(seed * 1000003 + static_cast<std::uint64_t>(i));
+      model::Reals values(static_cast<std::size_t>(input.elements()));
+      for (float& value : values) value = static_cast<float>(random() >> 40) * 0x1p-24F;
+      return values;
+    };
+    calibrated_on = fmt::format("random inputs, seed {}", common.seed);
+  }
+  const quant::CalibrationOptions calibration{.method = quant::range_method(options.calibration),
+                                              .threads = common.threads};
+  model::FloatNetwork calibrated = quant::calibrate(network, widths, inputs, calibration);
+  record.add_input("calibration", {{"method", options.calibration}, {"on", calibrated_on}});
+  return {std::move(network), std::move(calibrated), std::move(widths), std::move(samples), calibrated_on};
+}
+
+}  // namespace bitstrata::cli

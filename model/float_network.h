@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network graph with float parameters, and, where a file or a calibration prescribes them, the codes of its tensors
+// and weights. It can be executed as it is (`run`); quant/calibration makes integers of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/integer_network.h"
+#include "model/network.h"
+
+namespace bitstrata::model {
+
+// Codes of one tensor: value = scale * (code - zero_point); bipolar: scale * (2 * code - 1).
+struct Grid {
+  int bits = 8;
+  Coding coding = Coding::unsigned_code;
+  int zero_point = 0;
+  double scale = 1.0;
+  bool narrow = false;  // two's complement without the lowest code
+  bool floor = false;   // values between codes go down instead of to the nearest
+  bool operator==(const Grid&) const = default;
+  CodeRange range() const;
+  double value(std::int32_t code) const;
+  std::int32_t code(double value) const;  // the nearest (or next lower) one, halves up
+};
+
+// Of a convolution or linear node; empty for others.
+struct Parameters {
+  std::vector<float> weights;  // [out][ky][kx][in / groups]; linear: [out][NHWC]
+  std::vector<float> bias;     // [out]
+  int weight_bits = 0;         // 0: not quantized
+  std::vector<double> scales;  // [out] where quantized: weight = scale * code; 1 bit: -scale or +scale
+};
+
+struct FloatNetwork {
+  Network graph;
+  std::vector<Parameters> parameters;             // one entry a node
+  std::vector<std::optional<Grid>> grids;         // one entry a node: what its values are rounded to
+  std::vector<double> input_scale, input_offset;  // [channel]: the host feeds scale * x + offset; empty: x itself
+  std::vector<std::string> notes;                 // what was left to the host, or done differently from the file
+  bool quantized() const;                         // some weights are
+};
+
+// Values of one image, [y][x][channel].
+using Reals = std::vector<float>;
+
+struct RunOptions {
+  bool round = true;  // to the grids of the nodes that have one
+};
+
+// The values of all nodes, indexed as the graph's nodes. `input` is what the network is given, before input_scale.
+// Throws std::invalid_argument when its size is not that of the network's input.
+std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> input, RunOptions options = {});
+
+// The last node's values.
+Reals run(const FloatNetwork& network, std::span<const float> input, RunOptions options = {});
+
+// `input` after input_scale and input_offset: the values of the input node, before rounding.
+Reals prepare_input(const FloatNetwork& network, std::span<const float> input);
+
+// Codes of the values.
+std::vector<std::int32_t> encode(const Grid& grid, std::span<const float> values);
+
+}  // namespace bitstrata::model

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators with weights, and pooling.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "model/onnx/converter.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+int small(const OnnxNode& node, const char* what, std::int64_t value) {
+  if (value < 0 || value > 65536) refuse(node, fmt::format("{} is {}", what, value));
+  return static_cast<int>(value);
+}
+
+std::vector<double> as_doubles(const Tensor& tensor) {
+  std::vector<double> values;
+  for (std::size_t i = 0; i < at(tensor.elements()); ++i) values.push_back(tensor.at(i));
+  return values;
+}
+
+bool channels_last(const OnnxNode& node) { return node.domain == "qonnx.custom_op.channels_last"; }
+
+// The codes of weights; `per_output` scales when there are several.
+void take_codes(const OnnxNode& node, const Tensor& tensor, int output_axis, int outputs, double factor, Parameters& p,
+                std::vector<std::string>& notes) {
+  if (!tensor.grid || tensor.grid->bits > 16) return;
+  const ConstantGrid& grid = *tensor.grid;
+  if (grid.scales.size() > 1 && grid.axis != output_axis) {
+    notes.push_back(fmt::format("{} '{}': its weight scales run along its inputs; the weights are quantized anew",
+                                node.op, node.name));
+    return;
+  }
+  p.weight_bits = grid.bits == 1 && !grid.bipolar ? 2 : grid.bits;  // one bit that is not -1/+1 is -1 and 0
+  p.scales = grid.scales;
+  p.scales.resize(at(outputs), grid.scales[0]);
+  for (double& scale : p.scales) scale *= factor;
+}
+
+}  // namespace
+
+Window Converter::window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry g) const {
+  const bool line = g == Geometry::ncw || g == Geometry::nch;
+  const std::size_t rank = line ? 1 : 2;
+  if (kernel.empty()) kernel = node.wholes("kernel_shape");
+  const Dims strides = node.wholes("strides", Dims(rank, 1)), dilations = node.wholes("dilations", Dims(rank, 1));
+  Dims pads = node.wholes("pads", Dims(2 * rank, 0));
+  if (kernel.size() != rank || strides.size() != rank || dilations.size() != rank || pads.size() != 2 * rank) {
+    refuse(node, fmt::format("its kernel_shape, strides, dilations or pads do not fit {} dimension(s)", rank));
+  }
+  const Shape in = shape(x);
+  const std::int64_t sizes[2] = {line && g == Geometry::ncw ? in.width : in.height, in.width};
+  const int before[2] = {line && g == Geometry::ncw ? x.pad.left : x.pad.top, x.pad.left};
+  const int after[2] = {line && g == Geometry::ncw ? x.pad.right : x.pad.bottom, x.pad.right};
+  const std::string automatic = node.text("auto_pad", "NOTSET");
+  for (std::size_t i = 0; i < rank; ++i) {
+    small(node, "a kernel side", kernel[i]), small(node, "a stride", strides[i]),
+        small(node, "a dilation", dilations[i]);
+    if (strides[i] < 1) refuse(node, "a stride is 0");
+    if (automatic == "SAME_UPPER" || automatic == "SAME_LOWER") {
+      const std::int64_t size = sizes[i] + before[i] + after[i], reach = dilations[i] * (kernel[i] - 1) + 1;
+      const std::int64_t outputs = (size + strides[i] - 1) / strides[i];
+      const std::int64_t total = std::max<std::int64_t>(0, (outputs - 1) * strides[i] + reach - size);
+      const std::int64_t less = total / 2;
+      pads[i] = automatic == "SAME_UPPER" ? less : total - less;
+      pads[i + rank] = total - pads[i];
+    } else if (automatic == "VALID") {
+      pads[i] = pads[i + rank] = 0;
+    } else if (automatic != "NOTSET") {
+      refuse(node, fmt::format("auto_pad '{}' is not known", automatic));
+    }
+    small(node, "a padding", pads[i]), small(node, "a padding", pads[i + rank]);
+  }
+  if (x.pad.any() && x.pad.value != 0) refuse(node, fmt::format("is padded with {}; only 0 is supported", x.pad.value));
+  const auto number = [](std::int64_t value) { return static_cast<int>(value); };
+  Window w;
+  if (!line || g == Geometry::nch) {
+    w.kernel_height = number(kernel[0]), w.stride_height = number(strides[0]), w.dilation_height = number(dilations[0]);
+    w.pad_top = number(pads[0]), w.pad_bottom = number(pads[rank]);
+  }
+  if (!line || g == Geometry::ncw) {
+    const std::size_t i = rank - 1;
+    w.kernel_width = number(kernel[i]), w.stride_width = number(strides[i]), w.dilation_width = number(dilations[i]);
+    w.pad_left = number(pads[i]), w.pad_right = number(pads[i + rank]);
+  }
+  w.pad_top += x.pad.top, w.pad_bottom += x.pad.bottom, w.pad_left += x.pad.left, w.pad_right += x.pad.right;
+  return w;
+}
+
+void Converter::convolution(const OnnxNode& node) {
+  const Tensor& weights = need_constant(node, 1, "weight");
+  std::vector<double> bias;
+  if (!node.input(2).empty()) bias = as_doubles(need_constant(node, 2, "bias"));
+  set(node, convolve(node, value(node, 0), weights, bias));
+}
+
+Value Converter::convolve(const OnnxNode& node, Value x, const Tensor& weights, const std::vector<double>& bias) {
+  const int rank = static_cast<int>(weights.dims.size()) - 2;
+  if (rank != 1 && rank != 2)
+    refuse(node, fmt::format("has weights of {}; 1 or 2 spatial dimensions are supported", to_text(weights.dims)));
+  settle(x, rank == 1 ? Geometry::ncw : channels_last(node) ? Geometry::nhwc : Geometry::nchw);
+  const Geometry g = geometry(x);
+  const bool fits = rank == 1 ? g == Geometry::ncw || g == Geometry::nch
+                              : g == (channels_last(node) ? Geometry::nhwc : Geometry::nchw);
+  if (!fits) {
+    refuse(node, fmt::format("its input of {} is no image: a Reshape or Transpose before it moves pixels",
+                             to_text(x.view.sizes())));
+  }
+  const Dims kernel(weights.dims.begin() + 2, weights.dims.end());
+  const Window window = window_of(node, x, kernel, g);
+  const int outputs = small(node, "the number of outputs", weights.dims[0]);
+  const int groups = small(node, "group", node.whole("group", 1));
+  const int depth = small(node, "the number of inputs", weights.dims[1]);
+  if (groups < 1 || std::int64_t{depth} * groups != shape(x).channels) {
+    refuse(node, fmt::format("its weights of {} in {} group(s) do not fit {} channels", to_text(weights.dims), groups,
+                             shape(x).channels));
+  }
+  if (!bias.empty() && bias.size() != at(outputs)) {
+    refuse(node, fmt::format("has {} biases for {} outputs", bias.size(), outputs));
+  }
+  const int made = added(network_.graph.add_convolution(x.node, fresh_name(node), outputs, window, groups));
+  Parameters& p = network_.parameters[at(made)];
+  const std::int64_t taps = elements_of(kernel);
+  p.weights.resize(at(weights.elements()));
+  for (std::int64_t n = 0; n < outputs; ++n) {
+    for (std::int64_t c = 0; c < depth; ++c) {
+      for (std::int64_t t = 0; t < taps; ++t) {
+        p.weights[at((n * taps + t) * depth + c)] =
+            static_cast<float>(weights.at(at((n * depth + c) * taps + t)) * x.factor);
+      }
+    }
+  }
+  p.bias.assign(at(outputs), 0.0F);
+  for (std::size_t n = 0; n < bias.size(); ++n) p.bias[n] = static_cast<float>(bias[n]);
+  take_codes(node, weights, 0, outputs, x.factor, p, network_.notes);
+  return {.node = made, .view = view_of(g, network_.graph.node(made).output)};
+}
+
+// x times a matrix of [in][out] (transposed: [out][in]).
+Value Converter::multiply_matrix(const OnnxNode& node, const Value& x, const Tensor& weights, bool transposed) {
+  if (weights.dims.size() != 2)
+    refuse(node, fmt::format("its matrix of {} must have 2 dimensions", to_text(weights.dims)));
+  if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
+  settle(x, Geometry::flat);
+  const std::int64_t in = weights.dims[transposed ? 1 : 0], out = weights.dims[transposed ? 0 : 1];
+  const int outputs = small(node, "the number of outputs", out);
+  const Dims sizes = x.view.sizes();
+  if (sizes.empty() || sizes.back() != in) {
+    refuse(node, fmt::format("its input of {} does not fit a matrix of {}", to_text(sizes), to_text(weights.dims)));
+  }
+  const auto entry = [&](std::int64_t n, std::int64_t k) {
+    return static_cast<float>(weights.at(at(transposed ? n * in + k : k * out + n)) * x.factor);
+  };
+  Value result;
+  Parameters p;
+  p.weights.resize(at(in * out));
+  if (x.view.elements() == in) {
+    // Weights move from the file's order of inputs to NHWC.
+    const std::vector<std::int64_t> order = x.view.order();
+    for (std::int64_t n = 0; n < out; ++n)
+      for (std::int64_t k = 0; k < in; ++k) p.weights[at(n * in + order[at(k)])] = entry(n, k);
+    result.node = added(network_.graph.add_linear(x.node, fresh_name(node), outputs));
+    std::vector<std::vector<Factor>> dims(sizes.size());
+    dims.back() = {{out, 1}};
+    result.view = View::of(std::move(dims));
+  } else {
+    // A row for every pixel: a 1x1 convolution, where rows are pixels and columns channels.
+    if (shape(x).channels != in || x.view.dim(x.view.rank() - 1) != std::vector<Factor>{{in, 1}}) {
+      refuse(node, fmt::format("multiplies {} rows; only one, or one for every pixel over its channels, is supported",
+                               x.view.elements() / std::max<std::int64_t>(in, 1)));
+    }
+    for (std::int64_t n = 0; n < out; ++n)
+      for (std::int64_t k = 0; k < in; ++k) p.weights[at(n * in + k)] = entry(n, k);
+    result.node = added(network_.graph.add_convolution(x.node, fresh_name(node), outputs, {}));
+    result.view = x.view.moved([&](Factor f) {
+      return f.stride == 1 ? Factor{out, 1} : Factor{f.size, f.stride / in * out};
+    });
+  }
+  p.bias.assign(at(outputs), 0.0F);
+  take_codes(node, weights, transposed ? 0 : 1, outputs, x.factor, p, network_.notes);
+  network_.parameters[at(result.node)] = std::move(p);
+  return result;
+}
+
+void Converter::gemm(const OnnxNode& node) {
+  if (node.whole("transA", 0) != 0) refuse(node, "transA is not supported");
+  Tensor weights = need_constant(node, 1, "matrix");
+  const double alpha = node.real("alpha", 1), beta = node.real("beta", 1);
+  if (alpha != 1) {
+    for (float& w : weights.reals) w = static_cast<float>(w * alpha);
+    if (weights.grid) {
+      for (double& scale : weights.grid->scales) scale *= std::abs(alpha);
+    }
+  }
+  Value result = multiply_matrix(node, value(node, 0), weights, node.whole("transB", 0) != 0);
+  if (!node.input(2).empty()) {
+    const std::vector<double> bias = as_doubles(need_constant(node, 2, "bias"));
+    std::vector<float>& to = network_.parameters[at(result.node)].bias;
+    if (bias.size() != 1 && bias.size() != to.size())
+      refuse(node, fmt::format("has {} biases for {} outputs", bias.size(), to.size()));
+    for (std::size_t n = 0; n < to.size(); ++n) to[n] = static_cast<float>(beta * bias[bias.size() == 1 ? 0 : n]);
+  }
+  set(node, result);
+}
+
+void Converter::matmul(const OnnxNode& node) {
+  set(node, multiply_matrix(node, value(node, 0), need_constant(node, 1, "matrix"), false));
+}
+
+Value Converter::pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry g) {
+  Value result = x;
+  result.pad = {};
+  result.node = added(network_.graph.add_pool(x.node, fresh_name(node), op, window));
+  result.view = view_of(g, network_.graph.node(result.node).output);
+  result.exclusive = true;
+  return result;
+}
+
+void Converter::max_pool(const OnnxNode& node) {
+  if (node.outputs.size() > 1 && !node.outputs[1].empty() && uses_[node.outputs[1]] > 0)
+    refuse(node, "its indices are not supported");
+  Value x = value(node, 0);
+  settle(x, channels_last(node)                       ? Geometry::nhwc
+            : node.wholes("kernel_shape").size() == 1 ? Geometry::ncw
+                                                      : Geometry::nchw);
+  const Geometry g = geometry(x);
+  if (g == Geometry::other || g == Geometry::flat)
+    refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
+  if (x.pad.any()) {
+    // Zeros around values that are never negative change no maximum.
+    const bool rectified = network_.graph.node(x.node).op == Op::relu;
+    if (x.pad.value == 0 && !rectified)
+      refuse(node, "pools over padding of zeros, which is not supported behind negative values");
+    if (x.pad.value != 0 && !(x.pad.value < -1e30)) refuse(node, fmt::format("pools over padding of {}", x.pad.value));
+    x.pad.value = 0;
+  }
+  Window w = window_of(node, x, {}, g);
+  if (node.whole("ceil_mode", 0) != 0) {
+    const Shape in = shape(x);
+    const auto stretch = [](int size, int kernel, int stride, int dilation, int before, int& after) {
+      const int reach = dilation * (kernel - 1) + 1, room = size + before + after - reach;
+      if (room < 0 || room % stride == 0) return;
+      // A window that would start behind the image is dropped.
+      if ((room / stride + 1) * stride < size + before) after += stride - room % stride;
+    };
+    stretch(in.height, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top, w.pad_bottom);
+    stretch(in.width, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.pad_right);
+  }
+  set(node, pooled(node, x, Op::max_pool, w, g));
+}
+
+void Converter::average_pool(const OnnxNode& node) {
+  Value x = value(node, 0);
+  settle(x, channels_last(node)                       ? Geometry::nhwc
+            : node.wholes("kernel_shape").size() == 1 ? Geometry::ncw
+                                                      : Geometry::nchw);
+  const Geometry g = geometry(x);
+  if (g == Geometry::other || g == Geometry::flat)
+    refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
+  const Window w = window_of(node, x, {}, g);
+  const Shape in = shape(x);
+  const auto rest = [](int size, int reach, int stride) { return size < reach ? 0 : (size - reach) % stride; };
+  if (node.whole("ceil_mode", 0) != 0 &&
+      (rest(in.height + w.pad_top + w.pad_bottom, w.kernel_height, w.stride_height) != 0 ||
+       rest(in.width + w.pad_left + w.pad_right, w.kernel_width, w.stride_width) != 0)) {
+    refuse(node, "ceil_mode gives windows of other sizes at the border, which are not supported");
+  }
+  const bool padded = w.pad_top != 0 || w.pad_bottom != 0 || w.pad_left != 0 || w.pad_right != 0;
+  if (!padded) {
+    set(node, pooled(node, x, Op::average_pool, w, g));
+    return;
+  }
+  const bool own =
+      w.pad_top != x.pad.top || w.pad_bottom != x.pad.bottom || w.pad_left != x.pad.left || w.pad_right != x.pad.right;
+  if (own && node.whole("count_include_pad", 0) == 0) {
+    refuse(node, "averages over fewer values at the border (count_include_pad is 0), which is not supported");
+  }
+  // The average over zeros too is a depthwise convolution of equal weights.
+  const int channels = in.channels, taps = w.kernel_height * w.kernel_width;
+  const int made = added(network_.graph.add_convolution(x.node, fresh_name(node), channels, w, channels));
+  network_.parameters[at(made)].weights.assign(at(std::int64_t{channels} * taps), static_cast<float>(x.factor / taps));
+  network_.parameters[at(made)].bias.assign(at(channels), 0.0F);
+  set(node, {.node = made, .view = view_of(g, network_.graph.node(made).output)});
+}
+
+void Converter::global_pool(const OnnxNode& node) {
+  Value x = value(node, 0);
+  settle(x, channels_last(node) ? Geometry::nhwc : Geometry::nchw);
+  const Geometry g = geometry(x);
+  if (g == Geometry::other || g == Geometry::flat || x.pad.any())
+    refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
+  const Window window{.kernel_height = shape(x).height, .kernel_width = shape(x).width};
+  set(node, pooled(node, x, node.op == "GlobalMaxPool" ? Op::max_pool : Op::average_pool, window, g));
+}
+
+// Mean or maximum over height, width or both.
+void Converter::reduce(const OnnxNode& node) {
+  const Value x = value(node, 0);
+  settle(x, Geometry::other);
+  if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
+  std::vector<std::int64_t> axes = node.wholes("axes");
+  if (!node.input(1).empty()) axes = need_constant(node, 1, "list of axes").ints;
+  const Shape s = shape(x);
+  std::vector<bool> chosen(at(x.view.rank()), axes.empty());
+  for (const std::int64_t axis : axes) chosen[at(axis_of(axis, x.view.rank()))] = true;
+  std::int64_t reduced = 1;
+  bool over_height = false, over_width = false, over_channels = false;
+  for (int i = 0; i < x.view.rank(); ++i) {
+    if (!chosen[at(i)]) continue;
+    for (const Factor& f : x.view.dim(i)) {
+      reduced *= f.size;
+      // A factor may span width and height.
+      const std::int64_t row = std::int64_t{s.width} * s.channels;
+      over_channels = over_channels || f.stride < s.channels;
+      over_height = over_height || f.stride * f.size > row;
+      over_width = over_width || f.stride < row;
+    }
+  }
+  const Window window{.kernel_height = over_height ? s.height : 1, .kernel_width = over_width ? s.width : 1};
+  if (over_channels || reduced != std::int64_t{window.kernel_height} * window.kernel_width) {
+    refuse(node, "reduces over other axes than the image's height and width");
+  }
+  Value result = x;
+  result.node = added(network_.graph.add_pool(x.node, fresh_name(node),
+                                              node.op == "ReduceMax" ? Op::max_pool : Op::average_pool, window));
+  const bool keep = node.whole("keepdims", 1) != 0;
+  std::vector<std::vector<Factor>> dims;
+  for (int i = 0; i < x.view.rank(); ++i) {
+    if (chosen[at(i)] && !keep) continue;
+    dims.push_back(chosen[at(i)] ? std::vector<Factor>{} : x.view.dim(i));
+    for (Factor& f : dims.back()) {
+      if (f.stride >= s.channels && over_width) f.stride /= s.width;  // rows moved together
+    }
+  }
+  result.view = View::of(std::move(dims));
+  result.exclusive = true;
+  set(node, result);
+}
+
+}  // namespace bitstrata::model::interchange

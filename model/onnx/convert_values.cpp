@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators on single values: sums, products, batch norms and activation functions.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "model/onnx/converter.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+std::vector<double> negated(std::vector<double> values) {
+  for (double& value : values) value = -value;
+  return values;
+}
+
+}  // namespace
+
+// The sum or product of two tensors.
+Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
+  settle(a, Geometry::other);
+  settle(b, Geometry::other);
+  if (op == Op::multiply) {
+    // Factors of a product go on as the factor of the result.
+    const double factor = a.factor * b.factor;
+    a.factor = b.factor = 1;
+    a = ready(node, a), b = ready(node, b);
+    a.factor = factor;
+  } else if (a.factor == b.factor) {
+    const double factor = a.factor;
+    a.factor = b.factor = 1;
+    a = ready(node, a), b = ready(node, b);
+    a.factor = factor;
+  } else {
+    a = ready(node, a), b = ready(node, b);
+  }
+  const double factor = a.factor;
+  if (a.view.elements() < b.view.elements()) std::swap(a, b);
+  const bool same = a.view == b.view && shape(a) == shape(b);
+  if (!same) {
+    // One pixel that meets all of the image's: its channels must lie where the image has its channels.
+    const int channels = shape(a).channels;
+    bool scales = shape(b) == Shape{.channels = channels} && b.view.rank() <= a.view.rank();
+    const std::vector<Factor> along = {{channels, 1}};
+    for (int i = 0; scales && i < b.view.rank(); ++i) {
+      const std::vector<Factor>& mine = a.view.dim(a.view.rank() - b.view.rank() + i);
+      scales = b.view.dim(i).empty() || (b.view.dim(i) == along && mine == along);
+    }
+    if (!scales) {
+      refuse(node,
+             fmt::format("its inputs of {} and {} do not lie alike", to_text(a.view.sizes()), to_text(b.view.sizes())));
+    }
+    if (op == Op::add) {  // the pixel is spread over the image first
+      const Shape s = shape(a);
+      if (s.height != s.width)
+        refuse(node,
+               fmt::format("adds one pixel to an image of {}x{}; only square ones are supported", s.height, s.width));
+      b.node = added(network_.graph.add_upsample(b.node, fresh_name(node, "_spread"), s.height));
+    }
+  }
+  Value result = a;
+  result.node = added(network_.graph.add_elementwise(a.node, b.node, fresh_name(node), op));
+  result.factor = factor;
+  result.exclusive = true;
+  return result;
+}
+
+void Converter::add(const OnnxNode& node) {
+  if (node.inputs.empty()) refuse(node, "has no input");
+  std::vector<Value> dynamic;
+  std::vector<const Tensor*> constants;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    if (const Tensor* tensor = constant(node.inputs[i])) {
+      constants.push_back(tensor);
+    } else {
+      dynamic.push_back(value(node, i));
+    }
+  }
+  Value sum = dynamic.at(0);
+  for (std::size_t i = 1; i < dynamic.size(); ++i) sum = join(node, sum, dynamic[i], Op::add);
+  for (const Tensor* tensor : constants) sum = affine(node, sum, {1}, per_channel(node, sum, *tensor));
+  set(node, sum);
+}
+
+void Converter::subtract(const OnnxNode& node) {
+  const Tensor *a = constant(node.input(0)), *b = constant(node.input(1));
+  if (b != nullptr) {
+    const Value x = value(node, 0);
+    set(node, affine(node, x, {1}, negated(per_channel(node, x, *b))));
+  } else if (a != nullptr) {
+    const Value x = value(node, 1);
+    set(node, affine(node, x, {-1}, per_channel(node, x, *a)));
+  } else {
+    const Value x = value(node, 0), y = value(node, 1);
+    settle(x, Geometry::other);
+    settle(y, Geometry::other);
+    set(node, join(node, x, affine(node, y, {-1}, {0}), Op::add));
+  }
+}
+
+void Converter::multiply(const OnnxNode& node) {
+  const Tensor *a = constant(node.input(0)), *b = constant(node.input(1));
+  if (a == nullptr && b == nullptr) {
+    set(node, join(node, value(node, 0), value(node, 1), Op::multiply));
+    return;
+  }
+  const Value x = value(node, a != nullptr ? 1 : 0);
+  set(node, affine(node, x, per_channel(node, x, a != nullptr ? *a : *b), {0}));
+}
+
+void Converter::divide(const OnnxNode& node) {
+  const Tensor* divisor = constant(node.input(1));
+  if (divisor == nullptr) refuse(node, "divides by a tensor that is no constant");
+  const Value x = value(node, 0);
+  std::vector<double> scale = per_channel(node, x, *divisor);
+  for (double& s : scale) {
+    if (s == 0) refuse(node, "divides by 0");
+    s = 1 / s;
+  }
+  set(node, affine(node, x, scale, {0}));
+}
+
+void Converter::negate(const OnnxNode& node) { set(node, affine(node, value(node, 0), {-1}, {0})); }
+
+void Converter::batch_norm(const OnnxNode& node) {
+  if (node.whole("training_mode", 0) != 0) refuse(node, "is in training mode; export the network for inference");
+  Value x = value(node, 0);
+  settle(x, node.domain == "qonnx.custom_op.channels_last" ? Geometry::nhwc
+            : x.view.rank() == 3                           ? Geometry::ncw
+                                                           : Geometry::nchw);
+  const Tensor& gamma = need_constant(node, 1, "scale");
+  const Tensor& beta = need_constant(node, 2, "shift");
+  const Tensor& mean = need_constant(node, 3, "mean");
+  const Tensor& variance = need_constant(node, 4, "variance");
+  const std::int64_t channels = shape(x).channels;
+  const int axis = node.domain == "qonnx.custom_op.channels_last" ? x.view.rank() - 1 : 1;
+  // In flattened images channels no longer lie along one axis.
+  if (x.view.rank() < 2 || x.view.dim(axis) != View::flat({.channels = static_cast<int>(channels)}).dim(1)) {
+    refuse(node,
+           fmt::format("its input of {} does not have its channels along axis {}", to_text(x.view.sizes()), axis));
+  }
+  for (const Tensor* t : {&gamma, &beta, &mean, &variance}) {
+    if (t->elements() != channels)
+      refuse(node, fmt::format("has {} parameters for {} channels", t->elements(), channels));
+  }
+  const double epsilon = node.real("epsilon", 1e-5);
+  std::vector<double> scale, shift;
+  for (std::size_t c = 0; c < at(channels); ++c) {
+    scale.push_back(gamma.at(c) / std::sqrt(variance.at(c) + epsilon));
+    shift.push_back(beta.at(c) - mean.at(c) * scale.back());
+    if (!std::isfinite(scale.back()))
+      refuse(node, fmt::format("the variance {} of channel {} is not above 0", variance.at(c), c));
+  }
+  set(node, affine(node, x, scale, shift));
+}
+
+void Converter::activation(const OnnxNode& node, Op op) {
+  Value x = ready(node, value(node, 0));
+  x.node = added(network_.graph.add_activation(x.node, fresh_name(node), op));
+  x.exclusive = true;
+  set(node, x);
+}
+
+void Converter::sigmoid(const OnnxNode& node) { activation(node, Op::sigmoid); }
+void Converter::silu(const OnnxNode& node) { activation(node, Op::silu); }
+void Converter::hard_swish(const OnnxNode& node) { activation(node, Op::hard_swish); }
+
+// 2 * sigmoid(2 x) - 1
+void Converter::tanh(const OnnxNode& node) {
+  Value x = value(node, 0);
+  settle(x, Geometry::other);
+  x = ready(node, affine(node, x, {2}, {0}));
+  x.node = added(network_.graph.add_activation(x.node, fresh_name(node), Op::sigmoid));
+  x.exclusive = true;
+  OnnxNode after = node;
+  after.name += "_range";
+  set(node, affine(after, x, {2}, {-1}));
+}
+
+// clip(alpha x + beta, 0, 1); ours has alpha 1/6 and beta 1/2.
+void Converter::hard_sigmoid(const OnnxNode& node) {
+  const double alpha = node.real("alpha", 0.2), beta = node.real("beta", 0.5);
+  if (!(alpha > 0)) refuse(node, fmt::format("alpha is {}; it must be above 0", alpha));
+  if (std::abs(alpha * 6 - 1) < 1e-3 && beta == 0.5) {
+    activation(node, Op::hard_sigmoid);
+    return;
+  }
+  Value x = value(node, 0);
+  settle(x, Geometry::other);
+  OnnxNode before = node;
+  before.name += "_range";
+  x = ready(node, affine(before, x, {6 * alpha}, {6 * (beta - 0.5)}));
+  x.node = added(network_.graph.add_activation(x.node, fresh_name(node), Op::hard_sigmoid));
+  x.exclusive = true;
+  set(node, x);
+}
+
+// min(max(x, low), high), with low = 0 for a ReLU.
+Value Converter::limited(const OnnxNode& node, Value x, double low, double high) {
+  const bool open = std::isinf(high) || high > 1e30;
+  if (!(low < high)) refuse(node, fmt::format("clips to {}..{}", low, high));
+  if (std::isinf(low) || low < -1e30) {
+    if (open) return x;
+    // min(x, high) = high - max(high - x, 0)
+    x = ready(node, affine(node, x, {-1}, {high}));
+    x.node = added(network_.graph.add_relu(x.node, fresh_name(node), 0));
+    x.exclusive = true;
+    return affine(node, x, {-1}, {high});
+  }
+  settle(x, Geometry::other);
+  if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
+  if (low != 0) x = ready(node, affine(node, x, {1}, {-low}));
+  x.node = added(network_.graph.add_relu(x.node, fresh_name(node), open ? 0 : (high - low) / x.factor));
+  x.exclusive = true;
+  return low != 0 ? affine(node, x, {1}, {low}) : x;
+}
+
+void Converter::relu(const OnnxNode& node) {
+  set(node, limited(node, value(node, 0), 0, std::numeric_limits<double>::infinity()));
+}
+
+void Converter::clip(const OnnxNode& node) {
+  double low = node.real("min", -std::numeric_limits<double>::infinity());
+  double high = node.real("max", std::numeric_limits<double>::infinity());
+  if (!node.input(1).empty()) low = need_constant(node, 1, "lower limit").at(0);
+  if (!node.input(2).empty()) high = need_constant(node, 2, "upper limit").at(0);
+  set(node, limited(node, value(node, 0), low, high));
+}
+
+void Converter::leaky_relu(const OnnxNode& node) {
+  double slope = node.real("alpha", 0.01);
+  if (node.op == "PRelu") {
+    const Tensor& slopes = need_constant(node, 1, "slope");
+    for (std::size_t i = 0; i < at(slopes.elements()); ++i) {
+      if (slopes.at(i) != slopes.at(0))
+        refuse(node, "its slopes differ from channel to channel; only one slope is supported");
+    }
+    if (slopes.elements() < 1) refuse(node, "has no slope");
+    slope = slopes.at(0);
+  }
+  Value x = value(node, 0);
+  settle(x, Geometry::other);
+  if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
+  const std::string name = fresh_name(node);
+  x.node =
+      added(slope == 0 ? network_.graph.add_relu(x.node, name) : network_.graph.add_leaky_relu(x.node, name, slope));
+  x.exclusive = true;
+  set(node, x);
+}
+
+}  // namespace bitstrata::model::interchange

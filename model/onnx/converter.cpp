@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/onnx/converter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "model/yaml_reader.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+constexpr std::int64_t largest_input = std::int64_t{1} << 28;  // elements
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+// Layer names go into plans, tables and file names.
+std::string tidy(const std::string& name) {
+  std::string result;
+  for (const char c : name) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-' || c == '/';
+    if (!(result.empty() && c == '/')) result += plain ? c : '_';
+  }
+  return result.empty() ? "node" : result;
+}
+
+bool is_image_side(std::int64_t size) { return size == 1 || size == 3 || size == 4; }
+
+// Where the dimensions of `view` lie in NHWC when they are arranged as `geometry` says.
+InputLayout layout_of(const View& view, Geometry geometry) {
+  const Dims sizes = view.sizes();
+  int height = -1, width = -1, channels = -1;
+  switch (geometry) {
+    case Geometry::nchw:
+      channels = 1, height = 2, width = 3;
+      break;
+    case Geometry::nhwc:
+      height = 1, width = 2, channels = 3;
+      break;
+    case Geometry::ncw:
+    case Geometry::nch:
+      channels = 1, width = 2;
+      break;
+    default:
+      break;
+  }
+  InputLayout layout;
+  const auto side = [&](int axis) { return axis < 0 ? 1 : static_cast<int>(sizes[at(axis)]); };
+  layout.shape = {side(height), side(width), side(channels)};
+  if (channels < 0) layout.shape.channels = static_cast<int>(view.elements());
+  std::int64_t stride = 1;
+  const auto place = [&](const std::vector<Factor>& factors) {
+    for (std::size_t i = factors.size(); i-- > 0;) {
+      layout.steps.push_back({factors[i].size, factors[i].stride, stride});
+      stride *= factors[i].size;
+    }
+  };
+  if (channels < 0) {
+    place(view.factors());
+  } else {
+    for (const int axis : {channels, width, height})
+      if (axis >= 0) place(view.dim(axis));
+  }
+  std::sort(layout.steps.begin(), layout.steps.end(),
+            [](const auto& a, const auto& b) { return a.onnx_stride > b.onnx_stride; });
+  return layout;
+}
+
+}  // namespace
+
+Converter::Converter(Graph graph, const ImportOptions& options, const InputLayout* layout)
+    : graph_(std::move(graph)), options_(options), layout_(layout) {}
+
+const std::map<std::string, Converter::Handler>& Converter::handlers() {
+  using C = Converter;
+  static const std::map<std::string, Handler> table = {
+      {"Conv", &C::convolution},
+      {"Gemm", &C::gemm},
+      {"MatMul", &C::matmul},
+      {"MaxPool", &C::max_pool},
+      {"AveragePool", &C::average_pool},
+      {"GlobalAveragePool", &C::global_pool},
+      {"GlobalMaxPool", &C::global_pool},
+      {"ReduceMean", &C::reduce},
+      {"ReduceMax", &C::reduce},
+      {"Add", &C::add},
+      {"Sum", &C::add},
+      {"Sub", &C::subtract},
+      {"Mul", &C::multiply},
+      {"Div", &C::divide},
+      {"Neg", &C::negate},
+      {"BatchNormalization", &C::batch_norm},
+      {"Relu", &C::relu},
+      {"Clip", &C::clip},
+      {"LeakyRelu", &C::leaky_relu},
+      {"PRelu", &C::leaky_relu},
+      {"HardSigmoid", &C::hard_sigmoid},
+      {"HardSwish", &C::hard_swish},
+      {"Sigmoid", &C::sigmoid},
+      {"Silu", &C::silu},  // made by rewrite_activations
+      {"Tanh", &C::tanh},
+      {"Identity", &C::pass},
+      {"Dropout", &C::pass},
+      {"Cast", &C::pass},
+      {"Shape", &C::shape_of},
+      {"Reshape", &C::reshape},
+      {"Flatten", &C::flatten},
+      {"Transpose", &C::transpose},
+      {"Squeeze", &C::squeeze},
+      {"Unsqueeze", &C::unsqueeze},
+      {"Pad", &C::pad},
+      {"Concat", &C::concat},
+      {"Upsample", &C::resize},
+      {"Resize", &C::resize},
+      {"Split", &C::split},
+      {"Slice", &C::slice},
+      {"QuantizeLinear", &C::quantize},
+      {"DequantizeLinear", &C::dequantize},
+      {"Quant", &C::quantize},
+      {"IntQuant", &C::quantize},
+      {"BipolarQuant", &C::quantize},
+      {"Trunc", &C::trunc},
+      {"QLinearConv", &C::qlinear_conv},
+      {"QLinearMatMul", &C::qlinear_matmul},
+      {"QLinearAdd", &C::qlinear_add},
+      {"QLinearGlobalAveragePool", &C::qlinear_pool},
+  };
+  return table;
+}
+
+FloatNetwork Converter::convert() {
+  network_.graph = Network(tidy(graph_.name));
+  if (graph_.outputs.empty()) throw std::invalid_argument("has no output");
+  output_ = graph_.outputs[0];
+  if (!options_.output.empty()) {
+    output_ = options_.output;
+  } else if (graph_.outputs.size() > 1) {
+    network_.notes.push_back(fmt::format("of {} outputs, the first one is used: '{}'", graph_.outputs.size(), output_));
+  }
+  cut_host_tail();
+  const std::set<std::string> needed = needed_nodes();
+  uses_[output_] = 1;
+  for (const OnnxNode& node : graph_.nodes) {
+    if (needed.count(node.name) == 0 || node.op == "Shape") continue;  // a shape is known without the values
+    for (const std::string& input : node.inputs) ++uses_[input];
+  }
+  add_input();
+  for (const OnnxNode& node : graph_.nodes) {
+    if (needed.count(node.name) != 0) step(node);
+  }
+  check_result();
+  return std::move(network_);
+}
+
+void Converter::add_input() {
+  std::vector<std::string> names;
+  for (const GraphInput& input : graph_.inputs)
+    if (uses_[input.name] > 0) names.push_back(fmt::format("'{}'", input.name));
+  if (names.size() != 1) {
+    throw std::invalid_argument(fmt::format("a network has one input; this one needs {}{}{}", names.size(),
+                                            names.empty() ? "" : ": ", fmt::join(names, ", ")));
+  }
+  const auto found = std::find_if(graph_.inputs.begin(), graph_.inputs.end(),
+                                  [&](const GraphInput& input) { return uses_[input.name] > 0; });
+  const GraphInput& input = *found;
+  Dims dims = input.dims;
+  if (!options_.input_shape.empty()) {
+    if (input.known_rank && !dims.empty() && dims.size() != options_.input_shape.size()) {
+      throw std::invalid_argument(fmt::format("--input-shape has {} dimensions, input '{}' has {}",
+                                              options_.input_shape.size(), input.name, dims.size()));
+    }
+    dims = options_.input_shape;
+  }
+  if (dims.empty()) {
+    throw std::invalid_argument(
+        fmt::format("input '{}' has no shape in the file; give it: --input-shape 1,3,224,224", input.name));
+  }
+  if (dims[0] != 1) {
+    if (dims[0] > 1) network_.notes.push_back(fmt::format("the batch of {} is taken as 1", dims[0]));
+    file_batch_ = dims[0];
+    dims[0] = 1;
+  }
+  for (std::size_t i = 1; i < dims.size(); ++i) {
+    if (dims[i] > 0) continue;
+    const std::string symbol = i < input.symbols.size() ? input.symbols[i] : "";
+    throw std::invalid_argument(
+        fmt::format("dimension {} of input '{}' is open{}; give all of them: --input-shape 1,3,224,224 ", i, input.name,
+                    symbol.empty() ? "" : fmt::format(" ('{}')", symbol)));
+  }
+  if (elements_of(dims) > largest_input) {
+    throw std::invalid_argument(fmt::format("input '{}' of {} is too large", input.name, to_text(dims)));
+  }
+  input_dims_ = dims;
+  Value value{.node = 0, .view = View::plain(dims)};
+  Shape shape{.channels = static_cast<int>(elements_of(dims))};
+  if (layout_ != nullptr) {
+    shape = layout_->shape;
+    std::vector<Factor> factors;
+    for (const InputLayout::Step& s : layout_->steps) factors.push_back({s.size, s.stride});
+    value.view = View::of({factors}).reshaped(dims);
+  }
+  names_.insert("input");
+  added(network_.graph.add_input(shape, "input"));
+  value.exclusive = uses_[input.name] == 1;
+  values_[input.name] = value;
+}
+
+// Softmax, ArgMax and the like at the very end are the host's work.
+void Converter::cut_host_tail() {
+  static const std::set<std::string> host = {"Softmax", "LogSoftmax", "ArgMax", "TopK", "Hardmax"};
+  static const std::set<std::string> harmless = {"Identity", "Cast",    "Reshape",   "Flatten",
+                                                 "Squeeze",  "Dropout", "Transpose", "Unsqueeze"};
+  std::map<std::string, const OnnxNode*> producers;
+  for (const OnnxNode& node : graph_.nodes)
+    for (const std::string& output : node.outputs) producers[output] = &node;
+  std::string name = output_;
+  for (auto found = producers.find(name); found != producers.end(); found = producers.find(name)) {
+    const OnnxNode& node = *found->second;
+    const bool cut = host.count(node.op) != 0;
+    if (!cut && harmless.count(node.op) == 0) break;
+    name = node.input(0);
+    if (!cut) continue;
+    network_.notes.push_back(fmt::format("{} '{}' is left to the host", node.op, node.name));
+    output_ = name;
+  }
+}
+
+std::set<std::string> Converter::needed_nodes() const {
+  std::set<std::string> tensors = {output_}, result;
+  for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
+    const bool wanted = std::any_of(node->outputs.begin(), node->outputs.end(),
+                                    [&](const std::string& output) { return tensors.count(output) != 0; });
+    if (!wanted) continue;
+    result.insert(node->name);
+    tensors.insert(node->inputs.begin(), node->inputs.end());
+  }
+  return result;
+}
+
+void Converter::step(const OnnxNode& node) {
+  static const std::set<std::string> domains = {"",
+                                                "onnx.brevitas",
+                                                "finn.custom_op.general",
+                                                "qonnx.custom_op.general",
+                                                "qonnx.custom_op.channels_last",
+                                                "com.microsoft"};
+  bool all = true;
+  std::vector<const Tensor*> inputs;
+  for (const std::string& input : node.inputs) {
+    inputs.push_back(input.empty() ? nullptr : constant(input));
+    all = all && (input.empty() || inputs.back() != nullptr);
+  }
+  const auto handler = handlers().find(node.op);
+  if (domains.count(node.domain) == 0) {
+    refuse(node, fmt::format("operators of domain '{}' are not supported", node.domain));
+  }
+  if (all) {
+    std::vector<Tensor> results = fold(node, inputs, graph_.opset);
+    for (std::size_t i = 0; i < results.size() && i < node.outputs.size(); ++i) {
+      set_constant(node.outputs[i], std::move(results[i]));
+    }
+    return;
+  }
+  if (handler == handlers().end()) {
+    std::vector<std::string> known;
+    for (const auto& entry : handlers()) known.push_back(entry.first);
+    refuse(node, fmt::format("the operator is not supported{}", did_you_mean(node.op, known)));
+  }
+  try {
+    (this->*handler->second)(node);
+  } catch (const std::invalid_argument& error) {
+    const std::string text = error.what();
+    if (text.find(fmt::format("node '{}'", node.name)) != std::string::npos) throw;
+    refuse(node, text);
+  }
+}
+
+const Tensor* Converter::constant(const std::string& name) const {
+  const auto found = graph_.constants.find(name);
+  return found == graph_.constants.end() ? nullptr : &found->second;
+}
+
+const Tensor& Converter::need_constant(const OnnxNode& node, std::size_t input, const char* what) const {
+  const Tensor* tensor = constant(node.input(input));
+  if (tensor == nullptr) refuse(node, fmt::format("its {} must be a constant", what));
+  return *tensor;
+}
+
+Value Converter::value(const OnnxNode& node, std::size_t input) const {
+  const auto found = values_.find(node.input(input));
+  if (found == values_.end()) refuse(node, fmt::format("input '{}' is written by nothing", node.input(input)));
+  return found->second;
+}
+
+void Converter::set(const OnnxNode& node, Value value, std::size_t output) {
+  const std::string& name = node.outputs.at(output);
+  const auto uses = uses_.find(name);
+  const int count = uses == uses_.end() ? 0 : uses->second;
+  value.exclusive = value.exclusive && count <= 1;
+  values_[name] = std::move(value);
+}
+
+std::string Converter::fresh_name(const OnnxNode& node, const std::string& suffix) {
+  const std::string base = tidy(node.name) + suffix;
+  std::string name = base;
+  for (int i = 2; !names_.insert(name).second; ++i) name = fmt::format("{}_{}", base, i);
+  return name;
+}
+
+int Converter::added(int index) {
+  network_.parameters.resize(network_.graph.nodes().size());
+  network_.grids.resize(network_.graph.nodes().size());
+  return index;
+}
+
+View Converter::view_of(Geometry geometry, Shape s) const {
+  switch (geometry) {
+    case Geometry::nchw:
+      return View::nchw(s);
+    case Geometry::nhwc:
+      return View::nhwc(s);
+    case Geometry::ncw:
+      return View::ncw(s);
+    case Geometry::nch:
+      return View::nch(s);
+    default:
+      return View::flat(s);
+  }
+}
+
+Geometry Converter::geometry(const Value& value) const {
+  const Shape s = shape(value);
+  if (value.view == View::nchw(s)) return Geometry::nchw;
+  if (value.view == View::nhwc(s)) return Geometry::nhwc;
+  if (s.height == 1 && value.view == View::ncw(s)) return Geometry::ncw;
+  if (s.width == 1 && value.view == View::nch(s)) return Geometry::nch;
+  if (value.view == View::flat(s)) return Geometry::flat;
+  return Geometry::other;
+}
+
+void Converter::settle(const Value& value, Geometry wanted) const {
+  if (layout_ != nullptr || value.node != 0) return;
+  View view = value.view;
+  int rank = view.rank();
+  const bool fits =
+      wanted == Geometry::nchw || wanted == Geometry::nhwc ? rank == 4 : wanted == Geometry::ncw && rank == 3;
+  if (!fits) {  // the file's own dimensions then, taken as they mostly are
+    view = View::plain(input_dims_);
+    rank = view.rank();
+    wanted = Geometry::flat;
+    if (rank == 4) {
+      const bool last = is_image_side(view.size(3)) && !is_image_side(view.size(1));
+      wanted = last ? Geometry::nhwc : Geometry::nchw;
+    } else if (rank == 3) {
+      wanted = Geometry::ncw;
+    }
+  }
+  if (wanted != Geometry::flat && view.size(0) != 1) {
+    throw std::invalid_argument(fmt::format("the batch of its input {} is not 1", to_text(view.sizes())));
+  }
+  throw LayoutDemand{layout_of(view, wanted)};
+}
+
+Value Converter::ready(const OnnxNode& node, Value value) {
+  settle(value, Geometry::other);
+  if (value.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
+  return without_factor(node, std::move(value));
+}
+
+}  // namespace bitstrata::model::interchange

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walks an ONNX graph and builds ours (internal to model/onnx). One handler an operator; the table is in converter.cpp.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/float_network.h"
+#include "model/onnx/fold.h"
+#include "model/onnx/graph.h"
+#include "model/onnx/onnx.h"
+#include "model/onnx/view.h"
+
+namespace bitstrata::model::interchange {
+
+// Of height and width, not applied yet: the next convolution or pooling takes it.
+struct Padding {
+  int top = 0, bottom = 0, left = 0, right = 0;
+  double value = 0;
+  bool any() const { return top != 0 || bottom != 0 || left != 0 || right != 0; }
+};
+
+// An ONNX tensor that depends on the input: a node's tensor, seen through a view.
+struct Value {
+  int node = 0;
+  View view;
+  Padding pad;
+  double factor = 1;      // its values are `factor` times the node's; above 0. Taken by the next layer with weights.
+  bool exclusive = true;  // nothing else reads the node
+};
+
+// How the dimensions of an image are arranged.
+enum class Geometry { nchw, nhwc, ncw, nch, flat, other };
+
+// The elements of the file's input in NHWC: `size` steps of `onnx_stride` there are steps of `stride` here. Files do
+// not say what their dimensions mean; the first operator that knows demands a layout, and the conversion starts over.
+struct InputLayout {
+  Shape shape;
+  struct Step {
+    std::int64_t size, onnx_stride, stride;
+  };
+  std::vector<Step> steps;
+};
+struct LayoutDemand {
+  InputLayout layout;
+};
+
+class Converter {
+ public:
+  Converter(Graph graph, const ImportOptions& options, const InputLayout* layout);
+  FloatNetwork convert();
+
+ private:
+  using Handler = void (Converter::*)(const OnnxNode&);
+  static const std::map<std::string, Handler>& handlers();
+
+  // converter.cpp: bookkeeping
+  void add_input();
+  void cut_host_tail();
+  std::set<std::string> needed_nodes() const;
+  void step(const OnnxNode& node);
+  void check_result();
+  const Tensor* constant(const std::string& name) const;
+  const Tensor& need_constant(const OnnxNode& node, std::size_t input, const char* what) const;
+  Value value(const OnnxNode& node, std::size_t input) const;
+  void set(const OnnxNode& node, Value value, std::size_t output = 0);
+  void set_constant(const std::string& name, Tensor tensor) {
+    graph_.constants.insert_or_assign(name, std::move(tensor));
+  }
+  std::string fresh_name(const OnnxNode& node, const std::string& suffix = "");
+  int added(int index);  // makes room for what a new node of the network needs
+  Shape shape(const Value& value) const { return network_.graph.node(value.node).output; }
+  Geometry geometry(const Value& value) const;
+  View view_of(Geometry geometry, Shape shape) const;
+  // Demands a layout of the input where `value` is the input and none is settled yet.
+  void settle(const Value& value, Geometry wanted) const;
+  // Settled, without padding, its factor applied: fit for any operator.
+  Value ready(const OnnxNode& node, Value value);
+  Value without_factor(const OnnxNode& node, Value value);
+  std::vector<double> per_channel(const OnnxNode& node, const Value& value, const Tensor& tensor) const;
+  // scale * value + shift, one entry or one a channel: folded where it can be, else a 1x1 depthwise convolution.
+  Value affine(const OnnxNode& node, Value value, std::vector<double> scale, std::vector<double> shift);
+
+  // convert_layers.cpp
+  void convolution(const OnnxNode& node);
+  void gemm(const OnnxNode& node);
+  void matmul(const OnnxNode& node);
+  void max_pool(const OnnxNode& node);
+  void average_pool(const OnnxNode& node);
+  void global_pool(const OnnxNode& node);
+  void reduce(const OnnxNode& node);
+  Value convolve(const OnnxNode& node, Value x, const Tensor& weights, const std::vector<double>& bias);
+  Value multiply_matrix(const OnnxNode& node, const Value& x, const Tensor& weights, bool transposed);
+  Window window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry geometry) const;
+  Value pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry geometry);
+
+  // convert_values.cpp
+  void add(const OnnxNode& node);
+  void subtract(const OnnxNode& node);
+  void multiply(const OnnxNode& node);
+  void divide(const OnnxNode& node);
+  void negate(const OnnxNode& node);
+  void batch_norm(const OnnxNode& node);
+  void relu(const OnnxNode& node);
+  void clip(const OnnxNode& node);
+  void leaky_relu(const OnnxNode& node);
+  void hard_sigmoid(const OnnxNode& node);
+  void hard_swish(const OnnxNode& node);
+  void sigmoid(const OnnxNode& node);
+  void silu(const OnnxNode& node);
+  void tanh(const OnnxNode& node);
+  void activation(const OnnxNode& node, Op op);
+  Value limited(const OnnxNode& node, Value value, double low, double high);
+  Value join(const OnnxNode& node, Value a, Value b, Op op);
+
+  // convert_views.cpp
+  void pass(const OnnxNode& node);
+  void shape_of(const OnnxNode& node);
+  void reshape(const OnnxNode& node);
+  void flatten(const OnnxNode& node);
+  void transpose(const OnnxNode& node);
+  void squeeze(const OnnxNode& node);
+  void unsqueeze(const OnnxNode& node);
+  void pad(const OnnxNode& node);
+  void concat(const OnnxNode& node);
+  void resize(const OnnxNode& node);
+  void split(const OnnxNode& node);
+  void slice(const OnnxNode& node);
+  void review(const OnnxNode& node, const Dims& sizes);
+  Value select(const OnnxNode& node, const Value& value, int axis, std::int64_t first, std::int64_t count,
+               const std::string& suffix);
+
+  // convert_quantized.cpp
+  void quantize(const OnnxNode& node);
+  void dequantize(const OnnxNode& node);
+  void trunc(const OnnxNode& node);
+  void qlinear_conv(const OnnxNode& node);
+  void qlinear_matmul(const OnnxNode& node);
+  void qlinear_add(const OnnxNode& node);
+  void qlinear_pool(const OnnxNode& node);
+  Value round_to(const OnnxNode& node, Value value, Grid grid);
+  Grid grid_of(const OnnxNode& node, const Quantizer& quantizer) const;
+  Tensor dequantized(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero) const;
+  Grid output_grid(const OnnxNode& node, std::size_t scale, std::size_t zero) const;
+
+  Graph graph_;
+  ImportOptions options_;
+  const InputLayout* layout_;
+  FloatNetwork network_;
+  std::map<std::string, Value> values_;
+  std::map<std::string, int> uses_;
+  std::set<std::string> names_;
+  Dims input_dims_;
+  std::int64_t file_batch_ = 1;
+  std::string output_;
+};
+
+// Replaces the shapes in which exporters write hard swish, hard sigmoid and SiLU by single nodes (rewrite.cpp).
+void rewrite_activations(Graph& graph);
+
+}  // namespace bitstrata::model::interchange

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+// Constant folding: shape arithmetic as exporters leave it behind, and weights behind quantizers and transposes.
+#include "model/onnx/fold.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+#include <stdexcept>
+
+namespace bitstrata::model::interchange {
+namespace {
+
+constexpr std::int64_t largest = std::int64_t{1} << 29;  // elements: a damaged file must not take all memory
+
+using Inputs = std::vector<const Tensor*>;
+
+Tensor like(const Tensor& model, Dims dims) {
+  Tensor result;
+  if (elements_of(dims) > largest) throw std::invalid_argument("a constant of " + to_text(dims) + " is too large");
+  result.dims = std::move(dims);
+  result.type = model.type;
+  return result;
+}
+
+void push(Tensor& to, const Tensor& from, std::int64_t index) {
+  if (from.whole()) {
+    to.ints.push_back(from.ints[static_cast<std::size_t>(index)]);
+  } else {
+    to.reals.push_back(from.reals[static_cast<std::size_t>(index)]);
+  }
+}
+
+Dims strides_of(const Dims& dims) {
+  Dims strides(dims.size(), 1);
+  for (std::size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
+  return strides;
+}
+
+Dims broadcast(const Dims& a, const Dims& b) {
+  Dims result(std::max(a.size(), b.size()), 1);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const std::int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1, y = i < b.size() ? b[b.size() - 1 - i] : 1;
+    if (x != y && x != 1 && y != 1) {
+      throw std::invalid_argument(fmt::format("{} and {} do not go together", to_text(a), to_text(b)));
+    }
+    result[result.size() - 1 - i] = x == 1 ? y : x;
+  }
+  return result;
+}
+
+// Index into a tensor of `dims` for each element of `whole`, row-major.
+std::vector<std::int64_t> spread(const Dims& dims, const Dims& whole) {
+  if (elements_of(whole) > largest) throw std::invalid_argument("a constant of " + to_text(whole) + " is too large");
+  const Dims strides = strides_of(dims);
+  std::vector<std::int64_t> result = {0};
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const std::size_t lead = whole.size() - dims.size();
+    const std::int64_t stride = i < lead || dims[i - lead] == 1 ? 0 : strides[i - lead];
+    std::vector<std::int64_t> next;
+    next.reserve(result.size() * static_cast<std::size_t>(whole[i]));
+    for (const std::int64_t base : result)
+      for (std::int64_t k = 0; k < whole[i]; ++k) next.push_back(base + k * stride);
+    result = std::move(next);
+  }
+  return result;
+}
+
+Tensor binary(const Tensor& a, const Tensor& b, const std::function<double(double, double)>& reals,
+              const std::function<std::int64_t(std::int64_t, std::int64_t)>& ints) {
+  const Dims dims = broadcast(a.dims, b.dims);
+  const auto left = spread(a.dims, dims), right = spread(b.dims, dims);
+  const bool whole = a.whole() && b.whole();
+  Tensor result = like(a.whole() ? b : a, dims);
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const auto x = static_cast<std::size_t>(left[i]), y = static_cast<std::size_t>(right[i]);
+    if (whole) {
+      result.ints.push_back(ints(a.ints[x], b.ints[y]));
+    } else {
+      result.reals.push_back(static_cast<float>(reals(a.at(x), b.at(y))));
+    }
+  }
+  return result;
+}
+
+Tensor unary(const Tensor& a, double (*function)(double)) {
+  Tensor result = like(a, a.dims);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
+    if (a.whole()) {
+      result.ints.push_back(static_cast<std::int64_t>(function(a.at(i))));
+    } else {
+      result.reals.push_back(static_cast<float>(function(a.at(i))));
+    }
+  }
+  return result;
+}
+
+// A scaling by a constant keeps the codes of a quantized constant where it is one positive number.
+Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b) {
+  const auto divide = [](std::int64_t x, std::int64_t y) {
+    if (y == 0) throw std::invalid_argument("division by zero");
+    return x / y;
+  };
+  Tensor result;
+  if (node.op == "Add") result = binary(a, b, std::plus<>(), std::plus<>());
+  if (node.op == "Sub") result = binary(a, b, std::minus<>(), std::minus<>());
+  if (node.op == "Mul") result = binary(a, b, std::multiplies<>(), std::multiplies<>());
+  if (node.op == "Div") result = binary(a, b, std::divides<>(), divide);
+  if (node.op == "Pow") {
+    result = binary(
+        a, b, [](double x, double y) { return std::pow(x, y); },
+        [](std::int64_t x, std::int64_t y) { return static_cast<std::int64_t>(std::pow(x, y)); });
+  }
+  if ((node.op == "Mul" || node.op == "Div") && a.grid && b.elements() == 1 && b.at(0) > 0 && !b.whole()) {
+    result.grid = a.grid;
+    for (double& scale : result.grid->scales) scale = node.op == "Mul" ? scale * b.at(0) : scale / b.at(0);
+  }
+  return result;
+}
+
+Tensor transpose(const OnnxNode& node, const Tensor& a) {
+  std::vector<std::int64_t> order = node.wholes("perm");
+  if (order.empty()) {
+    order.resize(a.dims.size());
+    std::iota(order.rbegin(), order.rend(), 0);
+  }
+  if (order.size() != a.dims.size()) refuse(node, "perm does not fit its input");
+  const Dims strides = strides_of(a.dims);
+  Dims dims;
+  std::vector<std::int64_t> from = {0};
+  for (const std::int64_t axis : order) {
+    const auto i = static_cast<std::size_t>(axis_of(axis, static_cast<int>(a.dims.size())));
+    dims.push_back(a.dims[i]);
+    std::vector<std::int64_t> next;
+    for (const std::int64_t base : from)
+      for (std::int64_t k = 0; k < a.dims[i]; ++k) next.push_back(base + k * strides[i]);
+    from = std::move(next);
+  }
+  if (elements_of(dims) != a.elements()) refuse(node, "perm names an axis twice");
+  Tensor result = like(a, dims);
+  for (const std::int64_t index : from) push(result, a, index);
+  result.grid = a.grid;
+  if (result.grid && result.grid->scales.size() > 1) {
+    result.grid->axis = static_cast<int>(std::find(order.begin(), order.end(), result.grid->axis) - order.begin());
+  }
+  return result;
+}
+
+Tensor reshape(const Tensor& a, Dims dims) {
+  Tensor result = a;
+  if (elements_of(dims) != a.elements()) {
+    throw std::invalid_argument(fmt::format("{} does not go into {}", to_text(a.dims), to_text(dims)));
+  }
+  // Per-axis scales survive only where their axis stays whole in place.
+  if (a.grid && a.grid->scales.size() > 1) {
+    const auto axis = static_cast<std::size_t>(a.grid->axis);
+    const auto before = [&](const Dims& d, std::size_t i) {
+      return std::accumulate(d.begin(), d.begin() + static_cast<std::ptrdiff_t>(i), std::int64_t{1},
+                             std::multiplies<>());
+    };
+    result.grid.reset();
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      if (dims[i] == a.dims[axis] && before(dims, i) == before(a.dims, axis)) {
+        result.grid = a.grid;
+        result.grid->axis = static_cast<int>(i);
+      }
+    }
+  }
+  result.dims = std::move(dims);
+  return result;
+}
+
+Tensor gather(const OnnxNode& node, const Tensor& a, const Tensor& indices) {
+  const int axis = axis_of(node.whole("axis", 0), static_cast<int>(a.dims.size()));
+  const auto at = static_cast<std::size_t>(axis);
+  Dims dims(a.dims.begin(), a.dims.begin() + axis);
+  dims.insert(dims.end(), indices.dims.begin(), indices.dims.end());
+  dims.insert(dims.end(), a.dims.begin() + axis + 1, a.dims.end());
+  std::int64_t outer = 1, inner = 1;
+  for (std::size_t i = 0; i < a.dims.size(); ++i) (i < at ? outer : inner) *= i == at ? 1 : a.dims[i];
+  Tensor result = like(a, dims);
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::size_t k = 0; k < static_cast<std::size_t>(indices.elements()); ++k) {
+      std::int64_t index = static_cast<std::int64_t>(indices.at(k));
+      if (index < 0) index += a.dims[at];
+      if (index < 0 || index >= a.dims[at]) refuse(node, fmt::format("index {} is outside", index));
+      for (std::int64_t i = 0; i < inner; ++i) push(result, a, (o * a.dims[at] + index) * inner + i);
+    }
+  }
+  return result;
+}
+
+Tensor concat(const OnnxNode& node, const Inputs& inputs) {
+  const Tensor& first = need(node, inputs, 0);
+  const auto axis = static_cast<std::size_t>(axis_of(node.whole("axis", 0), static_cast<int>(first.dims.size())));
+  Dims dims = first.dims;
+  dims[axis] = 0;
+  std::int64_t outer = 1;
+  for (std::size_t i = 0; i < axis; ++i) outer *= dims[i];
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const Tensor& part = need(node, inputs, k);
+    if (part.dims.size() != dims.size() || part.whole() != first.whole()) refuse(node, "its inputs do not fit");
+    dims[axis] += part.dims[axis];
+  }
+  Tensor result = like(first, dims);
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (const Tensor* part : inputs) {
+      const std::int64_t count = outer == 0 ? 0 : part->elements() / outer;
+      for (std::int64_t i = 0; i < count; ++i) push(result, *part, o * count + i);
+    }
+  }
+  if (elements_of(dims) != std::max<std::int64_t>(static_cast<std::int64_t>(result.ints.size()),
+                                                  static_cast<std::int64_t>(result.reals.size()))) {
+    refuse(node, "its inputs do not fit");
+  }
+  return result;
+}
+
+std::vector<std::int64_t> axes_of(const OnnxNode& node, const Inputs& inputs, std::size_t input) {
+  if (input < inputs.size() && inputs[input] != nullptr) return inputs[input]->ints;
+  return node.wholes("axes");
+}
+
+Tensor slice(const OnnxNode& node, const Inputs& inputs) {
+  const Tensor& a = need(node, inputs, 0);
+  const bool attributes = node.has("starts");
+  const std::vector<std::int64_t> starts = attributes ? node.wholes("starts") : need(node, inputs, 1).ints;
+  const std::vector<std::int64_t> ends = attributes ? node.wholes("ends") : need(node, inputs, 2).ints;
+  std::vector<std::int64_t> axes = axes_of(node, inputs, 3);
+  std::vector<std::int64_t> steps(starts.size(), 1);
+  if (inputs.size() > 4 && inputs[4] != nullptr) steps = inputs[4]->ints;
+  if (axes.empty()) {
+    axes.resize(starts.size());
+    std::iota(axes.begin(), axes.end(), 0);
+  }
+  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size()) {
+    refuse(node, "starts, ends, axes and steps differ in length");
+  }
+  Tensor result = a;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const int axis = axis_of(axes[i], static_cast<int>(a.dims.size()));
+    const std::int64_t size = result.dims[static_cast<std::size_t>(axis)], step = steps[i];
+    if (step == 0) refuse(node, "a step is 0");
+    const auto bound = [&](std::int64_t value, std::int64_t low, std::int64_t high) {
+      return std::clamp(value < 0 ? value + size : value, low, high);
+    };
+    std::vector<std::int64_t> picked;
+    if (step > 0) {
+      for (std::int64_t k = bound(starts[i], 0, size), end = bound(ends[i], 0, size); k < end; k += step)
+        picked.push_back(k);
+    } else {
+      const std::int64_t end = ends[i] < -size ? -1 : bound(ends[i], -1, size - 1);
+      for (std::int64_t k = bound(starts[i], 0, size - 1); k > end; k += step) picked.push_back(k);
+    }
+    OnnxNode pick = node;
+    pick.attributes["axis"].whole = axis;
+    const auto count = static_cast<std::int64_t>(picked.size());
+    result = gather(pick, result, Tensor::of_ints({count}, std::move(picked)));
+  }
+  return result;
+}
+
+Tensor cast(const OnnxNode& node, const Tensor& a) {
+  Tensor result = like(a, a.dims);
+  const auto to = static_cast<int>(node.whole("to", type::real32));
+  const bool real = to == type::real32 || to == type::real64 || to == 10 || to == 16;
+  result.type = real ? static_cast<int>(type::real32) : to;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
+    const double value = a.at(i);
+    if (real) {
+      result.reals.push_back(static_cast<float>(value));
+    } else {
+      result.ints.push_back(to == type::boolean ? value != 0 : static_cast<std::int64_t>(value));
+    }
+  }
+  return result;
+}
+
+Tensor constant_of_shape(const OnnxNode& node, const Tensor& sizes) {
+  Tensor result;
+  const auto found = node.attributes.find("value");
+  const Tensor fill =
+      found != node.attributes.end() && found->second.tensor ? *found->second.tensor : Tensor::of_reals({1}, {0});
+  if (fill.elements() != 1) refuse(node, "its value is not one number");
+  result = like(fill, sizes.ints);
+  for (std::int64_t i = 0; i < elements_of(result.dims); ++i) push(result, fill, 0);
+  return result;
+}
+
+Tensor constant(const OnnxNode& node) {
+  const auto get = [&](const char* key) { return node.attributes.find(key); };
+  const auto none = node.attributes.end();
+  if (const auto f = get("value"); f != none && f->second.tensor) return *f->second.tensor;
+  if (const auto f = get("value_float"); f != none) return Tensor::of_reals({}, {static_cast<float>(f->second.real)});
+  if (const auto f = get("value_int"); f != none) return Tensor::of_ints({}, {f->second.whole});
+  if (const auto f = get("value_ints"); f != none) {
+    return Tensor::of_ints({static_cast<std::int64_t>(f->second.wholes.size())}, f->second.wholes);
+  }
+  if (const auto f = get("value_floats"); f != none) {
+    return Tensor::of_reals({static_cast<std::int64_t>(f->second.reals.size())},
+                            {f->second.reals.begin(), f->second.reals.end()});
+  }
+  refuse(node, "has no value that can be read");
+}
+
+// Values rounded to codes, or codes turned to values.
+Tensor quantized(const OnnxNode& node, const Inputs& inputs) {
+  const Tensor& a = need(node, inputs, 0);
+  const Quantizer q = quantizer_of(node, inputs, a.dims);
+  const Dims strides = strides_of(a.dims);
+  const auto axis = static_cast<std::size_t>(q.grid.axis);
+  const bool decode = node.op == "DequantizeLinear", encode = node.op == "QuantizeLinear";
+  Tensor result = like(a, a.dims);
+  result.type = encode ? (inputs.size() > 2 && inputs[2] != nullptr ? inputs[2]->type : static_cast<int>(type::uint8))
+                       : static_cast<int>(type::real32);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
+    const std::size_t channel =
+        q.grid.scales.size() == 1 ? 0 : i / static_cast<std::size_t>(strides[axis]) % q.grid.scales.size();
+    const double scale = q.grid.scales[channel];
+    double code = 0;
+    if (q.grid.bipolar) {
+      code = a.at(i) >= 0 ? 1 : -1;
+    } else if (decode) {
+      code = a.at(i) - static_cast<double>(q.zero_point);
+    } else {
+      const double position = a.at(i) / scale + static_cast<double>(q.zero_point);
+      code = std::clamp(q.floor ? std::floor(position) : std::nearbyint(position), q.low(), q.high());
+      if (!encode) code -= static_cast<double>(q.zero_point);
+    }
+    if (encode) {
+      result.ints.push_back(static_cast<std::int64_t>(code));
+    } else {
+      result.reals.push_back(static_cast<float>(code * scale));
+    }
+  }
+  if (!encode) result.grid = q.grid;
+  return result;
+}
+
+}  // namespace
+
+std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_t opset) {
+  const std::string& op = node.op;
+  const auto first = [&]() -> const Tensor& { return need(node, inputs, 0); };
+  const auto second = [&]() -> const Tensor& { return need(node, inputs, 1); };
+  try {
+    if (op == "Constant") return {constant(node)};
+    if (op == "Identity" || op == "Dropout" || op == "CastLike") return {first()};
+    if (op == "Add" || op == "Sub" || op == "Mul" || op == "Div" || op == "Pow")
+      return {arithmetic(node, first(), second())};
+    if (op == "Transpose") return {transpose(node, first())};
+    if (op == "Reshape") {
+      const std::vector<std::int64_t> sizes = node.has("shape") ? node.wholes("shape") : second().ints;
+      return {reshape(first(), reshape_sizes(first().dims, sizes, node.whole("allowzero", 0) != 0))};
+    }
+    if (op == "Flatten") {
+      const auto axis = node.whole("axis", 1);
+      const auto cut =
+          static_cast<std::ptrdiff_t>(axis < 0 ? axis + static_cast<std::int64_t>(first().dims.size()) : axis);
+      if (cut < 0 || cut > static_cast<std::ptrdiff_t>(first().dims.size())) refuse(node, "axis is outside");
+      const Dims head(first().dims.begin(), first().dims.begin() + cut);
+      const std::int64_t rows = elements_of(head);
+      return {reshape(first(), {rows, rows == 0 ? 0 : first().elements() / rows})};
+    }
+    if (op == "Unsqueeze") return {reshape(first(), unsqueezed(first().dims, axes_of(node, inputs, 1)))};
+    if (op == "Squeeze") return {reshape(first(), squeezed(first().dims, axes_of(node, inputs, 1)))};
+    if (op == "Gather") return {gather(node, first(), second())};
+    if (op == "Concat") return {concat(node, inputs)};
+    if (op == "Slice") return {slice(node, inputs)};
+    if (op == "Cast") return {cast(node, first())};
+    if (op == "ConstantOfShape") return {constant_of_shape(node, first())};
+    if (op == "Shape") return {Tensor::of_ints({static_cast<std::int64_t>(first().dims.size())}, first().dims)};
+    if (op == "Size") return {Tensor::of_ints({}, {first().elements()})};
+    if (op == "Neg") return {unary(first(), [](double x) { return -x; })};
+    if (op == "Sqrt") return {unary(first(), [](double x) { return std::sqrt(x); })};
+    if (op == "Reciprocal") return {unary(first(), [](double x) { return 1 / x; })};
+    if (op == "Abs") return {unary(first(), [](double x) { return std::abs(x); })};
+    if (op == "Exp") return {unary(first(), [](double x) { return std::exp(x); })};
+    if (op == "Log") return {unary(first(), [](double x) { return std::log(x); })};
+    if (op == "Floor") return {unary(first(), [](double x) { return std::floor(x); })};
+    if (op == "Ceil") return {unary(first(), [](double x) { return std::ceil(x); })};
+    if (op == "Round") return {unary(first(), [](double x) { return std::nearbyint(x); })};
+    if (op == "Sign") return {unary(first(), [](double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0; })};
+    if (op == "Quant" || op == "IntQuant" || op == "BipolarQuant" || op == "QuantizeLinear" ||
+        op == "DequantizeLinear") {
+      return {quantized(node, inputs)};
+    }
+  } catch (const std::invalid_argument& error) {
+    const std::string text = error.what();
+    if (text.find("node '") != std::string::npos) throw;
+    refuse(node, text);
+  }
+  refuse(node, fmt::format("of constants is not supported (opset {})", opset));
+}
+
+}  // namespace bitstrata::model::interchange

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes whose inputs are all constants (internal to model/onnx).
+#pragma once
+
+#include <vector>
+
+#include "model/onnx/graph.h"
+
+namespace bitstrata::model::interchange {
+
+// The outputs of `node`; `inputs` has null for inputs left out. Throws std::invalid_argument naming the node where the
+// operator is not known or its inputs do not fit.
+std::vector<Tensor> fold(const OnnxNode& node, const std::vector<const Tensor*>& inputs, std::int64_t opset);
+
+// An input that must be there; throws std::invalid_argument naming the node.
+const Tensor& need(const OnnxNode& node, const std::vector<const Tensor*>& inputs, std::size_t index);
+
+// Target sizes of a Reshape: 0 copies (unless `allow_zero`), -1 takes what is left. Throws std::invalid_argument.
+Dims reshape_sizes(const Dims& from, const std::vector<std::int64_t>& wanted, bool allow_zero);
+// Sizes with 1s put in, or with 1s taken out (all of them where `axes` is empty).
+Dims unsqueezed(const Dims& from, std::vector<std::int64_t> axes);
+Dims squeezed(const Dims& from, std::vector<std::int64_t> axes);
+// -1 is the last of `rank` axes. Throws std::invalid_argument.
+int axis_of(std::int64_t axis, int rank);
+
+// QONNX's Quant and BipolarQuant and ONNX's QuantizeLinear share this: how values become codes. Per-axis scales have
+// several entries in `scales`.
+struct Quantizer {
+  ConstantGrid grid;
+  std::int64_t zero_point = 0;
+  bool is_signed = true, narrow = false, floor = false;
+  double low() const;
+  double high() const;
+};
+// Of a Quant, BipolarQuant or QuantizeLinear node with constant parameters over a tensor of `dims`.
+Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims);
+
+}  // namespace bitstrata::model::interchange

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What folding and the conversion of dynamic tensors share: target shapes, and how quantizers are described.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "model/onnx/fold.h"
+
+namespace bitstrata::model::interchange {
+
+const Tensor& need(const OnnxNode& node, const std::vector<const Tensor*>& inputs, std::size_t index) {
+  if (index >= inputs.size() || inputs[index] == nullptr) refuse(node, fmt::format("input {} is missing", index));
+  return *inputs[index];
+}
+
+int axis_of(std::int64_t axis, int rank) {
+  if (axis < -rank || axis >= rank) throw std::invalid_argument(fmt::format("axis {} of {} dimensions", axis, rank));
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+Dims reshape_sizes(const Dims& from, const std::vector<std::int64_t>& wanted, bool allow_zero) {
+  Dims sizes = wanted;
+  std::int64_t known = 1;
+  std::ptrdiff_t open = -1;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0 && !allow_zero) {
+      if (i >= from.size()) throw std::invalid_argument("a 0 of the shape copies a dimension that is not there");
+      sizes[i] = from[i];
+    }
+    if (sizes[i] == -1 && open < 0) {
+      open = static_cast<std::ptrdiff_t>(i);
+    } else if (sizes[i] < 0 || __builtin_mul_overflow(known, sizes[i], &known)) {
+      throw std::invalid_argument(fmt::format("{} is no shape", to_text(wanted)));
+    }
+  }
+  const std::int64_t all = elements_of(from);
+  if (open >= 0) sizes[static_cast<std::size_t>(open)] = known == 0 ? 0 : all / known;
+  if (elements_of(sizes) != all) {
+    throw std::invalid_argument(fmt::format("{} does not go into {}", to_text(from), to_text(wanted)));
+  }
+  return sizes;
+}
+
+Dims unsqueezed(const Dims& from, std::vector<std::int64_t> axes) {
+  const int rank = static_cast<int>(from.size() + axes.size());
+  for (std::int64_t& axis : axes) axis = axis_of(axis, rank);
+  std::sort(axes.begin(), axes.end());
+  Dims result = from;
+  for (const std::int64_t axis : axes) {
+    if (axis > static_cast<std::int64_t>(result.size())) throw std::invalid_argument("an axis stands twice");
+    result.insert(result.begin() + axis, 1);
+  }
+  return result;
+}
+
+Dims squeezed(const Dims& from, std::vector<std::int64_t> axes) {
+  for (std::int64_t& axis : axes) axis = axis_of(axis, static_cast<int>(from.size()));
+  Dims result;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const bool named = std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(i)) != axes.end();
+    if (named && from[i] != 1) throw std::invalid_argument(fmt::format("axis {} of {} is not 1", i, to_text(from)));
+    if (!(named || (axes.empty() && from[i] == 1))) result.push_back(from[i]);
+  }
+  return result;
+}
+
+double Quantizer::low() const { return is_signed ? -std::exp2(grid.bits - 1) + (narrow ? 1 : 0) : 0; }
+
+double Quantizer::high() const {
+  return is_signed ? std::exp2(grid.bits - 1) - 1 : std::exp2(grid.bits) - 1 - (narrow ? 1 : 0);
+}
+
+Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims) {
+  Quantizer q;
+  const Tensor& scale = need(node, inputs, 1);
+  const bool qonnx = node.op == "Quant" || node.op == "IntQuant" || node.op == "BipolarQuant";
+  for (std::size_t i = 0; i < static_cast<std::size_t>(scale.elements()); ++i) {
+    if (!(scale.at(i) > 0) || !std::isfinite(scale.at(i)))
+      refuse(node, fmt::format("scale is {}; it must be above 0", scale.at(i)));
+    q.grid.scales.push_back(scale.at(i));
+  }
+  if (q.grid.scales.empty()) refuse(node, "has no scale");
+  if (std::all_of(q.grid.scales.begin(), q.grid.scales.end(), [&](double s) { return s == q.grid.scales[0]; })) {
+    q.grid.scales = {scale.at(0)};
+  }
+  if (q.grid.scales.size() > 1) {
+    const auto count = static_cast<std::int64_t>(q.grid.scales.size());
+    if (qonnx) {  // broadcast: the one dimension that is not 1
+      const std::size_t lead = dims.size() - std::min(dims.size(), scale.dims.size());
+      for (std::size_t i = 0; i < scale.dims.size(); ++i) {
+        if (scale.dims[i] == count) q.grid.axis = static_cast<int>(i + lead);
+      }
+    } else {
+      q.grid.axis = axis_of(node.whole("axis", 1), static_cast<int>(dims.size()));
+    }
+    if (q.grid.axis >= static_cast<int>(dims.size()) || dims[static_cast<std::size_t>(q.grid.axis)] != count) {
+      refuse(node, fmt::format("{} scales do not fit {}", count, to_text(dims)));
+    }
+  }
+  if (node.op == "BipolarQuant") {
+    q.grid.bits = 1;
+    q.grid.bipolar = true;
+    return q;
+  }
+  if (inputs.size() > 2 && inputs[2] != nullptr) {
+    const Tensor& zero = *inputs[2];
+    for (std::size_t i = 0; i < static_cast<std::size_t>(zero.elements()); ++i) {
+      if (zero.at(i) != zero.at(0) || zero.at(i) != std::nearbyint(zero.at(i)) || std::abs(zero.at(i)) > 65536) {
+        refuse(node, "zero points must be whole and equal for all channels");
+      }
+    }
+    if (zero.elements() > 0) q.zero_point = static_cast<std::int64_t>(zero.at(0));
+  }
+  if (qonnx) {
+    const Tensor& bits = need(node, inputs, 3);
+    if (bits.elements() != 1 || !(bits.at(0) >= 1 && bits.at(0) <= 32) || bits.at(0) != std::nearbyint(bits.at(0))) {
+      refuse(node, "its bit width is not one whole number of 1..32");
+    }
+    q.grid.bits = static_cast<int>(bits.at(0));
+    q.is_signed = node.whole("signed", 1) != 0;
+    q.narrow = node.whole("narrow", 0) != 0;
+    const std::string rounding = node.text("rounding_mode", "ROUND");
+    q.floor = rounding == "FLOOR";
+    if (!q.floor && rounding != "ROUND" && rounding != "HALF_EVEN") {
+      refuse(node, fmt::format("rounding_mode '{}' is not supported; ROUND and FLOOR are", rounding));
+    }
+    return q;
+  }
+  const Tensor* typed = node.op == "DequantizeLinear" ? inputs.at(0) : inputs.size() > 2 ? inputs[2] : nullptr;
+  const auto range = integer_type(typed != nullptr ? typed->type : static_cast<int>(type::uint8));
+  if (!range) refuse(node, "its codes are no integers of 4, 8, 16 or 32 bits");
+  q.grid.bits = range->bits;
+  q.is_signed = range->is_signed;
+  return q;
+}
+
+}  // namespace bitstrata::model::interchange

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// An ONNX file as plain values (internal to model/onnx; protobuf stays in graph_reader.cpp and writer.cpp).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bitstrata::model::interchange {
+
+using Dims = std::vector<std::int64_t>;
+
+std::int64_t elements_of(const Dims& dims);
+std::string to_text(const Dims& dims);  // "1x3x32x32"
+
+// How a constant was quantized: value = scale * code, codes of `bits` bits. One scale, or one for each entry of `axis`.
+struct ConstantGrid {
+  int bits = 8;
+  bool bipolar = false;  // 1 bit, -1 and +1
+  int axis = 0;
+  std::vector<double> scales;
+};
+
+// A constant: an initializer, or what folding made of some. Integers and booleans lie in `ints`, the rest in `reals`.
+struct Tensor {
+  Dims dims;
+  int type = 1;  // ONNX's data type number; 1 is float32, 7 is int64
+  std::vector<float> reals;
+  std::vector<std::int64_t> ints;
+  std::optional<ConstantGrid> grid;
+
+  bool whole() const;  // are the values in `ints`?
+  std::int64_t elements() const { return elements_of(dims); }
+  double at(std::size_t index) const { return whole() ? static_cast<double>(ints[index]) : reals[index]; }
+  static Tensor of_reals(Dims dims, std::vector<float> values);
+  static Tensor of_ints(Dims dims, std::vector<std::int64_t> values);
+};
+
+namespace type {
+enum : int {
+  real32 = 1,
+  uint8 = 2,
+  int8 = 3,
+  uint16 = 4,
+  int16 = 5,
+  int32 = 6,
+  int64 = 7,
+  boolean = 9,
+  real64 = 11,
+  uint32 = 12,
+  uint64 = 13,
+  uint4 = 21,
+  int4 = 22
+};
+}
+
+// The codes of an integer data type; nothing for others.
+struct TypeRange {
+  int bits;
+  bool is_signed;
+};
+std::optional<TypeRange> integer_type(int type);
+
+struct Attribute {
+  double real = 0;
+  std::int64_t whole = 0;
+  std::string text;
+  std::vector<double> reals;
+  std::vector<std::int64_t> wholes;
+  std::optional<Tensor> tensor;
+};
+
+struct OnnxNode {
+  std::string op, domain, name;  // the name is never empty
+  std::vector<std::string> inputs, outputs;
+  std::map<std::string, Attribute> attributes;
+
+  bool has(const std::string& key) const { return attributes.count(key) != 0; }
+  std::int64_t whole(const std::string& key, std::int64_t otherwise) const;
+  double real(const std::string& key, double otherwise) const;
+  std::string text(const std::string& key, const std::string& otherwise) const;
+  std::vector<std::int64_t> wholes(const std::string& key, std::vector<std::int64_t> otherwise = {}) const;
+  std::string input(std::size_t index) const { return index < inputs.size() ? inputs[index] : std::string(); }
+};
+
+// "Conv node 'x': message"
+[[noreturn]] void refuse(const OnnxNode& node, const std::string& message);
+
+struct GraphInput {
+  std::string name;
+  Dims dims;                         // -1 where unknown
+  std::vector<std::string> symbols;  // what the file calls unknown dimensions
+  bool known_rank = true;
+};
+
+struct Graph {
+  std::string name;
+  std::int64_t opset = 0;
+  std::vector<OnnxNode> nodes;  // every node behind those whose outputs it reads
+  std::map<std::string, Tensor> constants;
+  std::vector<GraphInput> inputs;  // without those that have an initializer
+  std::vector<std::string> outputs;
+  std::map<std::string, std::string> metadata;
+};
+
+// Throws std::runtime_error naming the file and what is damaged.
+Graph read_graph(const std::filesystem::path& file);
+
+}  // namespace bitstrata::model::interchange

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the protobuf of an ONNX file. Sizes are checked against the bytes that are there before anything is allocated.
+#include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
+#include <onnx/onnx_pb.h>
+
+#include <bit>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include "model/onnx/graph.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+namespace fs = std::filesystem;
+
+float half_to_float(std::uint16_t half) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
+  const std::uint32_t exponent = (half >> 10) & 0x1fU, mantissa = half & 0x3ffU;
+  if (exponent == 0) {
+    const float value = static_cast<float>(mantissa) * 0x1p-24F;
+    return sign != 0 ? -value : value;
+  }
+  const std::uint32_t bits =
+      exponent == 31 ? sign | 0x7f800000U | mantissa << 13 : sign | (exponent + 112) << 23 | mantissa << 13;
+  return std::bit_cast<float>(bits);
+}
+
+// Bytes of one value; 0 for types that are not read, -1 for half a byte.
+int width_of(int type) {
+  switch (type) {
+    case onnx::TensorProto::FLOAT:
+    case onnx::TensorProto::INT32:
+    case onnx::TensorProto::UINT32:
+      return 4;
+    case onnx::TensorProto::DOUBLE:
+    case onnx::TensorProto::INT64:
+    case onnx::TensorProto::UINT64:
+      return 8;
+    case onnx::TensorProto::UINT8:
+    case onnx::TensorProto::INT8:
+    case onnx::TensorProto::BOOL:
+      return 1;
+    case onnx::TensorProto::UINT16:
+    case onnx::TensorProto::INT16:
+    case onnx::TensorProto::FLOAT16:
+    case onnx::TensorProto::BFLOAT16:
+      return 2;
+    case type::uint4:
+    case type::int4:
+      return -1;
+    default:
+      return 0;
+  }
+}
+
+template <typename T>
+std::vector<T> unpack(const std::string& raw, std::size_t count) {
+  std::vector<T> values(count);
+  if (count != 0) std::memcpy(values.data(), raw.data(), count * sizeof(T));
+  return values;
+}
+
+template <typename T>
+void take_ints(const std::string& raw, std::size_t count, Tensor& tensor) {
+  const auto values = unpack<T>(raw, count);
+  tensor.ints.assign(values.begin(), values.end());
+}
+
+class GraphReader {
+ public:
+  explicit GraphReader(const fs::path& file) : file_(file) {}
+
+  Graph read() {
+    std::ifstream stream(file_, std::ios::binary);
+    std::ostringstream text;
+    if (!stream || fs::is_directory(file_) || !(text << stream.rdbuf())) {
+      damaged("cannot be read: missing, empty or not a readable file");
+    }
+    const std::string bytes = text.str();
+    // Errors come as one exception line, not as protobuf's own lines on stderr.
+    const google::protobuf::LogSilencer silence;
+    google::protobuf::io::CodedInputStream input(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                                                 static_cast<int>(std::min<std::size_t>(bytes.size(), 0x7fffffff)));
+    onnx::ModelProto model;
+    if (bytes.size() > 0x7fffffff) damaged("is larger than 2 GiB, the limit of an ONNX file without external data");
+    if (!model.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage() || !model.has_graph()) {
+      damaged("is not an ONNX model, or is truncated");
+    }
+    Graph graph;
+    graph.name = model.graph().name();
+    for (const auto& set : model.opset_import()) {
+      if (set.domain().empty() || set.domain() == "ai.onnx") graph.opset = set.version();
+    }
+    for (const auto& entry : model.metadata_props()) graph.metadata[entry.key()] = entry.value();
+    for (const auto& tensor : model.graph().initializer()) {
+      graph.constants.insert_or_assign(tensor.name(), constant(tensor));
+    }
+    if (model.graph().sparse_initializer_size() != 0) damaged("holds sparse initializers, which are not read");
+    for (const auto& value : model.graph().input()) {
+      if (graph.constants.count(value.name()) == 0) graph.inputs.push_back(input_of(value));
+    }
+    for (const auto& value : model.graph().output()) graph.outputs.push_back(value.name());
+    std::vector<OnnxNode> nodes;
+    std::set<std::string> names;
+    for (const auto& node : model.graph().node()) nodes.push_back(node_of(node, nodes.size(), names));
+    sort(std::move(nodes), graph);
+    return graph;
+  }
+
+ private:
+  [[noreturn]] void damaged(const std::string& why) const {
+    throw std::runtime_error(fmt::format("{}: {}", file_.string(), why));
+  }
+
+  // The bytes of a tensor that lies in a file beside the model.
+  std::string external(const onnx::TensorProto& proto) const {
+    std::string location;
+    std::uint64_t offset = 0, length = 0;
+    bool has_length = false;
+    for (const auto& entry : proto.external_data()) {
+      try {
+        if (entry.key() == "location") location = entry.value();
+        if (entry.key() == "offset") offset = std::stoull(entry.value());
+        if (entry.key() == "length") length = std::stoull(entry.value()), has_length = true;
+      } catch (const std::exception&) {
+        damaged(fmt::format("tensor '{}': '{}' is no number", proto.name(), entry.value()));
+      }
+    }
+    const fs::path relative = location;
+    bool inside = !location.empty() && relative.is_relative();
+    for (const fs::path& part : relative) inside = inside && part != "..";
+    if (!inside) damaged(fmt::format("tensor '{}' lies in '{}', outside the model's folder", proto.name(), location));
+    const fs::path path = file_.parent_path() / relative;
+    std::error_code error;
+    const std::uint64_t size = fs::file_size(path, error);
+    if (error || offset > size) damaged(fmt::format("its external data file {} is missing or short", path.string()));
+    if (!has_length) length = size - offset;
+    if (length > size - offset) damaged(fmt::format("its external data file {} is short", path.string()));
+    std::string bytes(length, '\0');
+    std::ifstream stream(path, std::ios::binary);
+    stream.seekg(static_cast<std::streamoff>(offset));
+    if (!stream.read(bytes.data(), static_cast<std::streamsize>(length))) {
+      damaged(fmt::format("cannot read its external data file {}", path.string()));
+    }
+    return bytes;
+  }
+
+  Tensor constant(const onnx::TensorProto& proto) const {
+    Tensor tensor;
+    tensor.dims.assign(proto.dims().begin(), proto.dims().end());
+    const std::string what = fmt::format("tensor '{}'", proto.name());
+    std::int64_t signed_count = 0;
+    try {
+      signed_count = elements_of(tensor.dims);
+    } catch (const std::exception& error) {
+      damaged(fmt::format("{}: {}", what, error.what()));
+    }
+    const auto count = static_cast<std::size_t>(signed_count);
+    const int type = proto.data_type(), width = width_of(type);
+    if (width == 0) damaged(fmt::format("{} has data type {}, which is not read", what, type));
+    const bool real = type == onnx::TensorProto::FLOAT || type == onnx::TensorProto::DOUBLE ||
+                      type == onnx::TensorProto::FLOAT16 || type == onnx::TensorProto::BFLOAT16;
+    tensor.type = real ? static_cast<int>(type::real32) : type;
+    const bool outside = proto.data_location() == onnx::TensorProto::EXTERNAL;
+    if (outside || proto.has_raw_data()) {
+      const std::string raw = outside ? external(proto) : proto.raw_data();
+      const std::size_t expected = width < 0 ? (count + 1) / 2 : count * static_cast<std::size_t>(width);
+      if (raw.size() != expected) {
+        damaged(
+            fmt::format("{} of {} needs {} bytes, the file has {}", what, to_text(tensor.dims), expected, raw.size()));
+      }
+      from_raw(raw, type, count, tensor);
+      return tensor;
+    }
+    const auto check = [&](int have) {
+      if (static_cast<std::size_t>(have) != count) {
+        damaged(fmt::format("{} of {} needs {} values, the file has {}", what, to_text(tensor.dims), count, have));
+      }
+    };
+    if (type == onnx::TensorProto::FLOAT) {
+      check(proto.float_data_size());
+      tensor.reals.assign(proto.float_data().begin(), proto.float_data().end());
+    } else if (type == onnx::TensorProto::DOUBLE) {
+      check(proto.double_data_size());
+      for (const double value : proto.double_data()) tensor.reals.push_back(static_cast<float>(value));
+    } else if (type == onnx::TensorProto::FLOAT16 || type == onnx::TensorProto::BFLOAT16) {
+      check(proto.int32_data_size());
+      for (const int value : proto.int32_data()) {
+        tensor.reals.push_back(type == onnx::TensorProto::FLOAT16
+                                   ? half_to_float(static_cast<std::uint16_t>(value))
+                                   : std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16));
+      }
+    } else if (type == onnx::TensorProto::INT64) {
+      check(proto.int64_data_size());
+      tensor.ints.assign(proto.int64_data().begin(), proto.int64_data().end());
+    } else if (type == onnx::TensorProto::UINT32 || type == onnx::TensorProto::UINT64) {
+      check(proto.uint64_data_size());
+      tensor.ints.assign(proto.uint64_data().begin(), proto.uint64_data().end());
+    } else if (width > 0) {
+      check(proto.int32_data_size());
+      tensor.ints.assign(proto.int32_data().begin(), proto.int32_data().end());
+    } else {
+      damaged(fmt::format("{} has 4-bit data outside raw_data, which is not read", what));
+    }
+    return tensor;
+  }
+
+  static void from_raw(const std::string& raw, int type, std::size_t count, Tensor& tensor) {
+    switch (type) {
+      case onnx::TensorProto::FLOAT:
+        tensor.reals = unpack<float>(raw, count);
+        break;
+      case onnx::TensorProto::DOUBLE: {
+        const auto values = unpack<double>(raw, count);
+        tensor.reals.assign(values.begin(), values.end());
+        break;
+      }
+      case onnx::TensorProto::FLOAT16:
+        for (const std::uint16_t value : unpack<std::uint16_t>(raw, count))
+          tensor.reals.push_back(half_to_float(value));
+        break;
+      case onnx::TensorProto::BFLOAT16:
+        for (const std::uint16_t value : unpack<std::uint16_t>(raw, count)) {
+          tensor.reals.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16));
+        }
+        break;
+      case onnx::TensorProto::INT8:
+        take_ints<std::int8_t>(raw, count, tensor);
+        break;
+      case onnx::TensorProto::UINT8:
+      case onnx::TensorProto::BOOL:
+        take_ints<std::uint8_t>(raw, count, tensor);
+        break;
+      case onnx::TensorProto::INT16:
+        take_ints<std::int16_t>(raw, count, tensor);
+        break;
+      case onnx::TensorProto::UINT16:
+        take_ints<std::uint16_t>(raw, count, tensor);
+        break;
+      case onnx::TensorProto::INT32:
+        take_ints<std::int32_t>(raw, count, tensor);
+        break;
+      case onnx::TensorProto::UINT32:
+        take_ints<std::uint32_t>(raw, count, tensor);
+        break;
+      case type::int4:
+      case type::uint4:
+        for (std::size_t i = 0; i < count; ++i) {  // the lower half first
+          const int nibble = (static_cast<std::uint8_t>(raw[i / 2]) >> (i % 2 * 4)) & 15;
+          tensor.ints.push_back(type == type::int4 && nibble > 7 ? nibble - 16 : nibble);
+        }
+        break;
+      default:
+        take_ints<std::int64_t>(raw, count, tensor);
+        break;
+    }
+  }
+
+  GraphInput input_of(const onnx::ValueInfoProto& value) const {
+    GraphInput input{.name = value.name(), .dims = {}, .symbols = {}};
+    if (!value.type().has_tensor_type()) damaged(fmt::format("input '{}' is no tensor", value.name()));
+    input.known_rank = value.type().tensor_type().has_shape();
+    for (const auto& dim : value.type().tensor_type().shape().dim()) {
+      const bool known = dim.has_dim_value() && dim.dim_value() > 0;
+      input.dims.push_back(known ? dim.dim_value() : -1);
+      input.symbols.push_back(dim.dim_param());
+    }
+    return input;
+  }
+
+  OnnxNode node_of(const onnx::NodeProto& proto, std::size_t index, std::set<std::string>& names) const {
+    OnnxNode node{.op = proto.op_type(),
+                  .domain = proto.domain(),
+                  .name = proto.name(),
+                  .inputs = {},
+                  .outputs = {},
+                  .attributes = {}};
+    if (node.domain == "ai.onnx") node.domain.clear();
+    node.inputs.assign(proto.input().begin(), proto.input().end());
+    node.outputs.assign(proto.output().begin(), proto.output().end());
+    if (node.outputs.empty()) damaged(fmt::format("{} node '{}' has no output", node.op, node.name));
+    if (node.name.empty()) node.name = node.outputs[0];
+    if (node.name.empty()) node.name = fmt::format("{}_{}", node.op, index);
+    while (!names.insert(node.name).second) node.name += fmt::format("_{}", index);
+    for (const auto& attribute : proto.attribute()) {
+      Attribute value;
+      value.real = attribute.f();
+      value.whole = attribute.i();
+      value.text = attribute.s();
+      value.reals.assign(attribute.floats().begin(), attribute.floats().end());
+      value.wholes.assign(attribute.ints().begin(), attribute.ints().end());
+      if (attribute.has_t()) value.tensor = constant(attribute.t());
+      node.attributes[attribute.name()] = std::move(value);
+    }
+    return node;
+  }
+
+  // ONNX asks for sorted nodes, but not every exporter heeds it.
+  void sort(std::vector<OnnxNode> nodes, Graph& graph) const {
+    std::map<std::string, std::size_t> producer;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      for (const std::string& output : nodes[i].outputs) {
+        if (!output.empty() && !producer.emplace(output, i).second) {
+          damaged(fmt::format("two nodes write '{}'", output));
+        }
+      }
+    }
+    enum class State : char { fresh, open, done };
+    std::vector<State> states(nodes.size(), State::fresh);
+    std::vector<std::size_t> order, stack;
+    for (std::size_t root = 0; root < nodes.size(); ++root) {
+      stack.push_back(root);
+      while (!stack.empty()) {
+        const std::size_t i = stack.back();
+        if (states[i] == State::done) {
+          stack.pop_back();
+          continue;
+        }
+        const bool again = states[i] == State::open;
+        states[i] = State::open;
+        bool ready = true;
+        for (const std::string& input : nodes[i].inputs) {
+          const auto found = producer.find(input);
+          if (found == producer.end() || states[found->second] == State::done) continue;
+          if (again || states[found->second] == State::open) {
+            damaged(fmt::format("its nodes run in a circle through '{}'", input));
+          }
+          stack.push_back(found->second);
+          ready = false;
+        }
+        if (!ready) continue;
+        states[i] = State::done;
+        order.push_back(i);
+        stack.pop_back();
+      }
+    }
+    for (const std::size_t i : order) graph.nodes.push_back(std::move(nodes[i]));
+  }
+
+  fs::path file_;
+};
+
+}  // namespace
+
+Graph read_graph(const fs::path& file) { return GraphReader(file).read(); }
+
+}  // namespace bitstrata::model::interchange

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/onnx/onnx.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "model/onnx/converter.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+}  // namespace
+
+// The last of the conversion: the output is the last layer, and all numbers are fit for hardware.
+void Converter::check_result() {
+  const auto found = values_.find(output_);
+  if (found == values_.end()) {
+    throw std::invalid_argument(constant(output_) != nullptr ? fmt::format("its output '{}' is a constant", output_)
+                                                             : fmt::format("no node writes the output '{}'", output_));
+  }
+  OnnxNode end{
+      .op = "Output", .domain = "", .name = output_, .inputs = {output_}, .outputs = {output_}, .attributes = {}};
+  const Value value = ready(end, found->second);
+  const int last = static_cast<int>(network_.graph.nodes().size()) - 1;
+  if (value.node != last) {
+    throw std::invalid_argument(fmt::format("its output '{}' is not its last layer: '{}' comes after it", output_,
+                                            network_.graph.node(last).name));
+  }
+  for (int i = 0; i <= last; ++i) {
+    const Node& node = network_.graph.node(i);
+    Parameters& p = network_.parameters[at(i)];
+    for (const float weight : p.weights) {
+      if (!std::isfinite(weight))
+        throw std::invalid_argument(fmt::format("layer '{}' has a weight that is no number", node.name));
+    }
+    for (const float bias : p.bias) {
+      if (!std::isfinite(bias))
+        throw std::invalid_argument(fmt::format("layer '{}' has a bias that is no number", node.name));
+    }
+    const Window& w = node.window;
+    const bool padded = w.pad_top != 0 || w.pad_bottom != 0 || w.pad_left != 0 || w.pad_right != 0;
+    const auto& from = node.inputs.empty() ? network_.grids[0] : network_.grids[at(node.inputs[0])];
+    if (node.op == Op::convolution && padded && from && from->coding == Coding::bipolar) {
+      throw std::invalid_argument(fmt::format(
+          "convolution '{}' pads a tensor of -1 and +1 with zeros, which such a tensor cannot hold", node.name));
+    }
+    if (p.weight_bits == 0) continue;
+    // Zero points and folded signs can lead outside the declared width.
+    const std::size_t each = p.weights.size() / p.scales.size();
+    double low = 0, high = 0;
+    for (std::size_t k = 0; k < p.weights.size(); ++k) {
+      const double code = std::nearbyint(p.weights[k] / p.scales[k / each]);
+      low = std::min(low, code), high = std::max(high, code);
+    }
+    while (p.weight_bits > 1 && (low < -std::exp2(p.weight_bits - 1) || high > std::exp2(p.weight_bits - 1) - 1))
+      ++p.weight_bits;
+    if (p.weight_bits > 16) {
+      throw std::invalid_argument(
+          fmt::format("layer '{}' has weight codes {:g}..{:g}, which need more than 16 bits", node.name, low, high));
+    }
+  }
+}
+
+}  // namespace bitstrata::model::interchange
+
+namespace bitstrata::model {
+
+FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options) {
+  using namespace interchange;
+  Graph graph = read_graph(file);
+  try {
+    graph.name = file.stem().string();  // exporters call every graph the same
+    rewrite_activations(graph);
+    try {
+      return Converter(graph, options, nullptr).convert();
+    } catch (const LayoutDemand& demand) {
+      return Converter(std::move(graph), options, &demand.layout).convert();
+    }
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("{}: {}", file.string(), error.what()));
+  }
+}
+
+}  // namespace bitstrata::model

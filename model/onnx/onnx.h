@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// ONNX files in and out. Float networks, and quantized ones as QuantizeLinear/DequantizeLinear pairs, QLinear operators
+// or QONNX nodes (Quant, BipolarQuant, Trunc).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "model/float_network.h"
+
+namespace bitstrata::model {
+
+struct ImportOptions {
+  std::vector<std::int64_t> input_shape;  // as the file counts, batch first; for files that leave dimensions open
+  std::string output;                     // the tensor that is the result; empty: the file's first output
+};
+
+// The network in our graph: batch norms folded, layouts turned to NHWC, shape arithmetic gone. FloatNetwork::notes
+// tells what was left to the host. Throws std::runtime_error naming the file and the node where an operator is not
+// supported.
+FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options = {});
+
+enum class OnnxStyle {
+  qdq,    // QuantizeLinear/DequantizeLinear, opset 13: widths other than 8 (16) bits stand in the file's metadata
+  qonnx,  // Quant nodes, any width
+};
+
+// Writes a fully quantized network: every weight layer with codes, every layer's output with a grid. Throws
+// std::invalid_argument naming the node where that is not so, std::runtime_error where the file cannot be written.
+void write_onnx(const FloatNetwork& network, OnnxStyle style, const std::filesystem::path& file);
+
+}  // namespace bitstrata::model

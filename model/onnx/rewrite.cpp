@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exporters spell hard sigmoid, hard swish and SiLU in several simple nodes; here they become one again.
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "model/onnx/converter.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+class Rewriter {
+ public:
+  explicit Rewriter(Graph& graph) : graph_(graph) {
+    for (const std::string& output : graph.outputs) ++uses_[output];
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+      for (const std::string& input : graph.nodes[i].inputs) ++uses_[input];
+      for (const std::string& output : graph.nodes[i].outputs) producers_[output] = i;
+    }
+  }
+
+  void run() {
+    for (OnnxNode& node : graph_.nodes) {
+      if (node.op == "Clip") skip_relu(node);
+      if (!node.domain.empty() || node.inputs.size() != 2 || (node.op != "Mul" && node.op != "Div")) continue;
+      if (const auto x = hard_sigmoid(node)) {
+        replace(node, "HardSigmoid", *x);
+        node.attributes["alpha"].real = 1.0 / 6;
+        node.attributes["beta"].real = 0.5;
+      } else if (const auto y = scaled_hard_swish(node)) {
+        replace(node, "HardSwish", *y);
+      } else if (node.op == "Mul") {
+        for (int side = 0; side < 2; ++side) {
+          const std::string& value = node.inputs[side];
+          const OnnxNode* gate = only(node.inputs[1 - side]);
+          if (gate == nullptr || gate->input(0) != value) continue;
+          const bool hard = gate->op == "HardSigmoid" && std::abs(gate->real("alpha", 0.2) - 1.0 / 6) < 1e-4 &&
+                            gate->real("beta", 0.5) == 0.5;
+          if (gate->op == "Sigmoid" || hard) {
+            replace(node, hard ? "HardSwish" : "Silu", value);
+            break;
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  // A ReLU in front of a clip to 0 and more changes nothing; exporters write ReLU6 so.
+  void skip_relu(OnnxNode& node) const {
+    const OnnxNode* before = only(node.input(0));
+    const auto low = node.has("min") ? std::optional(node.real("min", 0)) : number(node.input(1));
+    if (before != nullptr && before->op == "Relu" && low && *low >= 0) node.inputs[0] = before->input(0);
+  }
+
+  // The node that writes `name` where nothing else reads it.
+  const OnnxNode* only(const std::string& name) const {
+    const auto found = producers_.find(name);
+    return found == producers_.end() || uses_.at(name) != 1 ? nullptr : &graph_.nodes[found->second];
+  }
+
+  std::optional<double> number(const std::string& name) const {
+    const Tensor* tensor = nullptr;
+    if (const auto found = graph_.constants.find(name); found != graph_.constants.end()) tensor = &found->second;
+    if (const auto found = producers_.find(name); found != producers_.end()) {
+      const OnnxNode& node = graph_.nodes[found->second];
+      if (node.op == "Identity" || node.op == "Cast") return number(node.input(0));
+      const auto value = node.attributes.find("value");
+      if (node.op == "Constant" && value != node.attributes.end() && value->second.tensor)
+        tensor = &*value->second.tensor;
+      if (node.op == "Constant" && node.has("value_float")) return node.real("value_float", 0);
+    }
+    if (tensor == nullptr || tensor->elements() != 1) return {};
+    return tensor->at(0);
+  }
+
+  // `node` is (other input) * factor for a constant: the other input's name and the factor.
+  std::optional<std::pair<std::string, double>> scaled(const OnnxNode& node) const {
+    if (const auto right = number(node.input(1)))
+      return std::pair{node.input(0), node.op == "Div" ? 1 / *right : *right};
+    if (node.op != "Mul") return {};
+    if (const auto left = number(node.input(0))) return std::pair{node.input(1), *left};
+    return {};
+  }
+
+  // x of clip(x + 3, 0, 6).
+  std::optional<std::string> shifted_clip(const std::string& name) const {
+    const OnnxNode* clip = only(name);
+    if (clip == nullptr || clip->op != "Clip") return {};
+    const auto low = clip->has("min") ? std::optional(clip->real("min", 0)) : number(clip->input(1));
+    const auto high = clip->has("max") ? std::optional(clip->real("max", 0)) : number(clip->input(2));
+    if (low != 0.0 || high != 6.0) return {};
+    const OnnxNode* add = only(clip->input(0));
+    if (add == nullptr || add->op != "Add") return {};
+    if (number(add->input(1)) == 3.0) return add->input(0);
+    if (number(add->input(0)) == 3.0) return add->input(1);
+    return {};
+  }
+
+  static bool is_sixth(double factor) { return std::abs(factor * 6 - 1) < 1e-4; }
+
+  std::optional<std::string> hard_sigmoid(const OnnxNode& node) const {
+    const auto product = scaled(node);
+    return product && is_sixth(product->second) ? shifted_clip(product->first) : std::nullopt;
+  }
+
+  // (x * clip(x + 3, 0, 6)) / 6
+  std::optional<std::string> scaled_hard_swish(const OnnxNode& node) const {
+    const auto product = scaled(node);
+    if (!product || !is_sixth(product->second)) return {};
+    const OnnxNode* inner = only(product->first);
+    if (inner == nullptr || inner->op != "Mul") return {};
+    for (int side = 0; side < 2; ++side) {
+      const std::string value = inner->input(static_cast<std::size_t>(side));
+      if (shifted_clip(inner->input(static_cast<std::size_t>(1 - side))) == value) return value;
+    }
+    return {};
+  }
+
+  void replace(OnnxNode& node, const std::string& op, const std::string& input) {
+    node.op = op;
+    node.inputs = {input};
+    node.attributes.clear();
+    // Nodes that nothing needs any more are never visited; uses are counted again.
+  }
+
+  Graph& graph_;
+  std::map<std::string, std::size_t> producers_;
+  std::map<std::string, int> uses_;
+};
+
+}  // namespace
+
+void rewrite_activations(Graph& graph) { Rewriter(graph).run(); }
+
+}  // namespace bitstrata::model::interchange

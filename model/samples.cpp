@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/samples.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+namespace bitstrata::model {
+namespace {
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+std::size_t width_of(StoredType type) {
+  switch (type) {
+    case StoredType::uint8:
+    case StoredType::int8:
+      return 1;
+    case StoredType::int16:
+    case StoredType::uint16:
+      return 2;
+    case StoredType::int32:
+    case StoredType::float32:
+      return 4;
+    default:
+      return 8;
+  }
+}
+
+template <typename T>
+void append(std::span<const std::uint8_t> bytes, Reals& to) {
+  for (std::size_t i = 0; i < bytes.size(); i += sizeof(T)) {
+    T value;
+    std::memcpy(&value, bytes.data() + i, sizeof(T));
+    to.push_back(static_cast<float>(value));
+  }
+}
+
+Reals decode(StoredType type, std::span<const std::uint8_t> bytes) {
+  Reals values;
+  values.reserve(bytes.size() / width_of(type));
+  switch (type) {
+    case StoredType::uint8:
+      append<std::uint8_t>(bytes, values);
+      break;
+    case StoredType::int8:
+      append<std::int8_t>(bytes, values);
+      break;
+    case StoredType::int16:
+      append<std::int16_t>(bytes, values);
+      break;
+    case StoredType::uint16:
+      append<std::uint16_t>(bytes, values);
+      break;
+    case StoredType::int32:
+      append<std::int32_t>(bytes, values);
+      break;
+    case StoredType::int64:
+      append<std::int64_t>(bytes, values);
+      break;
+    case StoredType::float32:
+      append<float>(bytes, values);
+      break;
+    case StoredType::float64:
+      append<double>(bytes, values);
+      break;
+  }
+  return values;
+}
+
+// Bilinear, pixel centres on pixel centres.
+Reals resized(const Reals& from, Shape old, Shape now) {
+  Reals to;
+  to.reserve(at(now.elements()));
+  const auto place = [](int position, int count, int old_count) {
+    const double x = (position + 0.5) * old_count / count - 0.5;
+    return std::clamp(x, 0.0, static_cast<double>(old_count - 1));
+  };
+  for (int y = 0; y < now.height; ++y) {
+    const double row = place(y, now.height, old.height);
+    const int top = static_cast<int>(row), bottom = std::min(top + 1, old.height - 1);
+    for (int x = 0; x < now.width; ++x) {
+      const double column = place(x, now.width, old.width);
+      const int left = static_cast<int>(column), right = std::min(left + 1, old.width - 1);
+      for (int c = 0; c < now.channels; ++c) {
+        const auto value = [&](int r, int k) {
+          return double{from[at((std::int64_t{r} * old.width + k) * old.channels + c)]};
+        };
+        const double upper = value(top, left) + (column - left) * (value(top, right) - value(top, left));
+        const double lower = value(bottom, left) + (column - left) * (value(bottom, right) - value(bottom, left));
+        to.push_back(static_cast<float>(upper + (row - top) * (lower - upper)));
+      }
+    }
+  }
+  return to;
+}
+
+double entry(const std::vector<double>& values, int channel, double otherwise) {
+  return values.empty() ? otherwise : values[values.size() == 1 ? 0 : at(channel)];
+}
+
+}  // namespace
+
+Samples::Samples(Shape stored, StoredType type, std::vector<std::uint8_t> bytes, std::vector<int> labels,
+                 Preparation preparation)
+    : stored_(stored),
+      type_(type),
+      bytes_(std::move(bytes)),
+      labels_(std::move(labels)),
+      preparation_(std::move(preparation)) {
+  const std::size_t each = at(stored.elements()) * width_of(type);
+  if (each == 0 || bytes_.size() % each != 0 || bytes_.empty()) {
+    throw std::invalid_argument(fmt::format("{} bytes are no whole number of samples of {}x{}x{} ({} bytes each)",
+                                            bytes_.size(), stored.height, stored.width, stored.channels, each));
+  }
+  count_ = static_cast<int>(bytes_.size() / each);
+  if (!labels_.empty() && labels_.size() != at(count_)) {
+    throw std::invalid_argument(fmt::format("{} labels for {} samples", labels_.size(), count_));
+  }
+  for (const std::vector<double>* values : {&preparation_.mean, &preparation_.deviation}) {
+    if (values->size() > 1 && values->size() != at(stored.channels)) {
+      throw std::invalid_argument(
+          fmt::format("{} entries of mean or std for {} channels", values->size(), stored.channels));
+    }
+  }
+}
+
+Shape Samples::shape() const {
+  Shape shape = stored_;
+  if (preparation_.resize_height > 0) shape.height = preparation_.resize_height;
+  if (preparation_.resize_width > 0) shape.width = preparation_.resize_width;
+  return shape;
+}
+
+std::span<const std::uint8_t> Samples::bytes(int first, int count) const {
+  const std::size_t each = at(stored_.elements()) * width_of(type_);
+  return std::span(bytes_).subspan(at(first) * each, at(count) * each);
+}
+
+Reals Samples::values(int index) const {
+  if (index < 0 || index >= count_) throw std::out_of_range(fmt::format("sample {} of {}", index, count_));
+  Reals stored = decode(type_, bytes(index, 1));
+  const std::int64_t pixels = std::int64_t{stored_.height} * stored_.width;
+  const int channels = stored_.channels;
+  Reals values(stored.size());
+  for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+    for (int c = 0; c < channels; ++c) {
+      const int from = preparation_.reverse_channels ? channels - 1 - c : c;
+      values[at(pixel * channels + c)] =
+          stored[at(preparation_.channels_first ? from * pixels + pixel : pixel * channels + from)];
+    }
+  }
+  if (shape() != stored_) values = resized(values, stored_, shape());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const int c = static_cast<int>(i % at(channels));
+    values[i] = static_cast<float>((preparation_.scale * values[i] - entry(preparation_.mean, c, 0)) /
+                                   entry(preparation_.deviation, c, 1));
+  }
+  return values;
+}
+
+Reals fit(const Samples& samples, int index, Shape input) {
+  const Shape shape = samples.shape();
+  if (shape == input) return samples.values(index);
+  const bool flat = input.height == 1 && input.width == 1 && input.elements() == shape.elements();
+  if (!flat) {
+    throw std::invalid_argument(
+        fmt::format("the samples are {}x{}x{}, the network reads {}x{}x{} (height, width, channels)", shape.height,
+                    shape.width, shape.channels, input.height, input.width, input.channels));
+  }
+  const Reals values = samples.values(index);
+  Reals result;
+  result.reserve(values.size());
+  for (int c = 0; c < shape.channels; ++c)
+    for (std::size_t pixel = 0; pixel < values.size() / at(shape.channels); ++pixel)
+      result.push_back(values[pixel * at(shape.channels) + at(c)]);
+  return result;
+}
+
+}  // namespace bitstrata::model

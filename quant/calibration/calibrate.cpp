@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/calibration/calibrate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <thread>
+
+#include "model/stages.h"
+#include "quant/calibration/ranges.h"
+#include "quant/calibration/weights.h"
+
+namespace bitstrata::quant {
+namespace {
+
+using namespace model;
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+// Inputs are observed in so many parts whatever the threads, so that sums do not depend on their number.
+constexpr int parts = 16;
+
+double to_float(double value) { return static_cast<double>(static_cast<float>(value)); }
+
+bool needs_table(Op op) { return op == Op::sigmoid || op == Op::silu; }
+
+class Calibrator {
+ public:
+  Calibrator(const FloatNetwork& network, const Plan& plan, const CalibrationInputs& inputs,
+             const CalibrationOptions& options)
+      : network_(network),
+        plan_(plan),
+        inputs_(inputs),
+        options_(options),
+        layout_(lay_out(network.graph)),
+        bits_(tensor_bits(layout_, plan)) {
+    for (const Step& step : layout_.steps) producers_[step.output] = &step;
+  }
+
+  FloatNetwork run() {
+    spread_known_grids();
+    observe();
+    for (std::size_t t = 0; t < layout_.tensors.size(); ++t) give_grid(static_cast<int>(t));
+    for (const Step& step : layout_.steps) give_table_grid(step);
+    for (const Step& step : layout_.steps)
+      if (step.stage >= 0) quantize_weights(step);
+    return std::move(network_);
+  }
+
+ private:
+  std::optional<Grid>& grid_of_tensor(int tensor) { return network_.grids[at(layout_.tensors[at(tensor)].node)]; }
+
+  static bool only_moves(Op op) { return op == Op::max_pool || op == Op::upsample; }
+
+  // Grids that a file gives at one end of a pooling, joining or ReLU hold at the other end too.
+  void spread_known_grids() {
+    for (const Step& step : layout_.steps) {
+      std::optional<Grid>& out = grid_of_tensor(step.output);
+      if (out || step.activation < 0) continue;
+      const std::optional<Grid>& before = network_.grids[at(network_.graph.node(step.activation).inputs[0])];
+      if (before && network_.graph.node(step.activation).op == Op::relu) out = before;
+    }
+    for (auto step = layout_.steps.rbegin(); step != layout_.steps.rend(); ++step) {
+      const Op op = network_.graph.node(step->node).op;
+      const std::optional<Grid> out = grid_of_tensor(step->output);
+      if (!out || step->activation >= 0 || !(only_moves(op) || op == Op::concatenate)) continue;
+      for (const int input : step->inputs) {
+        std::optional<Grid>& in = grid_of_tensor(input);
+        if (!in && network_.graph.consumers(layout_.tensors[at(input)].node).size() == 1) in = out;
+      }
+    }
+    for (const Step& step : layout_.steps) {
+      const Op op = network_.graph.node(step.node).op;
+      std::optional<Grid>& out = grid_of_tensor(step.output);
+      if (!out && step.activation < 0 && (only_moves(op) || op == Op::average_pool)) {
+        out = grid_of_tensor(step.input());
+        if (out && op == Op::average_pool) out->floor = false;
+      }
+    }
+  }
+
+  // Observes the nodes whose values decide something.
+  void observe() {
+    std::set<int> nodes;
+    for (std::size_t t = 0; t < layout_.tensors.size(); ++t) {
+      if (!grid_of_tensor(static_cast<int>(t)) && layout_.tensors[t].source == static_cast<int>(t))
+        nodes.insert(layout_.tensors[t].node);
+    }
+    const bool ranges = !nodes.empty();
+    for (const Step& step : layout_.steps) {
+      if (step.activation >= 0 && step.activation != step.node &&
+          needs_table(network_.graph.node(step.activation).op)) {
+        nodes.insert(network_.graph.node(step.activation).inputs[0]);
+      }
+      if (step.stage >= 0 && options_.correct_bias && network_.parameters[at(step.node)].weight_bits == 0) {
+        nodes.insert(network_.graph.node(step.node).inputs[0]);
+      }
+    }
+    if (nodes.empty()) return;
+    if (inputs_.count < 1) throw std::invalid_argument("calibration needs at least one input");
+    const auto pass = [&](auto visit) {
+      std::vector<std::map<int, Observation>> partial(parts);
+      for (std::map<int, Observation>& part : partial)
+        for (const int node : nodes) part[node] = observed_[node];
+      for_each_index(parts, options_.threads, [&](int part) {
+        for (int i = part; i < inputs_.count; i += parts) {
+          const std::vector<Reals> values = run_all(network_, inputs_.get(i));
+          for (auto& [node, observation] : partial[at(part)]) visit(observation, values[at(node)]);
+        }
+      });
+      return partial;
+    };
+    for (const int node : nodes) observed_[node] = {};
+    const auto seen = pass([](Observation& o, const Reals& values) { o.see(values); });
+    for (const auto& part : seen)
+      for (const auto& [node, observation] : part) observed_[node].merge_seen(observation);
+    if (!ranges || options_.method == RangeMethod::max) return;
+    const auto counted = pass([](Observation& o, const Reals& values) { o.count(values); });
+    for (const auto& part : counted)
+      for (const auto& [node, observation] : part) observed_[node].merge_counted(observation);
+  }
+
+  // May a zero point be folded into this step's bias without loss, so that a one-sided range can use all its codes?
+  bool takes_zero_point(const Step& step) const {
+    if (step.activation >= 0) {
+      const Op op = network_.graph.node(step.activation).op;
+      return op == Op::hard_swish || op == Op::silu;
+    }
+    const Op op = network_.graph.node(step.node).op;
+    return has_weights(op) || op == Op::add || op == Op::multiply;
+  }
+
+  void give_grid(int tensor) {
+    std::optional<Grid>& grid = grid_of_tensor(tensor);
+    if (grid) return;
+    const TensorNode& info = layout_.tensors[at(tensor)];
+    if (info.source != tensor) {
+      grid = grid_of_tensor(info.source);
+      if (grid) grid->floor = false;
+      return;
+    }
+    const Observation& seen = observed_.at(info.node);
+    const bool input = tensor == 0;
+    const bool positive = input ? seen.extremes().low >= 0 : info.rectified;
+    const int bits = bits_[at(tensor)];
+    const auto found = producers_.find(tensor);
+    Grid made{.bits = bits};
+    if (bits == 1 && !positive) {
+      made.coding = Coding::bipolar;
+      made.scale = to_float(seen.mean_magnitude() > 0 ? seen.mean_magnitude() : 1.0);
+      grid = made;
+      return;
+    }
+    const Range extremes = seen.extremes();
+    const double larger = std::max(std::abs(extremes.low), std::abs(extremes.high));
+    const double smaller = std::min(std::max(0.0, -extremes.low), std::max(0.0, extremes.high));
+    // The output is compared and ranked by hosts, which expect two's complement.
+    const bool one_sided =
+        !positive && !info.is_output && (input || takes_zero_point(*found->second)) && smaller < 0.6 * larger;
+    const bool symmetric = !positive && !one_sided;
+    const int levels = (1 << bits) - 1;
+    Range range = seen.choose(options_.method, options_.percentile, levels, symmetric);
+    if (needs_unit_range(found)) range = {0, 1};
+    const double top = symmetric ? std::exp2(bits - 1) - 1 : static_cast<double>(levels);
+    double reach = 0;
+    if (symmetric) {
+      made.coding = Coding::twos_complement;
+      reach = std::max(std::abs(range.low), std::abs(range.high));
+    } else {
+      range.low = positive ? 0 : std::min(range.low, 0.0);
+      reach = std::max(range.high, 0.0) - range.low;
+    }
+    made.scale = to_float(reach > 0 ? std::max(reach / top, 1e-30) : 1.0);
+    if (one_sided) made.zero_point = static_cast<int>(std::clamp(std::nearbyint(-range.low / made.scale), 0.0, top));
+    grid = made;
+  }
+
+  // Sigmoids reach 1 whatever was seen.
+  bool needs_unit_range(std::map<int, const Step*>::const_iterator producer) const {
+    if (producer == producers_.end() || producer->second->activation < 0) return false;
+    const Op op = network_.graph.node(producer->second->activation).op;
+    return op == Op::sigmoid || op == Op::hard_sigmoid;
+  }
+
+  // The 8-bit grid that indexes a table, over what was seen in front of it.
+  void give_table_grid(const Step& step) {
+    if (step.activation < 0 || step.activation == step.node) return;
+    const Node& node = network_.graph.node(step.activation);
+    if (!needs_table(node.op)) return;
+    std::optional<Grid>& grid = network_.grids[at(node.inputs[0])];
+    if (grid && grid->bits == 8 && grid->coding == Coding::twos_complement) return;
+    Range range = observed_.at(node.inputs[0]).extremes();
+    // Beyond these arguments an 8-bit sigmoid is 0 or 1, a SiLU 0.
+    range.low = std::clamp(range.low, -10.0, -1e-3);
+    range.high = std::max(range.high, 1e-3);
+    if (node.op == Op::sigmoid) range.high = std::min(range.high, 10.0);
+    Grid made{.bits = 8, .coding = Coding::twos_complement};
+    made.scale = to_float((range.high - range.low) / 255);
+    made.zero_point = static_cast<int>(std::clamp(std::nearbyint(-128 - range.low / made.scale), -128.0, 127.0));
+    grid = made;
+  }
+
+  void quantize_weights(const Step& step) {
+    Parameters& p = network_.parameters[at(step.node)];
+    if (p.weight_bits != 0) return;
+    const Node& node = network_.graph.node(step.node);
+    const Grid& in = *grid_of_tensor(step.input());
+    const std::vector<float> before = p.weights;
+    p.weight_bits = plan_.layers.at(at(step.stage)).weight_bits;
+    p.scales = weight_scales(p, static_cast<std::size_t>(node.out_channels), options_.per_channel, in.scale);
+    round_weights(p);
+    if (!options_.correct_bias) return;
+    const std::vector<double> means = observed_.at(node.inputs[0]).means();
+    const auto channels = at(network_.graph.input_shape(step.node).channels);
+    correct_bias(p, before, node, means, channels);
+  }
+
+  FloatNetwork network_;
+  const Plan& plan_;
+  const CalibrationInputs& inputs_;
+  const CalibrationOptions& options_;
+  Layout layout_;
+  std::vector<int> bits_;
+  std::map<int, const Step*> producers_;  // by tensor
+  std::map<int, Observation> observed_;   // by node
+};
+
+}  // namespace
+
+void for_each_index(int count, int threads, const std::function<void(int)>& work) {
+  const int wanted = threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::atomic<int> next = 0;
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto loop = [&] {
+    for (int i = next++; i < count; i = next++) {
+      try {
+        work(i);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = count;
+      }
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int i = 1; i < std::min(wanted, count); ++i) helpers.emplace_back(loop);
+  loop();
+  for (std::thread& helper : helpers) helper.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+Plan plan_of(const FloatNetwork& network, int weight_bits, int activation_bits) {
+  Plan plan = uniform_plan(network.graph, weight_bits, activation_bits);
+  const Layout layout = lay_out(network.graph);
+  for (const Step& step : layout.steps) {
+    if (step.stage < 0) continue;
+    const Parameters& p = network.parameters[at(step.node)];
+    LayerPlan& layer = plan.layers[at(step.stage)];
+    if (p.weight_bits != 0) layer.weight_bits = p.weight_bits;
+    const int own = layout.tensors[at(step.input())].node, source = layout.source(step.input()).node;
+    const auto& grid = network.grids[at(own)] ? network.grids[at(own)] : network.grids[at(source)];
+    if (grid) layer.activation_bits = grid->bits;
+  }
+  tie_widths(layout, plan);
+  const auto& last = network.grids.back();
+  if (last) plan.output_bits = std::max(2, last->bits);
+  return plan;
+}
+
+FloatNetwork calibrate(const FloatNetwork& network, const Plan& plan, const CalibrationInputs& inputs,
+                       const CalibrationOptions& options) {
+  validate(plan, network.graph);
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    const Node& node = network.graph.node(network.graph.weight_layers()[i]);
+    if (plan.layers[i].channels != 0 && plan.layers[i].channels != node.out_channels) {
+      throw std::invalid_argument(
+          fmt::format("layer '{}': a plan that removes channels needs training; calibration keeps all {}", node.name,
+                      node.out_channels));
+    }
+  }
+  return Calibrator(network, plan, inputs, options).run();
+}
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What values a tensor takes, and the range that suits its codes (internal to quant/calibration).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "quant/calibration/calibrate.h"
+
+namespace bitstrata::quant {
+
+struct Range {
+  double low = 0;
+  double high = 0;
+};
+
+// Of one tensor over all inputs seen. Two passes: extremes and means first, then the histogram between the extremes.
+class Observation {
+ public:
+  void see(std::span<const float> values);
+  void count(std::span<const float> values);
+  void merge_seen(const Observation& other);
+  void merge_counted(const Observation& other);
+
+  Range extremes() const { return {low_, high_}; }
+  double mean_magnitude() const { return seen_ == 0 ? 0 : magnitude_ / static_cast<double>(seen_); }
+  // Mean of every element over the inputs.
+  std::vector<double> means() const;
+
+  // The range for codes of `levels` steps; `both` sides of 0 for two's complement, whose range is symmetric.
+  Range choose(RangeMethod method, double percentile, int levels, bool symmetric) const;
+
+ private:
+  Range by_percentile(double percentile) const;
+  Range by_error(int levels, bool symmetric) const;
+  Range by_divergence(int levels, bool symmetric) const;
+  double center(std::size_t bin) const;
+
+  double low_ = 0, high_ = 0, magnitude_ = 0;
+  bool any_ = false;
+  std::int64_t seen_ = 0, inputs_ = 0;
+  std::vector<double> sums_;  // by element
+  std::vector<std::int64_t> bins_;
+};
+
+}  // namespace bitstrata::quant
