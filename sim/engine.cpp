@@ -27,7 +27,8 @@ std::vector<model::Events> events_of_layers(const generate::Program& program,
   }
   // The last one may have been cut short.
   const std::size_t next = descriptors.size();
-  if (next > 0 && next < program.descriptors.size() && program.descriptor_layer[next] == program.descriptor_layer[next - 1])
+  if (next > 0 && next < program.descriptors.size() &&
+      program.descriptor_layer[next] == program.descriptor_layer[next - 1])
     layers.pop_back();
   return layers;
 }

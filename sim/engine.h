@@ -32,7 +32,7 @@ struct RunResult {
   RunError error = RunError::none;
   std::vector<model::Events> descriptors;  // of those finished
   std::vector<model::Events> layers;       // of the layers finished: sums over their descriptors
-  std::vector<model::Codes> tensors;  // as Program::formats; entry 0 is the input
+  std::vector<model::Codes> tensors;       // as Program::formats; entry 0 is the input
 };
 
 // Sums over the descriptors of each layer that is finished.

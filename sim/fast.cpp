@@ -247,7 +247,8 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
         if (!layer.values) {
           for (int macro = 0; macro < layer.macros_used(n); ++macro) {
             Cycle first = state;
-            if (!layer.keeps_weights && (!layer.resident || block == 0)) first = std::max(first, loader.weights_loaded(weight_tile++) + 1);
+            if (!layer.keeps_weights && (!layer.resident || block == 0))
+              first = std::max(first, loader.weights_loaded(weight_tile++) + 1);
             rows_taken.add(first, layer.tile_rows(k));
             state = first + layer.tile_rows(k);
           }

@@ -224,8 +224,9 @@ void FastLayer::add_counts(model::Events& e) const {
     e.activation_lines_read += known->second;
   }
   e.compute_cycles = e.weight_rows_read + (values ? e.vectors : e.plane_steps);
-  e.activation_lines_written = std::int64_t{need(blocks - 1)} * (row_beats + (second && !broadcast ? second_beats : 0)) +
-                               (second && broadcast ? second_beats : 0);
+  e.activation_lines_written =
+      std::int64_t{need(blocks - 1)} * (row_beats + (second && !broadcast ? second_beats : 0)) +
+      (second && broadcast ? second_beats : 0);
   if (!carry_out) e.output_lines_read = e.memory_lines_written = std::int64_t{out_height} * out_row_beats;
   e.memory_lines_read = std::int64_t{fetch_beats} + param_beats + e.activation_lines_written + e.weight_lines_written;
 }

@@ -115,8 +115,8 @@ class Writer {
   void second() {
     const std::int64_t stride = row_lines(a_, *second_) * std::int64_t{second_->bits} * line_bytes();
     const std::int64_t first_row = broadcast() ? 0 : room_.first_row;
-    set(D_SECOND_ADDRESS, addresses_.second + first_row * stride +
-                              std::int64_t{room_.second_first_line} * second_->bits * line_bytes());
+    set(D_SECOND_ADDRESS,
+        addresses_.second + first_row * stride + std::int64_t{room_.second_first_line} * second_->bits * line_bytes());
     set(D_SECOND_ROW_STRIDE, stride);
     set(D_SECOND_ROW_BEATS, std::int64_t{room_.second_lines} * second_->bits);
     // Behind the first tensor's row, or behind the ring.
@@ -132,7 +132,9 @@ class Writer {
     const model::Window& w = layer_.window;
     const std::int64_t channels = in_.shape.channels;
     const bool part = piece_.run1 > 0, single = m_.convolution && m_.whole_row;
-    const std::int64_t run = part ? piece_.run1 - piece_.run0 : single ? w.kernel_width * std::int64_t{m_.slice} : m_.slice;
+    const std::int64_t run = part     ? piece_.run1 - piece_.run0
+                             : single ? w.kernel_width * std::int64_t{m_.slice}
+                                      : m_.slice;
     set(D_RUN_LENGTH, run);
     set(D_RUN_LENGTH_LAST, run);
     set(D_RUN_COUNT_X, single ? 1 : w.kernel_width);
@@ -158,9 +160,10 @@ class Writer {
     set(D_BLOCK_SPAN, std::int64_t{block_rows_ - 1} * w.stride_height +
                           std::int64_t{piece_.ky1 - piece_.ky0 - 1} * w.dilation_height + 1);
     const std::int64_t k = kernel_values(layer_, m_, piece_);
-    const std::int64_t k_tiles = m_.convolution                                     ? ceil_div(k, a_.rows)
-                                 : second_ != nullptr && layer_.kind != LayerKind::concatenate ? 2
-                                                                                    : (piece_.ky1 - piece_.ky0) * w.kernel_width;
+    const std::int64_t k_tiles = m_.convolution ? ceil_div(k, a_.rows)
+                                 : second_ != nullptr && layer_.kind != LayerKind::concatenate
+                                     ? 2
+                                     : (piece_.ky1 - piece_.ky0) * w.kernel_width;
     set(D_K_TILES, k_tiles);
     set(D_ROWS_LAST, m_.convolution ? k - (k_tiles - 1) * a_.rows : 1);
     set(D_N_TILES, static_cast<std::int64_t>(tiles_.size()));
@@ -198,7 +201,8 @@ class Writer {
     set(D_PARAM_BEATS, ceil_div(parameter_bytes(a_, layer_, m_, piece_), line_bytes()));
     set(D_CLIP_LOW, layer_.clip_low);
     set(D_CLIP_HIGH, layer_.clip_high);
-    set(D_OPTIONS, static_cast<std::uint32_t>(layer_.activation) | (static_cast<std::uint32_t>(layer_.swish_shift) << 8));
+    set(D_OPTIONS,
+        static_cast<std::uint32_t>(layer_.activation) | (static_cast<std::uint32_t>(layer_.swish_shift) << 8));
     set(D_SWISH, static_cast<std::uint32_t>(layer_.swish_three) | (static_cast<std::uint32_t>(layer_.swish_six) << 16));
     set(D_SWISH_OFFSET, layer_.swish_offset);
     if (layer_.kind != LayerKind::upsample) {

@@ -2,8 +2,8 @@
 // One piece of a layer as the descriptor that runs it.
 #pragma once
 
-#include "rtl/generate/tiling.h"
 #include "rtl/generate/descriptor.h"
+#include "rtl/generate/tiling.h"
 
 namespace bitstrata::generate {
 

@@ -141,7 +141,8 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
   const auto tensor_at = [&](std::uint32_t address) {
     // Pieces of a layer begin inside their tensors.
     for (std::size_t t = 0; t < p.tensors.size(); ++t) {
-      if (address >= p.tensors[t].address && address < p.tensors[t].address + p.tensors[t].bytes) return tensor_names[t];
+      if (address >= p.tensors[t].address && address < p.tensors[t].address + p.tensors[t].bytes)
+        return tensor_names[t];
     }
     throw std::logic_error("a layer reads no tensor of its program");
   };
@@ -150,9 +151,9 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
     const Descriptor& d = p.descriptors[i];
     const bool convolution = d.opcode() == OP_CONVOLUTION;
     layers += fmt::format("{}| {} {} | {} | {} | {} | {} | {} | {} | {:#010x} |", layers.empty() ? "" : "\n", i,
-                          p.layer_names[static_cast<std::size_t>(p.descriptor_layer[i])], kind_name(d.opcode()), convolution ? std::to_string(d.weight_bits()) : "-",
-                          tensor_at(d[D_IN_ADDRESS]), tensor_at(d[D_OUT_ADDRESS]),
-                          v.cycles.empty() ? "-" : std::to_string(v.cycles[i]),
+                          p.layer_names[static_cast<std::size_t>(p.descriptor_layer[i])], kind_name(d.opcode()),
+                          convolution ? std::to_string(d.weight_bits()) : "-", tensor_at(d[D_IN_ADDRESS]),
+                          tensor_at(d[D_OUT_ADDRESS]), v.cycles.empty() ? "-" : std::to_string(v.cycles[i]),
                           convolution ? fmt::format("{:#010x}", d[D_WEIGHT_ADDRESS]) : "-", d[D_PARAM_ADDRESS]);
   }
   for (std::size_t t = 0; t < p.tensors.size(); ++t) {
@@ -208,10 +209,10 @@ void write_testbench(const model::Architecture& a, const Vectors& v, Writer& wri
     // A layer in pieces is compared once.
     const bool complete = i + 1 == p.descriptors.size() || p.descriptor_layer[i + 1] != p.descriptor_layer[i];
     const auto& format = p.formats[output];
-    table +=
-        fmt::format("{:08x} {:08x} {:08x} {:08x} {:08x} {:08x} {:08x} 00000000 // {}\n", place.address / beat_bytes,
-                    place.row_lines, format.bits, complete ? format.shape.height : 0, format.shape.width * format.shape.channels, from,
-                    v.cycles.empty() ? 0 : v.cycles[i], p.layer_names[layer]);
+    table += fmt::format("{:08x} {:08x} {:08x} {:08x} {:08x} {:08x} {:08x} 00000000 // {}\n",
+                         place.address / beat_bytes, place.row_lines, format.bits, complete ? format.shape.height : 0,
+                         format.shape.width * format.shape.channels, from, v.cycles.empty() ? 0 : v.cycles[i],
+                         p.layer_names[layer]);
     if (complete) from += place.bytes / beat_bytes;
   }
   const unsigned shape = static_cast<unsigned>(a.tiles & 255) << 24 | static_cast<unsigned>(a.columns & 4095) << 12 |

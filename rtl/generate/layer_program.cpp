@@ -65,8 +65,8 @@ std::int64_t worst_bound(const IntegerNetwork& network, const IntegerLayer& laye
   const TensorFormat& in = network.tensors[static_cast<std::size_t>(layer.input)];
   const model::CodeRange range = model::code_range(in.coding, in.bits);
   const std::int64_t code = std::max(std::abs(range.low), std::abs(range.high));
-  const std::int64_t taps = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width *
-                            (in.shape.channels / layer.groups);
+  const std::int64_t taps =
+      std::int64_t{layer.window.kernel_height} * layer.window.kernel_width * (in.shape.channels / layer.groups);
   return (taps * (std::int64_t{1} << std::max(0, layer.weight_bits - 1)) * code) << layer.acc_shift;
 }
 
@@ -78,10 +78,10 @@ void check(const Architecture& a, const IntegerNetwork& network, const IntegerLa
   const bool unknown = layer.kind == LayerKind::convolution && layer.weights.empty();
   const std::int64_t bound = unknown ? worst_bound(network, layer) : accumulator_bound(network, layer);
   if (bound >= std::int64_t{1} << (a.accumulator_bits - 1))
-    refuse(layer, fmt::format("accumulators can reach {}, which needs {} bits; architecture '{}' has "
-                              "accumulator_bits = {}",
-                              bound, std::bit_width(static_cast<std::uint64_t>(bound)) + 1, a.name,
-                              a.accumulator_bits));
+    refuse(layer,
+           fmt::format("accumulators can reach {}, which needs {} bits; architecture '{}' has "
+                       "accumulator_bits = {}",
+                       bound, std::bit_width(static_cast<std::uint64_t>(bound)) + 1, a.name, a.accumulator_bits));
 }
 
 bool same_channels(const Piece& a, const Piece& b) { return a.n0 == b.n0 && a.n1 == b.n1; }

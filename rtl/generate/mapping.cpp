@@ -39,8 +39,9 @@ Mapping dense(const Architecture& a, const IntegerLayer& layer, int in_channels)
 std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer) {
   const int in_channels = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels;
   if (layer.kind != LayerKind::convolution) {
-    const int second =
-        layer.kind == LayerKind::concatenate ? network.tensors[static_cast<std::size_t>(layer.second)].shape.channels : 0;
+    const int second = layer.kind == LayerKind::concatenate
+                           ? network.tensors[static_cast<std::size_t>(layer.second)].shape.channels
+                           : 0;
     return {of_values(a, layer, in_channels, second)};
   }
   if (layer.groups == 1) return {dense(a, layer, in_channels)};

@@ -18,17 +18,17 @@ struct Tile {
 
 struct Mapping {
   bool convolution = true;  // false: an operator on single values or pooling, which uses the first macro only
-  int weight_bits = 0;      // columns a weight takes; 2 for packed groups of -1/+1 weights, which need a zero beside them
+  int weight_bits = 0;  // columns a weight takes; 2 for packed groups of -1/+1 weights, which need a zero beside them
   int macros = 1;
-  int lanes = 1;         // outputs of a macro in a full tile
-  int groups = 1;        // of the convolution
-  int packed = 1;        // groups whose outputs share a tile: their inputs share the vectors, zero weights part them
-  int slice = 0;         // input channels of one tap of a vector
-  bool whole_row = true; // a kernel row is one run of neighbouring bits
+  int lanes = 1;          // outputs of a macro in a full tile
+  int groups = 1;         // of the convolution
+  int packed = 1;         // groups whose outputs share a tile: their inputs share the vectors, zero weights part them
+  int slice = 0;          // input channels of one tap of a vector
+  bool whole_row = true;  // a kernel row is one run of neighbouring bits
   // Channels of the first and of all further segments, which tiles do not cross, and their step in input channels.
   int segment = 0, segment_next = 0, segment_step = 0;
-  int tile_step = 0;     // input channels from tile to tile in a segment
-  int repeats = 1;       // upsampling: the pixel's channels are written so often side by side
+  int tile_step = 0;  // input channels from tile to tile in a segment
+  int repeats = 1;    // upsampling: the pixel's channels are written so often side by side
 
   int capacity() const { return macros * lanes; }
 };

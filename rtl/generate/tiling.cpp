@@ -61,9 +61,10 @@ class Cutter {
       for (int lane = 0; lane < tile.count; lane += m_.lanes)
         groups += ceil_div(std::min(m_.lanes, tile.count - lane), a_.post_lanes);
     if (groups > a_.parameter_depth) {
-      return fmt::format("{} channels need {} groups of {} parameter records; architecture '{}' holds "
-                         "parameter_depth = {}",
-                         piece.n1 - piece.n0, groups, a_.post_lanes, a_.name, a_.parameter_depth);
+      return fmt::format(
+          "{} channels need {} groups of {} parameter records; architecture '{}' holds "
+          "parameter_depth = {}",
+          piece.n1 - piece.n0, groups, a_.post_lanes, a_.name, a_.parameter_depth);
     }
     if (m_.convolution && std::min<std::int64_t>(a_.rows, kernel_values(piece)) > a_.weight_depth) {
       return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", a_.rows,
@@ -77,22 +78,23 @@ class Cutter {
                          pixels * turns, a_.psum_depth, a_.name);
     }
     if (!piece.carry_out && std::int64_t{room.out_slot} * (carries ? height : 1) > out_capacity) {
-      return fmt::format("an output row takes {} lines a parity, the output buffer half holds {} (output_depth = {} x "
-                         "{} banks) in architecture '{}'",
-                         room.out_slot, out_capacity, a_.output_depth, a_.plane_banks(), a_.name);
+      return fmt::format(
+          "an output row takes {} lines a parity, the output buffer half holds {} (output_depth = {} x "
+          "{} banks) in architecture '{}'",
+          room.out_slot, out_capacity, a_.output_depth, a_.plane_banks(), a_.name);
     }
     if (room.slots < 1) {
-      return fmt::format("an input row of {} bits a plane takes {} lines a parity at {} bits, the activation buffer "
-                         "holds {} (activation_depth = {} x {} banks) in architecture '{}'",
-                         room.lines * a_.data_bits, room.slot, in_.bits, in_capacity, a_.activation_depth,
-                         a_.plane_banks(), a_.name);
+      return fmt::format(
+          "an input row of {} bits a plane takes {} lines a parity at {} bits, the activation buffer "
+          "holds {} (activation_depth = {} x {} banks) in architecture '{}'",
+          room.lines * a_.data_bits, room.slot, in_.bits, in_capacity, a_.activation_depth, a_.plane_banks(), a_.name);
     }
     const int needed = carries ? room.rows : std::min(room.rows, span(piece, 1));
     if (needed > room.slots) {
-      return fmt::format("{} input rows must be held at once, the activation buffer holds {} (rows of {} x {} channels "
-                         "at {} bits; activation_depth = {}) in architecture '{}'",
-                         needed, room.slots, in_.shape.width, in_.shape.channels, in_.bits, a_.activation_depth,
-                         a_.name);
+      return fmt::format(
+          "{} input rows must be held at once, the activation buffer holds {} (rows of {} x {} channels "
+          "at {} bits; activation_depth = {}) in architecture '{}'",
+          needed, room.slots, in_.shape.width, in_.shape.channels, in_.bits, a_.activation_depth, a_.name);
     }
     if (std::int64_t{room.lines} * a_.data_bits >= (1 << 19) || std::int64_t{width} * pixel_channels_ >= (1 << 19) ||
         run_length(piece) > 65535) {
@@ -129,7 +131,8 @@ class Cutter {
     const int unit = a_.data_bits / std::gcd(a_.data_bits, pixel_channels_);
     std::vector<int> all;
     for (int tiles = 1; tiles <= grid_.width; tiles += std::max(1, tiles / 4)) {
-      const int width = std::min<int>(grid_.width, static_cast<int>(ceil_div(ceil_div(grid_.width, tiles), unit) * unit));
+      const int width =
+          std::min<int>(grid_.width, static_cast<int>(ceil_div(ceil_div(grid_.width, tiles), unit) * unit));
       if (all.empty() || width < all.back()) all.push_back(width);
     }
     return all;
@@ -188,7 +191,8 @@ class Cutter {
     const std::size_t before = all.size();
     for (int rows = kernel_rows - 1; rows >= 1 && all.size() == before; --rows) {
       std::vector<Piece> parts;
-      for (int ky = 0; ky < kernel_rows; ky += rows) parts.push_back({.ky0 = ky, .ky1 = std::min(kernel_rows, ky + rows)});
+      for (int ky = 0; ky < kernel_rows; ky += rows)
+        parts.push_back({.ky0 = ky, .ky1 = std::min(kernel_rows, ky + rows)});
       for (const int width : widths()) {
         for (int height = grid_.height; height >= 1 && all.size() == before; height /= 2)
           try_pieces(grid(width, height, parts), all, reason);
@@ -233,8 +237,8 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   Room room;
   // Pixels of an input row that are read, as values of the row.
   const int left = std::max(0, piece.x0 * w.stride_width - w.pad_left);
-  const int right = std::min(in.shape.width - 1, (piece.x1 - 1) * w.stride_width - w.pad_left +
-                                                     (w.kernel_width - 1) * w.dilation_width);
+  const int right = std::min(in.shape.width - 1,
+                             (piece.x1 - 1) * w.stride_width - w.pad_left + (w.kernel_width - 1) * w.dilation_width);
   std::int64_t first = std::int64_t{left} * channels, end = std::int64_t{right + 1} * channels;
   if (piece.run1 > 0) first = piece.run0, end = piece.run1;
   if (end <= first) end = first + 1;  // padding alone: a line is loaded all the same
@@ -244,8 +248,7 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   room.lines = static_cast<int>((end - 1) / line) - room.first_line + 1;
   const int top = piece.y0 * w.stride_height - w.pad_top + piece.ky0 * w.dilation_height;
   const int bottom =
-      std::min(in.shape.height - 1,
-               (piece.y1 - 1) * w.stride_height - w.pad_top + (piece.ky1 - 1) * w.dilation_height);
+      std::min(in.shape.height - 1, (piece.y1 - 1) * w.stride_height - w.pad_top + (piece.ky1 - 1) * w.dilation_height);
   room.first_row = std::clamp(top, 0, in.shape.height - 1);
   room.rows = std::max(0, bottom - room.first_row + 1);
 
@@ -260,11 +263,9 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
     const std::int64_t size = ceil_div(room.second_lines, 2) * second.bits;
     (one_pixel ? beside : slot) += size;
   }
-  const std::int64_t capacity =
-      std::min(std::int64_t{a.plane_banks()} * a.activation_depth, longest_address) - beside;
+  const std::int64_t capacity = std::min(std::int64_t{a.plane_banks()} * a.activation_depth, longest_address) - beside;
   room.slot = static_cast<int>(std::min<std::int64_t>(slot, longest_address + 1));
-  room.slots = static_cast<int>(
-      std::min<std::int64_t>(capacity <= 0 ? 0 : capacity / slot, std::max(1, room.rows)));
+  room.slots = static_cast<int>(std::min<std::int64_t>(capacity <= 0 ? 0 : capacity / slot, std::max(1, room.rows)));
   room.ring = room.slots * room.slot;
 
   const int pixel_channels = layer.kind == LayerKind::upsample ? mapping.repeats * channels : piece.n1 - piece.n0;

@@ -11,12 +11,12 @@ namespace bitstrata::generate {
 
 // A rectangle of the output, computed from a part of the kernel. Half-open ranges.
 struct Piece {
-  int y0 = 0, y1 = 0, x0 = 0, x1 = 0;  // output pixels
-  int n0 = 0, n1 = 0;                  // output channels; all of them unless the output is one pixel
-  int ky0 = 0, ky1 = 0;                // kernel rows
-  int run0 = 0, run1 = 0;              // part of a kernel row in input values, where `whole_row`; else 0, 0
+  int y0 = 0, y1 = 0, x0 = 0, x1 = 0;        // output pixels
+  int n0 = 0, n1 = 0;                        // output channels; all of them unless the output is one pixel
+  int ky0 = 0, ky1 = 0;                      // kernel rows
+  int run0 = 0, run1 = 0;                    // part of a kernel row in input values, where `whole_row`; else 0, 0
   bool carry_in = false, carry_out = false;  // partial sums go on from the piece before, and into the next one
-  int phase = 0;                       // upsampling: row of the enlarged pixel
+  int phase = 0;                             // upsampling: row of the enlarged pixel
 
   bool operator==(const Piece&) const = default;
 };
@@ -44,7 +44,6 @@ struct Room {
 };
 Room room_of(const model::Architecture& architecture, const model::IntegerNetwork& network,
              const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
-
 
 // Output rows of the piece computed before the buffers turn over.
 int block_rows_of(const model::Architecture& architecture, const model::IntegerNetwork& network,

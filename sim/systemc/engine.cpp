@@ -86,14 +86,15 @@ class SystemcEngine final : public Engine {
 
   RunResult run(const generate::Program& program, const model::Codes& input,
                 const MemoryBehaviour& behaviour) override {
-    SharedRun shared(program.layers.size(), program.image.size());
+    SharedRun shared(program.descriptors.size(), program.image.size());
     std::memcpy(shared.memory().data(), program.image.data(), program.image.size());
     generate::write_tensor(program, 0, input, shared.memory());
     work(program, behaviour, shared);
 
     const Header& header = shared.header();
     RunResult result{.error = header.error};
-    result.layers.assign(shared.events(), shared.events() + header.layers);
+    result.descriptors.assign(shared.events(), shared.events() + header.layers);
+    result.layers = events_of_layers(program, result.descriptors);
     for (std::size_t t = 0; t < program.formats.size(); ++t) {
       result.tensors.push_back(generate::read_tensor(program, static_cast<int>(t), shared.memory()));
     }

@@ -34,7 +34,7 @@ void Events::count_array(const Signals& now) {
 void Events::count(const Signals& now) {
   ++layer_.cycles;
   layer_.load_cycles += now.loader.busy;
-  layer_.store_cycles += now.store.busy;
+  layer_.store_cycles += now.store_busy();
   const bool busy = now.stream_busy();
   layer_.compute_cycles += busy;
   layer_.stall_cycles += now.streamer.active && !busy;
@@ -51,7 +51,8 @@ void Events::count(const Signals& now) {
   layer_.output_lines_read += now.store.read;
   if (now.memory.rvalid) {
     ++layer_.memory_lines_read;
-    layer_.activation_lines_written += now.loader.target == ReadTarget::activations;
+    layer_.activation_lines_written +=
+        now.loader.target == ReadTarget::activations || now.loader.target == ReadTarget::second;
     layer_.weight_lines_written += now.loader.target == ReadTarget::weights;
   }
   layer_.memory_lines_written += now.write_beat();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/integer_network.h"
 #include "sim/systemc/walker.h"
 
 namespace bitstrata::sim::systemc {
@@ -36,11 +37,18 @@ void Loader::reset_state(LoaderSignals& shown) {
 
 void Loader::start(const Descriptor& descriptor) {
   d_ = descriptor;
-  pooling_ = d_.opcode() != OP_CONVOLUTION;
+  values_ = d_.opcode() != OP_CONVOLUTION;
   resident_ = d_.control(C_RESIDENT);
+  has_table_ = (d_[D_OPTIONS] & 3) == static_cast<std::uint32_t>(model::Activation::table);
   block_ = n_ = k_ = t_ = 0;
   row_ = 0;
-  channels_left_ = word(D_OUT_CHANNELS);
+  second_ = d_.control(C_SECOND);
+  broadcast_ = d_.control(C_BROADCAST);
+  keeps_weights_ = d_.keeps_weights();
+  segment_left_ = word(D_SEGMENT_CHANNELS);
+  beside_ = false;
+  second_address_ = d_[D_SECOND_ADDRESS];
+  table_beat_ = 0;
   block_y_ = signed_field(d_[D_PIXEL_START_Y], 17);
   need_ = rows_needed(d_, block_y_);
   row_address_ = d_[D_IN_ADDRESS];
@@ -59,8 +67,10 @@ std::uint32_t Loader::next_beats() const {
   switch (state_) {
     case State::parameters:
       return d_[D_PARAM_BEATS] & 0xffffff;
+    case State::one_pixel:
+      return d_[D_SECOND_ROW_BEATS] & 0xffffff;
     case State::input_rows:
-      return d_[D_IN_ROW_BEATS] & 0xffffff;
+      return d_[beside_ ? D_SECOND_ROW_BEATS : D_IN_ROW_BEATS] & 0xffffff;
     case State::weights:
       return static_cast<std::uint32_t>(tile_rows() * pieces_);
     default:
@@ -72,8 +82,10 @@ ReadTarget Loader::next_target() const {
   switch (state_) {
     case State::parameters:
       return ReadTarget::parameters;
+    case State::one_pixel:
+      return ReadTarget::second;
     case State::input_rows:
-      return ReadTarget::activations;
+      return beside_ ? ReadTarget::second : ReadTarget::activations;
     case State::weights:
       return ReadTarget::weights;
     default:
@@ -84,7 +96,7 @@ ReadTarget Loader::next_target() const {
 bool Loader::next_weights() {
   weight_address_ += next_beats() * static_cast<std::uint32_t>(data_bits_ / 8);
   weight_rows_held_ += tile_rows();
-  const bool placed = t_ + 1 == tiles_ || channels_left_ <= (t_ + 1) * word(D_LANES);
+  const bool placed = t_ + 1 == tiles_ || segment_left_ <= (t_ + 1) * word(D_LANES);
   if (!placed) {
     ++t_;
     return false;
@@ -93,11 +105,12 @@ bool Loader::next_weights() {
   if (++k_ != word(D_K_TILES)) return false;
   k_ = 0;
   if (++n_ != word(D_N_TILES)) {
-    channels_left_ -= tiles_ * word(D_LANES);
+    segment_left_ -= tiles_ * word(D_LANES);
+    if (segment_left_ <= 0) segment_left_ = word(D_SEGMENT_NEXT);
     return false;
   }
   n_ = 0;
-  channels_left_ = word(D_OUT_CHANNELS);
+  segment_left_ = word(D_SEGMENT_CHANNELS);
   weight_address_ = d_[D_WEIGHT_ADDRESS];
   return true;
 }
@@ -122,14 +135,21 @@ void Loader::step(const Signals& now, bool fire) {
       if (fire) state_ = State::idle;
       break;
     case State::parameters:
+      if (fire) state_ = second_ && broadcast_ ? State::one_pixel : State::input_rows;
+      break;
+    case State::one_pixel:
       if (fire) state_ = State::input_rows;
       break;
     case State::input_rows:
-      if (fire) {
+      if (fire && beside_) {
+        beside_ = false;
+        second_address_ += d_[D_SECOND_ROW_STRIDE];
+      } else if (fire) {
+        beside_ = second_ && !broadcast_;
         ++row_;
-        row_address_ += next_beats() * static_cast<std::uint32_t>(data_bits_ / 8);
-      } else if (rows_done()) {
-        if (!pooling_ && (!resident_ || block_ == 0)) {
+        row_address_ += d_[D_IN_ROW_STRIDE];
+      } else if (rows_done() && !beside_) {
+        if (!values_ && !keeps_weights_ && (!resident_ || block_ == 0)) {
           state_ = State::weights;
         } else {
           next_block();
@@ -142,22 +162,26 @@ void Loader::step(const Signals& now, bool fire) {
   }
 }
 
-void Loader::next_activation(bool last) {
-  if (++plane_ == d_.activation_bits()) {
+void Loader::next_activation(bool second, bool last) {
+  const int bits = second ? static_cast<int>(d_[D_WIDTHS] >> 24 & 31) : d_.activation_bits();
+  if (++plane_ == bits) {
     plane_ = 0;
-    if (odd_) pair_ += static_cast<std::uint32_t>(d_.activation_bits());
+    if (odd_) pair_ += static_cast<std::uint32_t>(bits);
     odd_ = !odd_;
   }
   if (!last) return;
   odd_ = false;
   pair_ = 0;
+  // A row is complete with the second tensor's row beside it.
+  if (second_ && !broadcast_ ? !second : second) return;
   slot_ += static_cast<std::uint32_t>(word(D_IN_SLOT));
   const auto ring = static_cast<std::uint32_t>(word(D_IN_RING));
   if (slot_ >= ring) slot_ -= ring;
   ++rows_loaded_;
 }
 
-// Records of 128 bits: bias in 0..47, multiplier in 48..63, shift in 64..69.
+// Records of 128 bits: bias in 0..47, multiplier in 48..63, shift in 64..69, the multiplier of negative values in
+// 80..95.
 void Loader::next_parameter(const AxiData& data) {
   const std::size_t words = 4 / record_beats_;
   std::copy(record_.begin() + static_cast<std::ptrdiff_t>(words % 4), record_.end(), record_.begin());
@@ -170,6 +194,7 @@ void Loader::next_parameter(const AxiData& data) {
   record.bias = static_cast<std::int64_t>(bits[0] << 16) >> 16;
   record.multiplier = static_cast<std::uint16_t>(bits[0] >> 48);
   record.shift = static_cast<std::uint8_t>(bits[1] & 63);
+  record.negative_multiplier = static_cast<std::uint16_t>(bits[1] >> 16);
   if (++parameter_lane_ != post_lanes_) return;
   parameter_lane_ = 0;
   parameter_row_ = (parameter_row_ + 1) & parameter_mask_;
@@ -182,10 +207,15 @@ void Loader::receive(const AxiData& data) {
     case ReadTarget::descriptor:
       break;
     case ReadTarget::parameters:
-      next_parameter(data);
+      if (table_next_) {
+        ++table_beat_;
+      } else {
+        next_parameter(data);
+      }
       break;
     case ReadTarget::activations:
-      next_activation(last);
+    case ReadTarget::second:
+      next_activation(command.target == ReadTarget::second, last);
       break;
     case ReadTarget::weights:
       if (++weight_piece_ == static_cast<std::uint32_t>(pieces_)) {
@@ -207,6 +237,9 @@ void Loader::clock_edge(const Signals& now, LoaderSignals& next) {
   if (fire) queue_[queue_in_++ & 3] = {next_target(), next_beats()};
   if (now.memory.rvalid) receive(now.memory.rdata);
   step(now, fire);
+  const Command& command = queue_[queue_out_ & 3];
+  const auto table_beats = static_cast<std::uint32_t>(2048 / data_bits_);
+  table_next_ = has_table_ && command.target == ReadTarget::parameters && beat_ + table_beats >= command.beats;
   if (now.load_row() && !now.streamer.resident) --weight_rows_held_;
   if (now.sequencer.start) start(now.sequencer.descriptor);
   show(next);
@@ -215,7 +248,7 @@ void Loader::clock_edge(const Signals& now, LoaderSignals& next) {
 void Loader::show(LoaderSignals& next) const {
   const unsigned queued = queue_in_ - queue_out_;
   next.busy = state_ != State::idle || queued != 0;
-  next.needs_slot = state_ == State::input_rows;
+  next.needs_slot = state_ == State::input_rows && !beside_;
   next.row = row_;
   next.slots = static_cast<std::uint16_t>(word(D_IN_SLOTS));
   next.beats = next_beats();
@@ -231,9 +264,13 @@ void Loader::show(LoaderSignals& next) const {
       wanted = true;
       next.address = d_[D_PARAM_ADDRESS];
       break;
+    case State::one_pixel:
+      wanted = true;
+      next.address = second_address_;
+      break;
     case State::input_rows:
-      wanted = !rows_done();
-      next.address = row_address_;
+      wanted = beside_ || !rows_done();
+      next.address = beside_ ? second_address_ : row_address_;
       break;
     case State::weights:
       wanted = weight_rows_held_ + tile_rows() <= weight_depth_;
@@ -243,7 +280,12 @@ void Loader::show(LoaderSignals& next) const {
   next.wanted = wanted && queued != 4;
   next.target = queue_[queue_out_ & 3].target;
   next.activation_odd = odd_;
-  next.activation_address = slot_ + pair_ + static_cast<std::uint32_t>(plane_);
+  const bool to_second = next.target == ReadTarget::second;
+  next.activation_address = (to_second && broadcast_ ? 0 : slot_) +
+                            (to_second ? static_cast<std::uint32_t>(word(D_SECOND_SLOT)) : 0) + pair_ +
+                            static_cast<std::uint32_t>(plane_);
+  next.table = table_next_;
+  next.table_entry = table_beat_ * static_cast<std::uint32_t>(data_bits_ / 8);
   next.weight_row = weight_row_;
   next.weight_piece = weight_piece_;
   next.rows_loaded = rows_loaded_;

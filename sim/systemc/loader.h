@@ -11,7 +11,7 @@ class Loader final : public Unit<LoaderSignals> {
   Loader(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
  private:
-  enum class State { idle, fetch, parameters, input_rows, weights };
+  enum class State { idle, fetch, parameters, one_pixel, input_rows, weights };
   struct Command {
     ReadTarget target = ReadTarget::descriptor;
     std::uint32_t beats = 0;
@@ -25,7 +25,7 @@ class Loader final : public Unit<LoaderSignals> {
   bool next_weights();
   void next_block();
   void receive(const AxiData& data);
-  void next_activation(bool last);
+  void next_activation(bool second, bool last);
   void next_parameter(const AxiData& data);
   std::uint32_t next_beats() const;
   ReadTarget next_target() const;
@@ -40,12 +40,14 @@ class Loader final : public Unit<LoaderSignals> {
   std::vector<ParameterRecord> parameters_;  // lane l of group g at g * post_lanes + l
   // Layer.
   generate::Descriptor d_;
-  bool pooling_ = false, resident_ = false;
+  bool values_ = false, resident_ = false, keeps_weights_ = false, second_ = false, broadcast_ = false;
+  bool has_table_ = false;
   // Commands.
   State state_ = State::idle;
-  int block_ = 0, n_ = 0, k_ = 0, t_ = 0, channels_left_ = 0, block_y_ = 0;
+  int block_ = 0, n_ = 0, k_ = 0, t_ = 0, segment_left_ = 0, block_y_ = 0;
   std::uint16_t row_ = 0, need_ = 0;  // input rows commanded, and needed by the block
-  std::uint32_t fetch_address_ = 0, row_address_ = 0, weight_address_ = 0;
+  bool beside_ = false;               // the next row command is the second tensor's
+  std::uint32_t fetch_address_ = 0, row_address_ = 0, second_address_ = 0, weight_address_ = 0;
   int weight_rows_held_ = 0;  // commanded and not freed
   std::array<Command, 4> queue_{};
   unsigned queue_in_ = 0, queue_out_ = 0;
@@ -59,6 +61,8 @@ class Loader final : public Unit<LoaderSignals> {
   std::array<std::uint32_t, 4> record_{};  // beats of a record, shifted in from the top
   std::size_t record_beat_ = 0, parameter_lane_ = 0;
   std::uint32_t parameter_row_ = 0;
+  bool table_next_ = false;  // the next beat belongs to the activation's table
+  std::uint32_t table_beat_ = 0;
 };
 
 }  // namespace bitstrata::sim::systemc

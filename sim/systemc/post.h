@@ -2,6 +2,7 @@
 // Post-processing and the output buffer: rtl/bs_post.sv, bs_requant.sv and the two masked bs_plane_buffer.
 #pragma once
 
+#include "model/integer_network.h"
 #include "sim/systemc/lines.h"
 #include "sim/systemc/unit.h"
 
@@ -12,7 +13,8 @@ class Post final : public Unit<PostSignals> {
   Post(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
  private:
-  static constexpr unsigned latency = 5;  // from a group's entry to the write of its bits
+  __extension__ using Wide = __int128;
+  static constexpr unsigned latency = 8;  // from a group's entry to the write of its bits
 
   // A group of outputs on its way through the pipeline.
   struct Group {
@@ -28,11 +30,14 @@ class Post final : public Unit<PostSignals> {
   void start_tile();
   void next_group();
   void next_pixel();
+  void end_tile(std::uint32_t after_tile);
+  Word combine(std::int64_t sum) const;
+  std::int64_t activate(Wide rounded) const;
   void requantize(const Signals& now, Group& group) const;
   void write(const Group& group);
   void enter(const Signals& now, Group& group) const;
 
-  int tile_channels() const { return std::min(channels_left_, macros_ * lanes_full_); }
+  int tile_channels() const { return std::min(segment_left_, macros_ * lanes_full_); }
   // Outputs of the pixel's macro; what is left of them from the group on.
   int macro_lanes() const { return std::min(pixel_left_, lanes_full_); }
   int lanes_here() const { return macro_lanes() - lane_; }
@@ -49,19 +54,22 @@ class Post final : public Unit<PostSignals> {
   std::array<std::vector<Word>, 2> buffer_;  // even and odd lines
   // Layer.
   generate::Descriptor d_;
-  int macros_ = 1;  // in use: pooling uses the first one only
+  int macros_ = 1;  // in use: operators on single values use the first one only
+  bool carry_out_ = false, two_inputs_ = false;
+  model::Activation activation_ = model::Activation::clip;
+  std::array<std::uint8_t, 256> table_{};
   int out_bits_ = 0, lanes_full_ = 0, n_tiles_ = 0, out_channels_ = 0, acc_shift_ = 0;
   std::int64_t clip_low_ = 0, clip_high_ = 0;
   // Loops: block, output tile, pixel, macro, group.
   bool running_ = false, left_ = false, half_ = false, out_half_ = false;
   int tiles_ready_ = 0, out_halves_used_ = 0;
   int block_ = 0, n_ = 0, out_row_ = 0, row_ = 0, column_ = 0, tile_ = 0, lane_ = 0;
-  int channels_left_ = 0;                             // from this output tile on
+  int segment_left_ = 0;                              // from this output tile to the end of its segment
   int pixel_left_ = 0;                                // of this tile from this macro on
   int pixel_bit_ = 0, tile_bit_ = 0, macro_bit_ = 0;  // first bits of pixel in row, tile in pixel, macro in tile
-  std::uint32_t row_slot_ = 0, pixel_ = 0, parameter_tile_ = 0, parameter_ = 0;
-  // pipeline_[(entered_ - k) mod 8] entered k edges ago.
-  std::array<Group, 8> pipeline_;
+  std::uint32_t row_slot_ = 0, pixel_ = 0, base_ = 0, parameter_tile_ = 0, parameter_ = 0;
+  // pipeline_[(entered_ - k) mod 16] entered k edges ago.
+  std::array<Group, 16> pipeline_;
   unsigned entered_ = 0;
 };
 

@@ -3,12 +3,17 @@
 
 #include <cstring>
 
+#include "model/integer_network.h"
+
 namespace bitstrata::sim::systemc {
 
 Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::sequencer),
       max_weight_bits_(architecture.max_weight_bits),
       max_activation_bits_(architecture.max_activation_bits),
+      vector_unit_(architecture.vector_unit),
+      swish_unit_(architecture.swish_unit),
+      table_unit_(architecture.table_unit),
       beat_words_(static_cast<std::size_t>(architecture.data_bits) / 32),
       fetch_beats_(generate::DESCRIPTOR_WORDS / beat_words_) {}
 
@@ -28,24 +33,29 @@ void Sequencer::reset_state(SequencerSignals& shown) {
 }
 
 bool Sequencer::descriptor_good() const {
-  const auto legal = [](int bits, int most) { return bits != 0 && bits <= most; };
-  const auto opcode = descriptor_.opcode();
-  const bool convolution = opcode == generate::OP_CONVOLUTION;
+  using namespace generate;
   // No loop may be empty and no command without beats.
-  for (const auto word :
-       {generate::D_BLOCKS, generate::D_K_TILES, generate::D_N_TILES, generate::D_OUT_WIDTH, generate::D_OUT_HEIGHT,
-        generate::D_BLOCK_ROWS, generate::D_OUT_CHANNELS, generate::D_LANES, generate::D_ROWS_LAST,
-        generate::D_VECTOR_INTERVAL, generate::D_RUN_LENGTH, generate::D_RUN_LENGTH_LAST, generate::D_RUN_COUNT_X,
-        generate::D_RUN_COUNT_Y, generate::D_IN_SLOTS, generate::D_OUT_ROW_LINES}) {
+  for (const auto word : {D_BLOCKS, D_K_TILES, D_N_TILES, D_OUT_WIDTH, D_OUT_HEIGHT, D_BLOCK_ROWS, D_OUT_CHANNELS,
+                          D_LANES, D_ROWS_LAST, D_VECTOR_INTERVAL, D_RUN_LENGTH, D_RUN_COUNT_X, D_RUN_COUNT_Y,
+                          D_IN_SLOTS, D_OUT_ROW_LINES, D_SEGMENT_CHANNELS, D_SEGMENT_NEXT}) {
     if ((descriptor_[word] & 0xffff) == 0) return false;
   }
-  for (const auto word :
-       {generate::D_IN_ROW_BEATS, generate::D_PARAM_BEATS, generate::D_BLOCK_BEATS, generate::D_LAST_BLOCK_BEATS}) {
+  for (const auto word : {D_IN_ROW_BEATS, D_PARAM_BEATS, D_OUT_ROW_BEATS}) {
     if ((descriptor_[word] & 0xffffff) == 0) return false;
   }
-  return descriptor_[generate::D_CONTROL] >> 16 == generate::descriptor_magic &&
-         (convolution || opcode == generate::OP_MAX_POOL || opcode == generate::OP_AVERAGE_POOL) &&
-         (!convolution || legal(descriptor_.weight_bits(), max_weight_bits_)) &&
+  const bool second = descriptor_.control(C_SECOND);
+  if (second && (descriptor_[D_SECOND_ROW_BEATS] & 0xffffff) == 0) return false;
+  const auto legal = [](int bits, int most) { return bits != 0 && bits <= most; };
+  const Opcode opcode = descriptor_.opcode();
+  const bool two_inputs = opcode == OP_ADD || opcode == OP_MULTIPLY;
+  const bool known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL ||
+                     opcode == OP_COPY || (two_inputs && vector_unit_);
+  const auto activation = static_cast<model::Activation>(descriptor_[D_OPTIONS] & 3);
+  return descriptor_[D_CONTROL] >> 16 == descriptor_magic && known && (!two_inputs || second) &&
+         (!second || legal(static_cast<int>(descriptor_[D_WIDTHS] >> 24 & 31), max_activation_bits_)) &&
+         (activation != model::Activation::hard_swish || swish_unit_) &&
+         (activation != model::Activation::table || table_unit_) &&
+         (opcode != OP_CONVOLUTION || legal(descriptor_.weight_bits(), max_weight_bits_)) &&
          legal(descriptor_.activation_bits(), max_activation_bits_) &&
          legal(descriptor_.output_bits(), max_activation_bits_);
 }
@@ -69,7 +79,7 @@ Sequencer::State Sequencer::step(const Signals& now) {
     case State::configure:
       return State::layer;
     case State::layer:
-      if (!now.store.layer_stored) return State::layer;
+      if (!now.layer_stored()) return State::layer;
       return descriptor_.control(generate::C_LAST) ? State::done : State::fetch;
     case State::error:
       break;

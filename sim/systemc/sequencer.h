@@ -23,6 +23,7 @@ class Sequencer final : public Unit<SequencerSignals> {
   bool descriptor_good() const;
 
   const int max_weight_bits_, max_activation_bits_;
+  const bool vector_unit_, swish_unit_, table_unit_;
   const std::size_t beat_words_, fetch_beats_;
   State state_ = State::idle;
   RunError error_ = RunError::none;

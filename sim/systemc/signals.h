@@ -23,6 +23,7 @@ inline constexpr int most_rows = 1024;
 struct ParameterRecord {
   std::int64_t bias = 0;
   std::uint16_t multiplier = 0;
+  std::uint16_t negative_multiplier = 0;  // leaky activations
   std::uint8_t shift = 0;
 };
 
@@ -35,7 +36,7 @@ struct SequencerSignals {
   generate::Descriptor descriptor;  // valid with `start`: every module keeps what it needs
 };
 
-enum class ReadTarget : std::uint8_t { descriptor, parameters, activations, weights };
+enum class ReadTarget : std::uint8_t { descriptor, parameters, activations, second, weights };
 
 struct LoaderSignals {
   bool busy = false;
@@ -48,6 +49,8 @@ struct LoaderSignals {
   bool activation_odd = false;
   std::uint32_t activation_address = 0;
   std::uint32_t weight_row = 0, weight_piece = 0;
+  bool table = false;  // of the parameters: into the activation's table, from entry `table_entry` on
+  std::uint32_t table_entry = 0;
   // Progress of the layer.
   std::uint16_t rows_loaded = 0;
   std::uint32_t weight_rows_loaded = 0;
@@ -63,6 +66,7 @@ struct ReadSignals {
 
 struct WriteSignals {
   bool active = false, awvalid = false;
+  bool idle = true;       // every command is addressed and answered
   bool may_send = false;  // a burst's address is out, its data may go
   bool wlast = false;
   std::uint32_t awaddr = 0;
@@ -77,6 +81,7 @@ struct WalkerSignals {
   std::int32_t x = 0;
   std::uint32_t slot = 0;
   std::uint16_t length = 0, fill = 0;
+  bool second = false;  // of the second tensor
   bool row_valid = false, last = false;
 };
 
@@ -85,7 +90,7 @@ struct FeederSignals {
   bool may_read = false;   // ... and has a vector slot
   std::uint8_t lines = 0;  // lines the window lies in
   bool vector_ready = false;
-  // Registers loaded by plane() and codes(): the array's activation register, and the codes of a pooling vector.
+  // Registers loaded by plane() and codes(): the array's activation register, and the codes of a vector of values.
   std::array<std::uint64_t, most_rows / 64> plane{};
   std::vector<std::int64_t> codes;
 };
@@ -99,7 +104,8 @@ struct StreamerSignals {
   bool weight_write = false;  // the row read in the last cycle is written to the array
   std::uint16_t weight_tile = 0, weight_row = 0;
   // Vectors. `starting`: begins one as soon as the feeder has it; `in_vector`: a further plane of one goes.
-  bool starting = false, in_vector = false, pooling = false;
+  bool starting = false, in_vector = false, values = false;
+  bool codes_high = false;  // the codes are a second operand's and go beside the first one's
   bool plane_last = false, plane_negative = false, first = false, tile_last = false, half = false;
   std::uint8_t plane_select = 0;
   std::uint32_t pixel = 0;
@@ -113,7 +119,8 @@ struct ArraySignals {
 
 struct PostSignals {
   bool group = false;       // a group of outputs enters
-  bool tile_end = false;    // with the group: an accumulator half is read out
+  bool tile_end = false;    // an accumulator half is read out, or its sums stay
+  bool carried = false;     // the partial sums of all tiles stay for the next descriptor
   bool block_done = false;  // pulse: the block's last bits are being written
   bool half = false;
   std::uint16_t tile = 0, lane = 0;
@@ -123,7 +130,8 @@ struct PostSignals {
 };
 
 struct StoreSignals {
-  bool busy = false, layer_stored = false;
+  bool active = false;  // something is in the output buffer or on its way to the write master
+  bool blocks_ready = false, all_read = false;
   bool read = false, read_odd = false, read_last = false;  // read_last: the block is read out
   std::uint32_t read_address = 0;
   bool command = false;
@@ -154,8 +162,8 @@ struct Signals {
                                 ((loader.weight_rows_loaded - streamer.rows_taken) & 0xffffff) >= streamer.tile_rows);
   }
   bool vector_start() const { return streamer.starting && feeder.vector_ready; }
-  bool codes() const { return vector_start() && streamer.pooling; }
-  bool plane() const { return streamer.in_vector || (vector_start() && !streamer.pooling); }
+  bool codes() const { return vector_start() && streamer.values; }
+  bool plane() const { return streamer.in_vector || (vector_start() && !streamer.values); }
   bool release() const { return (plane() && streamer.plane_last) || codes(); }
   bool stream_busy() const { return load_row() || plane() || codes(); }
   bool accumulate() const { return array.adding || codes(); }
@@ -175,11 +183,13 @@ struct Signals {
   bool write_command_taken() const { return store.command && !write.active; }
   bool wvalid() const { return store.data_valid && write.may_send; }
   bool write_beat() const { return wvalid() && memory.wready; }
+  bool store_busy() const { return store.blocks_ready || !write.idle; }
   // Control.
+  bool layer_stored() const { return (store.all_read && write.idle) || post.carried; }
   bool memory_error() const {
     return (memory.rvalid && (memory.rresp & 2) != 0) || (memory.bvalid && (memory.bresp & 2) != 0);
   }
-  bool layer_done() const { return sequencer.in_layer && store.layer_stored && !memory_error(); }
+  bool layer_done() const { return sequencer.in_layer && layer_stored() && !memory_error(); }
   bool progress() const {
     return (read.arvalid && memory.arready) || memory.rvalid || (write.awvalid && memory.awready) || write_beat() ||
            memory.bvalid || stream_busy() || post.group;

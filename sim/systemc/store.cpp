@@ -9,34 +9,28 @@ using namespace generate;
 
 Store::Store(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::store),
-      beat_bytes_(static_cast<std::uint32_t>(architecture.data_bits) / 8),
       half_lines_(static_cast<std::uint32_t>(architecture.plane_banks() * architecture.output_depth)),
       data_bits_(architecture.data_bits) {}
 
 void Store::reset_state(StoreSignals& shown) {
   shown = {};
   d_ = {};
-  reading_ = half_ = commanded_ = arriving_ = false;
-  blocks_ready_ = stored_ = 0;
+  reading_ = half_ = arriving_ = false;
+  blocks_ready_ = 0;
   queue_in_ = queue_out_ = queue_count_ = 0;
 }
 
 void Store::start(const Descriptor& descriptor) {
   d_ = descriptor;
-  block_ = stored_ = out_row_ = row_ = line_ = plane_ = 0;
+  half_ = false;
+  block_ = out_row_ = row_ = line_ = plane_ = 0;
   row_slot_ = pair_ = 0;
   address_ = d_[D_OUT_ADDRESS];
 }
 
-std::uint32_t Store::block_beats() const {
-  return d_[block_ + 1 == word(D_BLOCKS) ? D_LAST_BLOCK_BEATS : D_BLOCK_BEATS] & 0xffffff;
-}
-
 int Store::rows_here() const { return std::min(word(D_OUT_HEIGHT) - out_row_, word(D_BLOCK_ROWS)); }
 
-bool Store::read_last() const {
-  return plane_ + 1 == d_.output_bits() && line_ + 1 == word(D_OUT_ROW_LINES) && row_ + 1 == rows_here();
-}
+bool Store::row_last() const { return plane_ + 1 == d_.output_bits() && line_ + 1 == word(D_OUT_ROW_LINES); }
 
 // A line comes out of the buffer; bits past the end of a row are sent as zeros.
 void Store::arrive(const AxiData& line) {
@@ -63,7 +57,7 @@ void Store::next_line() {
 }
 
 void Store::clock_edge(const Signals& now, StoreSignals& next) {
-  if (!now.store.busy && !now.post.block_done && !now.sequencer.start) {
+  if (!now.store.active && !now.post.block_done && !now.sequencer.start) {
     next = now.store;  // nothing happens
     return;
   }
@@ -72,32 +66,28 @@ void Store::clock_edge(const Signals& now, StoreSignals& next) {
   if (arrives) arrive(now.post.line);
   arriving_ = read;
   if (take) {
-    address_ += block_beats() * beat_bytes_;
+    address_ += d_[D_OUT_ROW_STRIDE];
     reading_ = true;
   }
   if (read) {
     arriving_tail_ = line_ + 1 == word(D_OUT_ROW_LINES);
-    if (now.store.read_last) {
-      reading_ = false;
-      half_ = !half_;
-    }
+    if (row_last()) reading_ = false;
+    if (now.store.read_last) half_ = !half_;
     next_line();
   }
-  blocks_ready_ += static_cast<int>(now.post.block_done) - static_cast<int>(take);
-  // The master falls back to ready when a block's last answer is in.
-  if (commanded_ && !now.write.active) ++stored_;
-  commanded_ = take || (commanded_ && now.write.active);
+  blocks_ready_ += static_cast<int>(now.post.block_done) - static_cast<int>(now.store.read_last);
   if (pop) ++queue_out_;
   queue_count_ += static_cast<unsigned>(arrives) - static_cast<unsigned>(pop);
   if (now.sequencer.start) start(now.sequencer.descriptor);
 
-  next.busy = reading_ || commanded_ || blocks_ready_ != 0;
-  next.layer_stored = stored_ == word(D_BLOCKS);
+  next.blocks_ready = blocks_ready_ != 0;
+  next.active = next.blocks_ready || reading_ || arriving_ || queue_count_ != 0;
+  next.all_read = block_ == word(D_BLOCKS) && !d_.control(C_CARRY_OUT);
   next.command = blocks_ready_ != 0 && !reading_;
   next.address = address_;
-  next.beats = block_beats();
+  next.beats = d_[D_OUT_ROW_BEATS] & 0xffffff;
   next.read = reading_ && queue_count_ + static_cast<unsigned>(arriving_) < 4;
-  next.read_last = next.read && read_last();
+  next.read_last = next.read && row_last() && row_ + 1 == rows_here();
   next.read_odd = (line_ & 1) != 0;
   next.read_address =
       (half_ ? half_lines_ : 0) + ((row_slot_ + pair_ + static_cast<std::uint32_t>(plane_)) & (half_lines_ - 1));

@@ -24,16 +24,19 @@ void Streamer::reset_state(StreamerSignals& shown) {
 
 void Streamer::start(const Descriptor& descriptor) {
   d_ = descriptor;
-  pooling_ = d_.opcode() != OP_CONVOLUTION;
-  macros_ = pooling_ ? 1 : tiles_;
+  values_ = d_.opcode() != OP_CONVOLUTION;
+  macros_ = values_ ? 1 : tiles_;
   resident_ = d_.control(C_RESIDENT);
   signed_ = d_.control(C_SIGNED);
   bits_ = d_.activation_bits();
   lanes_ = word(D_LANES);
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
-  pixel_ = rows_taken_ = row_address_ = 0;
+  two_inputs_ = d_.opcode() == OP_ADD || d_.opcode() == OP_MULTIPLY;
+  keeps_weights_ = d_.keeps_weights();
+  half_ = false;
+  pixel_ = base_ = rows_taken_ = row_address_ = 0;
   weight_row_ = weight_tile_ = 0;
-  channels_left_ = word(D_OUT_CHANNELS);
+  segment_left_ = word(D_SEGMENT_CHANNELS);
 }
 
 bool Streamer::pixels_end() const {
@@ -47,7 +50,7 @@ bool Streamer::load_row() {
   if (++weight_row_ != tile_rows()) return false;
   weight_row_ = 0;
   ++weight_tile_;
-  if (weight_tile_ < tiles_ && channels_left_ > weight_tile_ * lanes_) return false;
+  if (weight_tile_ < tiles_ && segment_left_ > weight_tile_ * lanes_) return false;
   weight_tile_ = 0;
   return true;
 }
@@ -65,10 +68,15 @@ bool Streamer::next_vector() {
   const bool last_row_tile = k_last(), last_tile = n_last();
   k_ = last_row_tile ? 0 : k_ + 1;
   if (!last_row_tile) return true;
+  // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
+  if (half_) base_ = (base_ + d_[D_PSUM_STEP]) & pixel_mask_;
   half_ = !half_;
   n_ = last_tile ? 0 : n_ + 1;
-  channels_left_ = last_tile ? word(D_OUT_CHANNELS) : std::max(0, channels_left_ - macros_ * lanes_);
+  segment_left_ -= macros_ * lanes_;
+  if (segment_left_ <= 0) segment_left_ = word(D_SEGMENT_NEXT);
   if (!last_tile) return true;
+  base_ = 0;
+  segment_left_ = word(D_SEGMENT_CHANNELS);
   ++block_;
   out_row_ += word(D_BLOCK_ROWS);
   if (resident_) row_address_ = 0;
@@ -82,7 +90,7 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
       return now.sequencer.start ? State::tile : State::idle;
     case State::tile:
       if (halves_used_ == 2) return State::tile;
-      return pooling_ ? State::drain : State::load;
+      return values_ ? State::drain : State::load;
     case State::load:
       if (!load_last) return State::load;
       return k_ == 0 ? State::drain : State::stream;
@@ -90,7 +98,7 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
       return now.array.busy ? State::drain : State::stream;
     case State::stream:
       if (!tile_end) return State::stream;
-      if (!k_last()) return pooling_ ? State::stream : State::load;
+      if (!k_last()) return values_ ? State::stream : State::load;
       return n_last() && block_ + 1 == word(D_BLOCKS) ? State::idle : State::tile;
   }
   return State::idle;
@@ -107,11 +115,11 @@ void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
   const bool load_last = row && load_row();
   state_ = step(now, load_last, vector_end && pixels_end());
   halves_used_ += static_cast<int>(leaves_tile) - static_cast<int>(now.post.tile_end);
-  if (before == State::drain && !now.array.busy) tile_channels_ = std::min(channels_left_, macros_ * lanes_);
+  if (before == State::drain && !now.array.busy) tile_channels_ = std::min(segment_left_, macros_ * lanes_);
   if (vector_end) next_vector();
   if (vector_start) {
     gap_ = word(D_VECTOR_INTERVAL) - 1;
-    if (!pooling_) plane_ = bits_ - 1;
+    if (!values_) plane_ = bits_ - 1;
   } else {
     if (gap_ != 0) --gap_;
     if (plane_ != 0) --plane_;
@@ -123,22 +131,23 @@ void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
 void Streamer::show(StreamerSignals& next) const {
   next.active = state_ != State::idle;
   next.loading = state_ == State::load;
-  next.rows_known = weight_row_ != 0 || (resident_ && block_ != 0);
+  next.rows_known = weight_row_ != 0 || (resident_ && (block_ != 0 || keeps_weights_));
   next.resident = resident_;
   next.rows_taken = rows_taken_;
   next.row_address = row_address_;
   next.tile_rows = static_cast<std::uint16_t>(tile_rows());
-  next.load_lanes = static_cast<std::uint16_t>(std::clamp(channels_left_ - weight_tile_ * lanes_, 0, lanes_));
+  next.load_lanes = static_cast<std::uint16_t>(std::clamp(segment_left_ - weight_tile_ * lanes_, 0, lanes_));
   next.in_vector = state_ == State::stream && plane_ != 0;
   next.starting = state_ == State::stream && plane_ == 0 && gap_ == 0;
-  next.pooling = pooling_;
+  next.values = values_;
+  next.codes_high = two_inputs_ && k_ != 0;
   next.plane_last = plane_ != 0 ? plane_ == 1 : bits_ == 1;
   next.plane_negative = plane_ == 0 && signed_;
   next.plane_select = static_cast<std::uint8_t>(plane_ != 0 ? plane_ - 1 : bits_ - 1);
-  next.first = k_ == 0;
+  next.first = k_ == 0 && !d_.control(C_CARRY_IN);
   next.tile_last = k_last() && pixels_end();
   next.half = half_;
-  next.pixel = pixel_;
+  next.pixel = (base_ + pixel_) & pixel_mask_;
   next.tile_channels = static_cast<std::uint32_t>(tile_channels_);
 }
 

@@ -32,17 +32,18 @@ class Streamer final : public Unit<StreamerSignals> {
   const std::uint32_t weight_mask_, pixel_mask_;
   generate::Descriptor d_;
   State state_ = State::idle;
-  bool pooling_ = false, resident_ = false, signed_ = false;
+  bool values_ = false, resident_ = false, keeps_weights_ = false, signed_ = false, two_inputs_ = false;
   int bits_ = 0;
-  int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: pooling uses the first one only
+  int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: operators on single values use one
   int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
-  int channels_left_ = 0, tile_channels_ = 0;
+  int segment_left_ = 0, tile_channels_ = 0;
   int weight_row_ = 0, weight_tile_ = 0;
   int plane_ = 0;  // planes left after the one issued now
   int gap_ = 0;    // cycles until the next vector may begin
   int halves_used_ = 0;
   bool half_ = false;
-  std::uint32_t pixel_ = 0, rows_taken_ = 0, row_address_ = 0;
+  std::uint32_t pixel_ = 0, base_ = 0;  // within the tile, and where its partial sums begin
+  std::uint32_t rows_taken_ = 0, row_address_ = 0;
 };
 
 }  // namespace bitstrata::sim::systemc

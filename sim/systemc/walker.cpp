@@ -6,7 +6,10 @@ namespace bitstrata::sim::systemc {
 using namespace generate;
 
 Walker::Walker(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
-    : Unit(name, fabric, &Signals::walker), rows_(architecture.rows), data_bits_(architecture.data_bits) {}
+    : Unit(name, fabric, &Signals::walker),
+      tiles_(architecture.tiles),
+      rows_(architecture.rows),
+      data_bits_(architecture.data_bits) {}
 
 void Walker::reset_state(WalkerSignals& shown) {
   shown = {};
@@ -19,12 +22,17 @@ void Walker::reset_state(WalkerSignals& shown) {
 void Walker::start(const Descriptor& descriptor) {
   d_ = descriptor;
   active_ = true;
-  pooling_ = d_.opcode() != OP_CONVOLUTION;
+  values_ = d_.opcode() != OP_CONVOLUTION;
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
   block_y_ = pixel_y_ = signed_field(d_[D_PIXEL_START_Y], 17);
   block_ring_ = pixel_ring_ = word(D_PIXEL_START_RING);
-  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
-  n_x_ = fill_ = 0;
+  two_inputs_ = d_.opcode() == OP_ADD || d_.opcode() == OP_MULTIPLY;
+  has_second_ = d_.control(C_SECOND);
+  broadcast_ = d_.control(C_BROADCAST);
+  first_column();
+  n_x_ = segment_x_ = fill_ = 0;
+  segment_left_ = word(D_SEGMENT_CHANNELS);
+  later_segment_ = false;
   at_ = tile_at_ = {};
   rows_freed_ = 0;
 }
@@ -34,7 +42,12 @@ int Walker::ring_add(int a, int b) const {
   return sum >= size ? sum - size : sum;
 }
 
-int Walker::run_length() const { return word(n_ + 1 == word(D_N_TILES) ? D_RUN_LENGTH_LAST : D_RUN_LENGTH); }
+void Walker::first_column() {
+  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  second_x_ = signed_field(d_[D_SECOND_START_X], 21);
+}
+
+int Walker::run_length() const { return values_ ? std::min(segment_left_, capacity()) : word(D_RUN_LENGTH); }
 
 // Bits of the window: one access, to the end of the run, to the end of the vector.
 int Walker::length() const { return std::min({data_bits_, run_length() - at_.position, rows_ - fill_}); }
@@ -43,7 +56,7 @@ bool Walker::vector_ends() const {
   const bool full = rows_ - fill_ == length();
   const bool run_ends = run_length() - at_.position == length();
   const bool last_run = at_.run_x + 1 == word(D_RUN_COUNT_X) && at_.run_y + 1 == word(D_RUN_COUNT_Y);
-  return full || (run_ends && (last_run || pooling_));
+  return full || (run_ends && (last_run || values_));
 }
 
 Walker::RunPosition Walker::after_window() const {
@@ -83,10 +96,11 @@ void Walker::next_pixel() {
   at_ = tile_at_;
   if (++column_ != word(D_OUT_WIDTH)) {
     pixel_x_ += static_cast<int>(d_[D_PIXEL_STEP_X] & 0xfffff);
+    second_x_ += static_cast<int>(d_[D_SECOND_STEP_X] & 0xfffff);
     return;
   }
   column_ = 0;
-  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  first_column();
   ++row_;
   pixel_y_ += word(D_PIXEL_STEP_Y);
   pixel_ring_ = ring_add(pixel_ring_, word(D_PIXEL_STEP_RING));
@@ -95,7 +109,7 @@ void Walker::next_pixel() {
 // Next row tile, or the first one of the next output tile or block; the block's first pixel.
 void Walker::next_tile(const RunPosition& after) {
   column_ = row_ = 0;
-  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  first_column();
   if (++k_ != word(D_K_TILES)) {
     at_ = tile_at_ = after;
     pixel_y_ = block_y_;
@@ -105,12 +119,21 @@ void Walker::next_tile(const RunPosition& after) {
   k_ = 0;
   at_ = tile_at_ = {};
   if (++n_ != word(D_N_TILES)) {
-    n_x_ += static_cast<int>(d_[D_TILE_STEP_X] & 0xfffff);
+    if (segment_left_ <= capacity()) {
+      segment_left_ = word(D_SEGMENT_NEXT);
+      n_x_ = segment_x_ += static_cast<int>(d_[D_SEGMENT_STEP_X] & 0xfffff);
+      later_segment_ = true;
+    } else {
+      segment_left_ -= capacity();
+      n_x_ += static_cast<int>(d_[D_TILE_STEP_X] & 0xfffff);
+    }
     pixel_y_ = block_y_;
     pixel_ring_ = block_ring_;
     return;
   }
-  n_ = n_x_ = 0;
+  n_ = n_x_ = segment_x_ = 0;
+  segment_left_ = word(D_SEGMENT_CHANNELS);
+  later_segment_ = false;
   out_row_ += word(D_BLOCK_ROWS);
   block_y_ += word(D_BLOCK_STEP_Y);
   pixel_y_ = block_y_;
@@ -123,9 +146,12 @@ void Walker::next_tile(const RunPosition& after) {
 void Walker::show(WalkerSignals& next) const {
   const int y = pixel_y_ + at_.offset_y;
   next.rows_needed = rows_needed(d_, block_y_);
-  next.x = pixel_x_ + n_x_ + at_.offset_x + at_.position;
+  const bool second = has_second_ && (two_inputs_ ? k_ != 0 : later_segment_);
+  next.second = second;
+  next.x = (second ? second_x_ : pixel_x_) + n_x_ + at_.offset_x + at_.position;
   next.row_valid = y >= 0 && y < word(D_IN_HEIGHT);
-  next.slot = static_cast<std::uint32_t>(ring_add(pixel_ring_, at_.offset_ring));
+  next.slot = static_cast<std::uint32_t>((second && broadcast_ ? 0 : ring_add(pixel_ring_, at_.offset_ring)) +
+                                         (second ? word(D_SECOND_SLOT) : 0));
   next.length = static_cast<std::uint16_t>(length());
   next.fill = static_cast<std::uint16_t>(fill_);
   next.last = vector_ends();

@@ -27,16 +27,21 @@ class Walker final : public Unit<WalkerSignals> {
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
   int ring_add(int a, int b) const;
   int run_length() const;
+  void first_column();
+  // Outputs of a full tile: operators on single values use the first macro only.
+  int capacity() const { return (values_ ? 1 : tiles_) * word(generate::D_LANES); }
   int length() const;
   bool vector_ends() const;
   void show(WalkerSignals& next) const;
 
-  const int rows_, data_bits_;
+  const int tiles_, rows_, data_bits_;
   generate::Descriptor d_;
   bool active_ = false;
-  bool pooling_ = false;
+  bool values_ = false, two_inputs_ = false, has_second_ = false, broadcast_ = false;
   int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
-  int block_y_ = 0, pixel_y_ = 0, block_ring_ = 0, pixel_ring_ = 0, pixel_x_ = 0, n_x_ = 0;
+  int block_y_ = 0, pixel_y_ = 0, block_ring_ = 0, pixel_ring_ = 0, pixel_x_ = 0, second_x_ = 0, n_x_ = 0;
+  int segment_x_ = 0, segment_left_ = 0;  // outputs from this tile to the end of its segment
+  bool later_segment_ = false;
   int fill_ = 0;
   RunPosition at_, tile_at_;  // of the window, and of the row tile's first window
   std::uint16_t rows_freed_ = 0;

@@ -75,10 +75,12 @@ TEST_P(CoSimulation, EnginesAgree) {
       predicted += exact;
       for (std::size_t e = 0; e < model::event_members.size(); ++e) {
         const auto member = model::event_members[e];
-        const auto where = fmt::format("descriptor {} of layer {}, {}", d, program.descriptor_layer[d],
-                                       model::event_names[e]);
+        const auto where =
+            fmt::format("descriptor {} of layer {}, {}", d, program.descriptor_layer[d], model::event_names[e]);
         ASSERT_EQ(from_rtl.descriptors[d].*member, from_systemc.descriptors[d].*member) << where;
-        if (exact) ASSERT_EQ(from_rtl.descriptors[d].*member, fast.*member) << where;
+        if (exact) {
+          ASSERT_EQ(from_rtl.descriptors[d].*member, fast.*member) << where;
+        }
         ++events;
       }
       ++pieces;
@@ -88,8 +90,8 @@ TEST_P(CoSimulation, EnginesAgree) {
   }
   std::cout << "[ seed " << first << " ] array " << a.tiles << "x" << a.rows << "x" << a.columns << ": "
             << runs - refused << " networks (" << refused << " did not fit), " << layers << " layers in " << pieces
-            << " pieces, " << values << " values, " << cycles << " cycles, " << events << " events compared, " << predicted
-            << " pieces also with fast; 0 differ\n";
+            << " pieces, " << values << " values, " << cycles << " cycles, " << events << " events compared, "
+            << predicted << " pieces also with fast; 0 differ\n";
   EXPECT_GT(values, 0);
   EXPECT_GT(predicted, 0);
   EXPECT_GE(layers, runs);

@@ -160,12 +160,11 @@ inline void add_random_layer(Random& random, model::IntegerNetwork& network, con
       }
       if (in.shape.height + w.pad_top + w.pad_bottom < (w.kernel_height - 1) * w.dilation_height + 1)
         w.dilation_height = 1;
-      if (in.shape.width + w.pad_left + w.pad_right < (w.kernel_width - 1) * w.dilation_width + 1)
-        w.dilation_width = 1;
+      if (in.shape.width + w.pad_left + w.pad_right < (w.kernel_width - 1) * w.dilation_width + 1) w.dilation_width = 1;
     }
-    shape.height = (in.shape.height + w.pad_top + w.pad_bottom - (w.kernel_height - 1) * w.dilation_height - 1) /
-                       w.stride_height +
-                   1;
+    shape.height =
+        (in.shape.height + w.pad_top + w.pad_bottom - (w.kernel_height - 1) * w.dilation_height - 1) / w.stride_height +
+        1;
     shape.width =
         (in.shape.width + w.pad_left + w.pad_right - (w.kernel_width - 1) * w.dilation_width - 1) / w.stride_width + 1;
     shape.channels = in.shape.channels;
