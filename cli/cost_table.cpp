@@ -63,7 +63,9 @@ class Maker {
       row.output_bits.assign(cells, 0);
       row.energy_pj.assign(technologies_.size(), std::vector<double>(cells, std::numeric_limits<double>::quiet_NaN()));
       row.refusal.assign(cells, "");
-      (weights ? table_.layers : table_.others).push_back(std::move(row));
+      std::vector<TableRow>& rows = weights ? table_.layers : table_.others;
+      places_.push_back({weights, rows.size()});
+      rows.push_back(std::move(row));
     }
   }
 
@@ -86,25 +88,21 @@ class Maker {
         const IntegerNetwork single = alone(shapes, i, weights && !last ? table_.output_bits : 0);
         take(shapes, i, cost_.measure(single).layers.front(), w, a);
       } catch (const std::invalid_argument& error) {
-        TableRow& row = row_of(shapes, i);
+        TableRow& row = row_of(i);
         row.refusal[cell_of(row, w, a)] = error.what();
       }
     }
   }
 
  private:
-  TableRow& row_of(const IntegerNetwork& shapes, std::size_t index) {
-    std::size_t weights = 0, others = 0;
-    for (std::size_t i = 0; i < index; ++i) {
-      ++(shapes.layers[i].kind == model::LayerKind::convolution ? weights : others);
-    }
-    return shapes.layers[index].kind == model::LayerKind::convolution ? table_.layers[weights] : table_.others[others];
+  TableRow& row_of(std::size_t layer) {
+    return (places_[layer].weights ? table_.layers : table_.others)[places_[layer].row];
   }
   std::size_t cell_of(const TableRow& row, int w, int a) const {
     return row.kind == model::LayerKind::convolution ? table_.cell(w, a) : at(a - 1);
   }
   void take(const IntegerNetwork& shapes, std::size_t index, const model::LayerMeasurement& measured, int w, int a) {
-    TableRow& row = row_of(shapes, index);
+    TableRow& row = row_of(index);
     const std::size_t cell = cell_of(row, w, a);
     if (row.cycles[cell] >= 0) return;  // a layer without weights, at another w
     row.cycles[cell] = measured.events.cycles;
@@ -119,7 +117,13 @@ class Maker {
     }
   }
 
+  // Where the row of a layer is.
+  struct Place {
+    bool weights;
+    std::size_t row;
+  };
   CostTable& table_;
+  std::vector<Place> places_;
   sim::FastCostModel& cost_;
   const std::vector<model::Technology>& technologies_;
 };

@@ -9,6 +9,7 @@
 #include "cli/cost_table.h"
 #include "cli/pricing.h"
 #include "cli/run_folder.h"
+#include "cli/sweep_front.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
@@ -30,7 +31,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   options.add_options()
       // clang-format off
       ("network", po::value(&o.network)->required(),
-       "built-in network, or a list of layers: SCALE-Sim topology or NeuroSim NetWork.csv")
+       "built-in network, ONNX file, or list of layers: SCALE-Sim topology or NeuroSim NetWork.csv")
       ("architecture", po::value(&o.architecture)->default_value(o.architecture), "built-in name or YAML file")
       ("technology", po::value(&o.technologies)->composing(),
        "built-in name or YAML file; may be repeated; default: all built-in ones")
@@ -144,7 +145,7 @@ int table(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   RunRecord record("table", arguments, o.common);
   OutputFolder folder(o.out);
-  const sim::SweepNetwork network = sim::SweepNetwork::load(o.network);
+  const sim::SweepNetwork network = load_shapes(o.network);
   record.add_file("network", o.network);
   const model::Architecture architecture = model::load_architecture(o.architecture);
   record.add_file("architecture", o.architecture);

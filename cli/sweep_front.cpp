@@ -7,6 +7,10 @@
 #include <set>
 #include <unordered_map>
 
+#include "cli/imported.h"
+#include "cli/run_folder.h"
+#include "model/onnx/onnx.h"
+
 namespace bitstrata::cli {
 
 using nlohmann::json;
@@ -43,6 +47,13 @@ std::string base_name(const sim::Sweep& sweep, std::int64_t architecture) {
 std::string plain(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 }  // namespace
+
+sim::SweepNetwork load_shapes(const std::string& name) {
+  if (!is_onnx(name)) return sim::SweepNetwork::load(name);
+  model::Network graph = model::import_onnx(name).graph;
+  std::string identity = graph.name() + " " + hash_of(std::filesystem::path(name));
+  return {std::move(graph), std::move(identity)};
+}
 
 Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology, FrontScope scope) {
   Fronts result{.technology = technology};

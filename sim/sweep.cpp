@@ -127,9 +127,21 @@ void read_axes(const YamlReader& top, Sweep& sweep) {
 
 }  // namespace
 
-SweepNetwork SweepNetwork::load(const std::string& name, const fs::path& folder) {
-  if (model::is_layer_list(name)) return SweepNetwork(model::load_layer_list(beside(name, folder)));
-  return SweepNetwork(model::build_network(name));
+SweepNetwork SweepNetwork::load(const std::string& name) {
+  if (model::is_layer_list(name)) return SweepNetwork(model::load_layer_list(name));
+  // Built-in networks change with the program's version only, and that is part of a point already.
+  return {model::build_network(name), name};
+}
+
+SweepNetwork::SweepNetwork(model::LayerList list) : identity_(list.name + ":") {
+  for (const model::ListedLayer& layer : list.layers) {
+    const model::Window& w = layer.window;
+    identity_ +=
+        fmt::format(" {} {}x{}x{} {} {} {}x{} {}x{} {},{},{},{};", layer.name, layer.input.height, layer.input.width,
+                    layer.input.channels, layer.out_channels, layer.groups, w.kernel_height, w.kernel_width,
+                    w.stride_height, w.stride_width, w.pad_top, w.pad_bottom, w.pad_left, w.pad_right);
+  }
+  what_ = std::move(list);
 }
 
 const std::string& SweepNetwork::name() const {
@@ -142,20 +154,6 @@ const std::string& SweepNetwork::name() const {
         }
       },
       what_);
-}
-
-std::string SweepNetwork::identity() const {
-  // Built-in networks change with the program's version only, and that is part of a point already.
-  if (graph() != nullptr) return name();
-  std::string text = name() + ":";
-  for (const model::ListedLayer& layer : std::get<model::LayerList>(what_).layers) {
-    const model::Window& w = layer.window;
-    text +=
-        fmt::format(" {} {}x{}x{} {} {} {}x{} {}x{} {},{},{},{};", layer.name, layer.input.height, layer.input.width,
-                    layer.input.channels, layer.out_channels, layer.groups, w.kernel_height, w.kernel_width,
-                    w.stride_height, w.stride_width, w.pad_top, w.pad_bottom, w.pad_left, w.pad_right);
-  }
-  return text;
 }
 
 model::Plan SweepNetwork::uniform_plan(int weight_bits, int activation_bits) const {
@@ -232,7 +230,7 @@ std::string Sweep::technology_identity() const {
   return text;
 }
 
-Sweep load_sweep(const fs::path& file) {
+Sweep load_sweep(const fs::path& file, const NetworkLoader& load_network) {
   const YamlReader top = YamlReader::from_file(file);
   const fs::path folder = file.parent_path();
   top.check_keys({"format", "networks", "architectures", "parameters", "plans", "technologies"});
@@ -240,7 +238,7 @@ Sweep load_sweep(const fs::path& file) {
   Sweep sweep;
   for (const YamlReader& item : top.at("networks").items()) {
     const std::string word = item.as_string();
-    sweep.networks.push_back(at_line(item, [&] { return SweepNetwork::load(word, folder); }));
+    sweep.networks.push_back(at_line(item, [&] { return load_network(beside(word, folder)); }));
     for (std::size_t i = 0; i + 1 < sweep.networks.size(); ++i) {
       if (sweep.networks[i].name() == sweep.networks.back().name()) {
         item.fail(fmt::format("network '{}' is there already", sweep.networks[i].name()));

@@ -3,7 +3,7 @@
 // engine and kept in a store.
 //
 //   format: bitstrata-sweep-1
-//   networks: [resnet18, nets/alexnet.csv]     # built-in names and layer lists
+//   networks: [resnet18, nets/alexnet.csv]     # built-in names, layer lists, ONNX files
 //   architectures: [pim-64x64]                 # names and files, default pim-64x64: where the parameters below start
 //   parameters:                                # keys of an architecture file, a list of values each
 //     rows: [32, 64, 128]
@@ -41,10 +41,12 @@ namespace bitstrata::sim {
 class SweepNetwork {
  public:
   // A built-in name, or a .csv file. Throws std::invalid_argument or std::runtime_error.
-  static SweepNetwork load(const std::string& name, const std::filesystem::path& folder = {});
+  static SweepNetwork load(const std::string& name);
+  // A graph from elsewhere; `identity` changes whenever the graph does.
+  SweepNetwork(model::Network graph, std::string identity) : what_(std::move(graph)), identity_(std::move(identity)) {}
 
   const std::string& name() const;
-  std::string identity() const;  // tells networks of one name apart
+  const std::string& identity() const { return identity_; }  // tells networks of one name apart
   model::Plan uniform_plan(int weight_bits, int activation_bits) const;
   model::IntegerNetwork shapes(const model::Plan& plan) const;
   std::int64_t macs() const;
@@ -52,8 +54,9 @@ class SweepNetwork {
   const model::Network* graph() const { return std::get_if<model::Network>(&what_); }
 
  private:
-  explicit SweepNetwork(std::variant<model::Network, model::LayerList> what) : what_(std::move(what)) {}
+  explicit SweepNetwork(model::LayerList list);
   std::variant<model::Network, model::LayerList> what_;
+  std::string identity_;
 };
 
 struct SweepPlan {
@@ -81,8 +84,11 @@ struct Sweep {
   std::string technology_identity() const;
 };
 
+// Makes a network of a word of the file, or of the path of a file beside the sweep's where there is one of that name.
+using NetworkLoader = std::function<SweepNetwork(const std::string&)>;
+
 // Throws std::runtime_error with file and line; unknown words are refused with the nearest known one.
-Sweep load_sweep(const std::filesystem::path& file);
+Sweep load_sweep(const std::filesystem::path& file, const NetworkLoader& load_network = SweepNetwork::load);
 
 struct SweepState {
   std::int64_t total = 0;      // points of the sweep
