@@ -2,16 +2,16 @@
 #include "sim/store.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <thread>
 
 #include "sim/store_sqlite.h"
 
@@ -80,8 +80,18 @@ bool table_exists(Database& database, const char* name) {
 // Makes the tables of a new file, or checks that an old one is ours.
 Database& prepare(Database& database, const std::filesystem::path& file) {
   // Readers and the writer do not block each other, and a commit is one append: a killed process loses nothing that
-  // was committed, a power failure at most the last moments.
-  database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+  // was committed, a power failure at most the last moments. SQLite does not wait by itself for another process that
+  // opens a new store at the same moment.
+  for (int attempt = 0;; ++attempt) {
+    try {
+      database.execute("PRAGMA journal_mode = WAL");
+      break;
+    } catch (const std::runtime_error&) {
+      if ((sqlite3_errcode(database.handle()) & 0xff) != SQLITE_BUSY || attempt == 1000) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  database.execute("PRAGMA synchronous = NORMAL");
   Transaction transaction(database);
   const bool empty = !Statement(database, "SELECT 1 FROM sqlite_master").number();
   if (empty) {

@@ -23,8 +23,8 @@ struct PointIdentity {
 
 struct PointEnergy {
   std::string technology, status;   // status: the weakest of the coefficients used
-  std::optional<double> energy_pj;  // absent where the technology cannot price the point; `note` says why
-  std::string note;
+  std::optional<double> energy_pj;  // absent where the technology cannot price the point
+  std::string note;                 // also of layers that the technology does not cover
 };
 
 struct StoredPoint {

@@ -239,7 +239,11 @@ class Runner {
                               const model::Technology& technology) {
     PointEnergy result{technology.name, to_string(technology.status()), std::nullopt, ""};
     try {
-      result.energy_pj = price(measurement, layers, technology).total.total_pj();
+      const Energy energy = price(measurement, layers, technology);
+      if (energy.total.any()) result.energy_pj = energy.total.total_pj();
+      if (energy.priced_layers < static_cast<int>(energy.layers.size())) {
+        result.note = fmt::format("covers {} of {} layers", energy.priced_layers, energy.layers.size());
+      }
     } catch (const std::invalid_argument& error) {
       result.note = error.what();
     }

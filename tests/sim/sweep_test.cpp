@@ -86,6 +86,7 @@ TEST_F(SweepTest, MeasuresWhatTheCostModelMeasures) {
     EXPECT_EQ(point.macs, network.total_macs());
     ASSERT_THAT(point.energies, SizeIs(1));
     EXPECT_GT(point.energies[0].energy_pj.value(), 0);
+    EXPECT_EQ(point.energies[0].note, "covers 5 of 7 layers");  // poolings have no price
   }
   // Nothing is left to do, and nothing is done again.
   const SweepState again = run_sweep(sweep, store, 1, silent);
@@ -183,6 +184,28 @@ TEST_F(SweepTest, SharedByTwoProcessesOneOfThemKilled) {
   EXPECT_EQ(state.done + state.refused, 128 - kept);
   EXPECT_THAT(store.points(store.network("vgg_small", "vgg_small")), SizeIs(128));
   std::cout << kept << " points kept, " << state.done << " added at " << state.rate() << " points/s\n";
+}
+
+TEST_F(SweepTest, TwoProcessesDivideTheWork) {
+  const Sweep sweep = load(
+      "networks: [lenet5]\nparameters: {rows: [16, 24, 32, 40, 48, 56, 64, 72], columns: [16, 32, 48, 64]}\n"
+      "plans: [{bits: [2, 8]}]\ntechnologies: [ad-pim]\n");
+  const pid_t child = fork();
+  if (child == 0) {
+    Store store(file(), context(sweep));
+    const SweepState state = run_sweep(sweep, store, 1, silent);
+    _exit(state.left() == 0 && state.done > 0 ? 0 : 1);
+  }
+  Store store(file(), context(sweep));
+  const SweepState state = run_sweep(sweep, store, 1, silent);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "the other process did nothing, or left something";
+  EXPECT_EQ(state.left(), 0);
+  EXPECT_GT(state.done, 0);
+  EXPECT_GT(state.before + state.elsewhere, 0);
+  EXPECT_THAT(store.points(store.network("lenet5", "lenet5")), SizeIs(64));
+  std::cout << state.done << " points here, " << state.before + state.elsewhere << " by the other process\n";
 }
 
 }  // namespace
