@@ -12,15 +12,21 @@
 
 namespace bitstrata::cli {
 
+po::typed_value<std::int64_t>* seed_value(const std::string& option, std::uint64_t& seed) {
+  return po::value<std::int64_t>()
+      ->default_value(static_cast<std::int64_t>(seed))
+      ->notifier([option, &seed](std::int64_t value) {
+        check_range(option, static_cast<double>(value), 0, 9e18);
+        seed = static_cast<std::uint64_t>(value);
+      });
+}
+
 void Common::add(po::options_description& options) {
   options.add_options()
       // clang-format off
-      ("seed", po::value<std::int64_t>()->default_value(static_cast<std::int64_t>(seed))->notifier([this](std::int64_t value) {
-         check_range("seed", static_cast<double>(value), 0, 9e18);  // read as unsigned, -1 would pass for 2^64 - 1
-         seed = static_cast<std::uint64_t>(value);
-       }), "of everything random")
+      ("seed", seed_value("seed", seed), "of everything random")
       ("threads", po::value(&threads)->default_value(threads), "for the golden arithmetic; 0: one a core")
-      ("quiet", po::bool_switch(&quiet), "no log and no progress bar on stderr")
+      ("quiet", po::bool_switch(&quiet), "no log and no progress bar on stderr; results stay on stdout")
       ("json", po::bool_switch(&json), "one JSON object on stdout instead of tables")
       ("help", "this text");
   // clang-format on

@@ -158,7 +158,7 @@ int generate(const std::vector<std::string>& arguments) {
   text += fmt::format("synthesis: {}/synth/run_yosys.sh\n", o.out);
   if (o.common.json) {
     std::cout << summary.dump(2) << "\n";
-  } else if (!o.common.quiet) {
+  } else {
     std::cout << text;
   }
   return 0;

@@ -35,6 +35,8 @@ constexpr Verb verbs[] = {
     {"evaluate", nullptr, "accuracy of a run folder or ONNX file, float or golden integers"},
     {"run", cli::run, "cycles, energy and accuracy of a network on an accelerator"},
     {"verify", cli::verify, "compare all engines layer by layer: values, cycles, events"},
+    {"table", cli::table, "cycles and energy of every layer at every pair of widths"},
+    {"sweep", cli::sweep, "measure many architectures, networks and plans, and find their Pareto fronts"},
     {"report", cli::report, "join run folders into tables and a page with pictures"},
     {"generate", cli::generate, "the accelerator's Verilog, with scripts and a self-checking testbench"},
 };

@@ -43,12 +43,12 @@ class TemporaryFolder {
 };
 
 // In the source tree the program was built from, or installed beside the program.
-fs::path find_script() {
+fs::path find_script(const std::string& name) {
   const fs::path program = fs::read_symlink("/proc/self/exe").parent_path();
   for (const fs::path& folder : {fs::path(BITSTRATA_SCRIPTS), program / "../share/bitstrata", program / "scripts"}) {
-    if (fs::exists(folder / "plot_report.py")) return folder / "plot_report.py";
+    if (fs::exists(folder / name)) return folder / name;
   }
-  throw std::runtime_error("scripts/plot_report.py is not to be found");
+  throw std::runtime_error(fmt::format("scripts/{} is not to be found", name));
 }
 
 int run_script(const std::string& python, const fs::path& script, const fs::path& input, const fs::path& folder) {
@@ -78,8 +78,8 @@ std::string read_text(const fs::path& file) {
 
 }  // namespace
 
-std::map<std::string, std::string> draw_pictures(const nlohmann::json& data) {
-  const fs::path script = find_script();
+std::map<std::string, std::string> draw_pictures(const nlohmann::json& data, const std::string& name) {
+  const fs::path script = find_script(name);
   const TemporaryFolder folder;
   const fs::path input = folder.path() / "pictures.json";
   std::ofstream(input) << data.dump();

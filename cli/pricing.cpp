@@ -39,6 +39,8 @@ json to_json(const Price& price) {
   }
   for (const auto& [name, c] : price.technology.coefficients) coefficients.push_back(coefficient_json(name, c));
   json entry = {{"energy_pj", price.energy.total.total_pj()},
+                {"priced_layers", price.energy.priced_layers},
+                {"layers", price.energy.layers.size()},
                 {"status", to_string(price.energy.status)},
                 {"title", price.technology.title},
                 {"rules", price.technology.rules},

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "cli/train/build_info.h"
 
@@ -100,7 +101,8 @@ std::string count_at(const json& layer, const char* key) {
 std::string layer_table(const ReportRow& row) {
   std::vector<std::string> technologies;
   for (const auto& [name, entry] : row.energy.items()) {
-    if (!row.layers.empty() && row.layers[0].contains("energy_pj")) technologies.push_back(name);
+    if (std::ranges::any_of(row.layers, [](const json& layer) { return layer.contains("energy_pj"); }))
+      technologies.push_back(name);
   }
   std::vector<std::string> header = {"layer",         "kind",           "w (bits)",       "a (bits)",
                                      "channels",      "macs",           "cycles",         "compute (cycles)",
@@ -117,7 +119,8 @@ std::string layer_table(const ReportRow& row) {
                                       count_at(events, "load_cycles"),  count_at(events, "store_cycles"),
                                       count_at(events, "stall_cycles"), number_at(layer, "utilization"),
                                       number_at(layer, "latency_us")};
-    for (const std::string& t : technologies) cells.push_back(number_at(layer["energy_pj"], t.c_str()));
+    const json energy = layer.value("energy_pj", json::object());  // without the layers that nothing prices
+    for (const std::string& t : technologies) cells.push_back(number_at(energy, t.c_str()));
     table.add(cells);
   }
   return html_table(table);
@@ -174,6 +177,15 @@ std::string technology_section(const Report& report) {
       text += "<p class=\"soft\">The run folders hold the total only.</p>\n";
       continue;
     }
+    if (entry.contains("priced_layers")) {
+      const json covered = entry.value("parts", json::object());
+      std::string parts;
+      for (const auto& [part, energy] : covered.items()) {
+        parts += fmt::format("{}{}", parts.empty() ? "" : ", ", escape(part));
+      }
+      text += fmt::format("<p>Totals cover {} of {} of {} layers; what is not covered is absent, not zero.</p>\n",
+                          parts, entry["priced_layers"].get<int>(), entry["layers"].get<int>());
+    }
     text += "<ul>\n";
     for (const json& rule : entry["rules"]) text += fmt::format("<li>{}</li>\n", escape(rule.get<std::string>()));
     text +=
@@ -221,7 +233,7 @@ std::string provenance_section(const Report& report) {
         "<tr><td class=\"word\">{}</td><td class=\"word wrap\"><code>{}</code></td><td class=\"word\">{}</td>"
         "<td class=\"word\">{}</td><td>{}</td><td class=\"word\">{}</td><td>{:.2f}</td></tr>\n",
         escape(row.name), escape(command), escape(row.run.value("version", "")), escape(row.run.value("commit", "")),
-        row.run.value("seed", 0), escape(row.run.value("date", "")), row.run.value("wall_time_s", 0.0));
+        row.run.value("seed", std::uint64_t{0}), escape(row.run.value("date", "")), row.run.value("wall_time_s", 0.0));
   }
   return text + "</tbody></table></div>\n";
 }

@@ -70,11 +70,11 @@ int main(int argc, char** argv) {
     if (argc > 1 && std::string(argv[1]) == verb.name) name += std::string(" ") + verb.name;
   try {
     return dispatch({argv + 1, argv + argc});
-  } catch (const std::invalid_argument& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
-    return 2;
-  } catch (const std::exception& error) {
+  } catch (const cli::CheckFailed& error) {
     fmt::print(stderr, "{}: {}\n", name, error.what());
     return 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: {}\n", name, error.what());
+    return 2;
   }
 }

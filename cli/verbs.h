@@ -11,6 +11,8 @@ namespace bitstrata::cli {
 int list(const std::vector<std::string>& arguments);
 int run(const std::vector<std::string>& arguments);
 int verify(const std::vector<std::string>& arguments);
+int table(const std::vector<std::string>& arguments);
+int sweep(const std::vector<std::string>& arguments);
 int report(const std::vector<std::string>& arguments);
 int generate(const std::vector<std::string>& arguments);
 // Of ONNX files; run folders are evaluated by the training program.

@@ -36,7 +36,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("rtl-images", po::value(&o.rtl_images)->default_value(o.rtl_images), "executed by the Verilated RTL")
       ("stall-probability", po::value(&o.stall_probability)->default_value(o.stall_probability),
        "of each memory channel in each cycle; above 0 the fast engine's cycles are not compared")
-      ("stall-seed", po::value(&o.stall_seed)->default_value(o.stall_seed), "of the stalls of the first image")
+      ("stall-seed", seed_value("stall-seed", o.stall_seed), "of the stalls of the first image")
       ("out", po::value(&o.out), "run folder to write: summary.json (all counts, layer by layer), run.json");
   // clang-format on
   o.common.add(options);

@@ -87,7 +87,7 @@ Network planned_network(const Network& network, const Plan& plan) {
   return network.with_channels(channels);
 }
 
-void save(const Plan& plan, const std::filesystem::path& file) {
+std::string to_text(const Plan& plan) {
   YAML::Emitter out;
   out << YAML::BeginMap;
   out << YAML::Key << "format" << YAML::Value << format_name;
@@ -103,8 +103,12 @@ void save(const Plan& plan, const std::filesystem::path& file) {
     out << YAML::EndMap;
   }
   out << YAML::EndSeq << YAML::EndMap;
+  return fmt::format("{}\n", out.c_str());
+}
+
+void save(const Plan& plan, const std::filesystem::path& file) {
   std::ofstream stream(file);
-  stream << out.c_str() << '\n';
+  stream << to_text(plan);
   stream.close();
   if (!stream) throw std::runtime_error(fmt::format("cannot write {}", file.string()));
 }

@@ -34,6 +34,7 @@ Network planned_network(const Network& network, const Plan& plan);
 
 // YAML. `load_plan` throws std::runtime_error with file and line; unknown keys are refused with the nearest known one.
 void save(const Plan& plan, const std::filesystem::path& file);
+std::string to_text(const Plan& plan);  // what `save` writes
 Plan load_plan(const std::filesystem::path& file);
 
 }  // namespace bitstrata::model

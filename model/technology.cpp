@@ -116,6 +116,17 @@ Status Technology::status() const {
   return weakest;
 }
 
+const std::pair<const int, Coefficient>& Technology::mac_price(const std::string& layer, int weight_bits,
+                                                               int activation_bits) const {
+  const int bits = std::max(weight_bits, activation_bits);
+  const auto entry = mac_energy.lower_bound(bits);
+  if (entry == mac_energy.end()) {
+    throw std::invalid_argument(fmt::format("layer '{}': {} bits are more than technology '{}' lists ({})", layer, bits,
+                                            name, mac_energy.empty() ? 0 : mac_energy.rbegin()->first));
+  }
+  return *entry;
+}
+
 std::vector<std::string> technology_names() {
   std::vector<std::string> names;
   for (const TechnologyText& text : technology_texts()) names.push_back(text.name);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bitstrata::model {
@@ -36,6 +37,10 @@ struct Technology {
   std::vector<std::string> rules;                   // stated rules, printed beside results (rounding, what is left out)
   // The weakest status among all coefficients, printed beside every result.
   Status status() const;
+  // mac_table: the width listed for weights and activations of these widths (the larger of the two, rounded up) and its
+  // energy. Throws std::invalid_argument naming `layer` when the table ends before.
+  const std::pair<const int, Coefficient>& mac_price(const std::string& layer, int weight_bits,
+                                                     int activation_bits) const;
 };
 
 // A built-in name ("ad-pim", "45nm-mac-memory") or a YAML file. Throws std::runtime_error with file, line, and what

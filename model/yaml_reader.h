@@ -34,6 +34,7 @@ class YamlReader {
   // Fails unless the key `format` is there and says `expected`.
   void check_format(const std::string& expected) const;
 
+  bool is_map() const { return node_.IsMap(); }
   bool has(const std::string& key) const;
   // The value of `key`; fails when the key is missing.
   YamlReader at(const std::string& key) const;

@@ -153,17 +153,6 @@ void ActivationDensity::advance(Trainable& network) {
   densities_.clear();
 }
 
-SearchResult ActivationDensity::result() const {
-  SearchResult result;
-  result.log = log_;
-  if (good_step_ < 0) throw std::logic_error("activation density: no iteration was accepted");
-  const SearchStep& good = log_[good_step_];
-  result.plan = good.plan;
-  result.accuracy = good.accuracy;
-  result.price = good.price;
-  return result;
-}
-
 json ActivationDensity::state() const {
   json log = json::array();
   for (const SearchStep& step : log_) log.push_back(to_json(step));

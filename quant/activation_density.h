@@ -37,7 +37,7 @@ class ActivationDensity final : public Search {
 
   void step(Trainable& network) override;
   bool done() const override { return done_; }
-  SearchResult result() const override;
+  const std::vector<SearchStep>& log() const override { return log_; }
   nlohmann::json state() const override;
   void resume(const nlohmann::json& state) override;
 

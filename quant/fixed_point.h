@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scale ratios as the accelerator applies them: a 16-bit multiplier and a right shift.
+// Scale ratios that are powers of two, beside the free ones of model/fixed_point.h.
 #pragma once
 
-#include <cstdint>
+#include "model/fixed_point.h"
 
 namespace bitstrata::quant {
 
-// ratio = multiplier / 2^shift
-struct Requantizer {
-  std::uint16_t multiplier = 1;
-  std::uint8_t shift = 0;
-  double ratio() const;
-};
-
-// Multiplier normalised to [2^15, 2^16), so the relative error is at most 2^-16. Ratios below 2^-48 lose multiplier
-// bits instead of exceeding a shift of 63. Throws std::invalid_argument for ratios that are not positive or above 2^16.
-Requantizer multiply_shift(double ratio);
+using model::multiply_shift;
+using model::Requantizer;
 
 // `ratio` must be 2^-n with n in 0..63: multiplier 1.
 Requantizer shift_only(double ratio);

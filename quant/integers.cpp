@@ -53,8 +53,8 @@ ModuleIntegers integers_of(const Module& module) {
   integers.stages.resize(module.layout().stages.size());
   for (const Step& step : module.layout().steps)
     if (step.stage >= 0)
-      integers.stages[step.stage] = stage_integers(module, step, grids.tensors[step.input()], grids.tensors[step.output],
-                                                   grids.weight_scales[step.stage]);
+      integers.stages[step.stage] = stage_integers(module, step, grids.tensors[step.input()],
+                                                   grids.tensors[step.output], grids.weight_scales[step.stage]);
   return integers;
 }
 

@@ -273,6 +273,8 @@ Tensor Module::forward(const Tensor& images, const ForwardOptions& forward) {
       }
     }
   }
+  if (forward.codes)
+    for (std::size_t t = 0; t < values.size(); ++t) forward.codes->push_back(grid_codes(values[t].detach(), grids[t]));
   return values.back().flatten(1);
 }
 

@@ -11,9 +11,9 @@
 
 #include "model/network.h"
 #include "model/plan.h"
+#include "model/stages.h"
 #include "quant/fake_quantize.h"
 #include "quant/options.h"
-#include "model/stages.h"
 
 namespace bitstrata::quant {
 
@@ -44,6 +44,7 @@ struct ForwardOptions {
   double norm_momentum = 0.1;     // share of this batch in the running statistics
   double observe = 0.0;           // share of this batch's range in the tensors' ranges; 0 leaves them alone
   DensityCount* density = nullptr;
+  std::vector<torch::Tensor>* codes = nullptr;  // takes the codes of all tensors (of a quantized pass), as floats
 };
 
 // Batch norm and quantization. While training, batch norm stays alive: weights are quantized as the accelerator will

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/price.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "model/golden.h"
 
@@ -17,11 +14,8 @@ double mac_table_energy_fj(const model::Network& network, const model::Plan& pla
   const std::vector<int> nodes = network.weight_layers();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const model::LayerPlan& layer = plan.layers.at(i);
-    const auto entry = technology.mac_energy.lower_bound(std::max(layer.weight_bits, layer.activation_bits));
-    if (entry == technology.mac_energy.end())
-      throw std::invalid_argument(
-          fmt::format("layer '{}' is wider than the table of '{}'", layer.layer, technology.name));
-    energy += static_cast<double>(network.macs(nodes[i])) * entry->second.value;
+    const auto& [bits, mac] = technology.mac_price(layer.layer, layer.weight_bits, layer.activation_bits);
+    energy += static_cast<double>(network.macs(nodes[i])) * mac.value;
   }
   return energy;
 }

@@ -23,21 +23,14 @@ struct SearchProblem {
 
 struct SearchStep {
   int iteration = 0;
-  std::string event;  // what was decided: "accepted", "dead layer", "accuracy fell", ...
-  int epochs = 0;     // trained in this iteration
-  double passes = 0;  // over the training images in these epochs
-  double accuracy = 0;
+  std::string event;    // what was decided: "accepted", "dead layer", "accuracy fell", ...
+  int epochs = 0;       // trained in this iteration
+  double passes = 0;    // over the training images in these epochs
+  double accuracy = 0;  // validation, 0..1
   double price = 0;
   std::int64_t macs = 0;
   model::Plan plan;             // that was trained in this iteration
   std::vector<double> density;  // measured under it, per layer
-};
-
-struct SearchResult {
-  model::Plan plan;
-  double accuracy = 0;  // validation, 0..1
-  double price = 0;
-  std::vector<SearchStep> log;
 };
 
 class Search {
@@ -45,9 +38,9 @@ class Search {
   virtual ~Search() = default;
   // One epoch of training with what is decided after it. Between two steps the search may be stored.
   virtual void step(Trainable& network) = 0;
+  // The network is then in the best accepted state.
   virtual bool done() const = 0;
-  // Of the state that `network` is left in: the best accepted one.
-  virtual SearchResult result() const = 0;
+  virtual const std::vector<SearchStep>& log() const = 0;
   virtual nlohmann::json state() const = 0;
   virtual void resume(const nlohmann::json& state) = 0;
 };

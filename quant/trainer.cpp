@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/trainer.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <numbers>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 
+#include "model/golden.h"
 #include "quant/checkpoint.h"
 #include "quant/exact.h"
 #include "quant/export.h"
@@ -283,6 +289,37 @@ void Trainer::calibrate(int images) {
     const Tensor chosen = order.narrow(0, i, std::min<std::int64_t>(own.train_options.batch, count - i));
     own.state.module.forward(own.train.images.index_select(0, chosen), forward);
   }
+}
+
+GoldenTest Trainer::golden_test(const model::IntegerNetwork& integers) {
+  const torch::NoGradGuard no_grad;
+  const model::Images& images = impl_->dataset.test;
+  const Labelled part(images);
+  std::atomic<std::int64_t> correct = 0, compared = 0, equal = 0;
+  for (int first = 0; first < images.count(); first += kEvaluationBatch) {
+    const int n = std::min(kEvaluationBatch, images.count() - first);
+    std::vector<Tensor> codes;
+    ForwardOptions forward;
+    forward.quantized = true;
+    forward.codes = &codes;
+    impl_->state.module.forward(part.images.narrow(0, first, n), forward);
+    for (Tensor& tensor : codes) tensor = tensor.permute({0, 2, 3, 1}).to(torch::kInt32).contiguous();  // as golden's
+    at::parallel_for(0, n, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const int image = first + static_cast<int>(i);
+        const auto golden = model::run_all(integers, model::encode_image(integers.tensors.at(0), images.image(image)));
+        correct += model::argmax(golden.back()) == images.labels[static_cast<std::size_t>(image)];
+        for (std::size_t t = 1; t < golden.size(); ++t) {
+          const auto size = static_cast<std::int64_t>(golden[t].size());
+          const std::int32_t* mine = codes.at(t).data_ptr<std::int32_t>() + i * size;
+          compared += size;
+          equal += std::transform_reduce(golden[t].begin(), golden[t].end(), mine, std::int64_t{0}, std::plus<>(),
+                                         std::equal_to<>());
+        }
+      }
+    });
+  }
+  return {{images.count(), static_cast<int>(correct)}, compared, equal};
 }
 
 model::IntegerNetwork Trainer::integers() const { return export_integers(impl_->state.module); }

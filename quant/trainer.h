@@ -9,11 +9,19 @@
 
 #include "model/dataset.h"
 #include "model/integer_network.h"
+#include "quant/price.h"
 #include "quant/trainable.h"
 
 namespace bitstrata::quant {
 
 class Module;
+
+// The golden integers on the test images, and how far the float arithmetic of training agrees with them.
+struct GoldenTest {
+  Score score;
+  std::int64_t compared = 0;  // codes of all tensors behind the input, of all images
+  std::int64_t equal = 0;     // of them: fake quantization, with running statistics, arrives at the same code
+};
 
 enum class Part { train, validation, test };
 
@@ -45,6 +53,8 @@ class Trainer final : public Trainable {
   double accuracy(Part part, int count = 0);
 
   model::IntegerNetwork integers() const;
+  // `integers`: those of this network. On TrainOptions::threads threads.
+  GoldenTest golden_test(const model::IntegerNetwork& integers);
 
   // Everything needed to go on: weights, statistics, ranges, momentum, epoch counter, the kept state, and `note`
   // (the caller's own state). `load` returns the note; throws std::runtime_error naming what is wrong.

@@ -34,6 +34,10 @@ double coefficient_pj(const Technology& technology, const std::string& name) {
 
 }  // namespace
 
+bool EnergyParts::any() const {
+  return std::any_of(part_members.begin(), part_members.end(), [&](auto m) { return (this->*m).has_value(); });
+}
+
 double EnergyParts::total_pj() const {
   double total = 0;
   for (auto member : part_members) total += (this->*member).value_or(0);
@@ -55,23 +59,17 @@ LayerGeometry geometry_of(const IntegerNetwork& network, const IntegerLayer& lay
 LayerEnergy price(const LayerMeasurement& layer, const LayerGeometry& geometry, const Technology& technology) {
   LayerEnergy energy{.layer = layer.layer, .parts = {}, .note = ""};
   if (layer.kind != LayerKind::convolution) {
-    energy.parts.array_pj = 0.0;
-    energy.note = "pooling: no MACs; the technology prices nothing else of it";
+    energy.note = "no MACs; the technology prices nothing else of it";
     return energy;
   }
   const int k = std::max(layer.weight_bits, layer.activation_bits);
   const auto macs = static_cast<double>(layer.macs);
   switch (technology.kind) {
     case TechnologyKind::mac_table: {
-      const auto entry = technology.mac_energy.lower_bound(k);
-      if (entry == technology.mac_energy.end()) {
-        throw std::invalid_argument(
-            fmt::format("layer '{}': {} bits are more than technology '{}' lists ({})", layer.layer, k, technology.name,
-                        technology.mac_energy.empty() ? 0 : technology.mac_energy.rbegin()->first));
-      }
-      energy.parts.array_pj = macs * in_pj(entry->second);
-      if (entry->first != layer.weight_bits || entry->first != layer.activation_bits) {
-        energy.note = fmt::format("{}/{} bits priced as {}", layer.weight_bits, layer.activation_bits, entry->first);
+      const auto& [bits, mac] = technology.mac_price(layer.layer, layer.weight_bits, layer.activation_bits);
+      energy.parts.array_pj = macs * in_pj(mac);
+      if (bits != layer.weight_bits || bits != layer.activation_bits) {
+        energy.note = fmt::format("{}/{} bits priced as {}", layer.weight_bits, layer.activation_bits, bits);
       }
       break;
     }
@@ -102,10 +100,12 @@ Energy price(const Measurement& measurement, const std::vector<LayerGeometry>& g
                 .status = technology.status(),
                 .rules = technology.rules,
                 .layers = {},
-                .total = {}};
+                .total = {},
+                .priced_layers = 0};
   for (std::size_t i = 0; i < geometries.size(); ++i) {
     energy.layers.push_back(price(measurement.layers[i], geometries[i], technology));
     energy.total += energy.layers.back().parts;
+    if (energy.layers.back().parts.any()) ++energy.priced_layers;
   }
   return energy;
 }

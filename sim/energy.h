@@ -23,7 +23,8 @@ struct EnergyParts {
   std::optional<double> control_pj;
   std::optional<double> clock_pj;
   std::optional<double> leakage_pj;
-  // Sum of the parts present.
+  bool any() const;  // whether any part is present
+  // Sum of the parts present; of no parts 0, which is why any() is asked before a layer's is shown.
   double total_pj() const;
   EnergyParts& operator+=(const EnergyParts& other);
 };
@@ -39,7 +40,8 @@ struct Energy {
   model::Status status = model::Status::recalled;  // the weakest of the coefficients used
   std::vector<std::string> rules;                  // the technology's: rounding, what is left out
   std::vector<LayerEnergy> layers;
-  EnergyParts total;
+  EnergyParts total;      // of the layers that are priced
+  int priced_layers = 0;  // how many those are
 };
 
 // What prices need beyond a LayerMeasurement.
@@ -54,7 +56,7 @@ LayerGeometry geometry_of(const model::IntegerNetwork& network, const model::Int
 // mac_table: MACs x energy per MAC at max(weight_bits, activation_bits), rounded up to a listed width; array only.
 // mac_memory: with k = max(weight_bits, activation_bits), array = MACs x (mac_slope k + mac_offset), memory =
 // (inputs + weights) x access_slope k (papers: N_mem = N^2 I + p^2 I O).
-// Pooling has no MACs: its array energy is 0 and no other part is priced.
+// Layers without MACs (pooling, ...) are not covered by either kind: all their parts are absent, and a note says so.
 // Throws std::invalid_argument when a layer is wider than the technology's table or a coefficient is missing.
 LayerEnergy price(const model::LayerMeasurement& layer, const LayerGeometry& geometry,
                   const model::Technology& technology);

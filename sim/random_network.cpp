@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "model/fixed_point.h"
 #include "model/stages.h"
 
 namespace bitstrata::sim {
@@ -36,27 +37,8 @@ class Draws {
   std::uint64_t state_;
 };
 
-struct Requantizer {
-  std::uint16_t multiplier;
-  std::uint8_t shift;
-};
-
-// The closest multiplier / 2^shift with a multiplier of 16 bits; ratios outside its range go to its ends.
-Requantizer multiply_shift(double ratio) {
-  int exponent = 0;
-  double multiplier = std::nearbyint(std::ldexp(std::frexp(ratio, &exponent), 16));
-  int shift = 16 - exponent;
-  if (multiplier == 65536.0) {
-    multiplier = 32768.0;
-    --shift;
-  }
-  if (shift < 0) return {65535, 0};
-  if (shift > 63) {
-    multiplier = std::max(1.0, std::nearbyint(std::ldexp(multiplier, 63 - shift)));
-    shift = 63;
-  }
-  return {static_cast<std::uint16_t>(multiplier), static_cast<std::uint8_t>(shift)};
-}
+// The closest multiplier and shift; ratios outside their range go to its ends.
+Requantizer closest(double ratio) { return multiply_shift(std::clamp(ratio, 0x1p-63, largest_ratio)); }
 
 Coding coding_of(bool rectified, int bits) {
   if (rectified) return Coding::unsigned_code;
@@ -220,7 +202,7 @@ void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t s
         ratio = out_high / (2.5 * std::max(a, b));
       }
     }
-    const Requantizer divide = multiply_shift(ratio);
+    const Requantizer divide = closest(ratio);
     layer.bias.assign(channels, 0);
     layer.multiplier.assign(channels, divide.multiplier);
     layer.shift.assign(channels, divide.shift);
@@ -246,7 +228,7 @@ void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t s
   layer.shift.clear();
   for (std::size_t c = 0; c < channels; ++c) {
     layer.bias.push_back(draws.pick(-reach, reach));
-    const Requantizer scale = multiply_shift(ratio * (0.8 + 0.004 * static_cast<double>(draws.pick(0, 100))));
+    const Requantizer scale = closest(ratio * (0.8 + 0.004 * static_cast<double>(draws.pick(0, 100))));
     layer.multiplier.push_back(scale.multiplier);
     layer.shift.push_back(scale.shift);
     if (layer.activation == Activation::leaky) layer.negative_multiplier.push_back(scale.multiplier / 8);

@@ -24,14 +24,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Flags that decide the simulator's speed (docs/architecture.md): the makefile appends its own -O after CFLAGS, so
-// optimisation goes through OPT_FAST.
-// The extra flags keep GCC 12.0 to 12.2 from miscompiling struct initializers with AVX-512 (see the root CMakeLists).
+// The -m flags behind -march=native keep GCC 12.0 to 12.2 from miscompiling struct initializers with AVX-512 (see the
+// root CMakeLists).
 #if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ == 12
 #define BITSTRATA_NATIVE_FLAGS "-march=native -mmove-max=128 -mstore-max=128"
 #else
 #define BITSTRATA_NATIVE_FLAGS "-march=native"
 #endif
+// -O3, --x-assign fast, --x-initial fast: all of Verilator's optimisations; unknown values become whatever is fastest.
+// --noassert, --threads 1: no code for assertions; one thread, for synchronisation costs more than an array's cycle.
+// OPT_FAST, OPT_GLOBAL, OPT_SLOW: the makefile appends its own -O behind CFLAGS, so optimisation goes through these,
+// for the code of every cycle, Verilator's runtime, and the code that runs once. -fPIC, -shared: a library for dlopen.
+// -include: popcount_text below.
 constexpr const char* verilator_flags =
     "-O3 --x-assign fast --x-initial fast --noassert --threads 1 -MAKEFLAGS 'OPT_FAST=-O3 OPT_GLOBAL=-O3 OPT_SLOW=-O1' "
     "-CFLAGS '" BITSTRATA_NATIVE_FLAGS " -fPIC -include ../popcount.h' -LDFLAGS '-shared'";
@@ -70,6 +74,16 @@ const std::string& verilator_version() {
   return version;
 }
 
+// The compiler's own account of its version and of what -march=native means on this processor: a library made by
+// another compiler or for another processor is another library, also where machines share a cache folder.
+const std::string& compiler_account() {
+  static const std::string account = [] {
+    int status = 0;  // without a compiler the account is the shell's complaint, and compiling will fail and say so
+    return run("g++ " BITSTRATA_NATIVE_FLAGS " -v -E -x c++ /dev/null", status);
+  }();
+  return account;
+}
+
 // Exclusive lock on a file, released at the end of the scope or of the process.
 class Lock {
  public:
@@ -104,6 +118,7 @@ fs::path build_rtl(const model::Architecture& architecture) {
   for (const auto& file : generate::rtl_files()) hash = fnv1a(fnv1a(hash, file.name), file.text);
   hash = fnv1a(hash, generate::top_text(hardware, true));
   hash = fnv1a(fnv1a(fnv1a(fnv1a(hash, rtl_shim_text), popcount_text), verilator_flags), verilator_version());
+  hash = fnv1a(hash, compiler_account());
   const fs::path library = cache_folder() / fmt::format("rtl-{:016x}.so", hash);
   if (fs::exists(library)) return library;
 
@@ -125,9 +140,10 @@ fs::path build_rtl(const model::Architecture& architecture) {
   int status = 0;
   const std::string log = run(command, status);
   if (status != 0 || !fs::exists(work / "library.so")) {
-    throw std::runtime_error(fmt::format("compiling the RTL of architecture '{}' failed (in {}):\n{}",
-                                         architecture.name, work.string(),
-                                         log.size() > 3000 ? log.substr(log.size() - 3000) : log));
+    const fs::path log_file = work / "build.log";
+    std::ofstream(log_file) << log;
+    throw std::runtime_error(fmt::format("compiling the RTL of architecture '{}' failed; the tools' output is in {}",
+                                         architecture.name, log_file.string()));
   }
   fs::rename(work / "library.so", library);
   fs::remove_all(work);

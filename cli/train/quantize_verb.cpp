@@ -40,6 +40,22 @@ T choice(const std::string& option, const std::string& value, const std::map<std
   return words.at(value);
 }
 
+// Options that nothing would read are refused rather than ignored.
+void refuse_unread(const po::variables_map& values, const Options& o) {
+  const auto refuse = [&](std::initializer_list<const char*> names, const char* belongs_to) {
+    for (const char* name : names)
+      if (values.count(name) != 0 && !values[name].defaulted())
+        throw std::invalid_argument(fmt::format("--{} is without effect here; it belongs to {}", name, belongs_to));
+  };
+  if (o.method != "ad")
+    refuse({"initial-bits", "floor", "max-iterations", "epochs-per-iteration", "search-images", "saturation",
+            "max-drop", "density-of", "prune", "minimum-channels", "search-learning-rate"},
+           "--method ad");
+  if (o.method != "uniform") refuse({"weight-bits", "activation-bits"}, "--method uniform");
+  if (!o.density.prune) refuse({"minimum-channels"}, "--prune");
+  if (o.finetune_epochs == 0) refuse({"learning-rate"}, "--finetune-epochs");
+}
+
 bool read(const std::vector<std::string>& arguments, Options& o) {
   po::options_description options("options");
   options.add_options()
@@ -99,6 +115,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   // A network that lost half its channels needs the fine-tuning to recover; widths alone show what they cost at once.
   if (!values.count("max-drop")) o.density.max_drop = o.density.prune ? 0.06 : 0.03;
   check_choice("method", o.method, {"uniform", "ad"});
+  refuse_unread(values, o);
   check_range("weight-bits", o.weight_bits, 1, 16);
   check_range("activation-bits", o.activation_bits, 1, 16);
   check_range("output-bits", o.output_bits, 2, 16);
@@ -195,16 +212,38 @@ std::string widths_line(const quant::SearchStep& step) {
   return line;
 }
 
+void print(const Common& common, const json& summary) {
+  if (common.json) {
+    std::cout << summary.dump() << "\n";
+    return;
+  }
+  const auto number = [&](const char* key) { return summary.at(key).get<double>(); };
+  fmt::print(
+      "{}: validation {:.2f} %, test (golden integers, {} images) {:.2f} % +- {:.2f}; {:.2f} M MACs, {} parameters; "
+      "MAC energy {:.1f} nJ, {:.1f} times below 16/16 unpruned ({}, {} figures)\n",
+      summary.at("method").get<std::string>(), 100 * number("validation_accuracy"),
+      summary.at("test_images").get<std::int64_t>(), 100 * number("test_accuracy"), 100 * number("test_standard_error"),
+      1e-6 * number("macs"), summary.at("parameters").get<std::int64_t>(), 1e-6 * number("mac_energy_fj"),
+      number("mac_energy_reduction"), summary.at("mac_energy_technology").get<std::string>(),
+      summary.at("mac_energy_status").get<std::string>());
+  if (!summary.contains("fake_quantization")) return;  // of a run that an older version finished
+  const json& codes = summary["fake_quantization"];
+  fmt::print("fake quantization in float: {} of {} codes equal those of the golden integers ({:.4f} %)\n",
+             codes.at("codes_equal").get<std::int64_t>(), codes.at("codes_compared").get<std::int64_t>(),
+             100 * codes.at("codes_equal").get<double>() / codes.at("codes_compared").get<double>());
+}
+
 class Quantization {
  public:
-  Quantization(const Options& options, const Start& start, const model::Dataset& data, RunFolder& folder)
+  Quantization(const Options& options, const json& identity, const Start& start, const model::Dataset& data,
+               RunFolder& folder)
       : o_(options),
         start_(start),
         data_(data),
         folder_(folder),
         technology_(model::load_technology("ad-pim")),
         session_(start.network, data, options.training.options(options.common), options.quantize, options.common),
-        identity_(identity_of(options, std::filesystem::weakly_canonical(start.weights).string())),
+        identity_(identity),
         search_(options.density, {{},
                                   [this](const model::Network& n, const model::Plan& p) {
                                     return quant::mac_table_energy_fj(n, p, technology_);
@@ -228,7 +267,7 @@ class Quantization {
 
   void prepare() {
     quant::Trainer& trainer = session_.trainer();
-    if (const auto note = session_.resume(folder_.file("resume.safetensors"), o_.training.resume, identity_)) {
+    if (const auto note = session_.resume(folder_.file(resume_file), o_.training.resume, identity_)) {
       search_.resume(note->at("search"));
       annealing_.resume(note->at("annealing"));
       return;
@@ -243,29 +282,22 @@ class Quantization {
   }
 
   void save() {
-    session_.save(folder_.file("resume.safetensors"), identity_,
+    session_.save(folder_.file(resume_file), identity_,
                   {{"search", search_.state()}, {"annealing", annealing_.state()}});
   }
 
   void search() {
-    std::size_t reported = search_.state().at("log").size();
+    std::size_t reported = search_.log().size();
     int epoch = 0;
     while (!search_.done()) {
       session_.begin_epoch(fmt::format("activation density, epoch {}", ++epoch));
       search_.step(session_.trainer());
       session_.end_epoch();
-      const json log = search_.state().at("log");
-      for (; reported < log.size(); ++reported) report(quant::step_from(log[reported]));
-      folder_.write_text("search.csv", quant::to_csv(steps(), "mac_energy_fj"));
+      for (; reported < search_.log().size(); ++reported) report(search_.log()[reported]);
+      folder_.replace_earlier(kStartFile);
+      folder_.write_text("search.csv", quant::to_csv(search_.log(), "mac_energy_fj"));
       save();
     }
-  }
-
-  std::vector<quant::SearchStep> steps() const {
-    std::vector<quant::SearchStep> result;
-    const json state = search_.state();
-    for (const json& step : state.at("log")) result.push_back(quant::step_from(step));
-    return result;
   }
 
   void report(const quant::SearchStep& step) const {
@@ -284,16 +316,17 @@ class Quantization {
       const quant::Annealing::Epoch& last = annealing_.epochs().back();
       say(o_.common, fmt::format("fine-tuning {}/{}  loss {:.4f}  validation {:.2f} %  {:.1f} s", epoch,
                                  o_.finetune_epochs, last.loss, 100 * last.validation_accuracy, last.seconds));
+      folder_.replace_earlier(kStartFile);
       save();
     }
   }
 
   json complexity() const {
     const double before = start_.run.value("passes_trained", 0.0);
-    std::vector<quant::SearchStep> log = steps();
+    std::vector<quant::SearchStep> log = search_.log();
     quant::SearchStep tuning;  // fine-tuning is training under the final plan
     tuning.passes = o_.training.passes(data_, o_.finetune_epochs);
-    tuning.plan = session_plan();
+    tuning.plan = session_.trainer().plan();
     log.push_back(tuning);
     double passes = before;
     for (const quant::SearchStep& step : log) passes += step.passes;
@@ -311,20 +344,19 @@ class Quantization {
              "by_mac_energy weighs a MAC of k bits as 3.1 k / 32 + 0.1"}};
   }
 
-  const model::Plan& session_plan() const { return const_cast<Session&>(session_).trainer().plan(); }
-
   void finish() {
     quant::Trainer& trainer = session_.trainer();
     const double validation = trainer.validation_accuracy();
     const model::IntegerNetwork integers = trainer.integers();
     // The one look at the test images, by the referee, under the final plan.
-    const quant::Score test = quant::golden_score(integers, data_.test, 0, o_.common.threads);
+    const quant::GoldenTest golden = trainer.golden_test(integers);
+    const quant::Score& test = golden.score;
     const model::Plan& plan = trainer.plan();
     const double energy = quant::mac_table_energy_fj(trainer.network(), plan, technology_);
     const double full =
         quant::mac_table_energy_fj(start_.network, model::uniform_plan(start_.network, 16, 16), technology_);
     json history = json::array();
-    for (const quant::SearchStep& step : steps()) history.push_back(quant::to_json(step));
+    for (const quant::SearchStep& step : search_.log()) history.push_back(quant::to_json(step));
     json epochs = json::array();
     for (const auto& epoch : annealing_.epochs()) epochs.push_back(to_json(epoch));
     std::int64_t weight_bits = 0;
@@ -348,6 +380,7 @@ class Quantization {
                     {"test_accuracy", test.accuracy()},
                     {"test_standard_error", test.standard_error()},
                     {"test_images", test.images},
+                    {"fake_quantization", {{"codes_compared", golden.compared}, {"codes_equal", golden.equal}}},
                     {"parameters", trainer.network().total_parameters()},
                     {"weight_storage_bits", weight_bits},
                     {"macs", trainer.network().total_macs()},
@@ -363,26 +396,19 @@ class Quantization {
                     {"training_complexity", complexity()}};
     for (const char* key : {"float_validation_accuracy", "float_test_accuracy", "float_test_standard_error"})
       if (start_.run.contains(key)) summary[key] = start_.run[key];
-    quant::replace_file(folder_.file("plan.yaml"), [&](const auto& file) { model::save(plan, file); });
+    folder_.replace_earlier(kStartFile);
+    folder_.write_text("plan.yaml", model::to_text(plan));
     quant::replace_file(folder_.file("integer.safetensors"), [&](const auto& file) { model::save(integers, file); });
     trainer.save(folder_.file("checkpoint.safetensors"), "");
     folder_.write("summary.json", summary);
-    folder_.write_run("golden integers", {{"network", start_.network.name()},
-                                          {"dataset", data_.name},
-                                          {"validation_accuracy", validation},
-                                          {"test_accuracy", test.accuracy()},
-                                          {"test_standard_error", test.standard_error()}});
-    std::filesystem::remove(folder_.file("resume.safetensors"));
-    if (o_.common.json)
-      std::cout << summary.dump() << "\n";
-    else
-      fmt::print(
-          "{}: validation {:.2f} %, test (golden integers, {} images) {:.2f} % +- {:.2f}; {:.2f} M MACs, {} "
-          "parameters; MAC energy {:.1f} nJ, {:.1f} times below 16/16 unpruned ({}, {} figures)\n",
-          summary["method"].get<std::string>(), 100 * validation, test.images, 100 * test.accuracy(),
-          100 * test.standard_error(), static_cast<double>(trainer.network().total_macs()) * 1e-6,
-          trainer.network().total_parameters(), energy * 1e-6, full / energy, technology_.name,
-          model::to_string(technology_.status()));
+    folder_.write_run("golden integers", identity_,
+                      {{"network", start_.network.name()},
+                       {"dataset", data_.name},
+                       {"validation_accuracy", validation},
+                       {"test_accuracy", test.accuracy()},
+                       {"test_standard_error", test.standard_error()}});
+    std::filesystem::remove(folder_.file(resume_file));
+    print(o_.common, summary);
   }
 
   static std::size_t integers_weights(const model::IntegerNetwork& network, const std::string& layer) {
@@ -390,6 +416,8 @@ class Quantization {
       if (candidate.name == layer) return candidate.weights.size();
     return 0;
   }
+
+  static constexpr const char* kStartFile = "float.safetensors";  // may lie in the folder, as what the run starts from
 
   const Options& o_;
   const Start& start_;
@@ -409,10 +437,15 @@ int quantize_verb(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   const Start start = find_start(o.network);
   RunFolder folder(o.out, "quantize", arguments, o.common);
-  const model::Dataset data = load_data(o.training.dataset);
+  const json identity = identity_of(o, std::filesystem::weakly_canonical(start.weights).string());
+  if (folder.finished(o.training.resume, identity)) {
+    print(o.common, read_json(folder.file("summary.json")));
+    return 0;
+  }
+  const model::Dataset data = o.training.load();
   folder.add_input("dataset", data);
   if (!start.weights.empty()) folder.add_input("start", start.weights);
-  Quantization(o, start, data, folder).run();
+  Quantization(o, identity, start, data, folder).run();
   return 0;
 }
 

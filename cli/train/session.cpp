@@ -40,10 +40,7 @@ std::optional<json> Session::resume(const std::filesystem::path& file, bool want
   }
   try {
     const json note = json::parse(quant::read_head(file).note);
-    for (const auto& [key, value] : identity.items())
-      if (note.at("identity").at(key) != value)
-        throw std::invalid_argument(fmt::format("--resume: the interrupted run had {} = {}, not {}; repeat its options",
-                                                key, note.at("identity").at(key).dump(), value.dump()));
+    check_same_options(note.at("identity"), identity, "interrupted");
     trainer_->load(file);
     return note.at("progress");
   } catch (const std::invalid_argument&) {

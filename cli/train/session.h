@@ -19,6 +19,7 @@ class Session {
   Session(const model::Network& network, const model::Dataset& data, const quant::TrainOptions& train,
           const quant::QuantizeOptions& quantize, const Common& common);
   quant::Trainer& trainer() { return *trainer_; }
+  const quant::Trainer& trainer() const { return *trainer_; }
 
   void begin_epoch(const std::string& label);
   void end_epoch();

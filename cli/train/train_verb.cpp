@@ -52,6 +52,16 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   return true;
 }
 
+void print(const Common& common, const json& results) {
+  if (common.json)
+    std::cout << results.dump() << "\n";
+  else
+    fmt::print("float validation accuracy {:.2f} %, test accuracy {:.2f} % +- {:.2f}\n",
+               100 * results.at("float_validation_accuracy").get<double>(),
+               100 * results.at("float_test_accuracy").get<double>(),
+               100 * results.at("float_test_standard_error").get<double>());
+}
+
 }  // namespace
 
 int train_verb(const std::vector<std::string>& arguments) {
@@ -59,7 +69,21 @@ int train_verb(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   const model::Network network = model::build_network(o.network);
   RunFolder folder(o.out, "train", arguments, o.common);
-  const model::Dataset data = load_data(o.training.dataset);
+  const json identity = {{"verb", "train"},
+                         {"network", o.network},
+                         {"dataset", o.training.dataset},
+                         {"epochs", o.epochs},
+                         {"learning_rate", o.learning_rate},
+                         {"batch", o.training.batch},
+                         {"epoch_images", o.training.epoch_images},
+                         {"augment", o.training.augment},
+                         {"seed", o.common.seed},
+                         {"init", o.init}};
+  if (const auto run = folder.finished(o.training.resume, identity)) {
+    print(o.common, *run);
+    return 0;
+  }
+  const model::Dataset data = o.training.load();
   folder.add_input("dataset", data);
   if (!o.init.empty()) folder.add_input("init", std::filesystem::path(o.init));
 
@@ -69,17 +93,7 @@ int train_verb(const std::vector<std::string>& arguments) {
   schedule.peak = o.learning_rate;
   schedule.warmup = 0.15;
   quant::Annealing annealing(o.epochs, schedule);
-  const json identity = {{"verb", "train"},
-                         {"network", o.network},
-                         {"dataset", data.name},
-                         {"epochs", o.epochs},
-                         {"learning_rate", o.learning_rate},
-                         {"batch", o.training.batch},
-                         {"epoch_images", o.training.epoch_images},
-                         {"augment", o.training.augment},
-                         {"seed", o.common.seed},
-                         {"init", o.init}};
-  if (const auto note = session.resume(folder.file("resume.safetensors"), o.training.resume, identity))
+  if (const auto note = session.resume(folder.file(resume_file), o.training.resume, identity))
     annealing.resume(note->at("annealing"));
   else if (!o.init.empty())
     load_weights(trainer, o.init);
@@ -93,7 +107,8 @@ int train_verb(const std::vector<std::string>& arguments) {
     say(o.common,
         fmt::format("epoch {}/{}  loss {:.4f}  train {:.2f} %  validation {:.2f} %  {:.1f} s", epoch, o.epochs,
                     last.loss, 100 * last.train_accuracy, 100 * last.validation_accuracy, last.seconds));
-    session.save(folder.file("resume.safetensors"), identity, {{"annealing", annealing.state()}});
+    folder.replace_earlier();
+    session.save(folder.file(resume_file), identity, {{"annealing", annealing.state()}});
   }
   // The one look at the test images, after the best epoch was chosen by the validation images.
   quant::Score test{data.test.count(), 0};
@@ -111,13 +126,9 @@ int train_verb(const std::vector<std::string>& arguments) {
                         {"float_validation_accuracy", annealing.best_accuracy()},
                         {"float_test_accuracy", test.accuracy()},
                         {"float_test_standard_error", test.standard_error()}};
-  folder.write_run("float (LibTorch)", results);
-  std::filesystem::remove(folder.file("resume.safetensors"));
-  if (o.common.json)
-    std::cout << results.dump() << "\n";
-  else
-    fmt::print("float validation accuracy {:.2f} %, test accuracy {:.2f} % +- {:.2f}\n",
-               100 * annealing.best_accuracy(), 100 * test.accuracy(), 100 * test.standard_error());
+  folder.write_run("float (LibTorch)", identity, results);
+  std::filesystem::remove(folder.file(resume_file));
+  print(o.common, results);
   return 0;
 }
 

@@ -27,7 +27,7 @@ void Training::add(po::options_description& options) {
        "images of one epoch, drawn without repetition; 0: all")
       ("augment", po::value(&augment)->default_value(augment),
        "none, or flip (mirror every second image at random; pays from about ten epochs on)")
-      ("resume", po::bool_switch(&resume), "go on where an interrupted run into --out stopped");
+      ("resume", po::bool_switch(&resume), "go on where an interrupted run into --out stopped; a finished one is left as it is");
   // clang-format on
 }
 
@@ -50,6 +50,16 @@ quant::TrainOptions Training::options(const Common& common) const {
   return options;
 }
 
+model::Dataset Training::load() const {
+  model::Dataset data = load_data(dataset);
+  if (data.validation.count() == 0)
+    throw std::invalid_argument(
+        fmt::format("data set '{}' has {} training images; one in 12 is set aside for validation, so at least 12 are "
+                    "needed",
+                    data.name, data.train.count()));
+  return data;
+}
+
 double Training::passes(const model::Dataset& data, int epochs) const {
   const double all = data.train.count();
   return epochs * (epoch_images > 0 ? std::min(1.0, static_cast<double>(epoch_images) / all) : 1.0);
@@ -63,9 +73,16 @@ model::Dataset load_data(const std::string& name) {
   }
 }
 
+void check_same_options(const json& before, const json& now, const std::string& run) {
+  for (const auto& [key, value] : now.items())
+    if (before.at(key) != value)
+      throw std::invalid_argument(fmt::format("--resume: the {} run had {} = {}, not {}; repeat its options", run, key,
+                                              before.at(key).dump(), value.dump()));
+}
+
 RunFolder::RunFolder(const std::filesystem::path& folder, const std::string& verb,
                      const std::vector<std::string>& arguments, const Common& common)
-    : probe_(folder), folder_(folder), record_(verb, arguments, common) {
+    : probe_(folder), folder_(folder), verb_(verb), common_(common), record_(verb, arguments, common) {
   record_.add_tool("libtorch", quant::libtorch_version());
 }
 
@@ -82,8 +99,38 @@ void RunFolder::add_input(const std::string& name, const model::Dataset& dataset
   record_.add_input(name, description);
 }
 
-void RunFolder::write_run(const std::string& engine, const json& results) const {
+std::optional<json> RunFolder::finished(bool resume, const json& options) {
+  replaced_ = resume;
+  const bool complete = std::filesystem::exists(file("run.json"));
+  const bool interrupted = std::filesystem::exists(file(resume_file));
+  if (!resume) {
+    if (complete || interrupted)
+      say(common_, fmt::format("{}: replaces the {} run that is there", folder_.string(),
+                               interrupted ? "interrupted" : "finished"));
+    return std::nullopt;
+  }
+  if (!complete || interrupted) return std::nullopt;
+  const json run = read_json(file("run.json"));
+  const std::string verb = run.value("/command/1"_json_pointer, "");
+  if (verb != verb_)
+    throw std::invalid_argument(
+        fmt::format("--resume: '{}' holds a finished run of {}, not of {}", folder_.string(), verb, verb_));
+  if (run.contains("options")) check_same_options(run["options"], options, "finished");
+  say(common_, fmt::format("{}: the run is finished; nothing to resume", folder_.string()));
+  return run;
+}
+
+void RunFolder::replace_earlier(const std::string& keep) {
+  if (replaced_) return;
+  replaced_ = true;
+  for (const char* name : {"run.json", "summary.json", "search.csv", "plan.yaml", "integer.safetensors",
+                           "checkpoint.safetensors", "float.safetensors"})
+    if (name != keep) std::filesystem::remove(file(name));
+}
+
+void RunFolder::write_run(const std::string& engine, const json& options, const json& results) const {
   json run = record_.to_json(engine);
+  run["options"] = options;
   run.update(results);
   write("run.json", run);
 }

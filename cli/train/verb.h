@@ -6,6 +6,7 @@
 #include <boost/program_options.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct Training {
   void add(po::options_description& options);
   void check() const;
   quant::TrainOptions options(const Common& common) const;
+  // The data set to train on. Throws std::invalid_argument when there is no such data set or it cannot be split.
+  model::Dataset load() const;
   // Passes over the training images in so many epochs.
   double passes(const model::Dataset& data, int epochs) const;
 };
@@ -34,7 +37,14 @@ void add_dataset_option(po::options_description& options, std::string& dataset);
 // Throws std::invalid_argument when there is no such data set.
 model::Dataset load_data(const std::string& name);
 
-// The folder a run writes into, file by file, each whole or not at all.
+// Throws std::invalid_argument naming the first option that `now` has otherwise than `before`; `run`: "interrupted",
+// "finished".
+void check_same_options(const nlohmann::json& before, const nlohmann::json& now, const std::string& run);
+
+constexpr const char* resume_file = "resume.safetensors";
+
+// The folder a run writes into, file by file, each whole or not at all. A folder with run.json and without resume_file
+// holds a finished run.
 class RunFolder {
  public:
   // Throws std::invalid_argument when the folder cannot be written to.
@@ -43,15 +53,24 @@ class RunFolder {
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
   void add_input(const std::string& name, const std::filesystem::path& file) { record_.add_file(name, file); }
   void add_input(const std::string& name, const model::Dataset& dataset);
-  // Writes run.json: the fields that all verbs have, and `results`.
-  void write_run(const std::string& engine, const nlohmann::json& results) const;
+  // With --resume: run.json of a finished run of the same verb and options, which is to be left as it is. Without: says
+  // what will be replaced. Throws std::invalid_argument when the finished run is another one.
+  std::optional<nlohmann::json> finished(bool resume, const nlohmann::json& options);
+  // Removes what an earlier run left, so that the folder never holds half of each: called before the first file of a
+  // new run is written; does nothing from then on, nor with --resume. `keep`: the name of a file that stays.
+  void replace_earlier(const std::string& keep = "");
+  // Writes run.json: the fields that all verbs have, the options that decide the result, and `results`.
+  void write_run(const std::string& engine, const nlohmann::json& options, const nlohmann::json& results) const;
   void write(const std::string& name, const nlohmann::json& content) const;
   void write_text(const std::string& name, const std::string& content) const;
 
  private:
   OutputFolder probe_;  // makes and tries the folder, and removes it when the run fails before anything is in it
   std::filesystem::path folder_;
+  std::string verb_;
+  const Common& common_;
   RunRecord record_;
+  bool replaced_ = false;
 };
 
 int train_verb(const std::vector<std::string>& arguments);

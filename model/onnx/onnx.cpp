@@ -72,8 +72,9 @@ namespace bitstrata::model {
 
 FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options) {
   using namespace interchange;
-  Graph graph = read_graph(file);
+  std::string message;
   try {
+    Graph graph = read_graph(file);
     graph.name = file.stem().string();  // exporters call every graph the same
     rewrite_activations(graph);
     try {
@@ -81,9 +82,18 @@ FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions&
     } catch (const LayoutDemand& demand) {
       return Converter(std::move(graph), options, &demand.layout).convert();
     }
+  } catch (const LayoutDemand&) {
+    message = "its input is used in two arrangements";
   } catch (const std::exception& error) {
-    throw std::runtime_error(fmt::format("{}: {}", file.string(), error.what()));
+    message = error.what();
   }
+  const std::string name = file.string();
+  if (!message.starts_with(name)) message = fmt::format("{}: {}", name, message);
+  // Names in a damaged file hold anything; a message is one line.
+  for (char& c : message) {
+    if (static_cast<unsigned char>(c) < 32) c = '?';
+  }
+  throw std::runtime_error(message);
 }
 
 }  // namespace bitstrata::model

@@ -138,15 +138,19 @@ class Assembler {
 
   // Requantization of one channel: v counts in `unit`, and holds `base` when the result is 0.
   void add_channel(double unit, double base, const Target& target, const Step& step) {
-    const double ratio = unit / target.unit;
-    if (!(ratio > 0) || ratio > 65535) refuse(fmt::format("its scales lie too far apart (ratio {:g})", ratio));
+    // From 2^16 on one step of v saturates every output: a larger multiplier changes nothing.
+    const double ratio = std::min(unit / target.unit, 65535.0);
+    if (!(ratio > 0)) refuse(fmt::format("its scales lie too far apart (ratio {:g})", ratio));
     int exponent = 0;
     const bool power = std::frexp(ratio, &exponent) == 0.5 && exponent <= 1 && exponent >= -62;
     const Requantizer requantizer = power ? shift_only(ratio) : multiply_shift(ratio);
     if (requantizer.multiplier == 0) refuse(fmt::format("its scales lie too far apart (ratio {:g})", ratio));
     layer_.multiplier.push_back(requantizer.multiplier);
     layer_.shift.push_back(requantizer.shift);
-    const double bias = base + target.offset / requantizer.ratio();
+    // Whole units: where the result has one threshold, it stays exactly where it was.
+    const double offset = target.offset / requantizer.ratio();
+    const bool sign = target.offset == 0.5 && layer_.clip_low == 0 && layer_.clip_high == 1;
+    const double bias = sign ? std::floor(base + 1e-6) + std::ceil(offset) : base + offset;
     if (!(std::abs(bias) < 0x1p60)) refuse(fmt::format("a bias of {:g} in its units does not fit", bias));
     layer_.bias.push_back(half_up(bias));
     if (layer_.activation == Activation::leaky) {

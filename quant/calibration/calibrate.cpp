@@ -41,7 +41,14 @@ class Calibrator {
         options_(options),
         layout_(lay_out(network.graph)),
         bits_(tensor_bits(layout_, plan)) {
-    for (const Step& step : layout_.steps) producers_[step.output] = &step;
+    for (const Step& step : layout_.steps) {
+      producers_[step.output] = &step;
+      // Tables give 8 bits; where no layer's width says otherwise, that is the width.
+      const bool table = step.activation >= 0 && needs_table(network.graph.node(step.activation).op);
+      const TensorNode& made = layout_.tensors[at(step.output)];
+      if (table && made.readers.empty() && made.source == step.output)
+        bits_[at(step.output)] = std::min(bits_[at(step.output)], 8);
+    }
   }
 
   FloatNetwork run() {
@@ -216,10 +223,16 @@ class Calibrator {
     p.weight_bits = plan_.layers.at(at(step.stage)).weight_bits;
     p.scales = weight_scales(p, static_cast<std::size_t>(node.out_channels), options_.per_channel, in.scale);
     round_weights(p);
-    if (!options_.correct_bias) return;
-    const std::vector<double> means = observed_.at(node.inputs[0]).means();
-    const auto channels = at(network_.graph.input_shape(step.node).channels);
-    correct_bias(p, before, node, means, channels);
+    if (options_.correct_bias) {
+      const std::vector<double> means = observed_.at(node.inputs[0]).means();
+      const auto channels = at(network_.graph.input_shape(step.node).channels);
+      correct_bias(p, before, node, means, channels);
+    }
+    // The accelerator adds the bias in units of its accumulator.
+    for (std::size_t n = 0; n < p.bias.size(); ++n) {
+      const double unit = in.scale * p.scales[n];
+      p.bias[n] = static_cast<float>(std::nearbyint(p.bias[n] / unit) * unit);
+    }
   }
 
   FloatNetwork network_;
@@ -271,6 +284,7 @@ Plan plan_of(const FloatNetwork& network, int weight_bits, int activation_bits) 
   }
   tie_widths(layout, plan);
   const auto& last = network.grids.back();
+  if (needs_table(network.graph.nodes().back().op)) plan.output_bits = 8;
   if (last) plan.output_bits = std::max(2, last->bits);
   return plan;
 }

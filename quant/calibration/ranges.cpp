@@ -15,9 +15,7 @@ namespace bitstrata::quant {
 namespace {
 
 constexpr std::size_t bin_count = 2048;
-constexpr int candidates = 80;  // clippings tried, down to a fifth of the extremes
-
-Range scaled(Range range, double by) { return {range.low * by, range.high * by}; }
+constexpr int candidates = 90;  // clippings tried, down to a tenth of the extremes
 
 // Divergence of a clipped histogram from the same one seen through `levels` steps. Counts beyond the clipping fall
 // into its last bin, as they do when values are clipped.
@@ -149,10 +147,7 @@ Range Observation::by_error(int levels, bool symmetric) const {
   }
   whole.low = std::min(whole.low, 0.0);
   whole.high = std::max(whole.high, 0.0);
-  Range best = whole;
-  double least = std::numeric_limits<double>::infinity();
-  for (int k = 0; k < candidates; ++k) {
-    const Range range = scaled(whole, 1.0 - 0.8 * k / candidates);
+  const auto error_of = [&](const Range& range) {
     const double step = (range.high - range.low) / std::max(1, levels);
     double error = 0;
     for (std::size_t i = 0; i < bin_count; ++i) {
@@ -161,7 +156,24 @@ Range Observation::by_error(int levels, bool symmetric) const {
       const double rounded = step > 0 ? std::nearbyint(inside / step) * step : inside;
       error += static_cast<double>(bins_[i]) * (x - rounded) * (x - rounded);
     }
-    if (error < least) least = error, best = range;
+    return error;
+  };
+  Range best = whole;
+  double least = std::numeric_limits<double>::infinity();
+  const auto try_all = [&](bool low, bool high) {
+    const Range from = best;
+    for (int k = 0; k < candidates; ++k) {
+      const double by = 1.0 - 0.9 * k / candidates;
+      const Range range{low ? from.low * by : from.low, high ? from.high * by : from.high};
+      const double error = error_of(range);
+      if (error < least) least = error, best = range;
+    }
+  };
+  if (symmetric) {
+    try_all(true, true);
+  } else {  // one end after the other
+    try_all(false, true);
+    if (whole.low < 0) try_all(true, false);
   }
   return best;
 }

@@ -270,15 +270,25 @@ DesignFolder::DesignFolder(fs::path folder, bool replace) : folder_(std::move(fo
   }
   work_ = folder_.parent_path() / fmt::format(".{}.partial-{}", folder_.filename().string(), getpid());
   std::error_code error;
+  for (fs::path at = folder_.parent_path(); !at.empty() && !fs::exists(at, error); at = at.parent_path()) {
+    made_.insert(made_.begin(), at);
+  }
   fs::create_directories(work_, error);
   if (error) {
+    discard();
     throw std::runtime_error(fmt::format("cannot write to '{}': {}", folder_.parent_path().string(), error.message()));
   }
 }
 
 DesignFolder::~DesignFolder() {
+  if (!published_) discard();
+}
+
+void DesignFolder::discard() {
   std::error_code ignored;
-  if (!published_) fs::remove_all(work_, ignored);
+  fs::remove_all(work_, ignored);
+  // Only empty folders go: fs::remove leaves a folder alone that holds something.
+  for (auto at = made_.rbegin(); at != made_.rend(); ++at) fs::remove(*at, ignored);
 }
 
 void DesignFolder::publish() {

@@ -39,7 +39,7 @@ class DesignFolder {
   // Throws std::invalid_argument when `folder` exists and is not empty (`replace`: and is no design made by this
   // program either), std::runtime_error when it cannot be made.
   DesignFolder(std::filesystem::path folder, bool replace);
-  ~DesignFolder();  // removes what was not published
+  ~DesignFolder();  // removes what was not published, and the parents made for it
   DesignFolder(const DesignFolder&) = delete;
   DesignFolder& operator=(const DesignFolder&) = delete;
 
@@ -47,7 +47,10 @@ class DesignFolder {
   void publish();
 
  private:
+  void discard();
+
   std::filesystem::path folder_, work_;
+  std::vector<std::filesystem::path> made_;  // parents that did not exist before, outermost first
   bool replace_;
   bool published_ = false;
 };

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "tests/cli/images.h"
 #include "tests/cli/process.h"
 
 namespace {
@@ -24,10 +25,8 @@ struct Case {
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
-class BadInput : public ::testing::TestWithParam<Case> {};
-
-TEST_P(BadInput, EndsWithOneLine) {
-  const TemporaryFolder folder;
+// Files to get wrong.
+void prepare(const TemporaryFolder& folder) {
   folder.write("damaged.safetensors", "this is no tensor file, but it is long enough to look like one");
   folder.write("wide.yaml",
                "format: bitstrata-plan-1\nnetwork: lenet5\nlayers:\n"
@@ -40,24 +39,55 @@ TEST_P(BadInput, EndsWithOneLine) {
   folder.write("narrow.yaml", "psum_depth: 16\n");
   folder.write("small.yaml", "accumulator_bits: 16\n");
   folder.write("in-the-way", "a file");
-  std::filesystem::create_directories(folder / "empty");
+  for (const char* name : {"empty", "foreign", "damaged", "interrupted", "few"})
+    std::filesystem::create_directories(folder / name);
+  folder.write("foreign/letter.txt", "somebody else's");
+  for (const char* name : {"float", "integer"})
+    folder.write(fmt::format("damaged/{}.safetensors", name), "no tensor file, but long enough to look like one");
+  folder.write("interrupted/resume.safetensors", "no tensor file, but long enough to look like one");
+  write_images(folder, "train", 240);
+  write_images(folder, "t10k", 4);
+  write_images(folder, "few/train", 11);
+  write_images(folder, "few/t10k", 4);
+}
+
+void expect_one_line(const Case& c) {
+  const TemporaryFolder folder;
+  prepare(folder);
   Words words;
-  for (std::string word : GetParam().words) {
+  for (std::string word : c.words) {
     if (word.starts_with("@")) word = (folder / word.substr(1)).string();
     words.push_back(word);
   }
   const bool has_out = std::ranges::find(words, "--out") != words.end();
-  const bool output_verb = words.size() > 1 && (words[0] == "run" || words[0] == "verify" || words[0] == "report");
+  const Words output_verbs = {"run", "verify", "report", "generate", "train", "quantize"};
+  const bool output_verb = words.size() > 1 && std::ranges::find(output_verbs, words[0]) != output_verbs.end();
   if (!has_out && output_verb) words.insert(words.end(), {"--out", (folder / "new" / "run").string()});
 
-  const Finished finished = run_program(words, GetParam().environment);
+  const Finished finished = run_program(words, c.environment);
   EXPECT_EQ(finished.status, 2);
   EXPECT_THAT(finished.out, IsEmpty());
   EXPECT_EQ(finished.error_lines(), 1) << finished.err;
   EXPECT_THAT(finished.err, ::testing::StartsWith("bitstrata"));
-  for (const std::string& part : GetParam().expected) EXPECT_THAT(finished.err, HasSubstr(part));
+  for (const std::string& part : c.expected) EXPECT_THAT(finished.err, HasSubstr(part));
   EXPECT_FALSE(std::filesystem::exists(folder / "new"));
   EXPECT_TRUE(std::filesystem::is_empty(folder / "empty"));
+  for (const char* name : {"foreign", "interrupted"})
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / name), {}), 1) << name;
+  EXPECT_EQ(read_text(folder / "foreign/letter.txt"), "somebody else's");
+}
+
+class BadInput : public ::testing::TestWithParam<Case> {};
+
+TEST_P(BadInput, EndsWithOneLine) { expect_one_line(GetParam()); }
+
+// Of the verbs that a build may lack.
+class BadTrainingInput : public ::testing::TestWithParam<Case> {};
+
+TEST_P(BadTrainingInput, EndsWithOneLine) {
+  const auto program = std::filesystem::path(BITSTRATA_PROGRAM).parent_path() / "bitstrata-train";
+  if (!std::filesystem::exists(program)) GTEST_SKIP() << "this build has no training";
+  expect_one_line(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -72,6 +102,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"LoneWord", {"run", "lenet5"}, {"stands alone"}}, Case{"NoNetwork", {"run"}, {"--network"}},
         Case{"NotANumber", {"run", "--network", "lenet5", "--weight-bits", "four"}, {"weight-bits"}},
         Case{"NegativeSeed", {"run", "--network", "lenet5", "--seed", "-1"}, {"--seed is -1"}},
+        Case{"NegativeStallSeed", {"verify", "--network", "lenet5", "--stall-seed", "-1"}, {"--stall-seed is -1"}},
         Case{"UnknownNetwork", {"run", "--network", "lenet6"}, {"unknown network 'lenet6'", "did you mean 'lenet5'"}},
         Case{"UnknownArchitecture",
              {"run", "--network", "lenet5", "--architecture", "pim-64x65"},
@@ -117,7 +148,47 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"NoTopic", {"list"}, {"networks, architectures"}}, Case{"ReportOfNothing", {"report"}, {"no run folder"}},
         Case{"ReportOfMissingFolder", {"report", "@nothing"}, {"no run folder", "nothing"}},
         Case{"ReportOfOtherFolder", {"report", "@empty"}, {"is no run folder"}},
-        Case{"ReportFormat", {"report", "@empty", "--format", "htm"}, {"did you mean 'html'"}}),
+        Case{"ReportFormat", {"report", "@empty", "--format", "htm"}, {"did you mean 'html'"}},
+        Case{"GenerateUnknownNetwork", {"generate", "--network", "lenet6"}, {"did you mean 'lenet5'"}},
+        Case{"GenerateWordsOfTheTestbench", {"generate", "--images", "3"}, {"--images", "needs --network"}},
+        Case{"GenerateOutIsTaken", {"generate", "--out", "@foreign"}, {"is not empty", "--force"}},
+        Case{"GenerateOutIsForeign", {"generate", "--out", "@foreign", "--force"}, {"something else than a generated"}},
+        Case{"GenerateOutIsAFile", {"generate", "--out", "@in-the-way"}, {"in-the-way", "is not a folder"}},
+        Case{"GenerateOutCannotBeMade", {"generate", "--out", "/proc/bitstrata/design"}, {"cannot write"}}),
+    [](const auto& tested) { return tested.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadTrainingInput,
+    ::testing::Values(
+        Case{"TrainUnknownNetwork", {"train", "--network", "lenet6"}, {"bitstrata train:", "did you mean 'lenet5'"}},
+        Case{"TrainNoDataSet", {"train", "--network", "lenet5", "--dataset", "@nothing"}, {"no dataset"}},
+        Case{"TrainTooFewImages",
+             {"train", "--network", "lenet5", "--dataset", "@few"},
+             {"11 training images", "at least 12"}},
+        Case{"TrainDamagedStart",
+             {"train", "--network", "lenet5", "--dataset", "@", "--init", "@damaged/float.safetensors"},
+             {"damaged/float.safetensors", "no safetensors file"}},
+        Case{"TrainDiverges",
+             {"train", "--network", "lenet5", "--dataset", "@", "--learning-rate", "100", "--batch", "8", "--threads",
+              "1", "--quiet", "--out", "@diverged"},
+             {"training diverged", "--learning-rate"}},
+        Case{"TrainDamagedResumption",
+             {"train", "--network", "lenet5", "--dataset", "@", "--resume", "--out", "@interrupted"},
+             {"--resume:", "resume.safetensors"}},
+        Case{"TrainOutCannotBeMade", {"train", "--out", "/proc/bitstrata/run"}, {"--out: cannot write"}},
+        Case{"QuantizeUnknownMethod", {"quantize", "--method", "unifrom"}, {"did you mean 'uniform'"}},
+        Case{"QuantizeDamagedStart", {"quantize", "--network", "@damaged"}, {"--network", "float.safetensors"}},
+        Case{"QuantizeTooFewImages", {"quantize", "--network", "lenet5", "--dataset", "@few"}, {"at least 12"}},
+        Case{"QuantizeOptionOfTheSearch",
+             {"quantize", "--method", "uniform", "--floor", "2"},
+             {"--floor", "--method ad"}},
+        Case{"QuantizePruneUniformly", {"quantize", "--method", "uniform", "--prune"}, {"--prune", "--method ad"}},
+        Case{"QuantizeWidthsOfUniform",
+             {"quantize", "--method", "ad", "--weight-bits", "3"},
+             {"--weight-bits", "--method uniform"}},
+        Case{"QuantizeFloorAboveStart", {"quantize", "--method", "ad", "--floor", "17"}, {"--floor is 17"}},
+        Case{"EvaluateNothing", {"evaluate", "--network", "@empty"}, {"holds neither"}},
+        Case{"EvaluateDamaged", {"evaluate", "--network", "@damaged", "--dataset", "@"}, {"integer.safetensors"}}),
     [](const auto& tested) { return tested.param.name; });
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct Finished {
   std::ptrdiff_t error_lines() const { return std::count(err.begin(), err.end(), '\n'); }
 };
 
-// `environment`: "NAME=VALUE", besides the caller's.
+// `environment`: "NAME=VALUE", besides the caller's and instead of variables of the same name there.
 inline Finished run_program(const std::vector<std::string>& arguments,
                             const std::vector<std::string>& environment = {}) {
   const TemporaryFolder folder;
@@ -32,7 +33,11 @@ inline Finished run_program(const std::vector<std::string>& arguments,
   argv.push_back(nullptr);
   std::vector<std::string> variables = environment;
   for (std::string& variable : variables) envp.push_back(variable.data());
-  for (char** variable = environ; *variable != nullptr; ++variable) envp.push_back(*variable);
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string name(*variable, std::strcspn(*variable, "=") + 1);
+    const auto replaced = [&](const std::string& other) { return other.starts_with(name); };
+    if (std::ranges::none_of(environment, replaced)) envp.push_back(*variable);
+  }
   envp.push_back(nullptr);
 
   const std::string out = (folder / "out").string(), err = (folder / "err").string();

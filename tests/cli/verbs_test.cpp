@@ -3,11 +3,16 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 
 #include "model/integer_network.h"
 #include "model/plan.h"
 #include "sim/random_network.h"
+#include "tests/cli/images.h"
 #include "tests/cli/process.h"
 
 namespace {
@@ -18,25 +23,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-std::string big_endian(std::uint32_t word) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>((word >> shift) & 0xff);
-  return bytes;
-}
-
-// `count` images of 28x28 with a pattern in them, and their labels.
-void write_images(const TemporaryFolder& folder, const std::string& part, int count) {
-  std::string images =
-      big_endian(0x803) + big_endian(static_cast<std::uint32_t>(count)) + big_endian(28) + big_endian(28);
-  std::string labels = big_endian(0x801) + big_endian(static_cast<std::uint32_t>(count));
-  for (int i = 0; i < count; ++i) {
-    for (int pixel = 0; pixel < 28 * 28; ++pixel) images += static_cast<char>((pixel * (i + 3) * 7) & 0xff);
-    labels += static_cast<char>(i % 10);
-  }
-  folder.write(part + "-images-idx3-ubyte", images);
-  folder.write(part + "-labels-idx1-ubyte", labels);
-}
+using Words = std::vector<std::string>;
 
 // A data set, and a run folder such as quantize writes.
 class Verbs : public ::testing::Test {
@@ -121,6 +108,9 @@ TEST_F(Verbs, RunWritesItsFolder) {
   EXPECT_NEAR(std::stod(cells.at(10)), 117600.0 * 8 * 8 / (std::stod(cells.at(5)) * 64 * 64), 1e-5);
   // only the four files: no temporary names are left
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(out), {}), 4);
+  // The total says what it covers: two of the seven layers are poolings, which no technology here prices.
+  EXPECT_EQ(summary.at("energy").at("ad-pim").at("priced_layers"), 5);
+  EXPECT_EQ(summary.at("energy").at("ad-pim").at("layers"), 7);
 }
 
 TEST_F(Verbs, SystemcAgreesWithFastAndGolden) {
@@ -217,9 +207,118 @@ TEST_F(Verbs, ReportKeepsItsNumbersWithoutPython) {
   EXPECT_THAT(read_text(folder_ / "report/report.html"), HasSubstr("No pictures: "));
 }
 
+TEST_F(Verbs, ReportShowsLargeSeedsWhole) {
+  ASSERT_EQ(run_program({"run", "--network", "lenet5", "--seed", "5000000000", "--out", path("run")}).status, 0);
+  const Finished page = run_program({"report", path("run")}, {"BITSTRATA_PYTHON=/nowhere/python"});
+  EXPECT_EQ(page.status, 0);
+  EXPECT_THAT(page.out, HasSubstr("<td>5000000000</td>"));
+  EXPECT_THAT(page.out, HasSubstr("Totals cover array_pj of 5 of 7 layers"));
+}
+
+TEST_F(Verbs, QuietLeavesTheResultOnStdout) {
+  const Finished finished =
+      run_program({"generate", "--architecture", "pim-16x16", "--out", path("design"), "--quiet"});
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_THAT(finished.err, IsEmpty());
+  EXPECT_THAT(finished.out, HasSubstr("files of architecture pim-16x16"));
+}
+
+// Tools of these names, found before all others.
+class Tools {
+ public:
+  explicit Tools(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  void write(const std::string& name, const std::string& script) const {
+    std::filesystem::create_directories(folder_);
+    std::ofstream(folder_ / name) << "#!/bin/sh\n" << script << "\n";
+    std::filesystem::permissions(folder_ / name, std::filesystem::perms::owner_all);
+  }
+  std::string path() const { return fmt::format("PATH={}:{}", folder_.string(), std::getenv("PATH")); }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+TEST_F(Verbs, RtlThatDoesNotCompileIsOneLineAndALog) {
+  const Words verify = {"verify",   "--network", "lenet5",       "--dataset", "random",
+                        "--images", "0",         "--rtl-images", "1",         "--quiet"};
+  const std::regex log("the tools' output is in (.*/build-([0-9a-f]{16})-.*)\n");
+  std::set<std::string> hashes;
+  for (const char* version : {"12.2", "13.1", "12.2"}) {
+    const Tools tools(folder_ / version);
+    tools.write("verilator", "[ \"$1\" = --version ] && exit 0; echo first line; echo second line; exit 1");
+    tools.write("g++", fmt::format("echo version {}", version));
+    const Finished finished = run_program(verify, {tools.path(), "BITSTRATA_CACHE=" + path("cache")});
+    EXPECT_EQ(finished.status, 2);
+    EXPECT_EQ(finished.error_lines(), 1) << finished.err;
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(finished.err, found, log)) << finished.err;
+    EXPECT_EQ(read_text(found[1].str()), "first line\nsecond line\n");
+    hashes.insert(found[2]);
+  }
+  EXPECT_EQ(hashes.size(), 2U) << "another compiler makes another library";
+}
+
+bool has_training() {
+  return std::filesystem::exists(std::filesystem::path(BITSTRATA_PROGRAM).parent_path() / "bitstrata-train");
+}
+
+TEST_F(Verbs, FromTrainingToCost) {
+  if (!has_training()) GTEST_SKIP() << "this build has no training";
+  write_images(folder_, "train", 300);
+  write_images(folder_, "t10k", 50);
+  const Words train = {"train", "--network", "lenet5", "--dataset", data(),       "--epochs",
+                       "1",     "--threads", "1",      "--out",     path("float")};
+  const Finished trained = run_program(train);
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_THAT(trained.out, HasSubstr("float validation accuracy"));
+  const std::string weights = read_text(folder_ / "float/float.safetensors");
+
+  // Resuming what is finished leaves it alone; other options are no resumption.
+  const auto with = [](Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const Finished again = run_program(with(train, {"--resume"}));
+  EXPECT_EQ(again.status, 0);
+  EXPECT_THAT(again.err, HasSubstr("the run is finished"));
+  EXPECT_EQ(again.out, trained.out);
+  const Finished other = run_program(with(train, {"--resume", "--seed", "2"}));
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("the finished run had seed = 1, not 2"));
+  EXPECT_EQ(read_text(folder_ / "float/float.safetensors"), weights);
+
+  const Words quantize = {"quantize", "--network", path("float"), "--dataset",         data(), "--method",
+                          "uniform",  "--out",     path("w4"),    "--weight-bits",     "4",    "--activation-bits",
+                          "5",        "--threads", "1",           "--finetune-epochs", "1"};
+  const Finished quantized = run_program(quantize);
+  ASSERT_EQ(quantized.status, 0) << quantized.err;
+  const json summary = json::parse(read_text(folder_ / "w4/summary.json"));
+  // Codes behind the input: 4704 + 1176 + 1600 + 400 + 120 + 84 + 10 of each of 50 images.
+  EXPECT_EQ(summary.at("fake_quantization").at("codes_compared"), 50 * 8094);
+  EXPECT_GT(summary.at("fake_quantization").at("codes_equal"), 50 * 8094 * 95 / 100);
+  EXPECT_THAT(quantized.out, HasSubstr("of 404700 codes equal those of the golden integers"));
+  EXPECT_THAT(read_text(folder_ / "w4/plan.yaml"), HasSubstr("weight_bits: 4, activation_bits: 5"));
+  EXPECT_THAT(run_program(with(quantize, {"--resume"})).err, HasSubstr("the run is finished"));
+  EXPECT_EQ(run_program(with(quantize, {"--resume"})).out, quantized.out);
+  const Finished replaced = run_program(quantize);
+  EXPECT_EQ(replaced.status, 0);
+  EXPECT_THAT(replaced.err, HasSubstr("replaces the finished run"));
+
+  const Finished evaluated = run_program({"evaluate", "--network", path("w4"), "--dataset", data(), "--json"});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  const json accuracy = json::parse(evaluated.out);
+  EXPECT_EQ(accuracy.at("images"), 50);
+  EXPECT_EQ(accuracy.at("test_accuracy"), summary.at("test_accuracy"));
+
+  const Finished cost = run_program(
+      {"run", "--network", path("w4"), "--dataset", data(), "--engine", "systemc", "--images", "2", "--json"});
+  ASSERT_EQ(cost.status, 0) << cost.err;
+  EXPECT_EQ(json::parse(cost.out).at("outputs_equal_to_golden"), 20);
+  EXPECT_EQ(json::parse(cost.out).at("test_accuracy"), summary.at("test_accuracy"));
+}
+
 TEST_F(Verbs, TrainingIsAProgramOfItsOwn) {
-  const auto sibling = std::filesystem::path(BITSTRATA_PROGRAM).parent_path() / "bitstrata-train";
-  if (std::filesystem::exists(sibling)) {
+  if (has_training()) {
     EXPECT_THAT(run_program({"train", "--help"}).out, HasSubstr("usage: bitstrata train"));
     return;
   }

@@ -6,8 +6,8 @@
 
 #include <map>
 
-#include "quant/annealing.h"
 #include "model/stages.h"
+#include "quant/annealing.h"
 #include "tests/quant/support.h"
 
 namespace bitstrata::quant {
@@ -62,10 +62,22 @@ std::vector<int> channels_of(const model::Plan& plan) {
   return channels;
 }
 
+struct SearchResult {
+  model::Plan plan;
+  double accuracy = 0, price = 0;
+  std::vector<SearchStep> log;
+};
+
 SearchResult finish(ActivationDensity& search, Trainable& network, int limit = 1000) {
   for (int i = 0; i < limit && !search.done(); ++i) search.step(network);
   EXPECT_TRUE(search.done()) << "the search does not end";
-  return search.result();
+  SearchResult result{.plan = network.plan(), .log = search.log()};
+  for (const SearchStep& step : result.log) {
+    if (step.event != "accepted") continue;
+    result.accuracy = step.accuracy;
+    result.price = step.price;
+  }
+  return result;
 }
 
 TEST(ActivationDensity, HalvesToTheFloorAndKeepsFirstAndLastLayer) {

@@ -186,6 +186,7 @@ TEST(FixedPoint, MultiplierIsNormalisedAndClose) {
     EXPECT_NEAR(r.ratio() / ratio, 1, 1.0 / 65536) << ratio;
   }
   EXPECT_EQ(multiply_shift(std::ldexp(1, -60)).shift, 63);
+  EXPECT_EQ(multiply_shift(model::largest_ratio).multiplier, 65535);
   EXPECT_THROW(multiply_shift(0), std::invalid_argument);
   EXPECT_THROW(multiply_shift(70000), std::invalid_argument);
   EXPECT_EQ(shift_only(0.125).shift, 3);

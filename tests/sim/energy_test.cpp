@@ -80,13 +80,13 @@ TEST(MacMemory, CountsTheWeightsOfGroups) {
   EXPECT_NEAR(*energy.parts.memory_pj, (1024 + 9 * 16) * 2.5 * 8, 1e-6);
 }
 
-TEST(Pooling, HasNoMacsAndSaysSo) {
+TEST(Pooling, IsAbsentAndSaysSo) {
   for (const auto& name : model::technology_names()) {
     LayerMeasurement pool = measured(0, 8, 0);
     pool.kind = LayerKind::max_pool;
     const auto energy = price(pool, conv, model::load_technology(name));
-    EXPECT_EQ(energy.parts.array_pj, 0.0);
-    EXPECT_FALSE(energy.parts.memory_pj);
+    EXPECT_FALSE(energy.parts.array_pj);
+    EXPECT_FALSE(energy.parts.any());
     EXPECT_THAT(energy.note, testing::HasSubstr("no MACs"));
   }
 }
@@ -110,6 +110,7 @@ TEST(Network, SumsLayersAndCarriesStatusAndRules) {
   ASSERT_EQ(energy.layers.size(), integers.layers.size());
   EXPECT_EQ(macs, network.total_macs());
   EXPECT_NEAR(*energy.total.array_pj, static_cast<double>(macs) * 66.714e-3, 1e-3);
+  EXPECT_EQ(energy.priced_layers, 5);  // two of the seven are poolings
   EXPECT_EQ(energy.technology, "ad-pim");
   EXPECT_EQ(energy.status, model::Status::recalled);
   EXPECT_EQ(energy.rules, technology.rules);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata sweep: many architectures, networks and plans, measured into a store that survives being killed.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iostream>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "cli/pictures.h"
+#include "cli/run_folder.h"
+#include "cli/sweep_confirm.h"
+#include "cli/sweep_front.h"
+#include "cli/train/build_info.h"
+#include "cli/verbs.h"
+#include "model/progress.h"
+
+namespace bitstrata::cli {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr double long_run_s = 20;       // longer runs are announced
+constexpr double sample_s = 1;          // how long a run is watched before it is judged
+constexpr double log_every_s = 30;      // lines in place of the progress bar where there is no terminal
+constexpr std::size_t rows_shown = 15;  // of a front, and of fronts; all are in --json and --out
+
+struct Options {
+  std::string file, store, out, technology, front = "plan";
+  int jobs = 0, confirm = -1;
+  Common common;
+};
+
+bool read(const std::vector<std::string>& arguments, Options& o) {
+  po::options_description options("options");
+  options.add_options()
+      // clang-format off
+      ("sweep", po::value(&o.file)->required(), "sweep.yaml; the word may also stand alone")
+      ("store", po::value(&o.store)->required(), "SQLite file for the points; finished ones in it are not measured again")
+      ("jobs", po::value(&o.jobs)->default_value(o.jobs), "threads that measure; 0: one a core")
+      ("front", po::value(&o.front)->default_value(o.front), "one Pareto front for each network and plan, or each network")
+      ("technology", po::value(&o.technology), "whose energy the fronts take; default: the first of the sweep")
+      ("confirm", po::value(&o.confirm)->implicit_value(0),
+       "execute the points of the fronts on systemc and rtl and compare (K: only the K fastest of each front)")
+      ("out", po::value(&o.out), "folder to write: front.csv, points.csv, summary.json, run.json and pictures");
+  // clang-format on
+  o.common.add(options);
+  po::positional_options_description positional;
+  positional.add("sweep", 1);
+  po::variables_map values;
+  if (!parse(
+          arguments, options,
+          {"sweep SWEEP.yaml --store FILE.sqlite [--jobs J] [--confirm [K]] [--out DIR]",
+           "Measures every combination of architecture parameters, networks and plans of a YAML file (sim/sweep.h\n"
+           "describes it) with the fast engine. Points are kept as they are finished: a sweep that was killed goes on\n"
+           "where it stopped, and several processes may share a store. Prints the Pareto fronts of latency, energy\n"
+           "and area (bits on chip where no area is known). The exit status is 1 when no point fits its architecture\n"
+           "or a confirmed point differs.",
+           "sweep sweep.yaml --store points.sqlite --jobs 2 --out out/sweep"},
+          values, positional)) {
+    return false;
+  }
+  check_range("jobs", o.jobs, 0, 1024);
+  if (values.count("confirm") != 0) check_range("confirm", o.confirm, 0, 1e6);
+  check_choice("front", o.front, {"plan", "network"});
+  o.common.check();
+  if (o.jobs == 0) o.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return true;
+}
+
+std::string chosen_technology(const Options& o, const sim::Sweep& sweep) {
+  std::vector<std::string> names;
+  for (const model::Technology& technology : sweep.technologies) names.push_back(technology.name);
+  if (o.technology.empty()) return names.empty() ? "" : names.front();
+  check_choice("technology", o.technology, names);
+  return o.technology;
+}
+
+// What the user sees while points are measured.
+class Watch {
+ public:
+  explicit Watch(const Options& o) : options_(o) {}
+
+  void operator()(const sim::SweepState& state) {
+    if (!progress_) {
+      progress_.emplace("sweep", state.total - state.before, options_.common.quiet);
+      if (state.before > 0) {
+        say(options_.common,
+            fmt::format("{} of {} points are in the store already", grouped(state.before), grouped(state.total)));
+      }
+    }
+    const std::int64_t finished = state.done + state.refused + state.elsewhere;
+    if (finished > shown_)
+      progress_->advance(finished - shown_, fmt::format("{} points/s", short_number(state.rate())));
+    shown_ = std::max(shown_, finished);
+    if (!judged_ && state.seconds > sample_s && state.rate() > 0) {
+      judged_ = true;
+      const double expected = static_cast<double>(state.left()) / state.rate();
+      if (expected > long_run_s) {
+        say(options_.common,
+            fmt::format("about {:.0f} s for {} points on {} threads", expected, grouped(state.left()), options_.jobs));
+      }
+    }
+    if (isatty(STDERR_FILENO) == 0 && state.seconds > logged_ + log_every_s) {
+      logged_ = state.seconds;
+      const double left = state.rate() > 0 ? static_cast<double>(state.left()) / state.rate() : 0;
+      say(options_.common, fmt::format("{} points left, {} points/s, about {:.0f} s", grouped(state.left()),
+                                       short_number(state.rate()), left));
+    }
+  }
+
+ private:
+  const Options& options_;
+  std::optional<model::Progress> progress_;
+  std::int64_t shown_ = 0;
+  bool judged_ = false;
+  double logged_ = 0;
+};
+
+// The fastest points of every front, each once.
+std::vector<std::size_t> to_confirm(const Options& o, const Fronts& fronts) {
+  std::set<std::size_t> chosen;
+  for (const Front& front : fronts.fronts) {
+    const std::size_t count =
+        o.confirm == 0 ? front.points.size() : std::min(front.points.size(), static_cast<std::size_t>(o.confirm));
+    chosen.insert(front.points.begin(), front.points.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
+void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
+  std::size_t shown = 0;
+  for (const Front& front : fronts.fronts) {
+    if (++shown > rows_shown) break;
+    const std::size_t rows = std::min(rows_shown, front.points.size());
+    const std::vector<std::size_t> first(front.points.begin(),
+                                         front.points.begin() + static_cast<std::ptrdiff_t>(rows));
+    fmt::print("\nPareto front of {}: {} of {} points\n{}", front.title, front.points.size(), front.candidates.size(),
+               front_table(sweep, fronts, first).text());
+    if (front.points.size() > rows) fmt::print("... and {} more\n", front.points.size() - rows);
+  }
+  if (fronts.fronts.size() > rows_shown) fmt::print("\n... and {} more fronts\n", fronts.fronts.size() - rows_shown);
+  fmt::print("\nenergy: {}; {}\n", fronts.technology,
+             fronts.area_known
+                 ? "area as the technology gives it"
+                 : "no technology tells an area: bits_on_chip (array cells, buffers, partial sums) stands for it");
+}
+
+Table confirmation_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<Confirmed>& confirmed) {
+  Table table({"architecture", "network", "plan", "engine", "cycles", "fast", "events", "values", "equal"}, 4);
+  for (const Confirmed& c : confirmed) {
+    const SweepPoint& point = fronts.points[c.point];
+    table.add({sweep.architecture(point.architecture).name, sweep.networks[point.network].name(),
+               sweep.plans[point.plan].label, c.result.engine, grouped(c.result.cycles), grouped(point.stored.cycles),
+               fmt::format("{}/{}", c.result.events_compared, c.result.events_different),
+               fmt::format("{}/{}", grouped(c.result.values_compared), c.result.values_different),
+               c.equal ? "yes" : "NO"});
+  }
+  return table;
+}
+
+json summary_of(const sim::Sweep& sweep, const sim::SweepState& state, const Fronts& fronts,
+                const std::vector<Confirmed>& confirmed) {
+  json summary = {{"points", state.total},
+                  {"in_store_before", state.before},
+                  {"measured", state.done},
+                  {"refused", state.refused},
+                  {"by_other_processes", state.elsewhere},
+                  {"seconds", state.seconds},
+                  {"points_per_second", state.rate()},
+                  {"technology", fronts.technology},
+                  {"refusals", fronts.refusals},
+                  {"fronts", to_json(sweep, fronts)},
+                  {"confirmed", json::array()}};
+  for (const Confirmed& c : confirmed) {
+    const SweepPoint& point = fronts.points[c.point];
+    summary["confirmed"].push_back({{"architecture", sweep.architecture(point.architecture).name},
+                                    {"network", sweep.networks[point.network].name()},
+                                    {"plan", sweep.plans[point.plan].label},
+                                    {"engine", c.result.engine},
+                                    {"cycles", c.result.cycles},
+                                    {"fast_cycles", point.stored.cycles},
+                                    {"events_compared", c.result.events_compared},
+                                    {"events_different", c.result.events_different},
+                                    {"values_compared", c.result.values_compared},
+                                    {"values_different", c.result.values_different},
+                                    {"error", c.result.error},
+                                    {"equal", c.equal}});
+  }
+  return summary;
+}
+
+void write_folder(OutputFolder& folder, const Options& o, const sim::Sweep& sweep, const Fronts& fronts,
+                  const json& summary, const RunRecord& record) {
+  std::vector<std::size_t> all(fronts.points.size()), chosen;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  for (const Front& front : fronts.fronts) chosen.insert(chosen.end(), front.points.begin(), front.points.end());
+  folder.add("front.csv", front_table(sweep, fronts, chosen).csv());
+  folder.add("points.csv", front_table(sweep, fronts, all).csv());
+  folder.add("summary.json", summary);
+  folder.add("run.json", record.to_json("fast"));
+  try {
+    for (const auto& [name, svg] : draw_pictures(picture_data(sweep, fronts), "plot_sweep.py"))
+      folder.add(name + ".svg", svg);
+  } catch (const std::runtime_error& error) {
+    say(o.common, fmt::format("no pictures: {}", error.what()));  // numbers are worth having without
+  }
+  folder.publish();
+}
+
+}  // namespace
+
+int sweep(const std::vector<std::string>& arguments) {
+  Options o;
+  if (!read(arguments, o)) return 0;
+  RunRecord record("sweep", arguments, o.common);
+  OutputFolder folder(o.out);
+  const sim::Sweep sweep = sim::load_sweep(o.file, load_shapes);
+  record.add_file("sweep", o.file);
+  const std::string technology = chosen_technology(o, sweep);
+  std::string command = "bitstrata sweep";
+  for (const std::string& word : arguments) command += " " + word;
+  sim::Store store(o.store, {.version = build_info::version,
+                             .commit = build_info::commit,
+                             .command = command,
+                             .engine = "fast",
+                             .technologies = sweep.technology_identity()});
+  say(o.common, fmt::format("{} points: {} architectures, {} networks, {} plans; {} threads", grouped(sweep.points()),
+                            grouped(sweep.architectures()), sweep.networks.size(), sweep.plans.size(), o.jobs));
+  if (const std::int64_t others = store.foreign_points(); others > 0) {
+    say(o.common,
+        fmt::format("the store also holds {} points of other builds, versions or technologies", grouped(others)));
+  }
+  const sim::SweepState state = [&] {
+    Watch watch(o);
+    return sim::run_sweep(sweep, store, o.jobs, std::ref(watch));
+  }();
+  const Fronts fronts =
+      find_fronts(sweep, store, technology, o.front == "plan" ? FrontScope::plan : FrontScope::network);
+  std::vector<Confirmed> confirmed;
+  if (o.confirm >= 0) confirmed = confirm_points(sweep, fronts, to_confirm(o, fronts), store, o.common);
+  const json summary = summary_of(sweep, state, fronts, confirmed);
+  if (folder.wanted()) write_folder(folder, o, sweep, fronts, summary, record);
+  if (o.common.json) {
+    std::cout << summary.dump() << "\n";
+  } else {
+    fmt::print("{} points: {} measured and {} refused now in {:.2f} s ({} points/s), {} before{}\n",
+               grouped(state.total), grouped(state.done), grouped(state.refused), state.seconds,
+               short_number(state.rate()), grouped(state.before),
+               state.elsewhere > 0 ? fmt::format(", {} by other processes", grouped(state.elsewhere)) : "");
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, fronts.refusals.size()); ++i) {
+      fmt::print("refused: {}\n", fronts.refusals[i]);
+    }
+    if (fronts.refusals.size() > 3) fmt::print("... and {} more reasons\n", fronts.refusals.size() - 3);
+    print_fronts(sweep, fronts);
+    if (!confirmed.empty()) {
+      fmt::print("\n{}events, values: compared/different\n", confirmation_table(sweep, fronts, confirmed).text());
+    }
+    for (const Confirmed& c : confirmed) {
+      if (!c.result.error.empty()) fmt::print("failed: {}: {}\n", c.result.engine, c.result.error);
+    }
+  }
+  if (fronts.points.empty()) {
+    throw CheckFailed(fmt::format("no point fits its architecture{}{}", fronts.refusals.empty() ? "" : ": ",
+                                  fronts.refusals.empty() ? "" : fronts.refusals.front()));
+  }
+  for (const Confirmed& c : confirmed) {
+    if (!c.equal)
+      throw CheckFailed(fmt::format("{} does not confirm the cycles, events or values of {}", c.result.engine,
+                                    sweep.architecture(fronts.points[c.point].architecture).name));
+  }
+  return 0;
+}
+
+}  // namespace bitstrata::cli

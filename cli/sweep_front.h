@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pareto fronts of a sweep's points, as tables, JSON, CSV and the input of scripts/plot_sweep.py.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/table.h"
+#include "sim/store.h"
+#include "sim/sweep.h"
+
+namespace bitstrata::cli {
+
+// What --network and a sweep's `networks` may name: a built-in network, a layer list, or an ONNX file, of which only
+// the graph is taken.
+sim::SweepNetwork load_shapes(const std::string& name);
+
+// A finished point, as the sweep's file speaks of it.
+struct SweepPoint {
+  sim::StoredPoint stored;
+  std::int64_t architecture = 0;  // index in the sweep
+  std::size_t network = 0, plan = 0;
+  double size = 0;                  // area in mm2 where known, else bits on chip
+  std::optional<double> energy_pj;  // of the technology that counts
+};
+
+struct Front {
+  std::string title;
+  std::vector<std::size_t> candidates, points;  // indices into Fronts::points; `points` by rising latency
+};
+
+struct Fronts {
+  std::vector<SweepPoint> points;     // measured ones
+  std::vector<std::string> refusals;  // reasons, each once
+  std::string technology;
+  bool area_known = false;
+  std::vector<Front> fronts;
+};
+
+// Among which points a front is sought. Plans differ in accuracy, of which a sweep knows nothing, so by default every
+// plan has a front of its own.
+enum class FrontScope { plan, network };
+
+Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology, FrontScope scope);
+
+// One row a point of the front; the first columns are the parameters that the sweep varies.
+Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<std::size_t>& points);
+nlohmann::json to_json(const sim::Sweep& sweep, const Fronts& fronts);
+// What the script reads: all points, and which are on a front.
+nlohmann::json picture_data(const sim::Sweep& sweep, const Fronts& fronts);
+
+}  // namespace bitstrata::cli

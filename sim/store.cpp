@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/store.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
+
+#include "sim/store_sqlite.h"
+
+namespace bitstrata::sim {
+
+namespace {
+
+constexpr const char* format_name = "bitstrata-store-1";
+constexpr std::int64_t silence_s = 60;  // after which a process on another machine counts as gone
+
+// sim/store.md explains the tables; change both.
+constexpr const char* schema = R"sql(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE architecture(id INTEGER PRIMARY KEY, name TEXT NOT NULL, parameters TEXT NOT NULL UNIQUE);
+CREATE TABLE network(id INTEGER PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL UNIQUE);
+CREATE TABLE plan(id INTEGER PRIMARY KEY, label TEXT NOT NULL, identity TEXT NOT NULL UNIQUE);
+CREATE TABLE context(id INTEGER PRIMARY KEY, version TEXT NOT NULL, engine TEXT NOT NULL, technologies TEXT NOT NULL,
+  UNIQUE(version, engine, technologies));
+CREATE TABLE run(id INTEGER PRIMARY KEY, context INTEGER NOT NULL REFERENCES context(id), program_commit TEXT NOT NULL,
+  command TEXT NOT NULL, started INTEGER NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, pid_started TEXT NOT NULL,
+  seen INTEGER NOT NULL);
+CREATE TABLE point(id INTEGER PRIMARY KEY, context INTEGER NOT NULL REFERENCES context(id),
+  network INTEGER NOT NULL REFERENCES network(id), architecture INTEGER NOT NULL REFERENCES architecture(id),
+  plan INTEGER NOT NULL REFERENCES plan(id), run INTEGER NOT NULL REFERENCES run(id),
+  state TEXT NOT NULL CHECK(state IN ('done', 'refused')), reason TEXT, cycles INTEGER, latency_us REAL, macs INTEGER,
+  area_mm2 REAL, UNIQUE(context, network, architecture, plan));
+CREATE TABLE energy(point INTEGER NOT NULL REFERENCES point(id), technology TEXT NOT NULL, energy_pj REAL,
+  status TEXT NOT NULL, note TEXT, PRIMARY KEY(point, technology)) WITHOUT ROWID;
+CREATE TABLE claim(unit TEXT PRIMARY KEY, run INTEGER NOT NULL REFERENCES run(id)) WITHOUT ROWID;
+CREATE TABLE confirmation(point INTEGER NOT NULL REFERENCES point(id), engine TEXT NOT NULL, cycles INTEGER,
+  values_compared INTEGER NOT NULL, values_different INTEGER NOT NULL, events_compared INTEGER NOT NULL,
+  events_different INTEGER NOT NULL, error TEXT, PRIMARY KEY(point, engine)) WITHOUT ROWID;
+CREATE VIEW result AS SELECT point.id AS point, network.name AS network, plan.label AS plan,
+  architecture.name AS architecture, json_extract(parameters, '$.style') AS style,
+  json_extract(parameters, '$.tiles') AS tiles, json_extract(parameters, '$.rows') AS rows,
+  json_extract(parameters, '$.columns') AS columns, json_extract(parameters, '$.data_bits') AS data_bits,
+  json_extract(parameters, '$.clock_mhz') AS clock_mhz, state, reason, cycles, latency_us, macs, area_mm2, technology,
+  energy_pj, energy.status AS energy_status, version, program_commit, engine, parameters
+  FROM point JOIN network ON network.id = point.network JOIN plan ON plan.id = point.plan
+  JOIN architecture ON architecture.id = point.architecture JOIN context ON context.id = point.context
+  JOIN run ON run.id = point.run LEFT JOIN energy ON energy.point = point.id;
+)sql";
+
+std::string host_name() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// When a process of this machine began, in the kernel's ticks: tells it from a later one with the same number. Empty
+// when there is none.
+std::string start_of(pid_t pid) {
+  std::ifstream stream(fmt::format("/proc/{}/stat", pid));
+  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  const std::size_t name_end = text.rfind(')');  // the name in brackets may hold anything
+  if (name_end == std::string::npos) return {};
+  std::size_t at = name_end;
+  for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
+  return at == std::string::npos ? std::string{} : text.substr(at + 1, text.find(' ', at + 1) - at - 1);
+}
+
+bool table_exists(Database& database, const char* name) {
+  return Statement(database, "SELECT 1 FROM sqlite_master WHERE name = ?").with(name).number().has_value();
+}
+
+// Makes the tables of a new file, or checks that an old one is ours.
+Database& prepare(Database& database, const std::filesystem::path& file) {
+  // Readers and the writer do not block each other, and a commit is one append: a killed process loses nothing that
+  // was committed, a power failure at most the last moments. SQLite does not wait by itself for another process that
+  // opens a new store at the same moment.
+  for (int attempt = 0;; ++attempt) {
+    try {
+      database.execute("PRAGMA journal_mode = WAL");
+      break;
+    } catch (const std::runtime_error&) {
+      if ((sqlite3_errcode(database.handle()) & 0xff) != SQLITE_BUSY || attempt == 1000) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  database.execute("PRAGMA synchronous = NORMAL");
+  Transaction transaction(database);
+  const bool empty = !Statement(database, "SELECT 1 FROM sqlite_master").number();
+  if (empty) {
+    database.execute(schema);
+    Statement(database, "INSERT INTO meta VALUES ('format', ?)").with(format_name).run();
+  } else {
+    std::string format;
+    if (table_exists(database, "meta")) {
+      Statement read(database, "SELECT value FROM meta WHERE key = 'format'");
+      if (read.step()) format = read.text(0);
+    }
+    if (format != format_name) {
+      throw std::runtime_error(fmt::format("'{}' is a database, but no store of format {}{}", file.string(),
+                                           format_name, format.empty() ? "" : ": it says " + format));
+    }
+  }
+  transaction.commit();
+  return database;
+}
+
+}  // namespace
+
+struct Store::Prepared {
+  explicit Prepared(const std::filesystem::path& file) : database(file), ready(prepare(database, file)) {}
+
+  // Row with these two texts in `table`, made where there is none.
+  std::int64_t intern(Statement& find, Statement& insert, const std::string& name, const std::string& identity) {
+    if (const auto row = find.with(identity).number()) return *row;
+    insert.with(name, identity).run();
+    return find.with(identity).number().value();  // this or, where it was faster, another process's
+  }
+
+  Database database;
+  Database& ready;
+  std::int64_t context = 0, run = 0;
+  Statement find_architecture{ready, "SELECT id FROM architecture WHERE parameters = ?"};
+  Statement insert_architecture{ready, "INSERT OR IGNORE INTO architecture(name, parameters) VALUES (?, ?)"};
+  Statement find_network{ready, "SELECT id FROM network WHERE identity = ?"};
+  Statement insert_network{ready, "INSERT OR IGNORE INTO network(name, identity) VALUES (?, ?)"};
+  Statement find_plan{ready, "SELECT id FROM plan WHERE identity = ?"};
+  Statement insert_plan{ready, "INSERT OR IGNORE INTO plan(label, identity) VALUES (?, ?)"};
+  Statement finished{ready, "SELECT plan FROM point WHERE context = ? AND network = ? AND architecture = ?"};
+  Statement insert_point{ready,
+                         "INSERT OR IGNORE INTO point(context, network, architecture, plan, run, state, reason, "
+                         "cycles, latency_us, macs, area_mm2) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+  Statement insert_energy{ready, "INSERT INTO energy VALUES (?, ?, ?, ?, ?)"};
+  Statement find_claim{ready,
+                       "SELECT host, pid, pid_started, seen, run FROM claim JOIN run ON run.id = run WHERE unit = ?"};
+  Statement insert_claim{ready, "INSERT OR REPLACE INTO claim VALUES (?, ?)"};
+  Statement drop_claim{ready, "DELETE FROM claim WHERE unit = ? AND run = ?"};
+  Statement see{ready, "UPDATE run SET seen = ? WHERE id = ?"};
+  std::string host = host_name();
+};
+
+Store::Store(const std::filesystem::path& file, StoreContext context) : context_(std::move(context)) {
+  prepared_ = std::make_unique<Prepared>(file);
+  Prepared& p = *prepared_;
+  Transaction transaction(p.database);
+  Statement(p.database, "INSERT OR IGNORE INTO context(version, engine, technologies) VALUES (?, ?, ?)")
+      .with(context_.version, context_.engine, context_.technologies)
+      .run();
+  Statement find(p.database, "SELECT id FROM context WHERE version = ? AND engine = ? AND technologies = ?");
+  p.context = find.with(context_.version, context_.engine, context_.technologies).number().value();
+  const auto now = static_cast<std::int64_t>(std::time(nullptr));
+  Statement(p.database,
+            "INSERT INTO run(context, program_commit, command, started, host, pid, pid_started, seen) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      .with(p.context, context_.commit, context_.command, now, p.host, static_cast<int>(getpid()), start_of(getpid()),
+            now)
+      .run();
+  p.run = p.database.last_row();
+  transaction.commit();
+}
+
+Store::~Store() {
+  try {
+    Statement(prepared_->database, "DELETE FROM claim WHERE run = ?").with(prepared_->run).run();
+  } catch (const std::exception&) {
+    // A claim that stays is of a process that is gone: nobody waits for it.
+  }
+}
+
+std::int64_t Store::architecture(const model::Architecture& architecture) {
+  const std::string parameters = model::parameters_of(architecture).dump();
+  const std::lock_guard lock(mutex_);
+  return prepared_->intern(prepared_->find_architecture, prepared_->insert_architecture, architecture.name, parameters);
+}
+
+std::int64_t Store::network(const std::string& name, const std::string& identity) {
+  const std::lock_guard lock(mutex_);
+  return prepared_->intern(prepared_->find_network, prepared_->insert_network, name, identity);
+}
+
+std::int64_t Store::plan(const std::string& label, const std::string& identity) {
+  const std::lock_guard lock(mutex_);
+  return prepared_->intern(prepared_->find_plan, prepared_->insert_plan, label, identity);
+}
+
+std::vector<std::int64_t> Store::finished_plans(std::int64_t architecture, std::int64_t network) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::int64_t> plans;
+  prepared_->finished.with(prepared_->context, network, architecture);
+  while (prepared_->finished.step()) plans.push_back(prepared_->finished.integer(0));
+  return plans;
+}
+
+void Store::add(const std::vector<StoredPoint>& points) {
+  const std::lock_guard lock(mutex_);
+  Prepared& p = *prepared_;
+  Transaction transaction(p.database);
+  for (const StoredPoint& point : points) {
+    const auto known = [&](auto value) { return point.refused ? std::nullopt : std::optional(value); };
+    p.insert_point
+        .with(p.context, point.identity.network, point.identity.architecture, point.identity.plan, p.run,
+              point.refused ? "refused" : "done", point.refused ? std::optional(point.reason) : std::nullopt,
+              known(point.cycles), known(point.latency_us), known(point.macs), point.area_mm2)
+        .run();
+    if (p.database.changes() == 0) continue;
+    const std::int64_t row = p.database.last_row();
+    for (const PointEnergy& energy : point.energies) {
+      p.insert_energy
+          .with(row, energy.technology, energy.energy_pj, energy.status,
+                energy.note.empty() ? std::nullopt : std::optional(energy.note))
+          .run();
+    }
+  }
+  transaction.commit();
+}
+
+std::vector<StoredPoint> Store::points(std::int64_t network) {
+  const std::lock_guard lock(mutex_);
+  Prepared& p = *prepared_;
+  std::vector<StoredPoint> points;
+  std::map<std::int64_t, std::size_t> place;
+  Statement read(p.database,
+                 "SELECT id, architecture, plan, state, reason, cycles, latency_us, macs, area_mm2 FROM point "
+                 "WHERE context = ? AND network = ? ORDER BY id");
+  read.with(p.context, network);
+  while (read.step()) {
+    StoredPoint point{.id = read.integer(0),
+                      .identity = {read.integer(1), network, read.integer(2)},
+                      .refused = read.text(3) == "refused",
+                      .reason = read.text(4),
+                      .cycles = read.integer(5),
+                      .macs = read.integer(7),
+                      .latency_us = read.real(6),
+                      .area_mm2 = read.is_null(8) ? std::nullopt : std::optional(read.real(8)),
+                      .energies = {}};
+    place[point.id] = points.size();
+    points.push_back(std::move(point));
+  }
+  Statement energies(p.database,
+                     "SELECT point, technology, energy_pj, energy.status, note FROM energy JOIN point ON point.id = "
+                     "point WHERE context = ? AND network = ?");
+  energies.with(p.context, network);
+  while (energies.step()) {
+    const auto at = place.find(energies.integer(0));
+    if (at == place.end()) continue;
+    points[at->second].energies.push_back({energies.text(1), energies.text(3),
+                                           energies.is_null(2) ? std::nullopt : std::optional(energies.real(2)),
+                                           energies.text(4)});
+  }
+  return points;
+}
+
+bool Store::claim(const std::string& unit) {
+  const std::lock_guard lock(mutex_);
+  Prepared& p = *prepared_;
+  const auto now = static_cast<std::int64_t>(std::time(nullptr));
+  Transaction transaction(p.database);
+  if (p.find_claim.with(unit).step()) {
+    const std::string host = p.find_claim.text(0);
+    const auto pid = static_cast<pid_t>(p.find_claim.integer(1));
+    const bool here = host == p.host;
+    const bool lives = here ? start_of(pid) == p.find_claim.text(2) && !p.find_claim.text(2).empty()
+                            : now - p.find_claim.integer(3) < silence_s;
+    const bool mine = p.find_claim.integer(4) == p.run;
+    p.find_claim.reset();
+    if (lives && !mine) return false;
+  }
+  p.insert_claim.with(unit, p.run).run();
+  transaction.commit();
+  return true;
+}
+
+void Store::release(const std::string& unit) {
+  const std::lock_guard lock(mutex_);
+  prepared_->drop_claim.with(unit, prepared_->run).run();
+}
+
+void Store::show_life() {
+  const std::lock_guard lock(mutex_);
+  prepared_->see.with(static_cast<std::int64_t>(std::time(nullptr)), prepared_->run).run();
+}
+
+void Store::confirm(std::int64_t point, const Confirmation& c) {
+  const std::lock_guard lock(mutex_);
+  Statement(prepared_->database, "INSERT OR REPLACE INTO confirmation VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      .with(point, c.engine, c.cycles, c.values_compared, c.values_different, c.events_compared, c.events_different,
+            c.error.empty() ? std::nullopt : std::optional(c.error))
+      .run();
+}
+
+std::int64_t Store::foreign_points() {
+  const std::lock_guard lock(mutex_);
+  Statement count(prepared_->database,
+                  "SELECT count(*) FROM point JOIN run ON run.id = point.run WHERE point.context <> ? OR "
+                  "program_commit <> ?");
+  return count.with(prepared_->context, context_.commit).number().value_or(0);
+}
+
+}  // namespace bitstrata::sim

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/sweep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include "sim/random_network.h"
+
+namespace bitstrata::sim {
+
+namespace fs = std::filesystem;
+using model::YamlReader;
+
+namespace {
+
+constexpr const char* format_name = "bitstrata-sweep-1";
+constexpr std::int64_t most_points = 100'000'000;
+
+// A word of the sweep's file: what stands beside it comes first, then what the program knows by that name.
+std::string beside(const std::string& word, const fs::path& folder) {
+  const fs::path file = folder / word;
+  return fs::exists(file) ? file.string() : word;
+}
+
+// Turns what a name or a value is refused with into an error with file and line.
+template <typename Call>
+auto at_line(const YamlReader& where, Call call) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    where.fail(error.what());
+  }
+}
+
+std::vector<int> widths(const YamlReader& map, const std::string& key) {
+  std::vector<int> values;
+  const YamlReader list = map.at(key);
+  for (const YamlReader& item : list.items()) {
+    const int bits = item.as_int();
+    if (bits < 1 || bits > 16) item.fail(fmt::format("{} is {}; allowed is 1..16", key, bits));
+    values.push_back(bits);
+  }
+  if (values.empty()) list.fail(fmt::format("'{}' is empty; it needs at least one width", key));
+  return values;
+}
+
+void read_uniform(const YamlReader& entry, std::vector<SweepPlan>& plans) {
+  entry.check_keys({"bits", "weight_bits", "activation_bits"});
+  const auto add = [&](int w, int a) {
+    plans.push_back({.label = fmt::format("w{}a{}", w, a), .weight_bits = w, .activation_bits = a, .listed = {}});
+  };
+  if (entry.has("bits")) {
+    if (entry.has("weight_bits") || entry.has("activation_bits")) {
+      entry.fail("'bits' sets both widths; leave out weight_bits and activation_bits");
+    }
+    for (const int bits : widths(entry, "bits")) add(bits, bits);
+    return;
+  }
+  for (const int w : widths(entry, "weight_bits")) {
+    for (const int a : widths(entry, "activation_bits")) add(w, a);
+  }
+}
+
+void read_listed(const YamlReader& entry, const fs::path& folder, const std::vector<SweepNetwork>& networks,
+                 std::vector<SweepPlan>& plans) {
+  const std::string word = entry.as_string();
+  at_line(entry, [&] {
+    model::Plan plan = model::load_plan(beside(word, folder));
+    const auto network =
+        std::find_if(networks.begin(), networks.end(), [&](const SweepNetwork& n) { return n.name() == plan.network; });
+    if (network == networks.end()) {
+      throw std::invalid_argument(
+          fmt::format("the plan '{}' is for network '{}', which the sweep does not name", word, plan.network));
+    }
+    network->shapes(plan);  // throws where the plan does not fit the network
+    plans.push_back({.label = fs::path(word).stem().string(), .weight_bits = 0, .activation_bits = 0, .listed = plan});
+    return 0;
+  });
+}
+
+void read_plans(const YamlReader& top, const fs::path& folder, Sweep& sweep) {
+  if (!top.has("plans")) {
+    sweep.plans.push_back({.label = "w8a8", .weight_bits = 8, .activation_bits = 8, .listed = {}});
+    return;
+  }
+  std::set<std::string> labels;
+  for (const YamlReader& entry : top.at("plans").items()) {
+    const std::size_t before = sweep.plans.size();
+    if (entry.is_map()) {
+      read_uniform(entry, sweep.plans);
+    } else {
+      read_listed(entry, folder, sweep.networks, sweep.plans);
+    }
+    for (std::size_t i = before; i < sweep.plans.size(); ++i) {
+      if (!labels.insert(sweep.plans[i].label).second) {
+        entry.fail(fmt::format("plan '{}' is there already", sweep.plans[i].label));
+      }
+    }
+  }
+  if (sweep.plans.empty()) top.at("plans").fail("'plans' is empty; leave it out for 8 bits everywhere");
+}
+
+void read_axes(const YamlReader& top, Sweep& sweep) {
+  if (!top.has("parameters")) return;
+  const YamlReader parameters = top.at("parameters");
+  parameters.check_keys(model::architecture_keys());
+  for (const auto& [key, list] : parameters.members()) {
+    const std::vector<YamlReader> values = list.items();
+    if (values.empty()) list.fail(fmt::format("'{}' is empty; it needs at least one value", key));
+    std::set<std::string> seen;
+    for (const YamlReader& value : values) {
+      model::Architecture trial = sweep.bases.front();
+      model::set_parameter(trial, key, value);  // of the right kind?
+      if (!seen.insert(model::parameters_of(trial)[key].dump()).second) {
+        value.fail(fmt::format("'{}' takes the value {} twice", key, model::parameters_of(trial)[key].dump()));
+      }
+    }
+    sweep.axes.emplace_back(key, values);
+  }
+}
+
+}  // namespace
+
+SweepNetwork SweepNetwork::load(const std::string& name) {
+  if (model::is_layer_list(name)) return SweepNetwork(model::load_layer_list(name));
+  // Built-in networks change with the program's version only, and that is part of a point already.
+  return {model::build_network(name), name};
+}
+
+SweepNetwork::SweepNetwork(model::LayerList list) : identity_(list.name + ":") {
+  for (const model::ListedLayer& layer : list.layers) {
+    const model::Window& w = layer.window;
+    identity_ +=
+        fmt::format(" {} {}x{}x{} {} {} {}x{} {}x{} {},{},{},{};", layer.name, layer.input.height, layer.input.width,
+                    layer.input.channels, layer.out_channels, layer.groups, w.kernel_height, w.kernel_width,
+                    w.stride_height, w.stride_width, w.pad_top, w.pad_bottom, w.pad_left, w.pad_right);
+  }
+  what_ = std::move(list);
+}
+
+const std::string& SweepNetwork::name() const {
+  return std::visit(
+      [](const auto& what) -> const std::string& {
+        if constexpr (std::is_same_v<std::decay_t<decltype(what)>, model::LayerList>) {
+          return what.name;
+        } else {
+          return what.name();
+        }
+      },
+      what_);
+}
+
+model::Plan SweepNetwork::uniform_plan(int weight_bits, int activation_bits) const {
+  return std::visit([&](const auto& what) { return model::uniform_plan(what, weight_bits, activation_bits); }, what_);
+}
+
+model::IntegerNetwork SweepNetwork::shapes(const model::Plan& plan) const {
+  // Of networks in this namespace, of layer lists in theirs.
+  return std::visit([&](const auto& what) { return integer_shapes(what, plan); }, what_);
+}
+
+std::int64_t SweepNetwork::macs() const {
+  return std::visit([](const auto& what) { return what.total_macs(); }, what_);
+}
+
+std::string SweepPlan::identity() const {
+  if (!listed) return label;
+  std::string text = fmt::format("{} {}:", listed->network, listed->output_bits);
+  for (const model::LayerPlan& layer : listed->layers) {
+    text += fmt::format(" {} {} {} {};", layer.layer, layer.weight_bits, layer.activation_bits, layer.channels);
+  }
+  return text;
+}
+
+model::Plan SweepPlan::for_network(const SweepNetwork& network) const {
+  return listed ? *listed : network.uniform_plan(weight_bits, activation_bits);
+}
+
+std::int64_t Sweep::architectures() const {
+  auto count = static_cast<std::int64_t>(bases.size());
+  for (const auto& [key, values] : axes) {
+    count *= static_cast<std::int64_t>(values.size());
+    if (count > most_points) break;
+  }
+  return count;
+}
+
+model::Architecture Sweep::architecture(std::int64_t index) const {
+  // The last axis varies fastest, as in a table whose rows are sorted.
+  std::vector<std::size_t> digits(axes.size());
+  for (std::size_t i = axes.size(); i-- > 0;) {
+    const auto count = static_cast<std::int64_t>(axes[i].second.size());
+    digits[i] = static_cast<std::size_t>(index % count);
+    index /= count;
+  }
+  model::Architecture result = bases.at(static_cast<std::size_t>(index));
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const auto& [key, values] = axes[i];
+    model::set_parameter(result, key, values[digits[i]]);
+    result.name += fmt::format(" {}={}", key, model::parameters_of(result)[key].dump());
+  }
+  return result;
+}
+
+std::int64_t Sweep::points() const {
+  std::int64_t pairs = 0;
+  for (const SweepNetwork& network : networks) {
+    for (const SweepPlan& plan : plans) pairs += plan.fits(network) ? 1 : 0;
+  }
+  return architectures() * pairs;
+}
+
+std::string Sweep::technology_identity() const {
+  std::string text;
+  for (const model::Technology& technology : technologies) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    const auto mix = [&](const std::string& word) {
+      for (const char c : word + "\n") hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    };
+    for (const auto& [bits, c] : technology.mac_energy) mix(fmt::format("{} {} {}", bits, c.value, c.unit));
+    for (const auto& [name, c] : technology.coefficients) mix(fmt::format("{} {} {}", name, c.value, c.unit));
+    text += fmt::format("{}{}:{:016x}", text.empty() ? "" : " ", technology.name, hash);
+  }
+  return text;
+}
+
+Sweep load_sweep(const fs::path& file, const NetworkLoader& load_network) {
+  const YamlReader top = YamlReader::from_file(file);
+  const fs::path folder = file.parent_path();
+  top.check_keys({"format", "networks", "architectures", "parameters", "plans", "technologies"});
+  top.check_format(format_name);
+  Sweep sweep;
+  for (const YamlReader& item : top.at("networks").items()) {
+    const std::string word = item.as_string();
+    sweep.networks.push_back(at_line(item, [&] { return load_network(beside(word, folder)); }));
+    for (std::size_t i = 0; i + 1 < sweep.networks.size(); ++i) {
+      if (sweep.networks[i].name() == sweep.networks.back().name()) {
+        item.fail(fmt::format("network '{}' is there already", sweep.networks[i].name()));
+      }
+    }
+  }
+  if (sweep.networks.empty()) top.at("networks").fail("'networks' is empty");
+  if (top.has("architectures")) {
+    for (const YamlReader& item : top.at("architectures").items()) {
+      const std::string word = item.as_string();
+      sweep.bases.push_back(at_line(item, [&] { return model::load_architecture(beside(word, folder)); }));
+    }
+  } else {
+    sweep.bases.emplace_back();
+  }
+  if (sweep.bases.empty()) top.at("architectures").fail("'architectures' is empty; leave it out for pim-64x64");
+  read_axes(top, sweep);
+  read_plans(top, folder, sweep);
+  if (top.has("technologies")) {
+    for (const YamlReader& item : top.at("technologies").items()) {
+      const std::string word = item.as_string();
+      sweep.technologies.push_back(at_line(item, [&] { return model::load_technology(beside(word, folder)); }));
+    }
+  } else {
+    for (const std::string& name : model::technology_names())
+      sweep.technologies.push_back(model::load_technology(name));
+  }
+  if (sweep.points() > most_points) {
+    top.fail(fmt::format("the sweep has more than {} points", most_points));
+  }
+  return sweep;
+}
+
+std::int64_t bits_on_chip(const model::Architecture& a) {
+  const std::int64_t cells = std::int64_t{a.tiles} * a.rows * a.columns;
+  const std::int64_t partial_sums = std::int64_t{2} * a.psum_depth * a.tiles * a.columns * a.accumulator_bits;
+  return cells + a.activation_buffer_bits() + a.output_buffer_bits() + a.weight_buffer_bits() + partial_sums;
+}
+
+std::vector<std::size_t> pareto_front(const std::vector<std::vector<double>>& points) {
+  // Sorted by the first objective, then the others, a point can only be beaten by one before it.
+  std::vector<std::size_t> order(points.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return points[a] < points[b]; });
+  std::vector<std::size_t> front;
+  for (const std::size_t candidate : order) {
+    const bool beaten = std::any_of(front.begin(), front.end(), [&](std::size_t other) {
+      return std::equal(points[other].begin(), points[other].end(), points[candidate].begin(),
+                        [](double a, double b) { return a <= b; });
+    });
+    if (!beaten) front.push_back(candidate);
+  }
+  return front;
+}
+
+}  // namespace bitstrata::sim

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sweep: every combination of architecture parameters, networks and plans of one YAML file, measured by the fast
+// engine and kept in a store.
+//
+//   format: bitstrata-sweep-1
+//   networks: [resnet18, nets/alexnet.csv]     # built-in names, layer lists, ONNX files
+//   architectures: [pim-64x64]                 # names and files, default pim-64x64: where the parameters below start
+//   parameters:                                # keys of an architecture file, a list of values each
+//     rows: [32, 64, 128]
+//     memory.read_latency: [20, 100]
+//   plans:                                     # default: bits 8
+//     - bits: [2, 4, 8]                        # the same width for weights and activations
+//     - {weight_bits: [2, 4], activation_bits: [8]}   # every pair
+//     - plans/resnet18.yaml                    # of the network that it names
+//   technologies: [ad-pim]                     # default: all built-in ones
+//
+// Files are looked for beside the sweep's own.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "model/architecture.h"
+#include "model/integer_network.h"
+#include "model/layer_lists.h"
+#include "model/network.h"
+#include "model/plan.h"
+#include "model/technology.h"
+#include "model/yaml_reader.h"
+#include "sim/store.h"
+
+namespace bitstrata::sim {
+
+// What is swept over: a graph, or a list of layers.
+class SweepNetwork {
+ public:
+  // A built-in name, or a .csv file. Throws std::invalid_argument or std::runtime_error.
+  static SweepNetwork load(const std::string& name);
+  // A graph from elsewhere; `identity` changes whenever the graph does.
+  SweepNetwork(model::Network graph, std::string identity) : what_(std::move(graph)), identity_(std::move(identity)) {}
+
+  const std::string& name() const;
+  const std::string& identity() const { return identity_; }  // tells networks of one name apart
+  model::Plan uniform_plan(int weight_bits, int activation_bits) const;
+  model::IntegerNetwork shapes(const model::Plan& plan) const;
+  std::int64_t macs() const;
+  // Null for a list of layers, which cannot be executed.
+  const model::Network* graph() const { return std::get_if<model::Network>(&what_); }
+
+ private:
+  explicit SweepNetwork(model::LayerList list);
+  std::variant<model::Network, model::LayerList> what_;
+  std::string identity_;
+};
+
+struct SweepPlan {
+  std::string label;  // "w4a8", or the file's name
+  int weight_bits = 0, activation_bits = 0;
+  std::optional<model::Plan> listed;  // of one network, instead of the widths
+  bool fits(const SweepNetwork& network) const { return !listed || listed->network == network.name(); }
+  std::string identity() const;  // tells plans of one label apart
+  model::Plan for_network(const SweepNetwork& network) const;
+};
+
+struct Sweep {
+  std::vector<SweepNetwork> networks;
+  std::vector<SweepPlan> plans;
+  std::vector<model::Technology> technologies;
+  std::vector<model::Architecture> bases;
+  // A parameter and the values it takes; combinations are never held in memory all at once.
+  std::vector<std::pair<std::string, std::vector<model::YamlReader>>> axes;
+
+  std::int64_t architectures() const;
+  // Number `index`, named after the values of its axes; not checked, because combinations may contradict each other.
+  model::Architecture architecture(std::int64_t index) const;
+  std::int64_t points() const;
+  // Names and a hash of the numbers, for StoreContext.
+  std::string technology_identity() const;
+};
+
+// Makes a network of a word of the file, or of the path of a file beside the sweep's where there is one of that name.
+using NetworkLoader = std::function<SweepNetwork(const std::string&)>;
+
+// Throws std::runtime_error with file and line; unknown words are refused with the nearest known one.
+Sweep load_sweep(const std::filesystem::path& file, const NetworkLoader& load_network = SweepNetwork::load);
+
+struct SweepState {
+  std::int64_t total = 0;      // points of the sweep
+  std::int64_t before = 0;     // finished when it began
+  std::int64_t done = 0;       // finished since, by this process: measured
+  std::int64_t refused = 0;    // finished since, by this process: do not fit their architecture
+  std::int64_t elsewhere = 0;  // finished since, by other processes
+  double seconds = 0;
+  std::int64_t left() const { return total - before - done - refused - elsewhere; }
+  double rate() const { return seconds > 0 ? static_cast<double>(done + refused) / seconds : 0; }
+};
+
+// Measures what the store does not have yet, on `jobs` threads. `report` is called from one thread a few times a
+// second. Throws what the store throws; a point that cannot be measured is a result.
+SweepState run_sweep(const Sweep& sweep, Store& store, int jobs, const std::function<void(const SweepState&)>& report);
+
+// Bits that an architecture holds on chip: array cells, buffers and partial sums. Stands for area, which no technology
+// tells yet.
+std::int64_t bits_on_chip(const model::Architecture& architecture);
+
+// Indices of the points that no other point beats: is no worse in any objective and better in one. Smaller is better;
+// of equal points the first stays.
+std::vector<std::size_t> pareto_front(const std::vector<std::vector<double>>& points);
+
+}  // namespace bitstrata::sim

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calibrated networks: the golden integers against the float execution on the same grids, and against the float
+// network.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <iostream>
+
+#include "model/golden.h"
+#include "model/onnx/onnx.h"
+#include "model/stages.h"
+#include "quant/calibration/calibrate.h"
+#include "quant/calibration/ranges.h"
+#include "tests/model/onnx_cases.h"
+#include "tests/model/temporary.h"
+
+namespace bitstrata::testing {
+namespace {
+
+using namespace model;
+using namespace quant;
+using ::testing::HasSubstr;
+
+struct Comparison {
+  std::int64_t codes = 0, differ = 0, far = 0;  // far: by more than one step
+  double error = 0, signal = 0;                 // squares, of the output against the float network
+  double relative_error() const { return std::sqrt(error / std::max(signal, 1e-30)); }
+};
+
+class Model {
+ public:
+  explicit Model(const OnnxCase& tested) : builder_(tested.model) {
+    network_ = import_onnx(builder_.save(folder_ / "model.onnx"));
+  }
+
+  Reals input(int i) const { return to_nhwc(random_input(builder_, static_cast<std::uint64_t>(i) + 1)); }
+  CalibrationInputs inputs() const {
+    return {16, [this](int i) { return input(i); }};
+  }
+  const FloatNetwork& network() const { return network_; }
+
+  // `narrow_output`: the output has the activations' width, as biases and zero points are whole units of accumulators,
+  // which 16-bit outputs of coarse layers would show.
+  Comparison compare(int weight_bits, int activation_bits, CalibrationOptions options = {},
+                     bool narrow_output = false) const {
+    Plan plan = plan_of(network_, weight_bits, activation_bits);
+    if (narrow_output) plan.output_bits = std::max(2, activation_bits);
+    const FloatNetwork calibrated = calibrate(network_, plan, inputs(), options);
+    const IntegerNetwork integers = assemble(calibrated);
+    const Layout layout = lay_out(calibrated.graph);
+    Comparison result;
+    for (int i = 0; i < 6; ++i) {
+      const std::vector<Reals> simulated = run_all(calibrated, input(i));
+      const std::vector<Codes> golden =
+          run_all(integers, encode(input_grid(calibrated), prepare_input(calibrated, input(i))));
+      for (std::size_t t = 0; t < layout.tensors.size(); ++t) {
+        const auto node = static_cast<std::size_t>(layout.tensors[t].node);
+        const std::vector<std::int32_t> codes = encode(*calibrated.grids[node], simulated[node]);
+        // A 16-bit code may be off by the 16 bits of the multiplier, and what that makes of its inputs.
+        const int step = calibrated.grids[node]->bits > 8 ? 1 << (calibrated.grids[node]->bits - 8) : 1;
+        for (std::size_t k = 0; k < codes.size(); ++k) {
+          const int difference = std::abs(codes[k] - golden[t][k]);
+          ++result.codes;
+          result.differ += difference > step - 1 ? 1 : 0;
+          result.far += difference > step ? 1 : 0;
+        }
+      }
+      const Reals wanted = run(network_, input(i));
+      const auto last = static_cast<std::size_t>(layout.tensors.back().node);
+      for (std::size_t k = 0; k < wanted.size(); ++k) {
+        const double error = calibrated.grids[last]->value(golden[layout.tensors.size() - 1][k]) - wanted[k];
+        result.error += error * error;
+        result.signal += double{wanted[k]} * wanted[k];
+      }
+    }
+    return result;
+  }
+
+ private:
+  OnnxBuilder builder_;
+  TemporaryFolder folder_;
+  FloatNetwork network_;
+};
+
+TEST(Calibration, IntegersAreTheFloatExecutionOnTheSameGrids) {
+  Comparison all;
+  for (const OnnxCase& tested : onnx_cases()) {
+    SCOPED_TRACE(tested.name);
+    const Model model(tested);
+    for (const auto& [w, a] : {std::pair{8, 8}, {4, 6}, {6, 4}, {1, 8}, {3, 2}}) {
+      SCOPED_TRACE(fmt::format("{} x {}", w, a));
+      const Comparison one = model.compare(w, a, {}, true);
+      // Ties and a last bit of a bias fall either way; a wrong constant would move most codes.
+      EXPECT_LE(static_cast<double>(one.differ), 0.03 * static_cast<double>(one.codes) + 2);
+      EXPECT_LE(static_cast<double>(one.far), 0.008 * static_cast<double>(one.codes));
+      all.codes += one.codes, all.differ += one.differ, all.far += one.far;
+    }
+  }
+  std::cout << fmt::format("{} codes compared, {} differ, {} by more than one step\n", all.codes, all.differ, all.far);
+  EXPECT_GT(all.codes, 100000);
+  EXPECT_LT(all.differ, all.codes / 200);
+}
+
+TEST(Calibration, ErrorFallsWithTheWidths) {
+  for (const OnnxCase& tested : onnx_cases()) {
+    SCOPED_TRACE(tested.name);
+    const Model model(tested);
+    const double narrow = model.compare(4, 4).relative_error(), wide = model.compare(8, 8).relative_error();
+    EXPECT_LT(wide, 0.06);
+    EXPECT_LT(wide, narrow);
+    EXPECT_LT(narrow, 0.9);
+  }
+}
+
+TEST(Calibration, SixteenBitsAreNearlyFloat) {
+  for (const OnnxCase& tested : onnx_cases()) {
+    if (tested.name.find("Sigmoid") == 0 || tested.name.find("Silu") == 0 || tested.name == "Tanh" ||
+        tested.name == "LoneActivation" || tested.name == "ConcatOfThree") {
+      continue;  // tables have 8 bits
+    }
+    SCOPED_TRACE(tested.name);
+    EXPECT_LT(Model(tested).compare(16, 16).relative_error(), 1e-3);
+  }
+}
+
+TEST(Calibration, EveryMethodAndPerTensorScales) {
+  const std::vector<OnnxCase> cases = onnx_cases();
+  const auto found = std::find_if(cases.begin(), cases.end(), [](const OnnxCase& c) { return c.name == "Residual"; });
+  ASSERT_NE(found, cases.end());
+  const Model model(*found);
+  for (const char* name : {"max", "percentile", "mse", "kl"}) {
+    SCOPED_TRACE(name);
+    EXPECT_LT(model.compare(8, 6, {.method = range_method(name), .per_channel = false}).relative_error(), 0.15);
+  }
+  EXPECT_THAT(message_of<std::invalid_argument>([] { range_method("mes"); }), HasSubstr("did you mean 'mse'"));
+}
+
+TEST(Calibration, TheNumberOfThreadsChangesNothing) {
+  const Model model(onnx_cases().at(0));
+  const Plan plan = plan_of(model.network());
+  const FloatNetwork one = calibrate(model.network(), plan, model.inputs(), {.method = RangeMethod::mse, .threads = 1});
+  const FloatNetwork two = calibrate(model.network(), plan, model.inputs(), {.method = RangeMethod::mse, .threads = 2});
+  EXPECT_EQ(one.grids, two.grids);
+  for (std::size_t i = 0; i < one.parameters.size(); ++i) EXPECT_EQ(one.parameters[i].bias, two.parameters[i].bias);
+}
+
+TEST(Calibration, TailsAreClipped) {
+  // 9,999 values in -1..1 and one of 10.
+  Observation seen;
+  std::vector<float> values;
+  for (int i = 0; i < 9999; ++i) values.push_back(static_cast<float>(i % 201 - 100) / 100);
+  values.push_back(10);
+  seen.see(values);
+  seen.count(values);
+  EXPECT_EQ(seen.choose(RangeMethod::max, 0, 15, false).high, 10);
+  EXPECT_LT(seen.choose(RangeMethod::percentile, 99.9, 15, false).high, 1.2);
+  EXPECT_LT(seen.choose(RangeMethod::mse, 0, 15, false).high, 5);
+  EXPECT_LT(seen.choose(RangeMethod::kl, 0, 15, true).high, 5);
+  for (const RangeMethod method : {RangeMethod::percentile, RangeMethod::mse, RangeMethod::kl}) {
+    EXPECT_GT(seen.choose(method, 99.9, 15, true).high, 0.8);
+  }
+}
+
+TEST(Calibration, PrescribedCodesAreKept) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 4});
+  const auto pair = [&](const std::string& x, double scale, int zero) {
+    const std::string code = m.node("QuantizeLinear", {x, m.scalar(scale), m.scalar(zero, 3)});
+    return m.node("DequantizeLinear", {code, m.scalar(scale), m.scalar(zero, 3)});
+  };
+  const std::string w = m.node("DequantizeLinear",
+                               {m.constant({2, 4}, {1, -2, 3, -4, 127, 0, -128, 5}, 3), m.scalar(0.5), m.scalar(0, 3)});
+  const std::string b = m.node("DequantizeLinear", {m.constant({2}, {100, -7}, 6), m.scalar(0.125), m.scalar(0, 6)});
+  pair(m.node("Gemm", {pair("x", 0.25, 3), w, b}, {{"transB", 1}}), 2.0, -5);
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  const IntegerNetwork integers = assemble(calibrate(network, plan_of(network), {}));
+  ASSERT_EQ(integers.layers.size(), 1U);
+  const IntegerLayer& layer = integers.layers[0];
+  EXPECT_THAT(layer.weights, ::testing::ElementsAre(1, -2, 3, -4, 127, 0, -128, 5));
+  // 100 - 3 * (1 - 2 + 3 - 4) - 5 * 16, where one code of the output is 16 of the accumulator.
+  EXPECT_EQ(layer.bias[0], 100 + 6 - 80);
+  EXPECT_EQ(layer.multiplier[0], 1);
+  EXPECT_EQ(layer.shift[0], 4);
+  EXPECT_EQ(model::run(integers, {10, 20, 30, 40})[0], (10 - 40 + 90 - 160 + 100 + 6 - 80 + 8) >> 4);
+}
+
+TEST(Calibration, MisuseIsNamed) {
+  const Model model(onnx_cases().at(0));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { calibrate(model.network(), plan_of(model.network()), {}); }),
+              HasSubstr("at least one input"));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { assemble(model.network()); }), HasSubstr("has no grid"));
+  Plan pruned = plan_of(model.network());
+  pruned.layers[0].channels = 1;
+  pruned.layers[0].layer = model.network().graph.node(1).name;
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { calibrate(model.network(), pruned, model.inputs()); }),
+              HasSubstr("channels"));
+}
+
+}  // namespace
+}  // namespace bitstrata::testing

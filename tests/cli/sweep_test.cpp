@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata sweep as a user runs it: fronts and files, a real kill in the middle, confirmation by the other engines.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+
+#include "sim/store_sqlite.h"
+#include "tests/cli/process.h"
+
+namespace {
+
+using namespace bitstrata;
+using namespace bitstrata::testing;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class SweepVerb : public ::testing::Test {
+ protected:
+  std::string sweep(const std::string& body) {
+    return folder_.write("sweep.yaml", "format: bitstrata-sweep-1\n" + body).string();
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  // Every point with its numbers: what must not depend on kills, threads and processes.
+  static std::string points(const std::string& store) {
+    sim::Database database(store);
+    sim::Statement read(database,
+                        "SELECT network || ' ' || plan || ' ' || parameters || ' ' || cycles || ' ' || energy_pj "
+                        "FROM result ORDER BY 1");
+    std::string text;
+    while (read.step()) text += read.text(0) + "\n";
+    return text;
+  }
+  TemporaryFolder folder_;
+};
+
+// Starts the program and leaves it running.
+pid_t start_program(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {BITSTRATA_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t child = 0;
+  if (posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ) != 0) child = -1;
+  posix_spawn_file_actions_destroy(&actions);
+  return child;
+}
+
+TEST_F(SweepVerb, PrintsFrontsAndWritesFiles) {
+  const std::string file = sweep(
+      "networks: [lenet5]\nparameters:\n  rows: [16, 64]\n  weight_depth: [512, 3]\n"
+      "plans: [{bits: [2, 8]}]\ntechnologies: [ad-pim]\n");
+  const Finished first = run_program({"sweep", file, "--store", path("s.sqlite"), "--out", path("out"), "--jobs", "1"});
+  ASSERT_EQ(first.status, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("8 points: 4 measured and 4 refused now"));
+  EXPECT_THAT(first.out, HasSubstr("weight_depth is 3; allowed are powers of two"));
+  EXPECT_THAT(first.out, HasSubstr("Pareto front of lenet5 w2a2: 2 of 2 points"));
+  EXPECT_THAT(first.out, HasSubstr("bits_on_chip"));
+  EXPECT_THAT(first.err, HasSubstr("8 points: 4 architectures, 1 networks, 2 plans; 1 threads"));
+  const json summary = json::parse(read_text(path("out/summary.json")));
+  EXPECT_EQ(summary.at("measured"), 4);
+  EXPECT_EQ(summary.at("fronts").size(), 2U);
+  const json& fastest = summary.at("fronts").at(0).at("points").at(0);
+  EXPECT_EQ(fastest.at("parameters").at("rows"), 64);
+  // The numbers are those of bitstrata run.
+  folder_.write("a.yaml", "rows: 64\n");
+  const json run = json::parse(run_program({"run", "--network", "lenet5", "--weight-bits", "2", "--activation-bits",
+                                            "2", "--architecture", path("a.yaml"), "--technology", "ad-pim", "--json"})
+                                   .out);
+  EXPECT_EQ(fastest.at("cycles"), run.at("cycles"));
+  EXPECT_NEAR(fastest.at("energy_pj").get<double>(), run.at("energy").at("ad-pim").at("energy_pj").get<double>(), 1e-6);
+  EXPECT_THAT(
+      read_text(path("out/points.csv")),
+      ::testing::StartsWith("architecture,rows,weight_depth,network,plan,cycles,latency_us,energy_pj,bits_on_chip"));
+  EXPECT_TRUE(json::parse(read_text(path("out/run.json"))).contains("commit"));
+  // Once more: nothing is left to do.
+  const Finished second = run_program({"sweep", file, "--store", path("s.sqlite"), "--json", "--quiet"});
+  EXPECT_THAT(second.err, IsEmpty());
+  const json again = json::parse(second.out);
+  EXPECT_EQ(again.at("measured"), 0);
+  EXPECT_EQ(again.at("in_store_before"), 8);
+  EXPECT_EQ(again.at("fronts"), summary.at("fronts"));
+  const json one =
+      json::parse(run_program({"sweep", file, "--store", path("s.sqlite"), "--json", "--front", "network"}).out);
+  EXPECT_EQ(one.at("fronts").size(), 1U);
+}
+
+std::int64_t finished_points(const std::string& store) {
+  if (!std::filesystem::exists(store)) return 0;
+  sim::Database database(store);
+  if (!sim::Statement(database, "SELECT 1 FROM sqlite_master WHERE name = 'point'").number()) return 0;
+  return sim::Statement(database, "SELECT count(*) FROM point").number().value_or(0);
+}
+
+// SIGKILL at a moment in the middle, twice; then the sweep is finished, and has the points of one that was left alone.
+TEST_F(SweepVerb, GoesOnAfterBeingKilled) {
+  const std::string file = sweep(
+      "networks: [lenet5, vgg_small]\n"
+      "parameters: {rows: [8, 16, 24, 32, 40, 48, 56, 64], columns: [16, 32, 48, 64, 80, 96]}\n"
+      "plans: [{bits: [2, 3, 4, 5, 6, 7]}]\ntechnologies: [ad-pim]\n");
+  const std::string store = path("killed.sqlite");
+  for (int round = 0; round < 2; ++round) {
+    const pid_t child = start_program({"sweep", file, "--store", store, "--jobs", "1"});
+    ASSERT_GT(child, 0);
+    const std::int64_t wanted = finished_points(store) + 20;
+    for (int i = 0; i < 4000 && finished_points(store) < wanted; ++i) usleep(2000);
+    ASSERT_EQ(kill(child, SIGKILL), 0);
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "the sweep was over before it could be killed";
+  }
+  const Finished rest = run_program({"sweep", file, "--store", store, "--json"});
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  const json summary = json::parse(rest.out);
+  const auto total = summary.at("points").get<std::int64_t>();
+  const auto before = summary.at("in_store_before").get<std::int64_t>();
+  EXPECT_EQ(total, 576);
+  EXPECT_GE(before, 40);
+  EXPECT_LT(before, total);
+  EXPECT_EQ(summary.at("measured").get<std::int64_t>() + summary.at("refused").get<std::int64_t>(), total - before);
+  ASSERT_EQ(run_program({"sweep", file, "--store", path("whole.sqlite"), "--jobs", "2"}).status, 0);
+  const std::string whole = points(path("whole.sqlite"));
+  EXPECT_EQ(std::count(whole.begin(), whole.end(), '\n'), total);
+  EXPECT_EQ(points(store), whole);
+}
+
+TEST_F(SweepVerb, ConfirmsByTheOtherEngines) {
+  const std::string file = sweep("networks: [lenet5]\narchitectures: [pim-16x16]\nplans: [{bits: [2]}]\n");
+  const Finished finished = run_program({"sweep", file, "--store", path("s.sqlite"), "--confirm", "--json"});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const json confirmed = json::parse(finished.out).at("confirmed");
+  ASSERT_EQ(confirmed.size(), 2U);
+  for (const json& c : confirmed) {
+    EXPECT_TRUE(c.at("equal").get<bool>());
+    EXPECT_EQ(c.at("cycles"), c.at("fast_cycles"));
+    EXPECT_GT(c.at("events_compared"), 0);
+    EXPECT_GT(c.at("values_compared"), 0);
+  }
+}
+
+TEST_F(SweepVerb, LayerListsAreSweptAndNotExecuted) {
+  folder_.write("list.csv", "16,16,3,3,3,8,0,1\n16,16,8,3,3,16,1,2\n1,1,64,1,1,10,0,1\n");
+  const std::string file = sweep("networks: [list.csv]\nparameters: {rows: [32, 64]}\n");
+  const Finished finished = run_program({"sweep", file, "--store", path("s.sqlite"), "--confirm"});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("2 points: 2 measured"));
+  EXPECT_THAT(finished.err, HasSubstr("'list' is a list of layers and cannot be executed"));
+}
+
+TEST_F(SweepVerb, RefusesMisuse) {
+  const std::string good = sweep("networks: [lenet5]\n");
+  const auto refused = [&](const std::vector<std::string>& words) {
+    const Finished finished = run_program(words);
+    EXPECT_EQ(finished.status, 2) << finished.out;
+    EXPECT_EQ(finished.error_lines(), 1) << finished.err;
+    return finished.err;
+  };
+  EXPECT_THAT(refused({"sweep", good}), HasSubstr("--store"));
+  EXPECT_THAT(refused({"sweep", good, "--store", path("s.sqlite"), "--front", "plans"}),
+              HasSubstr("did you mean 'plan'?"));
+  EXPECT_THAT(refused({"sweep", good, "--store", path("s.sqlite"), "--technology", "ad-pin"}),
+              HasSubstr("did you mean 'ad-pim'?"));
+  EXPECT_THAT(refused({"sweep", good, "--store", good}), HasSubstr("sweep.yaml"));  // no database
+  EXPECT_THAT(refused({"sweep", path("none.yaml"), "--store", path("s.sqlite")}), HasSubstr("cannot read"));
+  EXPECT_THAT(refused({"sweep", sweep("networks: [lenet5]\nparameters: {row: [1]}\n"), "--store", path("s.sqlite")}),
+              AllOf(HasSubstr("sweep.yaml:3"), HasSubstr("did you mean 'rows'?")));
+  // A sweep of which nothing fits is no misuse, but no success either.
+  const Finished nothing = run_program(
+      {"sweep", sweep("networks: [lenet5]\nparameters: {rows: [5000]}\n"), "--store", path("n.sqlite"), "--quiet"});
+  EXPECT_EQ(nothing.status, 1);
+  EXPECT_THAT(nothing.err,
+              HasSubstr("no point fits its architecture: architecture 'pim-64x64 rows=5000': rows is 5000"));
+}
+
+}  // namespace

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small ONNX models made on the spot, and their plain execution in the file's own NCHW terms: an executor that shares
+// nothing with the importer, to compare it with.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bitstrata::testing {
+
+struct Array {
+  std::vector<std::int64_t> dims;
+  std::vector<double> values;
+};
+
+struct Attr {
+  Attr(double value) : kind(real), reals{value} {}       // NOLINT: written as literals in tests
+  Attr(int value) : kind(whole), wholes{value} {}        // NOLINT
+  Attr(const char* value) : kind(text), words(value) {}  // NOLINT
+  Attr(std::vector<std::int64_t> value) : kind(list), wholes(std::move(value)) {}  // NOLINT
+  enum { real, whole, text, list } kind;
+  std::vector<double> reals;
+  std::vector<std::int64_t> wholes;
+  std::string words;
+};
+using Attrs = std::map<std::string, Attr>;
+
+class OnnxBuilder {
+ public:
+  struct Node {
+    std::string op;
+    std::vector<std::string> inputs, outputs;
+    Attrs attributes;
+    std::string domain;
+  };
+
+  explicit OnnxBuilder(std::vector<std::int64_t> input) : input_(std::move(input)) {}
+  // Dimensions below 1 are written as symbols.
+  const std::vector<std::int64_t>& input_dims() const { return input_; }
+  // A float constant; `type` is another ONNX data type, whose values are then whole.
+  std::string constant(std::vector<std::int64_t> dims, std::vector<double> values, int type = 1);
+  std::string scalar(double value, int type = 1) { return constant({}, {value}, type); }
+  std::string ints(std::vector<std::int64_t> values);
+  // Seeded values in -1..1.
+  std::string random(std::vector<std::int64_t> dims, double scale = 1);
+  // Returns the name of the first output; input "" is one left out, "x" is the model's input.
+  std::string node(const std::string& op, std::vector<std::string> inputs, Attrs attributes = {},
+                   const std::string& domain = "", int outputs = 1);
+  void output(const std::string& name) { output_ = name; }
+
+  std::filesystem::path save(const std::filesystem::path& file) const;
+  std::string bytes() const;
+  // The output for an input of input_dims().
+  Array run(const Array& input) const;
+
+ private:
+  std::vector<std::int64_t> input_;
+  std::map<std::string, Array> constants_;
+  std::map<std::string, int> types_;
+  std::vector<Node> nodes_;
+  std::string output_;
+  std::uint64_t state_ = 1;
+};
+
+// Values 0..1 (seeded) for the input, and the same in NHWC, as the imported network reads them.
+Array random_input(const OnnxBuilder& model, std::uint64_t seed);
+std::vector<float> to_nhwc(const Array& nchw);
+
+}  // namespace bitstrata::testing

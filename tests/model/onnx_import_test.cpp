@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// Imported networks against the plain execution of the same files, and what the importer refuses.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <iostream>
+
+#include "model/onnx/onnx.h"
+#include "tests/model/onnx_cases.h"
+#include "tests/model/temporary.h"
+
+namespace bitstrata::testing {
+namespace {
+
+using namespace model;
+using ::testing::HasSubstr;
+using Dims = std::vector<std::int64_t>;
+
+// The largest difference between the imported network and the reference; adds the values compared to `values`.
+double difference(const OnnxBuilder& builder, const FloatNetwork& network, std::uint64_t seed, std::size_t& values,
+                  bool image) {
+  const Array input = random_input(builder, seed);
+  const Array expected = builder.run(input);
+  const std::vector<float> wanted =
+      image ? to_nhwc(expected) : std::vector<float>(expected.values.begin(), expected.values.end());
+  const Reals result = run(network, to_nhwc(input));
+  EXPECT_EQ(result.size(), wanted.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < std::min(result.size(), wanted.size()); ++i)
+    largest = std::max(largest, std::abs(double{result[i]} - wanted[i]));
+  values += wanted.size();
+  return largest;
+}
+
+TEST(OnnxImport, EveryOperatorAsItsSpecificationTells) {
+  const TemporaryFolder folder;
+  std::size_t values = 0;
+  for (const OnnxCase& tested : onnx_cases()) {
+    SCOPED_TRACE(tested.name);
+    const FloatNetwork network = import_onnx(tested.model.save(folder / "model.onnx"));
+    EXPECT_EQ(network.graph.name(), "model");
+    if (tested.nodes != 0) {
+      EXPECT_EQ(network.graph.nodes().size(), static_cast<std::size_t>(tested.nodes));
+    }
+    for (std::uint64_t seed = 1; seed <= 3; ++seed)
+      EXPECT_LT(difference(tested.model, network, seed, values, tested.image), 2e-5);
+  }
+  std::cout << onnx_cases().size() << " models, " << values << " values compared\n";
+  EXPECT_GT(values, 9000U);
+}
+
+TEST(OnnxImport, RandomConvolutions) {
+  const TemporaryFolder folder;
+  std::size_t values = 0;
+  for (std::uint64_t seed = 1; seed <= 120; ++seed) {
+    SCOPED_TRACE(seed);
+    const OnnxCase tested = random_convolution(seed);
+    const FloatNetwork network = import_onnx(tested.model.save(folder / "model.onnx"));
+    EXPECT_LT(difference(tested.model, network, seed, values, true), 2e-5);
+  }
+  std::cout << values << " values compared\n";
+  EXPECT_GT(values, 5000U);
+}
+
+TEST(OnnxImport, ImagesWithChannelsLastKeepTheirOrder) {
+  // As TensorFlow's exporter writes them: the input is N,H,W,C and is turned round at once.
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 5, 6, 3});
+  const std::string x = m.node("Transpose", {"x"}, {{"perm", Dims{0, 3, 1, 2}}});
+  m.node("Conv", {x, m.random({4, 3, 3, 3})});
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  EXPECT_EQ(network.graph.node(0).output, (Shape{5, 6, 3}));
+  const Array input = random_input(m, 1);
+  const std::vector<float> expected = to_nhwc(m.run(input));
+  const Reals result = run(network, std::vector<float>(input.values.begin(), input.values.end()));
+  ASSERT_EQ(result.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(result[i], expected[i], 1e-5);
+}
+
+TEST(OnnxImport, ShapeArithmeticFoldsAway) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({0, 3, 4, 5});
+  const std::string conv = m.node("Conv", {"x", m.random({4, 3, 1, 1})});
+  const std::string batch = m.node("Gather", {m.node("Shape", {conv}), m.scalar(0, 7)}, {{"axis", 0}});
+  const std::string shape = m.node("Concat", {m.node("Unsqueeze", {batch, m.ints({0})}), m.ints({-1})}, {{"axis", 0}});
+  m.node("Gemm", {m.node("Reshape", {conv, shape}), m.random({2, 80})}, {{"transB", 1}});
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  EXPECT_EQ(network.graph.nodes().size(), 3U);
+}
+
+TEST(OnnxImport, OpenSidesAreAskedFor) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({0, 3, 0, 0});
+  m.node("Conv", {"x", m.random({4, 3, 1, 1})});
+  const auto file = m.save(folder / "model.onnx");
+  EXPECT_THAT(message_of<std::runtime_error>([&] { import_onnx(file); }), HasSubstr("--input-shape"));
+  EXPECT_EQ(import_onnx(file, {{1, 3, 7, 8}, ""}).graph.node(0).output, (Shape{7, 8, 3}));
+}
+
+TEST(OnnxImport, SoftmaxIsLeftToTheHost) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 12});
+  m.node("Softmax", {m.node("Gemm", {"x", m.random({12, 3})})});
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  EXPECT_EQ(network.graph.nodes().size(), 2U);
+  ASSERT_EQ(network.notes.size(), 1U);
+  EXPECT_THAT(network.notes[0], HasSubstr("Softmax"));
+}
+
+TEST(OnnxImport, QuantizersKeepTheirScalesAndWidths) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 3, 4, 4});
+  const std::string in = m.node("QuantizeLinear", {"x", m.scalar(0.01), m.scalar(0, 2)});
+  const std::string x = m.node("DequantizeLinear", {in, m.scalar(0.01), m.scalar(0, 2)});
+  std::vector<double> codes;
+  for (int i = 0; i < 12; ++i) codes.push_back(i * 17 - 90);
+  const std::string w = m.node(
+      "DequantizeLinear",
+      {m.constant({4, 3, 1, 1}, codes, 3), m.constant({4}, {0.1, 0.2, 0.3, 0.4}), m.constant({4}, {0, 0, 0, 0}, 3)},
+      {{"axis", 0}});
+  const std::string y = m.node("Relu", {m.node("Conv", {x, w})});
+  m.node("DequantizeLinear",
+         {m.node("QuantizeLinear", {y, m.scalar(0.5), m.scalar(-128, 3)}), m.scalar(0.5), m.scalar(-128, 3)});
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  ASSERT_EQ(network.graph.nodes().size(), 3U);
+  EXPECT_EQ(network.grids[0]->scale, static_cast<double>(0.01F));
+  EXPECT_EQ(network.grids[2]->coding, Coding::twos_complement);
+  EXPECT_EQ(network.grids[2]->zero_point, -128);
+  EXPECT_EQ(network.parameters[1].weight_bits, 8);
+  EXPECT_EQ(network.parameters[1].scales[2], static_cast<double>(0.3F));
+}
+
+TEST(OnnxImport, QonnxWidths) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 8});
+  const std::string domain = "qonnx.custom_op.general";
+  const Attrs is_signed = {{"signed", 1}, {"narrow", 1}, {"rounding_mode", "ROUND"}};
+  const auto quant = [&](const std::string& x, double scale, double bits, const Attrs& a) {
+    return m.node("Quant", {x, m.scalar(scale), m.scalar(0), m.scalar(bits)}, a, domain);
+  };
+  const std::string x = quant("x", 0.25, 3, {{"signed", 0}, {"narrow", 0}});
+  const std::string h =
+      m.node("MatMul", {x, m.node("Transpose", {quant(m.random({6, 8}), 0.5, 2, is_signed)}, {{"perm", Dims{1, 0}}})});
+  const std::string b = m.node("BipolarQuant", {h, m.scalar(0.5)}, {}, domain);
+  m.node("MatMul", {b, m.node("BipolarQuant", {m.random({6, 4}), m.scalar(0.125)}, {}, domain)});
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  ASSERT_EQ(network.graph.nodes().size(), 3U);
+  EXPECT_EQ(network.grids[0]->bits, 3);
+  EXPECT_EQ(network.parameters[1].weight_bits, 2);
+  EXPECT_EQ(network.grids[1]->coding, Coding::bipolar);
+  EXPECT_EQ(network.parameters[2].weight_bits, 1);
+  for (const float w : network.parameters[2].weights) EXPECT_EQ(std::abs(w), 0.125F);
+}
+
+TEST(OnnxImport, RefusesWithOperatorAndNode) {
+  const TemporaryFolder folder;
+  const auto refusal = [&](const OnnxBuilder& m) {
+    return message_of<std::runtime_error>([&] { import_onnx(m.save(folder / "model.onnx")); });
+  };
+  OnnxBuilder unknown({1, 3, 4, 4});
+  unknown.node("Einsum", {"x"});
+  EXPECT_THAT(refusal(unknown), ::testing::AllOf(HasSubstr("model.onnx"), HasSubstr("Einsum node 'n_Einsum_0_0'"),
+                                                 HasSubstr("not supported")));
+  OnnxBuilder domain({1, 3, 4, 4});
+  domain.node("Relu", {"x"}, {}, "acme");
+  EXPECT_THAT(refusal(domain), HasSubstr("acme"));
+  OnnxBuilder moved({1, 4, 4, 4});
+  moved.node("Conv",
+             {moved.node("Reshape", {moved.node("Conv", {"x", moved.random({4, 4, 1, 1})}), moved.ints({1, 4, 8, 2})}),
+              moved.random({2, 4, 1, 1})});
+  EXPECT_THAT(refusal(moved), HasSubstr("no image"));
+  OnnxBuilder misfit({1, 3, 4, 4});
+  misfit.node("Conv", {"x", misfit.random({4, 5, 1, 1})});
+  EXPECT_THAT(refusal(misfit), HasSubstr("do not fit 3 channels"));
+  OnnxBuilder missing({1, 3, 4, 4});
+  missing.node("Add", {"x", "nothing"});
+  EXPECT_THAT(refusal(missing), HasSubstr("nothing"));
+}
+
+TEST(OnnxImport, DamagedFilesEndInOneException) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 3, 6, 6});
+  m.node("Conv", {"x", m.random({4, 3, 3, 3}), m.random({4})}, {{"pads", Dims{1, 1, 1, 1}}});
+  const std::string whole = m.bytes();
+  std::uint64_t state = 5;
+  int refused = 0, taken = 0;
+  for (int i = 0; i < 400; ++i) {
+    std::string bytes = whole;
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    if (i % 4 == 0) {
+      bytes.resize((state >> 33) % bytes.size());
+    } else {
+      bytes[(state >> 33) % bytes.size()] = static_cast<char>(state >> 20);
+    }
+    folder.write("damaged.onnx", bytes);
+    try {
+      import_onnx(folder / "damaged.onnx");
+      ++taken;  // a changed weight is no damage that can be seen
+    } catch (const std::runtime_error& error) {
+      ++refused;
+      EXPECT_THAT(error.what(), HasSubstr("damaged.onnx"));
+      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
+    }
+  }
+  std::cout << refused << " refused, " << taken << " taken\n";
+  EXPECT_GT(refused, 100);
+}
+
+}  // namespace
+}  // namespace bitstrata::testing

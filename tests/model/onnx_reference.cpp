@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// ONNX's operators as its specification tells them, over row-major arrays of doubles.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+
+#include "tests/model/onnx_builder.h"
+
+namespace bitstrata::testing {
+namespace {
+
+using Dims = std::vector<std::int64_t>;
+
+std::int64_t count(const Dims& dims) {
+  std::int64_t all = 1;
+  for (const std::int64_t side : dims) all *= side;
+  return all;
+}
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+Array map(const Array& x, const std::function<double(double)>& f) {
+  Array y = x;
+  for (double& value : y.values) value = f(value);
+  return y;
+}
+
+Array broadcast(const Array& a, const Array& b, const std::function<double(double, double)>& f) {
+  Dims dims(std::max(a.dims.size(), b.dims.size()), 1);
+  const auto side = [&](const Array& x, std::size_t i) {
+    const std::size_t lead = dims.size() - x.dims.size();
+    return i < lead ? 1 : x.dims[i - lead];
+  };
+  for (std::size_t i = 0; i < dims.size(); ++i) dims[i] = std::max(side(a, i), side(b, i));
+  Array y{dims, {}};
+  for (std::int64_t k = 0; k < count(dims); ++k) {
+    std::int64_t rest = k, ia = 0, ib = 0, sa = 1, sb = 1;
+    for (std::size_t i = dims.size(); i-- > 0;) {
+      const std::int64_t p = rest % dims[i];
+      rest /= dims[i];
+      if (side(a, i) > 1) ia += p * sa;
+      if (side(b, i) > 1) ib += p * sb;
+      sa *= side(a, i), sb *= side(b, i);
+    }
+    y.values.push_back(f(a.values[at(ia)], b.values[at(ib)]));
+  }
+  return y;
+}
+
+struct Window {
+  Dims kernel, strides, dilations, pads;
+  Window(const OnnxBuilder::Node& node, const Array& x, Dims default_kernel) {
+    const auto list = [&](const char* key, Dims otherwise) {
+      const auto found = node.attributes.find(key);
+      return found == node.attributes.end() ? otherwise : found->second.wholes;
+    };
+    kernel = list("kernel_shape", std::move(default_kernel));
+    strides = list("strides", {1, 1}), dilations = list("dilations", {1, 1}), pads = list("pads", {0, 0, 0, 0});
+    const auto found = node.attributes.find("auto_pad");
+    if (found == node.attributes.end()) return;
+    for (std::size_t i = 0; i < 2; ++i) {
+      const std::int64_t size = x.dims[i + 2], outputs = (size + strides[i] - 1) / strides[i];
+      const std::int64_t total =
+          std::max<std::int64_t>(0, (outputs - 1) * strides[i] + dilations[i] * (kernel[i] - 1) + 1 - size);
+      pads[i] = found->second.words == "SAME_UPPER" ? total / 2 : total - total / 2;
+      pads[i + 2] = total - pads[i];
+    }
+  }
+  std::int64_t outputs(std::int64_t size, std::size_t i) const {
+    return (size + pads[i] + pads[i + 2] - (dilations[i] * (kernel[i] - 1) + 1)) / strides[i] + 1;
+  }
+};
+
+// Calls visit(output index, image, channel, values of the window, NaN in the padding).
+template <typename Visit>
+Array slide(const Array& x, const Window& w, std::int64_t channels, Visit visit) {
+  Array y{{x.dims[0], channels, w.outputs(x.dims[2], 0), w.outputs(x.dims[3], 1)}, {}};
+  for (std::int64_t n = 0; n < y.dims[0]; ++n)
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t oy = 0; oy < y.dims[2]; ++oy)
+        for (std::int64_t ox = 0; ox < y.dims[3]; ++ox) {
+          const auto value = [&](std::int64_t channel, std::int64_t ky, std::int64_t kx) {
+            const std::int64_t iy = oy * w.strides[0] - w.pads[0] + ky * w.dilations[0];
+            const std::int64_t ix = ox * w.strides[1] - w.pads[1] + kx * w.dilations[1];
+            if (iy < 0 || ix < 0 || iy >= x.dims[2] || ix >= x.dims[3]) return std::numeric_limits<double>::quiet_NaN();
+            return x.values[at(((n * x.dims[1] + channel) * x.dims[2] + iy) * x.dims[3] + ix)];
+          };
+          y.values.push_back(visit(c, value));
+        }
+  return y;
+}
+
+Array convolve(const OnnxBuilder::Node& node, const Array& x, const Array& weights, const Array* bias) {
+  const Window w(node, x, {weights.dims[2], weights.dims[3]});
+  const auto group = node.attributes.find("group");
+  const std::int64_t groups = group == node.attributes.end() ? 1 : group->second.wholes[0];
+  const std::int64_t outputs = weights.dims[0], depth = weights.dims[1];
+  return slide(x, w, outputs, [&](std::int64_t n, auto value) {
+    double sum = bias != nullptr ? bias->values[at(n)] : 0;
+    for (std::int64_t c = 0; c < depth; ++c)
+      for (std::int64_t ky = 0; ky < w.kernel[0]; ++ky)
+        for (std::int64_t kx = 0; kx < w.kernel[1]; ++kx) {
+          const double v = value(n / (outputs / groups) * depth + c, ky, kx);
+          if (!std::isnan(v)) sum += v * weights.values[at(((n * depth + c) * w.kernel[0] + ky) * w.kernel[1] + kx)];
+        }
+    return sum;
+  });
+}
+
+Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global) {
+  const Window w(node, x, global ? Dims{x.dims[2], x.dims[3]} : Dims{});
+  return slide(x, w, x.dims[1], [&](std::int64_t c, auto value) {
+    double sum = 0, best = -std::numeric_limits<double>::infinity();
+    for (std::int64_t ky = 0; ky < w.kernel[0]; ++ky)
+      for (std::int64_t kx = 0; kx < w.kernel[1]; ++kx) {
+        const double v = value(c, ky, kx);
+        if (!std::isnan(v)) sum += v, best = std::max(best, v);
+      }
+    return max ? best : sum / static_cast<double>(w.kernel[0] * w.kernel[1]);
+  });
+}
+
+Array matrix(const Array& a, const Array& b, bool transposed) {
+  const std::int64_t rows = a.dims[0], inner = a.dims[1], columns = b.dims[transposed ? 0 : 1];
+  Array y{{rows, columns}, {}};
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t n = 0; n < columns; ++n) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < inner; ++k)
+        sum += a.values[at(r * inner + k)] * b.values[at(transposed ? n * inner + k : k * columns + n)];
+      y.values.push_back(sum);
+    }
+  return y;
+}
+
+Array transpose(const Array& x, const Dims& order) {
+  Array y;
+  for (const std::int64_t axis : order) y.dims.push_back(x.dims[at(axis)]);
+  Dims strides(x.dims.size(), 1);
+  for (std::size_t i = x.dims.size(); i-- > 1;) strides[i - 1] = strides[i] * x.dims[i];
+  for (std::int64_t k = 0; k < count(y.dims); ++k) {
+    std::int64_t rest = k, from = 0;
+    for (std::size_t i = y.dims.size(); i-- > 0;) {
+      from += rest % y.dims[i] * strides[at(order[i])];
+      rest /= y.dims[i];
+    }
+    y.values.push_back(x.values[at(from)]);
+  }
+  return y;
+}
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+}  // namespace
+
+Array OnnxBuilder::run(const Array& input) const {
+  std::map<std::string, Array> values = constants_;
+  values["x"] = input;
+  for (const Node& node : nodes_) {
+    const auto in = [&](std::size_t i) -> const Array& { return values.at(node.inputs.at(i)); };
+    const auto has = [&](std::size_t i) { return i < node.inputs.size() && !node.inputs[i].empty(); };
+    const auto real = [&](const char* key, double otherwise) {
+      const auto found = node.attributes.find(key);
+      return found == node.attributes.end() ? otherwise : found->second.reals[0];
+    };
+    Array& out = values[node.outputs[0]];
+    const std::string& op = node.op;
+    if (op == "Conv")
+      out = convolve(node, in(0), in(1), has(2) ? &in(2) : nullptr);
+    else if (op == "MaxPool")
+      out = pool(node, in(0), true, false);
+    else if (op == "AveragePool")
+      out = pool(node, in(0), false, false);
+    else if (op == "GlobalAveragePool")
+      out = pool(node, in(0), false, true);
+    else if (op == "Gemm") {
+      const auto t = node.attributes.find("transB");
+      out = matrix(in(0), in(1), t != node.attributes.end() && t->second.wholes[0] != 0);
+      if (has(2)) out = broadcast(out, in(2), std::plus<>());
+    } else if (op == "MatMul")
+      out = matrix(in(0), in(1), false);
+    else if (op == "Add")
+      out = broadcast(in(0), in(1), std::plus<>());
+    else if (op == "Sub")
+      out = broadcast(in(0), in(1), std::minus<>());
+    else if (op == "Mul")
+      out = broadcast(in(0), in(1), std::multiplies<>());
+    else if (op == "Div")
+      out = broadcast(in(0), in(1), std::divides<>());
+    else if (op == "Relu")
+      out = map(in(0), [](double x) { return std::max(x, 0.0); });
+    else if (op == "Clip") {
+      const double low = in(1).values[0], high = in(2).values[0];
+      out = map(in(0), [=](double x) { return std::clamp(x, low, high); });
+    } else if (op == "LeakyRelu") {
+      const double slope = real("alpha", 0.01);
+      out = map(in(0), [=](double x) { return x < 0 ? slope * x : x; });
+    } else if (op == "Sigmoid")
+      out = map(in(0), sigmoid);
+    else if (op == "Tanh")
+      out = map(in(0), [](double x) { return std::tanh(x); });
+    else if (op == "HardSigmoid") {
+      const double alpha = real("alpha", 0.2), beta = real("beta", 0.5);
+      out = map(in(0), [=](double x) { return std::clamp(alpha * x + beta, 0.0, 1.0); });
+    } else if (op == "HardSwish")
+      out = map(in(0), [](double x) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); });
+    else if (op == "BatchNormalization") {
+      out = in(0);
+      const std::int64_t channels = out.dims[1], pixels = count(out.dims) / channels;
+      for (std::int64_t k = 0; k < count(out.dims); ++k) {
+        const std::size_t c = at(k / pixels % channels);
+        const double deviation = std::sqrt(in(4).values[c] + real("epsilon", 1e-5));
+        out.values[at(k)] = (out.values[at(k)] - in(3).values[c]) / deviation * in(1).values[c] + in(2).values[c];
+      }
+    } else if (op == "Concat") {  // along axis 1
+      out = in(0);
+      out.dims[1] = 0;
+      out.values.clear();
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        out.dims[1] += in(i).dims[1];
+        out.values.insert(out.values.end(), in(i).values.begin(), in(i).values.end());  // a batch of 1
+      }
+    } else if (op == "Reshape") {
+      out = in(0);
+      out.dims.assign(in(1).values.begin(), in(1).values.end());
+    } else if (op == "Flatten") {
+      out = in(0);
+      out.dims = {1, count(in(0).dims)};
+    } else if (op == "Transpose")
+      out = transpose(in(0), node.attributes.at("perm").wholes);
+    else if (op == "Pad") {  // of height and width
+      const Array& x = in(0);
+      const auto pad = [&](std::size_t i) { return static_cast<std::int64_t>(in(1).values[i]); };
+      out = {{x.dims[0], x.dims[1], x.dims[2] + pad(2) + pad(6), x.dims[3] + pad(3) + pad(7)}, {}};
+      for (std::int64_t c = 0; c < x.dims[1]; ++c)
+        for (std::int64_t y = -pad(2); y < x.dims[2] + pad(6); ++y)
+          for (std::int64_t k = -pad(3); k < x.dims[3] + pad(7); ++k) {
+            const bool inside = y >= 0 && k >= 0 && y < x.dims[2] && k < x.dims[3];
+            out.values.push_back(inside ? x.values[at((c * x.dims[2] + y) * x.dims[3] + k)] : 0);
+          }
+    } else if (op == "Resize") {  // nearest, by the scales of input 2
+      const Array& x = in(0);
+      const auto f = static_cast<std::int64_t>(in(2).values[2]);
+      out = {{x.dims[0], x.dims[1], x.dims[2] * f, x.dims[3] * f}, {}};
+      for (std::int64_t c = 0; c < x.dims[1]; ++c)
+        for (std::int64_t y = 0; y < out.dims[2]; ++y)
+          for (std::int64_t k = 0; k < out.dims[3]; ++k)
+            out.values.push_back(x.values[at((c * x.dims[2] + y / f) * x.dims[3] + k / f)]);
+    } else
+      throw std::invalid_argument("the reference has no " + op);
+  }
+  return values.at(output_);
+}
+
+}  // namespace bitstrata::testing

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// The result store: what is written is there again, for the right version only; claims hold against other processes
+// and end with them; files that are no stores are refused.
+#include "sim/store.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sim/store_sqlite.h"
+#include "tests/model/temporary.h"
+
+namespace bitstrata::sim {
+namespace {
+
+using bitstrata::testing::message_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+StoreContext context(const std::string& version = "1.0") {
+  return {.version = version, .commit = "abc", .command = "test", .engine = "fast", .technologies = "t:1"};
+}
+
+class StoreTest : public ::testing::Test {
+ protected:
+  std::filesystem::path file() const { return folder_ / "points.sqlite"; }
+  StoredPoint point(Store& store, int rows, int cycles) {
+    model::Architecture a;
+    a.name = fmt::format("a{}", rows);
+    a.rows = rows;
+    StoredPoint p;
+    p.identity = {store.architecture(a), store.network("net", "net"), store.plan("w8a8", "w8a8")};
+    p.cycles = cycles;
+    p.latency_us = cycles / 200.0;
+    p.macs = 7;
+    p.energies = {{"t", "cited", 2.5, ""}, {"u", "recalled", std::nullopt, "too wide"}};
+    return p;
+  }
+  bitstrata::testing::TemporaryFolder folder_;
+};
+
+TEST_F(StoreTest, KeepsPointsAcrossOpenings) {
+  std::int64_t network = 0, architecture = 0;
+  {
+    Store store(file(), context());
+    StoredPoint refused = point(store, 48, 0);
+    refused.refused = true;
+    refused.reason = "layer 'x': too large";
+    refused.energies.clear();
+    store.add({point(store, 32, 1000), refused});
+    store.add({point(store, 32, 2000)});  // the first measurement stays
+    network = store.network("net", "net");
+    architecture = point(store, 32, 0).identity.architecture;
+  }
+  Store store(file(), context());
+  EXPECT_EQ(store.network("net", "net"), network);
+  EXPECT_NE(store.network("net", "net with other layers"), network);
+  EXPECT_THAT(store.finished_plans(architecture, network), ElementsAre(store.plan("w8a8", "w8a8")));
+  const std::vector<StoredPoint> points = store.points(network);
+  ASSERT_THAT(points, SizeIs(2));
+  EXPECT_EQ(points[0].cycles, 1000);
+  EXPECT_DOUBLE_EQ(points[0].latency_us, 5);
+  EXPECT_FALSE(points[0].area_mm2);
+  ASSERT_THAT(points[0].energies, SizeIs(2));
+  EXPECT_EQ(points[0].energies[0].energy_pj, 2.5);
+  EXPECT_FALSE(points[0].energies[1].energy_pj);
+  EXPECT_EQ(points[0].energies[1].note, "too wide");
+  EXPECT_TRUE(points[1].refused);
+  EXPECT_EQ(points[1].reason, "layer 'x': too large");
+}
+
+TEST_F(StoreTest, OtherVersionsHaveTheirOwnPoints) {
+  {
+    Store store(file(), context("1.0"));
+    store.add({point(store, 32, 1000)});
+    EXPECT_EQ(store.foreign_points(), 0);
+  }
+  Store store(file(), context("1.1"));
+  const StoredPoint p = point(store, 32, 900);
+  EXPECT_THAT(store.finished_plans(p.identity.architecture, p.identity.network), IsEmpty());
+  EXPECT_EQ(store.foreign_points(), 1);
+  store.add({p});
+  ASSERT_THAT(store.points(p.identity.network), SizeIs(1));
+  EXPECT_EQ(store.points(p.identity.network)[0].cycles, 900);
+}
+
+TEST_F(StoreTest, TheViewJoinsEverything) {
+  {
+    Store store(file(), context());
+    store.add({point(store, 32, 1000)});
+    store.confirm(store.points(store.network("net", "net"))[0].id, {"systemc", 1000, 10, 0, 24, 0, ""});
+  }
+  Database database(file());
+  Statement read(database, "SELECT network, rows, clock_mhz, cycles, energy_pj FROM result WHERE technology = 't'");
+  ASSERT_TRUE(read.step());
+  EXPECT_EQ(read.text(0), "net");
+  EXPECT_EQ(read.integer(1), 32);
+  EXPECT_EQ(read.real(2), 200);
+  EXPECT_EQ(read.integer(3), 1000);
+  EXPECT_EQ(read.real(4), 2.5);
+  EXPECT_FALSE(read.step());
+  EXPECT_EQ(Statement(database, "SELECT count(*) FROM confirmation WHERE engine = 'systemc'").number(), 1);
+}
+
+// A process that holds a unit keeps others from it, and a kill ends that at once.
+TEST_F(StoreTest, ClaimsEndWithTheirProcess) {
+  { Store store(file(), context()); }
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    Store store(file(), context());
+    const char good = store.claim("unit") ? '+' : '-';
+    if (write(ready[1], &good, 1) != 1) _exit(1);
+    pause();
+    _exit(0);
+  }
+  char answer = 0;
+  ASSERT_EQ(read(ready[0], &answer, 1), 1);
+  EXPECT_EQ(answer, '+');
+  Store store(file(), context());
+  EXPECT_FALSE(store.claim("unit"));
+  EXPECT_TRUE(store.claim("another"));
+  EXPECT_TRUE(store.claim("another")) << "one's own claim is no obstacle";
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_TRUE(store.claim("unit"));
+  store.release("unit");
+  close(ready[0]);
+  close(ready[1]);
+}
+
+TEST_F(StoreTest, RefusesOtherFiles) {
+  const auto text = folder_.write("text.sqlite", std::string(5000, 'x'));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(text, context()); }), HasSubstr("text.sqlite"));
+  {
+    Database other(folder_ / "other.sqlite");
+    other.execute("CREATE TABLE recipes(name TEXT)");
+  }
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(folder_ / "other.sqlite", context()); }),
+              HasSubstr("is a database, but no store of format bitstrata-store-1"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(folder_ / "no/such/folder.sqlite", context()); }),
+              HasSubstr("cannot open the store"));
+}
+
+}  // namespace
+}  // namespace bitstrata::sim
