@@ -95,7 +95,7 @@ int evaluate(const std::vector<std::string>& arguments) {
   const model::IntegerNetwork integers = quant::assemble(imported.calibrated);
   const model::Shape input = imported.network.graph.node(0).output;
   const int count = o.images > 0 ? std::min(o.images, test.count()) : test.count();
-  if (integers.tensors.back().shape.elements() < 2)
+  if (integers.tensors[integers.output()].shape.elements() < 2)
     throw std::invalid_argument("the network has one output; nothing to compare labels with");
   Score floats{count, 0}, golden{count, 0};
   constexpr int batch = 64;

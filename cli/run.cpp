@@ -4,6 +4,7 @@
 
 #include <iostream>
 #include <mutex>
+#include <optional>
 
 #include "cli/execute.h"
 #include "cli/pricing.h"
@@ -73,7 +74,7 @@ class Tally {
     for (std::size_t t = 0; t < tensors.size(); ++t) {
       for (const std::int32_t code : tensors[t]) nonzero_[t] += code != network_.tensors[t].zero_point ? 1 : 0;
     }
-    if (!labels.empty()) correct_ += model::argmax(tensors.back()) == labels[image] ? 1 : 0;
+    if (!labels.empty()) correct_ += model::argmax(tensors[network_.output()]) == labels[image] ? 1 : 0;
   }
 
   int images() const { return images_; }
@@ -123,7 +124,7 @@ Execution execute_data(const Options& o, const Workload& workload, const Inputs&
                                     workload.program.layer_names.at(result.layers.size()), to_string(result.error)));
     }
     const model::Codes golden = model::run(workload.network, inputs.images[i]);
-    if (result.tensors.back() != golden) {
+    if (result.tensors[workload.network.output()] != golden) {
       throw CheckFailed(
           fmt::format("image {}: outputs differ from the golden arithmetic; bitstrata verify shows where", i));
     }
@@ -156,7 +157,11 @@ struct Results {
   std::vector<Price> prices;
 };
 
-double layer_pj(const Price& price, std::size_t layer) { return price.energy.layers[layer].parts.total_pj(); }
+// Nothing where the technology prices no part of the layer.
+std::optional<double> layer_pj(const Price& price, std::size_t layer) {
+  const sim::EnergyParts& parts = price.energy.layers[layer].parts;
+  return parts.any() ? std::optional(parts.total_pj()) : std::nullopt;
+}
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
@@ -194,11 +199,14 @@ Table csv_table(const Results& r) {
     row.push_back(r.tally.images() > 0 ? number(r.tally.density(integers.input)) : "");
     row.push_back(number(static_cast<double>(layer.events.cycles) / r.measurement.clock_mhz));
     const sim::EnergyParts& first = r.prices.at(0).energy.layers[i].parts;
-    row.push_back(number(first.total_pj()));
+    row.push_back(first.any() ? number(first.total_pj()) : "");
     for (const EnergyColumn& column : energy_columns) {
       row.push_back(first.*column.part ? number(*(first.*column.part)) : "");
     }
-    for (std::size_t p = 1; p < r.prices.size(); ++p) row.push_back(number(layer_pj(r.prices[p], i)));
+    for (std::size_t p = 1; p < r.prices.size(); ++p) {
+      const std::optional<double> energy = layer_pj(r.prices[p], i);
+      row.push_back(energy ? number(*energy) : "");
+    }
     table.add(row);
   }
   return table;
@@ -224,7 +232,8 @@ json layers_json(const Results& r) {
     for (std::size_t e = 0; e < model::event_names.size(); ++e) {
       entry["events"][std::string(model::event_names[e])] = layer.events.*model::event_members[e];
     }
-    for (const Price& p : r.prices) entry["energy_pj"][p.technology.name] = layer_pj(p, i);
+    for (const Price& p : r.prices)
+      if (const auto energy = layer_pj(p, i)) entry["energy_pj"][p.technology.name] = *energy;
     layers.push_back(entry);
   }
   return layers;
@@ -289,7 +298,10 @@ void print(const Results& r) {
                                     grouped(e.stall_cycles),
                                     weights ? fmt::format("{:.4f}", utilization(layer, a)) : "",
                                     fmt::format("{:.2f}", static_cast<double>(e.cycles) / a.clock_mhz)};
-    for (const Price& p : r.prices) row.push_back(short_number(layer_pj(p, i)));
+    for (const Price& p : r.prices) {
+      const std::optional<double> energy = layer_pj(p, i);
+      row.push_back(energy ? short_number(*energy) : "");
+    }
     table.add(row);
   }
   const model::Events total = r.measurement.total();
@@ -357,7 +369,7 @@ int run(const std::vector<std::string>& arguments) {
     folder.add("layers.csv", csv_table(results).csv());
     folder.add("summary.json", summary);
     folder.add("run.json", record.to_json(o.engine));
-    folder.add("plan.yaml", text_of([&](const auto& file) { model::save(workload.plan, file); }));
+    folder.add("plan.yaml", model::to_text(workload.plan));
     folder.publish();
   }
   if (o.common.json) {

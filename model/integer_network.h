@@ -101,6 +101,7 @@ struct IntegerNetwork {
   std::string name;
   std::vector<TensorFormat> tensors;
   std::vector<IntegerLayer> layers;
+  std::size_t output() const { return static_cast<std::size_t>(layers.back().output); }  // tensor
 };
 
 // Throws std::invalid_argument naming the layer when shapes, widths, codes or vector sizes contradict each other.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fast cost model: equal to the RTL on whole networks, equal to lowering the whole network, and quick when asked
 // again. Random integer networks: shapes and widths as planned, outputs spread over their codes.
+#include "model/stages.h"
 #include "sim/cost_model.h"
+#include "sim/plan_cost.h"
 
 #include <gtest/gtest.h>
 
@@ -171,6 +173,28 @@ TEST(RandomIntegerNetwork, SpreadsOutputsOverTheirCodes) {
       EXPECT_GT(std::set<std::int32_t>(codes.begin(), codes.end()).size(), 2U) << layer.name << " at " << bits;
     }
   }
+}
+
+TEST(PlanCost, IsTheSumOfTheLayers) {
+  const Architecture a = model::load_architecture("pim-64x64");
+  std::int64_t plans = 0;
+  for (const char* name : {"vgg_small", "resnet20", "mobilenetv2_96"}) {
+    const Network network = model::build_network(name);
+    Random random(5);
+    FastCostModel model(a);
+    PlanCost cost(network, a);
+    for (int i = 0; i < 3; ++i) {
+      Plan plan = random_plan(random, network, 8);
+      model::tie_widths(model::lay_out(network), plan);
+      EXPECT_EQ(cost.cycles(plan), model.measure(network, plan).total().cycles) << name;
+      ++plans;
+    }
+    const std::int64_t predicted = cost.predicted();
+    cost.cycles(model::uniform_plan(network, 8, 8));
+    cost.cycles(model::uniform_plan(network, 8, 8));
+    EXPECT_LE(cost.predicted(), predicted + static_cast<std::int64_t>(network.nodes().size()));
+  }
+  std::cout << plans << " plans compared\n";
 }
 
 }  // namespace
