@@ -2,7 +2,9 @@
 // Quantizers of tensors become grids of nodes; QLinear operators are their float counterparts between two grids.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "model/onnx/converter.h"
@@ -68,7 +70,12 @@ void Converter::quantize(const OnnxNode& node) {
     inputs.push_back(node.inputs[i].empty() ? nullptr : &need_constant(node, i, "scale, zero point or width"));
   }
   const Value x = value(node, 0);
-  set(node, round_to(node, x, grid_of(node, quantizer_of(node, inputs, x.view.sizes()))));
+  Quantizer quantizer = quantizer_of(node, inputs, x.view.sizes());
+  if (const std::string* width = noted_width(node.outputs[0])) {
+    quantizer.grid.bits = std::clamp(std::atoi(width->c_str()), 1, 16);
+    quantizer.narrow = width->ends_with("narrow");
+  }
+  set(node, round_to(node, x, grid_of(node, quantizer)));
 }
 
 // The values were rounded by a QuantizeLinear before; the scales must be the same.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "model/yaml_reader.h"
@@ -258,6 +259,10 @@ void Converter::step(const OnnxNode& node) {
   }
   if (all) {
     std::vector<Tensor> results = fold(node, inputs, graph_.opset);
+    if (const std::string* width = noted_width(node.outputs[0]); width != nullptr && results[0].grid) {
+      results[0].grid->bits = std::clamp(std::atoi(width->c_str()), 1, 16);
+      results[0].grid->bipolar = results[0].grid->bits == 1;
+    }
     for (std::size_t i = 0; i < results.size() && i < node.outputs.size(); ++i) {
       set_constant(node.outputs[i], std::move(results[i]));
     }
@@ -275,6 +280,11 @@ void Converter::step(const OnnxNode& node) {
     if (text.find(fmt::format("node '{}'", node.name)) != std::string::npos) throw;
     refuse(node, text);
   }
+}
+
+const std::string* Converter::noted_width(const std::string& name) const {
+  const auto found = graph_.metadata.find("bitstrata.bits." + name);
+  return found == graph_.metadata.end() ? nullptr : &found->second;
 }
 
 const Tensor* Converter::constant(const std::string& name) const {

@@ -62,6 +62,8 @@ class Converter {
   std::set<std::string> needed_nodes() const;
   void step(const OnnxNode& node);
   void check_result();
+  // The width that our own writer notes for a tensor of codes; nothing in other files.
+  const std::string* noted_width(const std::string& name) const;
   const Tensor* constant(const std::string& name) const;
   const Tensor& need_constant(const OnnxNode& node, std::size_t input, const char* what) const;
   Value value(const OnnxNode& node, std::size_t input) const;

@@ -49,7 +49,9 @@ void Converter::check_result() {
       throw std::invalid_argument(fmt::format(
           "convolution '{}' pads a tensor of -1 and +1 with zeros, which such a tensor cannot hold", node.name));
     }
+    if (network_.grids[at(i)]) network_.grids[at(i)]->scale = static_cast<float>(network_.grids[at(i)]->scale);
     if (p.weight_bits == 0) continue;
+    for (double& scale : p.scales) scale = static_cast<float>(scale);  // as files hold them
     // Zero points and folded signs can lead outside the declared width.
     const std::size_t each = p.weights.size() / p.scales.size();
     double low = 0, high = 0;

@@ -102,10 +102,7 @@ class Calibrator {
     }
     const bool ranges = !nodes.empty();
     for (const Step& step : layout_.steps) {
-      if (step.activation >= 0 && step.activation != step.node &&
-          needs_table(network_.graph.node(step.activation).op)) {
-        nodes.insert(network_.graph.node(step.activation).inputs[0]);
-      }
+      if (lacks_table_grid(step)) nodes.insert(network_.graph.node(step.activation).inputs[0]);
       if (step.stage >= 0 && options_.correct_bias && network_.parameters[at(step.node)].weight_bits == 0) {
         nodes.insert(network_.graph.node(step.node).inputs[0]);
       }
@@ -196,13 +193,18 @@ class Calibrator {
     return op == Op::sigmoid || op == Op::hard_sigmoid;
   }
 
+  bool lacks_table_grid(const Step& step) const {
+    if (step.activation < 0 || step.activation == step.node) return false;
+    const Node& node = network_.graph.node(step.activation);
+    const std::optional<Grid>& grid = network_.grids[at(node.inputs[0])];
+    return needs_table(node.op) && !(grid && grid->bits == 8 && grid->coding == Coding::twos_complement);
+  }
+
   // The 8-bit grid that indexes a table, over what was seen in front of it.
   void give_table_grid(const Step& step) {
-    if (step.activation < 0 || step.activation == step.node) return;
+    if (!lacks_table_grid(step)) return;
     const Node& node = network_.graph.node(step.activation);
-    if (!needs_table(node.op)) return;
     std::optional<Grid>& grid = network_.grids[at(node.inputs[0])];
-    if (grid && grid->bits == 8 && grid->coding == Coding::twos_complement) return;
     Range range = observed_.at(node.inputs[0]).extremes();
     // Beyond these arguments an 8-bit sigmoid is 0 or 1, a SiLU 0.
     range.low = std::clamp(range.low, -10.0, -1e-3);
