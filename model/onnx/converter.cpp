@@ -27,7 +27,7 @@ std::string tidy(const std::string& name) {
   return result.empty() ? "node" : result;
 }
 
-bool is_image_side(std::int64_t size) { return size == 1 || size == 3 || size == 4; }
+bool is_image_side(std::int64_t size) { return size == 1 || size == 3; }
 
 // Where the dimensions of `view` lie in NHWC when they are arranged as `geometry` says.
 InputLayout layout_of(const View& view, Geometry geometry) {

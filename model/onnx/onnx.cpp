@@ -26,6 +26,10 @@ void Converter::check_result() {
   OnnxNode end{
       .op = "Output", .domain = "", .name = output_, .inputs = {output_}, .outputs = {output_}, .attributes = {}};
   const Value value = ready(end, found->second);
+  if (geometry(value) == Geometry::other) {
+    network_.notes.push_back(
+        "the last Reshape or Transpose is left to the host: the output comes as height, width, channels");
+  }
   const int last = static_cast<int>(network_.graph.nodes().size()) - 1;
   if (value.node != last) {
     throw std::invalid_argument(fmt::format("its output '{}' is not its last layer: '{}' comes after it", output_,
