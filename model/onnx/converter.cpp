@@ -13,7 +13,7 @@
 namespace bitstrata::model::interchange {
 namespace {
 
-constexpr std::int64_t largest_input = std::int64_t{1} << 28;  // elements
+constexpr std::int64_t largest_tensor = std::int64_t{1} << 27;  // elements: a damaged file must not take all memory
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
@@ -125,7 +125,9 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"Trunc", &C::trunc},
       {"QLinearConv", &C::qlinear_conv},
       {"QLinearMatMul", &C::qlinear_matmul},
-      {"QLinearAdd", &C::qlinear_add},
+      {"QLinearAdd", &C::qlinear_join},
+      {"QLinearMul", &C::qlinear_join},
+      {"QGemm", &C::qlinear_gemm},
       {"QLinearGlobalAveragePool", &C::qlinear_pool},
   };
   return table;
@@ -190,7 +192,7 @@ void Converter::add_input() {
         fmt::format("dimension {} of input '{}' is open{}; give all of them: --input-shape 1,3,224,224 ", i, input.name,
                     symbol.empty() ? "" : fmt::format(" ('{}')", symbol)));
   }
-  if (elements_of(dims) > largest_input) {
+  if (elements_of(dims) > largest_tensor) {
     throw std::invalid_argument(fmt::format("input '{}' of {} is too large", input.name, to_text(dims)));
   }
   input_dims_ = dims;
@@ -320,6 +322,11 @@ std::string Converter::fresh_name(const OnnxNode& node, const std::string& suffi
 }
 
 int Converter::added(int index) {
+  const Node& node = network_.graph.node(index);
+  if (node.output.elements() > largest_tensor) {
+    throw std::invalid_argument(fmt::format("its output of {}x{}x{} is too large", node.output.height,
+                                            node.output.width, node.output.channels));
+  }
   network_.parameters.resize(network_.graph.nodes().size());
   network_.grids.resize(network_.graph.nodes().size());
   return index;

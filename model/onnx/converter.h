@@ -140,7 +140,8 @@ class Converter {
   void trunc(const OnnxNode& node);
   void qlinear_conv(const OnnxNode& node);
   void qlinear_matmul(const OnnxNode& node);
-  void qlinear_add(const OnnxNode& node);
+  void qlinear_join(const OnnxNode& node);
+  void qlinear_gemm(const OnnxNode& node);
   void qlinear_pool(const OnnxNode& node);
   Value round_to(const OnnxNode& node, Value value, Grid grid);
   Grid grid_of(const OnnxNode& node, const Quantizer& quantizer) const;
