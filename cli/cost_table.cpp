@@ -84,7 +84,7 @@ class Maker {
       try {
         // Poolings hand their input's width on, joins their inputs': only layers with weights choose an output.
         const bool weights = shapes.layers[i].kind == model::LayerKind::convolution;
-        const bool last = i + 1 == shapes.layers.size();
+        const bool last = table_.graph && i + 1 == shapes.layers.size();
         const IntegerNetwork single = alone(shapes, i, weights && !last ? table_.output_bits : 0);
         take(shapes, i, cost_.measure(single).layers.front(), w, a);
       } catch (const std::invalid_argument& error) {
@@ -150,16 +150,18 @@ std::string npy_bytes(std::span<const T> values, const std::vector<std::size_t>&
 }  // namespace
 
 std::string CostTable::assumption() const {
-  if (output_bits != 0) {
-    return fmt::format("every layer writes {} bits, whatever it reads (the network's output: 16 bits)", output_bits);
-  }
-  return "a layer writes as many bits as it reads (activation_bits; the network's output: 16 bits)";
+  const char* last = graph ? "; the network's output: 16 bits" : "";
+  if (output_bits != 0) return fmt::format("every layer writes {} bits, whatever it reads{}", output_bits, last);
+  return fmt::format("a layer writes as many bits as it reads (activation_bits{})", last);
 }
 
 CostTable make_cost_table(const sim::SweepNetwork& network, sim::FastCostModel& cost,
                           const std::vector<model::Technology>& technologies, int weight_bits, int activation_bits,
                           int output_bits) {
-  CostTable table{.weight_bits = weight_bits, .activation_bits = activation_bits, .output_bits = output_bits};
+  CostTable table{.weight_bits = weight_bits,
+                  .activation_bits = activation_bits,
+                  .output_bits = output_bits,
+                  .graph = network.graph() != nullptr};
   for (const model::Technology& technology : technologies) table.technologies.push_back(technology.name);
   Maker maker(table, cost, technologies);
   for (int a = 1; a <= activation_bits; ++a) {

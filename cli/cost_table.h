@@ -33,6 +33,7 @@ struct TableRow {
 struct CostTable {
   int weight_bits = 8, activation_bits = 8;  // the largest
   int output_bits = 0;                       // 0: as wide as the input
+  bool graph = true;                         // else a list of layers, which has no last one
   std::vector<std::string> technologies;
   std::vector<TableRow> layers;  // with weights, in the network's order
   std::vector<TableRow> others;  // pooling, adds, ...: their cost depends on the activation width alone

@@ -38,6 +38,7 @@ constexpr Verb verbs[] = {
     {"table", cli::table, "cycles and energy of every layer at every pair of widths"},
     {"sweep", cli::sweep, "measure many architectures, networks and plans, and find their Pareto fronts"},
     {"report", cli::report, "join run folders into tables and a page with pictures"},
+    {"export", cli::export_network, "a quantized network as ONNX (QDQ) or QONNX"},
     {"generate", cli::generate, "the accelerator's Verilog, with scripts and a self-checking testbench"},
 };
 

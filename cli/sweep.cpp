@@ -53,7 +53,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   if (!parse(
           arguments, options,
           {"sweep SWEEP.yaml --store FILE.sqlite [--jobs J] [--confirm [K]] [--out DIR]",
-           "Measures every combination of architecture parameters, networks and plans of a YAML file (sim/sweep.h\n"
+           "Measures every combination of architecture parameters, networks and plans of a YAML file (docs/sweep.md\n"
            "describes it) with the fast engine. Points are kept as they are finished: a sweep that was killed goes on\n"
            "where it stopped, and several processes may share a store. Prints the Pareto fronts of latency, energy\n"
            "and area (bits on chip where no area is known). The exit status is 1 when no point fits its architecture\n"

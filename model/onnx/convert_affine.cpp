@@ -37,6 +37,16 @@ std::vector<double> Converter::per_channel(const OnnxNode& node, const Value& va
   // The arrangement of an input that nobody has used shows in the axis along which the constant varies.
   if (sizes.size() == 4 && tensor.dims.back() == tensor.elements()) settle(value, Geometry::nhwc);
   settle(value, Geometry::nchw);
+  const int channels = shape(value).channels;
+  const std::vector<Factor> along = {{channels, 1}};
+  for (std::size_t i = lead; i < sizes.size(); ++i) {
+    if (tensor.dims[i - lead] != tensor.elements() || value.view.dim(static_cast<int>(i)) != along) continue;
+    std::vector<double> result;
+    for (int c = 0; c < channels; ++c) result.push_back(tensor.at(at(c)));
+    return result;
+  }
+  if (value.view.elements() > (1 << 24))
+    refuse(node, "a constant that lies across channels of so large a tensor is not supported");
   std::vector<std::int64_t> index = {0};
   std::int64_t stride = tensor.elements();
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -48,7 +58,6 @@ std::vector<double> Converter::per_channel(const OnnxNode& node, const Value& va
       for (std::int64_t k = 0; k < sizes[i]; ++k) next.push_back(base + (side == 1 ? 0 : k * stride));
     index = std::move(next);
   }
-  const int channels = shape(value).channels;
   std::vector<double> result(at(channels));
   std::vector<bool> seen(at(channels), false);
   const std::vector<std::int64_t> order = value.view.order();

@@ -2,7 +2,9 @@
 // Quantizers of tensors become grids of nodes; QLinear operators are their float counterparts between two grids.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "model/onnx/converter.h"
@@ -68,15 +70,26 @@ void Converter::quantize(const OnnxNode& node) {
     inputs.push_back(node.inputs[i].empty() ? nullptr : &need_constant(node, i, "scale, zero point or width"));
   }
   const Value x = value(node, 0);
-  set(node, round_to(node, x, grid_of(node, quantizer_of(node, inputs, x.view.sizes()))));
+  Quantizer quantizer = quantizer_of(node, inputs, x.view.sizes());
+  if (const std::string* width = noted_width(node.outputs[0])) {
+    quantizer.grid.bits = std::clamp(std::atoi(width->c_str()), 1, 16);
+    quantizer.narrow = width->ends_with("narrow");
+  }
+  set(node, round_to(node, x, grid_of(node, quantizer)));
 }
 
 // The values were rounded by a QuantizeLinear before; the scales must be the same.
 void Converter::dequantize(const OnnxNode& node) {
   const Value x = value(node, 0);
   const double scale = need_constant(node, 1, "scale").at(0) / x.factor;
-  const std::optional<Grid>& grid = network_.grids[at(x.node)];
-  if (!grid) refuse(node, "its input was not quantized");
+  // Codes may have been pooled or enlarged since.
+  int origin = x.node;
+  while (!network_.grids[at(origin)]) {
+    const Op op = network_.graph.node(origin).op;
+    if (op != Op::max_pool && op != Op::upsample) refuse(node, "its input was not quantized");
+    origin = network_.graph.node(origin).inputs[0];
+  }
+  const std::optional<Grid>& grid = network_.grids[at(origin)];
   if (std::abs(grid->scale - scale) > 1e-6 * scale) {
     refuse(node, fmt::format("its scale is {}, that of its input {}; they must be equal", scale, grid->scale));
   }
@@ -144,8 +157,28 @@ void Converter::qlinear_matmul(const OnnxNode& node) {
   set(node, round_to(node, multiply_matrix(node, value(node, 0), weights, false), output_grid(node, 6, 7)));
 }
 
-void Converter::qlinear_add(const OnnxNode& node) {
-  set(node, round_to(node, join(node, value(node, 0), value(node, 3), Op::add), output_grid(node, 6, 7)));
+void Converter::qlinear_join(const OnnxNode& node) {
+  const Op op = node.op == "QLinearAdd" ? Op::add : Op::multiply;
+  set(node, round_to(node, join(node, value(node, 0), value(node, 3), op), output_grid(node, 6, 7)));
+}
+
+void Converter::qlinear_gemm(const OnnxNode& node) {
+  if (node.whole("transA", 0) != 0 || node.real("alpha", 1) != 1) refuse(node, "transA and alpha are not supported");
+  const bool transposed = node.whole("transB", 0) != 0;
+  OnnxNode decode = node;
+  decode.op = transposed ? "QGemm" : "QLinearMatMul";  // the axis of the scales is that of the outputs
+  const Tensor weights = dequantized(decode, 3, 4, 5);
+  const Value product = multiply_matrix(node, value(node, 0), weights, transposed);
+  if (!node.input(6).empty()) {
+    const Tensor& codes = need_constant(node, 6, "bias");
+    const double in_scale = need_constant(node, 1, "input scale").at(0);
+    const Tensor& scales = need_constant(node, 4, "weight scale");
+    std::vector<float>& bias = network_.parameters[at(product.node)].bias;
+    if (codes.elements() != static_cast<std::int64_t>(bias.size())) refuse(node, "its biases do not fit its outputs");
+    for (std::size_t n = 0; n < bias.size(); ++n)
+      bias[n] = static_cast<float>(codes.at(n) * in_scale * scales.at(scales.elements() == 1 ? 0 : n));
+  }
+  set(node, node.input(7).empty() ? product : round_to(node, product, output_grid(node, 7, 8)));
 }
 
 void Converter::qlinear_pool(const OnnxNode& node) {

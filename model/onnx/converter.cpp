@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "model/yaml_reader.h"
@@ -12,7 +13,7 @@
 namespace bitstrata::model::interchange {
 namespace {
 
-constexpr std::int64_t largest_input = std::int64_t{1} << 28;  // elements
+constexpr std::int64_t largest_tensor = std::int64_t{1} << 27;  // elements: a damaged file must not take all memory
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
@@ -26,7 +27,7 @@ std::string tidy(const std::string& name) {
   return result.empty() ? "node" : result;
 }
 
-bool is_image_side(std::int64_t size) { return size == 1 || size == 3 || size == 4; }
+bool is_image_side(std::int64_t size) { return size == 1 || size == 3; }
 
 // Where the dimensions of `view` lie in NHWC when they are arranged as `geometry` says.
 InputLayout layout_of(const View& view, Geometry geometry) {
@@ -124,7 +125,9 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"Trunc", &C::trunc},
       {"QLinearConv", &C::qlinear_conv},
       {"QLinearMatMul", &C::qlinear_matmul},
-      {"QLinearAdd", &C::qlinear_add},
+      {"QLinearAdd", &C::qlinear_join},
+      {"QLinearMul", &C::qlinear_join},
+      {"QGemm", &C::qlinear_gemm},
       {"QLinearGlobalAveragePool", &C::qlinear_pool},
   };
   return table;
@@ -189,7 +192,7 @@ void Converter::add_input() {
         fmt::format("dimension {} of input '{}' is open{}; give all of them: --input-shape 1,3,224,224 ", i, input.name,
                     symbol.empty() ? "" : fmt::format(" ('{}')", symbol)));
   }
-  if (elements_of(dims) > largest_input) {
+  if (elements_of(dims) > largest_tensor) {
     throw std::invalid_argument(fmt::format("input '{}' of {} is too large", input.name, to_text(dims)));
   }
   input_dims_ = dims;
@@ -258,6 +261,10 @@ void Converter::step(const OnnxNode& node) {
   }
   if (all) {
     std::vector<Tensor> results = fold(node, inputs, graph_.opset);
+    if (const std::string* width = noted_width(node.outputs[0]); width != nullptr && results[0].grid) {
+      results[0].grid->bits = std::clamp(std::atoi(width->c_str()), 1, 16);
+      results[0].grid->bipolar = results[0].grid->bits == 1;
+    }
     for (std::size_t i = 0; i < results.size() && i < node.outputs.size(); ++i) {
       set_constant(node.outputs[i], std::move(results[i]));
     }
@@ -275,6 +282,11 @@ void Converter::step(const OnnxNode& node) {
     if (text.find(fmt::format("node '{}'", node.name)) != std::string::npos) throw;
     refuse(node, text);
   }
+}
+
+const std::string* Converter::noted_width(const std::string& name) const {
+  const auto found = graph_.metadata.find("bitstrata.bits." + name);
+  return found == graph_.metadata.end() ? nullptr : &found->second;
 }
 
 const Tensor* Converter::constant(const std::string& name) const {
@@ -310,6 +322,11 @@ std::string Converter::fresh_name(const OnnxNode& node, const std::string& suffi
 }
 
 int Converter::added(int index) {
+  const Node& node = network_.graph.node(index);
+  if (node.output.elements() > largest_tensor) {
+    throw std::invalid_argument(fmt::format("its output of {}x{}x{} is too large", node.output.height,
+                                            node.output.width, node.output.channels));
+  }
   network_.parameters.resize(network_.graph.nodes().size());
   network_.grids.resize(network_.graph.nodes().size());
   return index;

@@ -62,6 +62,8 @@ class Converter {
   std::set<std::string> needed_nodes() const;
   void step(const OnnxNode& node);
   void check_result();
+  // The width that our own writer notes for a tensor of codes; nothing in other files.
+  const std::string* noted_width(const std::string& name) const;
   const Tensor* constant(const std::string& name) const;
   const Tensor& need_constant(const OnnxNode& node, std::size_t input, const char* what) const;
   Value value(const OnnxNode& node, std::size_t input) const;
@@ -138,7 +140,8 @@ class Converter {
   void trunc(const OnnxNode& node);
   void qlinear_conv(const OnnxNode& node);
   void qlinear_matmul(const OnnxNode& node);
-  void qlinear_add(const OnnxNode& node);
+  void qlinear_join(const OnnxNode& node);
+  void qlinear_gemm(const OnnxNode& node);
   void qlinear_pool(const OnnxNode& node);
   Value round_to(const OnnxNode& node, Value value, Grid grid);
   Grid grid_of(const OnnxNode& node, const Quantizer& quantizer) const;

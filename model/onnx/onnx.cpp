@@ -26,6 +26,10 @@ void Converter::check_result() {
   OnnxNode end{
       .op = "Output", .domain = "", .name = output_, .inputs = {output_}, .outputs = {output_}, .attributes = {}};
   const Value value = ready(end, found->second);
+  if (geometry(value) == Geometry::other) {
+    network_.notes.push_back(
+        "the last Reshape or Transpose is left to the host: the output comes as height, width, channels");
+  }
   const int last = static_cast<int>(network_.graph.nodes().size()) - 1;
   if (value.node != last) {
     throw std::invalid_argument(fmt::format("its output '{}' is not its last layer: '{}' comes after it", output_,
@@ -49,7 +53,9 @@ void Converter::check_result() {
       throw std::invalid_argument(fmt::format(
           "convolution '{}' pads a tensor of -1 and +1 with zeros, which such a tensor cannot hold", node.name));
     }
+    if (network_.grids[at(i)]) network_.grids[at(i)]->scale = static_cast<float>(network_.grids[at(i)]->scale);
     if (p.weight_bits == 0) continue;
+    for (double& scale : p.scales) scale = static_cast<float>(scale);  // as files hold them
     // Zero points and folded signs can lead outside the declared width.
     const std::size_t each = p.weights.size() / p.scales.size();
     double low = 0, high = 0;

@@ -29,6 +29,14 @@ constexpr int parts = 16;
 
 double to_float(double value) { return static_cast<double>(static_cast<float>(value)); }
 
+// Where a linear layer and a convolution read one tensor.
+std::vector<double> by_channel(const std::vector<double>& means, std::size_t channels) {
+  std::vector<double> result(channels, 0.0);
+  for (std::size_t i = 0; i < means.size(); ++i)
+    result[i % channels] += means[i] * static_cast<double>(channels) / static_cast<double>(means.size());
+  return result;
+}
+
 bool needs_table(Op op) { return op == Op::sigmoid || op == Op::silu; }
 
 class Calibrator {
@@ -93,6 +101,15 @@ class Calibrator {
     }
   }
 
+  // Means are kept by channel, and by element where a linear layer reads them.
+  std::size_t period(int node) const {
+    const Shape shape = network_.graph.node(node).output;
+    for (const int reader : network_.graph.consumers(node)) {
+      if (network_.graph.node(reader).op == Op::linear) return at(shape.elements());
+    }
+    return at(shape.channels);
+  }
+
   // Observes the nodes whose values decide something.
   void observe() {
     std::set<int> nodes;
@@ -102,10 +119,7 @@ class Calibrator {
     }
     const bool ranges = !nodes.empty();
     for (const Step& step : layout_.steps) {
-      if (step.activation >= 0 && step.activation != step.node &&
-          needs_table(network_.graph.node(step.activation).op)) {
-        nodes.insert(network_.graph.node(step.activation).inputs[0]);
-      }
+      if (lacks_table_grid(step)) nodes.insert(network_.graph.node(step.activation).inputs[0]);
       if (step.stage >= 0 && options_.correct_bias && network_.parameters[at(step.node)].weight_bits == 0) {
         nodes.insert(network_.graph.node(step.node).inputs[0]);
       }
@@ -119,17 +133,17 @@ class Calibrator {
       for_each_index(parts, options_.threads, [&](int part) {
         for (int i = part; i < inputs_.count; i += parts) {
           const std::vector<Reals> values = run_all(network_, inputs_.get(i));
-          for (auto& [node, observation] : partial[at(part)]) visit(observation, values[at(node)]);
+          for (auto& [node, observation] : partial[at(part)]) visit(node, observation, values[at(node)]);
         }
       });
       return partial;
     };
     for (const int node : nodes) observed_[node] = {};
-    const auto seen = pass([](Observation& o, const Reals& values) { o.see(values); });
+    const auto seen = pass([&](int node, Observation& o, const Reals& values) { o.see(values, period(node)); });
     for (const auto& part : seen)
       for (const auto& [node, observation] : part) observed_[node].merge_seen(observation);
     if (!ranges || options_.method == RangeMethod::max) return;
-    const auto counted = pass([](Observation& o, const Reals& values) { o.count(values); });
+    const auto counted = pass([](int, Observation& o, const Reals& values) { o.count(values); });
     for (const auto& part : counted)
       for (const auto& [node, observation] : part) observed_[node].merge_counted(observation);
   }
@@ -196,13 +210,18 @@ class Calibrator {
     return op == Op::sigmoid || op == Op::hard_sigmoid;
   }
 
+  bool lacks_table_grid(const Step& step) const {
+    if (step.activation < 0 || step.activation == step.node) return false;
+    const Node& node = network_.graph.node(step.activation);
+    const std::optional<Grid>& grid = network_.grids[at(node.inputs[0])];
+    return needs_table(node.op) && !(grid && grid->bits == 8 && grid->coding == Coding::twos_complement);
+  }
+
   // The 8-bit grid that indexes a table, over what was seen in front of it.
   void give_table_grid(const Step& step) {
-    if (step.activation < 0 || step.activation == step.node) return;
+    if (!lacks_table_grid(step)) return;
     const Node& node = network_.graph.node(step.activation);
-    if (!needs_table(node.op)) return;
     std::optional<Grid>& grid = network_.grids[at(node.inputs[0])];
-    if (grid && grid->bits == 8 && grid->coding == Coding::twos_complement) return;
     Range range = observed_.at(node.inputs[0]).extremes();
     // Beyond these arguments an 8-bit sigmoid is 0 or 1, a SiLU 0.
     range.low = std::clamp(range.low, -10.0, -1e-3);
@@ -224,8 +243,9 @@ class Calibrator {
     p.scales = weight_scales(p, static_cast<std::size_t>(node.out_channels), options_.per_channel, in.scale);
     round_weights(p);
     if (options_.correct_bias) {
-      const std::vector<double> means = observed_.at(node.inputs[0]).means();
+      std::vector<double> means = observed_.at(node.inputs[0]).means();
       const auto channels = at(network_.graph.input_shape(step.node).channels);
+      if (node.op != Op::linear && means.size() > channels) means = by_channel(means, channels);
       correct_bias(p, before, node, means, channels);
     }
     // The accelerator adds the bias in units of its accumulator.

@@ -49,6 +49,11 @@ model::FloatNetwork calibrate(const model::FloatNetwork& network, const model::P
 // that lacks one, or whose scales lie outside what 16-bit multipliers reach.
 model::IntegerNetwork assemble(const model::FloatNetwork& network);
 
+// The float network that `assemble` makes these integers of again (scales as 32-bit floats, as files hold them). Throws
+// std::invalid_argument naming a layer that cannot be told from its integers alone: activations other than clipping,
+// sums, products and joinings.
+model::FloatNetwork float_of(const model::IntegerNetwork& integers);
+
 // The format of the network's input: what a host encodes with.
 inline const model::Grid& input_grid(const model::FloatNetwork& calibrated) { return calibrated.grids.at(0).value(); }
 

@@ -52,8 +52,8 @@ RangeMethod range_method(const std::string& name) {
                                           model::did_you_mean(name, names), fmt::join(names, ", ")));
 }
 
-void Observation::see(std::span<const float> values) {
-  if (sums_.empty()) sums_.assign(values.size(), 0.0);
+void Observation::see(std::span<const float> values, std::size_t period) {
+  if (sums_.empty()) sums_.assign(period, 0.0);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double value = values[i];
     if (!std::isfinite(value)) throw std::invalid_argument("a calibration input leads to a value that is no number");
@@ -61,10 +61,9 @@ void Observation::see(std::span<const float> values) {
     high_ = any_ ? std::max(high_, value) : value;
     any_ = true;
     magnitude_ += std::abs(value);
-    sums_[i] += value;
+    sums_[i % period] += value;
   }
   seen_ += static_cast<std::int64_t>(values.size());
-  ++inputs_;
 }
 
 void Observation::merge_seen(const Observation& other) {
@@ -76,12 +75,13 @@ void Observation::merge_seen(const Observation& other) {
   if (sums_.empty()) sums_.assign(other.sums_.size(), 0.0);
   for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += other.sums_[i];
   seen_ += other.seen_;
-  inputs_ += other.inputs_;
 }
 
 std::vector<double> Observation::means() const {
   std::vector<double> result = sums_;
-  for (double& sum : result) sum /= static_cast<double>(std::max<std::int64_t>(1, inputs_));
+  const double each = static_cast<double>(std::max<std::int64_t>(1, seen_)) /
+                      static_cast<double>(std::max<std::size_t>(1, sums_.size()));
+  for (double& sum : result) sum /= each;
   return result;
 }
 

@@ -18,14 +18,15 @@ struct Range {
 // Of one tensor over all inputs seen. Two passes: extremes and means first, then the histogram between the extremes.
 class Observation {
  public:
-  void see(std::span<const float> values);
+  // `period`: means are kept of so many neighbouring elements (the channels, or all).
+  void see(std::span<const float> values, std::size_t period);
   void count(std::span<const float> values);
   void merge_seen(const Observation& other);
   void merge_counted(const Observation& other);
 
   Range extremes() const { return {low_, high_}; }
   double mean_magnitude() const { return seen_ == 0 ? 0 : magnitude_ / static_cast<double>(seen_); }
-  // Mean of every element over the inputs.
+  // By element of the period, over the inputs.
   std::vector<double> means() const;
 
   // The range for codes of `levels` steps; `both` sides of 0 for two's complement, whose range is symmetric.
@@ -39,8 +40,8 @@ class Observation {
 
   double low_ = 0, high_ = 0, magnitude_ = 0;
   bool any_ = false;
-  std::int64_t seen_ = 0, inputs_ = 0;
-  std::vector<double> sums_;  // by element
+  std::int64_t seen_ = 0;
+  std::vector<double> sums_;  // by element of the period
   std::vector<std::int64_t> bins_;
 };
 

@@ -69,19 +69,14 @@ void round_weights(model::Parameters& p) {
 void correct_bias(model::Parameters& p, const std::vector<float>& before, const model::Node& node,
                   const std::vector<double>& means, std::size_t input_channels) {
   // A convolution sees every pixel at every tap: the mean of a channel. A linear layer sees each element.
-  std::vector<double> inputs(node.op == model::Op::linear ? means : std::vector<double>(input_channels, 0.0));
-  if (node.op != model::Op::linear) {
-    for (std::size_t i = 0; i < means.size(); ++i) inputs[i % input_channels] += means[i];
-    for (double& mean : inputs) mean /= static_cast<double>(means.size() / input_channels);
-  }
   const std::size_t outputs = p.bias.size(), each = p.weights.size() / outputs;
   const auto groups = static_cast<std::size_t>(node.groups);
-  const std::size_t depth = node.op == model::Op::linear ? inputs.size() : input_channels / groups;
+  const std::size_t depth = node.op == model::Op::linear ? means.size() : input_channels / groups;
   for (std::size_t n = 0; n < outputs; ++n) {
     const std::size_t first = node.op == model::Op::linear ? 0 : n / (outputs / groups) * depth;
     double error = 0;
     for (std::size_t k = 0; k < each; ++k) {
-      error += (static_cast<double>(p.weights[n * each + k]) - before[n * each + k]) * inputs[first + k % depth];
+      error += (static_cast<double>(p.weights[n * each + k]) - before[n * each + k]) * means[first + k % depth];
     }
     p.bias[n] = static_cast<float>(p.bias[n] - error);
   }

@@ -16,7 +16,8 @@ std::vector<double> weight_scales(const model::Parameters& p, std::size_t channe
 // Weights become multiples of their scales.
 void round_weights(model::Parameters& p);
 
-// Takes the mean error of the rounded weights on inputs of these means (by element) out of the bias.
+// Takes the mean error of the rounded weights on inputs of these means (by channel; of a linear layer, by
+// element) out of the bias.
 void correct_bias(model::Parameters& p, const std::vector<float>& before, const model::Node& node,
                   const std::vector<double>& means, std::size_t input_channels);
 

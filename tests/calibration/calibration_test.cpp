@@ -152,7 +152,7 @@ TEST(Calibration, TailsAreClipped) {
   std::vector<float> values;
   for (int i = 0; i < 9999; ++i) values.push_back(static_cast<float>(i % 201 - 100) / 100);
   values.push_back(10);
-  seen.see(values);
+  seen.see(values, 1);
   seen.count(values);
   EXPECT_EQ(seen.choose(RangeMethod::max, 0, 15, false).high, 10);
   EXPECT_LT(seen.choose(RangeMethod::percentile, 99.9, 15, false).high, 1.2);

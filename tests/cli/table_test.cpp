@@ -99,6 +99,12 @@ TEST_F(TableVerb, TakesLayerLists) {
   const Array<std::int64_t> cycles(path("out/cycles.npy"));
   ASSERT_EQ(cycles.values.size(), 12U);
   for (const std::int64_t value : cycles.values) EXPECT_GT(value, 0);
+  EXPECT_EQ(json::parse(finished.out).at("output_width"), "a layer writes as many bits as it reads (activation_bits)");
+  // A fixed output width holds for the last line of a list, too: nothing makes it the network's output.
+  const Finished fixed = run_program({"table", "--network", path("net.csv"), "--max-weight-bits", "1",
+                                      "--max-activation-bits", "1", "--output-bits", "9", "--out", path("fixed")});
+  ASSERT_EQ(fixed.status, 0) << fixed.err;
+  EXPECT_THAT(read_text(path("fixed/table.csv")), HasSubstr("\nb,convolution,1,1,9,1280,"));
 }
 
 TEST_F(TableVerb, RefusedWidthsAreMarked) {

@@ -131,6 +131,28 @@ TEST(OnnxImport, QuantizersKeepTheirScalesAndWidths) {
   EXPECT_EQ(network.parameters[1].scales[2], static_cast<double>(0.3F));
 }
 
+TEST(OnnxImport, QLinearOperatorsAreTheirFloatCounterparts) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 2, 4, 4});
+  const auto zero = [&] { return m.scalar(0, 3); };
+  const std::string x = m.node("QuantizeLinear", {"x", m.scalar(0.0625), zero()});
+  const std::string w = m.constant({3, 2, 1, 1}, {1, -2, 3, 4, -5, 6}, 3);
+  const std::string y = m.node("QLinearConv", {x, m.scalar(0.0625), zero(), w, m.scalar(0.5), zero(), m.scalar(0.25),
+                                               zero(), m.constant({3}, {8, 0, -8}, 6)});
+  const std::string p = m.node("MaxPool", {y}, {{"kernel_shape", Dims{4, 4}}});
+  const std::string g = m.constant({2, 3}, {1, 2, 3, -1, -2, -3}, 3);
+  const std::string z = m.node("QGemm",
+                               {m.node("Flatten", {p}), m.scalar(0.25), zero(), g, m.scalar(0.125), zero(),
+                                m.constant({2}, {32, 0}, 6), m.scalar(0.5), zero()},
+                               {{"transB", 1}}, "com.microsoft");
+  m.node("DequantizeLinear", {z, m.scalar(0.5), zero()});
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  ASSERT_EQ(network.graph.nodes().size(), 4U);
+  // All of x is 0.5: the convolution gives 0.5 * (0.5 - 1) + 0.25 = 0, 0.5 * 3.5 = 1.75, 0.5 * 0.5 - 0.25 = 0.
+  const Reals result = run(network, std::vector<float>(32, 0.5F));
+  EXPECT_THAT(result, ::testing::ElementsAre(1.5F, -0.5F));  // 2 * 1.75 / 8 + 1 = 1.4375, -0.4375, in halves
+}
+
 TEST(OnnxImport, QonnxWidths) {
   const TemporaryFolder folder;
   OnnxBuilder m({1, 8});
