@@ -151,7 +151,7 @@ int table(const std::vector<std::string>& arguments) {
   record.add_file("architecture", o.architecture);
   const std::vector<model::Technology> technologies = load_technologies(o.technologies, record);
 
-  sim::FastCostModel cost(architecture, o.common.seed);
+  sim::FastCostModel cost(architecture);
   CostTable table;
   const auto make = [&] {
     table = make_cost_table(network, cost, technologies, o.weight_bits, o.activation_bits, o.output_bits);

@@ -14,6 +14,7 @@
 #include "cli/workload.h"
 #include "model/golden.h"
 #include "rtl/generate/export.h"
+#include "sim/fast.h"
 
 namespace bitstrata::cli {
 

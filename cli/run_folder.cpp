@@ -115,6 +115,20 @@ void OutputFolder::publish() {
   published_ = true;
 }
 
+std::string text_of(const std::function<void(const fs::path&)>& save) {
+  const fs::path file = fs::temp_directory_path() / fmt::format("bitstrata-{}.tmp", getpid());
+  try {
+    save(file);
+    const std::string text = read_text(file);
+    fs::remove(file);
+    return text;
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(file, ignored);
+    throw;
+  }
+}
+
 nlohmann::json read_json(const fs::path& file) {
   try {
     return nlohmann::json::parse(read_text(file));

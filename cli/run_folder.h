@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -58,6 +59,9 @@ class OutputFolder {
   std::vector<std::pair<std::string, std::string>> texts_;
   bool published_ = false;
 };
+
+// The text that `save(file)` writes, for files that only exist as a function writing to a path.
+std::string text_of(const std::function<void(const std::filesystem::path&)>& save);
 
 // A JSON file. Throws std::runtime_error naming the file when it is missing or damaged.
 nlohmann::json read_json(const std::filesystem::path& file);

@@ -8,6 +8,7 @@
 
 #include "model/network.h"
 #include "quant/calibration/calibrate.h"
+#include "sim/fast.h"
 #include "sim/random_network.h"
 
 namespace bitstrata::cli {

@@ -2,6 +2,7 @@
 #include "sim/cost_model.h"
 
 #include <array>
+#include <stdexcept>
 #include <unordered_map>
 #include <vector>
 
@@ -90,18 +91,29 @@ class FastCostModel::Memory {
  private:
   const Events& events_of(const IntegerNetwork& shapes, const IntegerLayer& layer) {
     ++asked;
-    const LayerKey key = key_of(shapes, layer);
-    if (const auto old = layers_.find(key); old != layers_.end()) return old->second;
-    ++predicted;
-    Events events;
-    for (const auto& descriptor : generate::program_layer(architecture_, shapes, layer, {}, judge_).descriptors)
-      events += predict(descriptor, architecture_);
-    return layers_.emplace(key, events).first->second;
+    const auto [entry, is_new] = layers_.try_emplace(key_of(shapes, layer));
+    Known& known = entry->second;
+    if (is_new) {
+      ++predicted;
+      try {
+        for (const auto& descriptor : generate::program_layer(architecture_, shapes, layer, {}, judge_).descriptors)
+          known.events += predict(descriptor, architecture_);
+      } catch (const std::invalid_argument& refusal) {
+        known.refusal = refusal.what();
+      }
+    }
+    if (!known.refusal.empty()) throw std::invalid_argument(known.refusal);
+    return known.events;
   }
+
+  struct Known {
+    Events events;
+    std::string refusal;  // where the layer does not fit
+  };
 
   Architecture architecture_;
   generate::Judge judge_;
-  std::unordered_map<LayerKey, Events, KeyHash> layers_;
+  std::unordered_map<LayerKey, Known, KeyHash> layers_;
 };
 
 FastCostModel::FastCostModel(const Architecture& architecture) : memory_(std::make_unique<Memory>(architecture)) {}

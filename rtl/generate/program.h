@@ -36,7 +36,7 @@ struct Program {
 };
 
 // Throws std::invalid_argument as program_layer does. Layers that the buffers do not hold are cut into pieces, in the
-// way the judge finds fastest; sim/lower.h has the exact one.
+// way the judge finds fastest; sim/fast.h has the exact one.
 Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, const Judge& judge = {});
 
 void write_tensor(const Program& program, int tensor, const model::Codes& codes, std::span<std::uint8_t> memory);

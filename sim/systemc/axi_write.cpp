@@ -14,9 +14,8 @@ AxiWrite::AxiWrite(const sc_core::sc_module_name& name, Fabric& fabric, const mo
 void AxiWrite::reset_state(WriteSignals& shown) {
   shown = {};
   active_ = in_burst_ = false;
-  beats_ = burst_left_ = 0;
-  in_flight_ = to_send_ = 0;
   length_in_ = length_out_ = 0;
+  in_flight_ = 0;
 }
 
 void AxiWrite::clock_edge(const Signals& now, WriteSignals& next) {
@@ -24,35 +23,32 @@ void AxiWrite::clock_edge(const Signals& now, WriteSignals& next) {
     next = now.write;  // nothing happens
     return;
   }
+  const bool addressed = now.write.awvalid && now.memory.awready;
   if (now.write_beat()) {
-    if (!in_burst_) {
-      burst_left_ = lengths_[length_out_++ & 15];
-      --to_send_;
-    }
-    in_burst_ = --burst_left_ != 0;
+    const unsigned left = in_burst_ ? burst_left_ : lengths_[length_out_++ & 15];
+    in_burst_ = left != 0;
+    burst_left_ = left - 1;
   }
   if (now.write_command_taken()) {
     active_ = true;
     address_ = now.store.address;
     beats_ = now.store.beats;
-  } else if (now.write.awvalid && now.memory.awready) {
+  } else if (addressed) {
     const std::uint32_t burst = now.write.awlen + 1u;
-    lengths_[length_in_++ & 15] = burst;
     active_ = beats_ != burst;
     address_ += burst * beat_bytes_;
     beats_ -= burst;
-    ++in_flight_;
-    ++to_send_;
+    lengths_[length_in_++ & 15] = now.write.awlen;
   }
-  if (now.memory.bvalid) --in_flight_;
+  in_flight_ += static_cast<int>(addressed) - static_cast<int>(now.memory.bvalid);
 
   next.active = active_;
   next.idle = !active_ && in_flight_ == 0;
   next.awvalid = active_ && in_flight_ < outstanding_;
   next.awaddr = address_;
   next.awlen = static_cast<std::uint8_t>(burst_length(address_, beats_, burst_beats_, beat_bytes_) - 1);
-  next.may_send = in_burst_ || to_send_ != 0;
-  next.wlast = (in_burst_ ? burst_left_ : lengths_[length_out_ & 15]) == 1;
+  next.may_send = in_burst_ || length_in_ != length_out_;
+  next.wlast = (in_burst_ ? burst_left_ : lengths_[length_out_ & 15]) == 0;
 }
 
 }  // namespace bitstrata::sim::systemc

@@ -17,12 +17,11 @@ class AxiWrite final : public Unit<WriteSignals> {
   const std::uint32_t beat_bytes_, burst_beats_;
   const int outstanding_;
   bool active_ = false, in_burst_ = false;
-  std::uint32_t address_ = 0, beats_ = 0;    // next burst, and what is left to address
-  std::array<std::uint32_t, 16> lengths_{};  // of the bursts addressed and not begun, a queue
+  std::uint32_t address_ = 0, beats_ = 0;   // next burst, and what is left of the command to address
+  std::array<std::uint8_t, 16> lengths_{};  // of the bursts addressed and not begun, minus 1
   unsigned length_in_ = 0, length_out_ = 0;
-  std::uint32_t burst_left_ = 0;  // beats left in the data burst
-  int in_flight_ = 0;             // bursts addressed, not answered
-  int to_send_ = 0;               // bursts addressed, data not started
+  unsigned burst_left_ = 0;  // beats left in the data burst, minus 1
+  int in_flight_ = 0;        // bursts addressed, not answered
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -51,8 +51,7 @@ void Events::count(const Signals& now) {
   layer_.output_lines_read += now.store.read;
   if (now.memory.rvalid) {
     ++layer_.memory_lines_read;
-    layer_.activation_lines_written +=
-        now.loader.target == ReadTarget::activations || now.loader.target == ReadTarget::second;
+    layer_.activation_lines_written += now.loader.target == ReadTarget::activations;
     layer_.weight_lines_written += now.loader.target == ReadTarget::weights;
   }
   layer_.memory_lines_written += now.write_beat();

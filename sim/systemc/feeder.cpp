@@ -13,7 +13,7 @@ Feeder::Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model:
       line_words_((architecture.data_bits + 63) / 64),
       row_words_((architecture.rows + 63) / 64),
       columns_(architecture.columns),
-      code_width_(architecture.max_activation_bits + 1),
+      code_width_(code_width(architecture)),
       buffer_lines_(static_cast<std::uint32_t>(architecture.plane_banks() * architecture.activation_depth)) {
   for (auto& half : buffer_) half.resize(std::size_t{buffer_lines_} * static_cast<std::size_t>(line_words_));
 }
@@ -27,10 +27,15 @@ void Feeder::reset_state(FeederSignals& shown) {
 
 // The part of the walker's window inside its row, and the lines it lies in: line x / data_bits and the one after it.
 Feeder::Window Feeder::clip(const WalkerSignals& walker) const {
-  Window w{.x = walker.x, .length = walker.length, .fill = walker.fill, .slot = walker.slot, .last = walker.last};
-  w.second = walker.second;
-  w.bits = walker.second ? second_bits_ : bits_;
+  Window w{.x = walker.x,
+           .length = walker.length,
+           .fill = walker.fill,
+           .slot = walker.slot,
+           .bits = bits_[walker.second],
+           .second = walker.second,
+           .last = walker.last};
   w.low = std::clamp(-w.x, 0, w.length);
+  // The second tensor is never read beyond its rows.
   w.high = w.second ? w.length : std::clamp(row_bits_ - w.x, 0, w.length);
   if (!walker.row_valid || w.high <= w.low) w.low = w.high = 0;
   const int width = std::countr_zero(static_cast<unsigned>(data_bits_));
@@ -42,7 +47,7 @@ Feeder::Window Feeder::clip(const WalkerSignals& walker) const {
   return w;
 }
 
-const Word* Feeder::line(int line, const Window& window, int plane) const {
+const Word* Feeder::line(const Window& window, int line, int plane) const {
   const auto pair = static_cast<std::uint32_t>((line >> 1) * window.bits + plane);
   const std::uint32_t address = (window.slot + pair) & (buffer_lines_ - 1);
   return &buffer_[static_cast<std::size_t>(line & 1)][std::size_t{address} * static_cast<std::size_t>(line_words_)];
@@ -56,12 +61,12 @@ void Feeder::read_window() {
     auto& lines = landing_lines_[static_cast<std::size_t>(p)];
     const auto words = static_cast<std::size_t>(line_words_);
     if (data_bits_ == 32) {
-      lines[0] = held_.use_this ? *line(first_line, held_, p) : 0;
-      if (held_.use_next) lines[0] |= *line(first_line + 1, held_, p) << 32;
+      lines[0] = held_.use_this ? *line(held_, first_line, p) : 0;
+      if (held_.use_next) lines[0] |= *line(held_, first_line + 1, p) << 32;
       continue;
     }
-    if (held_.use_this) std::copy_n(line(first_line, held_, p), words, lines.begin());
-    if (held_.use_next) std::copy_n(line(first_line + 1, held_, p), words, lines.begin() + line_words_);
+    if (held_.use_this) std::copy_n(line(held_, first_line, p), words, lines.begin());
+    if (held_.use_next) std::copy_n(line(held_, first_line + 1, p), words, lines.begin() + line_words_);
   }
 }
 
@@ -91,19 +96,17 @@ void Feeder::show_plane(const Signals& now, FeederSignals& next) const {
   for (std::size_t w = 0; w < static_cast<std::size_t>(row_words_); ++w) next.plane[w] = plane[w];
 }
 
-// The second operand's codes go CODE_WIDTH places up in the partial sums (bs_macro).
-void Feeder::show_codes(const Signals& now, FeederSignals& next) const {
-  const bool second = vector_second_[static_cast<std::size_t>(read_slot_)];
-  const int bits = second ? second_bits_ : bits_, up = now.streamer.codes_high ? code_width_ : 0;
-  const bool is_signed = second ? second_signed_ : signed_;
+void Feeder::show_codes(bool high, FeederSignals& next) const {
   const auto& vector = vectors_[static_cast<std::size_t>(read_slot_)];
+  const bool second = vector_second_[static_cast<std::size_t>(read_slot_)];
+  const int bits = bits_[second], up = high ? code_width_ : 0;
   const int lanes = std::min(columns_, row_words_ * 64);
   for (int j = 0; j < lanes; ++j) {
     const auto word = static_cast<std::size_t>(j >> 6);
     std::int64_t code = 0;
     for (int p = 0; p < bits; ++p) {
       const auto bit = static_cast<std::int64_t>(vector[static_cast<std::size_t>(p)][word] >> (j & 63) & 1);
-      code += p == bits - 1 && is_signed ? -(bit << p) : bit << p;
+      code += p == bits - 1 && signed_[second] ? -(bit << p) : bit << p;
     }
     next.codes[static_cast<std::size_t>(j)] = code * (std::int64_t{1} << up);
   }
@@ -114,12 +117,13 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   const bool claim = read && held_.fill == 0, completes = landing_ && landed_.last;
   // What the array takes is read before the buffers change.
   if (now.plane()) show_plane(now, next);
-  if (now.codes()) show_codes(now, next);
+  if (now.codes()) show_codes(now.streamer.codes_high, next);
   if (landing_) land();
   if (read) read_window();
   landing_ = read;
-  if (now.beat_for(ReadTarget::activations) || now.beat_for(ReadTarget::second)) {
-    const auto at = std::size_t{now.loader.activation_address} * static_cast<std::size_t>(line_words_);
+  if (now.beat_for(ReadTarget::activations)) {
+    const std::uint32_t address = now.loader.activation_address & (buffer_lines_ - 1);
+    const auto at = std::size_t{address} * static_cast<std::size_t>(line_words_);
     Word* to = &buffer_[now.loader.activation_odd][at];
     std::copy_n(now.memory.rdata.begin(), line_words_, to);
     if (data_bits_ == 32) *to &= 0xffffffff;
@@ -136,11 +140,9 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   }
   if (now.sequencer.start) {
     const Descriptor& d = now.sequencer.descriptor;
-    bits_ = d.activation_bits();
+    bits_ = {d.activation_bits(), second_bits(d)};
     row_bits_ = static_cast<int>(d[D_IN_ROW_BITS] & 0xfffff);
-    signed_ = d.control(C_SIGNED);
-    second_bits_ = static_cast<int>(d[D_WIDTHS] >> 24 & 31);
-    second_signed_ = (d[D_WIDTHS] >> 29 & 1) != 0;
+    signed_ = {d.control(C_SIGNED), (d[D_WIDTHS] >> 29 & 1) != 0};
     zero_point_ = d[D_ZERO_POINT];
   }
   next.holds = holds_;

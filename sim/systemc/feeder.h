@@ -17,9 +17,11 @@ class Feeder final : public Unit<FeederSignals> {
 
   // A window, with the part of it inside the row, [low, high) of its bits, and the lines that part lies in.
   struct Window {
-    int x = 0, length = 0, fill = 0, low = 0, high = 0, bits = 0;
+    int x = 0, length = 0, fill = 0, low = 0, high = 0;
     std::uint32_t slot = 0;
-    bool second = false, last = false, use_this = false, use_next = false;
+    int bits = 0;  // of its tensor
+    bool second = false;
+    bool last = false, use_this = false, use_next = false;
   };
 
   void reset_state(FeederSignals& shown) override;
@@ -28,15 +30,16 @@ class Feeder final : public Unit<FeederSignals> {
   void read_window();
   void land();
   void show_plane(const Signals& now, FeederSignals& next) const;
-  void show_codes(const Signals& now, FeederSignals& next) const;
-  const Word* line(int line, const Window& window, int plane) const;
+  void show_codes(bool high, FeederSignals& next) const;
+  const Word* line(const Window& window, int line, int plane) const;
 
   const int data_bits_, line_words_, row_words_, columns_, code_width_;
   const std::uint32_t buffer_lines_;         // of each half
   std::array<std::vector<Word>, 2> buffer_;  // even and odd lines; a line at address a begins at a * line_words_
   // Layer.
-  int bits_ = 0, second_bits_ = 0, row_bits_ = 0;  // widths of the first and the second tensor
-  bool signed_ = false, second_signed_ = false;
+  int row_bits_ = 0;
+  std::array<int, 2> bits_{};  // of the first and the second tensor
+  std::array<bool, 2> signed_{};
   std::uint32_t zero_point_ = 0;
   // Window taken from the walker; window read in the last cycle, with its lines' data by plane (this line, next line).
   bool holds_ = false, landing_ = false;

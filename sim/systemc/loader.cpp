@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "model/integer_network.h"
 #include "sim/systemc/walker.h"
 
 namespace bitstrata::sim::systemc {
@@ -20,6 +19,7 @@ Loader::Loader(const sc_core::sc_module_name& name, Fabric& fabric, const model:
       weight_depth_(architecture.weight_depth),
       post_lanes_(static_cast<std::size_t>(architecture.post_lanes)),
       record_beats_(architecture.data_bits >= 128 ? 1 : 128 / static_cast<std::size_t>(architecture.data_bits)),
+      table_beats_(static_cast<std::uint32_t>(2048 / architecture.data_bits)),
       parameter_mask_(static_cast<std::uint32_t>(architecture.parameter_depth) - 1) {
   parameters_.resize(static_cast<std::size_t>(architecture.parameter_depth) * post_lanes_);
 }
@@ -33,25 +33,25 @@ void Loader::reset_state(LoaderSignals& shown) {
   beat_ = 0;
   rows_loaded_ = 0;
   weight_rows_loaded_ = 0;
+  stale_copies_ = 0;
 }
 
 void Loader::start(const Descriptor& descriptor) {
   d_ = descriptor;
-  values_ = d_.opcode() != OP_CONVOLUTION;
+  pooling_ = d_.opcode() != OP_CONVOLUTION;
   resident_ = d_.control(C_RESIDENT);
-  has_table_ = (d_[D_OPTIONS] & 3) == static_cast<std::uint32_t>(model::Activation::table);
-  block_ = n_ = k_ = t_ = 0;
-  row_ = 0;
+  keeps_weights_ = d_.keeps_weights();
+  table_ = static_cast<model::Activation>(d_[D_OPTIONS] & 3) == model::Activation::table;
   second_ = d_.control(C_SECOND);
   broadcast_ = d_.control(C_BROADCAST);
-  keeps_weights_ = d_.keeps_weights();
-  segment_left_ = word(D_SEGMENT_CHANNELS);
   beside_ = false;
-  second_address_ = d_[D_SECOND_ADDRESS];
-  table_beat_ = 0;
+  block_ = n_ = k_ = t_ = 0;
+  row_ = 0;
+  segment_left_ = word(D_SEGMENT_CHANNELS);
   block_y_ = signed_field(d_[D_PIXEL_START_Y], 17);
   need_ = rows_needed(d_, block_y_);
   row_address_ = d_[D_IN_ADDRESS];
+  second_address_ = d_[D_SECOND_ADDRESS];
   weight_address_ = d_[D_WEIGHT_ADDRESS];
   weight_rows_held_ = 0;
   odd_ = false;
@@ -83,9 +83,8 @@ ReadTarget Loader::next_target() const {
     case State::parameters:
       return ReadTarget::parameters;
     case State::one_pixel:
-      return ReadTarget::second;
     case State::input_rows:
-      return beside_ ? ReadTarget::second : ReadTarget::activations;
+      return ReadTarget::activations;
     case State::weights:
       return ReadTarget::weights;
     default:
@@ -121,6 +120,18 @@ void Loader::next_block() {
   need_ = rows_needed(d_, block_y_);
 }
 
+// A command for an input row, of the first or of the second tensor, is out.
+void Loader::next_row() {
+  if (beside_) {
+    second_address_ += d_[D_SECOND_ROW_STRIDE];
+    beside_ = false;
+    return;
+  }
+  ++row_;
+  row_address_ += d_[D_IN_ROW_STRIDE];
+  beside_ = second_ && !broadcast_;
+}
+
 void Loader::step(const Signals& now, bool fire) {
   switch (state_) {
     case State::idle:
@@ -141,15 +152,10 @@ void Loader::step(const Signals& now, bool fire) {
       if (fire) state_ = State::input_rows;
       break;
     case State::input_rows:
-      if (fire && beside_) {
-        beside_ = false;
-        second_address_ += d_[D_SECOND_ROW_STRIDE];
-      } else if (fire) {
-        beside_ = second_ && !broadcast_;
-        ++row_;
-        row_address_ += d_[D_IN_ROW_STRIDE];
+      if (fire) {
+        next_row();
       } else if (rows_done() && !beside_) {
-        if (!values_ && !keeps_weights_ && (!resident_ || block_ == 0)) {
+        if (!pooling_ && !keeps_weights_ && (!resident_ || block_ == 0)) {
           state_ = State::weights;
         } else {
           next_block();
@@ -162,8 +168,9 @@ void Loader::step(const Signals& now, bool fire) {
   }
 }
 
+// A slot holds the rows of both tensors; the one pixel that meets all others has a place of its own.
 void Loader::next_activation(bool second, bool last) {
-  const int bits = second ? static_cast<int>(d_[D_WIDTHS] >> 24 & 31) : d_.activation_bits();
+  const int bits = second ? second_bits(d_) : d_.activation_bits();
   if (++plane_ == bits) {
     plane_ = 0;
     if (odd_) pair_ += static_cast<std::uint32_t>(bits);
@@ -172,8 +179,7 @@ void Loader::next_activation(bool second, bool last) {
   if (!last) return;
   odd_ = false;
   pair_ = 0;
-  // A row is complete with the second tensor's row beside it.
-  if (second_ && !broadcast_ ? !second : second) return;
+  if (second != (second_ && !broadcast_)) return;
   slot_ += static_cast<std::uint32_t>(word(D_IN_SLOT));
   const auto ring = static_cast<std::uint32_t>(word(D_IN_RING));
   if (slot_ >= ring) slot_ -= ring;
@@ -202,20 +208,18 @@ void Loader::next_parameter(const AxiData& data) {
 
 void Loader::receive(const AxiData& data) {
   const Command& command = queue_[queue_out_ & 3];
-  const bool last = ++beat_ == command.beats;
+  const bool last = beat_ + 1 == command.beats;
   switch (command.target) {
     case ReadTarget::descriptor:
       break;
     case ReadTarget::parameters:
-      if (table_next_) {
-        ++table_beat_;
-      } else {
-        next_parameter(data);
-      }
+      // The last beats are the table's, where the activation has one: post-processing keeps it.
+      if (!table_next()) next_parameter(data);
+      break;
+    case ReadTarget::table:
       break;
     case ReadTarget::activations:
-    case ReadTarget::second:
-      next_activation(command.target == ReadTarget::second, last);
+      next_activation(command.second, last);
       break;
     case ReadTarget::weights:
       if (++weight_piece_ == static_cast<std::uint32_t>(pieces_)) {
@@ -225,22 +229,27 @@ void Loader::receive(const AxiData& data) {
       }
       break;
   }
+  ++beat_;
   if (!last) return;
   beat_ = 0;
   ++queue_out_;
 }
 
+bool Loader::table_next() const { return table_ && beat_ + table_beats_ >= queue_[queue_out_ & 3].beats; }
+
 void Loader::clock_edge(const Signals& now, LoaderSignals& next) {
   // The parameter buffer is read before it is written.
   if (now.post.group) std::copy_n(&parameters_[now.post.parameter * post_lanes_], post_lanes_, next.parameters.begin());
-  const bool fire = now.read_command_taken();
-  if (fire) queue_[queue_in_++ & 3] = {next_target(), next_beats()};
+  const bool fire = now.read_command_taken(), freed = now.load_row() && !now.streamer.resident;
+  const bool rows_end = state_ == State::input_rows && rows_done() && !beside_;
+  // Commands and data pause for long: shown until both copies of the signals have the last change.
+  if (fire || freed || rows_end || now.memory.rvalid || now.sequencer.fetch || now.sequencer.start) stale_copies_ = 2;
+  if (stale_copies_ == 0) return;
+  --stale_copies_;
+  if (fire) queue_[queue_in_++ & 3] = {next_target(), next_second(), next_beats()};
   if (now.memory.rvalid) receive(now.memory.rdata);
   step(now, fire);
-  const Command& command = queue_[queue_out_ & 3];
-  const auto table_beats = static_cast<std::uint32_t>(2048 / data_bits_);
-  table_next_ = has_table_ && command.target == ReadTarget::parameters && beat_ + table_beats >= command.beats;
-  if (now.load_row() && !now.streamer.resident) --weight_rows_held_;
+  if (freed) --weight_rows_held_;
   if (now.sequencer.start) start(now.sequencer.descriptor);
   show(next);
 }
@@ -278,14 +287,12 @@ void Loader::show(LoaderSignals& next) const {
       break;
   }
   next.wanted = wanted && queued != 4;
-  next.target = queue_[queue_out_ & 3].target;
+  const Command& command = queue_[queue_out_ & 3];
+  next.target = command.target == ReadTarget::parameters && table_next() ? ReadTarget::table : command.target;
   next.activation_odd = odd_;
-  const bool to_second = next.target == ReadTarget::second;
-  next.activation_address = (to_second && broadcast_ ? 0 : slot_) +
-                            (to_second ? static_cast<std::uint32_t>(word(D_SECOND_SLOT)) : 0) + pair_ +
-                            static_cast<std::uint32_t>(plane_);
-  next.table = table_next_;
-  next.table_entry = table_beat_ * static_cast<std::uint32_t>(data_bits_ / 8);
+  next.activation_address = pair_ + static_cast<std::uint32_t>(plane_);
+  if (!command.second || !broadcast_) next.activation_address += slot_;
+  if (command.second) next.activation_address += static_cast<std::uint32_t>(word(D_SECOND_SLOT));
   next.weight_row = weight_row_;
   next.weight_piece = weight_piece_;
   next.rows_loaded = rows_loaded_;

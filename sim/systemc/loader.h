@@ -14,6 +14,7 @@ class Loader final : public Unit<LoaderSignals> {
   enum class State { idle, fetch, parameters, one_pixel, input_rows, weights };
   struct Command {
     ReadTarget target = ReadTarget::descriptor;
+    bool second = false;  // of the second tensor
     std::uint32_t beats = 0;
   };
 
@@ -23,12 +24,16 @@ class Loader final : public Unit<LoaderSignals> {
   void step(const Signals& now, bool fire);
   // A command for the rows of a macro's weight tile is out. True when it was the block's last one.
   bool next_weights();
+  void next_row();
   void next_block();
   void receive(const AxiData& data);
   void next_activation(bool second, bool last);
   void next_parameter(const AxiData& data);
+  // With a command for parameters under way: the next beat belongs to the table behind them.
+  bool table_next() const;
   std::uint32_t next_beats() const;
   ReadTarget next_target() const;
+  bool next_second() const { return state_ == State::one_pixel || (state_ == State::input_rows && beside_); }
   void show(LoaderSignals& next) const;
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
   int tile_rows() const { return k_ + 1 == word(generate::D_K_TILES) ? word(generate::D_ROWS_LAST) : rows_; }
@@ -36,17 +41,19 @@ class Loader final : public Unit<LoaderSignals> {
 
   const int tiles_, rows_, data_bits_, pieces_, weight_depth_;
   const std::size_t post_lanes_, record_beats_;
+  const std::uint32_t table_beats_;
   const std::uint32_t parameter_mask_;
   std::vector<ParameterRecord> parameters_;  // lane l of group g at g * post_lanes + l
   // Layer.
   generate::Descriptor d_;
-  bool values_ = false, resident_ = false, keeps_weights_ = false, second_ = false, broadcast_ = false;
-  bool has_table_ = false;
+  bool pooling_ = false, resident_ = false, keeps_weights_ = false, table_ = false;
+  // A second tensor is read: rows beside the first one's, or one pixel that meets all of the first one's.
+  bool second_ = false, broadcast_ = false;
   // Commands.
   State state_ = State::idle;
   int block_ = 0, n_ = 0, k_ = 0, t_ = 0, segment_left_ = 0, block_y_ = 0;
-  std::uint16_t row_ = 0, need_ = 0;  // input rows commanded, and needed by the block
   bool beside_ = false;               // the next row command is the second tensor's
+  std::uint16_t row_ = 0, need_ = 0;  // input rows commanded, and needed by the block
   std::uint32_t fetch_address_ = 0, row_address_ = 0, second_address_ = 0, weight_address_ = 0;
   int weight_rows_held_ = 0;  // commanded and not freed
   std::array<Command, 4> queue_{};
@@ -61,8 +68,7 @@ class Loader final : public Unit<LoaderSignals> {
   std::array<std::uint32_t, 4> record_{};  // beats of a record, shifted in from the top
   std::size_t record_beat_ = 0, parameter_lane_ = 0;
   std::uint32_t parameter_row_ = 0;
-  bool table_next_ = false;  // the next beat belongs to the activation's table
-  std::uint32_t table_beat_ = 0;
+  int stale_copies_ = 0;  // of this module's signals
 };
 
 }  // namespace bitstrata::sim::systemc

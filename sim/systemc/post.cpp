@@ -18,6 +18,7 @@ Post::Post(const sc_core::sc_module_name& name, Fabric& fabric, const model::Arc
       line_words_((architecture.data_bits + 63) / 64),
       unused_accumulator_bits_(64 - architecture.accumulator_bits),
       code_bits_(architecture.max_activation_bits),
+      code_width_(code_width(architecture)),
       buffer_lines_(static_cast<std::uint32_t>(architecture.plane_banks() * architecture.output_depth * 2)),
       pixel_mask_(static_cast<std::uint32_t>(architecture.psum_depth) - 1),
       parameter_mask_(static_cast<std::uint32_t>(architecture.parameter_depth) - 1) {
@@ -43,12 +44,21 @@ void Post::start(const Descriptor& descriptor) {
   clip_low_ = signed_field(d_[D_CLIP_LOW], 18);
   clip_high_ = signed_field(d_[D_CLIP_HIGH], 18);
   carry_out_ = d_.control(C_CARRY_OUT);
-  two_inputs_ = d_.opcode() == OP_ADD || d_.opcode() == OP_MULTIPLY;
+  multiply_ = d_.opcode() == OP_MULTIPLY;
+  // Sums too narrow for two operands are taken as they are.
+  two_inputs_ = takes_two_inputs(d_) && 64 - unused_accumulator_bits_ >= 2 * code_width_;
+  factor_0_ = signed_field(d_[D_FACTOR_0], 17);
+  factor_1_ = signed_field(d_[D_FACTOR_1], 17);
   activation_ = static_cast<model::Activation>(d_[D_OPTIONS] & 3);
+  swish_three_ = d_[D_SWISH] & 0xffff;
+  swish_six_ = d_[D_SWISH] >> 16;
+  swish_shift_ = static_cast<int>(d_[D_OPTIONS] >> 8 & 31);
+  swish_offset_ = signed_field(d_[D_SWISH_OFFSET], 18);
+  table_entry_ = 0;
   half_ = out_half_ = false;
-  base_ = 0;
   block_ = n_ = out_row_ = 0;
   segment_left_ = word(D_SEGMENT_CHANNELS);
+  base_ = 0;
   tile_bit_ = 0;
   parameter_tile_ = 0;
 }
@@ -59,7 +69,12 @@ bool Post::pixels_last() const {
 }
 
 void Post::start_tile() {
-  running_ = !carry_out_;
+  // Partial sums that stay need no reading: their tile ends as it starts.
+  if (carry_out_) {
+    next_tile(0);
+    return;
+  }
+  running_ = true;
   row_ = column_ = tile_ = lane_ = 0;
   pixel_ = row_slot_ = 0;
   pixel_left_ = tile_channels();
@@ -81,11 +96,13 @@ void Post::next_group() {
   if (!pixel_ends) return;
   const std::uint32_t after_tile = parameter_;
   next_pixel();
-  if (ends) end_tile(after_tile);
+  if (!ends) return;
+  running_ = false;
+  next_tile(after_tile);
 }
 
-void Post::end_tile(std::uint32_t after_tile) {
-  running_ = false;
+// `after`: the parameters behind this tile's.
+void Post::next_tile(std::uint32_t after) {
   // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
   if (half_) base_ = (base_ + d_[D_PSUM_STEP]) & pixel_mask_;
   half_ = !half_;
@@ -94,12 +111,12 @@ void Post::end_tile(std::uint32_t after_tile) {
     segment_left_ -= placed;
     if (segment_left_ == 0) segment_left_ = word(D_SEGMENT_NEXT);
     tile_bit_ += placed;
-    parameter_tile_ = after_tile;
+    parameter_tile_ = after;
     return;
   }
   n_ = tile_bit_ = 0;
-  base_ = 0;
   segment_left_ = word(D_SEGMENT_CHANNELS);
+  base_ = 0;
   parameter_tile_ = 0;
   out_half_ = !out_half_;
   out_row_ += word(D_BLOCK_ROWS);
@@ -131,46 +148,51 @@ void Post::enter(const Signals& now, Group& group) const {
   group.row_slot = row_slot_;
 }
 
-// The value the requantizer starts from: the sum, or the combination of the two operands that lie in it.
-Word Post::combine(std::int64_t sum) const {
-  if (!two_inputs_) return static_cast<Word>(sum);
-  const int width = code_bits_ + 1;
-  const std::int64_t a = static_cast<std::int64_t>(static_cast<Word>(sum) << (64 - width)) >> (64 - width);
-  const std::int64_t b = (sum - a) >> width;
-  const std::int64_t product = d_.opcode() == OP_MULTIPLY ? a * b : 0;
-  return static_cast<Word>(product + signed_field(d_[D_FACTOR_0], 17) * a + signed_field(d_[D_FACTOR_1], 17) * b);
+// A partial sum of two operands: the first one's code in the low bits, the second one's above it, less what the first
+// one borrowed where it is negative.
+std::int64_t Post::combine(std::int64_t sum) const {
+  const int unused = 64 - code_width_;
+  const std::int64_t a = static_cast<std::int64_t>(static_cast<Word>(sum) << unused) >> unused;
+  const std::int64_t b = static_cast<std::int64_t>(static_cast<Word>(sum - a) << (unused - code_width_)) >> unused;
+  return factor_0_ * a + factor_1_ * b + (multiply_ ? a * b : 0);
 }
 
-// Bias, scale, rounding and activation as model/integer_network.h defines them.
+// round_half_up((((acc << acc_shift) + bias) * multiplier) / 2^shift), clipped to what the activation takes
+std::int64_t Post::requantize(std::int64_t sum, const ParameterRecord& record) const {
+  __extension__ using Wide = __int128;
+  const int unused = unused_accumulator_bits_;
+  if (two_inputs_) sum = combine(sum);
+  const Word biased = (static_cast<Word>(sum) << acc_shift_) + static_cast<Word>(record.bias);
+  const std::int64_t value = static_cast<std::int64_t>(biased << unused) >> unused;
+  const bool leaks = activation_ == model::Activation::leaky && value < 0;
+  const Wide half = record.shift == 0 ? 0 : Wide{1} << (record.shift - 1);
+  const Wide product = Wide{value} * (leaks ? record.negative_multiplier : record.multiplier);
+  const Wide rounded = (product + half) >> record.shift;
+  const std::int64_t low = activation_ == model::Activation::hard_swish ? -32768
+                           : activation_ == model::Activation::table    ? -128
+                                                                        : clip_low_;
+  const std::int64_t high = activation_ == model::Activation::hard_swish ? 32767
+                            : activation_ == model::Activation::table    ? 127
+                                                                         : clip_high_;
+  return rounded < low ? low : rounded > high ? high : static_cast<std::int64_t>(rounded);
+}
+
+std::int64_t Post::hard_swish(std::int64_t value) const {
+  const std::int64_t opened = value + swish_three_;
+  const std::int64_t gated = value * (opened < 0 ? 0 : std::min(opened, swish_six_));
+  const std::int64_t half = swish_shift_ == 0 ? 0 : std::int64_t{1} << (swish_shift_ - 1);
+  const std::int64_t code = ((gated + half) >> swish_shift_) + swish_offset_;
+  return code < clip_low_ ? clip_low_ : std::min(code, clip_high_);
+}
+
 void Post::requantize(const Signals& now, Group& group) const {
   for (int l = 0; l < group.outputs; ++l) {
     const auto lane = static_cast<std::size_t>(l);
-    const ParameterRecord& record = now.loader.parameters[lane];
-    const int unused = unused_accumulator_bits_;
-    const Word sum = (combine(now.array.sums[lane]) << acc_shift_) + static_cast<Word>(record.bias);
-    const std::int64_t value = static_cast<std::int64_t>(sum << unused) >> unused;
-    const bool negative = activation_ == model::Activation::leaky && value < 0;
-    const Wide half = record.shift == 0 ? 0 : Wide{1} << (record.shift - 1);
-    const Wide rounded =
-        (Wide{value} * (negative ? record.negative_multiplier : record.multiplier) + half) >> record.shift;
-    group.codes[lane] = static_cast<std::uint32_t>(activate(rounded)) & ((1u << code_bits_) - 1);
+    std::int64_t code = requantize(now.array.sums[lane], now.loader.parameters[lane]);
+    if (activation_ == model::Activation::hard_swish) code = hard_swish(code);
+    if (activation_ == model::Activation::table) code = table_[static_cast<std::size_t>(code + 128)];
+    group.codes[lane] = static_cast<std::uint32_t>(code) & ((1u << code_bits_) - 1);
   }
-}
-
-std::int64_t Post::activate(Wide rounded) const {
-  const auto clip = [](Wide x, std::int64_t low, std::int64_t high) {
-    return x < low ? low : x > high ? high : static_cast<std::int64_t>(x);
-  };
-  if (activation_ == model::Activation::hard_swish) {
-    const std::int64_t p = clip(rounded, -32768, 32767);
-    const std::int64_t three = d_[D_SWISH] & 0xffff, six = d_[D_SWISH] >> 16;
-    const int shift = static_cast<int>(d_[D_OPTIONS] >> 8 & 31);
-    const std::int64_t gated = p * clip(p + three, 0, six);
-    const std::int64_t near = shift == 0 ? gated : (gated + (std::int64_t{1} << (shift - 1))) >> shift;
-    return clip(near + signed_field(d_[D_SWISH_OFFSET], 18), clip_low_, clip_high_);
-  }
-  if (activation_ == model::Activation::table) return table_[static_cast<std::size_t>(clip(rounded, -128, 127) + 128)];
-  return clip(rounded, clip_low_, clip_high_);
 }
 
 // Bit p of the codes goes to plane p of the line they lie in, and of the next line where they spill over.
@@ -202,23 +224,24 @@ void Post::clock_edge(const Signals& now, PostSignals& next) {
     const auto words = static_cast<std::size_t>(line_words_);
     std::copy_n(&buffer_[now.store.read_odd][now.store.read_address * words], words, next.line.begin());
   }
-  if (now.beat_for(ReadTarget::parameters) && now.loader.table) {
-    std::memcpy(&table_[now.loader.table_entry], now.memory.rdata.data(), static_cast<std::size_t>(data_bits_ / 8));
-  }
-  Group& reading = pipeline_[(entered_ - 1) & 15];
+  Group& reading = pipeline_[(entered_ - 1) & 7];
   if (reading.valid) requantize(now, reading);
-  Group& leaving = pipeline_[(entered_ - latency) & 15];
+  Group& leaving = pipeline_[(entered_ - latency) & 7];
   if (leaving.valid) write(leaving);
-  enter(now, pipeline_[entered_ & 15]);
+  enter(now, pipeline_[entered_ & 7]);
   ++entered_;
 
-  const bool starts_tile = left_ && !running_ && tiles_ready_ != 0 && (n_ != 0 || out_halves_used_ != 2);
-  const bool starts_block = starts_tile && n_ == 0 && !carry_out_;
-  tiles_ready_ += static_cast<int>(now.array.tile_done) - static_cast<int>(starts_tile);
+  if (now.beat_for(ReadTarget::table)) {
+    const auto entries = static_cast<std::size_t>(data_bits_ / 8);
+    std::memcpy(&table_[table_entry_], now.memory.rdata.data(), entries);
+    table_entry_ = (table_entry_ + entries) & 255;
+  }
+
+  const bool starts = starts_tile(), starts_block = starts && n_ == 0 && !carry_out_;
+  tiles_ready_ += static_cast<int>(now.array.tile_done) - static_cast<int>(starts);
   out_halves_used_ += static_cast<int>(starts_block) - static_cast<int>(now.store.read_last);
-  if (starts_tile) {
+  if (starts) {
     start_tile();
-    if (carry_out_) end_tile(0);
   } else if (running_) {
     next_group();
   }
@@ -227,12 +250,11 @@ void Post::clock_edge(const Signals& now, PostSignals& next) {
     left_ = true;
   }
 
-  next.block_done = pipeline_[(entered_ - latency) & 15].block_end;
+  next.block_done = pipeline_[(entered_ - latency) & 7].block_end;
   next.carried = carry_out_ && !left_;
   next.group = running_;
   if (!running_) {
-    // A tile whose sums stay ends as it starts.
-    next.tile_end = carry_out_ && left_ && tiles_ready_ != 0;
+    next.tile_end = carry_out_ && starts_tile();
     return;
   }
   next.tile_end = tile_end();

@@ -2,7 +2,6 @@
 // Post-processing and the output buffer: rtl/bs_post.sv, bs_requant.sv and the two masked bs_plane_buffer.
 #pragma once
 
-#include "model/integer_network.h"
 #include "sim/systemc/lines.h"
 #include "sim/systemc/unit.h"
 
@@ -13,7 +12,6 @@ class Post final : public Unit<PostSignals> {
   Post(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
  private:
-  __extension__ using Wide = __int128;
   static constexpr unsigned latency = 8;  // from a group's entry to the write of its bits
 
   // A group of outputs on its way through the pipeline.
@@ -29,10 +27,11 @@ class Post final : public Unit<PostSignals> {
   void start(const generate::Descriptor& descriptor);
   void start_tile();
   void next_group();
+  void next_tile(std::uint32_t after);
   void next_pixel();
-  void end_tile(std::uint32_t after_tile);
-  Word combine(std::int64_t sum) const;
-  std::int64_t activate(Wide rounded) const;
+  std::int64_t combine(std::int64_t sum) const;
+  std::int64_t requantize(std::int64_t sum, const ParameterRecord& record) const;
+  std::int64_t hard_swish(std::int64_t value) const;
   void requantize(const Signals& now, Group& group) const;
   void write(const Group& group);
   void enter(const Signals& now, Group& group) const;
@@ -44,32 +43,38 @@ class Post final : public Unit<PostSignals> {
   bool group_last() const { return lanes_here() <= post_lanes_; }
   bool macro_last() const { return tile_ + 1 == macros_ || pixel_left_ <= lanes_full_; }
   bool pixels_last() const;
+  // A tile whose sums are whole may be read out, the first one of a block if an output half is free.
+  bool starts_tile() const { return left_ && !running_ && tiles_ready_ != 0 && (n_ != 0 || out_halves_used_ != 2); }
   bool tile_end() const { return running_ && group_last() && macro_last() && pixels_last(); }
   bool block_end() const { return tile_end() && n_ + 1 == n_tiles_; }
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
 
-  const int tiles_, post_lanes_, data_bits_, line_words_, unused_accumulator_bits_, code_bits_;
+  const int tiles_, post_lanes_, data_bits_, line_words_, unused_accumulator_bits_, code_bits_, code_width_;
   const std::uint32_t buffer_lines_;  // of each parity, both halves
   const std::uint32_t pixel_mask_, parameter_mask_;
   std::array<std::vector<Word>, 2> buffer_;  // even and odd lines
+  std::array<std::uint8_t, 256> table_{};    // of the activation
+  std::size_t table_entry_ = 0;              // where its next beat goes
   // Layer.
   generate::Descriptor d_;
-  int macros_ = 1;  // in use: operators on single values use the first one only
-  bool carry_out_ = false, two_inputs_ = false;
+  int macros_ = 1;  // in use: operators on single values have but the first
+  bool carry_out_ = false, two_inputs_ = false, multiply_ = false;
+  std::int64_t factor_0_ = 0, factor_1_ = 0;
   model::Activation activation_ = model::Activation::clip;
-  std::array<std::uint8_t, 256> table_{};
+  std::int64_t swish_three_ = 0, swish_six_ = 0, swish_offset_ = 0;
+  int swish_shift_ = 0;
   int out_bits_ = 0, lanes_full_ = 0, n_tiles_ = 0, out_channels_ = 0, acc_shift_ = 0;
   std::int64_t clip_low_ = 0, clip_high_ = 0;
   // Loops: block, output tile, pixel, macro, group.
   bool running_ = false, left_ = false, half_ = false, out_half_ = false;
   int tiles_ready_ = 0, out_halves_used_ = 0;
   int block_ = 0, n_ = 0, out_row_ = 0, row_ = 0, column_ = 0, tile_ = 0, lane_ = 0;
-  int segment_left_ = 0;                              // from this output tile to the end of its segment
+  int segment_left_ = 0;                              // channels from this tile to the end of its segment
   int pixel_left_ = 0;                                // of this tile from this macro on
   int pixel_bit_ = 0, tile_bit_ = 0, macro_bit_ = 0;  // first bits of pixel in row, tile in pixel, macro in tile
   std::uint32_t row_slot_ = 0, pixel_ = 0, base_ = 0, parameter_tile_ = 0, parameter_ = 0;
-  // pipeline_[(entered_ - k) mod 16] entered k edges ago.
-  std::array<Group, 16> pipeline_;
+  // pipeline_[(entered_ - k) mod 8] entered k edges ago.
+  std::array<Group, 8> pipeline_;
   unsigned entered_ = 0;
 };
 

@@ -3,8 +3,6 @@
 
 #include <cstring>
 
-#include "model/integer_network.h"
-
 namespace bitstrata::sim::systemc {
 
 Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
@@ -33,29 +31,31 @@ void Sequencer::reset_state(SequencerSignals& shown) {
 }
 
 bool Sequencer::descriptor_good() const {
-  using namespace generate;
+  const auto legal = [](int bits, int most) { return bits != 0 && bits <= most; };
+  const auto opcode = descriptor_.opcode();
+  const bool convolution = opcode == generate::OP_CONVOLUTION, two_inputs = takes_two_inputs(descriptor_);
+  const bool second = descriptor_.control(generate::C_SECOND);
+  const auto activation = static_cast<model::Activation>(descriptor_[generate::D_OPTIONS] & 3);
   // No loop may be empty and no command without beats.
-  for (const auto word : {D_BLOCKS, D_K_TILES, D_N_TILES, D_OUT_WIDTH, D_OUT_HEIGHT, D_BLOCK_ROWS, D_OUT_CHANNELS,
-                          D_LANES, D_ROWS_LAST, D_VECTOR_INTERVAL, D_RUN_LENGTH, D_RUN_COUNT_X, D_RUN_COUNT_Y,
-                          D_IN_SLOTS, D_OUT_ROW_LINES, D_SEGMENT_CHANNELS, D_SEGMENT_NEXT}) {
+  for (const auto word :
+       {generate::D_BLOCKS, generate::D_K_TILES, generate::D_N_TILES, generate::D_OUT_WIDTH, generate::D_OUT_HEIGHT,
+        generate::D_BLOCK_ROWS, generate::D_OUT_CHANNELS, generate::D_LANES, generate::D_ROWS_LAST,
+        generate::D_VECTOR_INTERVAL, generate::D_RUN_LENGTH, generate::D_RUN_LENGTH_LAST, generate::D_RUN_COUNT_X,
+        generate::D_RUN_COUNT_Y, generate::D_IN_SLOTS, generate::D_OUT_ROW_LINES, generate::D_SEGMENT_CHANNELS,
+        generate::D_SEGMENT_NEXT}) {
     if ((descriptor_[word] & 0xffff) == 0) return false;
   }
-  for (const auto word : {D_IN_ROW_BEATS, D_PARAM_BEATS, D_OUT_ROW_BEATS}) {
+  for (const auto word : {generate::D_IN_ROW_BEATS, generate::D_PARAM_BEATS, generate::D_OUT_ROW_BEATS}) {
     if ((descriptor_[word] & 0xffffff) == 0) return false;
   }
-  const bool second = descriptor_.control(C_SECOND);
-  if (second && (descriptor_[D_SECOND_ROW_BEATS] & 0xffffff) == 0) return false;
-  const auto legal = [](int bits, int most) { return bits != 0 && bits <= most; };
-  const Opcode opcode = descriptor_.opcode();
-  const bool two_inputs = opcode == OP_ADD || opcode == OP_MULTIPLY;
-  const bool known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL ||
-                     opcode == OP_COPY || (two_inputs && vector_unit_);
-  const auto activation = static_cast<model::Activation>(descriptor_[D_OPTIONS] & 3);
-  return descriptor_[D_CONTROL] >> 16 == descriptor_magic && known && (!two_inputs || second) &&
-         (!second || legal(static_cast<int>(descriptor_[D_WIDTHS] >> 24 & 31), max_activation_bits_)) &&
+  if (second && (descriptor_[generate::D_SECOND_ROW_BEATS] & 0xffffff) == 0) return false;
+  return descriptor_[generate::D_CONTROL] >> 16 == generate::descriptor_magic &&
+         (convolution || opcode == generate::OP_MAX_POOL || opcode == generate::OP_AVERAGE_POOL ||
+          opcode == generate::OP_COPY || (two_inputs && vector_unit_)) &&
+         (!two_inputs || second) && (!second || legal(second_bits(descriptor_), max_activation_bits_)) &&
          (activation != model::Activation::hard_swish || swish_unit_) &&
          (activation != model::Activation::table || table_unit_) &&
-         (opcode != OP_CONVOLUTION || legal(descriptor_.weight_bits(), max_weight_bits_)) &&
+         (!convolution || legal(descriptor_.weight_bits(), max_weight_bits_)) &&
          legal(descriptor_.activation_bits(), max_activation_bits_) &&
          legal(descriptor_.output_bits(), max_activation_bits_);
 }

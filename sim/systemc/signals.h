@@ -22,10 +22,17 @@ inline constexpr int most_rows = 1024;
 // Requantization parameters of one output.
 struct ParameterRecord {
   std::int64_t bias = 0;
-  std::uint16_t multiplier = 0;
-  std::uint16_t negative_multiplier = 0;  // leaky activations
+  std::uint16_t multiplier = 0, negative_multiplier = 0;
   std::uint8_t shift = 0;
 };
+
+// Operators whose partial sums hold one code of each input: a sum or product is theirs to make of the two.
+inline bool takes_two_inputs(const generate::Descriptor& d) {
+  return d.opcode() == generate::OP_ADD || d.opcode() == generate::OP_MULTIPLY;
+}
+inline int second_bits(const generate::Descriptor& d) { return static_cast<int>(d[generate::D_WIDTHS] >> 24 & 31); }
+// Bits of an operand in a partial sum: one of a code and a sign.
+inline int code_width(const model::Architecture& a) { return a.max_activation_bits + 1; }
 
 struct SequencerSignals {
   bool running = false;
@@ -36,7 +43,7 @@ struct SequencerSignals {
   generate::Descriptor descriptor;  // valid with `start`: every module keeps what it needs
 };
 
-enum class ReadTarget : std::uint8_t { descriptor, parameters, activations, second, weights };
+enum class ReadTarget : std::uint8_t { descriptor, parameters, table, activations, weights };
 
 struct LoaderSignals {
   bool busy = false;
@@ -49,8 +56,6 @@ struct LoaderSignals {
   bool activation_odd = false;
   std::uint32_t activation_address = 0;
   std::uint32_t weight_row = 0, weight_piece = 0;
-  bool table = false;  // of the parameters: into the activation's table, from entry `table_entry` on
-  std::uint32_t table_entry = 0;
   // Progress of the layer.
   std::uint16_t rows_loaded = 0;
   std::uint32_t weight_rows_loaded = 0;
@@ -90,7 +95,8 @@ struct FeederSignals {
   bool may_read = false;   // ... and has a vector slot
   std::uint8_t lines = 0;  // lines the window lies in
   bool vector_ready = false;
-  // Registers loaded by plane() and codes(): the array's activation register, and the codes of a vector of values.
+  // Registers loaded by plane() and codes(): the array's activation register, and the codes of a vector of single
+  // values, those of a second operand code_width() places up.
   std::array<std::uint64_t, most_rows / 64> plane{};
   std::vector<std::int64_t> codes;
 };
@@ -104,8 +110,8 @@ struct StreamerSignals {
   bool weight_write = false;  // the row read in the last cycle is written to the array
   std::uint16_t weight_tile = 0, weight_row = 0;
   // Vectors. `starting`: begins one as soon as the feeder has it; `in_vector`: a further plane of one goes.
-  bool starting = false, in_vector = false, values = false;
-  bool codes_high = false;  // the codes are a second operand's and go beside the first one's
+  bool starting = false, in_vector = false, pooling = false;
+  bool codes_high = false;  // codes are the second operand's: they go beside the first one's
   bool plane_last = false, plane_negative = false, first = false, tile_last = false, half = false;
   std::uint8_t plane_select = 0;
   std::uint32_t pixel = 0;
@@ -119,7 +125,7 @@ struct ArraySignals {
 
 struct PostSignals {
   bool group = false;       // a group of outputs enters
-  bool tile_end = false;    // an accumulator half is read out, or its sums stay
+  bool tile_end = false;    // an accumulator half is read out, or its partial sums stay
   bool carried = false;     // the partial sums of all tiles stay for the next descriptor
   bool block_done = false;  // pulse: the block's last bits are being written
   bool half = false;
@@ -130,8 +136,7 @@ struct PostSignals {
 };
 
 struct StoreSignals {
-  bool active = false;  // something is in the output buffer or on its way to the write master
-  bool blocks_ready = false, all_read = false;
+  bool block_left = false, all_read = false;               // a block waits or is read; the layer's blocks are read out
   bool read = false, read_odd = false, read_last = false;  // read_last: the block is read out
   std::uint32_t read_address = 0;
   bool command = false;
@@ -162,8 +167,8 @@ struct Signals {
                                 ((loader.weight_rows_loaded - streamer.rows_taken) & 0xffffff) >= streamer.tile_rows);
   }
   bool vector_start() const { return streamer.starting && feeder.vector_ready; }
-  bool codes() const { return vector_start() && streamer.values; }
-  bool plane() const { return streamer.in_vector || (vector_start() && !streamer.values); }
+  bool codes() const { return vector_start() && streamer.pooling; }
+  bool plane() const { return streamer.in_vector || (vector_start() && !streamer.pooling); }
   bool release() const { return (plane() && streamer.plane_last) || codes(); }
   bool stream_busy() const { return load_row() || plane() || codes(); }
   bool accumulate() const { return array.adding || codes(); }
@@ -181,14 +186,15 @@ struct Signals {
   bool beat_for(ReadTarget target) const { return memory.rvalid && loader.target == target; }
   // Write side of memory.
   bool write_command_taken() const { return store.command && !write.active; }
+  bool store_busy() const { return store.block_left || !write.idle; }
   bool wvalid() const { return store.data_valid && write.may_send; }
   bool write_beat() const { return wvalid() && memory.wready; }
-  bool store_busy() const { return store.blocks_ready || !write.idle; }
   // Control.
-  bool layer_stored() const { return (store.all_read && write.idle) || post.carried; }
   bool memory_error() const {
     return (memory.rvalid && (memory.rresp & 2) != 0) || (memory.bvalid && (memory.bresp & 2) != 0);
   }
+  // The barrier: all blocks are stored and answered, or the layer's partial sums stay.
+  bool layer_stored() const { return post.carried || (store.all_read && write.idle); }
   bool layer_done() const { return sequencer.in_layer && layer_stored() && !memory_error(); }
   bool progress() const {
     return (read.arvalid && memory.arready) || memory.rvalid || (write.awvalid && memory.awready) || write_beat() ||

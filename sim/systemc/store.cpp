@@ -16,7 +16,7 @@ void Store::reset_state(StoreSignals& shown) {
   shown = {};
   d_ = {};
   reading_ = half_ = arriving_ = false;
-  blocks_ready_ = 0;
+  blocks_ready_ = block_ = 0;
   queue_in_ = queue_out_ = queue_count_ = 0;
 }
 
@@ -30,7 +30,7 @@ void Store::start(const Descriptor& descriptor) {
 
 int Store::rows_here() const { return std::min(word(D_OUT_HEIGHT) - out_row_, word(D_BLOCK_ROWS)); }
 
-bool Store::row_last() const { return plane_ + 1 == d_.output_bits() && line_ + 1 == word(D_OUT_ROW_LINES); }
+bool Store::row_read_last() const { return plane_ + 1 == d_.output_bits() && line_ + 1 == word(D_OUT_ROW_LINES); }
 
 // A line comes out of the buffer; bits past the end of a row are sent as zeros.
 void Store::arrive(const AxiData& line) {
@@ -57,7 +57,8 @@ void Store::next_line() {
 }
 
 void Store::clock_edge(const Signals& now, StoreSignals& next) {
-  if (!now.store.active && !now.post.block_done && !now.sequencer.start) {
+  const bool idle = blocks_ready_ == 0 && !arriving_ && queue_count_ == 0;
+  if (idle && !now.post.block_done && !now.sequencer.start) {
     next = now.store;  // nothing happens
     return;
   }
@@ -71,7 +72,7 @@ void Store::clock_edge(const Signals& now, StoreSignals& next) {
   }
   if (read) {
     arriving_tail_ = line_ + 1 == word(D_OUT_ROW_LINES);
-    if (row_last()) reading_ = false;
+    if (row_read_last()) reading_ = false;
     if (now.store.read_last) half_ = !half_;
     next_line();
   }
@@ -80,14 +81,13 @@ void Store::clock_edge(const Signals& now, StoreSignals& next) {
   queue_count_ += static_cast<unsigned>(arrives) - static_cast<unsigned>(pop);
   if (now.sequencer.start) start(now.sequencer.descriptor);
 
-  next.blocks_ready = blocks_ready_ != 0;
-  next.active = next.blocks_ready || reading_ || arriving_ || queue_count_ != 0;
-  next.all_read = block_ == word(D_BLOCKS) && !d_.control(C_CARRY_OUT);
+  next.block_left = blocks_ready_ != 0;
+  next.all_read = block_ == word(D_BLOCKS);
   next.command = blocks_ready_ != 0 && !reading_;
   next.address = address_;
   next.beats = d_[D_OUT_ROW_BEATS] & 0xffffff;
   next.read = reading_ && queue_count_ + static_cast<unsigned>(arriving_) < 4;
-  next.read_last = next.read && row_last() && row_ + 1 == rows_here();
+  next.read_last = next.read && row_read_last() && row_ + 1 == rows_here();
   next.read_odd = (line_ & 1) != 0;
   next.read_address =
       (half_ ? half_lines_ : 0) + ((row_slot_ + pair_ + static_cast<std::uint32_t>(plane_)) & (half_lines_ - 1));

@@ -18,14 +18,14 @@ class Store final : public Unit<StoreSignals> {
   void arrive(const AxiData& line);
   void next_line();
   int rows_here() const;
-  bool row_last() const;  // the next line is its row's last one
+  bool row_read_last() const;
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
 
   const std::uint32_t half_lines_;
   const int data_bits_;
   generate::Descriptor d_;
-  // Blocks and rows.
-  bool reading_ = false, half_ = false;
+  // Blocks.
+  bool reading_ = false, half_ = false;  // a row is read
   int blocks_ready_ = 0, block_ = 0, out_row_ = 0, row_ = 0, line_ = 0, plane_ = 0;
   std::uint32_t row_slot_ = 0, pair_ = 0, address_ = 0;
   // Lines read, on their way to the write master.

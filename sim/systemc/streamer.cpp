@@ -24,17 +24,18 @@ void Streamer::reset_state(StreamerSignals& shown) {
 
 void Streamer::start(const Descriptor& descriptor) {
   d_ = descriptor;
-  values_ = d_.opcode() != OP_CONVOLUTION;
-  macros_ = values_ ? 1 : tiles_;
+  single_values_ = d_.opcode() != OP_CONVOLUTION;
+  macros_ = single_values_ ? 1 : tiles_;
+  two_inputs_ = takes_two_inputs(d_);
   resident_ = d_.control(C_RESIDENT);
+  keeps_weights_ = d_.keeps_weights();
+  carry_in_ = d_.control(C_CARRY_IN);
   signed_ = d_.control(C_SIGNED);
   bits_ = d_.activation_bits();
   lanes_ = word(D_LANES);
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
-  two_inputs_ = d_.opcode() == OP_ADD || d_.opcode() == OP_MULTIPLY;
-  keeps_weights_ = d_.keeps_weights();
-  half_ = false;
   pixel_ = base_ = rows_taken_ = row_address_ = 0;
+  half_ = false;
   weight_row_ = weight_tile_ = 0;
   segment_left_ = word(D_SEGMENT_CHANNELS);
 }
@@ -75,8 +76,8 @@ bool Streamer::next_vector() {
   segment_left_ -= macros_ * lanes_;
   if (segment_left_ <= 0) segment_left_ = word(D_SEGMENT_NEXT);
   if (!last_tile) return true;
-  base_ = 0;
   segment_left_ = word(D_SEGMENT_CHANNELS);
+  base_ = 0;
   ++block_;
   out_row_ += word(D_BLOCK_ROWS);
   if (resident_) row_address_ = 0;
@@ -90,7 +91,7 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
       return now.sequencer.start ? State::tile : State::idle;
     case State::tile:
       if (halves_used_ == 2) return State::tile;
-      return values_ ? State::drain : State::load;
+      return single_values_ ? State::drain : State::load;
     case State::load:
       if (!load_last) return State::load;
       return k_ == 0 ? State::drain : State::stream;
@@ -98,7 +99,7 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
       return now.array.busy ? State::drain : State::stream;
     case State::stream:
       if (!tile_end) return State::stream;
-      if (!k_last()) return values_ ? State::stream : State::load;
+      if (!k_last()) return single_values_ ? State::stream : State::load;
       return n_last() && block_ + 1 == word(D_BLOCKS) ? State::idle : State::tile;
   }
   return State::idle;
@@ -119,7 +120,7 @@ void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
   if (vector_end) next_vector();
   if (vector_start) {
     gap_ = word(D_VECTOR_INTERVAL) - 1;
-    if (!values_) plane_ = bits_ - 1;
+    if (!single_values_) plane_ = bits_ - 1;
   } else {
     if (gap_ != 0) --gap_;
     if (plane_ != 0) --plane_;
@@ -139,12 +140,12 @@ void Streamer::show(StreamerSignals& next) const {
   next.load_lanes = static_cast<std::uint16_t>(std::clamp(segment_left_ - weight_tile_ * lanes_, 0, lanes_));
   next.in_vector = state_ == State::stream && plane_ != 0;
   next.starting = state_ == State::stream && plane_ == 0 && gap_ == 0;
-  next.values = values_;
+  next.pooling = single_values_;
   next.codes_high = two_inputs_ && k_ != 0;
   next.plane_last = plane_ != 0 ? plane_ == 1 : bits_ == 1;
   next.plane_negative = plane_ == 0 && signed_;
   next.plane_select = static_cast<std::uint8_t>(plane_ != 0 ? plane_ - 1 : bits_ - 1);
-  next.first = k_ == 0 && !d_.control(C_CARRY_IN);
+  next.first = k_ == 0 && !carry_in_;
   next.tile_last = k_last() && pixels_end();
   next.half = half_;
   next.pixel = (base_ + pixel_) & pixel_mask_;

@@ -32,11 +32,13 @@ class Streamer final : public Unit<StreamerSignals> {
   const std::uint32_t weight_mask_, pixel_mask_;
   generate::Descriptor d_;
   State state_ = State::idle;
-  bool values_ = false, resident_ = false, keeps_weights_ = false, signed_ = false, two_inputs_ = false;
+  bool single_values_ = false, two_inputs_ = false, resident_ = false, keeps_weights_ = false, signed_ = false;
+  bool carry_in_ = false;
   int bits_ = 0;
-  int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: operators on single values use one
+  int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: operators on single values have but the first
   int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
-  int segment_left_ = 0, tile_channels_ = 0;
+  int segment_left_ = 0;  // outputs from this tile to the end of its segment
+  int tile_channels_ = 0;
   int weight_row_ = 0, weight_tile_ = 0;
   int plane_ = 0;  // planes left after the one issued now
   int gap_ = 0;    // cycles until the next vector may begin

@@ -22,17 +22,19 @@ void Walker::reset_state(WalkerSignals& shown) {
 void Walker::start(const Descriptor& descriptor) {
   d_ = descriptor;
   active_ = true;
-  values_ = d_.opcode() != OP_CONVOLUTION;
+  single_values_ = d_.opcode() != OP_CONVOLUTION;
+  two_inputs_ = takes_two_inputs(d_);
+  second_ = d_.control(C_SECOND);
+  broadcast_ = d_.control(C_BROADCAST);
+  // Operators on single values use the first macro only.
+  capacity_ = single_values_ ? word(D_LANES) : tiles_ * word(D_LANES);
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
   block_y_ = pixel_y_ = signed_field(d_[D_PIXEL_START_Y], 17);
   block_ring_ = pixel_ring_ = word(D_PIXEL_START_RING);
-  two_inputs_ = d_.opcode() == OP_ADD || d_.opcode() == OP_MULTIPLY;
-  has_second_ = d_.control(C_SECOND);
-  broadcast_ = d_.control(C_BROADCAST);
-  first_column();
-  n_x_ = segment_x_ = fill_ = 0;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
-  later_segment_ = false;
+  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  second_x_ = signed_field(d_[D_SECOND_START_X], 21);
+  fill_ = 0;
+  first_segment();
   at_ = tile_at_ = {};
   rows_freed_ = 0;
 }
@@ -42,12 +44,10 @@ int Walker::ring_add(int a, int b) const {
   return sum >= size ? sum - size : sum;
 }
 
-void Walker::first_column() {
-  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
-  second_x_ = signed_field(d_[D_SECOND_START_X], 21);
+int Walker::run_length() const {
+  if (single_values_) return std::min(segment_left_, capacity_);
+  return word(n_ + 1 == word(D_N_TILES) ? D_RUN_LENGTH_LAST : D_RUN_LENGTH);
 }
-
-int Walker::run_length() const { return values_ ? std::min(segment_left_, capacity()) : word(D_RUN_LENGTH); }
 
 // Bits of the window: one access, to the end of the run, to the end of the vector.
 int Walker::length() const { return std::min({data_bits_, run_length() - at_.position, rows_ - fill_}); }
@@ -56,7 +56,7 @@ bool Walker::vector_ends() const {
   const bool full = rows_ - fill_ == length();
   const bool run_ends = run_length() - at_.position == length();
   const bool last_run = at_.run_x + 1 == word(D_RUN_COUNT_X) && at_.run_y + 1 == word(D_RUN_COUNT_Y);
-  return full || (run_ends && (last_run || values_));
+  return full || (run_ends && (last_run || single_values_));
 }
 
 Walker::RunPosition Walker::after_window() const {
@@ -100,16 +100,36 @@ void Walker::next_pixel() {
     return;
   }
   column_ = 0;
-  first_column();
+  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  second_x_ = signed_field(d_[D_SECOND_START_X], 21);
   ++row_;
   pixel_y_ += word(D_PIXEL_STEP_Y);
   pixel_ring_ = ring_add(pixel_ring_, word(D_PIXEL_STEP_RING));
 }
 
+void Walker::first_segment() {
+  n_x_ = segment_x_ = 0;
+  segment_left_ = word(D_SEGMENT_CHANNELS);
+  later_segment_ = false;
+}
+
+void Walker::next_output_tile() {
+  if (!segment_ends()) {
+    segment_left_ -= capacity_;
+    n_x_ = (n_x_ + static_cast<int>(d_[D_TILE_STEP_X] & 0xfffff)) & 0xfffff;
+    return;
+  }
+  segment_left_ = word(D_SEGMENT_NEXT);
+  later_segment_ = true;
+  segment_x_ = (segment_x_ + static_cast<int>(d_[D_SEGMENT_STEP_X] & 0xfffff)) & 0xfffff;
+  n_x_ = segment_x_;
+}
+
 // Next row tile, or the first one of the next output tile or block; the block's first pixel.
 void Walker::next_tile(const RunPosition& after) {
   column_ = row_ = 0;
-  first_column();
+  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
+  second_x_ = signed_field(d_[D_SECOND_START_X], 21);
   if (++k_ != word(D_K_TILES)) {
     at_ = tile_at_ = after;
     pixel_y_ = block_y_;
@@ -119,21 +139,13 @@ void Walker::next_tile(const RunPosition& after) {
   k_ = 0;
   at_ = tile_at_ = {};
   if (++n_ != word(D_N_TILES)) {
-    if (segment_left_ <= capacity()) {
-      segment_left_ = word(D_SEGMENT_NEXT);
-      n_x_ = segment_x_ += static_cast<int>(d_[D_SEGMENT_STEP_X] & 0xfffff);
-      later_segment_ = true;
-    } else {
-      segment_left_ -= capacity();
-      n_x_ += static_cast<int>(d_[D_TILE_STEP_X] & 0xfffff);
-    }
+    next_output_tile();
     pixel_y_ = block_y_;
     pixel_ring_ = block_ring_;
     return;
   }
-  n_ = n_x_ = segment_x_ = 0;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
-  later_segment_ = false;
+  n_ = 0;
+  first_segment();
   out_row_ += word(D_BLOCK_ROWS);
   block_y_ += word(D_BLOCK_STEP_Y);
   pixel_y_ = block_y_;
@@ -146,12 +158,12 @@ void Walker::next_tile(const RunPosition& after) {
 void Walker::show(WalkerSignals& next) const {
   const int y = pixel_y_ + at_.offset_y;
   next.rows_needed = rows_needed(d_, block_y_);
-  const bool second = has_second_ && (two_inputs_ ? k_ != 0 : later_segment_);
-  next.second = second;
-  next.x = (second ? second_x_ : pixel_x_) + n_x_ + at_.offset_x + at_.position;
+  const bool is_second = second();
+  next.second = is_second;
+  next.x = (is_second ? second_x_ : pixel_x_) + n_x_ + at_.offset_x + at_.position;
   next.row_valid = y >= 0 && y < word(D_IN_HEIGHT);
-  next.slot = static_cast<std::uint32_t>((second && broadcast_ ? 0 : ring_add(pixel_ring_, at_.offset_ring)) +
-                                         (second ? word(D_SECOND_SLOT) : 0));
+  next.slot = is_second && broadcast_ ? 0 : static_cast<std::uint32_t>(ring_add(pixel_ring_, at_.offset_ring));
+  if (is_second) next.slot += static_cast<std::uint32_t>(word(D_SECOND_SLOT));
   next.length = static_cast<std::uint16_t>(length());
   next.fill = static_cast<std::uint16_t>(fill_);
   next.last = vector_ends();

@@ -23,13 +23,14 @@ class Walker final : public Unit<WalkerSignals> {
   void advance();
   void next_pixel();
   void next_tile(const RunPosition& after);
+  void first_segment();
+  void next_output_tile();
   RunPosition after_window() const;
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
   int ring_add(int a, int b) const;
   int run_length() const;
-  void first_column();
-  // Outputs of a full tile: operators on single values use the first macro only.
-  int capacity() const { return (values_ ? 1 : tiles_) * word(generate::D_LANES); }
+  bool segment_ends() const { return segment_left_ <= capacity_; }                     // with the output tile
+  bool second() const { return second_ && (two_inputs_ ? k_ != 0 : later_segment_); }  // the window's tensor
   int length() const;
   bool vector_ends() const;
   void show(WalkerSignals& next) const;
@@ -37,10 +38,12 @@ class Walker final : public Unit<WalkerSignals> {
   const int tiles_, rows_, data_bits_;
   generate::Descriptor d_;
   bool active_ = false;
-  bool values_ = false, two_inputs_ = false, has_second_ = false, broadcast_ = false;
+  bool single_values_ = false, two_inputs_ = false, second_ = false, broadcast_ = false;
+  int capacity_ = 0;  // outputs of a full tile
   int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
-  int block_y_ = 0, pixel_y_ = 0, block_ring_ = 0, pixel_ring_ = 0, pixel_x_ = 0, second_x_ = 0, n_x_ = 0;
-  int segment_x_ = 0, segment_left_ = 0;  // outputs from this tile to the end of its segment
+  int block_y_ = 0, pixel_y_ = 0, block_ring_ = 0, pixel_ring_ = 0, pixel_x_ = 0, second_x_ = 0;
+  int n_x_ = 0, segment_x_ = 0;  // of the output tile and its segment, from the pixel
+  int segment_left_ = 0;         // outputs from this tile to the end of its segment
   bool later_segment_ = false;
   int fill_ = 0;
   RunPosition at_, tile_at_;  // of the window, and of the row tile's first window

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "sim/engine.h"
+#include "sim/fast.h"
 #include "tests/sim/arrays.h"
 #include "tests/sim/random_layers.h"
 
