@@ -189,7 +189,7 @@ void Converter::add_input() {
     if (dims[i] > 0) continue;
     const std::string symbol = i < input.symbols.size() ? input.symbols[i] : "";
     throw std::invalid_argument(
-        fmt::format("dimension {} of input '{}' is open{}; give all of them: --input-shape 1,3,224,224 ", i, input.name,
+        fmt::format("dimension {} of input '{}' is open{}; give all of them: --input-shape 1,3,224,224", i, input.name,
                     symbol.empty() ? "" : fmt::format(" ('{}')", symbol)));
   }
   if (elements_of(dims) > largest_tensor) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // ONNX files and data of one's own on the command line.
+#include "model/onnx/onnx.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
 
+#include "quant/calibration/calibrate.h"
 #include "tests/cli/process.h"
 #include "tests/model/onnx_builder.h"
 
@@ -107,6 +110,21 @@ TEST_F(OnnxFiles, ExportedFilesComeBack) {
     EXPECT_GT(written["outputs_compared"], 0);
     const json again = result({"evaluate", "--network", written["file"], "--dataset", dataset});
     EXPECT_EQ(again["float"]["correct"], again["integer"]["correct"]);
+  }
+}
+
+TEST_F(OnnxFiles, IntegersOfARunFolderAreExported) {
+  using namespace bitstrata;
+  const model::FloatNetwork imported = model::import_onnx(network);
+  const quant::CalibrationInputs inputs{4, [](int i) { return model::Reals(192, 0.2F * static_cast<float>(i)); }};
+  std::filesystem::create_directories(folder / "run");
+  model::save(quant::assemble(quant::calibrate(imported, quant::plan_of(imported, 3, 5), inputs)),
+              folder / "run/integer.safetensors");
+  for (const char* format : {"onnx", "qonnx"}) {
+    const json written =
+        result({"export", (folder / "run").string(), "--format", format, "--out", (folder / format).string()});
+    EXPECT_EQ(written["outputs_different"], 0);
+    EXPECT_EQ(written["outputs_compared"], 8 * 5);
   }
 }
 
