@@ -33,6 +33,7 @@ TEST_P(CoSimulation, EnginesAgree) {
   const char* runs_text = std::getenv("BITSTRATA_COSIM_RUNS");
   const int runs = runs_text ? std::atoi(runs_text) : 40;
   long layers = 0, pieces = 0, values = 0, cycles = 0, events = 0, refused = 0, predicted = 0;
+  long carried = 0, kept = 0, broadcast = 0;  // descriptors
   for (int i = 0; i < runs; ++i) {
     const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
     SCOPED_TRACE("array " + a.name + ", seed " + std::to_string(seed));
@@ -69,6 +70,9 @@ TEST_P(CoSimulation, EnginesAgree) {
     ASSERT_EQ(from_rtl.descriptors.size(), program.descriptors.size());
     ASSERT_EQ(from_systemc.descriptors.size(), program.descriptors.size());
     for (std::size_t d = 0; d < program.descriptors.size(); ++d) {
+      carried += program.descriptors[d].control(generate::C_CARRY_OUT);
+      kept += program.descriptors[d].keeps_weights();
+      broadcast += program.descriptors[d].control(generate::C_BROADCAST);
       model::Events fast;
       const bool exact = behaviour.stall_probability == 0;
       if (exact) fast = sim::predict(program.descriptors[d], timed);
@@ -90,8 +94,9 @@ TEST_P(CoSimulation, EnginesAgree) {
   }
   std::cout << "[ seed " << first << " ] array " << a.tiles << "x" << a.rows << "x" << a.columns << ": "
             << runs - refused << " networks (" << refused << " did not fit), " << layers << " layers in " << pieces
-            << " pieces, " << values << " values, " << cycles << " cycles, " << events << " events compared, "
-            << predicted << " pieces also with fast; 0 differ\n";
+            << " pieces (" << carried << " carry sums, " << kept << " keep weights, " << broadcast << " broadcast), "
+            << values << " values, " << cycles << " cycles, " << events << " events compared, " << predicted
+            << " pieces also with fast; 0 differ\n";
   EXPECT_GT(values, 0);
   EXPECT_GT(predicted, 0);
   EXPECT_GE(layers, runs);

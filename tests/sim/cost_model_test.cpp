@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fast cost model: equal to the RTL on whole networks, equal to lowering the whole network, and quick when asked
 // again. Random integer networks: shapes and widths as planned, outputs spread over their codes.
-#include "model/stages.h"
 #include "sim/cost_model.h"
-#include "sim/plan_cost.h"
 
 #include <gtest/gtest.h>
 
@@ -13,9 +11,11 @@
 #include <set>
 
 #include "model/golden.h"
+#include "model/stages.h"
 #include "rtl/generate/program.h"
 #include "sim/engine.h"
 #include "sim/fast.h"
+#include "sim/plan_cost.h"
 #include "sim/random_network.h"
 #include "tests/sim/arrays.h"
 

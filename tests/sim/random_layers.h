@@ -213,15 +213,48 @@ inline model::Codes random_codes(Random& random, const model::TensorFormat& form
   return codes;
 }
 
-// 1 to 4 layers over an input of up to max_side x max_side x max_channels.
+// Squeeze and excite: a pooling over everything, then its product with what was pooled.
+inline void add_squeeze(Random& random, model::IntegerNetwork& network, const model::Architecture& a) {
+  using namespace model;
+  const int input = static_cast<int>(network.tensors.size()) - 1;
+  const TensorFormat in = network.tensors.back();
+  const TensorFormat one = random_format(random, {.channels = in.shape.channels}, a.max_activation_bits);
+  const TensorFormat out = random_format(random, in.shape, a.max_activation_bits);
+  IntegerLayer pool{.name = "squeeze" + std::to_string(network.layers.size()), .kind = LayerKind::average_pool};
+  pool.input = input;
+  pool.output = input + 1;
+  pool.window.kernel_height = in.shape.height;
+  pool.window.kernel_width = in.shape.width;
+  random_requantization(random, pool, in.shape.channels, in, one,
+                        static_cast<double>(in.shape.height) * in.shape.width * (1 << in.bits));
+  pool.acc_shift = 0;
+  IntegerLayer product{.name = "excite" + std::to_string(network.layers.size()), .kind = LayerKind::multiply};
+  product.input = input;
+  product.second = input + 1;
+  product.output = input + 2;
+  product.factor = {pick(random, -300, 300), pick(random, -300, 300)};
+  const double wide = 1 << in.bits, narrow = 1 << one.bits;
+  random_requantization(random, product, in.shape.channels, in, out,
+                        std::abs(product.factor[0]) * wide + std::abs(product.factor[1]) * narrow + wide * narrow);
+  product.acc_shift = 0;
+  network.tensors.insert(network.tensors.end(), {one, out});
+  network.layers.insert(network.layers.end(), {pool, product});
+}
+
+// 1 to 4 layers over an input of up to max_side x max_side x max_channels; now and then over wide rows or deep pixels,
+// which small buffers hold in pieces only, or with a squeeze and excite.
 inline model::IntegerNetwork random_network(Random& random, const model::Architecture& a, int max_side = 12,
                                             int max_channels = 24) {
   model::IntegerNetwork network;
   network.name = "random";
-  const model::Shape shape{pick(random, 1, max_side), pick(random, 1, max_side), pick(random, 1, max_channels)};
+  model::Shape shape{pick(random, 1, max_side), pick(random, 1, max_side), pick(random, 1, max_channels)};
+  const int form = pick(random, 0, 11);
+  if (form == 0) shape = {pick(random, 1, 8), pick(random, 30, 300), pick(random, 1, 5)};
+  if (form == 1) shape = {pick(random, 1, 6), pick(random, 1, 6), pick(random, 60, 300)};
   network.tensors.push_back(random_format(random, shape, a.max_activation_bits));
-  const int layers = pick(random, 1, 4);
-  for (int i = 0; i < layers; ++i) add_random_layer(random, network, a, max_channels);
+  if (form >= 10) add_squeeze(random, network, a);
+  const int layers = pick(random, 1, form < 2 ? 2 : 4);
+  for (int i = 0; i < layers; ++i) add_random_layer(random, network, a, form == 1 ? 40 : max_channels);
   return network;
 }
 
