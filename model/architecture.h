@@ -36,7 +36,7 @@ struct Architecture {
   int output_depth = 32;       // rows of each output plane bank, per half (4 * plane_banks in all)
   int weight_depth = 512;      // array rows held by the weight buffer
   int psum_depth = 256;        // pixels per accumulator half
-  int parameter_depth = 256;   // groups of post_lanes parameter records
+  int parameter_depth = 1024;  // groups of post_lanes parameter records
   int post_lanes = 4;          // outputs requantized a cycle
   int burst_beats = 16;        // longest AXI burst
   int outstanding = 4;         // AXI bursts in flight, each direction

@@ -124,7 +124,7 @@ class Writer {
     const std::int64_t channels = second_->shape.channels;
     set(D_SECOND_STEP_X, broadcast() ? 0 : channels);
     set(D_SECOND_START_X,
-        broadcast() ? 0 : piece_.x0 * channels - std::int64_t{room_.second_first_line} * a_.data_bits);
+        (broadcast() ? 0 : piece_.x0 * channels) + piece_.n0 - std::int64_t{room_.second_first_line} * a_.data_bits);
   }
 
   // Runs of a vector, pixels, row tiles, output tiles.
@@ -145,7 +145,9 @@ class Writer {
     set(D_RUN_STEP_Y, run_step);
     set(D_RUN_STEP_RING, ring_steps(run_step));
     set(D_PIXEL_STEP_X, w.stride_width * channels);
-    const std::int64_t x = (std::int64_t{piece_.x0} * w.stride_width - w.pad_left) * channels;
+    // Outputs of poolings and of operators on single values begin at their own channel of the input.
+    const std::int64_t first_channel = m_.convolution ? 0 : piece_.n0;
+    const std::int64_t x = (std::int64_t{piece_.x0} * w.stride_width - w.pad_left) * channels + first_channel;
     set(D_PIXEL_START_X, (part ? piece_.run0 : x) - std::int64_t{room_.first_line} * a_.data_bits);
     const std::int64_t y = std::int64_t{piece_.y0} * w.stride_height - w.pad_top +
                            std::int64_t{piece_.ky0} * w.dilation_height - room_.first_row;

@@ -42,6 +42,9 @@ constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"POST_LANES", "outputs requantized a cycle"},
     {"BURST_BEATS", "longest AXI burst"},
     {"OUTSTANDING", "AXI bursts in flight, each direction"},
+    {"VECTOR_UNIT", "1: adds and products of two tensors are built in"},
+    {"SWISH_UNIT", "1: hard swish is built in"},
+    {"TABLE_UNIT", "1: activations by table are built in"},
     {"EVENT_COUNTERS", "1: counters of structural events are built in"},
 };
 

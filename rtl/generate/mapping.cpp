@@ -23,14 +23,14 @@ Mapping of_values(const Architecture& a, const IntegerLayer& layer, int first_ch
   return m;
 }
 
-Mapping dense(const Architecture& a, const IntegerLayer& layer, int in_channels) {
+Mapping dense(const Architecture& a, const IntegerLayer& layer, int in_channels, int out_channels) {
   Mapping m;
   m.weight_bits = layer.weight_bits;
   m.macros = a.tiles;
   m.lanes = a.outputs_per_macro(layer.weight_bits);
   m.slice = in_channels;
   m.whole_row = layer.window.dilation_width == 1;
-  m.segment = m.segment_next = layer.out_channels();
+  m.segment = m.segment_next = out_channels;
   return m;
 }
 
@@ -44,12 +44,13 @@ std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork
                            : 0;
     return {of_values(a, layer, in_channels, second)};
   }
-  if (layer.groups == 1) return {dense(a, layer, in_channels)};
+  const int out_channels = network.tensors[static_cast<std::size_t>(layer.output)].shape.channels;
+  if (layer.groups == 1) return {dense(a, layer, in_channels, out_channels)};
 
-  const int inputs = in_channels / layer.groups, outputs = layer.out_channels() / layer.groups;
+  const int inputs = in_channels / layer.groups, outputs = out_channels / layer.groups;
   std::vector<Mapping> all;
   // One group at a time.
-  Mapping alone = dense(a, layer, inputs);
+  Mapping alone = dense(a, layer, inputs, outputs);
   alone.groups = layer.groups;
   alone.whole_row = false;
   alone.segment = alone.segment_next = outputs;
@@ -67,7 +68,7 @@ std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork
     m.packed = packed;
     m.lanes = packed * outputs / a.tiles;
     m.slice = m.tile_step = packed * inputs;
-    m.segment = m.segment_next = layer.out_channels();
+    m.segment = m.segment_next = out_channels;
     m.segment_step = 0;
     // Worth comparing: the most groups for each number of row tiles.
     const auto row_tiles = [&](std::int64_t slice) { return (taps * slice + a.rows - 1) / a.rows; };

@@ -74,8 +74,10 @@ class Cutter {
     const std::int64_t pixels = std::int64_t{width} * (carries ? height : 1);
     const std::int64_t turns = carries ? ceil_div(static_cast<std::int64_t>(tiles.size()), 2) : 1;
     if (pixels * turns > a_.psum_depth) {
-      return fmt::format("{} partial sums an accumulator half do not fit psum_depth = {} of architecture '{}'",
-                         pixels * turns, a_.psum_depth, a_.name);
+      return fmt::format(
+          "{} pixels of an output row are computed at once (pieces begin on a line of {} bits){}: they do "
+          "not fit psum_depth = {} of architecture '{}'",
+          pixels, a_.data_bits, turns > 1 ? fmt::format(", {} times over", turns) : "", a_.psum_depth, a_.name);
     }
     if (!piece.carry_out && std::int64_t{room.out_slot} * (carries ? height : 1) > out_capacity) {
       return fmt::format(

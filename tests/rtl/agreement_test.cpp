@@ -9,6 +9,7 @@
 #include <string>
 
 #include "model/events.h"
+#include "model/integer_network.h"
 #include "rtl/generate/descriptor.h"
 #include "rtl/generate/rtl_files.h"
 
@@ -36,11 +37,27 @@ std::map<std::string, long> constants(const std::string& text) {
 
 TEST(Agreement, DescriptorWords) {
   const auto found = constants(text_of("bs_descriptor.svh"));
-  std::map<std::string, long> expected = {{"DESC_WORDS", DESCRIPTOR_WORDS},     {"DESC_MAGIC", descriptor_magic},
-                                          {"OP_CONVOLUTION", OP_CONVOLUTION},   {"OP_MAX_POOL", OP_MAX_POOL},
-                                          {"OP_AVERAGE_POOL", OP_AVERAGE_POOL}, {"C_LAST", C_LAST},
-                                          {"C_RESIDENT", C_RESIDENT},           {"C_SIGNED", C_SIGNED},
-                                          {"C_ACC_SHIFT", C_ACC_SHIFT}};
+  std::map<std::string, long> expected = {{"DESC_WORDS", DESCRIPTOR_WORDS},
+                                          {"DESC_MAGIC", descriptor_magic},
+                                          {"OP_CONVOLUTION", OP_CONVOLUTION},
+                                          {"OP_MAX_POOL", OP_MAX_POOL},
+                                          {"OP_AVERAGE_POOL", OP_AVERAGE_POOL},
+                                          {"C_LAST", C_LAST},
+                                          {"C_RESIDENT", C_RESIDENT},
+                                          {"C_SIGNED", C_SIGNED},
+                                          {"C_ACC_SHIFT", C_ACC_SHIFT},
+                                          {"OP_ADD", OP_ADD},
+                                          {"OP_MULTIPLY", OP_MULTIPLY},
+                                          {"OP_COPY", OP_COPY},
+                                          {"C_SECOND", C_SECOND},
+                                          {"C_BROADCAST", C_BROADCAST},
+                                          {"C_CARRY_IN", C_CARRY_IN},
+                                          {"C_CARRY_OUT", C_CARRY_OUT},
+                                          {"O_KEEP_WEIGHTS", O_KEEP_WEIGHTS}};
+  for (const auto& [name, activation] : {std::pair{"ACT_LEAKY", model::Activation::leaky},
+                                         {"ACT_SWISH", model::Activation::hard_swish},
+                                         {"ACT_TABLE", model::Activation::table}})
+    expected[name] = static_cast<long>(activation);
   for (std::size_t i = 0; i < descriptor_word_names.size(); ++i) {
     expected["D_" + std::string(descriptor_word_names[i])] = static_cast<long>(i);
   }

@@ -185,6 +185,8 @@ TEST(PlanCost, IsTheSumOfTheLayers) {
     PlanCost cost(network, a);
     for (int i = 0; i < 3; ++i) {
       Plan plan = random_plan(random, network, 8);
+      for (auto& layer : plan.layers) layer.channels = 0;  // all
+      plan.output_bits = 8;
       model::tie_widths(model::lay_out(network), plan);
       EXPECT_EQ(cost.cycles(plan), model.measure(network, plan).total().cycles) << name;
       ++plans;
