@@ -190,13 +190,22 @@ TEST_F(SweepTest, TwoProcessesDivideTheWork) {
   const Sweep sweep = load(
       "networks: [lenet5]\nparameters: {rows: [16, 24, 32, 40, 48, 56, 64, 72], columns: [16, 32, 48, 64]}\n"
       "plans: [{bits: [2, 8]}]\ntechnologies: [ad-pim]\n");
+  // Both open the store before either begins: the points are few, and one process alone would be through with them.
+  int ready[2], go[2];
+  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe(go), 0);
+  char byte = 0;
   const pid_t child = fork();
   if (child == 0) {
     Store store(file(), context(sweep));
+    if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1) _exit(2);
     const SweepState state = run_sweep(sweep, store, 1, silent);
     _exit(state.left() == 0 && state.done > 0 ? 0 : 1);
   }
   Store store(file(), context(sweep));
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(write(go[1], &byte, 1), 1);
+  for (const int end : {ready[0], ready[1], go[0], go[1]}) close(end);
   const SweepState state = run_sweep(sweep, store, 1, silent);
   int status = 0;
   waitpid(child, &status, 0);
