@@ -7,6 +7,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "rtl/generate/image.h"
+
 namespace bitstrata::generate {
 
 namespace {
@@ -56,17 +58,14 @@ class Cutter {
     const std::int64_t out_capacity = std::int64_t{a_.plane_banks()} * a_.output_depth;
     const int width = piece.x1 - piece.x0, height = piece.y1 - piece.y0;
     const std::vector<Tile> tiles = tiles_of(m_, piece.n0, piece.n1);
-    std::int64_t groups = 0;
-    for (const Tile& tile : tiles)
-      for (int lane = 0; lane < tile.count; lane += m_.lanes)
-        groups += ceil_div(std::min(m_.lanes, tile.count - lane), a_.post_lanes);
+    const int groups = parameter_groups(a_, m_, piece);
     if (groups > a_.parameter_depth) {
       return fmt::format(
           "{} channels need {} groups of {} parameter records; architecture '{}' holds "
           "parameter_depth = {}",
           piece.n1 - piece.n0, groups, a_.post_lanes, a_.name, a_.parameter_depth);
     }
-    if (m_.convolution && std::min<std::int64_t>(a_.rows, kernel_values(piece)) > a_.weight_depth) {
+    if (m_.convolution && std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece)) > a_.weight_depth) {
       return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", a_.rows,
                          a_.weight_depth, a_.name);
     }
@@ -116,11 +115,6 @@ class Cutter {
     if (piece.run1 > 0) return piece.run1 - piece.run0;
     return m_.whole_row ? layer_.window.kernel_width * m_.slice : m_.slice;
   }
-  std::int64_t kernel_values(const Piece& piece) const {
-    const std::int64_t rows = piece.ky1 - piece.ky0;
-    return piece.run1 > 0 ? rows * (piece.run1 - piece.run0) : rows * layer_.window.kernel_width * m_.slice;
-  }
-
   Piece whole() const {
     return {.y1 = grid_.height,
             .x1 = grid_.width,
