@@ -54,8 +54,7 @@ class Engine {
 
 // The Verilated RTL of `architecture`, compiled on first use and cached by content hash under cache_folder().
 std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture);
-// The SystemC model. SystemC elaborates once a process: engines of several architectures cannot live in one process,
-// so run() works in a child process (fork) where the caller's process has already elaborated another architecture.
+// The SystemC model. SystemC elaborates once a process, so every run() works in a child process of its own (fork).
 std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture);
 
 }  // namespace bitstrata::sim

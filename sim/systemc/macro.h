@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One macro: columns, joiner and lanes (rtl/bs_macro.sv, bs_column.sv, bs_lane.sv) as arrays over the columns. Free of
+// One macro: columns, joiner and lanes (rtl/bs_macro.sv, bs_column.sv) as arrays over the columns. Free of
 // SystemC: the array's process calls it stage by stage, last pipeline stage first, so that every stage reads what the
 // one before it held in the cycle.
 #pragma once
