@@ -33,12 +33,22 @@ namespace {
 #endif
 // -O3, --x-assign fast, --x-initial fast: all of Verilator's optimisations; unknown values become whatever is fastest.
 // --noassert, --threads 1: no code for assertions; one thread, for synchronisation costs more than an array's cycle.
-// OPT_FAST, OPT_GLOBAL, OPT_SLOW: the makefile appends its own -O behind CFLAGS, so optimisation goes through these,
-// for the code of every cycle, Verilator's runtime, and the code that runs once. -fPIC, -shared: a library for dlopen.
-// -include: popcount_text below.
+// -fPIC, -shared: a library for dlopen. -include: popcount_text below.
 constexpr const char* verilator_flags =
-    "-O3 --x-assign fast --x-initial fast --noassert --threads 1 -MAKEFLAGS 'OPT_FAST=-O3 OPT_GLOBAL=-O3 OPT_SLOW=-O1' "
-    "-CFLAGS '" BITSTRATA_NATIVE_FLAGS " -fPIC -include ../popcount.h' -LDFLAGS '-shared'";
+    "-O3 --x-assign fast --x-initial fast --noassert --threads 1 -CFLAGS '" BITSTRATA_NATIVE_FLAGS
+    " -fPIC -include ../popcount.h' -LDFLAGS '-shared'";
+// Flags for the code of every cycle, of Verilator's runtime, and for linking. Functions the exercise did not reach are
+// optimised as usual rather than for size (-fprofile-partial-training).
+struct Stage {
+  const char* code;
+  const char* link;
+};
+constexpr Stage plain{"-O3", ""};
+constexpr Stage instrumented{"-O3 -fprofile-generate -fprofile-update=single -DBITSTRATA_PROFILE",
+                             "-fprofile-generate"};
+constexpr Stage profiled{"-O3 -fprofile-use -fprofile-partial-training -Wno-missing-profile", ""};
+// Bit-cells from which on profiling pays: below, compiling costs more than the simulations save.
+constexpr std::int64_t profiled_cells = 2048;
 
 // Verilator 5.006 counts ones with shifts and masks; the processor has an instruction for it (a factor of 1.5 and more
 // in simulated cycles a second).
@@ -110,15 +120,38 @@ fs::path cache_folder() {
   return fs::temp_directory_path() / "bitstrata";
 }
 
-fs::path build_rtl(const model::Architecture& architecture) {
+namespace {
+
+// Compiles what Verilator wrote to work/obj into work/library.so; the tools' output joins `log`.
+bool compile(const fs::path& work, const Stage& stage, std::string& log) {
+  for (const auto& entry : fs::directory_iterator(work / "obj")) {
+    if (entry.path().extension() == ".o" || entry.path().extension() == ".a") fs::remove(entry.path());
+  }
+  fs::remove(work / "library.so");
+  // ccache, where it is installed, helps when only a parameter changed; profiles it would only store.
+  const bool cached = std::string_view(stage.code) == plain.code;
+  // The makefile appends its own -O behind CFLAGS, so optimisation goes through its OPT_ variables.
+  int status = 0;
+  log += run(fmt::format("cd '{}' && make -C obj -j 2 -f V{}.mk OBJCACHE=\"{}\" OPT_FAST='{}' OPT_GLOBAL='{}' "
+                         "OPT_SLOW=-O1 USER_LDFLAGS='{}'",
+                         work.string(), generate::top_module, cached ? "$(command -v ccache || true)" : "", stage.code,
+                         stage.code, stage.link),
+             status);
+  return status == 0 && fs::exists(work / "library.so");
+}
+
+}  // namespace
+
+fs::path build_rtl(const model::Architecture& architecture, const Exercise& exercise) {
   // The name is not part of the hardware.
   model::Architecture hardware = architecture;
   hardware.name = "rtl";
+  const bool profile = static_cast<std::int64_t>(hardware.tiles) * hardware.rows * hardware.columns >= profiled_cells;
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const auto& file : generate::rtl_files()) hash = fnv1a(fnv1a(hash, file.name), file.text);
   hash = fnv1a(hash, generate::top_text(hardware, true));
   hash = fnv1a(fnv1a(fnv1a(fnv1a(hash, rtl_shim_text), popcount_text), verilator_flags), verilator_version());
-  hash = fnv1a(hash, compiler_account());
+  hash = fnv1a(fnv1a(hash, compiler_account()), profile ? profiled.code : plain.code);
   const fs::path library = cache_folder() / fmt::format("rtl-{:016x}.so", hash);
   if (fs::exists(library)) return library;
 
@@ -132,14 +165,17 @@ fs::path build_rtl(const model::Architecture& architecture) {
   for (const auto& name : generate::write_rtl(hardware, true, work)) sources += " " + name;
   std::ofstream(work / "shim.cpp") << rtl_shim_text;
   std::ofstream(work / "popcount.h") << popcount_text;
-  // ccache, where it is installed, helps when only a parameter changed.
-  const std::string command = fmt::format(
-      "cd '{}' && OBJCACHE=\"$(command -v ccache || true)\" verilator --cc --exe --build -j 2 {} -Wno-fatal -I. "
-      "--top-module {} -Mdir obj -o ../library.so{} ../shim.cpp",
-      work.string(), verilator_flags, generate::top_module, sources);
   int status = 0;
-  const std::string log = run(command, status);
-  if (status != 0 || !fs::exists(work / "library.so")) {
+  std::string log = run(fmt::format("cd '{}' && verilator --cc --exe {} -Wno-fatal -I. --top-module {} -Mdir obj "
+                                    "-o ../library.so{} ../shim.cpp",
+                                    work.string(), verilator_flags, generate::top_module, sources),
+                        status);
+  bool built = status == 0 && compile(work, profile ? instrumented : plain, log);
+  if (built && profile) {
+    exercise(work / "library.so");
+    built = compile(work, profiled, log);
+  }
+  if (!built) {
     const fs::path log_file = work / "build.log";
     std::ofstream(log_file) << log;
     throw std::runtime_error(fmt::format("compiling the RTL of architecture '{}' failed; the tools' output is in {}",

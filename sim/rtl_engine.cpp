@@ -3,10 +3,14 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
+#include "model/network.h"
 #include "sim/axi_memory.h"
 #include "sim/engine.h"
+#include "sim/fast.h"
+#include "sim/random_network.h"
 #include "sim/rtl_build.h"
 #include "sim/rtl_shim.h"
 
@@ -19,8 +23,7 @@ enum Register : unsigned { CONTROL = 0x00, STATUS = 0x04, INTERRUPT = 0x08, LIST
 
 class RtlEngine final : public Engine {
  public:
-  explicit RtlEngine(const model::Architecture& architecture) {
-    const auto path = build_rtl(architecture);
+  explicit RtlEngine(const std::filesystem::path& path) {
     library_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library_) throw std::runtime_error(fmt::format("cannot load {}: {}", path.string(), dlerror()));
     load(create_, "bs_create");
@@ -39,6 +42,13 @@ class RtlEngine final : public Engine {
   }
   RtlEngine(const RtlEngine&) = delete;
   RtlEngine& operator=(const RtlEngine&) = delete;
+
+  // Of an instrumented library: writes what its code counted.
+  void write_profile() {
+    void (*write)() = nullptr;
+    load(write, "bs_profile");
+    write();
+  }
 
   model::Origin origin() const override { return model::Origin::rtl; }
 
@@ -192,10 +202,31 @@ class RtlEngine final : public Engine {
   void (*events_)(void*, long long*) = nullptr;
 };
 
+// What the compiler should make fast: convolutions of several widths, pooling, adding, linear layers. An architecture
+// that does not take one of the networks is profiled with the others.
+void exercise(const model::Architecture& architecture, const std::filesystem::path& library) {
+  RtlEngine engine(library);
+  for (const auto& [name, bits] : {std::pair("vgg_small", 8), std::pair("vgg_small", 3), std::pair("resnet8", 8)}) {
+    try {
+      const model::Network network = model::build_network(name);
+      model::Plan plan = model::uniform_plan(network, bits, bits);
+      plan.output_bits = std::min(plan.output_bits, architecture.max_activation_bits);
+      const generate::Program program = lower(random_integer_network(network, plan, 1), architecture);
+      model::Codes image(static_cast<std::size_t>(program.formats[0].shape.elements()));
+      for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::int32_t>(i * 29 % (1U << bits));
+      engine.run(program, image, {});
+    } catch (const std::invalid_argument&) {
+      continue;
+    }
+  }
+  engine.write_profile();
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture) {
-  return std::make_unique<RtlEngine>(architecture);
+  return std::make_unique<RtlEngine>(
+      build_rtl(architecture, [&](const std::filesystem::path& library) { exercise(architecture, library); }));
 }
 
 }  // namespace bitstrata::sim

@@ -103,6 +103,11 @@ void bs_events(void* handle, long long* counts) {
                 ->top.rootp->bitstrata_top__DOT__u_top__DOT__u_events__DOT__g_counters__DOT__count_q;
   for (int i = 0; i < 24; ++i) counts[i] = static_cast<long long>(c[i]);
 }
+#ifdef BITSTRATA_PROFILE
+// Writes what the instrumented code counted.
+void __gcov_dump(void);
+void bs_profile(void) { __gcov_dump(); }
+#endif
 }
 )~~~";
 
