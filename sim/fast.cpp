@@ -4,15 +4,25 @@
 // earlier times. The streamer visits its row tiles in order; the loader, the feeder, post-processing and the store
 // are evaluated as far as the visited tile needs them, which is never further than what has been visited allows.
 //
+// A layer is mostly alike steps, so row tiles and output tiles are taken one by one only until a state comes back that
+// was there before, with all its times moved by one shift: from then on everything repeats, and the loop leaps over
+// the repetitions. The output tiles of a block are not taken at all where an earlier block began them in the same
+// state.
+//
 // Cycle 0 is the sequencer's FETCH state. A register written by an event of cycle t is seen from cycle t + 1 on.
 #include "sim/fast.h"
 
 #include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
 #include "sim/fast_layer.h"
+#include "sim/fast_loader.h"
 #include "sim/fast_ports.h"
+#include "sim/fast_vectors.h"
 
 namespace bitstrata::sim {
 
@@ -20,304 +30,317 @@ namespace {
 
 using namespace generate;
 
-constexpr int commands_in_flight = 4;  // of the loader
-constexpr int post_latency = 8;        // bs_post: from a group's entry to the write of its bits
+constexpr int post_latency = 8;  // bs_post: from a group's entry to the write of its bits
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
-// Rows the streamer has loaded into the array: runs of consecutive cycles.
-class RowsTaken {
- public:
-  void add(Cycle first, int rows) {
-    runs_.push_back({total_, first});
-    total_ += rows;
-  }
-  // Cycle in which row `count` (the first is 1) was loaded; counts asked for never fall.
-  Cycle time_of(std::int64_t count) {
-    if (count > total_) throw std::invalid_argument("the weight buffer is too small for a weight tile");
-    while (at_ + 1 < runs_.size() && runs_[at_ + 1].before < count) ++at_;
-    return runs_[at_].first + (count - 1 - runs_[at_].before);
-  }
+// The array and post-processing between two output tiles.
+struct Tiles {
+  Vectors vectors;
+  Cycle state;                     // the streamer is in state TILE from here on
+  Cycle array_idle = never_yet;    // the array is empty from here on
+  Cycle freed = never_yet;         // post-processing has read the accumulators of the latest tile
+  Cycle freed_before = never_yet;  // and those of the one before it
+  Cycle rows_free = never_yet;     // the input rows of the latest block count as freed from here on
 
- private:
-  struct Run {
-    std::int64_t before;
-    Cycle first;
-  };
-  std::vector<Run> runs_;
-  std::size_t at_ = 0;
-  std::int64_t total_ = 0;
+  void shift(Cycle by) {
+    vectors.shift(by);
+    for (Cycle* time : {&state, &array_idle, &freed, &freed_before, &rows_free}) shift_time(*time, by);
+  }
+  void draw(Picture& picture) const {
+    vectors.draw(picture);
+    for (const Cycle time : {array_idle, freed, freed_before}) picture.time(time);
+  }
 };
 
-// bs_loader with the read master: parameters, the one pixel of a second tensor, then for every block its input rows and
-// its weight tiles.
-class Loader {
+// One layer from FETCH to barrier.
+class Schedule {
  public:
-  // `start`: first cycle of state PARAMETERS. `rows_freed`: per block walked, the cycle from which its rows count as
-  // freed.
-  Loader(const FastLayer& layer, ReadPort& port, RowsTaken& taken, const std::vector<Cycle>& rows_freed, Cycle start)
+  Schedule(const FastLayer& layer, const model::Architecture& architecture, Pace pace)
       : layer_(layer),
-        port_(port),
-        taken_(taken),
-        rows_freed_(rows_freed),
-        cursor_(start),
-        row_address_(layer.descriptor()[D_IN_ADDRESS]),
-        second_address_(layer.descriptor()[D_SECOND_ADDRESS]),
-        weight_address_(layer.descriptor()[D_WEIGHT_ADDRESS]) {
-    issue(layer.descriptor()[D_PARAM_ADDRESS], layer.param_beats);
-    if (layer.second && layer.broadcast) issue(second_address_, layer.second_beats);
+        leaps_(pace == Pace::leaping),
+        read_port_(architecture, pace),
+        // FETCH in 0, the loader's command in 1; after the last beat CHECK, CONFIGURE (start), RUN.
+        fetched_(read_port_.read(1, 0, layer.fetch_beats)),
+        run_(fetched_ + 3),
+        loader_(layer, read_port_, rows_freed_, run_),
+        write_port_(architecture, pace),
+        tiles_{.vectors = {}, .state = run_},
+        out_address_(layer.descriptor()[D_OUT_ADDRESS]) {
+    rows_freed_.reserve(at(layer.blocks));
   }
 
-  // Cycle of the last beat of input row `row`, of weight tile `tile` (numbered in the order of loading).
-  Cycle row_loaded(int row) { return loaded(rows_, row); }
-  Cycle weights_loaded(std::int64_t tile) { return loaded(weights_, tile); }
-  // Last cycle in which the loader is busy, when everything is loaded.
-  Cycle finish() {
-    while (!idle_) step();
-    return std::max(cursor_ - 1, last_beat_);
+  // Visits everything, unless it sees on the way that the layer takes `limit` cycles or more: false.
+  bool finish(Cycle limit) {
+    Cycle computing = layer_.compute_cycles();
+    for (int block = 0; block < layer_.blocks; ++block) {
+      if (tiles_.state + computing >= limit) return false;
+      computing -= layer_.compute_cycles_of(block);
+      compute(block);
+      rows_freed_.push_back(tiles_.rows_free);
+      if (layer_.carry_out) {
+        barrier_ = tiles_.freed + 1;
+      } else {
+        store(block);
+      }
+    }
+    return cycles() < limit;
+  }
+
+  Cycle cycles() const { return barrier_ + 1; }
+  void add_times(model::Events& events) {
+    events.cycles = cycles();
+    events.load_cycles = fetched_ + loader_.finish() - run_ + 1;
+    events.store_cycles = store_cycles_;
+    events.stall_cycles = tiles_.state - run_ - events.compute_cycles;
   }
 
  private:
-  Cycle loaded(const std::vector<Cycle>& times, std::int64_t index) {
-    while (at(index) >= times.size()) {
-      if (idle_) throw std::invalid_argument("the array needs more rows or weights than the layer loads");
-      step();
-    }
-    return times[at(index)];
-  }
-
-  void issue(std::uint32_t address, std::int64_t beats) {
-    const Cycle slot = last_beats_[issued_ % commands_in_flight] + 1;
-    const Cycle fire = std::max({cursor_, port_.ready(), slot});
-    last_beat_ = port_.read(fire, address, beats);
-    last_beats_[issued_++ % commands_in_flight] = last_beat_;
-    cursor_ = fire + 1;
-  }
-
-  // Issues the next command or ends the block.
-  void step() {
-    if (!in_weights_) {
-      const int row = static_cast<int>(rows_.size());
-      if (row < layer_.need(block_)) {
-        cursor_ = std::max(cursor_, slot_free(row));
-        issue(row_address_, layer_.row_beats);
-        row_address_ += layer_.descriptor()[D_IN_ROW_STRIDE];
-        if (layer_.second && !layer_.broadcast) {
-          issue(second_address_, layer_.second_beats);
-          second_address_ += layer_.descriptor()[D_SECOND_ROW_STRIDE];
-        }
-        rows_.push_back(last_beat_);
-        return;
+  // The output tiles of a block.
+  void compute(int block) {
+    rows_there_ = run_;
+    tile(block, 0);
+    Remainder* kept = nullptr;
+    if (leaps_ && (layer_.n_tiles - 1) * layer_.k_tiles >= worth_keeping && layer_.blocks > 1) {
+      now_.begin(tiles_.state);
+      tiles_.draw(now_);
+      now_.count(layer_.pixels_in_block(block));
+      now_.count(loader_.streams(block));
+      if (loader_.streams(block)) loader_.draw(now_, true);
+      for (const Remainder& earlier : remainders_) {
+        if (earlier.begin == now_) return go_on_as(earlier, block);
       }
-      ++cursor_;  // the cycle that finds the rows complete
-      in_weights_ = !layer_.values && !layer_.keeps_weights && (!layer_.resident || block_ == 0);
-      if (!in_weights_) next_block();
-      return;
+      kept = &remainders_[at(block) % remainders_.size()];
+      kept->begin = now_;
     }
-    const int rows = layer_.tile_rows(k_);
-    const std::int64_t must_be_free = commanded_ + rows - layer_.weight_depth;
-    if (must_be_free > 0) {
-      if (layer_.resident) throw std::invalid_argument("the weight buffer does not hold the resident layer");
-      cursor_ = std::max(cursor_, taken_.time_of(must_be_free) + 1);
+    output_tiles_.restart();
+    for (int n = 1; n < layer_.n_tiles; ++n) {
+      if (leaps_) n = leap_tiles(block, n);
+      if (n < layer_.n_tiles) tile(block, n);
     }
-    const std::int64_t beats = std::int64_t{rows} * layer_.weight_row_beats;
-    issue(weight_address_, beats);
-    weight_address_ += static_cast<std::uint32_t>(beats * (layer_.line_bits / 8));
-    commanded_ += rows;
-    weights_.push_back(last_beat_);
-    if (++macro_ < layer_.macros_used(n_)) return;
-    macro_ = 0;
-    if (++k_ < layer_.k_tiles) return;
-    k_ = 0;
-    if (++n_ < layer_.n_tiles) return;
-    n_ = 0;
-    weight_address_ = layer_.descriptor()[D_WEIGHT_ADDRESS];
-    in_weights_ = false;
-    next_block();
+    // The walker hands over a window a cycle before its read, or when the one before it is read.
+    const int* const ends = layer_.window_ends(layer_.n_tiles - 1) + layer_.k_tiles;
+    const Vectors& vectors = tiles_.vectors;
+    tiles_.rows_free = (ends[0] - ends[-1] > 1 ? vectors.read - 1 : std::max(vectors.read_before, rows_there_)) + 1;
+    if (kept == nullptr) return;
+    kept->end = tiles_;
+    if (loader_.streams(block)) kept->flow = loader_.flow();
   }
 
-  void next_block() { idle_ = ++block_ == layer_.blocks; }
-
-  // First cycle in which the buffer has room for input row `row`.
-  Cycle slot_free(int row) {
-    const int freed = row - layer_.in_slots + 1;
-    if (freed <= 0) return never_yet;
-    while (layer_.freed_after(freed_block_) < freed) {
-      if (++freed_block_ >= layer_.blocks)
-        throw std::invalid_argument("the activation buffer is too small for a block");
-    }
-    if (at(freed_block_) >= rows_freed_.size()) {
-      throw std::invalid_argument("the activation buffer is too small for a block");
-    }
-    return rows_freed_[at(freed_block_)];
+  // The output tiles of a block behind the first.
+  struct Remainder {
+    Picture begin;
+    Tiles end;
+    std::optional<Loader::Flow> flow;  // where the block streams weights
+  };
+  void go_on_as(const Remainder& earlier, int block) {
+    const Cycle by = tiles_.state - earlier.begin.now();
+    tiles_ = earlier.end;
+    tiles_.shift(by);
+    if (loader_.streams(block)) loader_.set_flow(*earlier.flow, by, block);
   }
+
+  // Leaps over output tiles from `n` on that repeat the ones before; returns the next one to take.
+  int leap_tiles(int block, int n) {
+    const bool streams = loader_.streams(block);
+    const int period = output_tiles_.period(n, tiles_.state, tiles_.freed - tiles_.state, [&](Picture& picture) {
+      tiles_.draw(picture);
+      if (streams) loader_.draw(picture, true);
+    });
+    if (period == 0) return n;
+    int end = n;
+    while (end < layer_.n_tiles && layer_.same_shape(end, end - period)) ++end;
+    const int times = (end - n) / period;
+    if (times == 0) return n;
+    tiles_.shift(times * output_tiles_.shift());
+    if (streams) {
+      std::int64_t macros = 0;
+      for (int i = n - period; i < n; ++i) macros += layer_.macros_used(i);
+      loader_.leap(times * output_tiles_.shift(), times * macros * layer_.all_rows(), times * period, 0);
+    }
+    output_tiles_.restart();
+    return n + times * period;
+  }
+
+  // Likewise over row tiles; `state`: of the streamer.
+  int leap_rows(int block, int n, int k, Cycle& state) {
+    const bool streams = loader_.streams(block);
+    const Cycle sign = streams ? loader_.flow().cursor - state : tiles_.vectors.read - state;
+    const int period = row_tiles_.period(k, state, sign, [&](Picture& picture) {
+      tiles_.vectors.draw(picture);
+      if (streams) loader_.draw(picture, false);
+    });
+    if (period == 0) return k;
+    const int* const ends = layer_.window_ends(n);
+    const auto windows = [&](int tile) { return ends[tile + 1] - ends[tile]; };
+    int end = k;
+    while (end + 1 < layer_.k_tiles && windows(end) == windows(end - period)) ++end;
+    const int times = (end - k) / period;
+    if (times == 0) return k;
+    const Cycle by = times * row_tiles_.shift();
+    state += by;
+    tiles_.vectors.shift(by);
+    if (streams) {
+      const std::int64_t rows = std::int64_t{times} * period * layer_.macros_used(n) * layer_.array_rows;
+      loader_.leap(by, rows, 0, times * period);
+    }
+    row_tiles_.restart();
+    return k + times * period;
+  }
+
+  // Output tile n of a block: its row tiles, then its post-processing.
+  void tile(int block, int n) {
+    const int pixels = layer_.pixels_in_block(block), macros = layer_.macros_used(n);
+    const int* const ends = layer_.window_ends(n);
+    const bool streams = loader_.streams(block);
+    Cycle state = std::max(tiles_.state, tiles_.freed_before + 1) + 1;
+    row_tiles_.restart();
+    // While the loader waits for room that the tile before gave back, nothing repeats.
+    const int settled = streams ? 1 + layer_.weight_depth / (layer_.array_rows * macros) : 1;
+    for (int k = 0; k < layer_.k_tiles; ++k) {
+      if (leaps_ && k >= settled && k + worth_keeping < layer_.k_tiles) k = leap_rows(block, n, k, state);
+      if (!layer_.values) {
+        const int rows = layer_.tile_rows(k);
+        for (int macro = 0; macro < macros; ++macro) {
+          if (streams) state = std::max(state, loader_.weights_loaded() + 1);
+          loader_.take(state, rows);
+          state += rows;
+        }
+      }
+      if (k == 0) state = std::max(state, tiles_.array_idle) + 1;
+      if (n == 0 && k == 0 && layer_.need(block) > 0) rows_there_ = std::max(run_, loader_.rows_loaded(block) + 1);
+      const int windows = ends[k + 1] - ends[k];
+      Vectors& vectors = tiles_.vectors;
+      vectors.run(pixels, windows, layer_.vector_cycles(), layer_.vector_interval, rows_there_, state, leaps_);
+      state = vectors.end + 1;
+    }
+    tiles_.state = state;
+    tiles_.array_idle = tiles_.vectors.end + (layer_.values ? 2 : layer_.join_steps + 5);
+
+    // The array's last result is written the cycle before.
+    Cycle post_start = std::max(tiles_.array_idle, tiles_.freed + 1);
+    tiles_.freed_before = tiles_.freed;
+    if (layer_.carry_out) {  // the partial sums stay
+      tiles_.freed = post_start;
+    } else {
+      if (n == 0) post_start = std::max(post_start, outputs_freed_[at(block % 2)] + 1);
+      tiles_.freed = post_start + std::int64_t{pixels} * layer_.post_groups(n);
+    }
+  }
+
+  // Store of a block, row by row. It is busy from the cycle after the pulse to the last answer.
+  void store(int block) {
+    const Cycle block_ready = tiles_.freed + post_latency + 1, busy_until = answered_;
+    for (int row = 0; row < layer_.rows_in_block(block); ++row) {
+      const Cycle taken = std::max({block_ready, last_read_ + 1, write_port_.ready()});
+      const auto times = write_port_.write(taken, out_address_, layer_.out_row_beats);
+      out_address_ += layer_.descriptor()[D_OUT_ROW_STRIDE];
+      last_read_ = times.read_out;
+      answered_ = times.answered;
+    }
+    outputs_freed_[at(block % 2)] = last_read_;
+    store_cycles_ += answered_ - std::max(block_ready, busy_until + 1) + 1;
+    barrier_ = answered_ + 1;
+  }
+
+  static constexpr int worth_keeping = 8;  // row tiles that cost more than comparing states
 
   const FastLayer& layer_;
-  ReadPort& port_;
-  RowsTaken& taken_;
-  const std::vector<Cycle>& rows_freed_;
-  Cycle cursor_;  // first cycle in which the current state can act
-  std::uint32_t row_address_, second_address_, weight_address_;
-  Cycle last_beats_[commands_in_flight] = {never_yet, never_yet, never_yet, never_yet};
-  std::size_t issued_ = 0;
-  Cycle last_beat_ = never_yet;
-  std::vector<Cycle> rows_, weights_;
-  std::int64_t commanded_ = 0;
-  int block_ = 0, n_ = 0, k_ = 0, macro_ = 0, freed_block_ = 0;
-  bool in_weights_ = false, idle_ = false;
+  const bool leaps_;
+  ReadPort read_port_;
+  const Cycle fetched_, run_;
+  std::vector<Cycle> rows_freed_;  // per block
+  Loader loader_;
+  WritePort write_port_;
+  Tiles tiles_;
+  Cycle rows_there_ = never_yet;  // the input rows of the block
+  std::array<Cycle, 2> outputs_freed_{never_yet,
+                                      never_yet};  // the output half of the latest even and odd block is read out
+  std::uint32_t out_address_;
+  Cycle last_read_ = never_yet, answered_ = never_yet, barrier_ = never_yet, store_cycles_ = 0;
+  Repeat output_tiles_, row_tiles_;
+  Picture now_;
+  std::array<Remainder, 2> remainders_;
 };
 
-// bs_feeder and the streaming state of bs_streamer: vectors, two staged ahead.
-struct Vectors {
-  Cycle read = never_yet;         // last window read of the latest vector
-  Cycle read_before = never_yet;  // and of the one before it
-  Cycle start = never_yet;        // its first plane
-  Cycle end = never_yet;          // its last plane: its staging slot is free again
-  Cycle end_before = never_yet;
-
-  // `count` vectors of `windows` windows and `planes` cycles each. Windows exist from cycle `valid` on, the streamer
-  // takes vectors from cycle `stream` on. Stops as soon as a vector only repeats the one before it, later: then all
-  // others do.
-  void run(std::int64_t count, int windows, int planes, int interval, Cycle valid, Cycle stream) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const Vectors last = *this;
-      // A window is registered a cycle before it is read; the first one waits for a staging slot.
-      const Cycle first_read = std::max({last.read + 1, valid + 1, last.end_before});
-      read_before = last.read;
-      read = first_read + windows - 1;
-      start = std::max({read + 2, last.end + 1, last.start + interval, stream});
-      end_before = last.end;
-      end = start + planes - 1;
-      // From the second vector on `valid` and `stream` lie in the past and the step depends on differences only.
-      const Cycle shift = start - last.start;
-      if (i > 0 && read - last.read == shift && end_before - last.end_before == shift) {
-        const Cycle jump = (count - 1 - i) * shift;
-        read += jump;
-        start += jump;
-        end += jump;
-        if (jump > 0) {
-          read_before = read - shift;
-          end_before = end - shift;
-        }
-        return;
-      }
-    }
-  }
-};
+// The first descriptor of the list that runs exactly as number `index` does: that differs in addresses only, and in
+// them by whole pages.
+std::size_t twin_of(const std::vector<Descriptor>& descriptors, std::size_t index) {
+  const auto bared = [](const Descriptor& d) {
+    Descriptor bare = d;
+    for (const DescriptorWord word : {D_IN_ADDRESS, D_SECOND_ADDRESS, D_OUT_ADDRESS, D_WEIGHT_ADDRESS, D_PARAM_ADDRESS})
+      bare[word] %= Bursts::page_bytes;
+    return bare.words;
+  };
+  if (index == 0) return 0;
+  const auto wanted = bared(descriptors[index]);
+  for (std::size_t i = 0; i < index; ++i)
+    if (bared(descriptors[i]) == wanted) return i;
+  return index;
+}
 
 }  // namespace
 
-model::Events predict(const Descriptor& descriptor, const model::Architecture& architecture) {
+model::Events predict(const Descriptor& descriptor, const model::Architecture& architecture, Pace pace) {
   const FastLayer layer(descriptor, architecture);
   model::Events events;
   layer.add_counts(events);
+  Schedule schedule(layer, architecture, pace);
+  schedule.finish(std::numeric_limits<Cycle>::max());
+  schedule.add_times(events);
+  return events;
+}
 
-  // FETCH in 0, the loader's command in 1; after the last beat CHECK, CONFIGURE (start), RUN.
-  ReadPort read_port(architecture);
-  const Cycle fetched = read_port.read(1, 0, layer.fetch_beats);
-  const Cycle run = fetched + 3;
-
-  std::vector<Cycle> rows_freed;
-  RowsTaken rows_taken;
-  Loader loader(layer, read_port, rows_taken, rows_freed, run);
-  WritePort write_port(architecture);
-  Vectors vectors;
-
-  std::vector<Cycle> halves_freed;   // per output tile: its accumulators are read out
-  std::vector<Cycle> outputs_freed;  // per block: its output half is read out
-  Cycle tile_state = run;            // the streamer is in state TILE from here on
-  Cycle array_idle = never_yet;      // the array is empty from here on
-  Cycle post_free = run;             // post-processing can start a tile from here on
-  Cycle busy_until = never_yet, answered = never_yet;
-  std::uint32_t out_address = descriptor[D_OUT_ADDRESS];
-  std::int64_t weight_tile = 0;
-  const int planes = layer.values ? 1 : layer.activation_bits;
-  Cycle last_read = never_yet, barrier = never_yet;
-
-  for (int block = 0; block < layer.blocks; ++block) {
-    const int need = layer.need(block), pixels = layer.pixels_in_block(block);
-    bool rows_known = false;
-    Cycle rows_there = run;
-    for (int n = 0; n < layer.n_tiles; ++n) {
-      const std::size_t tile = halves_freed.size();
-      Cycle state = tile_state;
-      if (tile >= 2) state = std::max(state, halves_freed[tile - 2] + 1);
-      ++state;
-      for (int k = 0; k < layer.k_tiles; ++k) {
-        if (!layer.values) {
-          for (int macro = 0; macro < layer.macros_used(n); ++macro) {
-            Cycle first = state;
-            if (!layer.keeps_weights && (!layer.resident || block == 0))
-              first = std::max(first, loader.weights_loaded(weight_tile++) + 1);
-            rows_taken.add(first, layer.tile_rows(k));
-            state = first + layer.tile_rows(k);
-          }
-        }
-        if (k == 0) state = std::max(state, array_idle) + 1;
-        if (!rows_known) {
-          if (need > 0) rows_there = std::max(run, loader.row_loaded(need - 1) + 1);
-          rows_known = true;
-        }
-        const int windows = static_cast<int>(layer.windows(n, k).size());
-        vectors.run(pixels, windows, planes, layer.vector_interval, rows_there, state);
-        if (n + 1 == layer.n_tiles && k + 1 == layer.k_tiles) {
-          // The walker hands over a window a cycle before its read, or when the one before it is read.
-          const Cycle last_window = windows > 1 ? vectors.read - 1 : std::max(vectors.read_before, rows_there);
-          rows_freed.push_back(last_window + 1);
-        }
-        state = vectors.end + 1;
-      }
-      tile_state = state;
-      array_idle = vectors.end + (layer.values ? 2 : layer.join_steps + 5);
-
-      // Post-processing of the tile.
-      const Cycle tile_done = array_idle - 1;
-      Cycle post_start = std::max(tile_done + 1, post_free);
-      if (layer.carry_out) {  // the partial sums stay
-        halves_freed.push_back(post_start);
-        post_free = post_start + 1;
-        barrier = post_start + 1;
-        continue;
-      }
-      if (n == 0 && block >= 2) post_start = std::max(post_start, outputs_freed[at(block - 2)] + 1);
-      const Cycle post_end = post_start + std::int64_t{pixels} * layer.post_groups(n);
-      halves_freed.push_back(post_end);
-      post_free = post_end + 1;
-    }
-    if (layer.carry_out) continue;
-    // Store of the block, row by row. It is busy from the cycle after the pulse to the last answer.
-    const Cycle block_ready = halves_freed.back() + post_latency + 1;
-    for (int row = 0; row < layer.rows_in_block(block); ++row) {
-      const Cycle taken = std::max({block_ready, last_read + 1, write_port.ready()});
-      const auto times = write_port.write(taken, out_address, layer.out_row_beats);
-      out_address += descriptor[D_OUT_ROW_STRIDE];
-      last_read = times.read_out;
-      answered = times.answered;
-    }
-    outputs_freed.push_back(last_read);
-    events.store_cycles += answered - std::max(block_ready, busy_until + 1) + 1;
-    busy_until = answered;
-    barrier = answered + 1;
+std::vector<model::Events> predict(const std::vector<Descriptor>& descriptors,
+                                   const model::Architecture& architecture) {
+  std::vector<model::Events> events;
+  events.reserve(descriptors.size());
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    const std::size_t twin = twin_of(descriptors, i);
+    events.push_back(twin < i ? events[twin] : predict(descriptors[i], architecture));
   }
-
-  events.cycles = barrier + 1;
-  events.load_cycles = fetched + loader.finish() - run + 1;
-  events.stall_cycles = tile_state - run - events.compute_cycles;
   return events;
 }
 
 std::vector<model::Events> predict(const generate::Program& program) {
-  std::vector<model::Events> events;
-  events.reserve(program.descriptors.size());
-  for (const Descriptor& descriptor : program.descriptors) events.push_back(predict(descriptor, program.architecture));
-  return events;
+  return predict(program.descriptors, program.architecture);
 }
 
 generate::Judge judge_of(const model::Architecture& architecture) {
-  return [architecture](const std::vector<Descriptor>& descriptors) {
-    std::int64_t cycles = 0;
-    for (const Descriptor& descriptor : descriptors) cycles += predict(descriptor, architecture).cycles;
-    return cycles;
+  return [architecture](const std::vector<Descriptor>& descriptors, std::int64_t limit) {
+    // At first every descriptor counts with what it takes at least; then one after the other with what it takes.
+    struct Part {
+      std::optional<FastLayer> layer;  // of descriptors without a twin
+      std::int64_t least, cycles;
+    };
+    std::vector<Part> parts(descriptors.size());
+    std::int64_t total = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const std::size_t twin = twin_of(descriptors, i);
+      Part& part = parts[i];
+      if (twin == i) {
+        part.layer.emplace(descriptors[i], architecture);
+        part.least = std::max(part.layer->compute_cycles(), part.layer->lines_loaded());
+      } else {
+        part.least = parts[twin].least;
+      }
+      total += part.least;
+      if (total >= limit) return total;
+    }
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      Part& part = parts[i];
+      total -= part.least;
+      if (part.layer) {
+        Schedule schedule(*part.layer, architecture, Pace::leaping);
+        if (!schedule.finish(limit - total)) return limit;
+        part.cycles = schedule.cycles();
+      } else {
+        part.cycles = parts[twin_of(descriptors, i)].cycles;
+      }
+      total += part.cycles;
+      if (total >= limit) return total;
+    }
+    return total;
   };
 }
 

@@ -5,6 +5,7 @@
 
 #include "model/cost.h"
 #include "rtl/generate/program.h"
+#include "sim/fast_ports.h"
 
 namespace bitstrata::sim {
 
@@ -12,9 +13,12 @@ namespace bitstrata::sim {
 // They depend on the descriptor (its addresses modulo 4096 only, where bursts are split) and the architecture, not on
 // the descriptors before it: every one begins with all units idle. Throws std::invalid_argument for a descriptor
 // that would never finish (buffers too small for a tile or a block).
-model::Events predict(const generate::Descriptor& descriptor, const model::Architecture& architecture);
+model::Events predict(const generate::Descriptor& descriptor, const model::Architecture& architecture,
+                      Pace pace = Pace::leaping);
 
-// Events of every descriptor of the program.
+// Events of every descriptor of the list or program.
+std::vector<model::Events> predict(const std::vector<generate::Descriptor>& descriptors,
+                                   const model::Architecture& architecture);
 std::vector<model::Events> predict(const generate::Program& program);
 
 // generate::lower with this engine as the judge of tilings.

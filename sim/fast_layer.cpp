@@ -3,9 +3,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <map>
+#include <numeric>
 #include <stdexcept>
-#include <tuple>
 
 namespace bitstrata::sim {
 
@@ -82,13 +81,19 @@ void FastLayer::lay_tiles() {
   int left = low16(d, D_SEGMENT_CHANNELS), segment = 0;
   if (left < 1 || next < 1) throw std::invalid_argument("descriptor with an empty segment");
   std::int64_t x = 0, segment_x = 0;
+  macros_ = 0;
+  tiles_.reserve(static_cast<std::size_t>(n_tiles));
   for (int n = 0; n < n_tiles; ++n) {
     const int outputs = std::min(capacity, left);
     const int run = values ? outputs : low16(d, D_RUN_LENGTH);
     std::size_t w = 0;
     while (w < walks_.size() && walks_[w].run_length != run) ++w;
-    if (w == walks_.size()) walks_.push_back({run, walk(run)});
-    tiles_.push_back({outputs, segment, x, w});
+    if (w == walks_.size()) walks_.push_back(walk(run));
+    // All macros but the last are full.
+    const int macros = std::max(1, ceil_div(outputs, lanes)), last = outputs - (macros - 1) * lanes;
+    const int groups = (macros - 1) * ceil_div(lanes, post_lanes) + std::max(1, ceil_div(last, post_lanes));
+    tiles_.push_back({outputs, segment, macros, groups, x, w});
+    macros_ += macros;
     left -= outputs;
     if (left == 0) {
       left = next;
@@ -112,31 +117,23 @@ int FastLayer::freed_after(int block) const {
 
 int FastLayer::rows_in_block(int block) const { return std::min(block_rows, out_height - block * block_rows); }
 
-int FastLayer::macros_used(int n) const { return std::max(1, ceil_div(tile_outputs(n), lanes)); }
-
-int FastLayer::macro_outputs(int n, int macro) const { return std::clamp(tile_outputs(n) - macro * lanes, 0, lanes); }
-
-int FastLayer::post_groups(int n) const {
-  int groups = 0;
-  for (int macro = 0; macro < macros_used(n); ++macro)
-    groups += std::max(1, ceil_div(macro_outputs(n, macro), post_lanes));
-  return groups;
-}
-
 // The walk of bs_walker over the runs of a pixel, cut into row tiles and windows.
-std::vector<std::vector<GatherWindow>> FastLayer::walk(int run_length) const {
+FastLayer::Walk FastLayer::walk(int run_length) const {
   const Descriptor& d = descriptor_;
   const int count_x = low16(d, D_RUN_COUNT_X), count_y = low16(d, D_RUN_COUNT_Y);
   const std::int64_t step_x = d[D_RUN_STEP_X] & 0xfffffu;
   const int step_y = low16(d, D_RUN_STEP_Y);
   if (run_length < 1) throw std::invalid_argument("descriptor with an empty run");
-  std::vector<std::vector<GatherWindow>> tiles(static_cast<std::size_t>(k_tiles));
+  Walk walk{.run_length = run_length, .windows = {}, .ends = {}};
+  walk.windows.reserve(static_cast<std::size_t>(2 * k_tiles));
+  walk.ends.reserve(static_cast<std::size_t>(k_tiles + 1));
+  walk.ends.push_back(0);
   int run_x = 0, run_y = 0, position = 0;
-  for (auto& tile : tiles) {
+  for (int k = 0; k < k_tiles; ++k) {
     int fill = 0;
     for (bool vector_end = false; !vector_end;) {
       const int size = std::min({line_bits, run_length - position, array_rows - fill});
-      tile.push_back({run_x * step_x + position, std::int64_t{run_y} * step_y, size});
+      walk.windows.push_back({run_x * step_x + position, std::int64_t{run_y} * step_y, size});
       position += size;
       fill += size;
       const bool run_end = position == run_length;
@@ -148,57 +145,99 @@ std::vector<std::vector<GatherWindow>> FastLayer::walk(int run_length) const {
         if (++run_y == count_y) vector_end = true;
       }
     }
+    walk.ends.push_back(static_cast<int>(walk.windows.size()));
   }
-  return tiles;
+  return walk;
+}
+
+// Output rows whose input row at offset y exists.
+std::int64_t FastLayer::rows_at(std::int64_t window_y) const {
+  const Descriptor& d = descriptor_;
+  const std::int64_t in_height = low16(d, D_IN_HEIGHT), step = low16(d, D_PIXEL_STEP_Y);
+  const std::int64_t block_step = low16(d, D_BLOCK_STEP_Y), first = d.as_signed(D_PIXEL_START_Y) + window_y;
+  // Rows that lie `step` apart: those before 0 and those before in_height are counted.
+  const auto before = [&](std::int64_t from, std::int64_t rows, std::int64_t end) {
+    if (step == 0) return from < end ? rows : 0;
+    return std::clamp<std::int64_t>((end - from + step - 1) / step, 0, rows);
+  };
+  const auto inside = [&](std::int64_t from, std::int64_t rows) {
+    const auto below_end = from < in_height ? before(from, rows, in_height) : 0;
+    return below_end - (from < 0 ? before(from, rows, 0) : 0);
+  };
+  if (block_step == block_rows * step) return inside(first, out_height);
+  std::int64_t rows = 0;
+  for (int block = 0, y = 0; y < out_height; ++block, y += block_rows)
+    rows += inside(first + block * block_step, std::min(block_rows, out_height - y));
+  return rows;
+}
+
+// Lines that the windows [x, x + size), and so on `step` bits apart, of an output row's pixels read.
+std::int64_t FastLayer::lines_at(std::int64_t x, std::int64_t step, std::int64_t size, std::int64_t row_bits) const {
+  const int shift = std::bit_width(static_cast<unsigned>(line_bits)) - 1;
+  // Windows that lie inside the row read the same lines again when they are a whole number of lines further on.
+  const std::int64_t period = line_bits / std::gcd<std::int64_t>(line_bits, step);
+  std::int64_t lines = 0;
+  for (std::int64_t left = out_width; left > 0;) {
+    const std::int64_t inside = x < 0 ? 0 : step == 0 ? left : std::min(left, (row_bits - size - x) / step + 1);
+    if (x + size > row_bits || inside < 2 * period) {
+      lines += lines_of_window(x, size, row_bits, shift);
+      x += step, --left;
+      continue;
+    }
+    std::int64_t turn = 0;
+    for (std::int64_t i = 0; i < period; ++i) turn += lines_of_window(x + i * step, size, row_bits, shift);
+    const std::int64_t turns = inside / period;
+    lines += turns * turn;
+    x += turns * period * step, left -= turns * period;
+  }
+  return lines;
 }
 
 // Lines, of all planes, read for all vectors of output tile n.
-std::int64_t FastLayer::bits_read(int n) const {
+std::int64_t FastLayer::lines_read(int n) const {
   const Descriptor& d = descriptor_;
-  const int line_shift = std::bit_width(static_cast<unsigned>(line_bits)) - 1;
+  const Tile& tile = tiles_[static_cast<std::size_t>(n)];
+  const Walk& walk = walks_[tile.walk];
   const std::int64_t row_bits = d[D_IN_ROW_BITS] & 0xfffffu, endless = std::int64_t{1} << 40;
-  const int start_y = d.as_signed(D_PIXEL_START_Y), in_height = low16(d, D_IN_HEIGHT);
-  const int step_y = low16(d, D_PIXEL_STEP_Y), block_step = low16(d, D_BLOCK_STEP_Y);
-  // Output rows whose input row at offset y exists.
-  std::map<std::int64_t, std::int64_t> rows_at;
-  std::int64_t total = 0;
+  std::int64_t total = 0, y = -1, rows = 0;
   for (int k = 0; k < k_tiles; ++k) {
     const bool other = of_second(n, k);
-    const std::int64_t start_x =
-        d.as_signed(other ? D_SECOND_START_X : D_PIXEL_START_X) + tiles_[static_cast<std::size_t>(n)].x;
+    const std::int64_t start_x = d.as_signed(other ? D_SECOND_START_X : D_PIXEL_START_X) + tile.x;
     const std::int64_t step_x = d[other ? D_SECOND_STEP_X : D_PIXEL_STEP_X] & 0xfffffu;
-    for (const auto& window : windows(n, k)) {
-      const auto [rows, is_new] = rows_at.try_emplace(window.y, 0);
-      if (is_new) {
-        for (int y = 0; y < out_height; ++y) {
-          const std::int64_t at = start_y + y / block_rows * block_step + y % block_rows * step_y + window.y;
-          rows->second += at >= 0 && at < in_height ? 1 : 0;
-        }
-      }
-      if (rows->second == 0) continue;
-      std::int64_t lines = 0;
-      for (int x = 0; x < out_width; ++x) {
-        lines += lines_of_window(start_x + window.x + x * step_x, window.size, other ? endless : row_bits, line_shift);
-      }
-      total += lines * rows->second * (other ? second_bits : activation_bits);
+    for (int w = walk.ends[static_cast<std::size_t>(k)]; w < walk.ends[static_cast<std::size_t>(k) + 1]; ++w) {
+      const GatherWindow& window = walk.windows[static_cast<std::size_t>(w)];
+      if (window.y != y) rows = rows_at(y = window.y);
+      if (rows == 0) continue;
+      total += rows * (other ? second_bits : activation_bits) *
+               lines_at(start_x + window.x, step_x, window.size, other ? endless : row_bits);
     }
   }
   return total;
 }
 
+std::int64_t FastLayer::compute_cycles_of(int block) const {
+  const std::int64_t vectors = std::int64_t{pixels_in_block(block)} * k_tiles * n_tiles;
+  return vectors * vector_cycles() + (values ? 0 : std::int64_t{macros_} * all_rows());
+}
+
+std::int64_t FastLayer::compute_cycles() const {
+  return (blocks - 1) * compute_cycles_of(0) + compute_cycles_of(blocks - 1);
+}
+
+std::int64_t FastLayer::lines_loaded() const {
+  const std::int64_t rows = std::int64_t{need(blocks - 1)} * (row_beats + (second && !broadcast ? second_beats : 0)) +
+                            (second && broadcast ? second_beats : 0);
+  const int loads = values || keeps_weights ? 0 : resident ? 1 : blocks;
+  return fetch_beats + param_beats + rows + std::int64_t{loads} * macros_ * all_rows() * weight_row_beats;
+}
+
 void FastLayer::add_counts(model::Events& e) const {
   const std::int64_t pixels = std::int64_t{out_width} * out_height;
-  const std::int64_t planes = values ? 0 : activation_bits;
-  // An output tile's lines repeat where neither its place in the row nor its runs change.
-  std::map<std::tuple<std::int64_t, std::size_t, bool>, std::int64_t> lines;
+  const std::int64_t planes = values ? 0 : activation_bits, rows = all_rows();
+  std::int64_t lines = 0;
   for (int n = 0; n < n_tiles; ++n) {
     const Tile& tile = tiles_[static_cast<std::size_t>(n)];
-    const std::int64_t outputs = tile.outputs, columns = outputs * weight_bits;
-    std::int64_t rows = 0, window_count = 0;
-    for (int k = 0; k < k_tiles; ++k) {
-      rows += tile_rows(k);
-      window_count += static_cast<std::int64_t>(windows(n, k).size());
-    }
+    const std::int64_t outputs = tile.outputs, columns = outputs * weight_bits, macros = macros_used(n);
     const std::int64_t vectors = pixels * k_tiles;
     e.vectors += vectors;
     e.plane_steps += vectors * planes;
@@ -214,21 +253,23 @@ void FastLayer::add_counts(model::Events& e) const {
     }
     if (!values) {
       e.weight_cells_written += blocks * rows * columns;
-      e.weight_rows_read += blocks * rows * macros_used(n);
+      e.weight_rows_read += blocks * rows * macros;
       const int loads = keeps_weights ? 0 : resident ? 1 : blocks;
-      e.weight_lines_written += loads * rows * macros_used(n) * weight_row_beats;
+      e.weight_lines_written += loads * rows * macros * weight_row_beats;
     }
-    e.window_reads += pixels * window_count;
-    const auto [known, is_new] = lines.try_emplace({tile.x, tile.walk, of_second(n, 0)}, 0);
-    if (is_new) known->second = bits_read(n);
-    e.activation_lines_read += known->second;
+    e.window_reads += pixels * walks_[tile.walk].ends.back();
+    // A tile reads what the one before it did where its place in the row, its runs and its tensor are the same.
+    const Tile& before = tiles_[static_cast<std::size_t>(std::max(0, n - 1))];
+    const bool same = n > 0 && before.x == tile.x && before.walk == tile.walk && of_second(n - 1, 0) == of_second(n, 0);
+    if (!same) lines = lines_read(n);
+    e.activation_lines_read += lines;
   }
-  e.compute_cycles = e.weight_rows_read + (values ? e.vectors : e.plane_steps);
+  e.compute_cycles = compute_cycles();
   e.activation_lines_written =
       std::int64_t{need(blocks - 1)} * (row_beats + (second && !broadcast ? second_beats : 0)) +
       (second && broadcast ? second_beats : 0);
   if (!carry_out) e.output_lines_read = e.memory_lines_written = std::int64_t{out_height} * out_row_beats;
-  e.memory_lines_read = std::int64_t{fetch_beats} + param_beats + e.activation_lines_written + e.weight_lines_written;
+  e.memory_lines_read = lines_loaded();
 }
 
 }  // namespace bitstrata::sim

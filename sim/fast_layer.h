@@ -41,42 +41,56 @@ class FastLayer {
   int rows_in_block(int block) const;
   int pixels_in_block(int block) const { return rows_in_block(block) * out_width; }
   int tile_rows(int k) const { return k + 1 == k_tiles ? rows_last_ : array_rows; }
-  // Outputs of output tile n, in all macros; macros that hold any; outputs of one of them.
-  int tile_outputs(int n) const { return tiles_[static_cast<std::size_t>(n)].outputs; }
-  int macros_used(int n) const;
-  int macro_outputs(int n, int macro) const;
+  int all_rows() const { return (k_tiles - 1) * array_rows + rows_last_; }
+  // Macros that hold outputs of output tile n.
+  int macros_used(int n) const { return tiles_[static_cast<std::size_t>(n)].macros; }
   // Groups of post_lanes outputs a pixel of output tile n takes in post-processing.
-  int post_groups(int n) const;
+  int post_groups(int n) const { return tiles_[static_cast<std::size_t>(n)].post_groups; }
 
-  // Windows of one vector of (n, k).
-  const std::vector<GatherWindow>& windows(int n, int k) const {
-    return walks_[tiles_[static_cast<std::size_t>(n)].walk].row_tiles[static_cast<std::size_t>(k)];
-  }
-  // The vectors of (n, k) are made of the second tensor.
-  bool of_second(int n, int k) const {
-    return second && (two_inputs_ ? k != 0 : tiles_[static_cast<std::size_t>(n)].segment != 0);
+  // Ends of the row tiles among the windows of a vector of output tile n: those of row tile k are [k] to [k + 1].
+  const int* window_ends(int n) const { return walks_[tiles_[static_cast<std::size_t>(n)].walk].ends.data(); }
+  // Output tiles of one shape differ in addresses only.
+  bool same_shape(int n, int m) const {
+    const Tile &a = tiles_[static_cast<std::size_t>(n)], &b = tiles_[static_cast<std::size_t>(m)];
+    return a.outputs == b.outputs && a.walk == b.walk;
   }
 
   // The members of Events that do not depend on timing.
   void add_counts(model::Events& events) const;
+  // Cycles in which the array loads weights or streams vectors: Events::compute_cycles, of which no layer takes fewer.
+  // The array's own pace is here and in `vector_cycles`.
+  std::int64_t compute_cycles() const;
+  std::int64_t compute_cycles_of(int block) const;
+  // Another such bound: the memory hands over a line a cycle.
+  std::int64_t lines_loaded() const;
+  // Cycles in which a vector's planes (pooling: its codes) enter the array.
+  int vector_cycles() const { return values ? 1 : activation_bits; }
 
  private:
   struct Tile {
-    int outputs, segment;
+    int outputs, segment, macros, post_groups;
     std::int64_t x;    // bits from the pixel to its first input
     std::size_t walk;  // index into walks_
   };
   struct Walk {
     int run_length;
-    std::vector<std::vector<GatherWindow>> row_tiles;
+    std::vector<GatherWindow> windows;  // of all row tiles
+    std::vector<int> ends;              // of row tile k: windows ends[k] to ends[k + 1]
   };
   void lay_tiles();
-  std::vector<std::vector<GatherWindow>> walk(int run_length) const;
-  std::int64_t bits_read(int n) const;
+  Walk walk(int run_length) const;
+  // The vectors of (n, k) are made of the second tensor.
+  bool of_second(int n, int k) const {
+    return second && (two_inputs_ ? k != 0 : tiles_[static_cast<std::size_t>(n)].segment != 0);
+  }
+  std::int64_t lines_read(int n) const;
+  std::int64_t rows_at(std::int64_t y) const;
+  std::int64_t lines_at(std::int64_t x, std::int64_t step, std::int64_t size, std::int64_t row_bits) const;
 
   generate::Descriptor descriptor_;
   bool two_inputs_;
   int rows_last_;
+  int macros_;  // of all output tiles
   std::vector<Tile> tiles_;
   std::vector<Walk> walks_;  // one for each length of a run
 };

@@ -3,49 +3,99 @@
 // All times are cycles; a time is the cycle in which a handshake or pulse happens.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "model/architecture.h"
+#include "sim/fast_state.h"
 
 namespace bitstrata::sim {
 
-using Cycle = std::int64_t;
-inline constexpr Cycle never_yet = -(Cycle{1} << 60);
+// Whether the recurrences leap over what only repeats or take every step; both give the same times, and a test compares
+// them.
+enum class Pace { leaping, stepping };
 
-// Times of the last few bursts, by burst number.
+// Times of the last few bursts or beats, by number.
 class BurstHistory {
  public:
-  explicit BurstHistory(int length) : times_(static_cast<std::size_t>(length), never_yet) {}
+  static constexpr int longest = 16;  // Architecture::outstanding
+  explicit BurstHistory(int length) : length_(static_cast<std::size_t>(length)) { times_.fill(never_yet); }
   Cycle oldest() const { return times_[next_]; }  // of the burst `length` bursts ago
   void push(Cycle time) {
     times_[next_] = time;
-    next_ = next_ + 1 == times_.size() ? 0 : next_ + 1;
+    next_ = next_ + 1 == length_ ? 0 : next_ + 1;
+  }
+  // Counted from the oldest, 0.
+  Cycle operator[](std::size_t index) const {
+    index += next_;
+    return times_[index < length_ ? index : index - length_];
+  }
+  std::size_t length() const { return length_; }
+  void shift(Cycle by) {
+    for (std::size_t i = 0; i < length_; ++i) shift_time(times_[i], by);
+  }
+  void draw(Picture& picture) const {
+    for (std::size_t n = 0, i = next_; n < length_; ++n, i = i + 1 == length_ ? 0 : i + 1) picture.time(times_[i]);
   }
 
  private:
-  std::vector<Cycle> times_;
-  std::size_t next_ = 0;
+  std::array<Cycle, longest> times_;
+  std::size_t length_, next_ = 0;
+};
+
+// Cuts a command into bursts.
+class Bursts {
+ public:
+  explicit Bursts(const model::Architecture& architecture);
+  static constexpr std::uint32_t page_bytes = 4096;
+  // Beats of the next burst: the longest allowed that stays in its page.
+  std::int64_t length(std::uint32_t address, std::int64_t beats) const {
+    return std::min({beats, burst_beats_, page_left(address)});
+  }
+  // Bursts of full length that follow from here on before one that is shorter.
+  std::int64_t full(std::uint32_t address, std::int64_t beats) const {
+    if (!parts_of_page_ || (address & (burst_bytes_ - 1)) != 0) beats = std::min(beats, page_left(address));
+    return burst_shift_ >= 0 ? beats >> burst_shift_ : beats / burst_beats_;
+  }
+  std::int64_t full_beats() const { return burst_beats_; }
+  std::uint32_t bytes(std::int64_t beats) const { return static_cast<std::uint32_t>(beats << beat_shift_); }
+  // What of an address decides how commands from there on are cut, when all of them are `command_beats` long.
+  std::uint32_t place(std::uint32_t address, std::int64_t command_beats) const;
+
+ private:
+  std::int64_t page_left(std::uint32_t address) const { return (page_bytes - address % page_bytes) >> beat_shift_; }
+
+  int beat_shift_;
+  std::int64_t burst_beats_;
+  int burst_shift_;  // -1: the length is no power of two
+  std::uint32_t burst_bytes_;
+  bool parts_of_page_;  // full bursts that begin on multiples of their length end with their pages
 };
 
 class ReadPort {
  public:
-  explicit ReadPort(const model::Architecture& architecture);
+  ReadPort(const model::Architecture& architecture, Pace pace);
   // First cycle in which a command can be taken.
   Cycle ready() const { return ready_; }
   // A command taken in cycle `taken`; returns the cycle of its last data beat.
   Cycle read(Cycle taken, std::uint32_t address, std::int64_t beats);
+  const Bursts& bursts() const { return bursts_; }
+  void shift(Cycle by);
+  void draw(Picture& picture) const;
 
  private:
-  int beat_bytes_, burst_beats_;
+  Bursts bursts_;
   Cycle latency_, interval_;
+  bool leaps_;
   Cycle ready_ = never_yet, last_beat_ = never_yet;
   BurstHistory last_beats_;
 };
 
 class WritePort {
  public:
-  explicit WritePort(const model::Architecture& architecture);
+  WritePort(const model::Architecture& architecture, Pace pace);
   // First cycle in which a command can be taken.
   Cycle ready() const { return ready_; }
   struct Times {
@@ -56,11 +106,13 @@ class WritePort {
   Times write(Cycle taken, std::uint32_t address, std::int64_t beats);
 
  private:
-  int beat_bytes_, burst_beats_;
+  Bursts bursts_;
   Cycle latency_, interval_;
-  Cycle ready_ = never_yet, last_beat_ = never_yet, last_answer_ = never_yet;
+  bool leaps_;
+  Cycle ready_ = never_yet, last_beat_ = never_yet;
   BurstHistory answers_;
-  BurstHistory sent_{5};  // the last beats: a line is read when the fourth one before it has gone
+  static constexpr std::int64_t lines_ahead = 4;  // a line is read when the fourth one before it has gone
+  BurstHistory sent_{lines_ahead + 1};            // the last beats
 };
 
 }  // namespace bitstrata::sim

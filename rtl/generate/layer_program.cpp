@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <set>
 #include <stdexcept>
 
@@ -123,10 +124,10 @@ LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network,
   const std::vector<Tiling> all = tilings(a, network, layer);
   LayerProgram best = assemble(a, network, layer, all.front(), bases);
   if (!judge || all.size() == 1) return best;
-  std::int64_t cycles = judge(best.descriptors);
+  std::int64_t cycles = judge(best.descriptors, std::numeric_limits<std::int64_t>::max());
   for (std::size_t i = 1; i < all.size(); ++i) {
     LayerProgram other = assemble(a, network, layer, all[i], bases);
-    const std::int64_t other_cycles = judge(other.descriptors);
+    const std::int64_t other_cycles = judge(other.descriptors, cycles);
     if (other_cycles >= cycles) continue;
     cycles = other_cycles;
     best = std::move(other);

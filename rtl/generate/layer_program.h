@@ -18,8 +18,9 @@ struct LayerProgram {
   std::int64_t weight_bytes = 0, parameter_bytes = 0;  // room from their bases
 };
 
-// Cycles of a list of descriptors; chooses among tilings.
-using Judge = std::function<std::int64_t(const std::vector<Descriptor>&)>;
+// Cycles of a list of descriptors; chooses among tilings. A list of `limit` cycles or more is no better than one
+// already known: the answer is then any number that is not below `limit`.
+using Judge = std::function<std::int64_t(const std::vector<Descriptor>&, std::int64_t limit)>;
 
 // First bytes of the tensors, of all weights and of all parameters: each on a page. Cycles do not depend on which.
 using Bases = Addresses;
