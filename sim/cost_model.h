@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "model/architecture.h"
 #include "model/cost.h"
+#include "sim/layer_costs.h"
 
 namespace bitstrata::sim {
 
@@ -18,19 +18,19 @@ namespace bitstrata::sim {
 class FastCostModel final : public model::CostModel {
  public:
   explicit FastCostModel(const model::Architecture& architecture);
-  ~FastCostModel() override;
 
   model::Measurement measure(const model::Network& network, const model::Plan& plan) override;
   // The same for integer layers whose numbers may be missing (integer_shapes).
   model::Measurement measure(const model::IntegerNetwork& shapes);
 
+  // As LayerCosts::forget_events.
+  void forget_events() { layers_.forget_events(); }
   // Layers predicted so far, and layers asked for.
-  std::int64_t predicted() const;
-  std::int64_t asked() const;
+  std::int64_t predicted() const { return layers_.predicted(); }
+  std::int64_t asked() const { return layers_.asked(); }
 
  private:
-  class Memory;
-  std::unique_ptr<Memory> memory_;
+  LayerCosts layers_;
 };
 
 }  // namespace bitstrata::sim

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "model/stages.h"
-#include "rtl/generate/layer_program.h"
-#include "sim/fast.h"
+#include "sim/layer_costs.h"
 #include "sim/random_network.h"
 
 namespace bitstrata::sim {
@@ -23,9 +22,8 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 class PlanCost::Tables {
  public:
   Tables(const model::Network& network, const model::Architecture& architecture)
-      : network_(network),
-        architecture_(architecture),
-        judge_(judge_of(architecture)),
+      : costs(architecture),
+        network_(network),
         layout_(model::lay_out(network)),
         shapes_(integer_shapes(network, model::uniform_plan(network, 8, 8))) {
     for (const model::IntegerLayer& layer : shapes_.layers) {
@@ -47,23 +45,45 @@ class PlanCost::Tables {
     const std::vector<int> bits = model::tensor_bits(layout_, plan);
     std::int64_t total = 0;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      Layer& layer = layers_[i];
-      const int first = layer.stage >= 0 ? plan.layers[at(layer.stage)].weight_bits
-                        : layer.second >= 0 ? bits[at(layer.second)] : 0;
+      const Layer& layer = layers_[i];
+      const int first = layer.stage >= 0    ? plan.layers[at(layer.stage)].weight_bits
+                        : layer.second >= 0 ? bits[at(layer.second)]
+                                            : 0;
       const int in = bits[at(layer.input)], out = bits[at(layer.output)];
-      std::int64_t& known = layer.cycles[(at(first) * widths + at(in)) * widths + at(out)];
-      if (known < 0) known = predict_layer(i, plan);
-      total += known;
+      if (at(first) >= widths || at(in) >= widths || at(out) >= widths) model::validate(plan, network_);
+      const std::int64_t known = layer.known(first, in, out);
+      if (known < 0) model::validate(plan, network_);
+      total += known >= 0 ? known : predict_layer(i, first, in, out);
     }
     return total;
   }
 
-  std::int64_t predicted = 0;
+  void prepare(int widest) {
+    const int output_bits = model::uniform_plan(network_, 8, 8).output_bits;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const Layer& layer = layers_[i];
+      const bool two = layer.stage >= 0 || layer.second >= 0, last = layout_.source(layer.output).is_output;
+      const bool passes = layout_.tensors[at(layer.input)].source == layout_.tensors[at(layer.output)].source;
+      for (int first = two ? 1 : 0; first <= (two ? widest : 0); ++first) {
+        for (int in = 1; in <= widest; ++in) {
+          if (last || passes) {
+            try_layer(i, first, in, last ? output_bits : in);
+          } else {
+            for (int out = 1; out <= widest; ++out) try_layer(i, first, in, out);
+          }
+        }
+      }
+    }
+  }
+
+  LayerCosts costs;
 
  private:
   struct Layer {
     int stage = -1, input = 0, second = -1, output = 0;  // tensors of the layout
     std::vector<std::int64_t> cycles;  // by widths of weights (or second input), input, output; -1: not known
+    static std::size_t place(int first, int in, int out) { return (at(first) * widths + at(in)) * widths + at(out); }
+    std::int64_t known(int first, int in, int out) const { return cycles[place(first, in, out)]; }
   };
 
   int source(int tensor) const {
@@ -73,18 +93,35 @@ class PlanCost::Tables {
     throw std::logic_error("a tensor that nothing reads");
   }
 
-  std::int64_t predict_layer(std::size_t index, const model::Plan& plan) {
-    const model::IntegerNetwork shapes = integer_shapes(network_, plan);
-    ++predicted;
-    std::int64_t cycles = 0;
-    for (const auto& d : generate::program_layer(architecture_, shapes, shapes.layers[index], {}, judge_).descriptors)
-      cycles += predict(d, architecture_).cycles;
-    return cycles;
+  void try_layer(std::size_t index, int first, int in, int out) {
+    try {
+      if (layers_[index].known(first, in, out) < 0) predict_layer(index, first, in, out);
+    } catch (const std::invalid_argument&) {
+      // Refused: a plan that asks for it is told why.
+    }
+  }
+
+  // The layer by itself, as integer_shapes would make it at these widths.
+  std::int64_t predict_layer(std::size_t index, int first, int in, int out) {
+    const Layer& entry = layers_[index];
+    model::IntegerLayer layer = shapes_.layers[index];
+    model::IntegerNetwork alone{.name = network_.name(), .tensors = {}, .layers = {}};
+    const auto add = [&](int tensor, int source, int bits) {
+      model::TensorFormat format = shapes_.tensors[at(tensor)];
+      format.bits = bits;
+      format.coding = coding_of(layout_.source(source).rectified, bits);
+      alone.tensors.push_back(format);
+      return static_cast<int>(alone.tensors.size()) - 1;
+    };
+    layer.input = add(layer.input, entry.input, in);
+    if (entry.second >= 0) layer.second = add(layer.second, entry.second, first);
+    layer.output = add(layer.output, entry.output, out);
+    if (entry.stage >= 0) layer.weight_bits = first;
+    fit_to_tensors(layer, alone);
+    return layers_[index].cycles[Layer::place(first, in, out)] = costs.events(alone, layer).cycles;
   }
 
   model::Network network_;
-  model::Architecture architecture_;
-  generate::Judge judge_;
   model::Layout layout_;
   model::IntegerNetwork shapes_;
   std::vector<Layer> layers_;
@@ -97,6 +134,8 @@ PlanCost::~PlanCost() = default;
 
 std::int64_t PlanCost::cycles(const model::Plan& plan) { return tables_->cycles(plan); }
 
-std::int64_t PlanCost::predicted() const { return tables_->predicted; }
+std::int64_t PlanCost::predicted() const { return tables_->costs.predicted(); }
+
+void PlanCost::prepare(int widest) { tables_->prepare(widest); }
 
 }  // namespace bitstrata::sim

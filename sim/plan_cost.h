@@ -22,7 +22,10 @@ class PlanCost {
   // Cycles of one image under `plan`, whose layers are those of the network in order; only their widths are looked at.
   // Throws std::invalid_argument when layers that read one tensor disagree, or a layer does not fit.
   std::int64_t cycles(const model::Plan& plan);
-  // Layer predictions made so far.
+  // Predicts every layer at all widths from 1 to `widest` and the network's usual output width, so that searches among
+  // them only look up.
+  void prepare(int widest);
+  // Layer predictions made so far; layers of one shape share them.
   std::int64_t predicted() const;
 
  private:

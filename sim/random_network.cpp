@@ -40,11 +40,6 @@ class Draws {
 // The closest multiplier and shift; ratios outside their range go to its ends.
 Requantizer closest(double ratio) { return multiply_shift(std::clamp(ratio, 0x1p-63, largest_ratio)); }
 
-Coding coding_of(bool rectified, int bits) {
-  if (rectified) return Coding::unsigned_code;
-  return bits == 1 ? Coding::bipolar : Coding::twos_complement;
-}
-
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 LayerKind kind_of(Op op) {
@@ -109,6 +104,26 @@ void randomize_activation(IntegerLayer& layer, const TensorFormat& out, Draws& d
 
 }  // namespace
 
+Coding coding_of(bool rectified, int bits) {
+  if (rectified) return Coding::unsigned_code;
+  return bits == 1 ? Coding::bipolar : Coding::twos_complement;
+}
+
+void fit_to_tensors(IntegerLayer& layer, const IntegerNetwork& network) {
+  const TensorFormat& in = network.tensors[at(layer.input)];
+  const TensorFormat& out = network.tensors[at(layer.output)];
+  layer.acc_shift = layer.kind == LayerKind::convolution && in.coding == Coding::bipolar ? 1 : 0;
+  if (layer.activation == Activation::table && out.bits > 8) {
+    throw std::invalid_argument(
+        fmt::format("layer '{}': sigmoid and SiLU are tables of at most 8 bits, the plan gives their output {}",
+                    layer.name, out.bits));
+  }
+  const CodeRange range = code_range(out.coding, out.bits);
+  layer.clip_low = range.low;
+  layer.clip_high = range.high;
+  layer.bias.assign(at(out.shape.channels), 0);
+}
+
 IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
   const Network network = planned_network(original, plan);
   const Layout layout = lay_out(network);
@@ -158,20 +173,7 @@ IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
     }
     result.layers.push_back(std::move(layer));
   }
-  for (IntegerLayer& layer : result.layers) {
-    const TensorFormat& in = result.tensors[at(layer.input)];
-    const TensorFormat& out = result.tensors[at(layer.output)];
-    layer.acc_shift = layer.kind == LayerKind::convolution && in.coding == Coding::bipolar ? 1 : 0;
-    if (layer.activation == Activation::table && out.bits > 8) {
-      throw std::invalid_argument(
-          fmt::format("layer '{}': sigmoid and SiLU are tables of at most 8 bits, the plan gives their output {}",
-                      layer.name, out.bits));
-    }
-    const CodeRange range = code_range(out.coding, out.bits);
-    layer.clip_low = range.low;
-    layer.clip_high = range.high;
-    layer.bias.assign(at(out.shape.channels), 0);
-  }
+  for (IntegerLayer& layer : result.layers) fit_to_tensors(layer, result);
   return result;
 }
 

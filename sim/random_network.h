@@ -16,6 +16,13 @@ namespace bitstrata::sim {
 // output plan.output_bits. Throws std::invalid_argument naming the node that cannot be folded or the plan's error.
 model::IntegerNetwork integer_shapes(const model::Network& network, const model::Plan& plan);
 
+// The coding integer_shapes gives a tensor of `bits` bits; `rectified`: TensorNode::rectified of its source.
+model::Coding coding_of(bool rectified, int bits);
+
+// Sets what of a layer without numbers follows from the formats of its tensors; part of integer_shapes, which throws
+// the same where the layer has no such output.
+void fit_to_tensors(model::IntegerLayer& layer, const model::IntegerNetwork& network);
+
 // Fills layer `index` of `network`: weights over the whole range, small biases, and requantization that spreads the
 // outputs of random inputs over their codes. Depends on the layer and the seed only, not on the layers around it.
 void randomize_layer(model::IntegerNetwork& network, std::size_t index, std::uint64_t seed);

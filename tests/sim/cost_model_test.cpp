@@ -115,6 +115,16 @@ TEST(FastCostModel, RemembersLayers) {
   std::cout << times / spent.count() << " remembered plans a second\n";
 }
 
+TEST(FastCostModel, PredictsAgainWhatItForgot) {
+  const Network network = model::build_network("vgg_small");
+  FastCostModel model(model::load_architecture("pim-64x64"));
+  const auto first = model.measure(network, model::uniform_plan(network, 3, 5));
+  const std::int64_t predicted = model.predicted();
+  model.forget_events();
+  EXPECT_EQ(model.measure(network, model::uniform_plan(network, 3, 5)).total(), first.total());
+  EXPECT_EQ(model.predicted(), 2 * predicted);
+}
+
 TEST(FastCostModel, NamesLayerAndLimitThatDoNotFit) {
   Architecture a = test::paired_array();
   a.psum_depth = 16;
@@ -197,6 +207,32 @@ TEST(PlanCost, IsTheSumOfTheLayers) {
     EXPECT_LE(cost.predicted(), predicted + static_cast<std::int64_t>(network.nodes().size()));
   }
   std::cout << plans << " plans compared\n";
+}
+
+TEST(PlanCost, PreparedOnlyLooksUp) {
+  const Architecture a = model::load_architecture("pim-64x64");
+  const Network network = model::build_network("resnet20");
+  const model::Layout layout = model::lay_out(network);
+  Random random(6);
+  FastCostModel model(a);
+  PlanCost cost(network, a);
+  cost.prepare(4);
+  const std::int64_t predicted = cost.predicted();
+  for (int i = 0; i < 20; ++i) {
+    Plan plan = model::uniform_plan(network, 4, 4);
+    for (auto& layer : plan.layers) {
+      layer.weight_bits = pick(random, 1, 4);
+      layer.activation_bits = pick(random, 1, 4);
+    }
+    model::tie_widths(layout, plan);
+    EXPECT_EQ(cost.cycles(plan), model.measure(network, plan).total().cycles);
+  }
+  EXPECT_EQ(cost.predicted(), predicted);
+  Plan wide = model::uniform_plan(network, 4, 4);
+  wide.layers[1].weight_bits = 17;
+  EXPECT_THROW(cost.cycles(wide), std::invalid_argument);
+  wide.layers[1].weight_bits = 0;
+  EXPECT_THROW(cost.cycles(wide), std::invalid_argument);
 }
 
 }  // namespace
