@@ -53,10 +53,14 @@ void load_trained(const fs::path& folder, Workload& workload, RunRecord& record)
   if (!is_file && fs::exists(folder / "summary.json")) workload.origin = read_json(folder / "summary.json");
 }
 
+constexpr const char* mixed_plan = "mixed";
+
 void draw_random(const WorkloadOptions& options, std::uint64_t seed, Workload& workload, RunRecord& record) {
   const model::Network network = model::build_network(options.network);
   if (options.plan.empty()) {
     workload.plan = model::uniform_plan(network, options.weight_bits, options.activation_bits);
+  } else if (options.plan == mixed_plan) {
+    workload.plan = sim::random_plan(network, 2, 8, seed);
   } else {
     workload.plan = model::load_plan(options.plan);
     model::validate(workload.plan, network);
@@ -88,7 +92,8 @@ void WorkloadOptions::add(po::options_description& options) {
       ("network", po::value(&network)->required(),
        "built-in network with seeded random weights, or ONNX file, or run folder of quantize, or its "
        "integer.safetensors")
-      ("plan", po::value(&plan), "plan.yaml with the widths of a built-in network or of a float ONNX file")
+      ("plan", po::value(&plan), "plan.yaml with the widths of a built-in network or of a float ONNX file; mixed: 2 to 8 bits drawn for each layer "
+       "and tensor of a built-in network (seeded)")
       ("weight-bits", po::value(&weight_bits)->default_value(weight_bits), "of all layers, without --plan: 1 to 16")
       ("activation-bits", po::value(&activation_bits)->default_value(activation_bits),
        "of all tensors, without --plan: 1 to 16")

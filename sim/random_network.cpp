@@ -237,6 +237,18 @@ void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t s
   }
 }
 
+Plan random_plan(const Network& network, int low, int high, std::uint64_t seed) {
+  Draws draws(seed);
+  Plan plan = uniform_plan(network, low, low);
+  for (LayerPlan& layer : plan.layers) {
+    layer.weight_bits = static_cast<int>(draws.next() % static_cast<unsigned>(high - low + 1)) + low;
+    layer.activation_bits = static_cast<int>(draws.next() % static_cast<unsigned>(high - low + 1)) + low;
+  }
+  tie_widths(lay_out(network), plan);
+  validate(plan, network);
+  return plan;
+}
+
 IntegerNetwork random_integer_network(const Network& network, const Plan& plan, std::uint64_t seed) {
   IntegerNetwork result = integer_shapes(network, plan);
   for (std::size_t i = 0; i < result.layers.size(); ++i) randomize_layer(result, i, seed);

@@ -27,6 +27,9 @@ void fit_to_tensors(model::IntegerLayer& layer, const model::IntegerNetwork& net
 // outputs of random inputs over their codes. Depends on the layer and the seed only, not on the layers around it.
 void randomize_layer(model::IntegerNetwork& network, std::size_t index, std::uint64_t seed);
 
+// Widths of weights and of tensors drawn from low..high, seeded; layers that read one tensor agree.
+model::Plan random_plan(const model::Network& network, int low, int high, std::uint64_t seed);
+
 // Both together; validated.
 model::IntegerNetwork random_integer_network(const model::Network& network, const model::Plan& plan,
                                              std::uint64_t seed);
