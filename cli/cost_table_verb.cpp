@@ -128,8 +128,8 @@ void print(const CostTable& table, const std::string& network, const model::Arch
   std::vector<std::string> total = {"total", "", ""};
   for (const std::int64_t sum : sums) total.push_back(grouped(sum));
   text.add_total(total);
-  fmt::print("{} on {} ({} x {} x {} cells, {:g} MHz): cycles at weight/activation bits\n\n{}\n{}\n", network, a.name,
-             a.tiles, a.rows, a.columns, a.clock_mhz, text.text(), table.assumption());
+  fmt::print("{} on {} ({}, {:g} MHz): cycles at weight/activation bits\n\n{}\n{}\n", network, a.name, a.array_text(),
+             a.clock_mhz, text.text(), table.assumption());
 }
 
 double seconds_of(const std::function<void()>& work) {

@@ -69,8 +69,7 @@ model::Measurement measurement_of(const Workload& workload, model::Origin origin
 }
 
 double utilization(const model::LayerMeasurement& layer, const model::Architecture& architecture) {
-  const double possible =
-      static_cast<double>(layer.events.cycles) * architecture.tiles * architecture.rows * architecture.columns;
+  const double possible = static_cast<double>(layer.events.cycles * architecture.bit_products());
   const double needed = static_cast<double>(layer.macs) * layer.weight_bits * layer.activation_bits;
   return possible > 0 ? needed / possible : 0;
 }

@@ -40,17 +40,19 @@ Listing networks() {
 }
 
 Listing architectures() {
-  Listing listing{
-      Table({"architecture", "style", "tiles", "rows", "columns", "data_bits", "buffer kbit", "clock_mhz"}, 2)};
+  Listing listing{Table(
+      {"architecture", "style", "tiles", "vectors", "rows", "columns", "data_bits", "buffer kbit", "clock_mhz"}, 2)};
   for (const std::string& name : model::architecture_names()) {
     const model::Architecture a = model::load_architecture(name);
-    const std::int64_t bits = a.activation_buffer_bits() + a.output_buffer_bits() + a.weight_buffer_bits();
-    listing.table.add({name, a.style, fmt::format("{}", a.tiles), fmt::format("{}", a.rows),
-                       fmt::format("{}", a.columns), fmt::format("{}", a.data_bits),
+    const std::int64_t bits =
+        a.activation_buffer_bits() + a.output_buffer_bits() + a.weight_buffer_bits() + a.partial_sum_bits();
+    listing.table.add({name, a.style, fmt::format("{}", a.tiles), fmt::format("{}", a.vectors),
+                       fmt::format("{}", a.rows), fmt::format("{}", a.columns), fmt::format("{}", a.data_bits),
                        short_number(static_cast<double>(bits) / 1024), fmt::format("{:g}", a.clock_mhz)});
     listing.json.push_back({{"name", name},
                             {"style", a.style},
                             {"tiles", a.tiles},
+                            {"vectors", a.vectors},
                             {"rows", a.rows},
                             {"columns", a.columns},
                             {"data_bits", a.data_bits},

@@ -241,18 +241,20 @@ json layers_json(const Results& r) {
 
 json summary_of(const Results& r) {
   const model::Architecture& a = r.workload.architecture;
-  json summary = {{"network", r.workload.network.name},
-                  {"weights", r.workload.trained ? "trained" : "random"},
-                  {"architecture", a.name},
-                  {"array", {{"style", a.style}, {"tiles", a.tiles}, {"rows", a.rows}, {"columns", a.columns}}},
-                  {"clock_mhz", a.clock_mhz},
-                  {"engine", r.options.engine},
-                  {"cycles", r.measurement.total().cycles},
-                  {"latency_us", r.measurement.latency_us()},
-                  {"macs", r.workload.macs()},
-                  {"parameters", r.workload.parameters()},
-                  {"weight_storage_bits", r.workload.weight_storage_bits()},
-                  {"layers", layers_json(r)}};
+  json summary = {
+      {"network", r.workload.network.name},
+      {"weights", r.workload.trained ? "trained" : "random"},
+      {"architecture", a.name},
+      {"array",
+       {{"style", a.style}, {"tiles", a.tiles}, {"vectors", a.vectors}, {"rows", a.rows}, {"columns", a.columns}}},
+      {"clock_mhz", a.clock_mhz},
+      {"engine", r.options.engine},
+      {"cycles", r.measurement.total().cycles},
+      {"latency_us", r.measurement.latency_us()},
+      {"macs", r.workload.macs()},
+      {"parameters", r.workload.parameters()},
+      {"weight_storage_bits", r.workload.weight_storage_bits()},
+      {"layers", layers_json(r)}};
   for (const Price& p : r.prices) summary["energy"][p.technology.name] = to_json(p);
   if (r.tally.images() > 0) summary["images"] = {{"source", r.inputs.source}, {"count", r.tally.images()}};
   // Random weights recognise nothing: a figure would only mislead.
@@ -274,9 +276,8 @@ json summary_of(const Results& r) {
 
 void print(const Results& r) {
   const model::Architecture& a = r.workload.architecture;
-  fmt::print("{} ({} weights) on {} ({} x {} x {} cells, {:g} MHz), engine {}\n\n", r.workload.network.name,
-             r.workload.trained ? "trained" : "random", a.name, a.tiles, a.rows, a.columns, a.clock_mhz,
-             r.options.engine);
+  fmt::print("{} ({} weights) on {} ({}, {:g} MHz), engine {}\n\n", r.workload.network.name,
+             r.workload.trained ? "trained" : "random", a.name, a.array_text(), a.clock_mhz, r.options.engine);
   // Short names keep the table on a screen; the line below it and layers.csv have the long ones.
   std::vector<std::string> header = {"layer",   "kind", "w",     "a",     "macs",        "cycles",
                                      "compute", "load", "store", "stall", "utilization", "latency_us"};

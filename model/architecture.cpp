@@ -19,11 +19,13 @@ namespace {
 constexpr const char* format_name = "bitstrata-architecture-1";
 
 // X(key) for every key that maps to the struct member of the same name.
-#define BITSTRATA_ARCHITECTURE_KEYS(X)                                                                                \
-  X(name)                                                                                                             \
-  X(style)                                                                                                            \
-  X(tiles) X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) X(accumulator_bits)         \
-      X(data_bits) X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) X(parameter_depth) X(post_lanes) \
+#define BITSTRATA_ARCHITECTURE_KEYS(X)                                                                            \
+  X(name)                                                                                                         \
+  X(style)                                                                                                        \
+  X(tiles)                                                                                                        \
+  X(vectors)                                                                                                      \
+  X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) X(accumulator_bits) X(data_bits) \
+      X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) X(parameter_depth) X(post_lanes)          \
           X(burst_beats) X(outstanding) X(vector_unit) X(swish_unit) X(table_unit) X(event_counters) X(clock_mhz)
 
 #define BITSTRATA_MEMORY_KEYS(X) X(read_latency) X(write_latency) X(beat_interval)
@@ -62,9 +64,9 @@ std::optional<Problem> first_problem(const Architecture& a) {
   constexpr int deepest = 1 << 20;
   Checker check;
   check.require(!a.name.empty(), "name", "name is empty");
-  check.require(a.style != "overlay", "style", "style 'overlay' is not available yet; use 'pim'");
-  check.require(a.style == "pim", "style", fmt::format("style is '{}'; known: pim", a.style));
-  check.range("tiles", a.tiles, 1, 64);
+  check.require(a.style == "pim" || a.overlay(), "style", fmt::format("style is '{}'; known: pim, overlay", a.style));
+  check.range("tiles", a.tiles, 1, a.overlay() ? 1 : 64);
+  check.range("vectors", a.vectors, 1, a.overlay() ? 64 : 1);
   check.range("rows", a.rows, 2, 1024);
   check.range("columns", a.columns, 2, 1024);
   check.require(a.tiles * a.columns <= 32768, "tiles",
@@ -72,7 +74,10 @@ std::optional<Problem> first_problem(const Architecture& a) {
                             32768 / std::max(1, a.columns)));
   check.range("max_weight_bits", a.max_weight_bits, 1, 16);
   check.range("max_activation_bits", a.max_activation_bits, 1, 16);
-  check.require(a.columns >= a.max_weight_bits, "columns",
+  check.require(a.vectors * a.columns <= 4096, "vectors",
+                fmt::format("vectors is {}; with columns = {} at most {} (4096 dot units)", a.vectors, a.columns,
+                            4096 / std::max(1, a.columns)));
+  check.require(a.overlay() || a.columns >= a.max_weight_bits, "columns",
                 fmt::format("columns is {}; a weight of max_weight_bits = {} needs at least that many", a.columns,
                             a.max_weight_bits));
   const int widest = std::max(a.max_weight_bits, a.max_activation_bits);
@@ -118,6 +123,16 @@ Architecture pim(int rows, int columns) {
   return a;
 }
 
+Architecture overlay(int vectors, int rows, int columns) {
+  Architecture a;
+  a.name = fmt::format("overlay-{}x{}x{}", vectors, rows, columns);
+  a.style = "overlay";
+  a.vectors = vectors;
+  a.rows = rows;
+  a.columns = columns;
+  return a;
+}
+
 // Sizes follow the array: the smaller ones keep lines short and buffers deep, for few block memories.
 std::vector<Architecture> built_ins() {
   Architecture tiny = pim(16, 16);
@@ -140,7 +155,13 @@ std::vector<Architecture> built_ins() {
   large.weight_depth = 1024;
   large.post_lanes = 8;
   large.outstanding = 8;
-  return {Architecture{}, tiny, small, large};
+  Architecture fpga = overlay(4, 32, 4);
+  fpga.data_bits = 32;
+  fpga.activation_depth = 128;
+  fpga.output_depth = 64;
+  fpga.max_weight_bits = fpga.max_activation_bits = 8;
+  fpga.post_lanes = 2;
+  return {Architecture{}, tiny, small, large, fpga, overlay(8, 64, 8)};
 }
 
 std::vector<std::string> known_keys() {
@@ -191,6 +212,11 @@ int Architecture::plane_banks() const {
   return std::max(2, static_cast<int>(std::bit_ceil(static_cast<unsigned>(max_activation_bits))));
 }
 
+std::string Architecture::array_text() const {
+  return overlay() ? fmt::format("{} x {} dot units of {} bits", vectors, columns, rows)
+                   : fmt::format("{} x {} x {} cells", tiles, rows, columns);
+}
+
 std::int64_t Architecture::activation_buffer_bits() const {
   return std::int64_t{2} * plane_banks() * activation_depth * data_bits;
 }
@@ -200,7 +226,7 @@ std::int64_t Architecture::output_buffer_bits() const {
 }
 
 std::int64_t Architecture::weight_buffer_bits() const {
-  return std::int64_t{weight_depth} * ((columns + data_bits - 1) / data_bits) * data_bits;
+  return std::int64_t{weight_depth} * ((weight_row_bits() + data_bits - 1) / data_bits) * data_bits;
 }
 
 std::int64_t Architecture::partial_sum_bits() const {

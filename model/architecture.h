@@ -22,8 +22,10 @@ struct MemoryTiming {
 struct Architecture {
   std::string name = "pim-64x64";
   std::string style = "pim";
-  // Array: `tiles` macros of rows x columns one-bit cells.
+  // Array. Style pim: `tiles` macros of rows x columns one-bit cells. Style overlay: vectors x columns dot units of
+  // `rows` bit products (BISMO's dm x dn x dk).
   int tiles = 1;
+  int vectors = 1;
   int rows = 64;
   int columns = 64;
   int max_weight_bits = 16;
@@ -49,8 +51,15 @@ struct Architecture {
 
   // Plane banks of the activation and output buffers: the power of two not below max_activation_bits, at least 2.
   int plane_banks() const;
+  bool overlay() const { return style == "overlay"; }
+  // "1 x 64 x 64 cells", "8 x 8 dot units of 64 bits".
+  std::string array_text() const;
+  // One-bit products a cycle.
+  std::int64_t bit_products() const { return std::int64_t{tiles} * vectors * rows * columns; }
   // Outputs a macro computes at once with w-bit weights.
-  int outputs_per_macro(int weight_bits) const { return columns / weight_bits; }
+  int outputs_per_macro(int weight_bits) const { return overlay() ? columns : columns / weight_bits; }
+  // Bits of a row of the weight buffer: a row of cells, or a plane of an output's weights.
+  int weight_row_bits() const { return overlay() ? rows : columns; }
   // Bits held on chip by each buffer, as rtl/bs_top.sv builds them.
   std::int64_t activation_buffer_bits() const;
   std::int64_t output_buffer_bits() const;

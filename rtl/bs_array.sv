@@ -5,7 +5,13 @@
 // A plane issued in cycle t is on the columns in t+1 (counted), t+2 (accumulated). After a vector's last plane the
 // joiner works in t+3 .. t+2+S, S = max(1, ceil(log2 weight_bits)) steps; the outputs reach their partial sums in
 // t+3+S (read) and t+4+S (written). The next vector's last plane must not come before t+S.
+//
+// Style overlay: VECTORS x COLUMNS dot units see a plane of a vector and a plane of an output's weights each. After a
+// group's last pair of planes in cycle t the sums are captured in t+3, and reach their partial sums one vector after the
+// other from t+4 on: the next group's last pair must not come before t+VECTORS.
 module bs_array #(
+  parameter OVERLAY    = 0,
+  parameter VECTORS    = 1,
   parameter TILES      = 1,
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
@@ -26,16 +32,21 @@ module bs_array #(
   // Weight rows.
   input  logic [TILES-1:0]        weight_we_i,
   input  logic [$clog2(ROWS)-1:0] weight_row_i,
-  input  logic [COLUMNS-1:0]      weight_data_i,
+  input  logic [$clog2(COLUMNS)-1:0] weight_lane_i,
+  input  logic [3:0]              weight_plane_i,
+  input  logic [(OVERLAY != 0 ? ROWS : COLUMNS)-1:0] weight_data_i,
   // Issue of a plane, or (pooling) of a whole vector of codes.
   input  logic                    plane_i,
   input  logic                    codes_i,
   input  logic                    codes_high_i,
-  input  logic [ROWS-1:0]         act_i,
+  input  logic [VECTORS*ROWS-1:0] act_i,
+  input  logic [7:0]              group_size_i,
   input  logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_i,
   input  logic                    plane_first_i,
   input  logic                    plane_last_i,
   input  logic                    plane_negative_i,
+  input  logic                    plane_shift_i,
+  input  logic [3:0]              weight_select_i,
   input  logic                    first_i,      // the pixel's first value in this tile
   input  logic                    tile_last_i,  // last vector of the tile
   input  logic                    half_i,
@@ -58,20 +69,25 @@ module bs_array #(
   // Last joiner step for the weight width.
   logic [1:0] last_step;
   always_comb begin
-    if (weight_bits_i > 5'd8) last_step = 2'd3;
+    if (OVERLAY != 0) last_step = 2'd0;
+    else if (weight_bits_i > 5'd8) last_step = 2'd3;
     else if (weight_bits_i > 5'd4) last_step = 2'd2;
     else if (weight_bits_i > 5'd2) last_step = 2'd1;
     else last_step = 2'd0;
   end
 
-  // Tokens: {tile_last, first, half, pixel}.
-  localparam TOKEN_WIDTH = PIXEL_WIDTH + 3;
+  // Tokens: {vectors, tile_last, first, half, pixel}.
+  localparam TOKEN_WIDTH = PIXEL_WIDTH + 11;
+  localparam VECTOR_WIDTH = VECTORS > 1 ? $clog2(VECTORS) : 1;
   logic [TOKEN_WIDTH-1:0] token_1_q, token_2_q, token_join_q, token_add_q, token;
-  logic [ROWS-1:0] act_q;
-  logic valid_1_q, first_1_q, last_1_q, negative_1_q;
-  logic valid_2_q, first_2_q, last_2_q, negative_2_q;
+  logic [VECTORS*ROWS-1:0] act_q;
+  logic valid_1_q, first_1_q, last_1_q, negative_1_q, shift_1_q;
+  logic valid_2_q, first_2_q, last_2_q, negative_2_q, shift_2_q;
+  logic [3:0] select_1_q;
   logic joining_q, adding_q, added_q, added_last_q;
   logic [1:0] step_q;
+  logic [7:0] vector_q;  // of the group, whose sums reach the partial sums
+  logic group_end;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -84,7 +100,7 @@ module bs_array #(
       valid_1_q <= plane_i;
       valid_2_q <= valid_1_q;
       joining_q <= (valid_2_q && last_2_q) || (joining_q && step_q != last_step);
-      adding_q <= joining_q && step_q == last_step;
+      adding_q <= (joining_q && step_q == last_step) || (adding_q && !group_end);
       added_q <= accumulate_o;
     end
   end
@@ -95,12 +111,15 @@ module bs_array #(
       first_1_q <= plane_first_i;
       last_1_q <= plane_last_i;
       negative_1_q <= plane_negative_i;
-      token_1_q <= {tile_last_i, first_i, half_i, pixel_i};
+      shift_1_q <= plane_shift_i;
+      select_1_q <= weight_select_i;
+      token_1_q <= {group_size_i, tile_last_i, first_i, half_i, pixel_i};
     end
     if (valid_1_q) begin
       first_2_q <= first_1_q;
       last_2_q <= last_1_q;
       negative_2_q <= negative_1_q;
+      shift_2_q <= shift_1_q;
       token_2_q <= token_1_q;
     end
     if (valid_2_q && last_2_q) begin
@@ -110,37 +129,64 @@ module bs_array #(
       step_q <= step_q + 2'd1;
     end
     if (joining_q) token_add_q <= token_join_q;
-    added_last_q <= accumulate_o && token[TOKEN_WIDTH-1];
+    added_last_q <= accumulate_o && token[PIXEL_WIDTH+2] && group_end;
+  end
+
+  if (OVERLAY != 0) begin : g_vectors
+    always_ff @(posedge clk_i) vector_q <= joining_q ? 8'd0 : vector_q + 8'd1;
+  end else begin : g_one_vector
+    assign vector_q = 8'd0;
   end
 
   // Pooling codes skip the columns: they are accumulated in the cycle of their issue.
-  assign token = codes_i ? {tile_last_i, first_i, half_i, pixel_i} : token_add_q;
+  assign token = codes_i ? {8'd1, tile_last_i, first_i, half_i, pixel_i} : token_add_q;
+  assign group_end = OVERLAY == 0 || codes_i || vector_q + 8'd1 == token_add_q[TOKEN_WIDTH-1 -: 8];
+  logic [PIXEL_WIDTH-1:0] pixel;
+  /* verilator lint_off UNUSEDSIGNAL */ // no tile has so many pixels
+  logic [PIXEL_WIDTH+7:0] vector_wide;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign vector_wide = {{PIXEL_WIDTH{1'b0}}, vector_q};
+  assign pixel = OVERLAY != 0 && !codes_i ? token[PIXEL_WIDTH-1:0] + vector_wide[PIXEL_WIDTH-1:0]
+                                          : token[PIXEL_WIDTH-1:0];
   assign accumulate_o = adding_q || codes_i;
   assign accumulate_first_o = token[PIXEL_WIDTH+1];
   assign busy_o = valid_1_q || valid_2_q || joining_q || adding_q || added_q;
   assign tile_done_o = added_q && added_last_q;
 
-  logic signed [SUM_WIDTH-1:0] sum;
-  bs_sum_unit #(.ROWS(ROWS), .ACC_WIDTH(SUM_WIDTH)) u_sum (
-    .clk_i(clk_i), .plane_valid_i(valid_1_q && weight_bits_i == 5'd1), .act_i(act_q),
-    .count_valid_i(valid_2_q && weight_bits_i == 5'd1), .count_first_i(first_2_q),
-    .count_negative_i(negative_2_q), .join_valid_i(joining_q), .join_step_i(step_q), .sum_o(sum));
+  wire signed [SUM_WIDTH-1:0] sums [0:VECTORS-1];
+  wire signed [SUM_WIDTH-1:0] sum;
+  for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_sum
+    logic signed [SUM_WIDTH-1:0] vector_sum;
+    bs_sum_unit #(.ROWS(ROWS), .ACC_WIDTH(SUM_WIDTH)) u_sum (
+      .clk_i(clk_i), .plane_valid_i(valid_1_q && weight_bits_i == 5'd1), .act_i(act_q[v*ROWS +: ROWS]),
+      .count_valid_i(valid_2_q && weight_bits_i == 5'd1), .count_first_i(first_2_q),
+      .count_negative_i(negative_2_q), .join_valid_i(joining_q), .join_step_i(step_q), .sum_o(vector_sum));
+    assign sums[v] = vector_sum;
+  end
+  if (VECTORS > 1) begin : g_choose_sum
+    assign sum = sums[vector_q[VECTOR_WIDTH-1:0]];
+  end else begin : g_one_sum
+    assign sum = sums[0];
+  end
 
   logic [POST_LANES*ACC_WIDTH-1:0] macro_data [0:TILES-1];
   for (genvar t = 0; t < TILES; t = t + 1) begin : g_macro
     logic [POST_LANES*ACC_WIDTH-1:0] data;
     bs_macro #(
-      .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+      .OVERLAY(OVERLAY), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
       .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
       .POST_LANES(POST_LANES)
     ) u_macro (
       .clk_i(clk_i), .rst_ni(rst_ni), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
       .lanes_i(lanes_i[t*LANE_WIDTH +: LANE_WIDTH]),
-      .weight_we_i(weight_we_i[t]), .weight_row_i(weight_row_i), .weight_data_i(weight_data_i),
+      .weight_we_i(weight_we_i[t]), .weight_row_i(weight_row_i), .weight_lane_i(weight_lane_i),
+      .weight_plane_i(weight_plane_i), .weight_data_i(weight_data_i), .weight_select_i(select_1_q),
+      .group_count_i(token_1_q[TOKEN_WIDTH-1 -: 8]), .group_add_i(token_2_q[TOKEN_WIDTH-1 -: 8]),
+      .vector_i(vector_q[VECTOR_WIDTH-1:0]), .count_shift_i(shift_2_q),
       .plane_valid_i(valid_1_q), .act_i(act_q), .count_valid_i(valid_2_q), .count_first_i(first_2_q),
       .count_negative_i(negative_2_q), .join_valid_i(joining_q), .join_step_i(step_q),
       .accumulate_i(accumulate_o), .codes_i(codes_i), .codes_high_i(codes_high_i), .maximum_i(maximum_i),
-      .first_i(token[PIXEL_WIDTH+1]), .half_i(token[PIXEL_WIDTH]), .pixel_i(token[PIXEL_WIDTH-1:0]),
+      .first_i(token[PIXEL_WIDTH+1]), .half_i(token[PIXEL_WIDTH]), .pixel_i(pixel),
       .sum_i(sum), .code_i(code_i),
       .read_i(read_i[t]), .read_half_i(read_half_i), .read_pixel_i(read_pixel_i),
       .read_group_i(read_group_i), .read_data_o(data));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counters of structural events, cumulative over a run, in the order of model/events.h (a test compares the two).
 module bs_events #(
-  parameter ENABLE = 1
+  parameter ENABLE = 1,
+  parameter OVERLAY = 0
 ) (
   input  logic        clk_i,
   input  logic        clear_i,
@@ -12,6 +13,7 @@ module bs_events #(
   input  logic        store_busy_i,
   input  logic        array_waiting_i,
   input  logic        vector_i,
+  input  logic [7:0]  group_size_i,   // vectors that start, and the ones whose planes are broadcast
   input  logic        plane_i,
   input  logic [4:0]  weight_bits_i,
   input  logic        convolution_i,
@@ -36,9 +38,12 @@ module bs_events #(
   localparam COUNT = 24;
   if (ENABLE != 0) begin : g_counters
     logic [47:0] count_q [0:COUNT-1] /* verilator public_flat_rd */;
+    logic [15:0] factor;
     logic [20:0] columns;
     logic [36:0] cells;
-    assign columns = lanes_i * {11'd0, weight_bits_i};
+    // Columns, or dot units, at work.
+    assign factor = OVERLAY != 0 ? {8'd0, group_size_i} : {11'd0, weight_bits_i};
+    assign columns = lanes_i * factor;
     assign cells = columns * {5'd0, rows_i};
     always_ff @(posedge clk_i) begin
       if (clear_i) begin
@@ -51,8 +56,8 @@ module bs_events #(
         if (store_busy_i) count_q[4] <= count_q[4] + 48'd1;
         if (array_waiting_i) count_q[5] <= count_q[5] + 48'd1;
         if (vector_i) begin
-          count_q[6] <= count_q[6] + 48'd1;
-          if (convolution_i) count_q[10] <= count_q[10] + {27'd0, columns - {5'd0, lanes_i}};
+          count_q[6] <= count_q[6] + {40'd0, group_size_i};
+          if (OVERLAY == 0 && convolution_i) count_q[10] <= count_q[10] + {27'd0, columns - {5'd0, lanes_i}};
         end
         if (plane_i) begin
           count_q[7] <= count_q[7] + 48'd1;
@@ -68,7 +73,7 @@ module bs_events #(
           count_q[20] <= count_q[20] + {39'd0, {5'd0, post_outputs_i} * {4'd0, out_bits_i}};
         end
         if (weight_row_i) begin
-          count_q[14] <= count_q[14] + {32'd0, weight_lanes_i * {11'd0, weight_bits_i}};
+          count_q[14] <= count_q[14] + {32'd0, OVERLAY != 0 ? rows_i : weight_lanes_i * {11'd0, weight_bits_i}};
           count_q[18] <= count_q[18] + 48'd1;
         end
         if (window_i) begin
@@ -87,7 +92,7 @@ module bs_events #(
     assign value_o = 48'd0;
     logic unused;
     assign unused = ^{clk_i, clear_i, running_i, loader_busy_i, array_busy_i, post_busy_i, store_busy_i,
-                      array_waiting_i, vector_i, plane_i, weight_bits_i, convolution_i, lanes_i, rows_i, accumulate_i,
+                      array_waiting_i, vector_i, group_size_i, plane_i, weight_bits_i, convolution_i, lanes_i, rows_i, accumulate_i,
                       accumulate_first_i, post_outputs_i, out_bits_i, weight_row_i, weight_lanes_i, window_i,
                       activation_lines_read_i, activation_line_written_i, weight_line_written_i, output_line_read_i,
                       memory_read_i, memory_write_i, select_i};

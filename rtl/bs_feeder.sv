@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gathers windows from the activation buffer into vectors of ROWS activations, all planes at once, two vectors deep.
+// Gathers windows from the activation buffer into vectors of ROWS activations, all planes at once, two groups of VECTORS
+// vectors deep. A group ends early with the tile; operators on single values and pooling have one vector a group.
 //
-// A window taken from the walker is registered, read from the buffer when its vector's slot is free, and lands in
-// the slot in the cycle after the read: a vector whose last window is read in cycle t is ready in t+2.
+// A window taken from the walker is registered, read from the buffer when its group's slot is free, and lands in
+// the slot in the cycle after the read: a group whose last window is read in cycle t is ready in t+2.
 module bs_feeder #(
   parameter TILES      = 1,
+  parameter VECTORS    = 1,   // of a group
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
   parameter DATA_WIDTH = 64,
@@ -27,12 +29,14 @@ module bs_feeder #(
   output logic [$clog2(BANKS*DEPTH)-1:0] read_odd_address_o,
   input  logic [BANKS*DATA_WIDTH-1:0]    read_even_data_i,
   input  logic [BANKS*DATA_WIDTH-1:0]    read_odd_data_i,
-  // The oldest vector.
+  // The oldest group.
   output logic                vector_ready_o,
   input  logic [$clog2(BANKS)-1:0] plane_select_i,
-  output logic [ROWS-1:0]     plane_o,
+  output logic [VECTORS*ROWS-1:0] plane_o,
+  output logic [7:0]          group_size_o,                   // vectors
+  output logic                group_last_o,                   // the tile ends with it
   output logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_o,  // pooling: its activations, two's complement
-  input  logic                release_i,                      // the vector is used up at the end of this cycle
+  input  logic                release_i,                      // the group is used up at the end of this cycle
   // Events.
   output logic                window_o,      // a window is read
   output logic [5:0]          lines_read_o   // lines read for it
@@ -54,7 +58,7 @@ module bs_feeder #(
   assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
 
   // Walker and its output register.
-  logic window_valid, window_take, window_second, window_row_valid, window_last;
+  logic window_valid, window_take, window_second, window_row_valid, window_last, window_tile_last;
   logic signed [20:0] window_x;
   /* verilator lint_off UNUSEDSIGNAL */ // addresses fit the buffer by construction of the descriptor
   logic [15:0] window_slot;
@@ -64,9 +68,10 @@ module bs_feeder #(
     .clk_i(clk_i), .rst_ni(rst_ni), .start_i(start_i), .desc_i(desc_i), .rows_loaded_i(rows_loaded_i),
     .rows_freed_o(rows_freed_o), .window_valid_o(window_valid), .window_ready_i(window_take),
     .window_x_o(window_x), .window_second_o(window_second), .window_row_valid_o(window_row_valid), .window_slot_o(window_slot),
-    .window_length_o(window_length), .window_fill_o(window_fill), .window_last_o(window_last));
+    .window_length_o(window_length), .window_fill_o(window_fill), .window_last_o(window_last),
+    .window_tile_last_o(window_tile_last));
 
-  logic hold_q, second_q, row_valid_q, last_q;
+  logic hold_q, second_q, row_valid_q, last_q, tile_last_q;
   logic signed [20:0] x_q;
   logic [ADDRESS_WIDTH-1:0] slot_q;
   logic [10:0] length_q, fill_q;
@@ -81,6 +86,7 @@ module bs_feeder #(
       second_q <= window_second;
       row_valid_q <= window_row_valid;
       last_q <= window_last;
+      tile_last_q <= window_tile_last;
       x_q <= window_x;
       slot_q <= window_slot[ADDRESS_WIDTH-1:0];
       length_q <= window_length;
@@ -88,10 +94,19 @@ module bs_feeder #(
     end
   end
 
-  // A vector's first window claims a slot; release frees one in the same cycle, since data land a cycle later.
+  // A group's first window claims a slot; release frees one in the same cycle, since data land a cycle later.
+  localparam VECTOR_WIDTH = VECTORS > 1 ? $clog2(VECTORS) : 1;
+  logic [VECTOR_WIDTH-1:0] vector_q, vector_l;  // of the group
+  logic group_first, group_end, tile_last_l;
+  assign group_first = fill_q == 11'd0 && (VECTORS == 1 || vector_q == {VECTOR_WIDTH{1'b0}});
+  assign group_end = last_q && (VECTORS == 1 || {{(32 - VECTOR_WIDTH){1'b0}}, vector_q} == VECTORS - 1 || tile_last_q || pooling);
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) vector_q <= {VECTOR_WIDTH{1'b0}};
+    else if (read && last_q) vector_q <= group_end ? {VECTOR_WIDTH{1'b0}} : vector_q + 1'b1;
+  end
   logic [1:0] claimed_q, filled_q;
   logic write_slot_q, read_slot_q, landing_q, landing_last_q;
-  assign read = hold_q && (fill_q != 11'd0 || claimed_q != 2'd2 || release_i);
+  assign read = hold_q && (!group_first || claimed_q != 2'd2 || release_i);
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       claimed_q <= 2'd0;
@@ -101,8 +116,8 @@ module bs_feeder #(
       landing_q <= 1'b0;
     end else begin
       landing_q <= read;
-      if (read && fill_q == 11'd0 && !release_i) claimed_q <= claimed_q + 2'd1;
-      else if (!(read && fill_q == 11'd0) && release_i) claimed_q <= claimed_q - 2'd1;
+      if (read && group_first && !release_i) claimed_q <= claimed_q + 2'd1;
+      else if (!(read && group_first) && release_i) claimed_q <= claimed_q - 2'd1;
       if (landing_q && landing_last_q && !release_i) filled_q <= filled_q + 2'd1;
       else if (!(landing_q && landing_last_q) && release_i) filled_q <= filled_q - 2'd1;
       if (release_i) read_slot_q <= !read_slot_q;
@@ -190,11 +205,13 @@ module bs_feeder #(
       fill_l <= fill_q;
       low_l <= low;
       high_l <= high;
-      landing_last_q <= last_q;
+      landing_last_q <= group_end;
+      vector_l <= vector_q;
+      tile_last_l <= tile_last_q;
     end
   end
 
-  logic [ROWS-1:0] slot_data_q [0:2*BANKS-1];  // slot s, plane p at s*BANKS + p
+  logic [ROWS-1:0] slot_data_q [0:VECTORS*2*BANKS-1];  // vector v, slot s, plane p at (2*v + s)*BANKS + p
   logic [ROWS-1:0] rows_window, rows_valid;
   logic [DATA_WIDTH-1:0] from_this;            // 1: bit of the window's first line
   assign rows_window = ({ROWS{1'b1}} << fill_l) & ~({ROWS{1'b1}} << (fill_l + length_l));
@@ -223,16 +240,35 @@ module bs_feeder #(
         rows = (spread[ROWS-1:0] & rows_valid) | (rows_window & ~rows_valid & {ROWS{desc_i[D_ZERO_POINT*32 + p]}});
       end
     end
-    always_ff @(posedge clk_i) begin
-      if (landing_q && bits_l > p) begin
-        if (write_slot_q) slot_data_q[BANKS + p] <= clear_l ? rows : slot_data_q[BANKS + p] | rows;
-        else slot_data_q[p] <= clear_l ? rows : slot_data_q[p] | rows;
+    for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_vector
+      localparam FIRST = 2 * v * BANKS + p;
+      always_ff @(posedge clk_i) begin
+        if (landing_q && bits_l > p && (VECTORS == 1 || {{(32 - VECTOR_WIDTH){1'b0}}, vector_l} == v)) begin
+          if (write_slot_q) slot_data_q[FIRST + BANKS] <= clear_l ? rows : slot_data_q[FIRST + BANKS] | rows;
+          else slot_data_q[FIRST] <= clear_l ? rows : slot_data_q[FIRST] | rows;
+        end
       end
     end
   end
 
-  assign plane_o = read_slot_q ? slot_data_q[BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}]
-                               : slot_data_q[{1'b0, plane_select_i}];
+  for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_planes_out
+    assign plane_o[v*ROWS +: ROWS] =
+        read_slot_q ? slot_data_q[(2 * v + 1) * BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}]
+                    : slot_data_q[2 * v * BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}];
+  end
+
+  logic group_last_q [0:1];
+  always_ff @(posedge clk_i) if (landing_q && landing_last_q) group_last_q[write_slot_q] <= tile_last_l;
+  assign group_last_o = group_last_q[read_slot_q];
+  if (VECTORS > 1) begin : g_group
+    logic [VECTOR_WIDTH-1:0] top_vector_q [0:1];
+    always_ff @(posedge clk_i) if (landing_q && landing_last_q) top_vector_q[write_slot_q] <= vector_l;
+    assign group_size_o = {{(8 - VECTOR_WIDTH){1'b0}}, top_vector_q[read_slot_q]} + 8'd1;
+  end else begin : g_single
+    assign group_size_o = 8'd1;
+    logic unused;
+    assign unused = vector_l[0];
+  end
 
   always_ff @(posedge clk_i) if (landing_q) slot_second_q[write_slot_q] <= second_l;
 

@@ -4,6 +4,7 @@
 // of the activation behind them), an input row, the row of the second tensor beside it, the rows of one macro's weight
 // tile. The one pixel of a second tensor that meets all others is loaded once, after the parameters.
 module bs_loader #(
+  parameter OVERLAY      = 0,
   parameter TILES        = 1,
   parameter ROWS         = 64,
   parameter COLUMNS      = 64,
@@ -44,7 +45,7 @@ module bs_loader #(
   output logic                act_write_odd_o,
   output logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_address_o,
   // Weight buffer, one piece of DATA_WIDTH bits of a row.
-  output logic [(COLUMNS+DATA_WIDTH-1)/DATA_WIDTH-1:0] weight_write_o,
+  output logic [((OVERLAY != 0 ? ROWS : COLUMNS)+DATA_WIDTH-1)/DATA_WIDTH-1:0] weight_write_o,
   output logic [$clog2(WEIGHT_DEPTH)-1:0] weight_address_o,
   output logic                weight_beat_o,
   // Parameter buffer.
@@ -57,7 +58,7 @@ module bs_loader #(
   output logic [DATA_WIDTH-1:0] data_o         // to the activation and weight buffers and the table
 );
   `include "bs_descriptor.svh"
-  localparam PIECES = (COLUMNS + DATA_WIDTH - 1) / DATA_WIDTH;  // beats of a weight row
+  localparam PIECES = ((OVERLAY != 0 ? ROWS : COLUMNS) + DATA_WIDTH - 1) / DATA_WIDTH;  // beats of a weight row
   localparam RECORD_BEATS = DATA_WIDTH >= 128 ? 1 : 128 / DATA_WIDTH;
   localparam BYTES = DATA_WIDTH / 8;
   localparam BYTES_LOG = $clog2(BYTES);
@@ -114,7 +115,9 @@ module bs_loader #(
     else need = need_signed[15:0];
   end
   assign rows_waiting = row_q - rows_freed_i;
-  assign tile_rows = k_q + 16'd1 == k_tiles ? rows_last : ROWS[15:0];
+  // Weight rows of a tile: overlay has one for every plane of every output.
+  assign tile_rows = OVERLAY != 0 ? (segment_left_q < lanes_full ? segment_left_q : lanes_full) * {11'd0, desc_i[D_WIDTHS*32 +: 5]}
+                     : k_q + 16'd1 == k_tiles ? rows_last : ROWS[15:0];
   assign macro_channels = (t_q + 16'd1) * lanes_full;  // channels placed up to this macro
 
   logic slot_free, weights_free, rows_done, weights_last, n_done, k_done, t_done, fire, queue_ready;

@@ -2,7 +2,10 @@
 // One macro: COLUMNS columns, the joiner that combines `weight_bits` neighbouring columns into an output
 // (output j: columns j*weight_bits ..), and one lane of partial sums an output.
 // Pooling brings codes instead of joined outputs and keeps their sums or maxima.
+// Style overlay: VECTORS x COLUMNS dot units in place of columns and joiner, and a memory of weight planes an output.
 module bs_macro #(
+  parameter OVERLAY    = 0,
+  parameter VECTORS    = 1,
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
   parameter MAX_WEIGHT_BITS = 16,
@@ -18,14 +21,21 @@ module bs_macro #(
   input  logic [$clog2(COLUMNS+1)-1:0] lanes_i,  // outputs of this tile in this macro; changes while drained
   input  logic                    weight_we_i,
   input  logic [$clog2(ROWS)-1:0] weight_row_i,
-  input  logic [COLUMNS-1:0]      weight_data_i,
+  input  logic [$clog2(COLUMNS)-1:0] weight_lane_i,   // overlay: the output, and the plane of its weights
+  input  logic [3:0]              weight_plane_i,
+  input  logic [(OVERLAY != 0 ? ROWS : COLUMNS)-1:0] weight_data_i,
   input  logic                    plane_valid_i,
-  input  logic [ROWS-1:0]         act_i,
+  input  logic [VECTORS*ROWS-1:0] act_i,
+  input  logic [3:0]              weight_select_i,    // overlay: plane of the weights that meets act_i
+  input  logic [7:0]              group_count_i,      // overlay: vectors on act_i, and of the counts
+  input  logic [7:0]              group_add_i,
   input  logic                    count_valid_i,
   input  logic                    count_first_i,
   input  logic                    count_negative_i,
+  input  logic                    count_shift_i,      // overlay
   input  logic                    join_valid_i,
   input  logic [1:0]              join_step_i,
+  input  logic [(VECTORS > 1 ? $clog2(VECTORS) : 1)-1:0] vector_i,  // overlay: whose sums are accumulated
   // Accumulation of the joined outputs, or (pooling) of the codes on code_i.
   input  logic                    accumulate_i,
   input  logic                    codes_i,
@@ -53,37 +63,76 @@ module bs_macro #(
   localparam LANE_WIDTH = $clog2(COLUMNS + 1);
   localparam GROUPS = (COLUMNS + POST_LANES - 1) / POST_LANES;
   localparam GROUP_WIDTH = GROUPS > 1 ? $clog2(GROUPS) : 1;
-
-  // Columns below lanes * weight_bits take part in this tile. Entries past the last column are zero.
-  logic signed [COLUMN_WIDTH-1:0] acc  [0:COLUMNS];
-  logic signed [JOIN_WIDTH-1:0]   joined [0:COLUMNS+7];
-  assign acc[COLUMNS] = {COLUMN_WIDTH{1'b0}};
-  for (genvar e = COLUMNS; e < COLUMNS + 8; e = e + 1) begin : g_edge
-    assign joined[e] = {JOIN_WIDTH{1'b0}};
-  end
+  localparam PLANE_WIDTH = MAX_WEIGHT_BITS > 1 ? $clog2(MAX_WEIGHT_BITS) : 1;
 
   function automatic signed [WIDEST-1:0] widen(input [JOIN_WIDTH-1:0] value);
     widen = {{(WIDEST - JOIN_WIDTH){value[JOIN_WIDTH-1]}}, value};
   endfunction
 
+  // Columns below lanes * weight_bits take part in this tile; overlay: outputs below lanes.
   logic [COLUMNS-1:0] enable_q;
-  always_ff @(posedge clk_i) enable_q <= ~({COLUMNS{1'b1}} << (lanes_i * {{($clog2(COLUMNS+1)){1'b0}}, weight_bits_i}));
+  always_ff @(posedge clk_i)
+    enable_q <= ~({COLUMNS{1'b1}} << (lanes_i * {{($clog2(COLUMNS+1)){1'b0}}, OVERLAY != 0 ? 5'd1 : weight_bits_i}));
 
-  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : g_column
-    logic signed [COLUMN_WIDTH-1:0] column_acc;
-    logic signed [JOIN_WIDTH-1:0]   column_joined;
-    bs_column #(
-      .ROWS(ROWS), .ACC_WIDTH(COLUMN_WIDTH), .JOIN_WIDTH(JOIN_WIDTH), .INDEX(c)
-    ) u_column (
-      .clk_i(clk_i), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
-      .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bit_i(weight_data_i[c]),
-      .enable_i(enable_q[c]), .plane_valid_i(plane_valid_i), .act_i(act_i),
-      .count_valid_i(count_valid_i), .count_first_i(count_first_i), .count_negative_i(count_negative_i),
-      .join_valid_i(join_valid_i), .join_step_i(join_step_i),
-      .acc_1_i(acc[c+1]), .join_2_i(joined[c+2]), .join_4_i(joined[c+4]), .join_8_i(joined[c+8]),
-      .acc_o(column_acc), .join_o(column_joined));
-    assign acc[c] = column_acc;
-    assign joined[c] = column_joined;
+  // Joined outputs by their first column; overlay: the sums of vector_i by output. Entries past the last are zero.
+  wire signed [JOIN_WIDTH-1:0] joined [0:COLUMNS+7];
+  for (genvar e = COLUMNS; e < COLUMNS + 8; e = e + 1) begin : g_edge
+    assign joined[e] = {JOIN_WIDTH{1'b0}};
+  end
+  if (OVERLAY == 0) begin : g_columns
+    wire signed [COLUMN_WIDTH-1:0] acc [0:COLUMNS];
+    assign acc[COLUMNS] = {COLUMN_WIDTH{1'b0}};
+    for (genvar c = 0; c < COLUMNS; c = c + 1) begin : g_column
+      logic signed [COLUMN_WIDTH-1:0] column_acc;
+      logic signed [JOIN_WIDTH-1:0]   column_joined;
+      bs_column #(
+        .ROWS(ROWS), .ACC_WIDTH(COLUMN_WIDTH), .JOIN_WIDTH(JOIN_WIDTH), .INDEX(c)
+      ) u_column (
+        .clk_i(clk_i), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
+        .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bit_i(weight_data_i[c]),
+        .enable_i(enable_q[c]), .plane_valid_i(plane_valid_i), .act_i(act_i),
+        .count_valid_i(count_valid_i), .count_first_i(count_first_i), .count_negative_i(count_negative_i),
+        .join_valid_i(join_valid_i), .join_step_i(join_step_i),
+        .acc_1_i(acc[c+1]), .join_2_i(joined[c+2]), .join_4_i(joined[c+4]), .join_8_i(joined[c+8]),
+        .acc_o(column_acc), .join_o(column_joined));
+      assign acc[c] = column_acc;
+      assign joined[c] = column_joined;
+    end
+    logic unused;
+    assign unused = ^{weight_lane_i, weight_plane_i, weight_select_i, group_count_i, group_add_i, count_shift_i, vector_i};
+  end else begin : g_dots
+    logic [VECTORS-1:0] counted, added;
+    assign counted = ~({VECTORS{1'b1}} << group_count_i);
+    assign added = ~({VECTORS{1'b1}} << group_add_i);
+    for (genvar c = 0; c < COLUMNS; c = c + 1) begin : g_output
+      localparam [$clog2(COLUMNS)-1:0] LANE = c;
+      // Read in the cycle of its use: few words, and the last one may have been written in the cycle before.
+      logic [ROWS-1:0] planes_q [0:MAX_WEIGHT_BITS-1];
+      logic [ROWS-1:0] weight;
+      always_ff @(posedge clk_i) begin
+        if (weight_we_i) begin
+          if (weight_lane_i == LANE) planes_q[weight_plane_i[PLANE_WIDTH-1:0]] <= weight_data_i;
+        end
+      end
+      assign weight = planes_q[weight_select_i[PLANE_WIDTH-1:0]];
+      wire signed [JOIN_WIDTH-1:0] held [0:VECTORS-1];
+      for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_vector
+        logic signed [JOIN_WIDTH-1:0] dot_held;
+        bs_dot #(.ROWS(ROWS), .ACC_WIDTH(JOIN_WIDTH)) u_dot (
+          .clk_i(clk_i), .plane_valid_i(plane_valid_i), .count_enable_i(enable_q[c] && counted[v]),
+          .act_i(act_i[v*ROWS +: ROWS]), .weight_i(weight), .count_valid_i(count_valid_i),
+          .add_enable_i(enable_q[c] && added[v]), .count_first_i(count_first_i), .count_shift_i(count_shift_i),
+          .count_negative_i(count_negative_i), .capture_i(join_valid_i), .held_o(dot_held));
+        assign held[v] = dot_held;
+      end
+      if (VECTORS > 1) begin : g_choose
+        assign joined[c] = held[vector_i];
+      end else begin : g_one
+        assign joined[c] = held[0];
+      end
+    end
+    logic unused;
+    assign unused = ^{configure_i, weight_row_i, join_step_i, vector_i, weight_plane_i, weight_select_i};
   end
 
   logic [$clog2(PSUM_DEPTH)-1:0] address_0, address_1;
@@ -135,6 +184,8 @@ module bs_macro #(
               if (codes_i) begin
                 value_q <= codes_high_i ? {{(WIDEST - 2*CODE_WIDTH){code[CODE_WIDTH-1]}}, code, {CODE_WIDTH{1'b0}}}
                                         : {{(WIDEST - CODE_WIDTH){code[CODE_WIDTH-1]}}, code};
+              end else if (OVERLAY != 0 && weight_bits_i != 5'd1) begin
+                value_q <= widen(joined[LANE]);
               end else begin
                 case (weight_bits_i)
                   5'd2: value_q <= widen(joined[LANE*2 < COLUMNS ? LANE*2 : COLUMNS]);

@@ -10,11 +10,14 @@
 //   0x18 SHAPE      read: rows in 11:0, columns in 23:12, tiles in 31:24
 //   0x1C SELECT     event counter shown in EVENT_LOW and EVENT_HIGH (order of model/events.h)
 //   0x20 EVENT_LOW  0x24 EVENT_HIGH  read
+//   0x28 STYLE      read: bit 0: overlay (else pim); vectors in 15:8
 // Others read 0; writes to them are ignored.
 module bs_registers #(
   parameter ROWS    = 64,
   parameter COLUMNS = 64,
-  parameter TILES   = 1
+  parameter TILES   = 1,
+  parameter OVERLAY = 0,
+  parameter VECTORS = 1
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -107,6 +110,7 @@ module bs_registers #(
           6'd7: s_axil_rdata_o <= {27'd0, event_select_o};
           6'd8: s_axil_rdata_o <= event_i[31:0];
           6'd9: s_axil_rdata_o <= {16'd0, event_i[47:32]};
+          6'd10: s_axil_rdata_o <= {16'd0, VECTORS[7:0], 7'd0, OVERLAY[0]};
           default: s_axil_rdata_o <= 32'd0;
         endcase
       end

@@ -4,7 +4,11 @@
 // For every block, output tile and row tile: one cycle a weight row, then max(bits, VECTOR_INTERVAL) cycles a
 // vector. Loading follows the last plane of the previous row tile without a gap; a new output tile takes one more
 // cycle and waits until the array is drained and an accumulator half is free.
+//
+// Style overlay: a weight row is one plane of one output's weights, and a group of vectors takes
+// max(weight_bits * activation_bits, VECTOR_INTERVAL) cycles: all pairs of planes, by falling sums of their places.
 module bs_streamer #(
+  parameter OVERLAY    = 0,
   parameter TILES      = 1,
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
@@ -24,9 +28,13 @@ module bs_streamer #(
   output logic [$clog2(WEIGHT_DEPTH)-1:0] weight_read_address_o,
   output logic                weight_row_freed_o,
   output logic [TILES-1:0]    weight_we_o,     // the cycle after weight_read_o
-  output logic [$clog2(ROWS)-1:0] weight_row_o,
+  output logic [$clog2(ROWS)-1:0] weight_row_o,     // pim
+  output logic [$clog2(COLUMNS)-1:0] weight_lane_o, // overlay: the output, and the plane of its weights
+  output logic [3:0]          weight_plane_o,
   // Feeder.
   input  logic                vector_ready_i,
+  input  logic [7:0]          group_size_i,
+  input  logic                group_last_i,    // overlay: the tile ends with the group
   output logic [$clog2(BANKS)-1:0] plane_select_o,
   output logic                release_o,
   // Array.
@@ -37,6 +45,8 @@ module bs_streamer #(
   output logic                plane_first_o,
   output logic                plane_last_o,
   output logic                plane_negative_o,
+  output logic                plane_shift_o,   // overlay: first pair of a further diagonal
+  output logic [3:0]          weight_select_o, // overlay: plane of the weights
   output logic                first_o,
   output logic                tile_last_o,
   output logic                half_o,
@@ -45,7 +55,7 @@ module bs_streamer #(
   // Accumulator halves.
   input  logic                half_freed_i,
   // Events.
-  output logic                vector_o,        // a vector starts
+  output logic                vector_o,        // a vector (overlay: group) starts
   output logic [15:0]         lanes_total_o,   // outputs of the tile
   output logic [15:0]         weight_lanes_o,  // outputs of the macro whose rows are loaded
   output logic [15:0]         tile_rows_o,     // rows of the row tile
@@ -59,11 +69,12 @@ module bs_streamer #(
   typedef enum logic [2:0] {IDLE, TILE, LOAD, DRAIN, STREAM} state_e;
   state_e state_q;
 
-  logic [4:0] bits;
+  logic [4:0] bits, weight_bits;
   logic pooling, signed_codes, resident, two_inputs;
   logic [15:0] out_width, out_height, block_rows, blocks, k_tiles, n_tiles, lanes_full, rows_last, interval;
   logic [15:0] segment_first, segment_next;
   assign bits = desc_i[D_WIDTHS*32+8 +: 5];
+  assign weight_bits = desc_i[D_WIDTHS*32 +: 5];
   assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
   assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
   assign resident = desc_i[D_CONTROL*32 + C_RESIDENT];
@@ -118,6 +129,8 @@ module bs_streamer #(
   assign lanes_o = lanes_q;
   assign lanes_total_o = lanes_total_q;
   assign tile_rows_o = tile_rows;
+  logic [15:0] load_rows;  // of the weight buffer, for a row tile of a macro
+  assign load_rows = OVERLAY != 0 ? weight_lanes_o * {11'd0, weight_bits} : tile_rows;
 
   // Weight rows.
   logic rows_there, load_row, load_last_row, load_last;
@@ -135,9 +148,9 @@ module bs_streamer #(
   end
   assign weight_lanes_o = macro_left < lanes_full ? macro_left : lanes_full;
   assign rows_there = (resident && (block_q != 16'd0 || desc_i[D_OPTIONS*32 + O_KEEP_WEIGHTS]))
-                      || weight_rows_loaded_i - rows_taken_q >= {8'd0, tile_rows};
+                      || weight_rows_loaded_i - rows_taken_q >= {8'd0, load_rows};
   assign load_row = state_q == LOAD && (weight_row_q != 16'd0 || rows_there);
-  assign load_last_row = load_row && weight_row_q + 16'd1 == tile_rows;
+  assign load_last_row = load_row && weight_row_q + 16'd1 == load_rows;
   assign load_last = load_last_row && !next_macro_used;
   assign weight_read_o = load_row;
   assign weight_read_address_o = read_address_q;
@@ -150,28 +163,71 @@ module bs_streamer #(
   logic [4:0] top_plane;
   /* verilator lint_on UNUSEDSIGNAL */
   assign top_plane = bits - 5'd1;
-  assign in_vector = plane_q != {$clog2(BANKS){1'b0}};
+  // Overlay: the pair of planes that is issued, and the one after it.
+  logic [3:0] pair_weight, pair_weight_q, next_weight, top_weight;
+  logic [3:0] pair_activation, pair_activation_q, next_activation;
+  logic [4:0] diagonal, diagonal_q, next_diagonal;
+  logic pairs_q, shift_q, diagonal_end;
+  assign top_weight = weight_bits[3:0] - 4'd1;
+  assign pair_weight = pairs_q ? pair_weight_q : top_weight;
+  assign pair_activation = pairs_q ? pair_activation_q : top_plane[3:0];
+  assign diagonal = pairs_q ? diagonal_q : {1'b0, top_weight} + {1'b0, top_plane[3:0]};
+  assign diagonal_end = pair_weight == 4'd0 || pair_activation == top_plane[3:0];
+  assign next_diagonal = diagonal_end ? diagonal - 5'd1 : diagonal;
+  always_comb begin
+    if (!diagonal_end) next_weight = pair_weight - 4'd1;
+    else if (next_diagonal > {1'b0, top_weight}) next_weight = top_weight;
+    else next_weight = next_diagonal[3:0];
+    next_activation = next_diagonal[3:0] - next_weight;
+  end
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) pairs_q <= 1'b0;
+    else if (OVERLAY != 0 && plane_o) pairs_q <= diagonal != 5'd0;
+  end
+  always_ff @(posedge clk_i) begin
+    if (OVERLAY != 0 && plane_o) begin
+      pair_weight_q <= next_weight;
+      pair_activation_q <= next_activation;
+      diagonal_q <= next_diagonal;
+      shift_q <= diagonal_end;
+    end
+  end
+  assign plane_shift_o = pairs_q && shift_q;
+  assign weight_select_o = pair_weight;
+
+  assign in_vector = OVERLAY != 0 ? pairs_q : plane_q != {$clog2(BANKS){1'b0}};
   assign vector_start = state_q == STREAM && !in_vector && vector_ready_i && gap_q == 16'd0;
   // plane_q counts the planes left after the one issued now; the first one is issued with vector_start.
   assign plane_o = (vector_start && !pooling) || (state_q == STREAM && in_vector);
   assign codes_o = vector_start && pooling;
   assign codes_high_o = two_inputs && !k_first;
-  assign plane_select_o = in_vector ? plane_q - 1'b1 : top_plane[$clog2(BANKS)-1:0];
+  assign plane_select_o = OVERLAY != 0 ? pair_activation[$clog2(BANKS)-1:0]
+                          : in_vector ? plane_q - 1'b1 : top_plane[$clog2(BANKS)-1:0];
   assign plane_first_o = !in_vector;
-  assign plane_last_o = in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : bits == 5'd1;
-  assign plane_negative_o = !in_vector && signed_codes;
+  assign plane_last_o = OVERLAY != 0 ? diagonal == 5'd0
+                        : in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : bits == 5'd1;
+  assign plane_negative_o = OVERLAY != 0 ? (signed_codes && pair_activation == top_plane[3:0])
+                                           ^ (weight_bits != 5'd1 && pair_weight == top_weight)
+                                         : !in_vector && signed_codes;
   assign vector_end = (plane_o && plane_last_o) || codes_o;
   assign release_o = vector_end;
   assign vector_o = vector_start;
   assign rows_left = out_height - out_row_q;
   assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
-  assign pixels_end = column_q + 16'd1 == out_width && block_end_row;
+  assign pixels_end = OVERLAY != 0 ? group_last_i : column_q + 16'd1 == out_width && block_end_row;
   assign first_o = k_first && !desc_i[D_CONTROL*32 + C_CARRY_IN];
   assign tile_last_o = k_last && pixels_end;
   assign half_o = half_q;
   assign pixel_o = base_q + pixel_q;
   assign busy_o = load_row || plane_o || codes_o;
   assign waiting_o = state_q != IDLE && !busy_o;
+
+  /* verilator lint_off UNUSEDSIGNAL */ // groups are no larger than the tile's pixels
+  logic [PIXEL_WIDTH+7:0] group_wide;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [PIXEL_WIDTH-1:0] group_step;
+  assign group_wide = {{PIXEL_WIDTH{1'b0}}, group_size_i};
+  assign group_step = OVERLAY != 0 ? group_wide[PIXEL_WIDTH-1:0] : {{(PIXEL_WIDTH-1){1'b0}}, 1'b1};
 
   logic tile_leave;
   assign tile_leave = state_q == TILE && halves_used_q != 2'd2;
@@ -198,14 +254,27 @@ module bs_streamer #(
         end
         default: state_q <= IDLE;
       endcase
-      if (vector_start && !pooling) plane_q <= top_plane[$clog2(BANKS)-1:0];
-      else if (in_vector) plane_q <= plane_q - 1'b1;
+      if (OVERLAY == 0 && vector_start && !pooling) plane_q <= top_plane[$clog2(BANKS)-1:0];
+      else if (OVERLAY == 0 && in_vector) plane_q <= plane_q - 1'b1;
       if (vector_start) gap_q <= interval - 16'd1;
       else if (gap_q != 16'd0) gap_q <= gap_q - 16'd1;
       if (tile_leave && !half_freed_i) halves_used_q <= halves_used_q + 2'd1;
       else if (!tile_leave && half_freed_i) halves_used_q <= halves_used_q - 2'd1;
       if (start_i) half_q <= 1'b0;
       else if (vector_end && pixels_end && k_last) half_q <= !half_q;
+    end
+  end
+
+  // Overlay: which output's plane the weight row is.
+  logic [$clog2(COLUMNS)-1:0] load_lane_q;
+  logic [3:0] load_plane_q;
+  always_ff @(posedge clk_i) begin
+    if (start_i || load_last_row) begin
+      load_lane_q <= {$clog2(COLUMNS){1'b0}};
+      load_plane_q <= 4'd0;
+    end else if (load_row) begin
+      load_plane_q <= load_plane_q == top_weight ? 4'd0 : load_plane_q + 4'd1;
+      if (load_plane_q == top_weight) load_lane_q <= load_lane_q + 1'b1;
     end
   end
 
@@ -218,6 +287,8 @@ module bs_streamer #(
 
   always_ff @(posedge clk_i) begin
     weight_row_o <= weight_row_q[$clog2(ROWS)-1:0];
+    weight_lane_o <= load_lane_q;
+    weight_plane_o <= load_plane_q;
     if (start_i) begin
       block_q <= 16'd0;
       n_q <= 16'd0;
@@ -244,7 +315,7 @@ module bs_streamer #(
         if (load_last_row) weight_tile_q <= load_last ? 16'd0 : weight_tile_q + 16'd1;
       end
       if (vector_end) begin
-        pixel_q <= pixel_q + 1'b1;
+        pixel_q <= pixel_q + group_step;
         column_q <= column_q + 16'd1;
         if (column_q + 16'd1 == out_width) begin
           column_q <= 16'd0;

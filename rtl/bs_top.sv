@@ -2,9 +2,11 @@
 // The accelerator: AXI4-Lite registers, an AXI4 master for memory, and the units of a layer:
 // loader -> buffers -> feeder -> array -> post-processing -> output buffer -> store.
 module bs_top #(
-  parameter TILES      = 1,    // macros
-  parameter ROWS       = 64,   // cells of a column
-  parameter COLUMNS    = 64,   // columns of a macro
+  parameter OVERLAY    = 0,    // style: 0 pim, 1 overlay
+  parameter VECTORS    = 1,    // overlay: vectors at once (dm)
+  parameter TILES      = 1,    // macros (overlay: 1)
+  parameter ROWS       = 64,   // cells of a column (overlay: bit products of a dot unit, dk)
+  parameter COLUMNS    = 64,   // columns of a macro (overlay: outputs at once, dn)
   parameter MAX_WEIGHT_BITS = 16,
   parameter MAX_ACTIVATION_BITS = 16,
   parameter BANKS      = 16,   // plane banks: power of two >= MAX_ACTIVATION_BITS, at least 2
@@ -72,7 +74,8 @@ module bs_top #(
   input  logic [1:0]            m_axi_bresp_i
 );
   `include "bs_descriptor.svh"
-  localparam PIECES = (COLUMNS + DATA_WIDTH - 1) / DATA_WIDTH;
+  localparam WEIGHT_WIDTH = OVERLAY != 0 ? ROWS : COLUMNS;
+  localparam PIECES = (WEIGHT_WIDTH + DATA_WIDTH - 1) / DATA_WIDTH;
   localparam RECORD_WIDTH = ACC_WIDTH + 38;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
 
@@ -105,7 +108,9 @@ module bs_top #(
     end
   end
   assign running = units_running || halt_q || !unit_rst_n;
-  bs_registers #(.ROWS(ROWS), .COLUMNS(COLUMNS), .TILES(TILES)) u_registers (
+  bs_registers #(
+    .ROWS(ROWS), .COLUMNS(COLUMNS), .TILES(TILES), .OVERLAY(OVERLAY), .VECTORS(VECTORS)
+  ) u_registers (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .s_axil_awvalid_i(s_axil_awvalid_i), .s_axil_awready_o(s_axil_awready_o), .s_axil_awaddr_i(s_axil_awaddr_i),
     .s_axil_wvalid_i(s_axil_wvalid_i), .s_axil_wready_o(s_axil_wready_o), .s_axil_wdata_i(s_axil_wdata_i),
@@ -166,7 +171,7 @@ module bs_top #(
   logic [$clog2(2048/DATA_WIDTH)-1:0] table_write_address;
   logic [DATA_WIDTH-1:0] load_data;
   bs_loader #(
-    .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .OVERLAY(OVERLAY), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .ACTIVATION_DEPTH(ACTIVATION_DEPTH), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PARAMETER_DEPTH(PARAMETER_DEPTH),
     .POST_LANES(POST_LANES), .ACC_WIDTH(ACC_WIDTH)
   ) u_loader (
@@ -213,36 +218,43 @@ module bs_top #(
   // ------------------------------------------------------------------ feeder, streamer, array
   logic vector_ready, release_vector, window;
   logic [$clog2(BANKS)-1:0] plane_select;
-  logic [ROWS-1:0] plane_rows;
+  logic [VECTORS*ROWS-1:0] plane_rows;
+  logic [7:0] group_size;
+  logic group_last;
   logic [COLUMNS*CODE_WIDTH-1:0] codes_data;
   logic [5:0] lines_read;
   bs_feeder #(
-    .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .TILES(TILES), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH)
   ) u_feeder (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .rows_loaded_i(rows_loaded),
     .rows_freed_o(rows_freed), .read_even_planes_o(act_even_planes), .read_odd_planes_o(act_odd_planes),
     .read_even_address_o(act_even_address), .read_odd_address_o(act_odd_address),
     .read_even_data_i(act_even_data), .read_odd_data_i(act_odd_data), .vector_ready_o(vector_ready),
-    .plane_select_i(plane_select), .plane_o(plane_rows), .code_o(codes_data), .release_i(release_vector),
+    .plane_select_i(plane_select), .plane_o(plane_rows), .group_size_o(group_size), .group_last_o(group_last), .code_o(codes_data), .release_i(release_vector),
     .window_o(window), .lines_read_o(lines_read));
 
   logic [TILES-1:0] weight_we;
   logic [$clog2(ROWS)-1:0] weight_row;
+  logic [$clog2(COLUMNS)-1:0] weight_lane;
+  logic [3:0] weight_plane, weight_select;
+  logic plane_shift;
   logic array_busy, plane, codes, codes_high, plane_first, plane_last, plane_negative, first, tile_last, half, half_freed;
   logic [$clog2(PSUM_DEPTH)-1:0] pixel;
   logic [TILES*$clog2(COLUMNS+1)-1:0] lanes;
   logic vector, stream_busy, stream_waiting, tile_done, accumulate, accumulate_first;
   logic [15:0] lanes_total, tile_rows, weight_lanes;
   bs_streamer #(
-    .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PSUM_DEPTH(PSUM_DEPTH)
+    .OVERLAY(OVERLAY), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PSUM_DEPTH(PSUM_DEPTH)
   ) u_streamer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc),
     .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),
     .weight_read_address_o(weight_read_address), .weight_row_freed_o(weight_row_freed), .weight_we_o(weight_we),
-    .weight_row_o(weight_row), .vector_ready_i(vector_ready), .plane_select_o(plane_select),
+    .weight_row_o(weight_row), .weight_lane_o(weight_lane), .weight_plane_o(weight_plane),
+    .vector_ready_i(vector_ready), .group_size_i(group_size), .group_last_i(group_last), .plane_select_o(plane_select),
     .release_o(release_vector), .array_busy_i(array_busy), .plane_o(plane), .codes_o(codes), .codes_high_o(codes_high),
-    .plane_first_o(plane_first), .plane_last_o(plane_last), .plane_negative_o(plane_negative), .first_o(first),
+    .plane_first_o(plane_first), .plane_last_o(plane_last), .plane_negative_o(plane_negative), .plane_shift_o(plane_shift),
+    .weight_select_o(weight_select), .first_o(first),
     .tile_last_o(tile_last), .half_o(half), .pixel_o(pixel), .lanes_o(lanes), .half_freed_i(half_freed),
     .vector_o(vector), .lanes_total_o(lanes_total), .weight_lanes_o(weight_lanes), .tile_rows_o(tile_rows),
     .busy_o(stream_busy), .waiting_o(stream_waiting));
@@ -253,12 +265,14 @@ module bs_top #(
   logic [$clog2(COLUMNS)-1:0] psum_read_group;
   logic [POST_LANES*ACC_WIDTH-1:0] psum_data;
   bs_array #(
-    .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+    .OVERLAY(OVERLAY), .VECTORS(VECTORS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH), .POST_LANES(POST_LANES)
   ) u_array (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .configure_i(configure), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
     .maximum_i(desc[D_CONTROL*32 +: 8] == OP_MAX_POOL), .lanes_i(lanes), .weight_we_i(weight_we),
-    .weight_row_i(weight_row), .weight_data_i(weight_row_data[COLUMNS-1:0]), .plane_i(plane), .codes_i(codes), .codes_high_i(codes_high),
+    .weight_row_i(weight_row), .weight_lane_i(weight_lane), .weight_plane_i(weight_plane),
+    .weight_data_i(weight_row_data[WEIGHT_WIDTH-1:0]), .group_size_i(group_size), .plane_shift_i(plane_shift),
+    .weight_select_i(weight_select), .plane_i(plane), .codes_i(codes), .codes_high_i(codes_high),
     .act_i(plane_rows), .code_i(codes_data), .plane_first_i(plane_first), .plane_last_i(plane_last),
     .plane_negative_i(plane_negative), .first_i(first), .tile_last_i(tile_last), .half_i(half), .pixel_i(pixel),
     .busy_o(array_busy), .tile_done_o(tile_done), .accumulate_o(accumulate), .accumulate_first_o(accumulate_first),
@@ -317,9 +331,9 @@ module bs_top #(
   assign memory_write = m_axi_wvalid_o && m_axi_wready_i;
   assign progress = (m_axi_arvalid_o && m_axi_arready_i) || read_data_valid || (m_axi_awvalid_o && m_axi_awready_i)
                     || memory_write || m_axi_bvalid_i || stream_busy || group;
-  bs_events #(.ENABLE(EVENT_COUNTERS)) u_events (
+  bs_events #(.ENABLE(EVENT_COUNTERS), .OVERLAY(OVERLAY)) u_events (
     .clk_i(clk_i), .clear_i(run && !running), .running_i(units_running), .loader_busy_i(loader_busy), .array_busy_i(stream_busy),
-    .post_busy_i(group), .store_busy_i(store_busy), .array_waiting_i(stream_waiting), .vector_i(vector),
+    .post_busy_i(group), .store_busy_i(store_busy), .array_waiting_i(stream_waiting), .vector_i(vector), .group_size_i(group_size),
     .plane_i(plane), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
     .convolution_i(desc[D_CONTROL*32 +: 8] == OP_CONVOLUTION), .lanes_i(lanes_total), .rows_i(tile_rows),
     .accumulate_i(accumulate), .accumulate_first_i(accumulate_first), .post_outputs_i(group_outputs),

@@ -25,7 +25,8 @@ module bs_walker #(
   output logic [15:0]         window_slot_o,  // buffer address of the row
   output logic [10:0]         window_length_o,
   output logic [10:0]         window_fill_o,  // first array row it fills
-  output logic                window_last_o   // completes the vector
+  output logic                window_last_o,  // completes the vector
+  output logic                window_tile_last_o  // its pixel is the last one of the tile
 );
   `include "bs_descriptor.svh"
 
@@ -121,6 +122,7 @@ module bs_walker #(
   assign rows_left = out_height - out_row_q;
   assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
   assign pixels_end = column_q + 16'd1 == out_width && block_end_row;
+  assign window_tile_last_o = pixels_end;
   assign k_last = k_q + 16'd1 == k_tiles;
   assign n_last = n_q + 16'd1 == n_tiles;
 

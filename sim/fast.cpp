@@ -121,7 +121,8 @@ class Schedule {
     // The walker hands over a window a cycle before its read, or when the one before it is read.
     const int* const ends = layer_.window_ends(layer_.n_tiles - 1) + layer_.k_tiles;
     const Vectors& vectors = tiles_.vectors;
-    tiles_.rows_free = (ends[0] - ends[-1] > 1 ? vectors.read - 1 : std::max(vectors.read_before, rows_there_)) + 1;
+    const bool alone = (ends[0] - ends[-1]) * layer_.last_group(block) == 1;
+    tiles_.rows_free = (!alone ? vectors.read - 1 : std::max(vectors.read_before, rows_there_)) + 1;
     if (kept == nullptr) return;
     kept->end = tiles_;
     if (loader_.streams(block)) kept->flow = loader_.flow();
@@ -154,9 +155,9 @@ class Schedule {
     if (times == 0) return n;
     tiles_.shift(times * output_tiles_.shift());
     if (streams) {
-      std::int64_t macros = 0;
-      for (int i = n - period; i < n; ++i) macros += layer_.macros_used(i);
-      loader_.leap(times * output_tiles_.shift(), times * macros * layer_.all_rows(), times * period, 0);
+      std::int64_t rows = 0;
+      for (int i = n - period; i < n; ++i) rows += layer_.macros_used(i) * layer_.all_load_rows(i);
+      loader_.leap(times * output_tiles_.shift(), times * rows, times * period, 0);
     }
     output_tiles_.restart();
     return n + times * period;
@@ -181,7 +182,7 @@ class Schedule {
     state += by;
     tiles_.vectors.shift(by);
     if (streams) {
-      const std::int64_t rows = std::int64_t{times} * period * layer_.macros_used(n) * layer_.array_rows;
+      const std::int64_t rows = std::int64_t{times} * period * layer_.macros_used(n) * layer_.load_rows(n, 0);
       loader_.leap(by, rows, 0, times * period);
     }
     row_tiles_.restart();
@@ -192,15 +193,16 @@ class Schedule {
   void tile(int block, int n) {
     const int pixels = layer_.pixels_in_block(block), macros = layer_.macros_used(n);
     const int* const ends = layer_.window_ends(n);
+    const int groups = pixels / layer_.vectors, rest = pixels % layer_.vectors;
     const bool streams = loader_.streams(block);
     Cycle state = std::max(tiles_.state, tiles_.freed_before + 1) + 1;
     row_tiles_.restart();
     // While the loader waits for room that the tile before gave back, nothing repeats.
-    const int settled = streams ? 1 + layer_.weight_depth / (layer_.array_rows * macros) : 1;
+    const int settled = streams ? 1 + layer_.weight_depth / (layer_.load_rows(n, 0) * macros) : 1;
     for (int k = 0; k < layer_.k_tiles; ++k) {
       if (leaps_ && k >= settled && k + worth_keeping < layer_.k_tiles) k = leap_rows(block, n, k, state);
       if (!layer_.values) {
-        const int rows = layer_.tile_rows(k);
+        const int rows = layer_.load_rows(n, k);
         for (int macro = 0; macro < macros; ++macro) {
           if (streams) state = std::max(state, loader_.weights_loaded() + 1);
           loader_.take(state, rows);
@@ -209,13 +211,21 @@ class Schedule {
       }
       if (k == 0) state = std::max(state, tiles_.array_idle) + 1;
       if (n == 0 && k == 0 && layer_.need(block) > 0) rows_there_ = std::max(run_, loader_.rows_loaded(block) + 1);
-      const int windows = ends[k + 1] - ends[k];
+      // Vectors come in groups, of which the last may be smaller.
+      int windows = (ends[k + 1] - ends[k]) * std::min(layer_.vectors, pixels);
+      const int planes = layer_.vector_cycles(), interval = layer_.vector_interval;
       Vectors& vectors = tiles_.vectors;
-      vectors.run(pixels, windows, layer_.vector_cycles(), layer_.vector_interval, rows_there_, state, leaps_);
+      if (groups > 0) vectors.run(groups, windows, planes, interval, rows_there_, state, leaps_);
+      if (rest > 0) {
+        windows = (ends[k + 1] - ends[k]) * rest;
+        vectors.run(1, windows, planes, interval, rows_there_, state, leaps_);
+      }
       state = vectors.end + 1;
     }
     tiles_.state = state;
-    tiles_.array_idle = tiles_.vectors.end + (layer_.values ? 2 : layer_.join_steps + 5);
+    // Overlay: the sums of the last group's vectors reach the lanes one after the other.
+    const int last_steps = layer_.overlay ? layer_.last_group(block) : layer_.join_steps;
+    tiles_.array_idle = tiles_.vectors.end + (layer_.values ? 2 : last_steps + 5);
 
     // The array's last result is written the cycle before.
     Cycle post_start = std::max(tiles_.array_idle, tiles_.freed + 1);

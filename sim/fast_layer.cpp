@@ -39,12 +39,14 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       activation_bits(d.activation_bits()),
       second_bits(static_cast<int>(d[D_WIDTHS] >> 24 & 31)),
       output_bits(d.output_bits()),
+      overlay(a.overlay()),
+      vectors(values ? 1 : a.vectors),
       array_rows(a.rows),
       macros_built(values ? 1 : a.tiles),  // operators on single values use the first macro only
       weight_depth(a.weight_depth),
       line_bits(a.data_bits),
       post_lanes(a.post_lanes),
-      weight_row_beats(ceil_div(a.columns, a.data_bits)),
+      weight_row_beats(ceil_div(a.weight_row_bits(), a.data_bits)),
       blocks(low16(d, D_BLOCKS)),
       k_tiles(low16(d, D_K_TILES)),
       n_tiles(low16(d, D_N_TILES)),
@@ -81,7 +83,7 @@ void FastLayer::lay_tiles() {
   int left = low16(d, D_SEGMENT_CHANNELS), segment = 0;
   if (left < 1 || next < 1) throw std::invalid_argument("descriptor with an empty segment");
   std::int64_t x = 0, segment_x = 0;
-  macros_ = 0;
+  weight_rows_ = 0;
   tiles_.reserve(static_cast<std::size_t>(n_tiles));
   for (int n = 0; n < n_tiles; ++n) {
     const int outputs = std::min(capacity, left);
@@ -93,7 +95,7 @@ void FastLayer::lay_tiles() {
     const int macros = std::max(1, ceil_div(outputs, lanes)), last = outputs - (macros - 1) * lanes;
     const int groups = (macros - 1) * ceil_div(lanes, post_lanes) + std::max(1, ceil_div(last, post_lanes));
     tiles_.push_back({outputs, segment, macros, groups, x, w});
-    macros_ += macros;
+    if (!values) weight_rows_ += macros * all_load_rows(n);
     left -= outputs;
     if (left == 0) {
       left = next;
@@ -216,8 +218,7 @@ std::int64_t FastLayer::lines_read(int n) const {
 }
 
 std::int64_t FastLayer::compute_cycles_of(int block) const {
-  const std::int64_t vectors = std::int64_t{pixels_in_block(block)} * k_tiles * n_tiles;
-  return vectors * vector_cycles() + (values ? 0 : std::int64_t{macros_} * all_rows());
+  return std::int64_t{groups_in_block(block)} * k_tiles * n_tiles * vector_cycles() + weight_rows_;
 }
 
 std::int64_t FastLayer::compute_cycles() const {
@@ -228,24 +229,25 @@ std::int64_t FastLayer::lines_loaded() const {
   const std::int64_t rows = std::int64_t{need(blocks - 1)} * (row_beats + (second && !broadcast ? second_beats : 0)) +
                             (second && broadcast ? second_beats : 0);
   const int loads = values || keeps_weights ? 0 : resident ? 1 : blocks;
-  return fetch_beats + param_beats + rows + std::int64_t{loads} * macros_ * all_rows() * weight_row_beats;
+  return fetch_beats + param_beats + rows + loads * weight_rows_ * weight_row_beats;
 }
 
 void FastLayer::add_counts(model::Events& e) const {
   const std::int64_t pixels = std::int64_t{out_width} * out_height;
   const std::int64_t planes = values ? 0 : activation_bits, rows = all_rows();
+  const std::int64_t groups = std::int64_t{blocks - 1} * groups_in_block(0) + groups_in_block(blocks - 1);
   std::int64_t lines = 0;
   for (int n = 0; n < n_tiles; ++n) {
     const Tile& tile = tiles_[static_cast<std::size_t>(n)];
     const std::int64_t outputs = tile.outputs, columns = outputs * weight_bits, macros = macros_used(n);
-    const std::int64_t vectors = pixels * k_tiles;
-    e.vectors += vectors;
-    e.plane_steps += vectors * planes;
-    e.column_steps += vectors * planes * columns;
+    const std::int64_t taps = pixels * k_tiles;  // vectors
+    e.vectors += taps;
+    e.plane_steps += groups * k_tiles * (values ? 0 : vector_cycles());
+    e.column_steps += taps * planes * columns;  // overlay: the same products, in more steps of fewer units
     e.cell_steps += pixels * planes * columns * rows;
-    if (!values) e.joiner_adds += vectors * (columns - outputs);
-    e.accumulator_reads += (vectors - (carry_in ? 0 : pixels)) * outputs;
-    e.accumulator_writes += vectors * outputs;
+    if (!values && !overlay) e.joiner_adds += taps * (columns - outputs);
+    e.accumulator_reads += (taps - (carry_in ? 0 : pixels)) * outputs;
+    e.accumulator_writes += taps * outputs;
     if (!carry_out) {
       e.post_outputs += pixels * outputs;
       e.output_bits_written += pixels * outputs * output_bits;
@@ -253,9 +255,9 @@ void FastLayer::add_counts(model::Events& e) const {
     }
     if (!values) {
       e.weight_cells_written += blocks * rows * columns;
-      e.weight_rows_read += blocks * rows * macros;
+      e.weight_rows_read += blocks * macros * all_load_rows(n);
       const int loads = keeps_weights ? 0 : resident ? 1 : blocks;
-      e.weight_lines_written += loads * rows * macros * weight_row_beats;
+      e.weight_lines_written += loads * macros * all_load_rows(n) * weight_row_beats;
     }
     e.window_reads += pixels * walks_[tile.walk].ends.back();
     // A tile reads what the one before it did where its place in the row, its runs and its tensor are the same.

@@ -25,7 +25,9 @@ class FastLayer {
   // Widths and kinds. `values`: no convolution, but pooling or an operator on single values.
   bool values, resident, keeps_weights, second, broadcast, carry_in, carry_out;
   int weight_bits, activation_bits, second_bits, output_bits;
-  // Array.
+  // Array. `vectors`: of a group that enters it together.
+  bool overlay;
+  int vectors;
   int array_rows, macros_built, weight_depth, line_bits, post_lanes, weight_row_beats;
   // Loops.
   int blocks, k_tiles, n_tiles, out_width, out_height, block_rows, lanes, out_row_beats;
@@ -42,6 +44,13 @@ class FastLayer {
   int pixels_in_block(int block) const { return rows_in_block(block) * out_width; }
   int tile_rows(int k) const { return k + 1 == k_tiles ? rows_last_ : array_rows; }
   int all_rows() const { return (k_tiles - 1) * array_rows + rows_last_; }
+  int groups_in_block(int block) const { return (pixels_in_block(block) + vectors - 1) / vectors; }
+  // Vectors of a row tile's last group.
+  int last_group(int block) const { return pixels_in_block(block) - (groups_in_block(block) - 1) * vectors; }
+  // Rows of the weight buffer for row tile k of a macro of output tile n, and for all row tiles. Overlay: the planes of
+  // its outputs.
+  int load_rows(int n, int k) const { return overlay ? planes_of(n) : tile_rows(k); }
+  std::int64_t all_load_rows(int n) const { return overlay ? std::int64_t{k_tiles} * planes_of(n) : all_rows(); }
   // Macros that hold outputs of output tile n.
   int macros_used(int n) const { return tiles_[static_cast<std::size_t>(n)].macros; }
   // Groups of post_lanes outputs a pixel of output tile n takes in post-processing.
@@ -63,8 +72,8 @@ class FastLayer {
   std::int64_t compute_cycles_of(int block) const;
   // Another such bound: the memory hands over a line a cycle.
   std::int64_t lines_loaded() const;
-  // Cycles in which a vector's planes (pooling: its codes) enter the array.
-  int vector_cycles() const { return values ? 1 : activation_bits; }
+  // Cycles in which the planes of a vector, or group (pooling: its codes), enter the array.
+  int vector_cycles() const { return values ? 1 : overlay ? activation_bits * weight_bits : activation_bits; }
 
  private:
   struct Tile {
@@ -78,6 +87,7 @@ class FastLayer {
     std::vector<int> ends;              // of row tile k: windows ends[k] to ends[k + 1]
   };
   void lay_tiles();
+  int planes_of(int n) const { return tiles_[static_cast<std::size_t>(n)].outputs * weight_bits; }
   Walk walk(int run_length) const;
   // The vectors of (n, k) are made of the second tensor.
   bool of_second(int n, int k) const {
@@ -90,7 +100,7 @@ class FastLayer {
   generate::Descriptor descriptor_;
   bool two_inputs_;
   int rows_last_;
-  int macros_;  // of all output tiles
+  std::int64_t weight_rows_;  // rows of the weight buffer for all tiles
   std::vector<Tile> tiles_;
   std::vector<Walk> walks_;  // one for each length of a run
 };

@@ -103,7 +103,7 @@ void Loader::load_row() {
 }
 
 void Loader::load_weights() {
-  const int rows = layer_.tile_rows(flow_.k);
+  const int rows = layer_.load_rows(flow_.n, flow_.k);
   const std::int64_t must_be_free = flow_.commanded + rows - layer_.weight_depth;
   if (must_be_free > 0) {
     if (layer_.resident) throw std::invalid_argument("the weight buffer does not hold the resident layer");
@@ -153,9 +153,9 @@ void Loader::draw(Picture& picture, bool whole_tiles) const {
   // Where bursts are cut. Row tiles but the last are of one size.
   const Bursts& bursts = flow_.port.bursts();
   const std::int64_t row = layer_.weight_row_beats;
-  std::uint32_t place = bursts.place(flow_.weight_address, layer_.array_rows * row);
+  std::uint32_t place = bursts.place(flow_.weight_address, layer_.load_rows(flow_.n, 0) * row);
   if (whole_tiles && place == Bursts::page_bytes)
-    place = bursts.place(flow_.weight_address, layer_.tile_rows(layer_.k_tiles - 1) * row);
+    place = bursts.place(flow_.weight_address, layer_.load_rows(flow_.n, layer_.k_tiles - 1) * row);
   picture.count(place);
 }
 

@@ -47,8 +47,8 @@ constexpr Stage plain{"-O3", ""};
 constexpr Stage instrumented{"-O3 -fprofile-generate -fprofile-update=single -DBITSTRATA_PROFILE",
                              "-fprofile-generate"};
 constexpr Stage profiled{"-O3 -fprofile-use -fprofile-partial-training -Wno-missing-profile", ""};
-// Bit-cells from which on profiling pays: below, compiling costs more than the simulations save.
-constexpr std::int64_t profiled_cells = 2048;
+// One-bit products a cycle from which on profiling pays: below, compiling costs more than the simulations save.
+constexpr std::int64_t profiled_products = 2048;
 
 // Verilator 5.006 counts ones with shifts and masks; the processor has an instruction for it (a factor of 1.5 and more
 // in simulated cycles a second).
@@ -146,7 +146,7 @@ fs::path build_rtl(const model::Architecture& architecture, const Exercise& exer
   // The name is not part of the hardware.
   model::Architecture hardware = architecture;
   hardware.name = "rtl";
-  const bool profile = static_cast<std::int64_t>(hardware.tiles) * hardware.rows * hardware.columns >= profiled_cells;
+  const bool profile = hardware.bit_products() >= profiled_products;
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const auto& file : generate::rtl_files()) hash = fnv1a(fnv1a(hash, file.name), file.text);
   hash = fnv1a(hash, generate::top_text(hardware, true));

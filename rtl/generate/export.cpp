@@ -26,9 +26,11 @@ using Values = std::map<std::string, std::string>;
 
 // What each parameter of bs_top means, for the README.
 constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
+    {"OVERLAY", "style: 0 pim, 1 overlay"},
+    {"VECTORS", "overlay: vectors at once (dm)"},
     {"TILES", "macros"},
-    {"ROWS", "cells of a column"},
-    {"COLUMNS", "columns of a macro; a w-bit weight takes w of them"},
+    {"ROWS", "cells of a column; overlay: bit products of a dot unit (dk)"},
+    {"COLUMNS", "columns of a macro, a w-bit weight takes w of them; overlay: outputs at once (dn)"},
     {"MAX_WEIGHT_BITS", "widest weights"},
     {"MAX_ACTIVATION_BITS", "widest activations"},
     {"BANKS", "plane banks of the activation and output buffers"},
@@ -36,7 +38,7 @@ constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"DATA_WIDTH", "bits of an AXI beat and of a buffer line"},
     {"ACTIVATION_DEPTH", "lines of each activation bank"},
     {"OUTPUT_DEPTH", "lines of each output bank, per half"},
-    {"WEIGHT_DEPTH", "array rows held by the weight buffer"},
+    {"WEIGHT_DEPTH", "rows held by the weight buffer, of cells or (overlay) of a plane of an output's weights"},
     {"PSUM_DEPTH", "pixels an accumulator half holds"},
     {"PARAMETER_DEPTH", "groups of POST_LANES parameter records"},
     {"POST_LANES", "outputs requantized a cycle"},
@@ -254,7 +256,7 @@ constexpr const char* sim_contents =
 
 double icarus_cycles_per_second(const model::Architecture& a) {
   // Measured on an idle core: 3400 cycles/s for one macro of 16x16, 1480 for 64x64.
-  return 1e6 / (217.0 + 0.2 * a.tiles * a.columns * (20.0 + a.rows / 4.0));
+  return 1e6 / (217.0 + 0.2 * a.tiles * a.vectors * a.columns * (20.0 + a.rows / 4.0));
 }
 
 DesignFolder::DesignFolder(fs::path folder, bool replace) : folder_(std::move(folder)), replace_(replace) {
@@ -326,9 +328,8 @@ std::vector<std::string> write_design(const model::Architecture& a, const Vector
   writer.write("synth/quartus.tcl", fill_template("quartus.tcl", vendor));
   if (vectors) write_testbench(a, *vectors, writer);
   writer.write("README.md", fill_template("README.md", {{"ARCHITECTURE", a.name},
-                                                        {"TILES", std::to_string(a.tiles)},
-                                                        {"ROWS", std::to_string(a.rows)},
-                                                        {"COLUMNS", std::to_string(a.columns)},
+                                                        {"STYLE", a.style},
+                                                        {"ARRAY", a.array_text()},
                                                         {"MAX_WEIGHT_BITS", std::to_string(a.max_weight_bits)},
                                                         {"MAX_ACTIVATION_BITS", std::to_string(a.max_activation_bits)},
                                                         {"DATA_BITS", std::to_string(a.data_bits)},

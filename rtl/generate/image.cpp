@@ -92,15 +92,22 @@ std::int64_t kernel_values(const IntegerLayer& layer, const Mapping& mapping, co
   return piece.run1 > 0 ? rows * (piece.run1 - piece.run0) : rows * layer.window.kernel_width * mapping.slice;
 }
 
-std::int64_t weight_rows(const Architecture&, const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
+std::int64_t weight_rows(const Architecture& a, const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
+  if (a.overlay()) {
+    return std::int64_t{piece.n1 - piece.n0} * mapping.weight_bits *
+           ceil_div(kernel_values(layer, mapping, piece), a.rows);
+  }
   std::int64_t macros = 0;
   for (const Tile& tile : tiles_of(mapping, piece.n0, piece.n1)) macros += ceil_div(tile.count, mapping.lanes);
   return macros * kernel_values(layer, mapping, piece);
 }
 
-std::int64_t weight_row_bytes(const Architecture& a) { return ceil_div(a.columns, a.data_bits) * a.data_bits / 8; }
+std::int64_t weight_row_bytes(const Architecture& a) {
+  return ceil_div(a.weight_row_bits(), a.data_bits) * a.data_bits / 8;
+}
 
-// One row of a macro's tile after the other: bit j*w + b is bit b of output j's weight (1-bit weights: 1 for +1).
+// Style pim: one row of a macro's tile after the other: bit j*w + b is bit b of output j's weight (1-bit weights: 1 for
+// +1). Style overlay: one plane after the other of each output, bit r is that of the row tile's value r.
 void put_weights(Image& image, std::uint32_t address, const Architecture& a, const IntegerLayer& layer, int in_channels,
                  const Mapping& m, const Piece& piece) {
   const int inputs = in_channels / layer.groups, outputs = layer.out_channels() / layer.groups;
@@ -115,20 +122,29 @@ void put_weights(Image& image, std::uint32_t address, const Architecture& a, con
     const int first_channel = first_input(m, tiles, t);
     for (std::int64_t row_tile = 0; row_tile < k; row_tile += a.rows) {
       for (int macro = 0; macro < tiles[t].count; macro += m.lanes) {
-        for (std::int64_t row = row_tile; row < std::min(k, row_tile + a.rows); ++row, address += row_bytes) {
+        const int lanes = std::min(m.lanes, tiles[t].count - macro);
+        const std::int64_t rows = std::min<std::int64_t>(a.rows, k - row_tile);
+        for (std::int64_t row = row_tile; row < row_tile + rows; ++row) {
           const std::int64_t ky = piece.ky0 + row / row_values, at = piece.run0 + row % row_values;
           const int kx = static_cast<int>(at / m.slice), channel = first_channel + static_cast<int>(at % m.slice);
-          for (int j = 0; j < std::min(m.lanes, tiles[t].count - macro); ++j) {
+          for (int j = 0; j < lanes; ++j) {
             const int output = tiles[t].first + macro + j;
             if (channel >= in_channels || channel / inputs != output / outputs) continue;  // another group: 0
             const int weight = layer.weights[static_cast<std::size_t>(
                 output * per_output + (ky * kernel_width + kx) * inputs + channel % inputs)];
             const unsigned code = m.weight_bits == 1 ? (weight > 0 ? 1u : 0u) : static_cast<unsigned>(weight);
             for (int b = 0; b < m.weight_bits; ++b) {
-              if ((code >> b) & 1u) image.set_bit(address, j * m.weight_bits + b);
+              if (((code >> b) & 1u) == 0) continue;
+              const int place = j * m.weight_bits + b, in_tile = static_cast<int>(row - row_tile);
+              if (a.overlay()) {
+                image.set_bit(address + static_cast<std::uint32_t>(place) * row_bytes, in_tile);
+              } else {
+                image.set_bit(address + static_cast<std::uint32_t>(in_tile) * row_bytes, place);
+              }
             }
           }
         }
+        address += static_cast<std::uint32_t>(a.overlay() ? lanes * m.weight_bits : rows) * row_bytes;
       }
     }
   }

@@ -10,7 +10,9 @@
 namespace bitstrata::generate {
 
 std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architecture& a) {
-  return {{"TILES", a.tiles},
+  return {{"OVERLAY", a.overlay() ? 1 : 0},
+          {"VECTORS", a.vectors},
+          {"TILES", a.tiles},
           {"ROWS", a.rows},
           {"COLUMNS", a.columns},
           {"MAX_WEIGHT_BITS", a.max_weight_bits},

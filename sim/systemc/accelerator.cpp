@@ -18,6 +18,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Archi
       post_("post", fabric_, architecture),
       store_("store", fabric_, architecture),
       events_("events", fabric_) {
+  for (Signals& copy : fabric_.copies) copy.overlay = architecture.overlay();
   SC_HAS_PROCESS(Accelerator);
   SC_METHOD(clock);
 }

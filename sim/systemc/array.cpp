@@ -9,17 +9,22 @@ using namespace generate;
 
 Array::Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::array),
+      overlay_(architecture.overlay()),
       tiles_(architecture.tiles),
       columns_(architecture.columns),
       row_words_((architecture.rows + 63) / 64),
       // Pieces of data_bits make up a row; 32-bit ones fill words in pairs.
-      weight_words_(
-          ((architecture.columns + architecture.data_bits - 1) / architecture.data_bits * architecture.data_bits + 63) /
-          64),
+      weight_words_(((architecture.weight_row_bits() + architecture.data_bits - 1) / architecture.data_bits *
+                         architecture.data_bits +
+                     63) /
+                    64),
       data_words_((architecture.data_bits + 63) / 64),
       data_bits_(architecture.data_bits),
       post_lanes_(architecture.post_lanes),
-      macros_(static_cast<std::size_t>(architecture.tiles), Macro(architecture)) {
+      macros_(static_cast<std::size_t>(architecture.tiles), Macro(architecture)),
+      dots_(architecture),
+      pixel_mask_(static_cast<std::uint32_t>(architecture.psum_depth) - 1),
+      sum_units_(static_cast<std::size_t>(architecture.vectors)) {
   weight_buffer_.resize(static_cast<std::size_t>(architecture.weight_depth) * static_cast<std::size_t>(weight_words_));
   weight_row_.resize(static_cast<std::size_t>(weight_words_));
 }
@@ -27,6 +32,7 @@ Array::Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::A
 void Array::reset_state(ArraySignals& shown) {
   shown = {};
   for (Macro& macro : macros_) macro.reset();
+  dots_.reset();
   counting_ = adding_up_ = {};
   joining_ = adding_ = lane_valid_ = added_ = added_last_ = false;
   tile_channels_ = 0;
@@ -35,7 +41,12 @@ void Array::reset_state(ArraySignals& shown) {
 // A row read in the last cycle goes into its macro; the buffer is read, then written.
 void Array::weights(const Signals& now) {
   if (now.streamer.weight_write) {
-    macros_[now.streamer.weight_tile].write_row(now.streamer.weight_row, weight_row_.data());
+    const int row = now.streamer.weight_row;
+    if (overlay_) {
+      dots_.write_plane(row / weight_bits_, row % weight_bits_, weight_row_.data());
+    } else {
+      macros_[now.streamer.weight_tile].write_row(row, weight_row_.data());
+    }
   }
   const auto words = static_cast<std::size_t>(weight_words_);
   if (now.load_row()) std::copy_n(&weight_buffer_[now.streamer.row_address * words], words, weight_row_.begin());
@@ -62,8 +73,12 @@ void Array::post_read(const PostSignals& post, ArraySignals& next) const {
 // reading sees the word before the write.
 void Array::accumulate(const Signals& now) {
   const bool codes = now.codes(), valid = now.accumulate();
-  const Token token =
-      codes ? Token{now.streamer.pixel, now.streamer.half, now.streamer.first, now.streamer.tile_last} : add_token_;
+  const StreamerSignals& s = now.streamer;
+  Token token = codes ? Token{s.pixel, s.half, s.first, now.tile_last(), 1} : add_token_;
+  if (!codes) {
+    token.pixel = (token.pixel + static_cast<std::uint32_t>(vector_)) & pixel_mask_;
+    token.tile_last = token.tile_last && vector_ + 1 == token.vectors;
+  }
   const int channels = static_cast<int>(now.streamer.tile_channels);
   for (int t = 0; t < tiles_; ++t) {
     Macro& macro = macros_[static_cast<std::size_t>(t)];
@@ -75,7 +90,13 @@ void Array::accumulate(const Signals& now) {
     }
     if (!valid) continue;
     macro.keep_sums();
-    if (!codes) macro.take_joined(lanes, sum_);
+    if (codes) continue;
+    const std::int64_t sum = sum_units_[static_cast<std::size_t>(vector_)].sum;
+    if (overlay_) {
+      macro.take_sums(lanes, dots_.held(vector_), sum);
+    } else {
+      macro.take_joined(lanes, sum);
+    }
   }
   lane_codes_ = codes;
   lane_valid_ = added_ = valid;
@@ -94,14 +115,27 @@ void Array::count_and_add(const Word* plane) {
     if (adding_up_.valid) macro.accumulate(columns, adding_up_.first, adding_up_.negative);
     if (counting_.valid) macro.count(columns, plane);
   }
-  if (weight_bits_ != 1) return;
-  if (joining_ && step_ == 0) sum_ = sum_acc_;
-  if (adding_up_.valid) {
-    sum_acc_ = (adding_up_.first ? 0 : sum_acc_ * 2) + (adding_up_.negative ? -sum_count_ : sum_count_);
-  }
-  if (counting_.valid) {
-    sum_count_ = 0;
-    for (int w = 0; w < row_words_; ++w) sum_count_ += std::popcount(plane[w]);
+}
+
+void Array::count_and_add_pairs(const Word* planes) {
+  const int outputs = lanes_of(0, tile_channels_);
+  if (joining_) dots_.capture();
+  const Stage& add = adding_up_;
+  if (add.valid) dots_.accumulate(add.token.vectors, outputs, add.first, add.shift, add.negative);
+  if (counting_.valid) dots_.count(counting_.token.vectors, outputs, counting_.weight_plane, planes);
+}
+
+void Array::sum_activations(const Word* planes) {
+  for (SumUnit& unit : sum_units_) {
+    if (joining_ && step_ == 0) unit.sum = unit.acc;
+    if (adding_up_.valid) {
+      unit.acc = (adding_up_.first ? 0 : unit.acc * 2) + (adding_up_.negative ? -unit.count : unit.count);
+    }
+    if (counting_.valid) {
+      unit.count = 0;
+      for (int w = 0; w < row_words_; ++w) unit.count += std::popcount(planes[w]);
+    }
+    planes += row_words_;
   }
 }
 
@@ -112,9 +146,19 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
   } else {
     added_ = false;
   }
-  if (joining_ || adding_up_.valid || counting_.valid) count_and_add(now.feeder.plane.data());
+  if (joining_ || adding_up_.valid || counting_.valid) {
+    const Word* const planes = now.feeder.plane.data();
+    if (overlay_) {
+      count_and_add_pairs(planes);
+    } else {
+      count_and_add(planes);
+    }
+    if (weight_bits_ == 1) sum_activations(planes);
+  }
 
   const bool joined = joining_ && step_ == last_step_;
+  const bool more_vectors = adding_ && vector_ + 1 < add_token_.vectors;
+  vector_ = more_vectors ? vector_ + 1 : 0;
   if (joining_) add_token_ = join_token_;
   if (adding_up_.valid && adding_up_.last) {
     join_token_ = adding_up_.token;
@@ -124,19 +168,25 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
     joining_ = joining_ && !joined;
     ++step_;
   }
-  adding_ = joined;
+  adding_ = joined || more_vectors;
   adding_up_ = counting_;
   counting_.valid = now.plane();
   if (counting_.valid) {
     const StreamerSignals& s = now.streamer;
-    counting_ = {true, !s.in_vector, s.plane_last, s.plane_negative, {s.pixel, s.half, s.first, s.tile_last}};
+    counting_ = {true,
+                 !s.in_vector,
+                 s.plane_last,
+                 s.plane_negative,
+                 s.plane_shift,
+                 s.weight_select,
+                 {s.pixel, s.half, s.first, now.tile_last(), now.feeder.group_size}};
   }
   tile_channels_ = static_cast<int>(now.streamer.tile_channels);
   weights(now);
   if (now.sequencer.start) {
     const Descriptor& d = now.sequencer.descriptor;
     weight_bits_ = d.opcode() == OP_CONVOLUTION ? d.weight_bits() : 0;
-    last_step_ = weight_bits_ > 8 ? 3 : weight_bits_ > 4 ? 2 : weight_bits_ > 2 ? 1 : 0;
+    last_step_ = overlay_ ? 0 : weight_bits_ > 8 ? 3 : weight_bits_ > 4 ? 2 : weight_bits_ > 2 ? 1 : 0;
     lanes_full_ = static_cast<int>(d[D_LANES] & 0xffff);
     maximum_ = d.opcode() == OP_MAX_POOL;
     for (Macro& macro : macros_) macro.configure(weight_bits_);

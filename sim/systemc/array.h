@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sim/systemc/dots.h"
 #include "sim/systemc/macro.h"
 #include "sim/systemc/unit.h"
 
@@ -18,10 +19,12 @@ class Array final : public Unit<ArraySignals> {
   struct Token {
     std::uint32_t pixel = 0;
     bool half = false, first = false, tile_last = false;
+    int vectors = 1;  // of the group; their pixels follow one another
   };
   // A plane in the pipeline.
   struct Stage {
-    bool valid = false, first = false, last = false, negative = false;
+    bool valid = false, first = false, last = false, negative = false, shift = false;
+    int weight_plane = 0;
     Token token;
   };
 
@@ -31,11 +34,21 @@ class Array final : public Unit<ArraySignals> {
   void post_read(const PostSignals& post, ArraySignals& next) const;
   void accumulate(const Signals& now);
   void count_and_add(const Word* plane);
+  void count_and_add_pairs(const Word* planes);
   // Outputs of a tile of `channels` outputs in macro t.
   int lanes_of(int t, int channels) const { return std::clamp(channels - t * lanes_full_, 0, lanes_full_); }
 
+  // Of a 1-bit weight's outputs, the sums of the activations themselves.
+  struct SumUnit {
+    std::int64_t count = 0, acc = 0, sum = 0;
+  };
+  void sum_activations(const Word* planes);
+
+  const bool overlay_;
   const int tiles_, columns_, row_words_, weight_words_, data_words_, data_bits_, post_lanes_;
-  std::vector<Macro> macros_;
+  std::vector<Macro> macros_;  // overlay: one, for its lanes
+  Dots dots_;
+  const std::uint32_t pixel_mask_;
   std::vector<Word> weight_buffer_;  // a row at address a begins at a * weight_words_
   std::vector<Word> weight_row_;     // output register of the weight buffer
   // Layer.
@@ -46,11 +59,11 @@ class Array final : public Unit<ArraySignals> {
   Stage counting_, adding_up_;
   bool joining_ = false, adding_ = false, lane_valid_ = false, added_ = false, added_last_ = false;
   int step_ = 0;
+  int vector_ = 0;  // of the group whose sums reach the lanes
   Token join_token_, add_token_, lane_token_;
-  bool lane_codes_ = false;  // the lanes' values are the feeder's codes
-  int lane_channels_ = 0;    // outputs of the tile when the lanes took their values
-  // Activation-sum unit.
-  std::int64_t sum_count_ = 0, sum_acc_ = 0, sum_ = 0;
+  bool lane_codes_ = false;         // the lanes' values are the feeder's codes
+  int lane_channels_ = 0;           // outputs of the tile when the lanes took their values
+  std::vector<SumUnit> sum_units_;  // one a vector
 };
 
 }  // namespace bitstrata::sim::systemc

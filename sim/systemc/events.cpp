@@ -11,10 +11,11 @@ void Events::reset_state(EventsSignals&) {
 }
 
 void Events::count_array(const Signals& now) {
-  const std::int64_t lanes = now.streamer.tile_channels, columns = lanes * weight_bits_;
+  const std::int64_t lanes = now.streamer.tile_channels, vectors = now.feeder.group_size;
+  const std::int64_t columns = lanes * (now.overlay ? vectors : weight_bits_);  // or dot units
   if (now.vector_start()) {
-    ++layer_.vectors;
-    if (convolution_) layer_.joiner_adds += columns - lanes;
+    layer_.vectors += vectors;
+    if (convolution_ && !now.overlay) layer_.joiner_adds += columns - lanes;
   }
   if (now.plane()) {
     ++layer_.plane_steps;
@@ -26,7 +27,8 @@ void Events::count_array(const Signals& now) {
     layer_.accumulator_writes += lanes;
   }
   if (now.load_row()) {
-    layer_.weight_cells_written += std::int64_t{now.streamer.load_lanes} * weight_bits_;
+    layer_.weight_cells_written +=
+        now.overlay ? std::int64_t{now.streamer.tile_rows} : std::int64_t{now.streamer.load_lanes} * weight_bits_;
     ++layer_.weight_rows_read;
   }
 }

@@ -9,20 +9,23 @@ using namespace generate;
 
 Feeder::Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::feeder),
+      most_vectors_(architecture.vectors),
       data_bits_(architecture.data_bits),
       line_words_((architecture.data_bits + 63) / 64),
       row_words_((architecture.rows + 63) / 64),
       columns_(architecture.columns),
       code_width_(code_width(architecture)),
       buffer_lines_(static_cast<std::uint32_t>(architecture.plane_banks() * architecture.activation_depth)) {
+  vectors_.resize(static_cast<std::size_t>(2 * most_vectors_));
   for (auto& half : buffer_) half.resize(std::size_t{buffer_lines_} * static_cast<std::size_t>(line_words_));
 }
 
 void Feeder::reset_state(FeederSignals& shown) {
   shown = {};
   shown.codes.resize(static_cast<std::size_t>(columns_));
+  shown.plane.assign(static_cast<std::size_t>(most_vectors_ * row_words_), 0);
   holds_ = landing_ = false;
-  claimed_ = filled_ = write_slot_ = read_slot_ = 0;
+  claimed_ = filled_ = write_slot_ = read_slot_ = vector_ = 0;
 }
 
 // The part of the walker's window inside its row, and the lines it lies in: line x / data_bits and the one after it.
@@ -33,7 +36,8 @@ Feeder::Window Feeder::clip(const WalkerSignals& walker) const {
            .slot = walker.slot,
            .bits = bits_[walker.second],
            .second = walker.second,
-           .last = walker.last};
+           .last = walker.last,
+           .tile_last = walker.tile_last};
   w.low = std::clamp(-w.x, 0, w.length);
   // The second tensor is never read beyond its rows.
   w.high = w.second ? w.length : std::clamp(row_bits_ - w.x, 0, w.length);
@@ -56,6 +60,9 @@ const Word* Feeder::line(const Window& window, int line, int plane) const {
 // Reads the held window's lines, this one and the next one end to end. 32-bit lines share a word.
 void Feeder::read_window() {
   landed_ = held_;
+  landed_.vector = vector_;
+  landed_.group_end = held_.last && (vector_ + 1 == most_vectors_ || held_.tile_last || single_);
+  if (held_.last) vector_ = landed_.group_end ? 0 : vector_ + 1;
   const int first_line = held_.x >> std::countr_zero(static_cast<unsigned>(data_bits_));
   for (int p = 0; p < held_.bits; ++p) {
     auto& lines = landing_lines_[static_cast<std::size_t>(p)];
@@ -77,7 +84,7 @@ void Feeder::land() {
   vector_second_[static_cast<std::size_t>(write_slot_)] = w.second;
   for (int p = 0; p < w.bits; ++p) {
     const Word* lines = landing_lines_[static_cast<std::size_t>(p)].data();
-    auto& rows = vectors_[static_cast<std::size_t>(write_slot_)][static_cast<std::size_t>(p)];
+    auto& rows = vector(write_slot_, w.vector)[static_cast<std::size_t>(p)];
     const bool padding = (zero_point_ >> p & 1) != 0;
     for (int i = w.fill == 0 ? 0 : w.fill >> 6; i < row_words_; ++i) {
       const Word inside = mask_word(w.fill + w.low, w.fill + w.high, i);
@@ -91,13 +98,14 @@ void Feeder::land() {
 }
 
 void Feeder::show_plane(const Signals& now, FeederSignals& next) const {
-  const auto& vector = vectors_[static_cast<std::size_t>(read_slot_)];
-  const auto& plane = vector[now.streamer.plane_select];
-  for (std::size_t w = 0; w < static_cast<std::size_t>(row_words_); ++w) next.plane[w] = plane[w];
+  Word* to = next.plane.data();
+  for (int v = 0; v < group_size_[static_cast<std::size_t>(read_slot_)]; ++v, to += row_words_) {
+    std::copy_n(vector(read_slot_, v)[now.streamer.plane_select].begin(), row_words_, to);
+  }
 }
 
 void Feeder::show_codes(bool high, FeederSignals& next) const {
-  const auto& vector = vectors_[static_cast<std::size_t>(read_slot_)];
+  const Vector& codes = vector(read_slot_, 0);
   const bool second = vector_second_[static_cast<std::size_t>(read_slot_)];
   const int bits = bits_[second], up = high ? code_width_ : 0;
   const int lanes = std::min(columns_, row_words_ * 64);
@@ -105,7 +113,7 @@ void Feeder::show_codes(bool high, FeederSignals& next) const {
     const auto word = static_cast<std::size_t>(j >> 6);
     std::int64_t code = 0;
     for (int p = 0; p < bits; ++p) {
-      const auto bit = static_cast<std::int64_t>(vector[static_cast<std::size_t>(p)][word] >> (j & 63) & 1);
+      const auto bit = static_cast<std::int64_t>(codes[static_cast<std::size_t>(p)][word] >> (j & 63) & 1);
       code += p == bits - 1 && signed_[second] ? -(bit << p) : bit << p;
     }
     next.codes[static_cast<std::size_t>(j)] = code * (std::int64_t{1} << up);
@@ -114,11 +122,12 @@ void Feeder::show_codes(bool high, FeederSignals& next) const {
 
 void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   const bool read = now.window_read(), release = now.release();
-  const bool claim = read && held_.fill == 0, completes = landing_ && landed_.last;
+  const bool claim = read && held_.fill == 0 && vector_ == 0, completes = landing_ && landed_.group_end;
   // What the array takes is read before the buffers change.
   if (now.plane()) show_plane(now, next);
   if (now.codes()) show_codes(now.streamer.codes_high, next);
   if (landing_) land();
+  const Window completed = landed_;
   if (read) read_window();
   landing_ = read;
   if (now.beat_for(ReadTarget::activations)) {
@@ -130,7 +139,11 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   }
   claimed_ += static_cast<int>(claim) - static_cast<int>(release);
   filled_ += static_cast<int>(completes) - static_cast<int>(release);
-  if (completes) write_slot_ ^= 1;
+  if (completes) {
+    group_size_[static_cast<std::size_t>(write_slot_)] = completed.vector + 1;
+    group_last_[static_cast<std::size_t>(write_slot_)] = completed.tile_last;
+    write_slot_ ^= 1;
+  }
   if (release) read_slot_ ^= 1;
   if (now.window_take()) {
     held_ = clip(now.walker);
@@ -144,11 +157,14 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
     row_bits_ = static_cast<int>(d[D_IN_ROW_BITS] & 0xfffff);
     signed_ = {d.control(C_SIGNED), (d[D_WIDTHS] >> 29 & 1) != 0};
     zero_point_ = d[D_ZERO_POINT];
+    single_ = d.opcode() != OP_CONVOLUTION;
   }
   next.holds = holds_;
-  next.may_read = holds_ && (held_.fill != 0 || claimed_ != 2);
+  next.may_read = holds_ && (held_.fill != 0 || vector_ != 0 || claimed_ != 2);
   next.lines = static_cast<std::uint8_t>((held_.use_this + held_.use_next) * held_.bits);
   next.vector_ready = filled_ != 0;
+  next.group_size = static_cast<std::uint8_t>(group_size_[static_cast<std::size_t>(read_slot_)]);
+  next.group_last = group_last_[static_cast<std::size_t>(read_slot_)];
 }
 
 }  // namespace bitstrata::sim::systemc

@@ -22,6 +22,9 @@ class Feeder final : public Unit<FeederSignals> {
     int bits = 0;  // of its tensor
     bool second = false;
     bool last = false, use_this = false, use_next = false;
+    bool tile_last = false;
+    int vector = 0;  // of its group; with `last`, whether it completes the group
+    bool group_end = false;
   };
 
   void reset_state(FeederSignals& shown) override;
@@ -33,11 +36,16 @@ class Feeder final : public Unit<FeederSignals> {
   void show_codes(bool high, FeederSignals& next) const;
   const Word* line(const Window& window, int line, int plane) const;
 
+  Vector& vector(int slot, int v) { return vectors_[static_cast<std::size_t>(slot * most_vectors_ + v)]; }
+  const Vector& vector(int slot, int v) const { return vectors_[static_cast<std::size_t>(slot * most_vectors_ + v)]; }
+
+  const int most_vectors_;
   const int data_bits_, line_words_, row_words_, columns_, code_width_;
   const std::uint32_t buffer_lines_;         // of each half
   std::array<std::vector<Word>, 2> buffer_;  // even and odd lines; a line at address a begins at a * line_words_
   // Layer.
   int row_bits_ = 0;
+  bool single_ = false;        // one vector a group
   std::array<int, 2> bits_{};  // of the first and the second tensor
   std::array<bool, 2> signed_{};
   std::uint32_t zero_point_ = 0;
@@ -45,8 +53,11 @@ class Feeder final : public Unit<FeederSignals> {
   bool holds_ = false, landing_ = false;
   Window held_, landed_;
   std::array<std::array<Word, 8>, most_planes> landing_lines_{};
-  // Two vectors.
-  std::array<Vector, 2> vectors_{};
+  // Two groups of vectors: vector v of slot s at s * group + v.
+  std::vector<Vector> vectors_;
+  std::array<int, 2> group_size_{};
+  std::array<bool, 2> group_last_{};
+  int vector_ = 0;                       // of the group, that the next window to be read belongs to
   std::array<bool, 2> vector_second_{};  // of the second tensor
   int claimed_ = 0, filled_ = 0, write_slot_ = 0, read_slot_ = 0;
 };

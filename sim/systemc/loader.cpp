@@ -12,10 +12,11 @@ using namespace generate;
 
 Loader::Loader(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::loader),
+      overlay_(architecture.overlay()),
       tiles_(architecture.tiles),
       rows_(architecture.rows),
       data_bits_(architecture.data_bits),
-      pieces_((architecture.columns + architecture.data_bits - 1) / architecture.data_bits),
+      pieces_((architecture.weight_row_bits() + architecture.data_bits - 1) / architecture.data_bits),
       weight_depth_(architecture.weight_depth),
       post_lanes_(static_cast<std::size_t>(architecture.post_lanes)),
       record_beats_(architecture.data_bits >= 128 ? 1 : 128 / static_cast<std::size_t>(architecture.data_bits)),

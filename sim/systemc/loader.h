@@ -36,9 +36,14 @@ class Loader final : public Unit<LoaderSignals> {
   bool next_second() const { return state_ == State::one_pixel || (state_ == State::input_rows && beside_); }
   void show(LoaderSignals& next) const;
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
-  int tile_rows() const { return k_ + 1 == word(generate::D_K_TILES) ? word(generate::D_ROWS_LAST) : rows_; }
+  // Weight rows of a tile; overlay: planes of its outputs.
+  int tile_rows() const {
+    if (overlay_) return std::min(segment_left_, word(generate::D_LANES)) * d_.weight_bits();
+    return k_ + 1 == word(generate::D_K_TILES) ? word(generate::D_ROWS_LAST) : rows_;
+  }
   bool rows_done() const { return row_ >= need_; }
 
+  const bool overlay_;
   const int tiles_, rows_, data_bits_, pieces_, weight_depth_;
   const std::size_t post_lanes_, record_beats_;
   const std::uint32_t table_beats_;

@@ -7,7 +7,8 @@
 namespace bitstrata::sim::systemc {
 
 Macro::Macro(const model::Architecture& architecture)
-    : rows_(architecture.rows),
+    : overlay_(architecture.overlay()),
+      rows_(architecture.rows),
       columns_(architecture.columns),
       row_words_((architecture.rows + 63) / 64),
       column_words_((architecture.columns + 63) / 64),
@@ -33,6 +34,7 @@ void Macro::reset() {
 
 void Macro::configure(int weight_bits) {
   weight_bits_ = std::max(1, weight_bits);
+  if (overlay_) return;
   for (int c = 0; c < columns_; ++c) {
     const int position = c % weight_bits_;
     const auto index = static_cast<std::size_t>(c);
@@ -101,6 +103,11 @@ void Macro::take_joined(int lanes, std::int64_t activation_sum) {
   } else {
     for (int j = 0; j < lanes; ++j) values[j] = joined[j * weight_bits_];
   }
+}
+
+void Macro::take_sums(int lanes, const std::int64_t* sums, std::int64_t activation_sum) {
+  const std::int64_t factor = weight_bits_ == 1 ? 2 : 1, less = weight_bits_ == 1 ? activation_sum : 0;
+  for (int j = 0; j < lanes; ++j) values_[static_cast<std::size_t>(j)] = sums[j] * factor - less;
 }
 
 void Macro::join(int columns, int step) {

@@ -27,6 +27,8 @@ class Macro {
   void write_sums(int lanes, const std::int64_t* values, bool first, bool maximum, bool half, std::uint32_t pixel);
   void keep_sums() { partials_.swap(read_partials_); }
   void take_joined(int lanes, std::int64_t activation_sum);
+  // The same of dot units' sums.
+  void take_sums(int lanes, const std::int64_t* sums, std::int64_t activation_sum);
   const std::int64_t* values() const { return values_.data(); }
   // Joiner step, Horner accumulation, popcount; of the first `columns` columns.
   void join(int columns, int step);
@@ -43,6 +45,7 @@ class Macro {
     return (std::size_t{half} * depth_ + pixel) * static_cast<std::size_t>(columns_);
   }
 
+  bool overlay_;  // lanes alone are used
   int rows_, columns_, row_words_, column_words_, unused_sum_bits_;
   std::size_t depth_;
   int weight_bits_ = 1;

@@ -88,16 +88,20 @@ struct WalkerSignals {
   std::uint16_t length = 0, fill = 0;
   bool second = false;  // of the second tensor
   bool row_valid = false, last = false;
+  bool tile_last = false;  // its pixel is the tile's last one
 };
 
 struct FeederSignals {
   bool holds = false;      // a window waits to be read
-  bool may_read = false;   // ... and has a vector slot
+  bool may_read = false;   // ... and has a slot
   std::uint8_t lines = 0;  // lines the window lies in
   bool vector_ready = false;
-  // Registers loaded by plane() and codes(): the array's activation register, and the codes of a vector of single
-  // values, those of a second operand code_width() places up.
-  std::array<std::uint64_t, most_rows / 64> plane{};
+  // The oldest group: its vectors, and whether the tile ends with it.
+  std::uint8_t group_size = 1;
+  bool group_last = false;
+  // Registers loaded by plane() and codes(): the array's activation register, vector after vector, and the codes of one
+  // of single values, those of a second operand code_width() places up.
+  std::vector<std::uint64_t> plane;
   std::vector<std::int64_t> codes;
 };
 
@@ -106,14 +110,16 @@ struct StreamerSignals {
   // Weight rows. With `rows_known` a row may go, else when all rows of the tile are in the buffer.
   bool loading = false, rows_known = false, resident = false;
   std::uint32_t rows_taken = 0, row_address = 0;
-  std::uint16_t tile_rows = 0, load_lanes = 0;
-  bool weight_write = false;  // the row read in the last cycle is written to the array
+  std::uint16_t tile_rows = 0, load_rows = 0, load_lanes = 0;  // load_rows: of the weight buffer, for a row tile
+  bool weight_write = false;                                   // the row read in the last cycle is written to the array
   std::uint16_t weight_tile = 0, weight_row = 0;
   // Vectors. `starting`: begins one as soon as the feeder has it; `in_vector`: a further plane of one goes.
   bool starting = false, in_vector = false, pooling = false;
   bool codes_high = false;  // codes are the second operand's: they go beside the first one's
-  bool plane_last = false, plane_negative = false, first = false, tile_last = false, half = false;
-  std::uint8_t plane_select = 0;
+  bool plane_last = false, plane_negative = false, first = false, half = false;
+  bool row_tile_last = false, pixel_last = false;  // of the output tile; of the row tile (overlay: the feeder knows)
+  bool plane_shift = false;                        // overlay: first pair of planes of a further diagonal
+  std::uint8_t plane_select = 0, weight_select = 0;
   std::uint32_t pixel = 0;
   std::uint32_t tile_channels = 0;  // outputs of the tile, all macros
 };
@@ -148,6 +154,7 @@ struct StoreSignals {
 struct EventsSignals {};
 
 struct Signals {
+  bool overlay = false;  // style of the array; constant
   SequencerSignals sequencer;
   LoaderSignals loader;
   ReadSignals read;
@@ -164,12 +171,14 @@ struct Signals {
   // Array control.
   bool load_row() const {
     return streamer.loading && (streamer.rows_known ||
-                                ((loader.weight_rows_loaded - streamer.rows_taken) & 0xffffff) >= streamer.tile_rows);
+                                ((loader.weight_rows_loaded - streamer.rows_taken) & 0xffffff) >= streamer.load_rows);
   }
   bool vector_start() const { return streamer.starting && feeder.vector_ready; }
   bool codes() const { return vector_start() && streamer.pooling; }
   bool plane() const { return streamer.in_vector || (vector_start() && !streamer.pooling); }
   bool release() const { return (plane() && streamer.plane_last) || codes(); }
+  bool row_tile_end() const { return streamer.pixel_last || (overlay && feeder.group_last); }
+  bool tile_last() const { return streamer.row_tile_last && row_tile_end(); }
   bool stream_busy() const { return load_row() || plane() || codes(); }
   bool accumulate() const { return array.adding || codes(); }
   bool accumulate_first() const { return codes() ? streamer.first : array.adding_first; }

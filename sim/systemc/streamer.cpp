@@ -9,6 +9,7 @@ using namespace generate;
 
 Streamer::Streamer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::streamer),
+      overlay_(architecture.overlay()),
       tiles_(architecture.tiles),
       rows_(architecture.rows),
       weight_mask_(static_cast<std::uint32_t>(architecture.weight_depth) - 1),
@@ -19,6 +20,7 @@ void Streamer::reset_state(StreamerSignals& shown) {
   d_ = {};
   state_ = State::idle;
   plane_ = gap_ = halves_used_ = 0;
+  in_pairs_ = false;
   half_ = false;
 }
 
@@ -48,7 +50,7 @@ bool Streamer::pixels_end() const {
 bool Streamer::load_row() {
   row_address_ = (row_address_ + 1) & weight_mask_;
   rows_taken_ = (rows_taken_ + 1) & 0xffffff;
-  if (++weight_row_ != tile_rows()) return false;
+  if (++weight_row_ != load_rows()) return false;
   weight_row_ = 0;
   ++weight_tile_;
   if (weight_tile_ < tiles_ && segment_left_ > weight_tile_ * lanes_) return false;
@@ -56,16 +58,28 @@ bool Streamer::load_row() {
   return true;
 }
 
-bool Streamer::next_vector() {
-  const bool tile_end = pixels_end();
+void Streamer::next_pair() {
+  const Pair top = top_pair(), now = in_pairs_ ? pair_ : top;
+  in_pairs_ = now.diagonal() != 0;
+  const bool diagonal_end = now.weight == 0 || now.activation == top.activation;
+  if (!diagonal_end) {
+    pair_ = {now.weight - 1, now.activation + 1, false};
+  } else {
+    const int diagonal = now.diagonal() - 1, weight = std::min(diagonal, top.weight);
+    pair_ = {weight, diagonal - weight, true};
+  }
+}
+
+bool Streamer::next_vector(const Signals& now) {
+  const bool tile_end = now.row_tile_end();
   if (++column_ == word(D_OUT_WIDTH)) {
     column_ = 0;
     ++row_;
   }
-  pixel_ = (pixel_ + 1) & pixel_mask_;
+  pixel_ = (pixel_ + now.feeder.group_size) & pixel_mask_;
   if (!tile_end) return false;
   pixel_ = 0;
-  row_ = 0;
+  row_ = column_ = 0;
   const bool last_row_tile = k_last(), last_tile = n_last();
   k_ = last_row_tile ? 0 : k_ + 1;
   if (!last_row_tile) return true;
@@ -114,13 +128,14 @@ void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
   next.weight_row = static_cast<std::uint16_t>(weight_row_);
 
   const bool load_last = row && load_row();
-  state_ = step(now, load_last, vector_end && pixels_end());
+  state_ = step(now, load_last, vector_end && now.row_tile_end());
   halves_used_ += static_cast<int>(leaves_tile) - static_cast<int>(now.post.tile_end);
   if (before == State::drain && !now.array.busy) tile_channels_ = std::min(segment_left_, macros_ * lanes_);
-  if (vector_end) next_vector();
+  if (vector_end) next_vector(now);
+  if (overlay_ && now.plane()) next_pair();
   if (vector_start) {
     gap_ = word(D_VECTOR_INTERVAL) - 1;
-    if (!single_values_) plane_ = bits_ - 1;
+    if (!single_values_ && !overlay_) plane_ = bits_ - 1;
   } else {
     if (gap_ != 0) --gap_;
     if (plane_ != 0) --plane_;
@@ -137,16 +152,29 @@ void Streamer::show(StreamerSignals& next) const {
   next.rows_taken = rows_taken_;
   next.row_address = row_address_;
   next.tile_rows = static_cast<std::uint16_t>(tile_rows());
+  next.load_rows = static_cast<std::uint16_t>(load_rows());
   next.load_lanes = static_cast<std::uint16_t>(std::clamp(segment_left_ - weight_tile_ * lanes_, 0, lanes_));
-  next.in_vector = state_ == State::stream && plane_ != 0;
-  next.starting = state_ == State::stream && plane_ == 0 && gap_ == 0;
+  const bool in_vector = overlay_ ? in_pairs_ : plane_ != 0;
+  next.in_vector = state_ == State::stream && in_vector;
+  next.starting = state_ == State::stream && !in_vector && gap_ == 0;
   next.pooling = single_values_;
   next.codes_high = two_inputs_ && k_ != 0;
-  next.plane_last = plane_ != 0 ? plane_ == 1 : bits_ == 1;
-  next.plane_negative = plane_ == 0 && signed_;
-  next.plane_select = static_cast<std::uint8_t>(plane_ != 0 ? plane_ - 1 : bits_ - 1);
+  if (overlay_) {
+    const Pair top = top_pair(), pair = in_pairs_ ? pair_ : top;
+    next.plane_last = pair.diagonal() == 0;
+    next.plane_negative =
+        (signed_ && pair.activation == top.activation) != (d_.weight_bits() != 1 && pair.weight == top.weight);
+    next.plane_shift = pair.shift;
+    next.plane_select = static_cast<std::uint8_t>(pair.activation);
+    next.weight_select = static_cast<std::uint8_t>(pair.weight);
+  } else {
+    next.plane_last = plane_ != 0 ? plane_ == 1 : bits_ == 1;
+    next.plane_negative = plane_ == 0 && signed_;
+    next.plane_select = static_cast<std::uint8_t>(plane_ != 0 ? plane_ - 1 : bits_ - 1);
+  }
   next.first = k_ == 0 && !carry_in_;
-  next.tile_last = k_last() && pixels_end();
+  next.row_tile_last = k_last();
+  next.pixel_last = !overlay_ && pixels_end();
   next.half = half_;
   next.pixel = (base_ + pixel_) & pixel_mask_;
   next.tile_channels = static_cast<std::uint32_t>(tile_channels_);

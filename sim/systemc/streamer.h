@@ -2,6 +2,8 @@
 // Array control, weight rows and planes: rtl/bs_streamer.sv.
 #pragma once
 
+#include <algorithm>
+
 #include "sim/systemc/unit.h"
 
 namespace bitstrata::sim::systemc {
@@ -20,14 +22,19 @@ class Streamer final : public Unit<StreamerSignals> {
   // True when the row is the tile's last one in its last macro.
   bool load_row();
   // After a vector's last plane. True at the end of a row tile.
-  bool next_vector();
+  bool next_vector(const Signals& now);
+  // Overlay: the pair of planes after the one of this cycle.
+  void next_pair();
   void show(StreamerSignals& next) const;
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
   bool k_last() const { return k_ + 1 == word(generate::D_K_TILES); }
   bool n_last() const { return n_ + 1 == word(generate::D_N_TILES); }
   int tile_rows() const { return k_last() ? word(generate::D_ROWS_LAST) : rows_; }
+  // Weight rows of a tile; overlay: planes of its outputs.
+  int load_rows() const { return overlay_ ? std::min(segment_left_, lanes_) * d_.weight_bits() : tile_rows(); }
   bool pixels_end() const;
 
+  const bool overlay_;
   const int tiles_, rows_;
   const std::uint32_t weight_mask_, pixel_mask_;
   generate::Descriptor d_;
@@ -41,7 +48,16 @@ class Streamer final : public Unit<StreamerSignals> {
   int tile_channels_ = 0;
   int weight_row_ = 0, weight_tile_ = 0;
   int plane_ = 0;  // planes left after the one issued now
-  int gap_ = 0;    // cycles until the next vector may begin
+  // Overlay: the pair issued now is of these planes (their places add up to the diagonal); `in_pairs_`: not the first.
+  struct Pair {
+    int weight = 0, activation = 0;
+    bool shift = false;
+    int diagonal() const { return weight + activation; }
+  };
+  Pair top_pair() const { return {d_.weight_bits() - 1, bits_ - 1, false}; }
+  Pair pair_;
+  bool in_pairs_ = false;
+  int gap_ = 0;  // cycles until the next vector may begin
   int halves_used_ = 0;
   bool half_ = false;
   std::uint32_t pixel_ = 0, base_ = 0;  // within the tile, and where its partial sums begin

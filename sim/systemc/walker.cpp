@@ -83,8 +83,7 @@ void Walker::advance() {
     return;
   }
   fill_ = 0;
-  const int rows_here = std::min(word(D_OUT_HEIGHT) - out_row_, word(D_BLOCK_ROWS));
-  if (column_ + 1 == word(D_OUT_WIDTH) && row_ + 1 == rows_here) {
+  if (pixels_end()) {
     next_tile(after);
   } else {
     next_pixel();
@@ -167,6 +166,7 @@ void Walker::show(WalkerSignals& next) const {
   next.length = static_cast<std::uint16_t>(length());
   next.fill = static_cast<std::uint16_t>(fill_);
   next.last = vector_ends();
+  next.tile_last = pixels_end();
 }
 
 void Walker::clock_edge(const Signals& now, WalkerSignals& next) {

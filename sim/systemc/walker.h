@@ -33,6 +33,10 @@ class Walker final : public Unit<WalkerSignals> {
   bool second() const { return second_ && (two_inputs_ ? k_ != 0 : later_segment_); }  // the window's tensor
   int length() const;
   bool vector_ends() const;
+  bool pixels_end() const {  // the pixel is the row tile's last one
+    const int rows_here = std::min(word(generate::D_OUT_HEIGHT) - out_row_, word(generate::D_BLOCK_ROWS));
+    return column_ + 1 == word(generate::D_OUT_WIDTH) && row_ + 1 == rows_here;
+  }
   void show(WalkerSignals& next) const;
 
   const int tiles_, rows_, data_bits_;

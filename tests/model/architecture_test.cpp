@@ -19,7 +19,8 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 TEST(BuiltIns, AreValid) {
-  EXPECT_THAT(architecture_names(), ElementsAre("pim-64x64", "pim-16x16", "pim-32x32", "pim-128x128"));
+  EXPECT_THAT(architecture_names(), ElementsAre("pim-64x64", "pim-16x16", "pim-32x32", "pim-128x128", "overlay-4x32x4",
+                                                "overlay-8x64x8"));
   for (const std::string& name : architecture_names()) {
     const Architecture a = load_architecture(name);
     EXPECT_EQ(a.name, name);
@@ -51,8 +52,19 @@ TEST(Validate, SaysWhatIsWrongAndWhatWouldBeRight) {
     return message_of<std::invalid_argument>([&] { validate(a); });
   };
   const std::string head = "architecture 'pim-64x64': ";
-  EXPECT_EQ(message([](auto& a) { a.style = "overlay"; }), head + "style 'overlay' is not available yet; use 'pim'");
-  EXPECT_EQ(message([](auto& a) { a.style = "pin"; }), head + "style is 'pin'; known: pim");
+  EXPECT_EQ(message([](auto& a) { a.vectors = 2; }), head + "vectors is 2; allowed is 1..1");
+  EXPECT_EQ(message([](auto& a) {
+              a.style = "overlay";
+              a.tiles = 2;
+            }),
+            head + "tiles is 2; allowed is 1..1");
+  EXPECT_EQ(message([](auto& a) {
+              a.style = "overlay";
+              a.vectors = 64;
+              a.columns = 128;
+            }),
+            head + "vectors is 64; with columns = 128 at most 32 (4096 dot units)");
+  EXPECT_EQ(message([](auto& a) { a.style = "pin"; }), head + "style is 'pin'; known: pim, overlay");
   EXPECT_EQ(message([](auto& a) { a.rows = 0; }), head + "rows is 0; allowed is 2..1024");
   EXPECT_EQ(message([](auto& a) { a.columns = 1025; }), head + "columns is 1025; allowed is 2..1024");
   EXPECT_EQ(message([](auto& a) { a.columns = 15; }),
@@ -141,7 +153,7 @@ TEST(LoadArchitecture, AnswersSlipsWithFileAndLine) {
   EXPECT_THAT(message("event_counters: maybe\n"), EndsWith("'event_counters' must be true or false, is 'maybe'"));
   EXPECT_THAT(
       message_of<std::runtime_error>([] { load_architecture("pim-64x46"); }),
-      EndsWith("neither a file nor one of pim-64x64, pim-16x16, pim-32x32, pim-128x128; did you mean 'pim-64x64'?"));
+      EndsWith("neither a file nor one of pim-64x64, pim-16x16, pim-32x32, pim-128x128, overlay-4x32x4, overlay-8x64x8; did you mean 'pim-64x64'?"));
 }
 
 }  // namespace

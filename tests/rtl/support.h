@@ -68,7 +68,20 @@ inline std::vector<model::Architecture> architectures() {
   deep.name = "deep";
   deep.max_activation_bits = 4;
   deep.activation_depth = deep.output_depth = 8192;
-  std::vector<model::Architecture> all = {small, odd, two, wide, least, deep};
+  model::Architecture overlay = small;
+  overlay.name = "overlay-3x20x5";
+  overlay.style = "overlay";
+  overlay.vectors = 3;
+  overlay.rows = 20;
+  overlay.columns = 5;
+  model::Architecture single = overlay;
+  single.name = "overlay-1x70x2";
+  single.vectors = 1;
+  single.rows = 70;
+  single.columns = 2;
+  single.max_weight_bits = 1;
+  single.max_activation_bits = 16;
+  std::vector<model::Architecture> all = {small, odd, two, wide, least, deep, overlay, single};
   for (const auto& a : all) model::validate(a);
   return all;
 }

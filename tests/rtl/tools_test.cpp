@@ -24,6 +24,7 @@ std::map<std::string, long> values_for(const std::string& module, const model::A
   const long column_width = a.max_activation_bits + ceil_log2(a.rows + 1) + 1;
   // In these two the accumulator is that of a column.
   if (module == "bs_column" || module == "bs_sum_unit") values["ACC_WIDTH"] = column_width;
+  if (module == "bs_dot") values["ACC_WIDTH"] = std::max<long>(10, column_width + a.max_weight_bits);
   values["JOIN_WIDTH"] = std::max<long>(10, column_width + a.max_weight_bits);
   values["WIDTH"] = a.data_bits;
   values["DEPTH"] = a.activation_depth;
@@ -77,12 +78,17 @@ TEST_P(PerArchitecture, IcarusElaborates) {
   EXPECT_TRUE(std::filesystem::exists(folder_.path() / "top.vvp"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, PerArchitecture, ::testing::Range(0, 6));
+INSTANTIATE_TEST_SUITE_P(Architectures, PerArchitecture, ::testing::Range(0, static_cast<int>(architectures().size())));
 
 // The smallest sensible size: Yosys spends its time on the width of the buffers.
-TEST(Yosys, ElaboratesAndChecks) {
+class Yosys : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Yosys, ElaboratesAndChecks) {
   model::Architecture a = architectures().at(0);
-  a.rows = a.columns = 8;
+  a.style = GetParam();
+  a.rows = 8;
+  a.columns = a.overlay() ? 2 : 8;
+  a.vectors = a.overlay() ? 4 : 1;
   a.max_weight_bits = a.max_activation_bits = 4;
   a.post_lanes = 1;
   model::validate(a);
@@ -101,8 +107,10 @@ TEST(Yosys, ElaboratesAndChecks) {
   }
   EXPECT_GT(total, 1000);
   EXPECT_EQ(outcome.output.find("Found and reported 0 problems") == std::string::npos, false);
-  std::cout << "yosys: " << total << " coarse cells\n";
+  std::cout << "yosys: " << a.style << ", " << total << " coarse cells\n";
 }
+
+INSTANTIATE_TEST_SUITE_P(Styles, Yosys, ::testing::Values("pim", "overlay"));
 
 }  // namespace
 }  // namespace bitstrata::generate::testing

@@ -92,8 +92,43 @@ inline model::Architecture tiny_array() {
   return a;
 }
 
+// Style overlay: 4 vectors of 32 values meet 6 outputs, 8-bit, small buffers.
+inline model::Architecture overlay_array() {
+  model::Architecture a = detail::array("overlay-4x32x6", 1, 32, 6, 32, 2);
+  a.style = "overlay";
+  a.vectors = 4;
+  a.max_weight_bits = 8;
+  a.max_activation_bits = 8;
+  a.activation_depth = 32;
+  a.output_depth = 8;
+  a.weight_depth = 64;
+  a.psum_depth = 32;
+  a.burst_beats = 4;
+  return a;
+}
+
+// Odd sizes, rows of more than one word and beat, 16-bit.
+inline model::Architecture wide_overlay_array() {
+  model::Architecture a = detail::array("overlay-3x70x9", 1, 70, 9, 64, 4);
+  a.style = "overlay";
+  a.vectors = 3;
+  return a;
+}
+
+// One vector at a time, so that a group is never waited for; fewer bits of activations than of weights.
+inline model::Architecture single_overlay_array() {
+  model::Architecture a = detail::array("overlay-1x24x20", 1, 24, 20, 128, 4);
+  a.style = "overlay";
+  a.max_activation_bits = 3;
+  a.max_weight_bits = 5;
+  a.weight_depth = 128;
+  a.psum_depth = 64;
+  return a;
+}
+
 inline std::vector<model::Architecture> all_arrays() {
-  return {narrow_array(), paired_array(), triple_array(), odd_array(), wide_array(), widest_array(), tiny_array()};
+  return {narrow_array(), paired_array(), triple_array(),  odd_array(),          wide_array(),
+          widest_array(), tiny_array(),   overlay_array(), wide_overlay_array(), single_overlay_array()};
 }
 
 }  // namespace bitstrata::test

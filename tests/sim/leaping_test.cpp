@@ -30,10 +30,11 @@ int power(Random& random, int low, int high) { return 1 << pick(random, low, hig
 // One of the compiled arrays or the default, now and then with other buffers, bursts and memory.
 Architecture random_architecture(Random& random) {
   std::vector<Architecture> all = test::all_arrays();
-  all.push_back(model::load_architecture("pim-64x64"));
+  for (const char* name : {"pim-64x64", "overlay-8x64x8"}) all.push_back(model::load_architecture(name));
   Architecture a = all[static_cast<std::size_t>(pick(random, 0, static_cast<int>(all.size()) - 1))];
   if (pick(random, 0, 2) == 0) {
-    a.tiles = pick(random, 1, 4);
+    if (!a.overlay()) a.tiles = pick(random, 1, 4);
+    if (a.overlay()) a.vectors = pick(random, 1, 9);
     a.rows = pick(random, 8, 100);
     a.weight_depth = power(random, 5, 10);
     a.psum_depth = power(random, 4, 9);
@@ -98,9 +99,10 @@ IntegerNetwork random_layer(Random& random, const Architecture& a) {
 }
 
 std::string text_of(const Descriptor& d, const Architecture& a) {
-  std::string text = fmt::format("{} tiles {} rows {} depth {} outstanding {} burst {} latency {}/{} interval {}",
-                                 a.name, a.tiles, a.rows, a.weight_depth, a.outstanding, a.burst_beats,
-                                 a.memory.read_latency, a.memory.write_latency, a.memory.beat_interval);
+  std::string text =
+      fmt::format("{} tiles {} vectors {} rows {} depth {} outstanding {} burst {} latency {}/{} interval {}", a.name,
+                  a.tiles, a.vectors, a.rows, a.weight_depth, a.outstanding, a.burst_beats, a.memory.read_latency,
+                  a.memory.write_latency, a.memory.beat_interval);
   for (std::size_t word = 0; word < generate::DESCRIPTOR_WORDS; ++word)
     text += fmt::format(" {}={}", generate::descriptor_word_names[word], static_cast<std::int32_t>(d.words[word]));
   return text;
