@@ -48,6 +48,10 @@ std::vector<model::Events> predict_layers(const generate::Program& program) {
   return sim::events_of_layers(program, sim::predict(program));
 }
 
+std::vector<model::Events> predict_layers(const generate::Program& program, const std::vector<model::Codes>& tensors) {
+  return sim::events_of_layers(program, sim::predict(program, tensors));
+}
+
 model::Measurement measurement_of(const Workload& workload, model::Origin origin,
                                   const std::vector<model::Events>& events) {
   model::Measurement measurement;

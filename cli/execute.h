@@ -17,8 +17,10 @@ const std::vector<std::string>& engine_names();
 // An engine that executes data: "systemc" or "rtl".
 std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::Architecture& architecture);
 
-// Events of every layer by the fast engine.
+// Events of every layer by the fast engine; with skip_planes the most there can be.
 std::vector<model::Events> predict_layers(const generate::Program& program);
+// Exact on accelerators that skip planes too; `tensors`: the codes of all tensors for one image.
+std::vector<model::Events> predict_layers(const generate::Program& program, const std::vector<model::Codes>& tensors);
 
 // Joins the events with what is known of the layers.
 model::Measurement measurement_of(const Workload& workload, model::Origin origin,

@@ -78,9 +78,10 @@ std::vector<Contestant> contestants(const Options& o, const model::Architecture&
 }
 
 void compare_image(int image, const Options& o, const Workload& workload, const model::Codes& input,
-                   const std::vector<model::Events>& predicted, std::vector<Contestant>& all, Comparison& comparison,
-                   model::Progress& progress) {
+                   std::vector<Contestant>& all, Comparison& comparison, model::Progress& progress) {
   const std::vector<model::Codes> golden = model::run_all(workload.network, input);
+  const std::vector<model::Events> predicted = predict_layers(workload.program, golden);
+  if (image == 0) comparison.set_cycles("fast", predicted);
   sim::MemoryBehaviour behaviour;
   behaviour.stall_probability = o.stall_probability;
   behaviour.stall_seed = o.stall_seed + static_cast<std::uint64_t>(image);
@@ -115,15 +116,13 @@ int verify(const std::vector<std::string>& arguments) {
   const Workload workload = make_workload(o.workload, o.common, record);
   const int images = std::max(o.images, o.rtl_images);
   const Inputs inputs = make_inputs(workload, o.workload, images, o.common, record);
-  const std::vector<model::Events> predicted = predict_layers(workload.program);
   std::vector<Contestant> all = contestants(o, workload.architecture);
 
   Comparison comparison(workload);
-  comparison.set_cycles("fast", predicted);
   {
     model::Progress progress("verify", std::int64_t{o.images} + o.rtl_images, o.common.quiet);
     for (int i = 0; i < images; ++i) {
-      compare_image(i, o, workload, inputs.images[static_cast<std::size_t>(i)], predicted, all, comparison, progress);
+      compare_image(i, o, workload, inputs.images[static_cast<std::size_t>(i)], all, comparison, progress);
     }
   }
 

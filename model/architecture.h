@@ -42,6 +42,7 @@ struct Architecture {
   int post_lanes = 4;          // outputs requantized a cycle
   int burst_beats = 16;        // longest AXI burst
   int outstanding = 4;         // AXI bursts in flight, each direction
+  bool skip_planes = false;    // leading activation planes that are zero, or repeat the sign, are not streamed
   bool vector_unit = true;     // adds and products of two tensors
   bool swish_unit = true;      // hard swish
   bool table_unit = true;      // activations by table: sigmoid, SiLU

@@ -7,6 +7,7 @@
 module bs_feeder #(
   parameter TILES      = 1,
   parameter VECTORS    = 1,   // of a group
+  parameter SKIP_PLANES = 0,  // 1: tell how many leading planes of a group are zero or repeat the sign
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
   parameter DATA_WIDTH = 64,
@@ -35,6 +36,7 @@ module bs_feeder #(
   output logic [VECTORS*ROWS-1:0] plane_o,
   output logic [7:0]          group_size_o,                   // vectors
   output logic                group_last_o,                   // the tile ends with it
+  output logic [4:0]          top_plane_o,                    // its first plane that matters (SKIP_PLANES)
   output logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_o,  // pooling: its activations, two's complement
   input  logic                release_i,                      // the group is used up at the end of this cycle
   // Events.
@@ -218,6 +220,9 @@ module bs_feeder #(
   assign rows_valid = ({ROWS{1'b1}} << (fill_l + low_l)) & ~({ROWS{1'b1}} << (fill_l + high_l));
   assign from_this = {DATA_WIDTH{1'b1}} << offset_l;
 
+  /* verilator lint_off UNUSEDSIGNAL */ // read where planes are skipped
+  logic [BANKS*ROWS-1:0] window_rows;          // the window that lands, plane by plane
+  /* verilator lint_on UNUSEDSIGNAL */
   for (genvar p = 0; p < BANKS; p = p + 1) begin : g_plane
     logic [DATA_WIDTH-1:0] even_line, odd_line, merged;
     /* verilator lint_off UNUSEDSIGNAL */
@@ -225,6 +230,7 @@ module bs_feeder #(
     logic [COPIES*DATA_WIDTH-1:0] spread;
     /* verilator lint_on UNUSEDSIGNAL */
     logic [ROWS-1:0] rows;
+    assign window_rows[p*ROWS +: ROWS] = rows;
     assign even_line = read_even_data_i[p*DATA_WIDTH +: DATA_WIDTH];
     assign odd_line = read_odd_data_i[p*DATA_WIDTH +: DATA_WIDTH];
     always_comb begin
@@ -255,6 +261,39 @@ module bs_feeder #(
     assign plane_o[v*ROWS +: ROWS] =
         read_slot_q ? slot_data_q[(2 * v + 1) * BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}]
                     : slot_data_q[2 * v * BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}];
+  end
+
+  // A plane matters where a bit of it differs from the sign plane, or is not zero where codes are unsigned. Values
+  // begin at the highest such plane; two's complement ones one plane above it, which is as good a sign plane.
+  if (SKIP_PLANES != 0) begin : g_skip
+    logic [BANKS-1:0] matters;
+    logic [BANKS-1:0] matters_0_q, matters_1_q, of_group;  // by slot
+    logic first_l;
+    /* verilator lint_off UNUSEDSIGNAL */ // no wider than the banks
+    logic [4:0] sign_plane_l;
+    /* verilator lint_on UNUSEDSIGNAL */
+    logic [ROWS-1:0] signs;
+    assign sign_plane_l = bits_l - 5'd1;
+    assign signs = signed_codes ? window_rows[sign_plane_l[BANK_WIDTH-1:0]*ROWS +: ROWS] : {ROWS{1'b0}};
+    for (genvar p = 0; p < BANKS; p = p + 1) begin : g_matters
+      assign matters[p] = bits_l > p && window_rows[p*ROWS +: ROWS] != signs;
+    end
+    always_ff @(posedge clk_i) begin
+      if (read) first_l <= group_first;
+      if (landing_q && !write_slot_q) matters_0_q <= first_l ? matters : matters_0_q | matters;
+      if (landing_q && write_slot_q) matters_1_q <= first_l ? matters : matters_1_q | matters;
+    end
+    assign of_group = read_slot_q ? matters_1_q : matters_0_q;
+    // A function: Icarus 11 never leaves an always_comb with this loop.
+    function automatic [4:0] top_of(input [BANKS-1:0] used, input up);
+      begin
+        top_of = 5'd0;
+        for (int p = 0; p < BANKS; p = p + 1) if (used[p]) top_of = p[4:0] + {4'd0, up};
+      end
+    endfunction
+    assign top_plane_o = top_of(of_group, signed_codes);
+  end else begin : g_all_planes
+    assign top_plane_o = first_bits - 5'd1;
   end
 
   logic group_last_q [0:1];

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Array control: loads weight tiles and streams vectors, plane by plane, most significant first.
 //
-// For every block, output tile and row tile: one cycle a weight row, then max(bits, VECTOR_INTERVAL) cycles a
-// vector. Loading follows the last plane of the previous row tile without a gap; a new output tile takes one more
+// For every block, output tile and row tile: one cycle a weight row, then a cycle a plane of a vector; last planes of
+// vectors are at least VECTOR_INTERVAL cycles apart. Loading follows the last plane of the previous row tile without a gap; a new output tile takes one more
 // cycle and waits until the array is drained and an accumulator half is free.
 //
 // Style overlay: a weight row is one plane of one output's weights, and a group of vectors takes
-// max(weight_bits * activation_bits, VECTOR_INTERVAL) cycles: all pairs of planes, by falling sums of their places.
+// weight_bits * activation_bits cycles: all pairs of planes, by falling sums of their places.
 module bs_streamer #(
   parameter OVERLAY    = 0,
   parameter TILES      = 1,
@@ -35,6 +35,7 @@ module bs_streamer #(
   input  logic                vector_ready_i,
   input  logic [7:0]          group_size_i,
   input  logic                group_last_i,    // overlay: the tile ends with the group
+  input  logic [4:0]          top_plane_i,     // first plane of the vector that is streamed
   output logic [$clog2(BANKS)-1:0] plane_select_o,
   output logic                release_o,
   // Array.
@@ -69,11 +70,10 @@ module bs_streamer #(
   typedef enum logic [2:0] {IDLE, TILE, LOAD, DRAIN, STREAM} state_e;
   state_e state_q;
 
-  logic [4:0] bits, weight_bits;
+  logic [4:0] weight_bits;
   logic pooling, signed_codes, resident, two_inputs;
   logic [15:0] out_width, out_height, block_rows, blocks, k_tiles, n_tiles, lanes_full, rows_last, interval;
   logic [15:0] segment_first, segment_next;
-  assign bits = desc_i[D_WIDTHS*32+8 +: 5];
   assign weight_bits = desc_i[D_WIDTHS*32 +: 5];
   assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
   assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
@@ -92,7 +92,7 @@ module bs_streamer #(
   assign interval = desc_i[D_VECTOR_INTERVAL*32 +: 16];
 
   logic [15:0] block_q, n_q, k_q, out_row_q, row_q, column_q, segment_left_q;
-  logic [15:0] weight_row_q, weight_tile_q, gap_q;
+  logic [15:0] weight_row_q, weight_tile_q, rest_q;
   logic [PIXEL_WIDTH-1:0] pixel_q, base_q;  // within the tile, and where its partial sums begin
   logic [23:0] rows_taken_q;
   logic [$clog2(WEIGHT_DEPTH)-1:0] read_address_q;
@@ -162,7 +162,15 @@ module bs_streamer #(
   /* verilator lint_off UNUSEDSIGNAL */
   logic [4:0] top_plane;
   /* verilator lint_on UNUSEDSIGNAL */
-  assign top_plane = bits - 5'd1;
+  assign top_plane = top_plane_i;
+  // Last planes come at least `interval` cycles apart: rest_q is what is left of that. The vector that may start has its
+  // last plane vector_last cycles after its first one.
+  logic [9:0] vector_last;
+  always_comb begin
+    vector_last = {5'd0, top_plane};
+    if (OVERLAY != 0) vector_last = ({5'd0, top_plane} + 10'd1) * {5'd0, weight_bits} - 10'd1;
+    if (pooling) vector_last = 10'd0;
+  end
   // Overlay: the pair of planes that is issued, and the one after it.
   logic [3:0] pair_weight, pair_weight_q, next_weight, top_weight;
   logic [3:0] pair_activation, pair_activation_q, next_activation;
@@ -196,7 +204,7 @@ module bs_streamer #(
   assign weight_select_o = pair_weight;
 
   assign in_vector = OVERLAY != 0 ? pairs_q : plane_q != {$clog2(BANKS){1'b0}};
-  assign vector_start = state_q == STREAM && !in_vector && vector_ready_i && gap_q == 16'd0;
+  assign vector_start = state_q == STREAM && !in_vector && vector_ready_i && rest_q <= {6'd0, vector_last};
   // plane_q counts the planes left after the one issued now; the first one is issued with vector_start.
   assign plane_o = (vector_start && !pooling) || (state_q == STREAM && in_vector);
   assign codes_o = vector_start && pooling;
@@ -205,7 +213,7 @@ module bs_streamer #(
                           : in_vector ? plane_q - 1'b1 : top_plane[$clog2(BANKS)-1:0];
   assign plane_first_o = !in_vector;
   assign plane_last_o = OVERLAY != 0 ? diagonal == 5'd0
-                        : in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : bits == 5'd1;
+                        : in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : top_plane == 5'd0;
   assign plane_negative_o = OVERLAY != 0 ? (signed_codes && pair_activation == top_plane[3:0])
                                            ^ (weight_bits != 5'd1 && pair_weight == top_weight)
                                          : !in_vector && signed_codes;
@@ -236,7 +244,7 @@ module bs_streamer #(
     if (!rst_ni) begin
       state_q <= IDLE;
       plane_q <= {$clog2(BANKS){1'b0}};
-      gap_q <= 16'd0;
+      rest_q <= 16'd0;
       halves_used_q <= 2'd0;
       half_q <= 1'b0;
     end else begin
@@ -256,8 +264,8 @@ module bs_streamer #(
       endcase
       if (OVERLAY == 0 && vector_start && !pooling) plane_q <= top_plane[$clog2(BANKS)-1:0];
       else if (OVERLAY == 0 && in_vector) plane_q <= plane_q - 1'b1;
-      if (vector_start) gap_q <= interval - 16'd1;
-      else if (gap_q != 16'd0) gap_q <= gap_q - 16'd1;
+      if (vector_end) rest_q <= interval - 16'd1;
+      else if (rest_q != 16'd0) rest_q <= rest_q - 16'd1;
       if (tile_leave && !half_freed_i) halves_used_q <= halves_used_q + 2'd1;
       else if (!tile_leave && half_freed_i) halves_used_q <= halves_used_q - 2'd1;
       if (start_i) half_q <= 1'b0;

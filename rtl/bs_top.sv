@@ -4,6 +4,7 @@
 module bs_top #(
   parameter OVERLAY    = 0,    // style: 0 pim, 1 overlay
   parameter VECTORS    = 1,    // overlay: vectors at once (dm)
+  parameter SKIP_PLANES = 0,   // 1: leading planes that are zero or repeat the sign are not streamed
   parameter TILES      = 1,    // macros (overlay: 1)
   parameter ROWS       = 64,   // cells of a column (overlay: bit products of a dot unit, dk)
   parameter COLUMNS    = 64,   // columns of a macro (overlay: outputs at once, dn)
@@ -220,18 +221,19 @@ module bs_top #(
   logic [$clog2(BANKS)-1:0] plane_select;
   logic [VECTORS*ROWS-1:0] plane_rows;
   logic [7:0] group_size;
+  logic [4:0] top_plane;
   logic group_last;
   logic [COLUMNS*CODE_WIDTH-1:0] codes_data;
   logic [5:0] lines_read;
   bs_feeder #(
-    .TILES(TILES), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .TILES(TILES), .VECTORS(VECTORS), .SKIP_PLANES(SKIP_PLANES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH)
   ) u_feeder (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .rows_loaded_i(rows_loaded),
     .rows_freed_o(rows_freed), .read_even_planes_o(act_even_planes), .read_odd_planes_o(act_odd_planes),
     .read_even_address_o(act_even_address), .read_odd_address_o(act_odd_address),
     .read_even_data_i(act_even_data), .read_odd_data_i(act_odd_data), .vector_ready_o(vector_ready),
-    .plane_select_i(plane_select), .plane_o(plane_rows), .group_size_o(group_size), .group_last_o(group_last), .code_o(codes_data), .release_i(release_vector),
+    .plane_select_i(plane_select), .plane_o(plane_rows), .group_size_o(group_size), .group_last_o(group_last), .top_plane_o(top_plane), .code_o(codes_data), .release_i(release_vector),
     .window_o(window), .lines_read_o(lines_read));
 
   logic [TILES-1:0] weight_we;
@@ -251,7 +253,7 @@ module bs_top #(
     .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),
     .weight_read_address_o(weight_read_address), .weight_row_freed_o(weight_row_freed), .weight_we_o(weight_we),
     .weight_row_o(weight_row), .weight_lane_o(weight_lane), .weight_plane_o(weight_plane),
-    .vector_ready_i(vector_ready), .group_size_i(group_size), .group_last_i(group_last), .plane_select_o(plane_select),
+    .vector_ready_i(vector_ready), .group_size_i(group_size), .group_last_i(group_last), .top_plane_i(top_plane), .plane_select_o(plane_select),
     .release_o(release_vector), .array_busy_i(array_busy), .plane_o(plane), .codes_o(codes), .codes_high_o(codes_high),
     .plane_first_o(plane_first), .plane_last_o(plane_last), .plane_negative_o(plane_negative), .plane_shift_o(plane_shift),
     .weight_select_o(weight_select), .first_o(first),

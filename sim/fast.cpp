@@ -56,8 +56,11 @@ struct Tiles {
 // One layer from FETCH to barrier.
 class Schedule {
  public:
-  Schedule(const FastLayer& layer, const model::Architecture& architecture, Pace pace)
+  // `planes`: with skip_planes, what is streamed of each vector.
+  Schedule(const FastLayer& layer, const model::Architecture& architecture, Pace pace,
+           const PlaneCounts* planes = nullptr)
       : layer_(layer),
+        planes_(planes),
         leaps_(pace == Pace::leaping),
         read_port_(architecture, pace),
         // FETCH in 0, the loader's command in 1; after the last beat CHECK, CONFIGURE (start), RUN.
@@ -89,6 +92,12 @@ class Schedule {
 
   Cycle cycles() const { return barrier_ + 1; }
   void add_times(model::Events& events) {
+    if (planes_ != nullptr) {
+      events.compute_cycles += streamed_.plane_steps - events.plane_steps;
+      events.plane_steps = streamed_.plane_steps;
+      events.column_steps = streamed_.column_steps;
+      events.cell_steps = streamed_.cell_steps;
+    }
     events.cycles = cycles();
     events.load_cycles = fetched_ + loader_.finish() - run_ + 1;
     events.store_cycles = store_cycles_;
@@ -215,6 +224,11 @@ class Schedule {
       int windows = (ends[k + 1] - ends[k]) * std::min(layer_.vectors, pixels);
       const int planes = layer_.vector_cycles(), interval = layer_.vector_interval;
       Vectors& vectors = tiles_.vectors;
+      if (planes_ != nullptr) {
+        stream(block, n, k, state);
+        state = vectors.end + 1;
+        continue;
+      }
       if (groups > 0) vectors.run(groups, windows, planes, interval, rows_there_, state, leaps_);
       if (rest > 0) {
         windows = (ends[k + 1] - ends[k]) * rest;
@@ -238,6 +252,24 @@ class Schedule {
     }
   }
 
+  // The vectors of a row tile, of each of which some planes are streamed.
+  void stream(int block, int n, int k, Cycle state) {
+    const int* const ends = layer_.window_ends(n);
+    const std::int64_t pairs = layer_.overlay ? layer_.weight_bits : 1;
+    std::int64_t steps = 0, products = 0;  // cycles of planes; times the vectors and outputs
+    for (int left = layer_.pixels_in_block(block); left > 0; left -= layer_.vectors) {
+      const int size = std::min(left, layer_.vectors), planes = planes_->at(next_planes_++);
+      const auto cycles = static_cast<int>(planes * pairs);
+      tiles_.vectors.run(1, (ends[k + 1] - ends[k]) * size, cycles, layer_.least_interval, rows_there_, state, false);
+      steps += cycles;
+      products += std::int64_t{planes} * size;
+    }
+    products *= std::int64_t{layer_.outputs(n)} * layer_.weight_bits;
+    streamed_.plane_steps += steps;
+    streamed_.column_steps += products;
+    streamed_.cell_steps += products * layer_.tile_rows(k);
+  }
+
   // Store of a block, row by row. It is busy from the cycle after the pulse to the last answer.
   void store(int block) {
     const Cycle block_ready = tiles_.freed + post_latency + 1, busy_until = answered_;
@@ -256,6 +288,9 @@ class Schedule {
   static constexpr int worth_keeping = 8;  // row tiles that cost more than comparing states
 
   const FastLayer& layer_;
+  const PlaneCounts* const planes_;
+  std::size_t next_planes_ = 0;
+  model::Events streamed_;  // of planes
   const bool leaps_;
   ReadPort read_port_;
   const Cycle fetched_, run_;
@@ -298,6 +333,28 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
   Schedule schedule(layer, architecture, pace);
   schedule.finish(std::numeric_limits<Cycle>::max());
   schedule.add_times(events);
+  return events;
+}
+
+model::Events predict(const Descriptor& descriptor, const model::Architecture& architecture,
+                      const PlaneCounts& planes) {
+  const FastLayer layer(descriptor, architecture);
+  if (!architecture.skip_planes || layer.values) return predict(descriptor, architecture);
+  model::Events events;
+  layer.add_counts(events);
+  Schedule schedule(layer, architecture, Pace::stepping, &planes);
+  schedule.finish(std::numeric_limits<Cycle>::max());
+  schedule.add_times(events);
+  return events;
+}
+
+std::vector<model::Events> predict(const generate::Program& program, const std::vector<model::Codes>& tensors) {
+  if (!program.architecture.skip_planes) return predict(program);
+  std::vector<model::Events> events;
+  for (std::size_t i = 0; i < program.descriptors.size(); ++i) {
+    const PlaneCounts planes = count_planes(program, i, tensors.at(input_tensor(program, i)));
+    events.push_back(predict(program.descriptors[i], program.architecture, planes));
+  }
   return events;
 }
 

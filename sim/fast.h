@@ -5,6 +5,7 @@
 
 #include "model/cost.h"
 #include "rtl/generate/program.h"
+#include "sim/fast_planes.h"
 #include "sim/fast_ports.h"
 
 namespace bitstrata::sim {
@@ -16,10 +17,17 @@ namespace bitstrata::sim {
 model::Events predict(const generate::Descriptor& descriptor, const model::Architecture& architecture,
                       Pace pace = Pace::leaping);
 
-// Events of every descriptor of the list or program.
+// The same of a convolution on an accelerator with skip_planes, given what it streams: exact, where the others count
+// all planes and so give the most it can take.
+model::Events predict(const generate::Descriptor& descriptor, const model::Architecture& architecture,
+                      const PlaneCounts& planes);
+
+// Events of every descriptor of the list or program; with skip_planes the most there can be.
 std::vector<model::Events> predict(const std::vector<generate::Descriptor>& descriptors,
                                    const model::Architecture& architecture);
 std::vector<model::Events> predict(const generate::Program& program);
+// Exact with skip_planes too: `tensors` are the codes of all tensors (model::run_all).
+std::vector<model::Events> predict(const generate::Program& program, const std::vector<model::Codes>& tensors);
 
 // generate::lower with this engine as the judge of tilings.
 generate::Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture);

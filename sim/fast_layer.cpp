@@ -61,7 +61,8 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       second_beats(low24(d, D_SECOND_ROW_BEATS)),
       param_beats(low24(d, D_PARAM_BEATS)),
       fetch_beats(DESCRIPTOR_WORDS * 32 / a.data_bits),
-      vector_interval(low16(d, D_VECTOR_INTERVAL)),
+      least_interval(low16(d, D_VECTOR_INTERVAL)),
+      vector_interval(std::max(least_interval, vector_cycles())),
       join_steps(weight_bits > 8   ? 4
                  : weight_bits > 4 ? 3
                  : weight_bits > 2 ? 2

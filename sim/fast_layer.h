@@ -33,8 +33,9 @@ class FastLayer {
   int blocks, k_tiles, n_tiles, out_width, out_height, block_rows, lanes, out_row_beats;
   // Loader.
   int in_slots, rows_needed, row_beats, second_beats, param_beats, fetch_beats;
-  // Streamer: cycles between vector starts; cycles from a vector's issue of the last plane to its array result.
-  int vector_interval, join_steps;
+  // Streamer: cycles between the last planes of vectors at least, and as all planes are streamed; cycles from a
+  // vector's issue of the last plane to its array result.
+  int least_interval, vector_interval, join_steps;
 
   const generate::Descriptor& descriptor() const { return descriptor_; }
   // Input rows block `block` needs, counted from the first; rows the feeder has given back after it.
@@ -58,6 +59,16 @@ class FastLayer {
 
   // Ends of the row tiles among the windows of a vector of output tile n: those of row tile k are [k] to [k + 1].
   const int* window_ends(int n) const { return walks_[tiles_[static_cast<std::size_t>(n)].walk].ends.data(); }
+  // Window `w` of output tile n, and the bits from the pixel to the tile's first input.
+  const GatherWindow& window(int n, int w) const {
+    return walks_[tiles_[static_cast<std::size_t>(n)].walk].windows[static_cast<std::size_t>(w)];
+  }
+  std::int64_t tile_x(int n) const { return tiles_[static_cast<std::size_t>(n)].x; }
+  bool same_inputs(int n, int m) const {
+    const Tile &a = tiles_[static_cast<std::size_t>(n)], &b = tiles_[static_cast<std::size_t>(m)];
+    return a.x == b.x && a.walk == b.walk;
+  }
+  int outputs(int n) const { return tiles_[static_cast<std::size_t>(n)].outputs; }
   // Output tiles of one shape differ in addresses only.
   bool same_shape(int n, int m) const {
     const Tile &a = tiles_[static_cast<std::size_t>(n)], &b = tiles_[static_cast<std::size_t>(m)];

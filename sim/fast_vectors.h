@@ -25,8 +25,8 @@ struct Vectors {
     for (const Cycle time : {read, start, end, end_before}) picture.time(time);
   }
 
-  // `count` vectors of `windows` windows and `planes` cycles each, `interval` cycles apart. Windows exist from cycle
-  // `valid` on, the streamer takes vectors from cycle `stream` on.
+  // `count` vectors of `windows` windows and `planes` cycles each, their ends `interval` cycles apart. Windows exist
+  // from cycle `valid` on, the streamer takes vectors from cycle `stream` on.
   void run(std::int64_t count, int windows, int planes, int interval, Cycle valid, Cycle stream, bool leaps) {
     next(windows, planes, interval, valid, stream);
     // Later vectors find `valid` and `stream` in the past.
@@ -53,7 +53,7 @@ struct Vectors {
     const Cycle first_read = std::max({read + 1, valid + 1, end_before});
     read_before = read;
     read = first_read + windows - 1;
-    start = std::max({read + 2, end + 1, start + interval, stream});
+    start = std::max({read + 2, end + 1, end + interval - planes + 1, stream});
     end_before = end;
     end = start + planes - 1;
   }

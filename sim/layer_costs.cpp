@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <stdexcept>
 #include <unordered_map>
 #include <vector>
 
@@ -101,7 +102,12 @@ class LayerCosts::Memory {
   std::unordered_map<LayerKey, Known, KeyHash> layers_;
 };
 
-LayerCosts::LayerCosts(const Architecture& architecture) : memory_(std::make_unique<Memory>(architecture)) {}
+LayerCosts::LayerCosts(const Architecture& architecture) : memory_(std::make_unique<Memory>(architecture)) {
+  if (!architecture.skip_planes) return;
+  throw std::invalid_argument("architecture '" + architecture.name +
+                              "': with skip_planes cycles depend on the activations; measure it on data (bitstrata "
+                              "run --images), or without it");
+}
 LayerCosts::~LayerCosts() = default;
 
 const Events& LayerCosts::events(const IntegerNetwork& shapes, const IntegerLayer& layer) {

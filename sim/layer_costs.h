@@ -14,7 +14,7 @@ namespace bitstrata::sim {
 // Of one architecture. Not for use from several threads at once.
 class LayerCosts {
  public:
-  explicit LayerCosts(const model::Architecture& architecture);  // throws where `validate` does
+  explicit LayerCosts(const model::Architecture& architecture);  // throws where `validate` does, and with skip_planes
   ~LayerCosts();
 
   // Events of a layer of `shapes`, whose numbers may be missing (integer_shapes). Throws std::invalid_argument, naming

@@ -28,6 +28,7 @@ using Values = std::map<std::string, std::string>;
 constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"OVERLAY", "style: 0 pim, 1 overlay"},
     {"VECTORS", "overlay: vectors at once (dm)"},
+    {"SKIP_PLANES", "1: leading planes that are zero or repeat the sign are not streamed"},
     {"TILES", "macros"},
     {"ROWS", "cells of a column; overlay: bit products of a dot unit (dk)"},
     {"COLUMNS", "columns of a macro, a w-bit weight takes w of them; overlay: outputs at once (dn)"},

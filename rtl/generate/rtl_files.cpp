@@ -12,6 +12,7 @@ namespace bitstrata::generate {
 std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architecture& a) {
   return {{"OVERLAY", a.overlay() ? 1 : 0},
           {"VECTORS", a.vectors},
+          {"SKIP_PLANES", a.skip_planes ? 1 : 0},
           {"TILES", a.tiles},
           {"ROWS", a.rows},
           {"COLUMNS", a.columns},

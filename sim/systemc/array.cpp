@@ -173,12 +173,13 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
   counting_.valid = now.plane();
   if (counting_.valid) {
     const StreamerSignals& s = now.streamer;
+    const PlaneStep step = now.plane_step();
     counting_ = {true,
                  !s.in_vector,
-                 s.plane_last,
-                 s.plane_negative,
-                 s.plane_shift,
-                 s.weight_select,
+                 step.last,
+                 step.negative,
+                 step.shift,
+                 step.weight,
                  {s.pixel, s.half, s.first, now.tile_last(), now.feeder.group_size}};
   }
   tile_channels_ = static_cast<int>(now.streamer.tile_channels);

@@ -2,6 +2,7 @@
 #include "sim/systemc/feeder.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace bitstrata::sim::systemc {
 
@@ -10,6 +11,7 @@ using namespace generate;
 Feeder::Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::feeder),
       most_vectors_(architecture.vectors),
+      skips_(architecture.skip_planes),
       data_bits_(architecture.data_bits),
       line_words_((architecture.data_bits + 63) / 64),
       row_words_((architecture.rows + 63) / 64),
@@ -93,14 +95,38 @@ void Feeder::land() {
       if (padding) bits |= mask_word(w.fill, w.fill + w.length, i) & ~inside;
       auto& row = rows[static_cast<std::size_t>(i)];
       row = w.fill == 0 ? bits : row | bits;
+      fresh_[static_cast<std::size_t>(p)][static_cast<std::size_t>(i)] = bits;
     }
   }
+  if (skips_) note_planes(w);
+}
+
+// A plane matters where a bit of it differs from the sign, or is not zero where codes are unsigned.
+void Feeder::note_planes(const Window& w) {
+  unsigned matters = 0;
+  const auto& signs = fresh_[static_cast<std::size_t>(w.bits - 1)];
+  for (int p = 0; p < w.bits; ++p) {
+    const auto& plane = fresh_[static_cast<std::size_t>(p)];
+    Word differences = 0;
+    for (auto i = static_cast<std::size_t>(w.fill >> 6); i < static_cast<std::size_t>(row_words_); ++i) {
+      differences |= signed_[0] ? plane[i] ^ signs[i] : plane[i];
+    }
+    if (differences != 0) matters |= 1U << p;
+  }
+  unsigned& all = matters_[static_cast<std::size_t>(write_slot_)];
+  all = w.fill == 0 && w.vector == 0 ? matters : all | matters;
+}
+
+// Values begin at the highest plane that matters, signed ones with a plane of signs above it.
+int Feeder::top_plane() const {
+  const unsigned matters = matters_[static_cast<std::size_t>(read_slot_)];
+  return matters == 0 ? 0 : std::bit_width(matters) - 1 + (signed_[0] ? 1 : 0);
 }
 
 void Feeder::show_plane(const Signals& now, FeederSignals& next) const {
   Word* to = next.plane.data();
   for (int v = 0; v < group_size_[static_cast<std::size_t>(read_slot_)]; ++v, to += row_words_) {
-    std::copy_n(vector(read_slot_, v)[now.streamer.plane_select].begin(), row_words_, to);
+    std::copy_n(vector(read_slot_, v)[static_cast<std::size_t>(now.plane_step().activation)].begin(), row_words_, to);
   }
 }
 
@@ -165,6 +191,7 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   next.vector_ready = filled_ != 0;
   next.group_size = static_cast<std::uint8_t>(group_size_[static_cast<std::size_t>(read_slot_)]);
   next.group_last = group_last_[static_cast<std::size_t>(read_slot_)];
+  next.top_plane = static_cast<std::uint8_t>(skips_ ? top_plane() : bits_[0] - 1);
 }
 
 }  // namespace bitstrata::sim::systemc

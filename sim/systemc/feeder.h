@@ -32,6 +32,8 @@ class Feeder final : public Unit<FeederSignals> {
   Window clip(const WalkerSignals& walker) const;
   void read_window();
   void land();
+  void note_planes(const Window& window);
+  int top_plane() const;
   void show_plane(const Signals& now, FeederSignals& next) const;
   void show_codes(bool high, FeederSignals& next) const;
   const Word* line(const Window& window, int line, int plane) const;
@@ -40,6 +42,7 @@ class Feeder final : public Unit<FeederSignals> {
   const Vector& vector(int slot, int v) const { return vectors_[static_cast<std::size_t>(slot * most_vectors_ + v)]; }
 
   const int most_vectors_;
+  const bool skips_;
   const int data_bits_, line_words_, row_words_, columns_, code_width_;
   const std::uint32_t buffer_lines_;         // of each half
   std::array<std::vector<Word>, 2> buffer_;  // even and odd lines; a line at address a begins at a * line_words_
@@ -53,9 +56,11 @@ class Feeder final : public Unit<FeederSignals> {
   bool holds_ = false, landing_ = false;
   Window held_, landed_;
   std::array<std::array<Word, 8>, most_planes> landing_lines_{};
+  Vector fresh_{};  // the landing window's part of its vector
   // Two groups of vectors: vector v of slot s at s * group + v.
   std::vector<Vector> vectors_;
   std::array<int, 2> group_size_{};
+  std::array<unsigned, 2> matters_{};  // planes of the group that a value needs
   std::array<bool, 2> group_last_{};
   int vector_ = 0;                       // of the group, that the next window to be read belongs to
   std::array<bool, 2> vector_second_{};  // of the second tensor

@@ -99,10 +99,19 @@ struct FeederSignals {
   // The oldest group: its vectors, and whether the tile ends with it.
   std::uint8_t group_size = 1;
   bool group_last = false;
+  std::uint8_t top_plane = 0;  // its first plane that is streamed
   // Registers loaded by plane() and codes(): the array's activation register, vector after vector, and the codes of one
   // of single values, those of a second operand code_width() places up.
   std::vector<std::uint64_t> plane;
   std::vector<std::int64_t> codes;
+};
+
+// A plane of the activations on its way to the columns; overlay: with a plane of the weights.
+struct PlaneStep {
+  int activation = 0, weight = 0;
+  bool last = false;      // of the vector
+  bool shift = false;     // overlay: first pair of a further diagonal
+  bool negative = false;  // counts are subtracted (but in pim's sign columns)
 };
 
 struct StreamerSignals {
@@ -114,12 +123,14 @@ struct StreamerSignals {
   bool weight_write = false;                                   // the row read in the last cycle is written to the array
   std::uint16_t weight_tile = 0, weight_row = 0;
   // Vectors. `starting`: begins one as soon as the feeder has it; `in_vector`: a further plane of one goes.
-  bool starting = false, in_vector = false, pooling = false;
+  bool starting = false, in_vector = false, pooling = false, signed_codes = false;
+  std::uint8_t weight_bits = 0;
+  int rest = 0;             // cycles before the next last plane may come
   bool codes_high = false;  // codes are the second operand's: they go beside the first one's
-  bool plane_last = false, plane_negative = false, first = false, half = false;
+  bool first = false, half = false;
   bool row_tile_last = false, pixel_last = false;  // of the output tile; of the row tile (overlay: the feeder knows)
-  bool plane_shift = false;                        // overlay: first pair of planes of a further diagonal
-  std::uint8_t plane_select = 0, weight_select = 0;
+  // The plane (overlay: pair of planes) that follows inside a vector.
+  PlaneStep step;
   std::uint32_t pixel = 0;
   std::uint32_t tile_channels = 0;  // outputs of the tile, all macros
 };
@@ -173,10 +184,23 @@ struct Signals {
     return streamer.loading && (streamer.rows_known ||
                                 ((loader.weight_rows_loaded - streamer.rows_taken) & 0xffffff) >= streamer.load_rows);
   }
-  bool vector_start() const { return streamer.starting && feeder.vector_ready; }
+  // Last planes of vectors keep their distance.
+  bool vector_start() const {
+    return streamer.starting && feeder.vector_ready && streamer.rest <= (streamer.pooling ? 0 : last_plane());
+  }
+  // Cycles from the first plane of the oldest vector to its last one.
+  int last_plane() const { return overlay ? (feeder.top_plane + 1) * streamer.weight_bits - 1 : feeder.top_plane; }
   bool codes() const { return vector_start() && streamer.pooling; }
   bool plane() const { return streamer.in_vector || (vector_start() && !streamer.pooling); }
-  bool release() const { return (plane() && streamer.plane_last) || codes(); }
+  bool release() const { return (plane() && plane_step().last) || codes(); }
+  // What plane() issues: a vector's first plane is the feeder's to know.
+  PlaneStep plane_step() const {
+    if (streamer.in_vector) return streamer.step;
+    const int top = feeder.top_plane;
+    if (!overlay) return {top, 0, top == 0, false, streamer.signed_codes};
+    const int weight = streamer.weight_bits - 1;
+    return {top, weight, top + weight == 0, false, streamer.signed_codes != (weight != 0)};
+  }
   bool row_tile_end() const { return streamer.pixel_last || (overlay && feeder.group_last); }
   bool tile_last() const { return streamer.row_tile_last && row_tile_end(); }
   bool stream_busy() const { return load_row() || plane() || codes(); }

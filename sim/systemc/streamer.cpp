@@ -19,8 +19,8 @@ void Streamer::reset_state(StreamerSignals& shown) {
   shown = {};
   d_ = {};
   state_ = State::idle;
-  plane_ = gap_ = halves_used_ = 0;
-  in_pairs_ = false;
+  rest_ = halves_used_ = 0;
+  in_vector_ = false;
   half_ = false;
 }
 
@@ -33,7 +33,6 @@ void Streamer::start(const Descriptor& descriptor) {
   keeps_weights_ = d_.keeps_weights();
   carry_in_ = d_.control(C_CARRY_IN);
   signed_ = d_.control(C_SIGNED);
-  bits_ = d_.activation_bits();
   lanes_ = word(D_LANES);
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
   pixel_ = base_ = rows_taken_ = row_address_ = 0;
@@ -58,16 +57,22 @@ bool Streamer::load_row() {
   return true;
 }
 
-void Streamer::next_pair() {
-  const Pair top = top_pair(), now = in_pairs_ ? pair_ : top;
-  in_pairs_ = now.diagonal() != 0;
-  const bool diagonal_end = now.weight == 0 || now.activation == top.activation;
-  if (!diagonal_end) {
-    pair_ = {now.weight - 1, now.activation + 1, false};
-  } else {
-    const int diagonal = now.diagonal() - 1, weight = std::min(diagonal, top.weight);
-    pair_ = {weight, diagonal - weight, true};
+void Streamer::next_step(const Signals& now) {
+  const PlaneStep step = now.plane_step();
+  if (now.vector_start()) top_ = step.activation;
+  in_vector_ = !step.last;
+  if (step.last) return;
+  if (!overlay_) {
+    step_ = {step.activation - 1, 0, step.activation == 1, false, false};
+    return;
   }
+  // Along the diagonals, on which the places of the two planes add up to the same.
+  const int top_weight = d_.weight_bits() - 1;
+  const bool diagonal_end = step.weight == 0 || step.activation == top_;
+  const int diagonal = step.weight + step.activation - (diagonal_end ? 1 : 0);
+  const int weight = diagonal_end ? std::min(diagonal, top_weight) : step.weight - 1, activation = diagonal - weight;
+  const bool negative = (signed_ && activation == top_) != (top_weight != 0 && weight == top_weight);
+  step_ = {activation, weight, diagonal == 0, diagonal_end, negative};
 }
 
 bool Streamer::next_vector(const Signals& now) {
@@ -120,7 +125,7 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
 }
 
 void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
-  const bool row = now.load_row(), vector_end = now.release(), vector_start = now.vector_start();
+  const bool row = now.load_row(), vector_end = now.release();
   const State before = state_;
   const bool leaves_tile = before == State::tile && halves_used_ != 2;
   next.weight_write = row;
@@ -132,13 +137,11 @@ void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
   halves_used_ += static_cast<int>(leaves_tile) - static_cast<int>(now.post.tile_end);
   if (before == State::drain && !now.array.busy) tile_channels_ = std::min(segment_left_, macros_ * lanes_);
   if (vector_end) next_vector(now);
-  if (overlay_ && now.plane()) next_pair();
-  if (vector_start) {
-    gap_ = word(D_VECTOR_INTERVAL) - 1;
-    if (!single_values_ && !overlay_) plane_ = bits_ - 1;
-  } else {
-    if (gap_ != 0) --gap_;
-    if (plane_ != 0) --plane_;
+  if (now.plane()) next_step(now);
+  if (vector_end) {
+    rest_ = word(D_VECTOR_INTERVAL) - 1;
+  } else if (rest_ != 0) {
+    --rest_;
   }
   if (now.sequencer.start) start(now.sequencer.descriptor);
   show(next);
@@ -154,24 +157,14 @@ void Streamer::show(StreamerSignals& next) const {
   next.tile_rows = static_cast<std::uint16_t>(tile_rows());
   next.load_rows = static_cast<std::uint16_t>(load_rows());
   next.load_lanes = static_cast<std::uint16_t>(std::clamp(segment_left_ - weight_tile_ * lanes_, 0, lanes_));
-  const bool in_vector = overlay_ ? in_pairs_ : plane_ != 0;
-  next.in_vector = state_ == State::stream && in_vector;
-  next.starting = state_ == State::stream && !in_vector && gap_ == 0;
+  next.in_vector = state_ == State::stream && in_vector_;
+  next.starting = state_ == State::stream && !in_vector_;
+  next.rest = rest_;
   next.pooling = single_values_;
   next.codes_high = two_inputs_ && k_ != 0;
-  if (overlay_) {
-    const Pair top = top_pair(), pair = in_pairs_ ? pair_ : top;
-    next.plane_last = pair.diagonal() == 0;
-    next.plane_negative =
-        (signed_ && pair.activation == top.activation) != (d_.weight_bits() != 1 && pair.weight == top.weight);
-    next.plane_shift = pair.shift;
-    next.plane_select = static_cast<std::uint8_t>(pair.activation);
-    next.weight_select = static_cast<std::uint8_t>(pair.weight);
-  } else {
-    next.plane_last = plane_ != 0 ? plane_ == 1 : bits_ == 1;
-    next.plane_negative = plane_ == 0 && signed_;
-    next.plane_select = static_cast<std::uint8_t>(plane_ != 0 ? plane_ - 1 : bits_ - 1);
-  }
+  next.step = step_;
+  next.signed_codes = signed_;
+  next.weight_bits = static_cast<std::uint8_t>(d_.weight_bits());
   next.first = k_ == 0 && !carry_in_;
   next.row_tile_last = k_last();
   next.pixel_last = !overlay_ && pixels_end();

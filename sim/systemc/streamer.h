@@ -23,8 +23,8 @@ class Streamer final : public Unit<StreamerSignals> {
   bool load_row();
   // After a vector's last plane. True at the end of a row tile.
   bool next_vector(const Signals& now);
-  // Overlay: the pair of planes after the one of this cycle.
-  void next_pair();
+  // What follows the plane, or pair of planes, of this cycle.
+  void next_step(const Signals& now);
   void show(StreamerSignals& next) const;
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
   bool k_last() const { return k_ + 1 == word(generate::D_K_TILES); }
@@ -41,23 +41,15 @@ class Streamer final : public Unit<StreamerSignals> {
   State state_ = State::idle;
   bool single_values_ = false, two_inputs_ = false, resident_ = false, keeps_weights_ = false, signed_ = false;
   bool carry_in_ = false;
-  int bits_ = 0;
   int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: operators on single values have but the first
   int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
   int segment_left_ = 0;  // outputs from this tile to the end of its segment
   int tile_channels_ = 0;
   int weight_row_ = 0, weight_tile_ = 0;
-  int plane_ = 0;  // planes left after the one issued now
-  // Overlay: the pair issued now is of these planes (their places add up to the diagonal); `in_pairs_`: not the first.
-  struct Pair {
-    int weight = 0, activation = 0;
-    bool shift = false;
-    int diagonal() const { return weight + activation; }
-  };
-  Pair top_pair() const { return {d_.weight_bits() - 1, bits_ - 1, false}; }
-  Pair pair_;
-  bool in_pairs_ = false;
-  int gap_ = 0;  // cycles until the next vector may begin
+  PlaneStep step_;          // comes next, in a vector
+  bool in_vector_ = false;  // ... and there is one
+  int top_ = 0;             // first activation plane of the vector
+  int rest_ = 0;            // cycles before the next last plane may come
   int halves_used_ = 0;
   bool half_ = false;
   std::uint32_t pixel_ = 0, base_ = 0;  // within the tile, and where its partial sums begin

@@ -124,6 +124,27 @@ TEST_F(Verbs, SystemcAgreesWithFastAndGolden) {
   EXPECT_GT(systemc.at("cycles_per_cpu_second").get<double>(), 0);
 }
 
+TEST_F(Verbs, SkippedPlanesAreCountedInData) {
+  const std::string skip = path("skip.yaml");
+  std::ofstream(skip) << "{style: overlay, rows: 20, columns: 5, vectors: 3, skip_planes: true}\n";
+  const auto run_on = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"run", "--network", "lenet5", "--architecture", skip, "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Finished finished = run_program(arguments);
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    return json::parse(finished.out);
+  };
+  const json bound = run_on({}), fast = run_on({"--dataset", data(), "--images", "2"});
+  const json systemc = run_on({"--dataset", data(), "--images", "2", "--engine", "systemc"});
+  EXPECT_EQ(fast.at("layers"), systemc.at("layers"));
+  EXPECT_LT(fast.at("cycles"), bound.at("cycles"));
+  EXPECT_THAT(bound.at("cycles_note"), HasSubstr("upper bound"));
+  EXPECT_EQ(fast.at("cycles_note"), "cycles and events are the mean of 2 images");
+  const Finished table = run_program({"table", "--network", "lenet5", "--architecture", skip});
+  EXPECT_EQ(table.status, 2);
+  EXPECT_THAT(table.err, HasSubstr("with skip_planes cycles depend on the activations"));
+}
+
 TEST_F(Verbs, TrainedFolderHasAccuracyAndDensities) {
   const std::string network = trained(), out = path("cost");
   const Finished finished =

@@ -42,6 +42,7 @@ inline std::vector<model::Architecture> architectures() {
   odd.post_lanes = 1;
   odd.burst_beats = 7;
   odd.outstanding = 1;
+  odd.skip_planes = true;
   model::Architecture two = small;
   two.name = "2x33x24";
   two.tiles = 2;
@@ -74,6 +75,7 @@ inline std::vector<model::Architecture> architectures() {
   overlay.vectors = 3;
   overlay.rows = 20;
   overlay.columns = 5;
+  overlay.skip_planes = true;
   model::Architecture single = overlay;
   single.name = "overlay-1x70x2";
   single.vectors = 1;

@@ -46,6 +46,7 @@ inline model::Architecture paired_array() {
   a.output_depth = 8;
   a.weight_depth = 64;
   a.psum_depth = 64;
+  a.skip_planes = true;
   return a;
 }
 
@@ -66,6 +67,7 @@ inline model::Architecture odd_array() {
   model::Architecture a = detail::array("1x13x19", 1, 13, 19, 64, 4);
   a.max_activation_bits = 5;
   a.accumulator_bits = 40;
+  a.skip_planes = true;
   return a;
 }
 
@@ -112,6 +114,7 @@ inline model::Architecture wide_overlay_array() {
   model::Architecture a = detail::array("overlay-3x70x9", 1, 70, 9, 64, 4);
   a.style = "overlay";
   a.vectors = 3;
+  a.skip_planes = true;
   return a;
 }
 
@@ -123,6 +126,7 @@ inline model::Architecture single_overlay_array() {
   a.max_weight_bits = 5;
   a.weight_depth = 128;
   a.psum_depth = 64;
+  a.skip_planes = true;
   return a;
 }
 

@@ -43,7 +43,7 @@ Plan random_plan(Random& random, const Network& network, int widest) {
 }
 
 TEST(FastCostModel, EqualsTheRtlOnLeNet) {
-  const Architecture a = test::paired_array();
+  const Architecture a = test::wide_array();
   const Network network = model::build_network("lenet5");
   Random random(1);
   FastCostModel model(a);
@@ -127,6 +127,7 @@ TEST(FastCostModel, PredictsAgainWhatItForgot) {
 
 TEST(FastCostModel, NamesLayerAndLimitThatDoNotFit) {
   Architecture a = test::paired_array();
+  a.skip_planes = false;
   a.psum_depth = 16;
   const Network network = model::build_network("lenet5");
   FastCostModel model(a);

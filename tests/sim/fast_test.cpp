@@ -117,9 +117,10 @@ void compare(const IntegerNetwork& network, const Architecture& a, Compared& com
       engine->run(program, model::Codes(static_cast<std::size_t>(network.tensors[0].shape.elements()), 1));
   ASSERT_EQ(result.error, RunError::none);
   ASSERT_EQ(result.descriptors.size(), program.descriptors.size());
+  const std::vector<model::Events> all = predict(program, result.tensors);
   for (std::size_t i = 0; i < result.descriptors.size(); ++i) {
     const auto& descriptor = program.descriptors[i];
-    const model::Events expected = result.descriptors[i], predicted = predict(descriptor, a);
+    const model::Events expected = result.descriptors[i], predicted = all[i];
     ++compared.layers;
     compared.cycles += expected.cycles;
     compared.streamed += descriptor.opcode() == generate::OP_CONVOLUTION && !descriptor.control(generate::C_RESIDENT);

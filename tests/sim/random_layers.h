@@ -209,7 +209,15 @@ inline model::Codes random_codes(Random& random, const model::TensorFormat& form
   const int high = (1 << (is_signed ? format.bits - 1 : format.bits)) - 1;
   const int zeros = pick(random, 0, 90);  // percent
   model::Codes codes(static_cast<std::size_t>(format.shape.elements()));
-  for (auto& code : codes) code = pick(random, 0, 99) < zeros ? std::clamp(0, low, high) : pick(random, low, high);
+  // Stretches of small codes, whose leading planes are empty.
+  int small = 0, left = 0;
+  for (auto& code : codes) {
+    if (left-- == 0) {
+      left = pick(random, 1, 200);
+      small = pick(random, 0, 1) == 0 ? 0 : pick(random, 0, format.bits);
+    }
+    code = pick(random, 0, 99) < zeros ? std::clamp(0, low, high) : pick(random, low, high) >> small;
+  }
   return codes;
 }
 

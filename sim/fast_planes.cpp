@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/fast_planes.h"
+
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+
+#include "sim/fast_layer.h"
+
+namespace bitstrata::sim {
+
+using namespace generate;
+
+namespace {
+
+// The codes a descriptor sees: a part of a tensor whose rows begin at a line.
+class Input {
+ public:
+  Input(const Program& program, const Descriptor& d, std::size_t tensor, const model::Codes& codes)
+      : codes_(codes), values_(program.formats[tensor].shape.width * program.formats[tensor].shape.channels) {
+    const int bits = program.formats[tensor].bits, line_bits = program.architecture.data_bits;
+    const std::uint32_t offset = d[D_IN_ADDRESS] - program.tensors[tensor].address, stride = d[D_IN_ROW_STRIDE];
+    first_row_ = offset / stride;
+    first_value_ = std::int64_t{offset % stride} / (std::int64_t{bits} * line_bits / 8) * line_bits;
+    rows_ = d[D_IN_HEIGHT] & 0xffff;
+    width_ = d[D_IN_ROW_BITS] & 0xfffff;
+    signed_ = d.control(C_SIGNED);
+    const std::int32_t zero = static_cast<std::int32_t>(d[D_ZERO_POINT] & ((1u << bits) - 1));
+    padding_ = differences(signed_ && (zero >> (bits - 1)) != 0 ? zero - (1 << bits) : zero);
+  }
+
+  bool is_signed() const { return signed_; }
+  // Planes in which one of the values [x, x + size) of row y differs from its sign (unsigned codes: from zero).
+  std::uint32_t planes(std::int64_t x, std::int64_t y, std::int64_t size) const {
+    if (y < 0 || y >= rows_) return padding_;
+    const std::int64_t begin = std::clamp<std::int64_t>(x, 0, width_);
+    const std::int64_t end = std::clamp<std::int64_t>(x + size, begin, width_);
+    std::uint32_t result = end - begin < size ? padding_ : 0;
+    const std::int32_t* const row = codes_.data() + (first_row_ + y) * values_ + first_value_;
+    for (std::int64_t i = begin; i < end; ++i) result |= differences(row[i]);
+    return result;
+  }
+
+ private:
+  static std::uint32_t differences(std::int32_t code) { return static_cast<std::uint32_t>(code ^ (code >> 31)); }
+
+  const model::Codes& codes_;
+  std::int64_t values_, first_row_, first_value_, rows_, width_;
+  bool signed_;
+  std::uint32_t padding_;
+};
+
+}  // namespace
+
+std::size_t input_tensor(const Program& program, std::size_t index) {
+  const std::uint32_t address = program.descriptors[index][D_IN_ADDRESS];
+  for (std::size_t t = 0; t < program.tensors.size(); ++t) {
+    const TensorPlacement& place = program.tensors[t];
+    if (address >= place.address && address < place.address + place.bytes) return t;
+  }
+  throw std::logic_error("a descriptor reads no tensor");
+}
+
+PlaneCounts count_planes(const Program& program, std::size_t index, const model::Codes& codes) {
+  const Descriptor& d = program.descriptors[index];
+  if (d.opcode() != OP_CONVOLUTION) return {};
+  const FastLayer layer(d, program.architecture);
+  const Input input(program, d, input_tensor(program, index), codes);
+  const std::int64_t start_x = d.as_signed(D_PIXEL_START_X), start_y = d.as_signed(D_PIXEL_START_Y);
+  const std::int64_t step_x = d[D_PIXEL_STEP_X] & 0xfffffu, step_y = d[D_PIXEL_STEP_Y] & 0xffffu;
+  PlaneCounts counts;
+  for (int block = 0; block < layer.blocks; ++block) {
+    const std::int64_t block_y = start_y + block * std::int64_t{d[D_BLOCK_STEP_Y] & 0xffffu};
+    std::size_t tile_begin = counts.size();
+    for (int n = 0; n < layer.n_tiles; ++n) {
+      const std::size_t begin = counts.size();
+      if (n > 0 && layer.same_inputs(n, n - 1)) {
+        counts.reserve(2 * begin - tile_begin);
+        std::copy(counts.begin() + static_cast<std::ptrdiff_t>(tile_begin),
+                  counts.begin() + static_cast<std::ptrdiff_t>(begin), std::back_inserter(counts));
+        tile_begin = begin;
+        continue;
+      }
+      tile_begin = begin;
+      const int* const ends = layer.window_ends(n);
+      for (int k = 0; k < layer.k_tiles; ++k) {
+        std::uint32_t planes = 0;
+        for (int pixel = 0, last = layer.pixels_in_block(block) - 1; pixel <= last; ++pixel) {
+          const std::int64_t x = start_x + pixel % layer.out_width * step_x + layer.tile_x(n);
+          const std::int64_t y = block_y + pixel / layer.out_width * step_y;
+          for (int w = ends[k]; w < ends[k + 1]; ++w) {
+            const GatherWindow& window = layer.window(n, w);
+            planes |= input.planes(x + window.x, y + window.y, window.size);
+          }
+          if (pixel != last && (pixel + 1) % layer.vectors != 0) continue;
+          // Signed values need a plane of signs above those that differ from it.
+          const int needed = std::bit_width(planes) + (input.is_signed() ? 1 : 0);
+          counts.push_back(static_cast<std::uint8_t>(std::max(1, needed)));
+          planes = 0;
+        }
+      }
+    }
+  }
+  return counts;
+}
+
+}  // namespace bitstrata::sim

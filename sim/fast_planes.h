@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which planes an accelerator with skip_planes streams: that depends on the activations.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/golden.h"
+#include "rtl/generate/program.h"
+
+namespace bitstrata::sim {
+
+// Planes streamed of every vector (overlay: group of vectors) of a convolution's descriptor, from 1 to its
+// activation_bits, in the order of the array: by block, output tile, row tile, pixel.
+using PlaneCounts = std::vector<std::uint8_t>;
+
+// Of descriptor `index` of the program; `input`: the codes of the tensor it reads. Empty for other operators.
+PlaneCounts count_planes(const generate::Program& program, std::size_t index, const model::Codes& input);
+
+// The tensor that descriptor `index` reads.
+std::size_t input_tensor(const generate::Program& program, std::size_t index);
+
+}  // namespace bitstrata::sim
