@@ -14,9 +14,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 #include <optional>
 #include <stdexcept>
+#include <unordered_map>
 #include <vector>
 
 #include "sim/fast_layer.h"
@@ -308,20 +310,29 @@ class Schedule {
   std::array<Remainder, 2> remainders_;
 };
 
-// The first descriptor of the list that runs exactly as number `index` does: that differs in addresses only, and in
-// them by whole pages.
-std::size_t twin_of(const std::vector<Descriptor>& descriptors, std::size_t index) {
-  const auto bared = [](const Descriptor& d) {
-    Descriptor bare = d;
+using Words = decltype(Descriptor::words);
+
+struct WordsHash {
+  std::size_t operator()(const Words& words) const {
+    std::uint64_t hash = 0;
+    for (const std::uint32_t word : words) hash = std::rotl((hash ^ word) * 0x9e3779b97f4a7c15u, 29);
+    return static_cast<std::size_t>(hash);
+  }
+};
+
+// For each descriptor of the list the first one that runs exactly as it does: that differs in addresses only, and in
+// them by whole pages. Lists of batches are long, so twins are looked up.
+std::vector<std::size_t> twins_of(const std::vector<Descriptor>& descriptors) {
+  std::unordered_map<Words, std::size_t, WordsHash> first;
+  std::vector<std::size_t> twins;
+  twins.reserve(descriptors.size());
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    Descriptor bare = descriptors[i];
     for (const DescriptorWord word : {D_IN_ADDRESS, D_SECOND_ADDRESS, D_OUT_ADDRESS, D_WEIGHT_ADDRESS, D_PARAM_ADDRESS})
       bare[word] %= Bursts::page_bytes;
-    return bare.words;
-  };
-  if (index == 0) return 0;
-  const auto wanted = bared(descriptors[index]);
-  for (std::size_t i = 0; i < index; ++i)
-    if (bared(descriptors[i]) == wanted) return i;
-  return index;
+    twins.push_back(first.try_emplace(bare.words, i).first->second);
+  }
+  return twins;
 }
 
 }  // namespace
@@ -362,8 +373,9 @@ std::vector<model::Events> predict(const std::vector<Descriptor>& descriptors,
                                    const model::Architecture& architecture) {
   std::vector<model::Events> events;
   events.reserve(descriptors.size());
+  const std::vector<std::size_t> twins = twins_of(descriptors);
   for (std::size_t i = 0; i < descriptors.size(); ++i) {
-    const std::size_t twin = twin_of(descriptors, i);
+    const std::size_t twin = twins[i];
     events.push_back(twin < i ? events[twin] : predict(descriptors[i], architecture));
   }
   return events;
@@ -381,9 +393,10 @@ generate::Judge judge_of(const model::Architecture& architecture) {
       std::int64_t least, cycles;
     };
     std::vector<Part> parts(descriptors.size());
+    const std::vector<std::size_t> twins = twins_of(descriptors);
     std::int64_t total = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      const std::size_t twin = twin_of(descriptors, i);
+      const std::size_t twin = twins[i];
       Part& part = parts[i];
       if (twin == i) {
         part.layer.emplace(descriptors[i], architecture);
@@ -402,7 +415,7 @@ generate::Judge judge_of(const model::Architecture& architecture) {
         if (!schedule.finish(limit - total)) return limit;
         part.cycles = schedule.cycles();
       } else {
-        part.cycles = parts[twin_of(descriptors, i)].cycles;
+        part.cycles = parts[twins[i]].cycles;
       }
       total += part.cycles;
       if (total >= limit) return total;
