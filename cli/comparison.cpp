@@ -84,14 +84,18 @@ void Comparison::compare_values(int image, const Pair& pair, const std::vector<m
   }
 }
 
-void Comparison::compare_events(int image, const Pair& pair, const std::vector<model::Events>& left,
+std::string Comparison::run_name(int run) const {
+  return fmt::format("{} {}", workload_.program.batch > 1 ? "batch" : "image", run);
+}
+
+void Comparison::compare_events(int run, const Pair& pair, const std::vector<model::Events>& left,
                                 const std::vector<model::Events>& right, bool timing) {
   remember(event_pairs_, pair);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const std::string& name = workload_.network.layers[l].name;
     if (l >= left.size() || l >= right.size()) {
-      note_failure(
-          fmt::format("image {}, layer '{}': {} and {} did not both finish it", image, name, pair.first, pair.second));
+      note_failure(fmt::format("{}, layer '{}': {} and {} did not both finish it", run_name(run), name, pair.first,
+                               pair.second));
       continue;
     }
     Count& count = layers_[l].events[pair];
@@ -101,7 +105,7 @@ void Comparison::compare_events(int image, const Pair& pair, const std::vector<m
       ++count.compared;
       if (a == b) continue;
       ++count.different;
-      show(fmt::format("image {}, layer '{}', event {}: {} {}, {} {}", image, name, model::event_names[e], pair.first,
+      show(fmt::format("{}, layer '{}', event {}: {} {}, {} {}", run_name(run), name, model::event_names[e], pair.first,
                        a, pair.second, b));
     }
   }

@@ -30,12 +30,15 @@ class Comparison {
   // Codes of the tensors the layers write.
   void compare_values(int image, const Pair& pair, const std::vector<model::Codes>& left,
                       const std::vector<model::Codes>& right);
-  // Without `timing` only the counts that do not depend on when things happen.
-  void compare_events(int image, const Pair& pair, const std::vector<model::Events>& left,
+  // Of a run, which is a batch of images. Without `timing` only the counts that do not depend on when things happen.
+  void compare_events(int run, const Pair& pair, const std::vector<model::Events>& left,
                       const std::vector<model::Events>& right, bool timing);
   // An engine that stopped: a difference that is no number.
   void note_failure(const std::string& line) { failures_.push_back(line); }
   void set_cycles(const std::string& engine, const std::vector<model::Events>& layers) { cycles_[engine] = layers; }
+
+  // "image 3", or "batch 3" where a run has several images.
+  std::string run_name(int run) const;
 
   Count values() const;
   Count events() const;

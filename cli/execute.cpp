@@ -58,6 +58,7 @@ model::Measurement measurement_of(const Workload& workload, model::Origin origin
   measurement.origin = origin;
   measurement.architecture = workload.architecture.name;
   measurement.clock_mhz = workload.architecture.clock_mhz;
+  measurement.batch = workload.program.batch;
   for (std::size_t i = 0; i < workload.network.layers.size(); ++i) {
     const model::IntegerLayer& layer = workload.network.layers[i];
     const auto bits = [&](int tensor) { return workload.network.tensors.at(static_cast<std::size_t>(tensor)).bits; };
@@ -72,9 +73,9 @@ model::Measurement measurement_of(const Workload& workload, model::Origin origin
   return measurement;
 }
 
-double utilization(const model::LayerMeasurement& layer, const model::Architecture& architecture) {
+double utilization(const model::LayerMeasurement& layer, int batch, const model::Architecture& architecture) {
   const double possible = static_cast<double>(layer.events.cycles * architecture.bit_products());
-  const double needed = static_cast<double>(layer.macs) * layer.weight_bits * layer.activation_bits;
+  const double needed = static_cast<double>(layer.macs * batch) * layer.weight_bits * layer.activation_bits;
   return possible > 0 ? needed / possible : 0;
 }
 

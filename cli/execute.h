@@ -26,9 +26,9 @@ std::vector<model::Events> predict_layers(const generate::Program& program, cons
 model::Measurement measurement_of(const Workload& workload, model::Origin origin,
                                   const std::vector<model::Events>& events);
 
-// Share of the array's bit products that were needed: macs x weight_bits x activation_bits of all
+// Share of the array's bit products that were needed: batch x macs x weight_bits x activation_bits of all
 // cycles x tiles x rows x columns.
-double utilization(const model::LayerMeasurement& layer, const model::Architecture& architecture);
+double utilization(const model::LayerMeasurement& layer, int batch, const model::Architecture& architecture);
 
 // Calls `work` with 0..count-1 on `threads` threads; rethrows the first exception.
 void for_each_in_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work);

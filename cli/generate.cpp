@@ -45,11 +45,12 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("dataset", po::value(&w.dataset),
        "fashion-mnist, a folder of IDX files, or random (seeded codes); default: fashion-mnist, and for networks of "
        "another input shape random")
-      ("images", po::value(&o.images)->default_value(o.images), "how many images the testbench runs")
+      ("images", po::value(&o.images)->default_value(o.images), "how many images the testbench runs, at least a batch")
       ("layers", po::value(&o.layers), "only the first so many layers, for slow simulators")
       ("out", po::value(&o.out)->required(), "folder to write; must not exist or be empty")
       ("force", po::bool_switch(&o.force), "replace the design that --out already holds");
   // clang-format on
+  w.add_batch(options);
   w.import.add(options);
   o.common.add(options);
   po::variables_map values;
@@ -64,7 +65,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
     return false;
   }
   if (w.network.empty()) {
-    for (const char* name : {"plan", "weight-bits", "activation-bits", "dataset", "images", "layers"}) {
+    for (const char* name : {"plan", "weight-bits", "activation-bits", "dataset", "batch", "images", "layers"}) {
       if (values.count(name) != 0 && !values[name].defaulted()) {
         throw std::invalid_argument(fmt::format("--{} belongs to the testbench, which needs --network", name));
       }
@@ -73,6 +74,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   check_range("images", o.images, 1, 1000);
   if (values.count("layers") != 0) check_range("layers", o.layers, 1, 1e6);
   w.check(values);
+  w.complete_batches(values, "images", o.images, o.images);
   o.common.check();
   return true;
 }
@@ -85,7 +87,7 @@ void keep_layers(Workload& workload, int count) {
   int last = 0;
   for (const model::IntegerLayer& layer : network.layers) last = std::max({last, layer.input, layer.output});
   network.tensors.resize(static_cast<std::size_t>(last) + 1);
-  workload.program = sim::lower(network, workload.architecture);
+  workload.program = sim::lower(network, workload.architecture, workload.program.batch);
 }
 
 // A word of the command line as a shell reads it.
@@ -115,10 +117,11 @@ generate::Vectors make_vectors(const Options& o, const std::vector<std::string>&
   const std::size_t kept = workload.network.layers.size();
   if (kept < all) vectors.network += fmt::format(" (the first {} of {} layers)", kept, all);
   for (const model::Codes& image : inputs.images) vectors.tensors.push_back(model::run_all(workload.network, image));
-  // The testbench compares the cycles of every image with one prediction; where planes are skipped they differ.
-  if (!workload.architecture.skip_planes || inputs.images.size() == 1) {
-    for (const model::Events& events : sim::predict(workload.program, vectors.tensors.at(0)))
-      vectors.cycles.push_back(events.cycles);
+  // The testbench compares the cycles of every run with one prediction; where planes are skipped they differ.
+  const auto batch = static_cast<std::size_t>(workload.program.batch);
+  if (!workload.architecture.skip_planes || inputs.images.size() == batch) {
+    const std::vector<model::Codes> tensors = sim::codes_of_batch(std::span(vectors.tensors).first(batch));
+    for (const model::Events& events : sim::predict(workload.program, tensors)) vectors.cycles.push_back(events.cycles);
   }
   return vectors;
 }
@@ -145,11 +148,12 @@ int generate(const std::vector<std::string>& arguments) {
   std::string text = fmt::format("{}: {} files of architecture {}\n", o.out, files.size(), architecture.name);
   if (vectors) {
     const std::int64_t cycles = std::accumulate(vectors->cycles.begin(), vectors->cycles.end(), std::int64_t{0}) *
-                                static_cast<std::int64_t>(vectors->tensors.size());
+                                static_cast<std::int64_t>(vectors->tensors.size()) / vectors->program.batch;
     const double seconds = static_cast<double>(cycles) / generate::icarus_cycles_per_second(architecture);
     summary["network"] = vectors->network;
     summary["layers"] = vectors->program.descriptors.size();
     summary["images"] = vectors->tensors.size();
+    summary["batch"] = vectors->program.batch;
     summary["memory_bytes"] = vectors->program.image.size();
     summary["predicted_cycles"] = cycles;
     summary["icarus_seconds_estimate"] = seconds;

@@ -264,6 +264,7 @@ std::string report_html(const Report& report, const std::map<std::string, std::s
         "&ldquo;less&rdquo; is {} (set off) over the row, for the "
         "same network. ",
         escape(reference.name));
+    if (report.batches()) page += "Cycles are those of a run, which may have several images. ";
     page +=
         "Accuracy is that of the test images, with its standard error where the whole test set was used. Empty: "
         "the run folder does not say.</p>\n";
@@ -272,7 +273,9 @@ std::string report_html(const Report& report, const std::map<std::string, std::s
   page += fmt::format("<h2>Pictures</h2>\n{}<h2>Layers</h2>\n", picture_section(report, pictures, missing));
   for (const ReportRow& row : report.rows) {
     if (row.layers.empty()) continue;
-    page += fmt::format("<details><summary>{}</summary>\n{}</details>\n", escape(row.name), layer_table(row));
+    page +=
+        fmt::format("<details><summary>{}{}</summary>\n{}</details>\n", escape(row.name),
+                    row.batch > 1 ? fmt::format(" (cycles: of a run of {} images)", row.batch) : "", layer_table(row));
   }
   if (!report.technologies.empty()) {
     page += fmt::format("<h2>Where the energies come from</h2>\n{}", technology_section(report));

@@ -59,6 +59,7 @@ void fill(const json& summary, ReportRow& row) {
   read(summary, "macs", row.macs);
   read(summary, "weight_storage_bits", row.weight_storage_bits);
   read(summary, "cycles", row.cycles);
+  row.batch = summary.value("batch", 1);
   read(summary, "latency_us", row.latency_us);
   row.energy = summary.value("energy", json::object());
   row.layers = summary.value("layers", json::array());
@@ -197,12 +198,17 @@ Table quality_table(const Report& report) {
   return table;
 }
 
+bool Report::batches() const {
+  return std::ranges::any_of(rows, [](const ReportRow& row) { return row.batch > 1; });
+}
+
 Table cost_table(const Report& report) {
   std::vector<std::string> header = {"run", "architecture", "engine", "cycles", "latency (µs)", "less"};
   for (const std::string& t : report.technologies) {
     header.push_back(fmt::format("{} (nJ, {})", t, report.status(t)));
     header.emplace_back("less");
   }
+  if (report.batches()) header.emplace_back("images a run");
   Table table(header, 3);
   const ReportRow& reference = report.rows.at(report.reference);
   for (const ReportRow& row : report.rows) {
@@ -218,6 +224,7 @@ Table cost_table(const Report& report) {
       cells.push_back(with_unit(row.energy_pj(t), 1e-3));
       cells.push_back(comparable ? ratio(reference.energy_pj(t), row.energy_pj(t)) : "");
     }
+    if (report.batches()) cells.push_back(fmt::format("{}", row.batch));
     table.add(cells);
   }
   return table;
@@ -240,6 +247,7 @@ Table plain_table(const Report& report) {
                                      "cycles",
                                      "latency_us"};
   for (const std::string& t : report.technologies) header.push_back(fmt::format("energy_{}_pj", t));
+  if (report.batches()) header.emplace_back("batch");
   Table table(header, 5);
   const auto plain = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string(); };
   for (const ReportRow& row : report.rows) {
@@ -260,6 +268,7 @@ Table plain_table(const Report& report) {
                                       plain(row.cycles),
                                       plain(row.latency_us)};
     for (const std::string& t : report.technologies) cells.push_back(plain(row.energy_pj(t)));
+    if (report.batches()) cells.push_back(fmt::format("{}", row.batch));
     table.add(cells);
   }
   return table;
@@ -283,6 +292,7 @@ json to_json(const Report& report) {
     put(entry, "macs", row.macs);
     put(entry, "weight_storage_bits", row.weight_storage_bits);
     put(entry, "cycles", row.cycles);
+    if (row.cycles) entry["batch"] = row.batch;
     put(entry, "latency_us", row.latency_us);
     if (!row.checks.is_null()) entry["checks"] = row.checks;
     rows.push_back(entry);

@@ -21,7 +21,9 @@ struct ReportRow {
   std::optional<std::int64_t> accuracy_images;
   std::optional<double> weight_bits;      // mean over weights
   std::optional<double> activation_bits;  // mean over MACs
-  std::optional<std::int64_t> parameters, macs, weight_storage_bits, cycles;
+  std::optional<std::int64_t> parameters, macs, weight_storage_bits;
+  std::optional<std::int64_t> cycles;  // of a run
+  int batch = 1;                       // images a run
   std::optional<double> latency_us;
   nlohmann::json energy = nlohmann::json::object();  // technology -> summary.json's entry
   nlohmann::json layers = nlohmann::json::array();   // summary.json's
@@ -39,6 +41,7 @@ struct Report {
   std::vector<ReportRow> rows;
   std::size_t reference = 0;              // ratios are against this row
   std::vector<std::string> technologies;  // in the order of their first appearance
+  bool batches() const;                   // a row has several images a run
   // The weakest of what the rows say about the technology.
   std::string status(const std::string& technology) const;
 };

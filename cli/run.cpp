@@ -5,6 +5,7 @@
 #include <iostream>
 #include <mutex>
 #include <optional>
+#include <span>
 
 #include "cli/execute.h"
 #include "cli/pricing.h"
@@ -12,6 +13,7 @@
 #include "cli/verbs.h"
 #include "model/golden.h"
 #include "model/progress.h"
+#include "sim/fast.h"
 
 namespace bitstrata::cli {
 
@@ -38,8 +40,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "built-in name or YAML file; may be repeated; default: all built-in ones")
       ("engine", po::value(&o.engine)->default_value(o.engine), "fast, systemc or rtl")
       ("images", po::value(&o.images),
-       "how many images are executed; default: 1 with systemc and rtl, 0 with fast, which needs none (its images go "
-       "through the golden arithmetic, for accuracy and densities)")
+       "how many images are executed; default: a batch with systemc and rtl, 0 with fast, which needs none (its images "
+       "go through the golden arithmetic, for accuracy and densities)")
       ("out", po::value(&o.out), "run folder to write: layers.csv, summary.json, run.json, plan.yaml");
   // clang-format on
   o.common.add(options);
@@ -48,17 +50,19 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
           arguments, options,
           {"run --network N|DIR [--architecture A] [--technology T] [--engine E] [--out DIR]",
            "Cycles and energy of a network on an accelerator, layer by layer. utilization is macs x weight_bits x\n"
-           "activation_bits over cycles x tiles x rows x columns. The engines systemc and rtl execute data; the exit\n"
-           "status is 1 when their outputs differ from the golden arithmetic or cycles differ between images.",
+           "activation_bits over cycles x tiles x rows x columns. With --batch N cycles are those of a run of N\n"
+           "images; macs, latency (time of the run / N) and energy are an image's. The engines systemc and rtl\n"
+           "execute data; the exit status is 1 when their outputs differ from the golden arithmetic or cycles differ\n"
+           "between runs.",
            "run --network lenet5 --weight-bits 4 --activation-bits 4 --engine fast --out out/lenet5-4-4"},
           values)) {
     return false;
   }
   check_choice("engine", o.engine, engine_names());
   const bool executes = o.engine != "fast";
-  if (values.count("images") == 0) o.images = executes ? 1 : 0;
-  check_range("images", o.images, executes ? 1 : 0, 1e6);
   o.workload.check(values);
+  if (executes) o.workload.complete_batches(values, "images", 1, o.images);
+  check_range("images", o.images, executes ? 1 : 0, 1e6);
   o.common.check();
   return true;
 }
@@ -93,7 +97,8 @@ class Tally {
   int images_ = 0, correct_ = 0;
 };
 
-// Events of the images: equal for all, unless the accelerator skips planes; then their mean, rounded.
+// Events of the runs, a batch of images each: equal for all, unless the accelerator skips planes; then their mean,
+// rounded.
 class EventTally {
  public:
   explicit EventTally(const Workload& workload) : differ_(workload.architecture.skip_planes) {}
@@ -135,12 +140,18 @@ Execution execute_fast(const Options& o, const Workload& workload, const Inputs&
   model::Progress progress("golden", static_cast<std::int64_t>(inputs.images.size()), o.common.quiet);
   std::mutex drawing;
   EventTally events(workload);
-  for_each_in_parallel(inputs.images.size(), o.common.threads, [&](std::size_t i) {
-    const std::vector<model::Codes> tensors = model::run_all(workload.network, inputs.images[i]);
-    tally.add(tensors, inputs.labels, i);
-    if (workload.architecture.skip_planes) events.add(predict_layers(workload.program, tensors));
+  const auto batch = static_cast<std::size_t>(workload.program.batch);
+  for_each_in_parallel(inputs.images.size() / batch, o.common.threads, [&](std::size_t run) {
+    std::vector<std::vector<model::Codes>> tensors;
+    for (std::size_t i = run * batch; i < (run + 1) * batch; ++i) {
+      tensors.push_back(model::run_all(workload.network, inputs.images[i]));
+      tally.add(tensors.back(), inputs.labels, i);
+    }
+    if (workload.architecture.skip_planes) {
+      events.add(predict_layers(workload.program, sim::codes_of_batch(tensors)));
+    }
     const std::lock_guard lock(drawing);
-    progress.advance();
+    progress.advance(static_cast<std::int64_t>(batch));
   });
   const bool of_images = workload.architecture.skip_planes && !inputs.images.empty();
   return {of_images ? events.mean() : predict_layers(workload.program), 0, 0};
@@ -152,27 +163,32 @@ Execution execute_data(const Options& o, const Workload& workload, const Inputs&
   Execution execution;
   EventTally events(workload);
   double seconds = 0;
-  for (std::size_t i = 0; i < inputs.images.size(); ++i) {
+  const auto batch = static_cast<std::size_t>(workload.program.batch), runs = inputs.images.size() / batch;
+  for (std::size_t run = 0; run < runs; ++run) {
     const double start = cpu_seconds();
-    const sim::RunResult result = engine->run(workload.program, inputs.images[i]);
+    const sim::RunResult result =
+        engine->run(workload.program, std::span(inputs.images).subspan(run * batch, batch), sim::MemoryBehaviour{});
     seconds += cpu_seconds() - start;
     if (result.error != sim::RunError::none) {
-      throw CheckFailed(fmt::format("image {}: the accelerator stopped in layer '{}': {}", i,
+      throw CheckFailed(fmt::format("run {}: the accelerator stopped in layer '{}': {}", run,
                                     workload.program.layer_names.at(result.layers.size()), to_string(result.error)));
     }
-    const model::Codes golden = model::run(workload.network, inputs.images[i]);
-    if (result.tensors[workload.network.output()] != golden) {
-      throw CheckFailed(
-          fmt::format("image {}: outputs differ from the golden arithmetic; bitstrata verify shows where", i));
+    for (std::size_t i = 0; i < batch; ++i) {
+      const std::size_t image = run * batch + i;
+      const model::Codes golden = model::run(workload.network, inputs.images[image]);
+      if (result.tensors.at(i)[workload.network.output()] != golden) {
+        throw CheckFailed(
+            fmt::format("image {}: outputs differ from the golden arithmetic; bitstrata verify shows where", image));
+      }
+      execution.outputs_compared += static_cast<std::int64_t>(golden.size());
+      tally.add(result.tensors[i], inputs.labels, image);
     }
-    execution.outputs_compared += static_cast<std::int64_t>(golden.size());
     if (!events.add(result.layers)) {
-      throw CheckFailed(fmt::format("image {}: cycles or events differ from those of image 0", i));
+      throw CheckFailed(fmt::format("run {}: cycles or events differ from those of run 0", run));
     }
-    tally.add(result.tensors, inputs.labels, i);
-    progress.advance();
-    const double expected = seconds * static_cast<double>(inputs.images.size());
-    if (i == 0 && expected > long_run_s) {
+    progress.advance(static_cast<std::int64_t>(batch));
+    const double expected = seconds * static_cast<double>(runs);
+    if (run == 0 && expected > long_run_s) {
       say(o.common, fmt::format("about {:.0f} s for {} images; {:.1f} MB of accelerator memory", expected,
                                 inputs.images.size(), 1e-6 * static_cast<double>(workload.program.image.size())));
     }
@@ -180,7 +196,7 @@ Execution execute_data(const Options& o, const Workload& workload, const Inputs&
   execution.events = events.mean();
   std::int64_t cycles = 0;
   for (const model::Events& layer : execution.events) cycles += layer.cycles;
-  execution.cycles_per_cpu_second = static_cast<double>(cycles) * static_cast<double>(inputs.images.size()) / seconds;
+  execution.cycles_per_cpu_second = static_cast<double>(cycles) * static_cast<double>(runs) / seconds;
   return execution;
 }
 
@@ -202,8 +218,9 @@ std::optional<double> layer_pj(const Price& price, std::size_t layer) {
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
-// layers.csv: what is not known stays empty. The columns from energy_pj on are those of the first technology; each
-// further one has a column of its own.
+// layers.csv: what is not known stays empty. Cycles are those of a run of --batch images; macs, latency (time of the
+// run / batch) and energy are an image's. The columns from energy_pj on are those of the first technology; each further
+// one has a column of its own; the last column is the batch.
 Table csv_table(const Results& r) {
   std::vector<std::string> header = {
       "layer",       "kind",           "weight_bits",        "activation_bits", "macs",
@@ -213,28 +230,30 @@ Table csv_table(const Results& r) {
   for (std::size_t p = 1; p < r.prices.size(); ++p) {
     header.push_back(fmt::format("energy_{}_pj", r.prices[p].technology.name));
   }
+  header.emplace_back("batch");
   Table table(header);
   for (std::size_t i = 0; i < r.measurement.layers.size(); ++i) {
     const model::LayerMeasurement& layer = r.measurement.layers[i];
     const model::IntegerLayer& integers = r.workload.network.layers[i];
     const bool weights = layer.kind == model::LayerKind::convolution;
-    std::vector<std::string> row = {layer.layer,
-                                    to_string(layer.kind),
-                                    weights ? fmt::format("{}", layer.weight_bits) : "",
-                                    fmt::format("{}", layer.activation_bits),
-                                    fmt::format("{}", layer.macs),
-                                    fmt::format("{}", layer.events.cycles),
-                                    fmt::format("{}", layer.events.compute_cycles),
-                                    fmt::format("{}", layer.events.load_cycles),
-                                    fmt::format("{}", layer.events.store_cycles),
-                                    fmt::format("{}", layer.events.stall_cycles),
-                                    weights ? number(utilization(layer, r.workload.architecture)) : ""};
+    std::vector<std::string> row = {
+        layer.layer,
+        to_string(layer.kind),
+        weights ? fmt::format("{}", layer.weight_bits) : "",
+        fmt::format("{}", layer.activation_bits),
+        fmt::format("{}", layer.macs),
+        fmt::format("{}", layer.events.cycles),
+        fmt::format("{}", layer.events.compute_cycles),
+        fmt::format("{}", layer.events.load_cycles),
+        fmt::format("{}", layer.events.store_cycles),
+        fmt::format("{}", layer.events.stall_cycles),
+        weights ? number(utilization(layer, r.measurement.batch, r.workload.architecture)) : ""};
     std::int64_t zeros = 0;
     for (const std::int16_t w : integers.weights) zeros += w == 0 ? 1 : 0;
     const auto count = static_cast<double>(integers.weights.size());
     row.push_back(weights && r.workload.trained ? number(1 - static_cast<double>(zeros) / count) : "");
     row.push_back(r.tally.images() > 0 ? number(r.tally.density(integers.input)) : "");
-    row.push_back(number(static_cast<double>(layer.events.cycles) / r.measurement.clock_mhz));
+    row.push_back(number(r.measurement.latency_us(layer)));
     const sim::EnergyParts& first = r.prices.at(0).energy.layers[i].parts;
     row.push_back(first.any() ? number(first.total_pj()) : "");
     for (const EnergyColumn& column : energy_columns) {
@@ -244,6 +263,7 @@ Table csv_table(const Results& r) {
       const std::optional<double> energy = layer_pj(r.prices[p], i);
       row.push_back(energy ? number(*energy) : "");
     }
+    row.push_back(fmt::format("{}", r.measurement.batch));
     table.add(row);
   }
   return table;
@@ -261,10 +281,10 @@ json layers_json(const Results& r) {
                   {"channels", integers.out_channels()},
                   {"weights", integers.weights.size()},
                   {"macs", layer.macs},
-                  {"latency_us", static_cast<double>(layer.events.cycles) / r.measurement.clock_mhz}};
+                  {"latency_us", r.measurement.latency_us(layer)}};
     if (layer.kind == model::LayerKind::convolution) {
       entry["weight_bits"] = layer.weight_bits;
-      entry["utilization"] = utilization(layer, r.workload.architecture);
+      entry["utilization"] = utilization(layer, r.measurement.batch, r.workload.architecture);
     }
     for (std::size_t e = 0; e < model::event_names.size(); ++e) {
       entry["events"][std::string(model::event_names[e])] = layer.events.*model::event_members[e];
@@ -279,7 +299,13 @@ json layers_json(const Results& r) {
 // What cycles and events are on an accelerator that skips planes.
 std::string cycles_note(const Results& r) {
   if (r.tally.images() == 0) return "an upper bound, as if no plane were skipped: without --images no data are known";
-  return fmt::format("cycles and events are the mean of {} images", r.tally.images());
+  const int batch = r.workload.program.batch;
+  return batch == 1 ? fmt::format("cycles and events are the mean of {} images", r.tally.images())
+                    : fmt::format("cycles and events are the mean of {} runs", r.tally.images() / batch);
+}
+
+double cycles_per_image(const Results& r) {
+  return static_cast<double>(r.measurement.total().cycles) / r.measurement.batch;
 }
 
 json summary_of(const Results& r) {
@@ -292,7 +318,9 @@ json summary_of(const Results& r) {
        {{"style", a.style}, {"tiles", a.tiles}, {"vectors", a.vectors}, {"rows", a.rows}, {"columns", a.columns}}},
       {"clock_mhz", a.clock_mhz},
       {"engine", r.options.engine},
+      {"batch", r.measurement.batch},
       {"cycles", r.measurement.total().cycles},
+      {"cycles_per_image", cycles_per_image(r)},
       {"latency_us", r.measurement.latency_us()},
       {"macs", r.workload.macs()},
       {"parameters", r.workload.parameters()},
@@ -320,6 +348,7 @@ json summary_of(const Results& r) {
 
 void print(const Results& r) {
   const model::Architecture& a = r.workload.architecture;
+  const int batch = r.measurement.batch;
   fmt::print("{} ({} weights) on {} ({}, {:g} MHz), engine {}\n\n", r.workload.network.name,
              r.workload.trained ? "trained" : "random", a.name, a.array_text(), a.clock_mhz, r.options.engine);
   // Short names keep the table on a screen; the line below it and layers.csv have the long ones.
@@ -341,8 +370,8 @@ void print(const Results& r) {
                                     grouped(e.load_cycles),
                                     grouped(e.store_cycles),
                                     grouped(e.stall_cycles),
-                                    weights ? fmt::format("{:.4f}", utilization(layer, a)) : "",
-                                    fmt::format("{:.2f}", static_cast<double>(e.cycles) / a.clock_mhz)};
+                                    weights ? fmt::format("{:.4f}", utilization(layer, batch, a)) : "",
+                                    fmt::format("{:.2f}", r.measurement.latency_us(layer))};
     for (const Price& p : r.prices) {
       const std::optional<double> energy = layer_pj(p, i);
       row.push_back(energy ? short_number(*energy) : "");
@@ -369,6 +398,13 @@ void print(const Results& r) {
       "{} parameters, {} weight bits stored\n",
       table.text(), grouped(r.workload.parameters()), grouped(r.workload.weight_storage_bits()));
   if (a.skip_planes) fmt::print("skip_planes: {}\n", cycles_note(r));
+  if (batch > 1) {
+    fmt::print(
+        "batch of {}: cycles are those of a run of {} images, {:.1f} an image; macs, latency (time of the run / {}) "
+        "and "
+        "energy are an image's\n",
+        batch, batch, cycles_per_image(r), batch);
+  }
   for (const Price& p : r.prices) {
     fmt::print("energy {}: {} nJ an image; coefficients {}: {}\n", p.technology.name,
                short_number(1e-3 * p.energy.total.total_pj()), to_string(p.energy.status), p.technology.title);
@@ -382,7 +418,10 @@ void print(const Results& r) {
     fmt::print(
         "{} images of {} executed{}; {} outputs equal to the golden arithmetic; "
         "{} simulated cycles a CPU second\n",
-        r.tally.images(), r.inputs.source, a.skip_planes ? "" : ", the same cycles for each",
+        r.tally.images(), r.inputs.source,
+        a.skip_planes ? ""
+        : batch > 1   ? ", the same cycles for each run"
+                      : ", the same cycles for each",
         grouped(r.execution.outputs_compared), grouped(static_cast<std::int64_t>(r.execution.cycles_per_cpu_second)));
   }
 }

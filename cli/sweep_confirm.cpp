@@ -61,7 +61,7 @@ sim::Confirmation execute(const std::string& engine, const Workpiece& work) {
   for (std::size_t t = 1; t < work.golden.size(); ++t) {
     for (std::size_t i = 0; i < work.golden[t].size(); ++i) {
       ++c.values_compared;
-      c.values_different += result.tensors.at(t).at(i) != work.golden[t][i] ? 1 : 0;
+      c.values_different += result.tensors.at(0).at(t).at(i) != work.golden[t][i] ? 1 : 0;
     }
   }
   return c;

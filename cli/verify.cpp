@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <iostream>
 #include <optional>
+#include <span>
 
 #include "cli/comparison.h"
 #include "cli/execute.h"
 #include "cli/verbs.h"
 #include "model/golden.h"
 #include "model/progress.h"
+#include "sim/fast.h"
 
 namespace bitstrata::cli {
 
@@ -32,11 +34,12 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   o.workload.add(options);
   options.add_options()
       // clang-format off
-      ("images", po::value(&o.images)->default_value(o.images), "executed by the SystemC model")
-      ("rtl-images", po::value(&o.rtl_images)->default_value(o.rtl_images), "executed by the Verilated RTL")
+      ("images", po::value(&o.images)->default_value(o.images), "executed by the SystemC model, at least a batch")
+      ("rtl-images", po::value(&o.rtl_images)->default_value(o.rtl_images),
+       "executed by the Verilated RTL, at least a batch")
       ("stall-probability", po::value(&o.stall_probability)->default_value(o.stall_probability),
        "of each memory channel in each cycle; above 0 the fast engine's cycles are not compared")
-      ("stall-seed", seed_value("stall-seed", o.stall_seed), "of the stalls of the first image")
+      ("stall-seed", seed_value("stall-seed", o.stall_seed), "of the stalls of the first run")
       ("out", po::value(&o.out), "run folder to write: summary.json (all counts, layer by layer), run.json");
   // clang-format on
   o.common.add(options);
@@ -46,15 +49,18 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
           {"verify --network N|DIR [--architecture A] [--images N] [--rtl-images M]",
            "Executes images on the SystemC model and on the Verilated RTL and compares every code of every layer with\n"
            "the golden arithmetic and with each other, and cycles and events with each other and with the fast\n"
-           "engine. The exit status is 1 when anything differs or a layer was not compared at all.",
+           "engine. With --batch N images run N at once: cycles and events are those of a batch. The exit status is 1\n"
+           "when anything differs or a layer was not compared at all.",
            "verify --network lenet5 --weight-bits 3 --activation-bits 5 --images 2 --rtl-images 1"},
           values)) {
     return false;
   }
+  o.workload.check(values);
+  o.workload.complete_batches(values, "images", o.images, o.images);
+  o.workload.complete_batches(values, "rtl-images", o.rtl_images, o.rtl_images);
   check_range("images", o.images, 0, 1e6);
   check_range("rtl-images", o.rtl_images, 0, 1e6);
   check_range("stall-probability", o.stall_probability, 0, 0.95);
-  o.workload.check(values);
   o.common.check();
   return true;
 }
@@ -77,33 +83,46 @@ std::vector<Contestant> contestants(const Options& o, const model::Architecture&
   return all;
 }
 
-void compare_image(int image, const Options& o, const Workload& workload, const model::Codes& input,
-                   std::vector<Contestant>& all, Comparison& comparison, model::Progress& progress) {
-  const std::vector<model::Codes> golden = model::run_all(workload.network, input);
-  const std::vector<model::Events> predicted = predict_layers(workload.program, golden);
-  if (image == 0) comparison.set_cycles("fast", predicted);
+// The images of run number `run`, whose first is image `first`. Returns what the fast engine predicts for it.
+std::vector<model::Events> compare_run(int run, const Options& o, const Workload& workload, const Inputs& inputs,
+                                       std::vector<Contestant>& all, Comparison& comparison,
+                                       model::Progress& progress) {
+  const int batch = workload.program.batch, first = run * batch;
+  const auto images =
+      std::span(inputs.images).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch));
+  std::vector<std::vector<model::Codes>> golden;
+  for (const model::Codes& image : images) golden.push_back(model::run_all(workload.network, image));
+  const std::vector<model::Events> predicted = predict_layers(workload.program, sim::codes_of_batch(golden));
+  if (run == 0) comparison.set_cycles("fast", predicted);
   sim::MemoryBehaviour behaviour;
   behaviour.stall_probability = o.stall_probability;
-  behaviour.stall_seed = o.stall_seed + static_cast<std::uint64_t>(image);
+  behaviour.stall_seed = o.stall_seed + static_cast<std::uint64_t>(run);
+  const auto compare_values = [&](const Pair& pair, const auto& left, const auto& right) {
+    for (int i = 0; i < batch; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      comparison.compare_values(first + i, pair, left.at(at), right.at(at));
+    }
+  };
   const bool stalls = o.stall_probability > 0;
   std::vector<std::pair<std::string, sim::RunResult>> results;
   for (Contestant& contestant : all) {
-    if (image >= contestant.images) continue;
-    sim::RunResult result = contestant.engine->run(workload.program, input, behaviour);
-    progress.advance(1, contestant.name);
+    if (first >= contestant.images) continue;
+    sim::RunResult result = contestant.engine->run(workload.program, images, behaviour);
+    progress.advance(batch, contestant.name);
     if (result.error != sim::RunError::none) {
-      comparison.note_failure(fmt::format("image {}: {} stopped after {} layers: {}", image, contestant.name,
-                                          result.layers.size(), to_string(result.error)));
+      comparison.note_failure(fmt::format("{}: {} stopped after {} layers: {}", comparison.run_name(run),
+                                          contestant.name, result.layers.size(), to_string(result.error)));
     }
-    comparison.compare_values(image, {contestant.name, "golden"}, result.tensors, golden);
-    comparison.compare_events(image, {contestant.name, "fast"}, result.layers, predicted, !stalls);
+    compare_values({contestant.name, "golden"}, result.tensors, golden);
+    comparison.compare_events(run, {contestant.name, "fast"}, result.layers, predicted, !stalls);
     for (const auto& [other, earlier] : results) {
-      comparison.compare_values(image, {contestant.name, other}, result.tensors, earlier.tensors);
-      comparison.compare_events(image, {contestant.name, other}, result.layers, earlier.layers, true);
+      compare_values({contestant.name, other}, result.tensors, earlier.tensors);
+      comparison.compare_events(run, {contestant.name, other}, result.layers, earlier.layers, true);
     }
-    if (image == 0) comparison.set_cycles(contestant.name, result.layers);
+    if (run == 0) comparison.set_cycles(contestant.name, result.layers);
     results.emplace_back(contestant.name, std::move(result));
   }
+  return predicted;
 }
 
 }  // namespace
@@ -119,11 +138,11 @@ int verify(const std::vector<std::string>& arguments) {
   std::vector<Contestant> all = contestants(o, workload.architecture);
 
   Comparison comparison(workload);
+  std::vector<std::vector<model::Events>> of_run;  // predicted
   {
     model::Progress progress("verify", std::int64_t{o.images} + o.rtl_images, o.common.quiet);
-    for (int i = 0; i < images; ++i) {
-      compare_image(i, o, workload, inputs.images[static_cast<std::size_t>(i)], all, comparison, progress);
-    }
+    for (int run = 0; run < images / workload.program.batch; ++run)
+      of_run.push_back(compare_run(run, o, workload, inputs, all, comparison, progress));
   }
 
   json summary = comparison.to_json();
@@ -131,6 +150,7 @@ int verify(const std::vector<std::string>& arguments) {
   summary["weights"] = workload.trained ? "trained" : "random";
   summary["architecture"] = workload.architecture.name;
   summary["images"] = {{"source", inputs.source}, {"systemc", o.images}, {"rtl", o.rtl_images}};
+  summary["batch"] = workload.program.batch;
   summary["stall_probability"] = o.stall_probability;
   if (folder.wanted()) {
     folder.add("summary.json", summary);
@@ -144,8 +164,15 @@ int verify(const std::vector<std::string>& arguments) {
                workload.network.name, workload.trained ? "trained" : "random", workload.architecture.name,
                inputs.source, o.images, o.rtl_images, o.stall_probability, comparison.value_table().text(),
                comparison.timing_table().text());
-    fmt::print("values and events: compared / different; cycles: of the first image{}\n",
+    const int batch = workload.program.batch;
+    fmt::print("values and events: compared / different; cycles: of the first {}{}\n",
+               batch > 1 ? fmt::format("batch of {} images", batch) : "image",
                o.stall_probability > 0 ? " (fast: without stalls)" : "");
+    if (batch > 1) {
+      std::int64_t cycles = 0;
+      for (const model::Events& layer : of_run.at(0)) cycles += layer.cycles;
+      fmt::print("cycles an image (of a batch / {}): {:.1f} predicted\n", batch, static_cast<double>(cycles) / batch);
+    }
     for (const std::string& line : comparison.differences()) fmt::print("different: {}\n", line);
     for (const std::string& line : comparison.failures()) fmt::print("failed: {}\n", line);
     const Count values = comparison.values(), events = comparison.events();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 #include <stdexcept>
 
@@ -102,10 +103,26 @@ void WorkloadOptions::add(po::options_description& options) {
        "fashion-mnist, a folder of IDX files, for ONNX files also a dataset.yaml, or random (seeded codes); default: "
        "fashion-mnist, and for ONNX files and networks of another input shape random");
   // clang-format on
+  add_batch(options);
   import.add(options);
 }
 
+void WorkloadOptions::add_batch(po::options_description& options) {
+  options.add_options()("batch", po::value(&batch)->default_value(batch),
+                        "images a run: each layer is done for all of them, and loads its weights once where it can");
+}
+
+void WorkloadOptions::complete_batches(const po::variables_map& values, const char* option, int usual,
+                                       int& images) const {
+  if (values.count(option) == 0 || values[option].defaulted()) {
+    images = usual == 0 ? 0 : std::max(usual, batch) / batch * batch;
+  } else if (images % batch != 0) {
+    throw std::invalid_argument(fmt::format("--{} is {}, which is no multiple of --batch {}", option, images, batch));
+  }
+}
+
 void WorkloadOptions::check(const po::variables_map& values) const {
+  check_range("batch", batch, 1, 1024);
   check_range("weight-bits", weight_bits, 1, 16);
   check_range("activation-bits", activation_bits, 1, 16);
   const bool widths = !values["weight-bits"].defaulted() || !values["activation-bits"].defaulted();
@@ -156,7 +173,7 @@ Workload make_workload(const WorkloadOptions& options, const Common& common, Run
   }
   workload.architecture = model::load_architecture(options.architecture);
   record.add_file("architecture", options.architecture);
-  workload.program = sim::lower(workload.network, workload.architecture);
+  workload.program = sim::lower(workload.network, workload.architecture, options.batch);
   return workload;
 }
 

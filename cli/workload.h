@@ -20,9 +20,14 @@ namespace bitstrata::cli {
 struct WorkloadOptions {
   std::string network, plan, architecture = "pim-64x64", dataset;
   int weight_bits = 8, activation_bits = 8;
+  int batch = 1;  // images a run
   ImportOptions import;
   void add(po::options_description& options);
+  void add_batch(po::options_description& options);
   void check(const po::variables_map& values) const;
+  // Sets a number of executed images that was not given to `usual`, or a batch if that is more. Throws where it is
+  // given and is not a number of batches.
+  void complete_batches(const po::variables_map& values, const char* option, int usual, int& images) const;
 };
 
 struct Workload {

@@ -26,9 +26,11 @@ Events Measurement::total() const {
   return sum;
 }
 
-double Measurement::latency_us() const {
+double Measurement::latency_us() const { return latency_us({.layer = "", .events = total()}); }
+
+double Measurement::latency_us(const LayerMeasurement& layer) const {
   if (!(clock_mhz > 0)) throw std::logic_error("the measurement has no clock: clock_mhz must be above 0");
-  return static_cast<double>(total().cycles) / clock_mhz;
+  return static_cast<double>(layer.events.cycles) / (clock_mhz * batch);
 }
 
 }  // namespace bitstrata::model

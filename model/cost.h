@@ -22,17 +22,20 @@ struct LayerMeasurement {
   int weight_bits = 0;      // 0 for pooling
   int activation_bits = 0;  // input tensor
   int output_bits = 0;      // output tensor; the layer's store traffic depends on it
-  std::int64_t macs = 0;
-  Events events;
+  std::int64_t macs = 0;    // of one image
+  Events events;            // of a run: of all images of its batch
 };
 
 struct Measurement {
   Origin origin = Origin::fast;
   std::string architecture;
   double clock_mhz = 0;
+  int batch = 1;  // images a run
   std::vector<LayerMeasurement> layers;
   Events total() const;
+  // An image's share of a run: time of the run / batch.
   double latency_us() const;
+  double latency_us(const LayerMeasurement& layer) const;
 };
 
 // Implementations say in their header what they need (weights, operands) and what they estimate.

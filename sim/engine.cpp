@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/engine.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace bitstrata::sim {
 
 const char* to_string(RunError error) {
@@ -15,6 +19,29 @@ const char* to_string(RunError error) {
       return "no progress (watchdog)";
   }
   return "unknown";
+}
+
+void place_inputs(const generate::Program& program, std::span<const model::Codes> inputs,
+                  std::span<std::uint8_t> memory) {
+  if (inputs.size() != static_cast<std::size_t>(program.batch)) {
+    throw std::invalid_argument(
+        fmt::format("{} images for a program that runs {} at once", inputs.size(), program.batch));
+  }
+  std::ranges::copy(program.image, memory.begin());
+  for (int image = 0; image < program.batch; ++image)
+    generate::write_tensor(program, 0, inputs[static_cast<std::size_t>(image)], memory, image);
+}
+
+std::vector<std::vector<model::Codes>> read_tensors(const generate::Program& program,
+                                                    std::span<const std::uint8_t> memory) {
+  std::vector<std::vector<model::Codes>> all(static_cast<std::size_t>(program.batch));
+  for (int image = 0; image < program.batch; ++image) {
+    auto& tensors = all[static_cast<std::size_t>(image)];
+    tensors.reserve(program.formats.size());
+    for (std::size_t t = 0; t < program.formats.size(); ++t)
+      tensors.push_back(generate::read_tensor(program, static_cast<int>(t), memory, image));
+  }
+  return all;
 }
 
 std::vector<model::Events> events_of_layers(const generate::Program& program,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -31,9 +32,16 @@ const char* to_string(RunError error);
 struct RunResult {
   RunError error = RunError::none;
   std::vector<model::Events> descriptors;  // of those finished
-  std::vector<model::Events> layers;       // of the layers finished: sums over their descriptors
-  std::vector<model::Codes> tensors;       // as Program::formats; entry 0 is the input
+  std::vector<model::Events> layers;       // of the layers finished: sums over their descriptors, so over the batch
+  std::vector<std::vector<model::Codes>> tensors;  // [image][tensor], tensors as Program::formats; 0 is the input
 };
+
+// The memory of a run: the program's image with the inputs in their places. Throws std::invalid_argument where there
+// are not as many as the program's batch.
+void place_inputs(const generate::Program& program, std::span<const model::Codes> inputs,
+                  std::span<std::uint8_t> memory);
+std::vector<std::vector<model::Codes>> read_tensors(const generate::Program& program,
+                                                    std::span<const std::uint8_t> memory);
 
 // Sums over the descriptors of each layer that is finished.
 std::vector<model::Events> events_of_layers(const generate::Program& program,
@@ -43,11 +51,15 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual model::Origin origin() const = 0;
-  // Runs the whole list on one image. The accelerator is reset first. Throws std::runtime_error only where the engine
-  // itself fails; errors of the accelerator come back in the result.
-  virtual RunResult run(const generate::Program& program, const model::Codes& input,
+  // Runs the whole list on the images of a batch. The accelerator is reset first. Throws std::invalid_argument where
+  // there are not as many inputs as the program's batch, std::runtime_error only where the engine itself fails; errors
+  // of the accelerator come back in the result.
+  virtual RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
                         const MemoryBehaviour& behaviour) = 0;
-  RunResult run(const generate::Program& program, const model::Codes& input) { return run(program, input, {}); }
+  // A batch of one.
+  RunResult run(const generate::Program& program, const model::Codes& input, const MemoryBehaviour& behaviour = {}) {
+    return run(program, std::span(&input, 1), behaviour);
+  }
   // Cycles without progress after which the accelerator gives up (WATCHDOG register).
   std::uint32_t watchdog = 100000;
 };

@@ -424,8 +424,8 @@ generate::Judge judge_of(const model::Architecture& architecture) {
   };
 }
 
-generate::Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture) {
-  return generate::lower(network, architecture, judge_of(architecture));
+generate::Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, int batch) {
+  return generate::lower(network, architecture, judge_of(architecture), batch);
 }
 
 }  // namespace bitstrata::sim

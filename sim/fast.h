@@ -26,11 +26,12 @@ model::Events predict(const generate::Descriptor& descriptor, const model::Archi
 std::vector<model::Events> predict(const std::vector<generate::Descriptor>& descriptors,
                                    const model::Architecture& architecture);
 std::vector<model::Events> predict(const generate::Program& program);
-// Exact with skip_planes too: `tensors` are the codes of all tensors (model::run_all).
+// Exact with skip_planes too: `tensors` are the codes of all tensors (model::run_all), of a batch as
+// codes_of_batch gives them.
 std::vector<model::Events> predict(const generate::Program& program, const std::vector<model::Codes>& tensors);
 
 // generate::lower with this engine as the judge of tilings.
-generate::Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture);
+generate::Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, int batch = 1);
 generate::Judge judge_of(const model::Architecture& architecture);
 
 }  // namespace bitstrata::sim

@@ -19,9 +19,12 @@ class Input {
   Input(const Program& program, const Descriptor& d, std::size_t tensor, const model::Codes& codes)
       : codes_(codes), values_(program.formats[tensor].shape.width * program.formats[tensor].shape.channels) {
     const int bits = program.formats[tensor].bits, line_bits = program.architecture.data_bits;
-    const std::uint32_t offset = d[D_IN_ADDRESS] - program.tensors[tensor].address, stride = d[D_IN_ROW_STRIDE];
-    first_row_ = offset / stride;
-    first_value_ = std::int64_t{offset % stride} / (std::int64_t{bits} * line_bits / 8) * line_bits;
+    const std::uint32_t offset = d[D_IN_ADDRESS] - program.tensors[tensor].address;
+    const std::uint32_t row_bytes =
+        program.tensors[tensor].bytes / static_cast<std::uint32_t>(program.formats[tensor].shape.height);
+    first_row_ = offset / row_bytes;
+    row_step_ = d[D_IN_ROW_STRIDE] / row_bytes;
+    first_value_ = std::int64_t{offset % row_bytes} / (std::int64_t{bits} * line_bits / 8) * line_bits;
     rows_ = d[D_IN_HEIGHT] & 0xffff;
     width_ = d[D_IN_ROW_BITS] & 0xfffff;
     signed_ = d.control(C_SIGNED);
@@ -36,7 +39,7 @@ class Input {
     const std::int64_t begin = std::clamp<std::int64_t>(x, 0, width_);
     const std::int64_t end = std::clamp<std::int64_t>(x + size, begin, width_);
     std::uint32_t result = end - begin < size ? padding_ : 0;
-    const std::int32_t* const row = codes_.data() + (first_row_ + y) * values_ + first_value_;
+    const std::int32_t* const row = codes_.data() + (first_row_ + y * row_step_) * values_ + first_value_;
     for (std::int64_t i = begin; i < end; ++i) result |= differences(row[i]);
     return result;
   }
@@ -45,7 +48,7 @@ class Input {
   static std::uint32_t differences(std::int32_t code) { return static_cast<std::uint32_t>(code ^ (code >> 31)); }
 
   const model::Codes& codes_;
-  std::int64_t values_, first_row_, first_value_, rows_, width_;
+  std::int64_t values_, first_row_, row_step_, first_value_, rows_, width_;
   bool signed_;
   std::uint32_t padding_;
 };
@@ -56,9 +59,17 @@ std::size_t input_tensor(const Program& program, std::size_t index) {
   const std::uint32_t address = program.descriptors[index][D_IN_ADDRESS];
   for (std::size_t t = 0; t < program.tensors.size(); ++t) {
     const TensorPlacement& place = program.tensors[t];
-    if (address >= place.address && address < place.address + place.bytes) return t;
+    const std::int64_t bytes = std::int64_t{place.bytes} * program.batch;
+    if (address >= place.address && address - place.address < bytes) return t;
   }
   throw std::logic_error("a descriptor reads no tensor");
+}
+
+std::vector<model::Codes> codes_of_batch(std::span<const std::vector<model::Codes>> images) {
+  std::vector<model::Codes> all = images.front();
+  for (const auto& image : images.subspan(1))
+    for (std::size_t t = 0; t < all.size(); ++t) all[t].insert(all[t].end(), image.at(t).begin(), image[t].end());
+  return all;
 }
 
 PlaneCounts count_planes(const Program& program, std::size_t index, const model::Codes& codes) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "model/golden.h"
@@ -14,7 +15,12 @@ namespace bitstrata::sim {
 // activation_bits, in the order of the array: by block, output tile, row tile, pixel.
 using PlaneCounts = std::vector<std::uint8_t>;
 
-// Of descriptor `index` of the program; `input`: the codes of the tensor it reads. Empty for other operators.
+// The tensors of a batch as the accelerator sees them: the images' codes one behind the other. [image][tensor] ->
+// [tensor]
+std::vector<model::Codes> codes_of_batch(std::span<const std::vector<model::Codes>> images);
+
+// Of descriptor `index` of the program; `input`: the codes of the tensor it reads, of all images of the batch. Empty
+// for other operators.
 PlaneCounts count_planes(const generate::Program& program, std::size_t index, const model::Codes& input);
 
 // The tensor that descriptor `index` reads.

@@ -52,10 +52,11 @@ class RtlEngine final : public Engine {
 
   model::Origin origin() const override { return model::Origin::rtl; }
 
-  RunResult run(const generate::Program& program, const model::Codes& input,
+  using Engine::run;
+  RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
                 const MemoryBehaviour& behaviour) override {
-    std::vector<std::uint8_t> bytes = program.image;
-    generate::write_tensor(program, 0, input, bytes);
+    std::vector<std::uint8_t> bytes(program.image.size());
+    place_inputs(program, inputs, bytes);
     if (!clean_) reset();
     write_register(WATCHDOG, watchdog);
     write_register(INTERRUPT, 3);  // enabled, and nothing pending from before
@@ -80,9 +81,7 @@ class RtlEngine final : public Engine {
     result.error = static_cast<RunError>((read_register(STATUS) >> 2) & 3);
     result.layers = events_of_layers(program, result.descriptors);
     clean_ = recover(memory, result.error);
-    for (std::size_t t = 0; t < program.formats.size(); ++t) {
-      result.tensors.push_back(generate::read_tensor(program, static_cast<int>(t), bytes));
-    }
+    result.tensors = read_tensors(program, bytes);
     return result;
   }
 
@@ -214,7 +213,7 @@ void exercise(const model::Architecture& architecture, const std::filesystem::pa
       const generate::Program program = lower(random_integer_network(network, plan, 1), architecture);
       model::Codes image(static_cast<std::size_t>(program.formats[0].shape.elements()));
       for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::int32_t>(i * 29 % (1U << bits));
-      engine.run(program, image, {});
+      engine.run(program, image);
     } catch (const std::invalid_argument&) {
       continue;
     }

@@ -97,9 +97,9 @@ class Writer {
     const std::int64_t stride = row_lines(a_, in_) * std::int64_t{in_.bits} * line_bytes();
     set(D_IN_ADDRESS,
         addresses_.input + room_.first_row * stride + std::int64_t{room_.first_line} * in_.bits * line_bytes());
-    set(D_IN_ROW_STRIDE, stride);
+    set(D_IN_ROW_STRIDE, stride * piece_.row_step);
     set(D_IN_ROW_BEATS, std::int64_t{room_.lines} * in_.bits);
-    set(D_IN_HEIGHT, in_.shape.height - room_.first_row);
+    set(D_IN_HEIGHT, ceil_div(in_.shape.height - room_.first_row, piece_.row_step));
     const std::int64_t row_bits = std::int64_t{in_.shape.width} * in_.shape.channels;
     set(D_IN_ROW_BITS, std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
                                               std::int64_t{room_.lines} * a_.data_bits));
@@ -151,16 +151,17 @@ class Writer {
     set(D_PIXEL_START_X, (part ? piece_.run0 : x) - std::int64_t{room_.first_line} * a_.data_bits);
     const std::int64_t y = std::int64_t{piece_.y0} * w.stride_height - w.pad_top +
                            std::int64_t{piece_.ky0} * w.dilation_height - room_.first_row;
-    set(D_PIXEL_STEP_Y, w.stride_height);
-    set(D_PIXEL_STEP_RING, ring_steps(w.stride_height));
+    const int row_step = w.stride_height / piece_.row_step;  // in rows that are loaded
+    set(D_PIXEL_STEP_Y, row_step);
+    set(D_PIXEL_STEP_RING, ring_steps(row_step));
     set(D_PIXEL_START_Y, y);
     set(D_PIXEL_START_RING, ring_steps(y));
     const int height = piece_.y1 - piece_.y0;
     set(D_BLOCK_ROWS, block_rows_);
     set(D_BLOCKS, ceil_div(height, block_rows_));
-    set(D_BLOCK_STEP_Y, std::int64_t{block_rows_} * w.stride_height);
-    set(D_BLOCK_SPAN, std::int64_t{block_rows_ - 1} * w.stride_height +
-                          std::int64_t{piece_.ky1 - piece_.ky0 - 1} * w.dilation_height + 1);
+    set(D_BLOCK_STEP_Y, std::int64_t{block_rows_} * row_step);
+    set(D_BLOCK_SPAN,
+        std::int64_t{block_rows_ - 1} * row_step + std::int64_t{piece_.ky1 - piece_.ky0 - 1} * w.dilation_height + 1);
     const std::int64_t k = kernel_values(layer_, m_, piece_);
     const std::int64_t k_tiles = m_.convolution ? ceil_div(k, a_.rows)
                                  : second_ != nullptr && layer_.kind != LayerKind::concatenate
@@ -235,6 +236,18 @@ class Writer {
 
 int row_lines(const Architecture& a, const TensorFormat& format) {
   return static_cast<int>(ceil_div(std::int64_t{format.shape.width} * format.shape.channels, a.data_bits));
+}
+
+std::int64_t tensor_bytes(const Architecture& a, const TensorFormat& format) {
+  return std::int64_t{format.shape.height} * row_lines(a, format) * format.bits * (a.data_bits / 8);
+}
+
+void shift(Descriptor& d, const Addresses& by) {
+  d[D_IN_ADDRESS] += by.input;
+  if (d.control(C_SECOND)) d[D_SECOND_ADDRESS] += by.second;
+  d[D_OUT_ADDRESS] += by.output;
+  d[D_WEIGHT_ADDRESS] += by.weights;
+  d[D_PARAM_ADDRESS] += by.parameters;
 }
 
 Descriptor describe(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer,

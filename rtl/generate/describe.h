@@ -7,7 +7,7 @@
 
 namespace bitstrata::generate {
 
-// Where a piece's operands lie: first bytes of the whole tensors, of the piece's weights and parameters.
+// Where a piece's operands lie: first bytes of the whole tensors (of one image), of the piece's weights and parameters.
 struct Addresses {
   std::uint32_t input = 0, second = 0, output = 0, weights = 0, parameters = 0;
 };
@@ -20,5 +20,10 @@ Descriptor describe(const model::Architecture& architecture, const model::Intege
 
 // Lines of a row of the tensor in memory.
 int row_lines(const model::Architecture& architecture, const model::TensorFormat& format);
+// Bytes of one image's tensor, and so of the step to the next image's.
+std::int64_t tensor_bytes(const model::Architecture& architecture, const model::TensorFormat& format);
+
+// The same descriptor with its operands so many bytes further on.
+void shift(Descriptor& descriptor, const Addresses& by);
 
 }  // namespace bitstrata::generate

@@ -138,6 +138,11 @@ const char* kind_name(Opcode opcode) {
   return "unknown";
 }
 
+// Of a tensor's images: those of a batch follow each other.
+std::size_t batch_bytes(const Program& program, std::size_t tensor) {
+  return static_cast<std::size_t>(program.batch) * program.tensors[tensor].bytes;
+}
+
 std::string network_section(const model::Architecture& a, const Vectors& v) {
   const Program& p = v.program;
   std::vector<std::string> tensor_names(p.tensors.size(), "input");
@@ -147,8 +152,7 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
   const auto tensor_at = [&](std::uint32_t address) {
     // Pieces of a layer begin inside their tensors.
     for (std::size_t t = 0; t < p.tensors.size(); ++t) {
-      if (address >= p.tensors[t].address && address < p.tensors[t].address + p.tensors[t].bytes)
-        return tensor_names[t];
+      if (address >= p.tensors[t].address && address - p.tensors[t].address < batch_bytes(p, t)) return tensor_names[t];
     }
     throw std::logic_error("a layer reads no tensor of its program");
   };
@@ -166,23 +170,28 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
     const auto& format = p.formats[t];
     tensors +=
         fmt::format("{}| {} | {:#010x} | {} | {} x {} x {} | {} | {} | {} |", tensors.empty() ? "" : "\n",
-                    tensor_names[t], p.tensors[t].address, p.tensors[t].bytes, format.shape.height, format.shape.width,
+                    tensor_names[t], p.tensors[t].address, batch_bytes(p, t), format.shape.height, format.shape.width,
                     format.shape.channels, format.bits, to_string(format.coding), format.zero_point);
   }
   const auto images = static_cast<std::int64_t>(v.tensors.size());
-  const std::int64_t cycles = total(v.cycles) * images;
+  const std::int64_t cycles = total(v.cycles) * (images / p.batch);
   return fill_template(
       "README_network.md",
       {{"NETWORK_NAME", v.network},
        {"LAYER_COUNT", std::to_string(p.descriptors.size())},
        {"WEIGHTS", v.weights},
        {"IMAGES_FROM", v.images},
-       {"IMAGE_COUNT", std::to_string(images)},
+       {"IMAGE_COUNT", p.batch > 1 ? fmt::format("{}, {} a run", images, p.batch) : std::to_string(images)},
        {"MEMORY_BYTES", std::to_string(p.image.size())},
        {"DATA_BITS", std::to_string(a.data_bits)},
        {"LIST_ADDRESS", fmt::format("{:#010x}", p.list_address)},
        {"LAYERS", layers},
        {"TENSORS", tensors},
+       {"BATCH_LAYOUT", p.batch == 1
+                            ? ""
+                            : fmt::format("\nA run has {} images: the rows of the second follow those of the first, "
+                                          "and so on. Bytes are those of all of them.",
+                                          p.batch)},
        {"CYCLES", v.cycles.empty() ? "an unknown number of" : std::to_string(cycles)},
        {"ICARUS_SECONDS", v.cycles.empty() ? "an unknown number of"
                                            : fmt::format("{:.0f}", std::max(1.0, static_cast<double>(cycles) /
@@ -198,13 +207,19 @@ void write_testbench(const model::Architecture& a, const Vectors& v, Writer& wri
   const std::size_t memory_beats = (p.image.size() + beat_bytes - 1) / beat_bytes;
   std::string memory, images, expected, table;
   append_hex(memory, p.image, 0, memory_beats * beat_bytes, beat_bytes);
-  for (const auto& tensors : v.tensors) {
+  const auto batch = static_cast<std::size_t>(p.batch);
+  if (v.tensors.size() % batch != 0) throw std::invalid_argument("the testbench runs whole batches of images only");
+  for (std::size_t first = 0; first < v.tensors.size(); first += batch) {
     std::vector<std::uint8_t> bytes(p.image.size(), 0);
-    for (std::size_t t = 0; t < tensors.size(); ++t) write_tensor(p, static_cast<int>(t), tensors[t], bytes);
-    append_hex(images, bytes, p.tensors[0].address, p.tensors[0].bytes, beat_bytes);
+    for (std::size_t i = 0; i < batch; ++i) {
+      const auto& tensors = v.tensors[first + i];
+      for (std::size_t t = 0; t < tensors.size(); ++t)
+        write_tensor(p, static_cast<int>(t), tensors[t], bytes, static_cast<int>(i));
+    }
+    append_hex(images, bytes, p.tensors[0].address, batch_bytes(p, 0), beat_bytes);
     for (const int output : p.layer_output) {
-      const auto& place = p.tensors[static_cast<std::size_t>(output)];
-      append_hex(expected, bytes, place.address, place.bytes, beat_bytes);
+      const auto tensor = static_cast<std::size_t>(output);
+      append_hex(expected, bytes, p.tensors[tensor].address, batch_bytes(p, tensor), beat_bytes);
     }
   }
   std::size_t from = 0;
@@ -216,10 +231,10 @@ void write_testbench(const model::Architecture& a, const Vectors& v, Writer& wri
     const bool complete = i + 1 == p.descriptors.size() || p.descriptor_layer[i + 1] != p.descriptor_layer[i];
     const auto& format = p.formats[output];
     table += fmt::format("{:08x} {:08x} {:08x} {:08x} {:08x} {:08x} {:08x} 00000000 // {}\n",
-                         place.address / beat_bytes, place.row_lines, format.bits, complete ? format.shape.height : 0,
-                         format.shape.width * format.shape.channels, from, v.cycles.empty() ? 0 : v.cycles[i],
-                         p.layer_names[layer]);
-    if (complete) from += place.bytes / beat_bytes;
+                         place.address / beat_bytes, place.row_lines, format.bits,
+                         complete ? p.batch * format.shape.height : 0, format.shape.width * format.shape.channels, from,
+                         v.cycles.empty() ? 0 : v.cycles[i], p.layer_names[layer]);
+    if (complete) from += batch_bytes(p, output) / beat_bytes;
   }
   const unsigned shape = static_cast<unsigned>(a.tiles & 255) << 24 | static_cast<unsigned>(a.columns & 4095) << 12 |
                          static_cast<unsigned>(a.rows & 4095);
@@ -228,10 +243,11 @@ void write_testbench(const model::Architecture& a, const Vectors& v, Writer& wri
   writer.write("sim/tb_bitstrata.sv",
                fill_template("tb_bitstrata.sv", {{"DATA_WIDTH", std::to_string(a.data_bits)},
                                                  {"LAYERS", std::to_string(p.descriptors.size())},
-                                                 {"IMAGES", std::to_string(v.tensors.size())},
+                                                 {"RUNS", std::to_string(v.tensors.size() / batch)},
+                                                 {"BATCH", std::to_string(p.batch)},
                                                  {"MEMORY_BEATS", std::to_string(memory_beats)},
                                                  {"INPUT_BEAT", std::to_string(p.tensors[0].address / beat_bytes)},
-                                                 {"INPUT_BEATS", std::to_string(p.tensors[0].bytes / beat_bytes)},
+                                                 {"INPUT_BEATS", std::to_string(batch_bytes(p, 0) / beat_bytes)},
                                                  {"OUTPUT_BEATS", std::to_string(from)},
                                                  {"COMPARE_CYCLES", v.cycles.empty() ? "0" : "1"},
                                                  {"LIST_ADDRESS", fmt::format("{:08x}", p.list_address)},

@@ -20,8 +20,9 @@ struct Vectors {
   std::string weights;
   std::string images;
   Program program;
-  std::vector<std::vector<model::Codes>> tensors;  // [image][tensor], golden values; tensor 0 is the input
-  std::vector<std::int64_t> cycles;                // predicted, one a layer; empty: cycles are not compared
+  // [image][tensor], golden values; tensor 0 is the input. A number of whole batches of the program.
+  std::vector<std::vector<model::Codes>> tensors;
+  std::vector<std::int64_t> cycles;  // predicted, one a descriptor; empty: cycles are not compared
 };
 
 // Who made the folder, for its README.

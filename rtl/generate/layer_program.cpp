@@ -9,6 +9,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "rtl/generate/batch.h"
+
 namespace bitstrata::generate {
 
 namespace {
@@ -85,13 +87,9 @@ void check(const Architecture& a, const IntegerNetwork& network, const IntegerLa
                        bound, std::bit_width(static_cast<std::uint64_t>(bound)) + 1, a.name, a.accumulator_bits));
 }
 
-bool same_channels(const Piece& a, const Piece& b) { return a.n0 == b.n0 && a.n1 == b.n1; }
-bool same_weights(const Piece& a, const Piece& b) {
-  return same_channels(a, b) && a.ky0 == b.ky0 && a.ky1 == b.ky1 && a.run0 == b.run0 && a.run1 == b.run1;
-}
-
-LayerProgram assemble(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
-                      const Tiling& tiling, const Bases& bases) {
+// The pieces of one image as descriptors, with their weights and parameters side by side; none keeps weights.
+LayerProgram describe_pieces(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
+                             const Tiling& tiling, const Bases& bases) {
   LayerProgram program{.descriptors = {}, .pieces = tiling.pieces, .mapping = tiling.mapping};
   program.descriptors.reserve(tiling.pieces.size());
   for (std::size_t i = 0; i < tiling.pieces.size(); ++i) {
@@ -108,10 +106,38 @@ LayerProgram assemble(const Architecture& a, const IntegerNetwork& network, cons
     if (weights == i && tiling.mapping.convolution)
       program.weight_bytes += page(weight_rows(a, layer, tiling.mapping, piece) * weight_row_bytes(a));
     if (parameters == i) program.parameter_bytes += page(parameter_bytes(a, layer, tiling.mapping, piece));
-    Descriptor d = describe(a, network, layer, tiling, piece, at);
-    const bool keeps = i > 0 && d.control(C_RESIDENT) && same_weights(tiling.pieces[i - 1], piece);
+    program.descriptors.push_back(describe(a, network, layer, tiling, piece, at));
+  }
+  return program;
+}
+
+// One way to run the layer for `images` images.
+struct Way {
+  const IntegerNetwork& network;  // its tensors
+  const IntegerLayer& layer;
+  Tiling tiling;
+  int images;
+};
+
+LayerProgram assemble(const Architecture& a, const Way& way, const Bases& bases) {
+  LayerProgram one = describe_pieces(a, way.network, way.layer, way.tiling, bases);
+  const std::vector<Turn> turns = turns_of(way.tiling.pieces, way.images);
+  LayerProgram program{.descriptors = {},
+                       .pieces = {},
+                       .mapping = one.mapping,
+                       .weight_bytes = one.weight_bytes,
+                       .parameter_bytes = one.parameter_bytes};
+  program.descriptors.reserve(turns.size());
+  program.pieces.reserve(turns.size());
+  const Addresses step = step_of_image(a, way.network, way.layer);
+  for (const Turn& turn : turns) {
+    const Piece& piece = one.pieces[turn.piece];
+    Descriptor d = one.descriptors[turn.piece];
+    shift(d, times(step, turn.image));
+    const bool keeps = !program.pieces.empty() && d.control(C_RESIDENT) && same_weights(program.pieces.back(), piece);
     if (keeps) d[D_OPTIONS] |= std::uint32_t{1} << O_KEEP_WEIGHTS;
     program.descriptors.push_back(d);
+    program.pieces.push_back(piece);
   }
   return program;
 }
@@ -119,14 +145,19 @@ LayerProgram assemble(const Architecture& a, const IntegerNetwork& network, cons
 }  // namespace
 
 LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
-                           const Bases& bases, const Judge& judge) {
+                           const Bases& bases, const Judge& judge, int batch) {
   check(a, network, layer);
-  const std::vector<Tiling> all = tilings(a, network, layer);
-  LayerProgram best = assemble(a, network, layer, all.front(), bases);
-  if (!judge || all.size() == 1) return best;
+  const std::optional<TallLayer> tall = tall_layer(network, layer, batch);
+  std::vector<Way> ways;
+  if (tall) {
+    for (Tiling& tiling : fitting_tilings(a, *tall)) ways.push_back({tall->tensors, tall->layer, std::move(tiling), 1});
+  }
+  for (Tiling& tiling : tilings(a, network, layer)) ways.push_back({network, layer, std::move(tiling), batch});
+  LayerProgram best = assemble(a, ways.front(), bases);
+  if (!judge || ways.size() == 1) return best;
   std::int64_t cycles = judge(best.descriptors, std::numeric_limits<std::int64_t>::max());
-  for (std::size_t i = 1; i < all.size(); ++i) {
-    LayerProgram other = assemble(a, network, layer, all[i], bases);
+  for (std::size_t i = 1; i < ways.size(); ++i) {
+    LayerProgram other = assemble(a, ways[i], bases);
     const std::int64_t other_cycles = judge(other.descriptors, cycles);
     if (other_cycles >= cycles) continue;
     cycles = other_cycles;
@@ -136,13 +167,12 @@ LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network,
 }
 
 void move(LayerProgram& program, const Bases& from, const Bases& to) {
-  for (Descriptor& d : program.descriptors) {
-    d[D_IN_ADDRESS] += to.input - from.input;
-    if (d.control(C_SECOND)) d[D_SECOND_ADDRESS] += to.second - from.second;
-    d[D_OUT_ADDRESS] += to.output - from.output;
-    d[D_WEIGHT_ADDRESS] += to.weights - from.weights;
-    d[D_PARAM_ADDRESS] += to.parameters - from.parameters;
-  }
+  const Addresses by{.input = to.input - from.input,
+                     .second = to.second - from.second,
+                     .output = to.output - from.output,
+                     .weights = to.weights - from.weights,
+                     .parameters = to.parameters - from.parameters};
+  for (Descriptor& d : program.descriptors) shift(d, by);
 }
 
 void put_numbers(Image& image, const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,

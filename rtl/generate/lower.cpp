@@ -8,28 +8,40 @@
 
 namespace bitstrata::generate {
 
-Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, const Judge& judge) {
+namespace {
+
+constexpr std::size_t most_descriptors = 65535;  // the sequencer counts them in 16 bits
+
+}  // namespace
+
+Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, const Judge& judge,
+              int batch) {
   validate(network);
   validate(architecture);
+  if (batch < 1) throw std::invalid_argument(fmt::format("a batch of {} images", batch));
   const model::Architecture& a = architecture;
   const auto tensor = [](int index) { return static_cast<std::size_t>(index); };
   Program program;
   program.architecture = a;
+  program.batch = batch;
   program.formats = network.tensors;
   std::vector<LayerProgram> layers;
   std::size_t descriptors = 0;
   for (const model::IntegerLayer& layer : network.layers) {
-    layers.push_back(program_layer(a, network, layer, {}, judge));
+    layers.push_back(program_layer(a, network, layer, {}, judge, batch));
     descriptors += layers.back().descriptors.size();
   }
+  if (descriptors > most_descriptors)
+    throw std::invalid_argument(
+        fmt::format("{} descriptors for {} images at once; a list holds {}", descriptors, batch, most_descriptors));
   Image image;
   program.list_address = image.reserve(static_cast<std::int64_t>(descriptors) * descriptor_stride);
   for (const auto& format : network.tensors) {
     TensorPlacement place;
     place.row_lines = row_lines(a, format);
-    const std::int64_t bytes = std::int64_t{format.shape.height} * place.row_lines * format.bits * a.data_bits / 8;
+    const std::int64_t bytes = tensor_bytes(a, format);
+    place.address = image.reserve(batch * bytes);
     place.bytes = static_cast<std::uint32_t>(bytes);
-    place.address = image.reserve(bytes);
     program.tensors.push_back(place);
   }
   for (std::size_t i = 0; i < network.layers.size(); ++i) {

@@ -16,16 +16,18 @@
 namespace bitstrata::generate {
 
 // Where a tensor lies in memory: rows of `row_lines` lines, each line `bits` planes of data_bits/8 bytes;
-// bit (x*channels + c) mod data_bits of line (x*channels + c) / data_bits, plane p, is bit p of the code.
+// bit (x*channels + c) mod data_bits of line (x*channels + c) / data_bits, plane p, is bit p of the code. The images of
+// a batch follow each other without a gap: together they are one tensor `batch` times as high.
 struct TensorPlacement {
-  std::uint32_t address = 0;
+  std::uint32_t address = 0;  // of the first image
   int row_lines = 0;
-  std::uint32_t bytes = 0;
+  std::uint32_t bytes = 0;  // of one image
 };
 
 struct Program {
   model::Architecture architecture;
   std::vector<std::string> layer_names;
+  int batch = 1;                             // images a run; each layer is done for all of them before the next one
   std::vector<Descriptor> descriptors;       // in the order of the list
   std::vector<int> descriptor_layer;         // the layer each one runs, or runs a piece of
   std::vector<model::TensorFormat> formats;  // as IntegerNetwork::tensors
@@ -35,11 +37,14 @@ struct Program {
   std::vector<std::uint8_t> image;  // whole memory: descriptors, parameters, weights, zeroed tensors
 };
 
-// Throws std::invalid_argument as program_layer does. Layers that the buffers do not hold are cut into pieces, in the
-// way the judge finds fastest; sim/fast.h has the exact one.
-Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, const Judge& judge = {});
+// Throws std::invalid_argument as program_layer does, and for a batch below 1 or too large for one list. Layers that
+// the buffers do not hold are cut into pieces, in the way the judge finds fastest; sim/fast.h has the exact one.
+Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, const Judge& judge = {},
+              int batch = 1);
 
-void write_tensor(const Program& program, int tensor, const model::Codes& codes, std::span<std::uint8_t> memory);
-model::Codes read_tensor(const Program& program, int tensor, std::span<const std::uint8_t> memory);
+// Of image `image` of the batch.
+void write_tensor(const Program& program, int tensor, const model::Codes& codes, std::span<std::uint8_t> memory,
+                  int image = 0);
+model::Codes read_tensor(const Program& program, int tensor, std::span<const std::uint8_t> memory, int image = 0);
 
 }  // namespace bitstrata::generate

@@ -48,6 +48,7 @@ class Cutter {
       try_pieces(grid(width, grid_.height, {}), all, reason);
       if (all.size() >= before + enough_widths) return;
     }
+    if (linear() && grid_.height > 1) cut_images(all, reason);
     if (all.size() == before) split_kernel(all, reason);
   }
 
@@ -106,10 +107,10 @@ class Cutter {
     return "";
   }
 
-  // Input rows that `rows` output rows reach over.
+  // Loaded input rows that `rows` output rows reach over.
   int span(const Piece& piece, int rows) const {
     const Window& w = layer_.window;
-    return (rows - 1) * w.stride_height + (piece.ky1 - piece.ky0 - 1) * w.dilation_height + 1;
+    return (rows - 1) * (w.stride_height / piece.row_step) + (piece.ky1 - piece.ky0 - 1) * w.dilation_height + 1;
   }
 
  private:
@@ -136,10 +137,21 @@ class Cutter {
     return all;
   }
 
-  // Parts of the kernel, each of which continues the sums of the one before.
-  std::vector<Piece> grid(int width, int height, const std::vector<Piece>& parts) const {
+  // Whether an output pixel reads the whole input; of several rows, each one image of a batch's.
+  bool linear() const {
+    const Window& w = layer_.window;
+    if (!m_.convolution || !m_.whole_row || grid_.width != 1 || w.kernel_width != in_.shape.width || w.pad_left != 0)
+      return false;
+    if (grid_.height == 1) return w.kernel_height == in_.shape.height;
+    return w.kernel_height == w.stride_height && w.dilation_height == 1 && w.pad_top == 0 &&
+           w.kernel_height * grid_.height == in_.shape.height;
+  }
+
+  // Pieces of all channels, or of so many that the output buffer holds `rows` rows of them. Parts of the kernel each
+  // continue the sums of the one before.
+  std::vector<Piece> grid(int width, int height, const std::vector<Piece>& parts, int rows = 1) const {
     std::vector<Piece> pieces;
-    for (int n0 = 0, step = channel_step(!parts.empty()); n0 < pixel_channels_; n0 += step) {
+    for (int n0 = 0, step = channel_step(!parts.empty(), rows); n0 < pixel_channels_; n0 += step) {
       for (int phase = 0; phase < m_.repeats; ++phase) {
         for (int y = 0; y < grid_.height; y += height) {
           for (int x = 0; x < grid_.width; x += width) {
@@ -152,6 +164,7 @@ class Cutter {
             for (std::size_t p = 0; p < parts.size(); ++p) {
               piece.ky0 = parts[p].ky0, piece.ky1 = parts[p].ky1;
               piece.run0 = parts[p].run0, piece.run1 = parts[p].run1;
+              piece.row_step = parts[p].row_step;
               piece.carry_in = p > 0;
               piece.carry_out = p + 1 < parts.size();
               pieces.push_back(piece);
@@ -163,15 +176,18 @@ class Cutter {
     return pieces;
   }
 
-  // Output channels of a piece. Only outputs of one pixel can be cut: their channels are whole lines.
-  int channel_step(bool carries) const {
-    if (grid_.height != 1 || grid_.width != 1 || m_.groups > 1 || m_.repeats > 1 ||
-        layer_.kind == LayerKind::concatenate)
+  // Output channels of a piece. Only outputs of one pixel a row can be cut: their channels are whole lines.
+  int channel_step(bool carries, int rows) const {
+    if (grid_.width != 1 || m_.groups > 1 || m_.repeats > 1 || layer_.kind == LayerKind::concatenate)
       return pixel_channels_;
     const std::int64_t groups = m_.macros * ceil_div(m_.lanes, a_.post_lanes);
     std::int64_t tiles = a_.parameter_depth / groups;
-    if (carries) tiles = std::min<std::int64_t>(tiles, 2 * a_.psum_depth);
-    const std::int64_t step = tiles * m_.capacity() / a_.data_bits * a_.data_bits;
+    if (carries) tiles = std::min<std::int64_t>(tiles, 2 * (a_.psum_depth / rows));
+    std::int64_t step = tiles * m_.capacity() / a_.data_bits * a_.data_bits;
+    if (rows > 1) {
+      const std::int64_t pairs = std::int64_t{a_.plane_banks()} * a_.output_depth / (std::int64_t{rows} * out_.bits);
+      step = std::min(step, 2 * pairs * a_.data_bits);
+    }
     return step <= 0 || step >= pixel_channels_ ? pixel_channels_ : static_cast<int>(step);
   }
 
@@ -196,21 +212,32 @@ class Cutter {
           try_pieces(grid(width, height, parts), all, reason);
       }
     }
-    // A fully connected layer may read a part of a row too.
-    const Window& w = layer_.window;
-    const Shape in = in_.shape;
-    if (all.size() > before || !m_.convolution || !m_.whole_row || grid_.width != 1 || grid_.height != 1 ||
-        w.kernel_width != in.width || w.kernel_height != in.height)
-      return;
-    const int row = in.width * in.channels;
-    for (int count = 2; all.size() == before; ++count) {
+    if (all.size() == before && linear() && grid_.height == 1) split_rows(1, all, reason);
+  }
+
+  // A linear layer over a batch has one pixel an image. Its weights are loaded once for the images whose outputs are
+  // computed at once: more of them where only some channels are written, or a part of each image is read.
+  void cut_images(std::vector<Tiling>& all, std::string& reason) const {
+    try_pieces(grid(1, grid_.height, {}, grid_.height), all, reason);
+    for (int images = grid_.height; images > 1; images = (images + 1) / 2) split_rows(images, all, reason);
+  }
+
+  // A linear layer may read a part of a row: as many parts as pieces of `images` images need to fit. Rows of the other
+  // parts are not loaded.
+  void split_rows(int images, std::vector<Tiling>& all, std::string& reason) const {
+    const int kernel_rows = layer_.window.kernel_height, row = in_.shape.width * in_.shape.channels;
+    const std::size_t before = all.size();
+    for (int count = kernel_rows == 1 ? 2 : 1; all.size() == before; ++count) {
       const int length = static_cast<int>(ceil_div(ceil_div(row, count), a_.data_bits) * a_.data_bits);
       std::vector<Piece> parts;
-      for (int ky = 0; ky < kernel_rows; ++ky)
-        for (int run = 0; run < row; run += length)
+      for (int ky = 0; ky < kernel_rows; ++ky) {
+        for (int run = 0; run < row; run += length) {
           parts.push_back({.ky0 = ky, .ky1 = ky + 1, .run0 = run, .run1 = std::min(row, run + length)});
-      try_pieces(grid(1, 1, parts), all, reason);
-      if (length == a_.data_bits) return;
+          if (grid_.height > 1) parts.back().row_step = layer_.window.stride_height;
+        }
+      }
+      if (parts.size() > 1) try_pieces(grid(1, images, parts, images), all, reason);
+      if (length <= a_.data_bits) return;
     }
   }
 
@@ -248,7 +275,7 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   const int bottom =
       std::min(in.shape.height - 1, (piece.y1 - 1) * w.stride_height - w.pad_top + (piece.ky1 - 1) * w.dilation_height);
   room.first_row = std::clamp(top, 0, in.shape.height - 1);
-  room.rows = std::max(0, bottom - room.first_row + 1);
+  room.rows = std::max(0, (bottom - room.first_row) / piece.row_step + 1);
 
   std::int64_t slot = ceil_div(room.lines, 2) * in.bits, beside = 0;
   if (layer.second >= 0) {
@@ -284,7 +311,8 @@ int block_rows_of(const Architecture& a, const IntegerNetwork& network, const In
   for (int rows = 1; rows <= limit; ++rows) {
     const int span = cutter.span(piece, rows);
     if (std::min(room.rows, span) <= room.slots) fits = rows;
-    if (std::min(room.rows, span + rows * layer.window.stride_height) <= room.slots) overlaps = rows;
+    const int next = rows * (layer.window.stride_height / piece.row_step);
+    if (std::min(room.rows, span + next) <= room.slots) overlaps = rows;
   }
   return overlap && overlaps > 0 ? overlaps : fits;
 }

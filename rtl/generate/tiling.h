@@ -17,9 +17,17 @@ struct Piece {
   int run0 = 0, run1 = 0;                    // part of a kernel row in input values, where `whole_row`; else 0, 0
   bool carry_in = false, carry_out = false;  // partial sums go on from the piece before, and into the next one
   int phase = 0;                             // upsampling: row of the enlarged pixel
+  int row_step =
+      1;  // input rows from one that is loaded to the next; more than 1 divides the stride, of one kernel row
 
   bool operator==(const Piece&) const = default;
 };
+
+// Whether they write the same output channels, and so have the same parameters; whether their weights are the same.
+inline bool same_channels(const Piece& a, const Piece& b) { return a.n0 == b.n0 && a.n1 == b.n1; }
+inline bool same_weights(const Piece& a, const Piece& b) {
+  return same_channels(a, b) && a.ky0 == b.ky0 && a.ky1 == b.ky1 && a.run0 == b.run0 && a.run1 == b.run1;
+}
 
 // One way to run a layer.
 struct Tiling {

@@ -84,20 +84,18 @@ class SystemcEngine final : public Engine {
 
   model::Origin origin() const override { return model::Origin::systemc; }
 
-  RunResult run(const generate::Program& program, const model::Codes& input,
+  using Engine::run;
+  RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
                 const MemoryBehaviour& behaviour) override {
     SharedRun shared(program.descriptors.size(), program.image.size());
-    std::memcpy(shared.memory().data(), program.image.data(), program.image.size());
-    generate::write_tensor(program, 0, input, shared.memory());
+    place_inputs(program, inputs, shared.memory());
     work(program, behaviour, shared);
 
     const Header& header = shared.header();
     RunResult result{.error = header.error};
     result.descriptors.assign(shared.events(), shared.events() + header.layers);
     result.layers = events_of_layers(program, result.descriptors);
-    for (std::size_t t = 0; t < program.formats.size(); ++t) {
-      result.tensors.push_back(generate::read_tensor(program, static_cast<int>(t), shared.memory()));
-    }
+    result.tensors = read_tensors(program, shared.memory());
     return result;
   }
 

@@ -169,6 +169,50 @@ TEST_F(Verbs, VerifyComparesEverything) {
   EXPECT_THAT(finished.out, HasSubstr("equal: 16,188 values and 336 events compared, 0 values and 0 events different"));
 }
 
+// Cycles are those of a run; latency and energy an image's, whatever the batch.
+TEST_F(Verbs, RunOfABatchHasTheNumbersOfAnImage) {
+  const Words words = {"run", "--network", "lenet5", "--dataset", "random", "--json"};
+  const auto batch = [&](Words more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    const Finished finished = run_program(more);
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    return json::parse(finished.out);
+  };
+  const json one = batch({}), four = batch({"--batch", "4", "--out", path("four")});
+  const json executed = batch({"--batch", "4", "--engine", "systemc", "--images", "8"});
+  EXPECT_EQ(one.at("batch"), 1);
+  EXPECT_EQ(one.at("cycles_per_image"), one.at("cycles"));
+  EXPECT_EQ(four.at("batch"), 4);
+  EXPECT_EQ(four.at("cycles_per_image").get<double>(), four.at("cycles").get<double>() / 4);
+  EXPECT_LT(four.at("latency_us"), one.at("latency_us"));
+  EXPECT_DOUBLE_EQ(four.at("latency_us"),
+                   four.at("cycles_per_image").get<double>() / four.at("clock_mhz").get<double>());
+  EXPECT_EQ(four.at("macs"), one.at("macs"));
+  EXPECT_EQ(four.at("energy"), one.at("energy"));
+  EXPECT_EQ(four.at("layers"), executed.at("layers"));
+  EXPECT_EQ(executed.at("outputs_equal_to_golden"), 80);
+  std::istringstream csv(read_text(path("four") + "/layers.csv"));
+  std::string line;
+  std::getline(csv, line);
+  EXPECT_THAT(line, ::testing::EndsWith(",batch"));
+  while (std::getline(csv, line)) EXPECT_THAT(line, ::testing::EndsWith(",4"));
+  const Finished text = run_program({"run", "--network", "lenet5", "--batch", "4"});
+  EXPECT_THAT(text.out, HasSubstr("batch of 4: cycles are those of a run of 4 images"));
+  const Finished report = run_program({"report", path("four"), "--format", "md"});
+  EXPECT_THAT(report.out, HasSubstr("images a run"));
+}
+
+TEST_F(Verbs, VerifyRunsBatches) {
+  const Words words = {"verify", "--network",    "lenet5", "--weight-bits", "3", "--activation-bits", "5", "--dataset",
+                       "random", "--rtl-images", "0",      "--batch",       "3"};
+  const Finished finished = run_program(words);
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  // A batch of three images by default: values of three, events of one run.
+  EXPECT_THAT(finished.out, HasSubstr("equal: 24,282 values and 168 events compared, 0 values and 0 events different"));
+  EXPECT_THAT(finished.out, HasSubstr("cycles: of the first batch of 3 images"));
+  EXPECT_THAT(finished.out, HasSubstr("cycles an image (of a batch / 3)"));
+}
+
 TEST_F(Verbs, VerifyWithRtlUnderStalls) {
   const Finished finished = run_program(
       {"verify", "--network", "lenet5", "--architecture", "pim-16x16", "--weight-bits", "2", "--activation-bits",

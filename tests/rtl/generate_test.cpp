@@ -23,15 +23,15 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t seed = 20240607;
 
-// A random chain that fits the accelerator and writes at least `bytes`, with `images` random inputs.
+// A random chain that fits the accelerator and writes at least `bytes`, with `images` random inputs, `batch` a run.
 Vectors random_vectors(bitstrata::testing::Random& random, const model::Architecture& a, int images,
-                       std::uint32_t bytes = 1) {
+                       std::uint32_t bytes = 1, int batch = 1) {
   while (true) {
     const auto network = bitstrata::testing::random_chain(random, 4);
     Vectors vectors{
         .network = "random", .weights = "random", .images = "random", .program = {}, .tensors = {}, .cycles = {}};
     try {
-      vectors.program = lower(network, a);
+      vectors.program = generate::lower(network, a, {}, batch);
     } catch (const std::invalid_argument&) {
       continue;  // too wide for this accelerator
     }
@@ -43,7 +43,9 @@ Vectors random_vectors(bitstrata::testing::Random& random, const model::Architec
     for (int i = 0; i < images; ++i) {
       vectors.tensors.push_back(model::run_all(network, bitstrata::testing::random_codes(random, network.tensors[0])));
     }
-    for (const auto& events : sim::predict(vectors.program, vectors.tensors[0]))
+    for (const auto& events : sim::predict(
+             vectors.program,
+             sim::codes_of_batch(std::span(vectors.tensors).first(static_cast<std::size_t>(vectors.program.batch)))))
       vectors.cycles.push_back(events.cycles);
     return vectors;
   }
@@ -80,6 +82,20 @@ TEST(Generate, TestbenchPassesUnderIcarus) {
     }
   }
   std::cout << "icarus: seed " << seed << ", " << networks << " networks, " << bytes << " bytes compared\n";
+}
+
+TEST(Generate, TestbenchRunsBatches) {
+  bitstrata::testing::Random random(seed + 3);
+  const auto a = architectures().at(0);
+  const TemporaryFolder folder;
+  Vectors vectors = random_vectors(random, a, 6, 200, 3);
+  write_design(a, &vectors, {"test", "test"}, folder.path());
+  const Outcome outcome = run(script(folder.path(), "sim/run_icarus.sh"));
+  ASSERT_GT(bytes_compared(outcome), 0) << outcome.output;
+  EXPECT_NE(outcome.output.find("6 images"), std::string::npos) << outcome.output;
+  std::cout << "icarus, batches of 3: seed " << seed + 3 << ", " << bytes_compared(outcome) << " bytes compared\n";
+  vectors.tensors.pop_back();
+  EXPECT_THROW(write_design(a, &vectors, {"test", "test"}, folder.path()), std::invalid_argument);
 }
 
 TEST(Generate, TestbenchPassesUnderVerilator) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random co-simulation: golden = SystemC = RTL values, SystemC = RTL cycles and events, = fast where memory is
-// deterministic, over compiled arrays of odd and even sizes. BITSTRATA_SEED repeats a run.
+// Random co-simulation: golden = SystemC = RTL values of every image of a batch, SystemC = RTL cycles and events, =
+// fast where memory is deterministic, over compiled arrays of odd and even sizes. BITSTRATA_SEED repeats a run.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
@@ -33,8 +34,10 @@ TEST_P(CoSimulation, EnginesAgree) {
   const char* runs_text = std::getenv("BITSTRATA_COSIM_RUNS");
   const int runs = runs_text ? std::atoi(runs_text) : 40;
   long layers = 0, pieces = 0, values = 0, cycles = 0, events = 0, refused = 0, predicted = 0;
-  long carried = 0, kept = 0, broadcast = 0;  // descriptors
-  long skipped = 0;                           // planes
+  // Descriptors; tall: run a batch as one image, skipping: of a part of each image's rows.
+  long carried = 0, kept = 0, broadcast = 0, tall = 0, skipping = 0;
+  std::array<long, 4> batches{};  // networks of so many images
+  long skipped = 0;               // planes
   for (int i = 0; i < runs; ++i) {
     const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
     SCOPED_TRACE("array " + a.name + ", seed " + std::to_string(seed));
@@ -44,10 +47,12 @@ TEST_P(CoSimulation, EnginesAgree) {
     timed.memory.write_latency = test::pick(random, 1, 30);
     timed.memory.beat_interval = test::pick(random, 1, 3);
     const auto network = test::random_network(random, a);
-    const auto input = test::random_codes(random, network.tensors[0]);
+    std::vector<model::Codes> inputs{test::random_codes(random, network.tensors[0])};
+    const int batch = test::pick(random, 1, 3);
+    while (static_cast<int>(inputs.size()) < batch) inputs.push_back(test::random_codes(random, network.tensors[0]));
     generate::Program program;
     try {
-      program = sim::lower(network, timed);
+      program = sim::lower(network, timed, batch);
     } catch (const std::invalid_argument&) {  // does not fit this array's buffers or accumulators
       ++refused;
       continue;
@@ -56,23 +61,34 @@ TEST_P(CoSimulation, EnginesAgree) {
     behaviour.stall_seed = seed;
     behaviour.stall_probability = i % 2 == 0 ? 0.0 : test::pick(random, 1, 60) / 100.0;
 
-    const auto golden = model::run_all(network, input);
-    const auto from_rtl = rtl->run(program, input, behaviour);
-    const auto from_systemc = systemc->run(program, input, behaviour);
+    const auto from_rtl = rtl->run(program, inputs, behaviour);
+    const auto from_systemc = systemc->run(program, inputs, behaviour);
     ASSERT_EQ(from_rtl.error, sim::RunError::none);
     ASSERT_EQ(from_systemc.error, sim::RunError::none);
     ASSERT_EQ(from_rtl.layers.size(), network.layers.size());
     ASSERT_EQ(from_systemc.layers.size(), network.layers.size());
-    for (std::size_t t = 0; t < golden.size(); ++t) {
-      ASSERT_EQ(golden[t], from_rtl.tensors[t]) << "tensor " << t;
-      ASSERT_EQ(golden[t], from_systemc.tensors[t]) << "tensor " << t;
-      values += static_cast<long>(golden[t].size());
+    std::vector<std::vector<model::Codes>> golden;
+    for (std::size_t image = 0; image < inputs.size(); ++image) {
+      golden.push_back(model::run_all(network, inputs[image]));
+      for (std::size_t t = 0; t < golden[image].size(); ++t) {
+        ASSERT_EQ(golden[image][t], from_rtl.tensors.at(image)[t]) << "image " << image << ", tensor " << t;
+        ASSERT_EQ(golden[image][t], from_systemc.tensors.at(image)[t]) << "image " << image << ", tensor " << t;
+        values += static_cast<long>(golden[image][t].size());
+      }
     }
-    const auto predicted_events = sim::predict(program, golden);
+    ++batches[inputs.size()];
+    const auto predicted_events = sim::predict(program, sim::codes_of_batch(golden));
     const auto most = sim::predict(program);
     ASSERT_EQ(from_rtl.descriptors.size(), program.descriptors.size());
     ASSERT_EQ(from_systemc.descriptors.size(), program.descriptors.size());
     for (std::size_t d = 0; d < program.descriptors.size(); ++d) {
+      const auto& layer = network.layers[static_cast<std::size_t>(program.descriptor_layer[d])];
+      const int rows = network.tensors[static_cast<std::size_t>(layer.output)].shape.height;
+      tall += program.descriptors[d][generate::D_OUT_HEIGHT] > static_cast<std::uint32_t>(rows);
+      const auto& in = program.tensors[static_cast<std::size_t>(layer.input)];
+      const model::TensorFormat& in_format = network.tensors[static_cast<std::size_t>(layer.input)];
+      const auto row_bytes = in.bytes / static_cast<std::uint32_t>(in_format.shape.height);
+      skipping += program.descriptors[d][generate::D_IN_ROW_STRIDE] > row_bytes;
       carried += program.descriptors[d].control(generate::C_CARRY_OUT);
       kept += program.descriptors[d].keeps_weights();
       broadcast += program.descriptors[d].control(generate::C_BROADCAST);
@@ -97,14 +113,17 @@ TEST_P(CoSimulation, EnginesAgree) {
     }
     layers += static_cast<int>(network.layers.size());
   }
+  const long several = batches[2] + batches[3];
   std::cout << "[ seed " << first << " ] array " << a.tiles << "x" << a.rows << "x" << a.columns << ": "
-            << runs - refused << " networks (" << refused << " did not fit), " << layers << " layers in " << pieces
-            << " pieces (" << carried << " carry sums, " << kept << " keep weights, " << broadcast << " broadcast), "
-            << skipped << " planes skipped, " << values << " values, " << cycles << " cycles, " << events
-            << " events compared, " << predicted << " pieces also with fast; 0 differ\n";
+            << runs - refused << " networks (" << refused << " did not fit; " << batches[2] << " ran 2 images at once, "
+            << batches[3] << " ran 3), " << layers << " layers in " << pieces << " pieces (" << carried
+            << " carry sums, " << kept << " keep weights, " << broadcast << " broadcast, " << tall << " tall, "
+            << skipping << " skip rows), " << skipped << " planes skipped, " << values << " values, " << cycles
+            << " cycles, " << events << " events compared, " << predicted << " pieces also with fast; 0 differ\n";
   EXPECT_GT(values, 0);
   EXPECT_GT(predicted, 0);
   EXPECT_EQ(skipped > 0, a.skip_planes);
+  EXPECT_GT(several, 0);
   EXPECT_GE(layers, runs);
 }
 

@@ -117,7 +117,7 @@ void compare(const IntegerNetwork& network, const Architecture& a, Compared& com
       engine->run(program, model::Codes(static_cast<std::size_t>(network.tensors[0].shape.elements()), 1));
   ASSERT_EQ(result.error, RunError::none);
   ASSERT_EQ(result.descriptors.size(), program.descriptors.size());
-  const std::vector<model::Events> all = predict(program, result.tensors);
+  const std::vector<model::Events> all = predict(program, codes_of_batch(result.tensors));
   for (std::size_t i = 0; i < result.descriptors.size(); ++i) {
     const auto& descriptor = program.descriptors[i];
     const model::Events expected = result.descriptors[i], predicted = all[i];

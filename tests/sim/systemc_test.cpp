@@ -92,7 +92,7 @@ TEST_P(Systemc, ValuesAreGolden) {
     MemoryBehaviour behaviour{.stall_seed = number, .stall_probability = i % 3 == 0 ? 0.3 : 0.0};
     const RunResult result = engine->run(draw.program, draw.input, behaviour);
     EXPECT_EQ(result.error, RunError::none);
-    compared += compare_tensors(result.tensors, model::run_all(draw.network, draw.input));
+    compared += compare_tensors(result.tensors.at(0), model::run_all(draw.network, draw.input));
   }
   std::cout << compared << " values compared with golden\n";
   EXPECT_GT(compared, 0);
@@ -112,7 +112,7 @@ TEST_P(Systemc, EqualsRtl) {
       const RunResult got = systemc->run(draw.program, draw.input, behaviour);
       const RunResult wanted = rtl->run(draw.program, draw.input, behaviour);
       EXPECT_EQ(got.error, wanted.error);
-      values += compare_tensors(got.tensors, wanted.tensors);
+      values += compare_tensors(got.tensors.at(0), wanted.tensors.at(0));
       events += compare_events(got.layers, wanted.layers);
       for (const model::Events& layer : wanted.layers) cycles += layer.cycles;
     }
@@ -139,7 +139,7 @@ TEST_P(Systemc, FailsAsRtl) {
     // The RTL comes back through its reset register, with bursts of the failed run under way.
     const RunResult again = rtl->run(draw.program, draw.input);
     EXPECT_EQ(again.error, RunError::none);
-    EXPECT_GT(compare_tensors(again.tensors, model::run_all(draw.network, draw.input)), 0);
+    EXPECT_GT(compare_tensors(again.tensors.at(0), model::run_all(draw.network, draw.input)), 0);
   };
   // Every count that must not be 0 is refused where it is.
   for (const generate::DescriptorWord word :
@@ -174,7 +174,7 @@ TEST(SystemcEngine, RunsAnyArchitecturesInTurn) {
       const model::Codes input = test::random_codes(draw.random, draw.network.tensors[0]);
       const RunResult result = engines[a]->run(draw.program, input);
       EXPECT_EQ(result.error, RunError::none);
-      compared += compare_tensors(result.tensors, model::run_all(draw.network, input));
+      compared += compare_tensors(result.tensors.at(0), model::run_all(draw.network, input));
     }
   }
   std::cout << compared << " values compared with golden\n";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Self-checking testbench of bitstrata_top: a driver on the AXI4-Lite registers and a memory on the AXI4 port. It runs
-// the network on every image and compares all layers' output tensors with golden vectors, and each layer's cycles with
-// the prediction. Run it from the design's folder by sim/run_icarus.sh or sim/run_verilator.sh. Ends with one line,
-// PASS: or FAIL:, and for FAIL with a status that is not 0.
+// the network on every image, BATCH images a run, and compares all layers' output tensors with golden vectors, and each
+// layer's cycles with the prediction. Run it from the design's folder by sim/run_icarus.sh or sim/run_verilator.sh. Ends
+// with one line, PASS: or FAIL:, and for FAIL with a status that is not 0.
 //
 // Plus arguments: +read_latency=N +write_latency=N +beat_interval=N (cycles; as in the architecture unless given) and
 // +stall_percent=N (probability that a channel of the memory pauses, each cycle). Values hold whatever these are;
@@ -13,17 +13,18 @@
 module tb_bitstrata;
   localparam DATA_WIDTH    = @DATA_WIDTH@;
   localparam LAYERS        = @LAYERS@;
-  localparam IMAGES        = @IMAGES@;
+  localparam RUNS          = @RUNS@;
+  localparam BATCH         = @BATCH@;   // images a run; their tensors follow each other, as one with BATCH times the rows
   localparam MEMORY_BEATS  = @MEMORY_BEATS@;   // beats: words of DATA_WIDTH bits
   localparam INPUT_BEAT    = @INPUT_BEAT@;     // where the input tensor lies in memory
   localparam INPUT_BEATS   = @INPUT_BEATS@;
-  localparam OUTPUT_BEATS  = @OUTPUT_BEATS@;   // all layers' outputs of one image
+  localparam OUTPUT_BEATS  = @OUTPUT_BEATS@;   // all layers' outputs of one run
   localparam COMPARE_CYCLES = @COMPARE_CYCLES@;  // 0: sim/tensors.hex holds no prediction
   localparam [31:0] LIST_ADDRESS = 32'h@LIST_ADDRESS@;
   localparam [31:0] VERSION  = 32'hB175_0001;
   localparam [31:0] SHAPE    = 32'h@SHAPE@;
   localparam [31:0] WATCHDOG = 32'd@WATCHDOG@;  // cycles without progress
-  localparam [63:0] TIMEOUT  = 64'd@TIMEOUT@;   // cycles for one image
+  localparam [63:0] TIMEOUT  = 64'd@TIMEOUT@;   // cycles for one run
 
   localparam BEAT_BYTES = DATA_WIDTH / 8;
   localparam BEAT_SHIFT = $clog2(BEAT_BYTES);
@@ -31,8 +32,8 @@ module tb_bitstrata;
   localparam [7:0] LIST_REGISTER = 8'h0C, WATCHDOG_REGISTER = 8'h10, VERSION_REGISTER = 8'h14, SHAPE_REGISTER = 8'h18;
 
   logic [DATA_WIDTH-1:0] memory   [0:MEMORY_BEATS-1];
-  logic [DATA_WIDTH-1:0] images   [0:IMAGES*INPUT_BEATS-1];
-  logic [DATA_WIDTH-1:0] expected [0:IMAGES*OUTPUT_BEATS-1];
+  logic [DATA_WIDTH-1:0] images   [0:RUNS*INPUT_BEATS-1];
+  logic [DATA_WIDTH-1:0] expected [0:RUNS*OUTPUT_BEATS-1];
   // Eight words a descriptor: first beat, lines a row, planes a line, rows (0: its layer goes on in the next one), bits a
   // row, first beat in `expected`, cycles, 0.
   logic [31:0] tensors [0:LAYERS*8-1];
@@ -254,11 +255,11 @@ module tb_bitstrata;
   endtask
 
   // Shows the first differences and counts the others.
-  task mismatch(input integer image, input integer layer, input integer row, input integer line, input integer plane,
+  task mismatch(input integer run, input integer layer, input integer row, input integer line, input integer plane,
                 input [DATA_WIDTH-1:0] want, input [DATA_WIDTH-1:0] got);
     begin
       if (failures < 10) begin
-        $display("image %0d layer %0d row %0d line %0d plane %0d: expected %h, memory holds %h", image, layer, row,
+        $display("run %0d layer %0d row %0d line %0d plane %0d: expected %h, memory holds %h", run, layer, row,
                  line, plane, want, got);
       end
       failures = failures + 1;
@@ -266,12 +267,12 @@ module tb_bitstrata;
   endtask
 
   // Lines are compared up to the row's last bit; what follows it in the last line has no meaning.
-  task compare_layer(input integer image, input integer layer);
+  task compare_layer(input integer run, input integer layer);
     integer row, line, plane, at, from, bits;
     logic [DATA_WIDTH-1:0] mask;
     begin
       at = tensors[layer*8];
-      from = image * OUTPUT_BEATS + tensors[layer*8 + 5];
+      from = run * OUTPUT_BEATS + tensors[layer*8 + 5];
       for (row = 0; row < tensors[layer*8 + 3]; row = row + 1) begin
         for (line = 0; line < tensors[layer*8 + 1]; line = line + 1) begin
           bits = tensors[layer*8 + 4] - line * DATA_WIDTH;
@@ -279,7 +280,7 @@ module tb_bitstrata;
           mask = {DATA_WIDTH{1'b1}} >> (DATA_WIDTH - bits);
           for (plane = 0; plane < tensors[layer*8 + 2]; plane = plane + 1) begin
             if ((memory[at] & mask) !== (expected[from] & mask)) begin
-              mismatch(image, layer, row, line, plane, expected[from] & mask, memory[at] & mask);
+              mismatch(run, layer, row, line, plane, expected[from] & mask, memory[at] & mask);
             end
             bytes_compared = bytes_compared + (bits + 7) / 8;
             at = at + 1;
@@ -292,21 +293,21 @@ module tb_bitstrata;
 
   // The input goes to its place; the outputs' places take the inverse of what must come, so that nothing passes
   // unwritten.
-  task prepare(input integer image);
+  task prepare(input integer run);
     integer layer, i, beats;
     begin
-      for (i = 0; i < INPUT_BEATS; i = i + 1) memory[INPUT_BEAT + i] = images[image*INPUT_BEATS + i];
+      for (i = 0; i < INPUT_BEATS; i = i + 1) memory[INPUT_BEAT + i] = images[run*INPUT_BEATS + i];
       for (layer = 0; layer < LAYERS; layer = layer + 1) begin
         beats = tensors[layer*8 + 1] * tensors[layer*8 + 2] * tensors[layer*8 + 3];
         for (i = 0; i < beats; i = i + 1) begin
-          memory[tensors[layer*8] + i] = ~expected[image*OUTPUT_BEATS + tensors[layer*8 + 5] + i];
+          memory[tensors[layer*8] + i] = ~expected[run*OUTPUT_BEATS + tensors[layer*8 + 5] + i];
         end
       end
     end
   endtask
 
   logic compare_cycles;
-  integer image, layer;
+  integer run, layer;
   initial begin
     compare_cycles = COMPARE_CYCLES != 0;
     if ($value$plusargs("read_latency=%d", read_latency)) compare_cycles = 1'b0;
@@ -328,8 +329,8 @@ module tb_bitstrata;
     write_register(WATCHDOG_REGISTER, WATCHDOG);
     write_register(LIST_REGISTER, LIST_ADDRESS);
 
-    for (image = 0; image < IMAGES; image = image + 1) begin
-      prepare(image);
+    for (run = 0; run < RUNS; run = run + 1) begin
+      prepare(run);
       write_register(INTERRUPT_REGISTER, 32'd3);  // enable, and clear what is pending
       write_register(CONTROL_REGISTER, 32'd1);
       waited = 64'd0;
@@ -345,13 +346,13 @@ module tb_bitstrata;
       if (value[1:0] !== 2'b10) fail("STATUS: the interrupt came, but the run is not done");
       if (value[31:16] !== LAYERS || layers_done != LAYERS) fail("STATUS: not all layers were run");
       for (layer = 0; layer < LAYERS; layer = layer + 1) begin
-        compare_layer(image, layer);
+        compare_layer(run, layer);
         total_cycles = total_cycles + layer_cycles[layer];
         if (compare_cycles) begin
           cycles_compared = cycles_compared + 1;
           if (layer_cycles[layer] !== {32'd0, tensors[layer*8 + 6]}) begin
             if (failures < 10) begin
-              $display("image %0d layer %0d: %0d cycles, predicted %0d", image, layer, layer_cycles[layer],
+              $display("run %0d layer %0d: %0d cycles, predicted %0d", run, layer, layer_cycles[layer],
                        tensors[layer*8 + 6]);
             end
             failures = failures + 1;
@@ -365,11 +366,12 @@ module tb_bitstrata;
       failures = failures + violations;
     end
     if (failures != 0 || bytes_compared == 0) begin
-      $display("FAIL: %0d mismatches in %0d bytes of %0d layers, %0d images", failures, bytes_compared, LAYERS, IMAGES);
+      $display("FAIL: %0d mismatches in %0d bytes of %0d layers, %0d images", failures, bytes_compared, LAYERS,
+               RUNS * BATCH);
       $fatal(1);
     end
     $display("PASS: %0d bytes of %0d layers compared, %0d cycles, %0d images; cycles of %0d layer runs as predicted",
-             bytes_compared, LAYERS, total_cycles, IMAGES, cycles_compared);
+             bytes_compared, LAYERS, total_cycles, RUNS * BATCH, cycles_compared);
     $finish;
   end
 endmodule
