@@ -9,6 +9,7 @@
 
 #include "cli/execute.h"
 #include "cli/pricing.h"
+#include "cli/run_images.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/golden.h"
@@ -20,8 +21,6 @@ namespace bitstrata::cli {
 using nlohmann::json;
 
 namespace {
-
-constexpr double long_run_s = 20;  // longer runs are announced
 
 struct Options {
   WorkloadOptions workload;
@@ -65,139 +64,6 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   check_range("images", o.images, executes ? 1 : 0, 1e6);
   o.common.check();
   return true;
-}
-
-// What images show: accuracy, and the share of codes that are not zero.
-class Tally {
- public:
-  explicit Tally(const Workload& workload) : network_(workload.network), nonzero_(network_.tensors.size()) {}
-
-  void add(const std::vector<model::Codes>& tensors, const std::vector<int>& labels, std::size_t image) {
-    const std::lock_guard lock(mutex_);
-    ++images_;
-    for (std::size_t t = 0; t < tensors.size(); ++t) {
-      for (const std::int32_t code : tensors[t]) nonzero_[t] += code != network_.tensors[t].zero_point ? 1 : 0;
-    }
-    if (!labels.empty()) correct_ += model::argmax(tensors[network_.output()]) == labels[image] ? 1 : 0;
-  }
-
-  int images() const { return images_; }
-  int correct() const { return correct_; }
-  double density(int tensor) const {
-    const model::TensorFormat& format = network_.tensors[static_cast<std::size_t>(tensor)];
-    if (format.coding == model::Coding::bipolar) return 1;  // a code stands for -1 or +1, never for zero
-    return static_cast<double>(nonzero_[static_cast<std::size_t>(tensor)]) /
-           (static_cast<double>(format.shape.elements()) * images_);
-  }
-
- private:
-  const model::IntegerNetwork& network_;
-  std::mutex mutex_;
-  std::vector<std::int64_t> nonzero_;  // per tensor
-  int images_ = 0, correct_ = 0;
-};
-
-// Events of the runs, a batch of images each: equal for all, unless the accelerator skips planes; then their mean,
-// rounded.
-class EventTally {
- public:
-  explicit EventTally(const Workload& workload) : differ_(workload.architecture.skip_planes) {}
-
-  // False where they should be those of the images before, and are not.
-  bool add(const std::vector<model::Events>& layers) {
-    const std::lock_guard lock(mutex_);
-    if (images_++ == 0) {
-      sum_ = layers;
-      return true;
-    }
-    if (!differ_) return layers == sum_;
-    for (std::size_t l = 0; l < sum_.size(); ++l) sum_[l] += layers.at(l);
-    return true;
-  }
-  std::vector<model::Events> mean() const {
-    std::vector<model::Events> mean = sum_;
-    if (!differ_) return mean;
-    for (model::Events& layer : mean) {
-      for (const auto member : model::event_members) layer.*member = (layer.*member + images_ / 2) / images_;
-    }
-    return mean;
-  }
-
- private:
-  bool differ_;
-  std::mutex mutex_;
-  std::vector<model::Events> sum_;
-  std::int64_t images_ = 0;
-};
-
-struct Execution {
-  std::vector<model::Events> events;
-  double cycles_per_cpu_second = 0;  // 0: no data were executed
-  std::int64_t outputs_compared = 0;
-};
-
-Execution execute_fast(const Options& o, const Workload& workload, const Inputs& inputs, Tally& tally) {
-  model::Progress progress("golden", static_cast<std::int64_t>(inputs.images.size()), o.common.quiet);
-  std::mutex drawing;
-  EventTally events(workload);
-  const auto batch = static_cast<std::size_t>(workload.program.batch);
-  for_each_in_parallel(inputs.images.size() / batch, o.common.threads, [&](std::size_t run) {
-    std::vector<std::vector<model::Codes>> tensors;
-    for (std::size_t i = run * batch; i < (run + 1) * batch; ++i) {
-      tensors.push_back(model::run_all(workload.network, inputs.images[i]));
-      tally.add(tensors.back(), inputs.labels, i);
-    }
-    if (workload.architecture.skip_planes) {
-      events.add(predict_layers(workload.program, sim::codes_of_batch(tensors)));
-    }
-    const std::lock_guard lock(drawing);
-    progress.advance(static_cast<std::int64_t>(batch));
-  });
-  const bool of_images = workload.architecture.skip_planes && !inputs.images.empty();
-  return {of_images ? events.mean() : predict_layers(workload.program), 0, 0};
-}
-
-Execution execute_data(const Options& o, const Workload& workload, const Inputs& inputs, Tally& tally) {
-  const auto engine = make_engine(o.engine, workload.architecture);
-  model::Progress progress(o.engine, static_cast<std::int64_t>(inputs.images.size()), o.common.quiet);
-  Execution execution;
-  EventTally events(workload);
-  double seconds = 0;
-  const auto batch = static_cast<std::size_t>(workload.program.batch), runs = inputs.images.size() / batch;
-  for (std::size_t run = 0; run < runs; ++run) {
-    const double start = cpu_seconds();
-    const sim::RunResult result =
-        engine->run(workload.program, std::span(inputs.images).subspan(run * batch, batch), sim::MemoryBehaviour{});
-    seconds += cpu_seconds() - start;
-    if (result.error != sim::RunError::none) {
-      throw CheckFailed(fmt::format("run {}: the accelerator stopped in layer '{}': {}", run,
-                                    workload.program.layer_names.at(result.layers.size()), to_string(result.error)));
-    }
-    for (std::size_t i = 0; i < batch; ++i) {
-      const std::size_t image = run * batch + i;
-      const model::Codes golden = model::run(workload.network, inputs.images[image]);
-      if (result.tensors.at(i)[workload.network.output()] != golden) {
-        throw CheckFailed(
-            fmt::format("image {}: outputs differ from the golden arithmetic; bitstrata verify shows where", image));
-      }
-      execution.outputs_compared += static_cast<std::int64_t>(golden.size());
-      tally.add(result.tensors[i], inputs.labels, image);
-    }
-    if (!events.add(result.layers)) {
-      throw CheckFailed(fmt::format("run {}: cycles or events differ from those of run 0", run));
-    }
-    progress.advance(static_cast<std::int64_t>(batch));
-    const double expected = seconds * static_cast<double>(runs);
-    if (run == 0 && expected > long_run_s) {
-      say(o.common, fmt::format("about {:.0f} s for {} images; {:.1f} MB of accelerator memory", expected,
-                                inputs.images.size(), 1e-6 * static_cast<double>(workload.program.image.size())));
-    }
-  }
-  execution.events = events.mean();
-  std::int64_t cycles = 0;
-  for (const model::Events& layer : execution.events) cycles += layer.cycles;
-  execution.cycles_per_cpu_second = static_cast<double>(cycles) * static_cast<double>(runs) / seconds;
-  return execution;
 }
 
 struct Results {
@@ -439,8 +305,7 @@ int run(const std::vector<std::string>& arguments) {
   if (o.images > 0) inputs = make_inputs(workload, o.workload, o.images, o.common, record);
 
   Tally tally(workload);
-  Execution execution =
-      o.engine == "fast" ? execute_fast(o, workload, inputs, tally) : execute_data(o, workload, inputs, tally);
+  const Execution execution = execute_images(o.engine, o.common, workload, inputs, tally);
   const model::Origin origin = o.engine == "fast"      ? model::Origin::fast
                                : o.engine == "systemc" ? model::Origin::systemc
                                                        : model::Origin::rtl;

@@ -9,6 +9,7 @@
 #include "model/golden.h"
 #include "model/progress.h"
 #include "rtl/generate/program.h"
+#include "sim/fast.h"
 #include "sim/random_network.h"
 
 namespace bitstrata::cli {
@@ -37,7 +38,7 @@ Workpiece make_workpiece(const sim::Sweep& sweep, const SweepPoint& point, std::
   const model::IntegerNetwork integers =
       sim::random_integer_network(*network.graph(), sweep.plans[point.plan].for_network(network), seed);
   Workpiece work;
-  work.program = generate::lower(integers, sweep.architecture(point.architecture));
+  work.program = sim::lower(integers, sweep.architecture(point.architecture));
   work.predicted = predict_layers(work.program);
   work.image = random_image(integers.tensors.front(), seed);
   work.golden = model::run_all(integers, work.image);

@@ -67,6 +67,10 @@ void draw_random(const WorkloadOptions& options, std::uint64_t seed, Workload& w
     model::validate(workload.plan, network);
     record.add_file("plan", options.plan);
   }
+  // Nobody asked for a width of the output: what the accelerator has.
+  const int widest = std::max(2, workload.architecture.max_activation_bits);
+  if (options.plan.empty() || options.plan == mixed_plan)
+    workload.plan.output_bits = std::min(workload.plan.output_bits, widest);
   workload.network = sim::random_integer_network(network, workload.plan, seed);
   record.add_input("network", {{"name", options.network}, {"weights", fmt::format("random, seed {}", seed)}});
 }
@@ -160,6 +164,7 @@ std::int64_t Workload::weight_storage_bits() const {
 
 Workload make_workload(const WorkloadOptions& options, const Common& common, RunRecord& record) {
   Workload workload;
+  workload.architecture = model::load_architecture(options.architecture);
   if (is_onnx(options.network)) {
     workload.imported = import_network(options.network, options.plan, options.weight_bits, options.activation_bits,
                                        options.dataset, options.import, common, record);
@@ -171,7 +176,6 @@ Workload make_workload(const WorkloadOptions& options, const Common& common, Run
   } else {
     draw_random(options, common.seed, workload, record);
   }
-  workload.architecture = model::load_architecture(options.architecture);
   record.add_file("architecture", options.architecture);
   workload.program = sim::lower(workload.network, workload.architecture, options.batch);
   return workload;

@@ -114,7 +114,7 @@ TEST_P(CoSimulation, EnginesAgree) {
     layers += static_cast<int>(network.layers.size());
   }
   const long several = batches[2] + batches[3];
-  std::cout << "[ seed " << first << " ] array " << a.tiles << "x" << a.rows << "x" << a.columns << ": "
+  std::cout << "[ seed " << first << " ] array " << a.name << ": "
             << runs - refused << " networks (" << refused << " did not fit; " << batches[2] << " ran 2 images at once, "
             << batches[3] << " ran 3), " << layers << " layers in " << pieces << " pieces (" << carried
             << " carry sums, " << kept << " keep weights, " << broadcast << " broadcast, " << tall << " tall, "

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_images.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <memory>
+#include <span>
+
+#include "cli/execute.h"
+#include "model/progress.h"
+#include "sim/fast.h"
+
+namespace bitstrata::cli {
+
+namespace {
+
+constexpr double long_run_s = 20;  // longer runs are announced
+
+// Events of the runs, a batch of images each: equal for all, unless the accelerator skips planes; then their mean,
+// rounded.
+class EventTally {
+ public:
+  explicit EventTally(const Workload& workload) : differ_(workload.architecture.skip_planes) {}
+
+  // False where they should be those of the images before, and are not.
+  bool add(const std::vector<model::Events>& layers) {
+    const std::lock_guard lock(mutex_);
+    if (images_++ == 0) {
+      sum_ = layers;
+      return true;
+    }
+    if (!differ_) return layers == sum_;
+    for (std::size_t l = 0; l < sum_.size(); ++l) sum_[l] += layers.at(l);
+    return true;
+  }
+  std::vector<model::Events> mean() const {
+    std::vector<model::Events> mean = sum_;
+    if (!differ_) return mean;
+    for (model::Events& layer : mean) {
+      for (const auto member : model::event_members) layer.*member = (layer.*member + images_ / 2) / images_;
+    }
+    return mean;
+  }
+
+ private:
+  bool differ_;
+  std::mutex mutex_;
+  std::vector<model::Events> sum_;
+  std::int64_t images_ = 0;
+};
+
+Execution execute_fast(const Common& common, const Workload& workload, const Inputs& inputs, Tally& tally) {
+  model::Progress progress("golden", static_cast<std::int64_t>(inputs.images.size()), common.quiet);
+  std::mutex drawing;
+  EventTally events(workload);
+  const auto batch = static_cast<std::size_t>(workload.program.batch);
+  for_each_in_parallel(inputs.images.size() / batch, common.threads, [&](std::size_t run) {
+    std::vector<std::vector<model::Codes>> tensors;
+    for (std::size_t i = run * batch; i < (run + 1) * batch; ++i) {
+      tensors.push_back(model::run_all(workload.network, inputs.images[i]));
+      tally.add(tensors.back(), inputs.labels, i);
+    }
+    if (workload.architecture.skip_planes) {
+      events.add(predict_layers(workload.program, sim::codes_of_batch(tensors)));
+    }
+    const std::lock_guard lock(drawing);
+    progress.advance(static_cast<std::int64_t>(batch));
+  });
+  const bool of_images = workload.architecture.skip_planes && !inputs.images.empty();
+  return {of_images ? events.mean() : predict_layers(workload.program), 0, 0};
+}
+
+// CPU seconds of the calling thread.
+double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// Runs, of a batch each, on as many engines as there are threads.
+class DataRuns {
+ public:
+  DataRuns(const std::string& engine, const Common& common, const Workload& workload, const Inputs& inputs,
+           Tally& tally)
+      : engine_(engine),
+        common_(common),
+        workload_(workload),
+        inputs_(inputs),
+        tally_(tally),
+        events_(workload),
+        progress_(engine, static_cast<std::int64_t>(inputs.images.size()), common.quiet) {}
+
+  Execution execute() {
+    const std::size_t workers = std::min(static_cast<std::size_t>(common_.threads), runs());
+    // Made one after the other: the first may have to compile.
+    std::vector<std::unique_ptr<sim::Engine>> engines;
+    for (std::size_t i = 0; i < workers; ++i) engines.push_back(make_engine(engine_, workload_.architecture));
+    const double start = cpu_seconds();
+    for_each_in_parallel(workers, static_cast<int>(workers), [&](std::size_t worker) {
+      for (std::size_t run = next_++; run < runs(); run = next_++) one(*engines[worker], run);
+    });
+    const double seconds = cpu_seconds() - start - compared_s_;
+    Execution execution{events_.mean(), 0, outputs_compared_};
+    std::int64_t cycles = 0;
+    for (const model::Events& layer : execution.events) cycles += layer.cycles;
+    execution.cycles_per_cpu_second = static_cast<double>(cycles) * static_cast<double>(runs()) / seconds;
+    return execution;
+  }
+
+ private:
+  std::size_t batch() const { return static_cast<std::size_t>(workload_.program.batch); }
+  std::size_t runs() const { return inputs_.images.size() / batch(); }
+
+  void one(sim::Engine& engine, std::size_t run) {
+    const auto begin = std::chrono::steady_clock::now();
+    const sim::RunResult result = engine.run(
+        workload_.program, std::span(inputs_.images).subspan(run * batch(), batch()), sim::MemoryBehaviour{});
+    if (result.error != sim::RunError::none) {
+      throw CheckFailed(fmt::format("run {}: the accelerator stopped in layer '{}': {}", run,
+                                    workload_.program.layer_names.at(result.layers.size()), to_string(result.error)));
+    }
+    if (!events_.add(result.layers)) {
+      throw CheckFailed(fmt::format("run {}: cycles or events differ from those of the runs before", run));
+    }
+    const double compare = thread_seconds();
+    for (std::size_t i = 0; i < batch(); ++i) {
+      const std::size_t image = run * batch() + i;
+      const model::Codes golden = model::run(workload_.network, inputs_.images[image]);
+      if (result.tensors.at(i)[workload_.network.output()] != golden) {
+        throw CheckFailed(
+            fmt::format("image {}: outputs differ from the golden arithmetic; bitstrata verify shows where", image));
+      }
+      outputs_compared_ += static_cast<std::int64_t>(golden.size());
+      tally_.add(result.tensors[i], inputs_.labels, image);
+    }
+    const std::lock_guard lock(mutex_);
+    compared_s_ += thread_seconds() - compare;
+    progress_.advance(static_cast<std::int64_t>(batch()));
+    if (run != 0) return;
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    const double expected = took.count() * static_cast<double>(runs()) / std::min<double>(runs(), common_.threads);
+    if (expected > long_run_s) {
+      say(common_, fmt::format("about {:.0f} s for {} images; {:.1f} MB of accelerator memory", expected,
+                               inputs_.images.size(), 1e-6 * static_cast<double>(workload_.program.image.size())));
+    }
+  }
+
+  const std::string& engine_;
+  const Common& common_;
+  const Workload& workload_;
+  const Inputs& inputs_;
+  Tally& tally_;
+  EventTally events_;
+  model::Progress progress_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<std::int64_t> outputs_compared_ = 0;
+  std::mutex mutex_;
+  double compared_s_ = 0;  // CPU time that is not the engines'
+};
+
+}  // namespace
+
+Execution execute_images(const std::string& engine, const Common& common, const Workload& workload,
+                         const Inputs& inputs, Tally& tally) {
+  if (engine == "fast") return execute_fast(common, workload, inputs, tally);
+  return DataRuns(engine, common, workload, inputs, tally).execute();
+}
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The images of `bitstrata run` on an engine: what they cost and what they show.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "cli/workload.h"
+#include "model/cost.h"
+#include "model/golden.h"
+
+namespace bitstrata::cli {
+
+// What images show: accuracy, and the share of codes that are not zero.
+class Tally {
+ public:
+  explicit Tally(const Workload& workload) : network_(workload.network), nonzero_(network_.tensors.size()) {}
+
+  void add(const std::vector<model::Codes>& tensors, const std::vector<int>& labels, std::size_t image) {
+    const std::lock_guard lock(mutex_);
+    ++images_;
+    for (std::size_t t = 0; t < tensors.size(); ++t) {
+      for (const std::int32_t code : tensors[t]) nonzero_[t] += code != network_.tensors[t].zero_point ? 1 : 0;
+    }
+    if (!labels.empty()) correct_ += model::argmax(tensors[network_.output()]) == labels[image] ? 1 : 0;
+  }
+
+  int images() const { return images_; }
+  int correct() const { return correct_; }
+  double density(int tensor) const {
+    const model::TensorFormat& format = network_.tensors[static_cast<std::size_t>(tensor)];
+    if (format.coding == model::Coding::bipolar) return 1;  // a code stands for -1 or +1, never for zero
+    return static_cast<double>(nonzero_[static_cast<std::size_t>(tensor)]) /
+           (static_cast<double>(format.shape.elements()) * images_);
+  }
+
+ private:
+  const model::IntegerNetwork& network_;
+  std::mutex mutex_;
+  std::vector<std::int64_t> nonzero_;  // per tensor
+  int images_ = 0, correct_ = 0;
+};
+
+// Events of a run, of one batch of images.
+struct Execution {
+  std::vector<model::Events> events;
+  double cycles_per_cpu_second = 0;  // 0: no data were executed
+  std::int64_t outputs_compared = 0;
+};
+
+// The images in batches, several at once. `engine`: fast (predicts; the images go through the golden arithmetic),
+// systemc or rtl. Throws CheckFailed where outputs differ from golden or cycles between runs.
+Execution execute_images(const std::string& engine, const Common& common, const Workload& workload,
+                         const Inputs& inputs, Tally& tally);
+
+}  // namespace bitstrata::cli
