@@ -27,7 +27,7 @@ model::Measurement measurement_of(const Workload& workload, model::Origin origin
                                   const std::vector<model::Events>& events);
 
 // Share of the array's bit products that were needed: batch x macs x weight_bits x activation_bits of all
-// cycles x tiles x rows x columns.
+// cycles x the one-bit products of a cycle (Architecture::bit_products).
 double utilization(const model::LayerMeasurement& layer, int batch, const model::Architecture& architecture);
 
 // Calls `work` with 0..count-1 on `threads` threads; rethrows the first exception.

@@ -49,10 +49,10 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
           arguments, options,
           {"run --network N|DIR [--architecture A] [--technology T] [--engine E] [--out DIR]",
            "Cycles and energy of a network on an accelerator, layer by layer. utilization is macs x weight_bits x\n"
-           "activation_bits over cycles x tiles x rows x columns. With --batch N cycles are those of a run of N\n"
-           "images; macs, latency (time of the run / N) and energy are an image's. The engines systemc and rtl\n"
-           "execute data; the exit status is 1 when their outputs differ from the golden arithmetic or cycles differ\n"
-           "between runs.",
+           "activation_bits over cycles x the one-bit products a cycle of the array. With --batch N cycles are\n"
+           "those of a run of N images; macs, latency (time of the run / N) and energy are an image's. The engines\n"
+           "systemc and rtl execute data; the exit status is 1 when their outputs differ from the golden\n"
+           "arithmetic or cycles differ between runs.",
            "run --network lenet5 --weight-bits 4 --activation-bits 4 --engine fast --out out/lenet5-4-4"},
           values)) {
     return false;

@@ -9,30 +9,30 @@
 namespace bitstrata::model {
 
 // X(member, meaning). Counts of one layer; the order is that of the RTL's counter bus.
-#define BITSTRATA_EVENTS(X)                                                                \
-  X(cycles, "cycles from the layer's descriptor fetch to its barrier")                     \
-  X(load_cycles, "cycles in which the loader has work in flight")                          \
-  X(compute_cycles, "cycles in which the array loads weights or streams a vector")         \
-  X(post_cycles, "cycles in which an output group enters post-processing")                 \
-  X(store_cycles, "cycles in which the store unit has work in flight")                     \
-  X(stall_cycles, "cycles in which the array waits for data, weights or accumulators")     \
-  X(vectors, "activation vectors streamed (pooling: taps pushed)")                         \
-  X(plane_steps, "bit planes broadcast to the array")                                      \
-  X(column_steps, "planes x active columns: popcount and shift-add operations")            \
-  X(cell_steps, "planes x active columns x active rows: one-bit products")                 \
-  X(joiner_adds, "additions of columns into outputs: vectors x outputs x (weight_bits-1)") \
-  X(accumulator_reads, "partial sums read by the accumulate step")                         \
-  X(accumulator_writes, "partial sums written")                                            \
-  X(post_outputs, "outputs requantized")                                                   \
-  X(weight_cells_written, "array cells written: rows x active columns")                    \
-  X(window_reads, "gather windows issued by the feeder (padding included)")                \
-  X(activation_lines_read, "lines read from the activation buffer, data_bits each")        \
-  X(activation_lines_written, "lines written to the activation buffer, data_bits each")    \
-  X(weight_rows_read, "rows read from the weight buffer, `columns` bits each")             \
-  X(weight_lines_written, "lines written to the weight buffer, data_bits each")            \
-  X(output_bits_written, "bits written to the output buffer")                              \
-  X(output_lines_read, "lines read from the output buffer, data_bits each")                \
-  X(memory_lines_read, "beats read over AXI, data_bits each")                              \
+#define BITSTRATA_EVENTS(X)                                                                       \
+  X(cycles, "cycles from the layer's descriptor fetch to its barrier")                            \
+  X(load_cycles, "cycles in which the loader has work in flight")                                 \
+  X(compute_cycles, "cycles in which the array loads weights or streams a vector")                \
+  X(post_cycles, "cycles in which an output group enters post-processing")                        \
+  X(store_cycles, "cycles in which the store unit has work in flight")                            \
+  X(stall_cycles, "cycles in which the array waits for data, weights or accumulators")            \
+  X(vectors, "activation vectors streamed (pooling: taps pushed)")                                \
+  X(plane_steps, "cycles in which planes meet: of activations (overlay: a pair with weights)")    \
+  X(column_steps, "plane steps x active columns (overlay: dot units): popcounts and shift-adds")  \
+  X(cell_steps, "column steps x active rows: one-bit products")                                   \
+  X(joiner_adds, "pim: additions of columns into outputs, vectors x outputs x (weight_bits-1)")   \
+  X(accumulator_reads, "partial sums read by the accumulate step")                                \
+  X(accumulator_writes, "partial sums written")                                                   \
+  X(post_outputs, "outputs requantized")                                                          \
+  X(weight_cells_written, "cells or bits of weight planes written: active rows x active columns") \
+  X(window_reads, "gather windows issued by the feeder (padding included)")                       \
+  X(activation_lines_read, "lines read from the activation buffer, data_bits each")               \
+  X(activation_lines_written, "lines written to the activation buffer, data_bits each")           \
+  X(weight_rows_read, "rows read from the weight buffer, columns (overlay: rows) bits each")      \
+  X(weight_lines_written, "lines written to the weight buffer, data_bits each")                   \
+  X(output_bits_written, "bits written to the output buffer")                                     \
+  X(output_lines_read, "lines read from the output buffer, data_bits each")                       \
+  X(memory_lines_read, "beats read over AXI, data_bits each")                                     \
   X(memory_lines_written, "beats written over AXI, data_bits each")
 
 struct Events {

@@ -2,8 +2,8 @@
 // Array control: loads weight tiles and streams vectors, plane by plane, most significant first.
 //
 // For every block, output tile and row tile: one cycle a weight row, then a cycle a plane of a vector; last planes of
-// vectors are at least VECTOR_INTERVAL cycles apart. Loading follows the last plane of the previous row tile without a gap; a new output tile takes one more
-// cycle and waits until the array is drained and an accumulator half is free.
+// vectors are at least VECTOR_INTERVAL cycles apart. Loading follows the last plane of the previous row tile without a
+// gap; a new output tile takes one more cycle and waits until the array is drained and an accumulator half is free.
 //
 // Style overlay: a weight row is one plane of one output's weights, and a group of vectors takes
 // weight_bits * activation_bits cycles: all pairs of planes, by falling sums of their places.
