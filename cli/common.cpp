@@ -25,7 +25,7 @@ void Common::add(po::options_description& options) {
   options.add_options()
       // clang-format off
       ("seed", seed_value("seed", seed), "of everything random")
-      ("threads", po::value(&threads)->default_value(threads), "images at once, and for the golden arithmetic; 0: one a core")
+      ("threads", po::value(&threads)->default_value(threads), "for the golden arithmetic, and the images that run executes at once; 0: one a core")
       ("quiet", po::bool_switch(&quiet), "no log and no progress bar on stderr; results stay on stdout")
       ("json", po::bool_switch(&json), "one JSON object on stdout instead of tables")
       ("help", "this text");

@@ -19,7 +19,7 @@ std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::A
 
 // Events of every layer by the fast engine; with skip_planes the most there can be.
 std::vector<model::Events> predict_layers(const generate::Program& program);
-// Exact on accelerators that skip planes too; `tensors`: the codes of all tensors for one image.
+// Exact on accelerators that skip planes too; `tensors`: the codes of all tensors, as sim::codes_of_batch gives them.
 std::vector<model::Events> predict_layers(const generate::Program& program, const std::vector<model::Codes>& tensors);
 
 // Joins the events with what is known of the layers.

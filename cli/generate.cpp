@@ -147,6 +147,8 @@ int generate(const std::vector<std::string>& arguments) {
   nlohmann::json summary = {{"out", o.out}, {"architecture", architecture.name}, {"files", files}};
   std::string text = fmt::format("{}: {} files of architecture {}\n", o.out, files.size(), architecture.name);
   if (vectors) {
+    // Where planes are skipped and images differ there is no one prediction.
+    const bool known = !vectors->cycles.empty();
     const std::int64_t cycles = std::accumulate(vectors->cycles.begin(), vectors->cycles.end(), std::int64_t{0}) *
                                 static_cast<std::int64_t>(vectors->tensors.size()) / vectors->program.batch;
     const double seconds = static_cast<double>(cycles) / generate::icarus_cycles_per_second(architecture);
@@ -155,14 +157,16 @@ int generate(const std::vector<std::string>& arguments) {
     summary["images"] = vectors->tensors.size();
     summary["batch"] = vectors->program.batch;
     summary["memory_bytes"] = vectors->program.image.size();
-    summary["predicted_cycles"] = cycles;
-    summary["icarus_seconds_estimate"] = seconds;
+    if (known) summary["predicted_cycles"] = cycles;
+    if (known) summary["icarus_seconds_estimate"] = seconds;
     text += fmt::format(
-        "testbench: {} layers of {}, {} image(s), {} bytes of memory, {} cycles\n"
+        "testbench: {} layers of {}, {} image(s), {} bytes of memory, {}\n"
         "  {}/sim/run_verilator.sh\n"
-        "  {}/sim/run_icarus.sh      about {:.0f} s{}\n",
+        "  {}/sim/run_icarus.sh{}{}\n",
         vectors->program.descriptors.size(), vectors->network, vectors->tensors.size(), vectors->program.image.size(),
-        cycles, o.out, o.out, seconds < 1 ? 1 : seconds, seconds > 300 ? "; --layers N shortens it" : "");
+        known ? fmt::format("{} cycles", cycles) : "cycles that depend on the images", o.out, o.out,
+        known ? fmt::format("      about {:.0f} s", seconds < 1 ? 1 : seconds) : "",
+        seconds > 300 ? "; --layers N shortens it" : "");
   }
   text += fmt::format("synthesis: {}/synth/run_yosys.sh\n", o.out);
   if (o.common.json) {

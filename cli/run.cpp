@@ -45,22 +45,21 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   // clang-format on
   o.common.add(options);
   po::variables_map values;
-  if (!parse(
-          arguments, options,
-          {"run --network N|DIR [--architecture A] [--technology T] [--engine E] [--out DIR]",
-           "Cycles and energy of a network on an accelerator, layer by layer. utilization is macs x weight_bits x\n"
-           "activation_bits over cycles x the one-bit products a cycle of the array. With --batch N cycles are\n"
-           "those of a run of N images; macs, latency (time of the run / N) and energy are an image's. The engines\n"
-           "systemc and rtl execute data; the exit status is 1 when their outputs differ from the golden\n"
-           "arithmetic or cycles differ between runs.",
-           "run --network lenet5 --weight-bits 4 --activation-bits 4 --engine fast --out out/lenet5-4-4"},
-          values)) {
+  if (!parse(arguments, options,
+             {"run --network N|DIR [--architecture A] [--technology T] [--engine E] [--out DIR]",
+              "Cycles and energy of a network on an accelerator, layer by layer. utilization is macs x weight_bits x\n"
+              "activation_bits over cycles x the one-bit products a cycle of the array. With --batch N cycles are\n"
+              "those of a run of N images; macs, latency (time of the run / N) and energy are an image's. The engines\n"
+              "systemc and rtl execute data; the exit status is 1 when their outputs differ from the golden\n"
+              "arithmetic or cycles differ between runs.",
+              "run --network lenet5 --weight-bits 4 --activation-bits 4 --engine fast --out out/lenet5-4-4"},
+             values)) {
     return false;
   }
   check_choice("engine", o.engine, engine_names());
   const bool executes = o.engine != "fast";
   o.workload.check(values);
-  if (executes) o.workload.complete_batches(values, "images", 1, o.images);
+  o.workload.complete_batches(values, "images", executes ? 1 : 0, o.images);
   check_range("images", o.images, executes ? 1 : 0, 1e6);
   o.common.check();
   return true;

@@ -95,13 +95,18 @@ class DataRuns {
         progress_(engine, static_cast<std::int64_t>(inputs.images.size()), common.quiet) {}
 
   Execution execute() {
-    const std::size_t workers = std::min(static_cast<std::size_t>(common_.threads), runs());
+    const std::size_t workers = workers_ = std::min(static_cast<std::size_t>(common_.threads), runs());
     // Made one after the other: the first may have to compile.
     std::vector<std::unique_ptr<sim::Engine>> engines;
     for (std::size_t i = 0; i < workers; ++i) engines.push_back(make_engine(engine_, workload_.architecture));
     const double start = cpu_seconds();
     for_each_in_parallel(workers, static_cast<int>(workers), [&](std::size_t worker) {
-      for (std::size_t run = next_++; run < runs(); run = next_++) one(*engines[worker], run);
+      try {
+        for (std::size_t run = next_++; run < runs(); run = next_++) one(*engines[worker], run);
+      } catch (...) {
+        next_ = runs();  // the others need not go on
+        throw;
+      }
     });
     const double seconds = cpu_seconds() - start - compared_s_;
     Execution execution{events_.mean(), 0, outputs_compared_};
@@ -144,8 +149,9 @@ class DataRuns {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     const double expected = took.count() * static_cast<double>(runs()) / std::min<double>(runs(), common_.threads);
     if (expected > long_run_s) {
-      say(common_, fmt::format("about {:.0f} s for {} images; {:.1f} MB of accelerator memory", expected,
-                               inputs_.images.size(), 1e-6 * static_cast<double>(workload_.program.image.size())));
+      say(common_,
+          fmt::format("about {:.0f} s for {} images; {:.1f} MB of accelerator memory", expected, inputs_.images.size(),
+                      1e-6 * static_cast<double>(workload_.program.image.size() * workers_)));
     }
   }
 
@@ -156,6 +162,7 @@ class DataRuns {
   Tally& tally_;
   EventTally events_;
   model::Progress progress_;
+  std::size_t workers_ = 1;
   std::atomic<std::size_t> next_ = 0;
   std::atomic<std::int64_t> outputs_compared_ = 0;
   std::mutex mutex_;

@@ -168,7 +168,7 @@ int verify(const std::vector<std::string>& arguments) {
     fmt::print("values and events: compared / different; cycles: of the first {}{}\n",
                batch > 1 ? fmt::format("batch of {} images", batch) : "image",
                o.stall_probability > 0 ? " (fast: without stalls)" : "");
-    if (batch > 1) {
+    if (batch > 1 && !of_run.empty()) {
       std::int64_t cycles = 0;
       for (const model::Events& layer : of_run.at(0)) cycles += layer.cycles;
       fmt::print("cycles an image (of a batch / {}): {:.1f} predicted\n", batch, static_cast<double>(cycles) / batch);

@@ -61,7 +61,8 @@ void draw_random(const WorkloadOptions& options, std::uint64_t seed, Workload& w
   if (options.plan.empty()) {
     workload.plan = model::uniform_plan(network, options.weight_bits, options.activation_bits);
   } else if (options.plan == mixed_plan) {
-    workload.plan = sim::random_plan(network, 2, 8, seed);
+    const int most = std::min({8, workload.architecture.max_weight_bits, workload.architecture.max_activation_bits});
+    workload.plan = sim::random_plan(network, std::min(2, most), most, seed);
   } else {
     workload.plan = model::load_plan(options.plan);
     model::validate(workload.plan, network);
@@ -132,6 +133,8 @@ void WorkloadOptions::check(const po::variables_map& values) const {
   const bool widths = !values["weight-bits"].defaulted() || !values["activation-bits"].defaulted();
   if (!plan.empty() && widths) throw std::invalid_argument("--plan already gives the widths; leave out --*-bits");
   import.check(values, network);
+  if (is_onnx(network) && plan == mixed_plan)
+    throw std::invalid_argument("--plan mixed draws widths for built-in networks; an ONNX file needs a plan.yaml");
   if (is_onnx(network)) return;
   if (fs::exists(network) && (!plan.empty() || widths)) {
     throw std::invalid_argument(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activation-sum unit: the sum of a vector's activations, from plane counts, in step with the columns.
-// Outputs of -1/+1 weights need it: sum((2b-1)*a) = 2*sum(b*a) - sum(a). One unit serves all macros.
+// Outputs of -1/+1 weights need it: sum((2b-1)*a) = 2*sum(b*a) - sum(a). One unit a vector serves all macros.
 module bs_sum_unit #(
   parameter ROWS      = 64,
   parameter ACC_WIDTH = 24  // two's complement

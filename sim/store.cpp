@@ -46,7 +46,8 @@ CREATE TABLE confirmation(point INTEGER NOT NULL REFERENCES point(id), engine TE
   events_different INTEGER NOT NULL, error TEXT, PRIMARY KEY(point, engine)) WITHOUT ROWID;
 CREATE VIEW result AS SELECT point.id AS point, network.name AS network, plan.label AS plan,
   architecture.name AS architecture, json_extract(parameters, '$.style') AS style,
-  json_extract(parameters, '$.tiles') AS tiles, json_extract(parameters, '$.rows') AS rows,
+  json_extract(parameters, '$.tiles') AS tiles, json_extract(parameters, '$.vectors') AS vectors,
+  json_extract(parameters, '$.rows') AS rows,
   json_extract(parameters, '$.columns') AS columns, json_extract(parameters, '$.data_bits') AS data_bits,
   json_extract(parameters, '$.clock_mhz') AS clock_mhz, state, reason, cycles, latency_us, macs, area_mm2, technology,
   energy_pj, energy.status AS energy_status, version, program_commit, engine, parameters

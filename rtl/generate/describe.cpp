@@ -180,9 +180,7 @@ class Writer {
     // Overlay: a group's sums reach the lanes one vector after the other.
     const int group = std::min<int>(a_.vectors, block_rows_ * (piece_.x1 - piece_.x0));
     // Whole codes go to the lanes; two cycles apart, a pixel's partial sum is back before it is read again.
-    set(D_VECTOR_INTERVAL, !m_.convolution ? 2
-                           : a_.overlay()  ? group
-                                           : joiner_steps);
+    set(D_VECTOR_INTERVAL, !m_.convolution ? 2 : a_.overlay() ? group : joiner_steps);
     if (piece_.carry_in || piece_.carry_out) set(D_PSUM_STEP, std::int64_t{piece_.x1 - piece_.x0} * height);
   }
 

@@ -66,7 +66,9 @@ class Cutter {
           "parameter_depth = {}",
           piece.n1 - piece.n0, groups, a_.post_lanes, a_.name, a_.parameter_depth);
     }
-    const std::int64_t tile_rows = a_.overlay() ? std::int64_t{m_.lanes} * m_.weight_bits
+    int outputs = 0;  // of the largest tile
+    for (const Tile& tile : tiles) outputs = std::max(outputs, tile.count);
+    const std::int64_t tile_rows = a_.overlay() ? std::int64_t{outputs} * m_.weight_bits
                                                 : std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece));
     if (m_.convolution && tile_rows > a_.weight_depth) {
       return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", tile_rows,

@@ -124,6 +124,16 @@ TEST_F(Verbs, SystemcAgreesWithFastAndGolden) {
   EXPECT_GT(systemc.at("cycles_per_cpu_second").get<double>(), 0);
 }
 
+TEST_F(Verbs, MixedPlansAreDrawnBySeed) {
+  const auto plan = [&](const char* seed, const std::string& out) {
+    EXPECT_EQ(run_program({"run", "--network", "resnet8", "--plan", "mixed", "--seed", seed, "--out", out}).status, 0);
+    return read_text(out + "/plan.yaml");
+  };
+  const std::string first = plan("1", path("mixed-1"));
+  EXPECT_EQ(first, plan("1", path("mixed-1-again")));
+  EXPECT_NE(first, plan("2", path("mixed-2")));
+}
+
 TEST_F(Verbs, SkippedPlanesAreCountedInData) {
   const std::string skip = path("skip.yaml");
   std::ofstream(skip) << "{style: overlay, rows: 20, columns: 5, vectors: 3, skip_planes: true}\n";
@@ -140,6 +150,10 @@ TEST_F(Verbs, SkippedPlanesAreCountedInData) {
   EXPECT_LT(fast.at("cycles"), bound.at("cycles"));
   EXPECT_THAT(bound.at("cycles_note"), HasSubstr("upper bound"));
   EXPECT_EQ(fast.at("cycles_note"), "cycles and events are the mean of 2 images");
+  const json batches = run_on({"--dataset", data(), "--images", "4", "--batch", "2"});
+  EXPECT_EQ(batches.at("layers"),
+            run_on({"--dataset", data(), "--images", "4", "--batch", "2", "--engine", "systemc", "--threads", "2"})
+                .at("layers"));
   const Finished table = run_program({"table", "--network", "lenet5", "--architecture", skip});
   EXPECT_EQ(table.status, 2);
   EXPECT_THAT(table.err, HasSubstr("with skip_planes cycles depend on the activations"));
@@ -230,10 +244,12 @@ TEST_F(Verbs, VerifyWithRtlUnderStalls) {
 }
 
 TEST_F(Verbs, VerifyOfNothingFails) {
-  const Finished finished =
-      run_program({"verify", "--network", "lenet5", "--dataset", "random", "--images", "0", "--rtl-images", "0"});
-  EXPECT_EQ(finished.status, 1);
-  EXPECT_THAT(finished.out, HasSubstr("NOT EQUAL: 0 values"));
+  for (const char* batch : {"1", "2"}) {
+    const Finished finished = run_program({"verify", "--network", "lenet5", "--dataset", "random", "--images", "0",
+                                           "--rtl-images", "0", "--batch", batch});
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_THAT(finished.out, HasSubstr("NOT EQUAL: 0 values"));
+  }
 }
 
 TEST_F(Verbs, ReportJoinsRuns) {

@@ -130,9 +130,22 @@ inline model::Architecture single_overlay_array() {
   return a;
 }
 
+// The corners: more vectors than pixels at once, fewer outputs than post-processing lanes, 1-bit weights.
+inline model::Architecture corner_overlay_array() {
+  model::Architecture a = detail::array("overlay-12x16x3", 1, 16, 3, 64, 8);
+  a.style = "overlay";
+  a.vectors = 12;
+  a.max_weight_bits = 1;
+  a.max_activation_bits = 2;
+  a.psum_depth = 8;
+  a.skip_planes = true;
+  return a;
+}
+
 inline std::vector<model::Architecture> all_arrays() {
-  return {narrow_array(), paired_array(), triple_array(),  odd_array(),          wide_array(),
-          widest_array(), tiny_array(),   overlay_array(), wide_overlay_array(), single_overlay_array()};
+  return {narrow_array(),       paired_array(),         triple_array(),        odd_array(),
+          wide_array(),         widest_array(),         tiny_array(),          overlay_array(),
+          wide_overlay_array(), single_overlay_array(), corner_overlay_array()};
 }
 
 }  // namespace bitstrata::test

@@ -23,13 +23,15 @@ module tb_bitstrata;
   localparam [31:0] LIST_ADDRESS = 32'h@LIST_ADDRESS@;
   localparam [31:0] VERSION  = 32'hB175_0001;
   localparam [31:0] SHAPE    = 32'h@SHAPE@;
+  localparam [31:0] STYLE    = 32'h@STYLE@;
   localparam [31:0] WATCHDOG = 32'd@WATCHDOG@;  // cycles without progress
   localparam [63:0] TIMEOUT  = 64'd@TIMEOUT@;   // cycles for one run
 
   localparam BEAT_BYTES = DATA_WIDTH / 8;
   localparam BEAT_SHIFT = $clog2(BEAT_BYTES);
   localparam [7:0] CONTROL_REGISTER = 8'h00, STATUS_REGISTER = 8'h04, INTERRUPT_REGISTER = 8'h08;
-  localparam [7:0] LIST_REGISTER = 8'h0C, WATCHDOG_REGISTER = 8'h10, VERSION_REGISTER = 8'h14, SHAPE_REGISTER = 8'h18;
+  localparam [7:0] LIST_REGISTER = 8'h0C, WATCHDOG_REGISTER = 8'h10, VERSION_REGISTER = 8'h14, SHAPE_REGISTER = 8'h18,
+                   STYLE_REGISTER = 8'h28;
 
   logic [DATA_WIDTH-1:0] memory   [0:MEMORY_BEATS-1];
   logic [DATA_WIDTH-1:0] images   [0:RUNS*INPUT_BEATS-1];
@@ -326,6 +328,8 @@ module tb_bitstrata;
     if (value !== VERSION) fail("the VERSION register is not the one this testbench was made for");
     read_register(SHAPE_REGISTER, value);
     if (value !== SHAPE) fail("the SHAPE register is not the one this testbench was made for");
+    read_register(STYLE_REGISTER, value);
+    if (value !== STYLE) fail("the STYLE register is not the one this testbench was made for");
     write_register(WATCHDOG_REGISTER, WATCHDOG);
     write_register(LIST_REGISTER, LIST_ADDRESS);
 
