@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 namespace bitstrata::sim {
 
@@ -42,6 +44,15 @@ void AxiMemory::drive() {
   }
 }
 
+// A master that broke the protocol would still be served here, and not by a real memory.
+void AxiMemory::check_burst(std::uint32_t address, int beats) const {
+  constexpr int page = 4096;
+  if (static_cast<int>(address % page) + beats * beat_bytes_ > page) {
+    throw std::logic_error("the AXI master's burst of " + std::to_string(beats) + " beats at " +
+                           std::to_string(address) + " crosses a 4 KiB page");
+  }
+}
+
 void AxiMemory::clock(const AxiMasterSignals& master) {
   if (signals_.rvalid) {
     Burst& burst = reads_.front();
@@ -51,10 +62,12 @@ void AxiMemory::clock(const AxiMasterSignals& master) {
     if (--burst.beats == 0) reads_.pop_front();
   }
   if (master.arvalid && signals_.arready) {
+    check_burst(master.araddr, master.arlen + 1);
     reads_.push_back({master.araddr, master.arlen + 1, cycle_ + timing_.read_latency});
   }
   if (master.wvalid && signals_.wready && !writes_.empty()) {
     Burst& burst = writes_.front();
+    if (master.wlast != (burst.beats == 1)) throw std::logic_error("the AXI master's WLAST is at the wrong beat");
     const bool inside = std::size_t{burst.address} + static_cast<std::size_t>(beat_bytes_) <= bytes_.size();
     if (inside) {
       std::memcpy(bytes_.data() + burst.address, master.wdata.data(), static_cast<std::size_t>(beat_bytes_));
@@ -72,7 +85,10 @@ void AxiMemory::clock(const AxiMasterSignals& master) {
     answers_.pop_front();
     ++responses_;
   }
-  if (master.awvalid && signals_.awready) writes_.push_back({master.awaddr, master.awlen + 1, 0});
+  if (master.awvalid && signals_.awready) {
+    check_burst(master.awaddr, master.awlen + 1);
+    writes_.push_back({master.awaddr, master.awlen + 1, 0});
+  }
   ++cycle_;
   drive();
 }

@@ -41,7 +41,8 @@ class AxiMemory {
 
   // Signals of the current cycle.
   const AxiSlaveSignals& signals() const { return signals_; }
-  // The clock edge that ends the cycle: `master` are the master's signals of this cycle.
+  // The clock edge that ends the cycle: `master` are the master's signals of this cycle. Throws std::logic_error where
+  // a burst crosses a 4 KiB page or WLAST does not mark its last beat.
   void clock(const AxiMasterSignals& master);
 
  private:
@@ -51,6 +52,7 @@ class AxiMemory {
     std::int64_t ready;  // first cycle data may come (reads) / response may come (writes)
   };
   void drive();
+  void check_burst(std::uint32_t address, int beats) const;
   bool stall() { return behaviour_.stall_probability > 0 && uniform_(random_) < behaviour_.stall_probability; }
 
   model::MemoryTiming timing_;

@@ -19,7 +19,16 @@ namespace bitstrata::sim {
 namespace {
 
 // Register addresses: rtl/bs_registers.sv.
-enum Register : unsigned { CONTROL = 0x00, STATUS = 0x04, INTERRUPT = 0x08, LIST = 0x0C, WATCHDOG = 0x10 };
+enum Register : unsigned {
+  CONTROL = 0x00,
+  STATUS = 0x04,
+  INTERRUPT = 0x08,
+  LIST = 0x0C,
+  WATCHDOG = 0x10,
+  SELECT = 0x1C,
+  EVENT_LOW = 0x20,
+  EVENT_HIGH = 0x24
+};
 
 class RtlEngine final : public Engine {
  public:
@@ -80,6 +89,7 @@ class RtlEngine final : public Engine {
     }
     result.error = static_cast<RunError>((read_register(STATUS) >> 2) & 3);
     result.layers = events_of_layers(program, result.descriptors);
+    if (result.error == RunError::none) check_event_registers(before);
     clean_ = recover(memory, result.error);
     result.tensors = read_tensors(program, bytes);
     return result;
@@ -128,6 +138,16 @@ class RtlEngine final : public Engine {
   }
   void write_register(unsigned address, unsigned data) { transfer(true, address, data); }
   unsigned read_register(unsigned address) { return transfer(false, address, 0); }
+  // The counters as software reads them, beside those read out of the model.
+  void check_event_registers(const model::Events& counted) {
+    for (std::size_t i = 0; i < model::event_members.size(); ++i) {
+      write_register(SELECT, static_cast<unsigned>(i));
+      const std::int64_t low = read_register(EVENT_LOW), high = read_register(EVENT_HIGH);
+      if ((high << 32 | low) == counted.*model::event_members[i]) continue;
+      throw std::logic_error(fmt::format("register EVENT of '{}' reads {}, {} were counted", model::event_names[i],
+                                         high << 32 | low, counted.*model::event_members[i]));
+    }
+  }
   // After an error the reset register must bring the accelerator back, whatever bursts were under way. Returns false
   // where the memory does not let them end: then only the reset pin helps.
   bool recover(AxiMemory& memory, RunError error) {
