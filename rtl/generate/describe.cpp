@@ -177,7 +177,7 @@ class Writer {
     set(D_SEGMENT_NEXT, m_.segment_next);
     set(D_SEGMENT_STEP_X, m_.segment_step);
     const int joiner_steps = std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(m_.weight_bits - 1))));
-    // Overlay: a group's sums reach the lanes one vector after the other.
+    // Least distance of two vectors' last planes. Overlay: a group's sums reach the lanes one vector after the other.
     const int group = std::min<int>(a_.vectors, block_rows_ * (piece_.x1 - piece_.x0));
     // Whole codes go to the lanes; two cycles apart, a pixel's partial sum is back before it is read again.
     set(D_VECTOR_INTERVAL, !m_.convolution ? 2 : a_.overlay() ? group : joiner_steps);

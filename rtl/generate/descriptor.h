@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A layer descriptor as the accelerator reads it: 64 little-endian 32-bit words.
-// The same list as rtl/bs_descriptor.svh; a test compares the two. Meanings: docs/architecture.md.
+// The same list as rtl/bs_descriptor.svh; a test compares the two. describe.cpp says what each holds; memory layout and
+// schedule behind them: docs/architecture.md.
 #pragma once
 
 #include <array>
