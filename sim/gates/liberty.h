@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Standard cells as a Liberty file describes them: functions, capacitances, delays, energies. SI units throughout
+// (seconds, farads, joules, watts, volts); areas are in the file's unit, which Liberty does not say (osu018: square
+// micrometres).
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/gates/boolean.h"
+
+namespace bitstrata::sim::gates {
+
+// A table over output load and input slew, either, or none; bilinear between its points and beyond them, as timing
+// analysers take it.
+class LibertyTable {
+ public:
+  enum class Axis { load, slew };
+
+  LibertyTable() = default;
+  // Throws std::invalid_argument where the sizes do not agree or an index does not rise.
+  LibertyTable(std::vector<Axis> axes, std::vector<std::vector<double>> index, std::vector<double> values);
+
+  double at(double load, double slew) const;
+
+ private:
+  std::vector<Axis> axes_;
+  std::vector<std::vector<double>> index_;
+  std::vector<double> values_;  // the last axis runs fastest
+};
+
+// Tables of rising and falling transitions, under one condition each (`when`, another related pin, another supply).
+struct LibertyTables {
+  std::vector<LibertyTable> rise, fall;
+
+  // Mean over conditions, then over rising and falling; 0 without tables.
+  double mean(double load, double slew) const;
+};
+
+struct CellInput {
+  std::string name;
+  double capacitance = 0;  // F; mean of rise_ and fall_capacitance where `capacitance` is absent
+  bool clock = false;
+  // Energy (J) of one transition of this pin; one entry a supply pin, to be added.
+  std::vector<LibertyTables> energy;
+};
+
+struct CellOutput {
+  std::string name;
+  TruthTable function = 0;                // combinational: over the cell's inputs
+  bool inverted = false;                  // flip-flop, latch: the state's complement
+  double capacitance = 0;                 // F; usually 0
+  std::vector<LibertyTables> delay;       // s; from each input of the cell
+  std::vector<LibertyTables> energy;      // J of one transition of this pin, as for inputs
+};
+
+enum class CellKind { combinational, flip_flop, latch, unusable };
+
+struct Cell {
+  std::string name;
+  CellKind kind = CellKind::combinational;
+  std::string unusable;  // why, where it is
+  double area = 0;
+  double leakage = 0;  // W; cell_leakage_power, else the mean of the leakage_power groups
+  std::vector<CellInput> inputs;
+  std::vector<CellOutput> outputs;
+  // Flip-flop: the state follows next_state at the clock input's rising edge. Latch: it follows next_state while
+  // enable is true. Over the inputs; clear wins over preset.
+  int clock = -1;
+  TruthTable next_state = 0, enable = 0, clear = 0, preset = 0;
+
+  int input(std::string_view pin) const;   // -1: none
+  int output(std::string_view pin) const;  // -1: none
+};
+
+// Sum over supply pins.
+double energy_of(const std::vector<LibertyTables>& supplies, double load, double slew);
+
+struct Library {
+  std::string name;
+  double voltage = 0;  // V; of the default operating conditions, else nom_voltage
+  std::map<std::string, Cell, std::less<>> cells;
+
+  const Cell* find(std::string_view name) const;
+};
+
+// Throws std::runtime_error, "file:line: what", where the file is damaged. Cells of kinds that the simulator does not
+// take (three-state, falling clocks, more than max_inputs inputs, ...) come as CellKind::unusable.
+Library read_liberty(const std::filesystem::path& file);
+
+}  // namespace bitstrata::sim::gates
