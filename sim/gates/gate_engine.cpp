@@ -242,6 +242,7 @@ GateRun GateEngine::run(std::span<const GateJob> jobs, const MemoryBehaviour& be
   try {
     for (bool interrupt = false; !interrupt;) {
       bool done = false;
+      if (cycles == start_cycles && started) started();
       interrupt = cycle(memories, done);
       ++cycles;
       if (!done) continue;

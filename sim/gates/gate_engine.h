@@ -37,6 +37,8 @@ class GateEngine {
   GateRun run(std::span<const GateJob> jobs, const MemoryBehaviour& behaviour = {},
               const std::function<void(std::size_t)>& layer_done = {});
 
+  // Called before the first cycle of the first layer.
+  std::function<void()> started;
   // Cycles without progress after which the accelerator gives up (WATCHDOG register).
   std::uint32_t watchdog = 100000;
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/gate_energy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+namespace bitstrata::sim {
+
+using namespace model;
+
+bool is_event(const std::string& name) { return std::ranges::find(event_names, name) != event_names.end(); }
+bool is_toggle(const std::string& name) { return std::ranges::find(toggle_names, name) != toggle_names.end(); }
+
+double energy_of(const std::vector<EnergyTerm>& terms, const Events& events, const Toggles* toggles,
+                 const Architecture& architecture) {
+  double joules = 0;
+  for (const EnergyTerm& term : terms) {
+    double count = 0;
+    if (const auto at = std::ranges::find(event_names, term.event); at != event_names.end()) {
+      count = static_cast<double>(events.*event_members[static_cast<std::size_t>(at - event_names.begin())]);
+    } else if (toggles != nullptr) {
+      const auto toggle = std::ranges::find(toggle_names, term.event) - toggle_names.begin();
+      count = static_cast<double>(toggles->*toggle_members.at(static_cast<std::size_t>(toggle)));
+    }
+    const double scale = term.scale == TermScale::columns ? architecture.columns * architecture.tiles : 1;
+    joules += count * scale * term.joules;
+  }
+  return joules;
+}
+
+std::vector<BufferAccess> buffer_accesses(const Architecture& a, const Events& e) {
+  const auto line = static_cast<double>(a.data_bits);
+  const auto of = [](std::int64_t count, double bits) { return static_cast<double>(count) * bits; };
+  std::vector<BufferAccess> all = {
+      {"activations", a.activation_depth * line, a.activation_buffer_bits(),
+       of(e.activation_lines_read + e.activation_lines_written, line)},
+      {"weights", a.weight_depth * line, a.weight_buffer_bits(),
+       of(e.weight_rows_read, a.weight_row_bits()) + of(e.weight_lines_written, line)},
+      {"outputs", 2 * a.output_depth * line, a.output_buffer_bits(),
+       of(e.output_bits_written, 1) + of(e.output_lines_read, line)},
+      {"partial sums", static_cast<double>(a.psum_depth) * a.post_lanes * a.accumulator_bits, a.partial_sum_bits(),
+       of(e.accumulator_reads + e.accumulator_writes + e.post_outputs, a.accumulator_bits)},
+      {"parameters", a.parameter_depth * 128.0, std::int64_t{a.parameter_depth} * a.post_lanes * 128,
+       of(e.post_outputs, 128)}};
+  if (a.overlay()) {
+    const double bits = static_cast<double>(a.rows) * a.max_weight_bits;
+    all.push_back({"weight planes", bits, static_cast<std::int64_t>(bits) * a.columns,
+                   of(e.plane_steps * a.columns, a.rows) + of(e.weight_cells_written, 1)});
+  }
+  return all;
+}
+
+std::map<std::string, std::string> calibrated_keys(const Architecture& architecture) {
+  std::map<std::string, std::string> keys;
+  const nlohmann::json all = parameters_of(architecture);
+  for (const auto& [key, value] : all.items()) {
+    static const std::vector<std::string> free = {"name",           "tiles",         "columns",   "clock_mhz",
+                                                  "supported_bits", "event_counters", "popcount_tree"};
+    if (key.starts_with("memory.") || std::ranges::find(free, key) != free.end()) continue;
+    keys[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return keys;
+}
+
+std::vector<std::string> differences(const GateLevel& technology, const Architecture& architecture) {
+  std::vector<std::string> result;
+  for (const auto& [key, value] : calibrated_keys(architecture)) {
+    const auto calibrated = technology.hardware.find(key);
+    if (calibrated != technology.hardware.end() && calibrated->second == value) continue;
+    result.push_back(fmt::format("{} {}, calibrated for {}", key, value,
+                                 calibrated == technology.hardware.end() ? "none" : calibrated->second));
+  }
+  return result;
+}
+
+}  // namespace bitstrata::sim

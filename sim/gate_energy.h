@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Energy of events and toggles under a gate-level technology.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/architecture.h"
+#include "model/events.h"
+#include "model/gate_level.h"
+
+namespace bitstrata::sim {
+
+// J; 0 for toggles where there are none.
+double energy_of(const std::vector<model::EnergyTerm>& terms, const model::Events& events,
+                 const model::Toggles* toggles, const model::Architecture& architecture);
+
+// Whether `name` is an event or a toggle.
+bool is_event(const std::string& name);
+bool is_toggle(const std::string& name);
+
+// A buffer of the accelerator: banks of `bank_bits`, and what a run reads and writes of it.
+struct BufferAccess {
+  std::string name;
+  double bank_bits = 0;
+  std::int64_t bits = 0;  // in all
+  double accessed = 0;    // bits
+};
+std::vector<BufferAccess> buffer_accesses(const model::Architecture& architecture, const model::Events& events);
+
+// Keys in which `architecture` is not the calibrated hardware: "rows 32, calibrated for 64". Columns, macros and clock
+// may be others.
+std::vector<std::string> differences(const model::GateLevel& technology, const model::Architecture& architecture);
+// The keys that matter, with their values.
+std::map<std::string, std::string> calibrated_keys(const model::Architecture& architecture);
+
+}  // namespace bitstrata::sim

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/gates/calibration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "model/network.h"
+#include "sim/fast.h"
+#include "sim/random_network.h"
+
+namespace bitstrata::sim::gates {
+
+namespace {
+
+constexpr int streams = 64;
+
+// Cycles a run should take at least, so that its layer counts for more than its descriptor.
+constexpr int wanted_cycles = 900;
+
+struct Widths {
+  int weights, activations;
+};
+
+// Every width of both operands occurs on one side or the other. 1-bit activations and sparse data must be among the
+// calibrated ones: extrapolated to, they are three times as wrong.
+constexpr Widths calibrated[] = {{1, 1}, {2, 2},   {4, 4},  {8, 8}, {16, 16}, {8, 2}, {2, 8},
+                                 {8, 1}, {1, 8},   {4, 8},  {8, 4}, {3, 6},   {6, 3}, {16, 4},
+                                 {5, 12}, {12, 16}, {7, 5}};
+constexpr Widths held_out[] = {{3, 3}, {5, 5}, {6, 6},  {7, 7}, {4, 2},  {2, 4},
+                               {9, 7}, {8, 3}, {10, 10}, {1, 2}, {13, 1}, {6, 14}};
+
+// A row tile and a half of inputs, so that tiles of all rows and of some occur; outputs of all columns.
+model::Network one_convolution(const CalibrationRun& run, const model::Architecture& a) {
+  const int channels = std::max(4, a.rows * 3 / 2 / 9);
+  const int outputs = a.outputs_per_macro(run.weight_bits) * a.tiles;
+  const int tiles = (channels * 9 + a.rows - 1) / a.rows;
+  const int a_vector = a.overlay() ? std::max(run.weight_bits * run.activation_bits, a.vectors) / a.vectors
+                                   : std::max(run.activation_bits, 2);
+  const int pixels = std::clamp(wanted_cycles / (tiles * std::max(1, a_vector)), 16, std::min(a.psum_depth, 144));
+  const int side = static_cast<int>(std::sqrt(pixels));
+  model::Network network("calibration");
+  int node = network.add_input({side, side, channels});
+  node = network.add_convolution(node, "conv", outputs, {3, 3, 1, 1, 1, 1, 1, 1});
+  network.add_relu(node, "relu");
+  return network;
+}
+
+model::Codes draw(std::mt19937_64& random, const model::TensorFormat& format, double zeros) {
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> uniform;
+  const model::CodeRange range = model::code_range(format.coding, format.bits);
+  model::Codes codes(static_cast<std::size_t>(format.shape.elements()));
+  for (auto& code : codes) {
+    if (format.coding == model::Coding::bipolar || range.high == 1) {
+      code = uniform(random) < 0.5 * (1 - zeros) ? 1 : 0;
+    } else if (uniform(random) < zeros) {
+      code = 0;
+    } else {  // half a normal distribution, as behind a ReLU, or a whole one
+      const double value = normal(random) * range.high / 3.0;
+      code = std::clamp(static_cast<std::int32_t>(std::lround(range.low < 0 ? value : std::abs(value))), range.low,
+                        range.high);
+    }
+  }
+  return codes;
+}
+
+}  // namespace
+
+std::vector<CalibrationRun> calibration_runs(const model::Architecture& a) {
+  std::vector<CalibrationRun> runs;
+  const auto take = [&](std::span<const Widths> widths, std::array<double, density_groups> zeros, bool test) {
+    for (const auto& [w, x] : widths) {
+      if (w > a.max_weight_bits || x > a.max_activation_bits) continue;
+      const bool two = runs.size() % 3 == 2 && x > 1;
+      runs.push_back({fmt::format("w{}a{} {}", w, x, two ? "signed" : "unsigned"), w, x, two, zeros, test});
+    }
+  };
+  take(calibrated, {0.0, 0.5, 0.8, 0.95}, false);
+  take(held_out, {0.1, 0.4, 0.65, 0.9}, true);
+  return runs;
+}
+
+std::vector<Word> group_masks() { return {0xffff, 0xffff0000, 0xffff00000000, 0xffff000000000000}; }
+
+CalibrationJobs jobs_of(const CalibrationRun& run, const model::Architecture& architecture, std::uint64_t seed) {
+  const model::Network graph = one_convolution(run, architecture);
+  model::Plan plan = model::uniform_plan(graph, run.weight_bits, run.activation_bits);
+  plan.output_bits = run.activation_bits;
+  model::IntegerNetwork network = integer_shapes(graph, plan);
+  if (run.two_complement) network.tensors[0].coding = model::Coding::twos_complement;
+  std::mt19937_64 random(seed);
+  CalibrationJobs result;
+  result.programs.reserve(streams);
+  for (int stream = 0; stream < streams; ++stream) {
+    randomize_layer(network, 0, seed * streams + static_cast<std::uint64_t>(stream));
+    result.programs.push_back(lower(network, architecture));
+    const double zeros = run.zeros[static_cast<std::size_t>(stream) * density_groups / streams];
+    result.jobs.push_back({&result.programs.back(), {draw(random, network.tensors[0], zeros)}});
+  }
+  return result;
+}
+
+}  // namespace bitstrata::sim::gates

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// From RTL and a Liberty library to a technology: synthesis, runs on gates, a fit, and its error.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/architecture.h"
+#include "model/gate_level.h"
+#include "sim/gates/calibration.h"
+#include "sim/gates/energy_fit.h"
+#include "sim/gates/synthesis.h"
+#include "sim/gates/timing.h"
+
+namespace bitstrata::sim::gates {
+
+struct CharacterizeOptions {
+  int columns = 16;           // of the netlist; others by rule
+  double period = 10e-9;      // s, what gates are sized for
+  double feature = 180e-9;    // m, of the library: the memories are scaled to it
+  bool timed = true;          // with glitches
+  std::string dram = "lpddr4";
+  std::uint64_t seed = 1;
+  TimingOptions timing;
+};
+
+struct Characterization {
+  model::GateLevel technology;
+  std::vector<CalibrationPoint> points;
+  std::int64_t values_compared = 0;  // outputs of gates with golden's
+  std::int64_t cells = 0, flip_flops = 0, memories = 0;
+  double synthesis_seconds = 0, simulation_seconds = 0;
+  std::int64_t stream_cycles = 0;
+};
+
+// Told of each run: its number, and how many there are.
+using CharacterizeProgress = std::function<void(std::size_t run, std::size_t runs)>;
+
+// The architecture with as many columns, in one macro, as are synthesized.
+model::Architecture calibrated_architecture(const model::Architecture& architecture, int columns);
+
+// Throws std::runtime_error where tools fail and where the gates' outputs or cycles differ from golden's and SystemC's.
+Characterization characterize(const model::Architecture& architecture, const std::filesystem::path& liberty,
+                              const CharacterizeOptions& options, const CharacterizeProgress& progress = {});
+
+}  // namespace bitstrata::sim::gates

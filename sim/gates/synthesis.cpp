@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/gates/synthesis.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <sstream>
+#include <stdexcept>
+
+#include "rtl/generate/rtl_files.h"
+#include "sim/rtl_build.h"
+
+namespace bitstrata::sim::gates {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Registers in place of a memory's ports, for timing analysis alone.
+constexpr const char* memory_ports = R"~~~(
+module \$mem_v2 (RD_CLK, RD_EN, RD_ARST, RD_SRST, RD_ADDR, RD_DATA, WR_CLK, WR_EN, WR_ADDR, WR_DATA);
+  parameter MEMID = "";
+  parameter signed SIZE = 4, OFFSET = 0, ABITS = 2, WIDTH = 8, RD_PORTS = 1, WR_PORTS = 1;
+  parameter signed INIT = 1'bx, RD_CLK_ENABLE = 1, RD_CLK_POLARITY = 1, RD_TRANSPARENCY_MASK = 0,
+    RD_COLLISION_X_MASK = 0, RD_WIDE_CONTINUATION = 0, RD_CE_OVER_SRST = 0, RD_ARST_VALUE = 0, RD_SRST_VALUE = 0,
+    RD_INIT_VALUE = 0, WR_CLK_ENABLE = 1, WR_CLK_POLARITY = 1, WR_PRIORITY_MASK = 0, WR_WIDE_CONTINUATION = 0;
+  input [RD_PORTS-1:0] RD_CLK, RD_EN, RD_ARST, RD_SRST;
+  input [RD_PORTS*ABITS-1:0] RD_ADDR;
+  output [RD_PORTS*WIDTH-1:0] RD_DATA;
+  input [WR_PORTS-1:0] WR_CLK;
+  input [WR_PORTS*WIDTH-1:0] WR_EN, WR_DATA;
+  input [WR_PORTS*ABITS-1:0] WR_ADDR;
+  localparam INPUTS = RD_PORTS*(1+ABITS) + WR_PORTS*(2*WIDTH+ABITS);
+  wire [INPUTS-1:0] inputs = {RD_EN, RD_ADDR, WR_EN, WR_ADDR, WR_DATA};
+  wire [INPUTS-1:0] held;
+  genvar i;
+  generate
+    for (i = 0; i < INPUTS; i = i + 1) begin : g_in
+      (* keep *) \$_DFF_P_ u_port (.C(WR_CLK[0]), .D(inputs[i]), .Q(held[i]));
+    end
+    for (i = 0; i < RD_PORTS*WIDTH; i = i + 1) begin : g_out
+      (* keep *) \$_DFF_P_ u_port (.C(WR_CLK[0]), .D(held[0]), .Q(RD_DATA[i]));
+    end
+  endgenerate
+endmodule
+)~~~";
+
+std::string text_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw std::runtime_error(fmt::format("cannot read {}", file.string()));
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::uint64_t fnv1a(std::uint64_t hash, std::string_view text) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+// Runs a tool in `folder`, its output in a file there.
+void run(const fs::path& folder, const std::string& command, const std::string& log, const char* what) {
+  if (std::system(fmt::format("cd '{}' && {} > '{}' 2>&1", folder.string(), command, log).c_str()) == 0) return;
+  throw std::runtime_error(fmt::format("{} failed; its output is in {} (scripts/setup installs the tools)", what,
+                                       (folder / log).string()));
+}
+
+// The smallest cell that `fits`.
+template <class Fits>
+const Cell* smallest(const Library& library, Fits fits) {
+  const Cell* best = nullptr;
+  for (const auto& [name, cell] : library.cells) {
+    if (fits(cell) && (best == nullptr || cell.area < best->area)) best = &cell;
+  }
+  return best;
+}
+
+// dfflibmap leaves latches, of which clock gates have one each, alone.
+std::string latch_map(const Library& library) {
+  const Cell* const latch = smallest(library, [](const Cell& cell) {
+    return cell.kind == CellKind::latch && cell.inputs.size() == 2 && cell.clear == 0 && cell.preset == 0 &&
+           !cell.outputs.empty() && !cell.outputs[0].inverted;
+  });
+  if (latch == nullptr) throw std::runtime_error(fmt::format("library '{}' has no latch of two inputs", library.name));
+  const bool second_enables = latch->enable == input_table[1] || latch->enable == ~input_table[1];
+  const bool high = latch->enable == input_table[second_enables ? 1 : 0];
+  const std::string& enable = latch->inputs[second_enables ? 1 : 0].name;
+  const std::string& data = latch->inputs[second_enables ? 0 : 1].name;
+  const auto module = [&](const char* name, const char* when) {
+    return fmt::format("module {} (input E, D, output Q);\n  {} u_latch (.{}({}), .{}(D), .{}(Q));\nendmodule\n", name,
+                       latch->name, enable, when, data, latch->outputs[0].name);
+  };
+  return module("\\$_DLATCH_P_", high ? "E" : "!E") + module("\\$_DLATCH_N_", high ? "!E" : "E");
+}
+
+// What drives inputs and loads outputs when ABC sizes gates and adds buffers; without it, it adds none.
+std::string constraints(const Library& library) {
+  const Cell* const buffer = smallest(library, [](const Cell& cell) {
+    return cell.kind == CellKind::combinational && cell.inputs.size() == 1 && cell.outputs.size() == 1 &&
+           cell.outputs[0].function == input_table[0];
+  });
+  if (buffer == nullptr) throw std::runtime_error(fmt::format("library '{}' has no buffer", library.name));
+  return fmt::format("set_driving_cell {}\nset_load {:.3f} [all_outputs]\n", buffer->name,
+                     8 * buffer->inputs[0].capacitance * 1e15);
+}
+
+// ABC's own scripts sweep by SAT, which does not come to an end on multipliers.
+std::string yosys_script(const std::string& sources, const std::string& liberty, double period) {
+  return fmt::format(
+      "read_verilog -sv -DBS_BIT_ENABLES -I.{0}\n"
+      "read_liberty -lib -ignore_miss_func {1}\n"
+      "hierarchy -check -top {2}\nproc\nflatten */t:bs_popcount %m\nopt_expr\nopt_clean\nopt -nodffe -nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\n"
+      "alumacc\nshare\nopt\nmemory -nomap\nopt_clean\nopt -fast -full\nopt -undriven -fine\ntechmap\nopt -fast\n"
+      "techmap -map latches.v\ntechmap\ndfflibmap -liberty {1}\nopt -fast\n"
+      "abc -liberty {1} -constr constraints -D {3} -script "
+      "+strash;dc2;strash;map,-B,0.9;topo;buffer,-c;topo;upsize,{{D}};dnsize,{{D}};stime,-p\n"
+      "opt_clean -purge\ncheck -assert\nwrite_json netlist.json\n"
+      // Flat, with plain names: OpenSTA takes minutes over this hierarchy.
+      "techmap -map memory_ports.v\ndfflibmap -liberty {1}\nflatten\nopt_clean -purge\nrename -enumerate -pattern n%\n"
+      "write_verilog -noattr -noexpr timing.v\n",
+      sources, liberty, generate::top_module, static_cast<long>(period * 1e12));
+}
+
+}  // namespace
+
+Synthesis synthesize(const model::Architecture& architecture, const fs::path& liberty, const Library& library,
+                     double period) {
+  model::Architecture hardware = architecture;
+  hardware.name = "gates";  // the name is not part of the hardware
+  hardware.popcount_tree = true;
+  const std::string map = latch_map(library), sizing = constraints(library);
+  const std::string library_path = fs::absolute(liberty).string();
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const auto& file : generate::rtl_files()) hash = fnv1a(fnv1a(hash, file.name), file.text);
+  hash = fnv1a(fnv1a(hash, generate::top_text(hardware, false)), text_of(liberty));
+  hash = fnv1a(fnv1a(fnv1a(fnv1a(hash, map), sizing), memory_ports), yosys_script("", "", period));
+  const fs::path folder = cache_folder() / fmt::format("gates-{:016x}", hash);
+  Synthesis result{folder / "netlist.json", folder / "timing.v", "", 0};
+  if (!fs::exists(folder)) {
+    const auto start = std::chrono::steady_clock::now();
+    const fs::path work = cache_folder() / fmt::format("gates-build-{:016x}-{}", hash, getpid());
+    fs::create_directories(work);
+    std::string sources;
+    for (const auto& name : generate::write_rtl(hardware, false, work)) sources += " " + name;
+    std::ofstream(work / "latches.v") << map;
+    std::ofstream(work / "constraints") << sizing;
+    std::ofstream(work / "memory_ports.v") << memory_ports;
+    std::ofstream(work / "synthesis.ys") << yosys_script(sources, library_path, period);
+    run(work, "yosys -q -l yosys.log synthesis.ys", "yosys.out", "synthesis");
+    run(work, "yosys -V", "yosys.version", "yosys");
+    std::error_code taken;  // another process may have been faster
+    fs::rename(work, folder, taken);
+    if (taken) fs::remove_all(work);
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  std::istringstream(text_of(folder / "yosys.version")) >> result.tools >> result.tools;
+  result.tools = "Yosys " + result.tools;
+  return result;
+}
+
+double clock_period(const Synthesis& synthesis, const fs::path& liberty) {
+  const fs::path folder = synthesis.timing.parent_path();
+  constexpr double guess = 1000;  // in the library's unit of time; long enough for anything
+  std::ofstream(folder / "timing.tcl") << fmt::format(
+      "read_liberty {}\nread_verilog timing.v\nlink_design {}\ncreate_clock -name clk -period {} [get_ports clk_i]\n"
+      "report_checks -path_delay max -format full\nputs \"unit [sta::unit_scale time]\"\n"
+      "puts \"worst [sta::worst_slack_cmd max]\"\nexit\n",
+      fs::absolute(liberty).string(), generate::top_module, guess);
+  run(folder, "sta -exit timing.tcl < /dev/null", "timing.log", "timing analysis");
+  const std::string log = text_of(folder / "timing.log");
+  std::smatch found;
+  if (!std::regex_search(log, found, std::regex(R"(unit ([-+0-9.eE]+)\s+worst ([-+0-9.eE]+))")))
+    throw std::runtime_error(fmt::format("no slack in {}", (folder / "timing.log").string()));
+  return guess * std::stod(found[1]) - std::stod(found[2]);
+}
+
+}  // namespace bitstrata::sim::gates

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Synthesis of an accelerator to a Liberty library's cells with Yosys and ABC, and its clock with OpenSTA.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "model/architecture.h"
+#include "sim/gates/liberty.h"
+
+namespace bitstrata::sim::gates {
+
+struct Synthesis {
+  std::filesystem::path netlist;  // Yosys JSON: modules of mapped cells, memories as $mem_v2
+  std::filesystem::path timing;   // Verilog for timing analysis, flip-flops in place of the memories' ports
+  std::string tools;              // versions
+  double seconds = 0;             // what it took; 0: known from before
+};
+
+// `architecture` is taken as it is but for popcount_tree, which is set, and event_counters, which are left out. The
+// result is cached by the hash of RTL, script and library under cache_folder(). `period` (s) is what ABC sizes for.
+// Throws std::runtime_error naming the kept log where a tool fails, and what the library lacks.
+Synthesis synthesize(const model::Architecture& architecture, const std::filesystem::path& liberty,
+                     const Library& library, double period);
+
+// The shortest clock period (s) of the synthesized accelerator by OpenSTA: ideal clock, no wires, memory ports with
+// the timing of flip-flops.
+double clock_period(const Synthesis& synthesis, const std::filesystem::path& liberty);
+
+}  // namespace bitstrata::sim::gates
