@@ -19,7 +19,9 @@ module bs_array #(
   parameter MAX_ACTIVATION_BITS = 16,
   parameter ACC_WIDTH  = 48,
   parameter PSUM_DEPTH = 256,
-  parameter POST_LANES = 4
+  parameter POST_LANES = 4,
+  parameter POPCOUNT_TREE = 0,
+  parameter CLOCK_GATING = 0
 ) (
   input  logic                    clk_i,
   input  logic                    rst_ni,
@@ -105,9 +107,26 @@ module bs_array #(
     end
   end
 
+  // The lines of vectors that a group lacks stay as they are.
+  for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_lines
+    logic act_clk, load;
+    logic [ROWS-1:0] line_q;
+    assign load = plane_i && (VECTORS == 1 || group_size_i > v);
+    if (CLOCK_GATING != 0) begin : g_gated
+      bs_clock_gate u_act (.clk_i(clk_i), .enable_i(load), .clk_o(act_clk));
+    end else begin : g_enabled
+      assign act_clk = clk_i;
+    end
+    always_ff @(posedge act_clk) if (CLOCK_GATING != 0 || load) line_q <= act_i[v*ROWS +: ROWS];
+    assign act_q[v*ROWS +: ROWS] = line_q;
+  end
+`ifdef BS_TOGGLES
+  bs_toggles #(.KIND(0), .WIDTH(VECTORS*ROWS)) u_activations (
+    .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(act_q));
+`endif
+
   always_ff @(posedge clk_i) begin
     if (plane_i) begin
-      act_q <= act_i;
       first_1_q <= plane_first_i;
       last_1_q <= plane_last_i;
       negative_1_q <= plane_negative_i;
@@ -175,7 +194,7 @@ module bs_array #(
     bs_macro #(
       .OVERLAY(OVERLAY), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
       .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
-      .POST_LANES(POST_LANES)
+      .POST_LANES(POST_LANES), .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
     ) u_macro (
       .clk_i(clk_i), .rst_ni(rst_ni), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
       .lanes_i(lanes_i[t*LANE_WIDTH +: LANE_WIDTH]),

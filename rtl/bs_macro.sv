@@ -12,7 +12,9 @@ module bs_macro #(
   parameter MAX_ACTIVATION_BITS = 16,
   parameter ACC_WIDTH  = 48,  // partial sums
   parameter PSUM_DEPTH = 256, // pixels a half
-  parameter POST_LANES = 4    // lanes post-processing reads at once
+  parameter POST_LANES = 4,   // lanes post-processing reads at once
+  parameter POPCOUNT_TREE = 0, // as in bs_column
+  parameter CLOCK_GATING = 0
 ) (
   input  logic                    clk_i,
   input  logic                    rst_ni,
@@ -80,16 +82,26 @@ module bs_macro #(
     assign joined[e] = {JOIN_WIDTH{1'b0}};
   end
   if (OVERLAY == 0) begin : g_columns
+    logic [ROWS-1:0] cell_clk;
+    for (genvar r = 0; r < ROWS; r = r + 1) begin : g_row
+      if (CLOCK_GATING != 0) begin : g_gated
+        localparam [$clog2(ROWS)-1:0] ROW = r;
+        bs_clock_gate u_row (.clk_i(clk_i), .enable_i(weight_we_i && weight_row_i == ROW), .clk_o(cell_clk[r]));
+      end else begin : g_enabled
+        assign cell_clk[r] = 1'b0;
+      end
+    end
     wire signed [COLUMN_WIDTH-1:0] acc [0:COLUMNS];
     assign acc[COLUMNS] = {COLUMN_WIDTH{1'b0}};
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : g_column
       logic signed [COLUMN_WIDTH-1:0] column_acc;
       logic signed [JOIN_WIDTH-1:0]   column_joined;
       bs_column #(
-        .ROWS(ROWS), .ACC_WIDTH(COLUMN_WIDTH), .JOIN_WIDTH(JOIN_WIDTH), .INDEX(c)
+        .ROWS(ROWS), .ACC_WIDTH(COLUMN_WIDTH), .JOIN_WIDTH(JOIN_WIDTH), .INDEX(c),
+        .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
       ) u_column (
         .clk_i(clk_i), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
-        .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bit_i(weight_data_i[c]),
+        .cell_clk_i(cell_clk), .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bit_i(weight_data_i[c]),
         .enable_i(enable_q[c]), .plane_valid_i(plane_valid_i), .act_i(act_i),
         .count_valid_i(count_valid_i), .count_first_i(count_first_i), .count_negative_i(count_negative_i),
         .join_valid_i(join_valid_i), .join_step_i(join_step_i),
@@ -97,6 +109,25 @@ module bs_macro #(
         .acc_o(column_acc), .join_o(column_joined));
       assign acc[c] = column_acc;
       assign joined[c] = column_joined;
+`ifdef BS_TOGGLES
+      bs_toggles #(.KIND(2), .WIDTH(ROWS)) u_products (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(act_i & u_column.cells));
+      bs_tree_toggles #(.KIND(3), .WIDTH(ROWS)) u_tree (
+        .clk_i(clk_i), .rst_ni(rst_ni), .bits_i(act_i & u_column.cells));
+      bs_toggles #(.KIND(4), .WIDTH($clog2(ROWS+1))) u_counts (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_column.count_q));
+      bs_toggles #(.KIND(5), .WIDTH(2*COLUMN_WIDTH)) u_operands (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(count_valid_i && enable_q[c]),
+        .value_i({u_column.augend, u_column.addend}));
+      bs_toggles #(.KIND(6), .WIDTH(COLUMN_WIDTH)) u_accumulators (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(column_acc));
+      bs_toggles #(.KIND(7), .WIDTH(JOIN_WIDTH)) u_joiners (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(column_joined));
+      bs_toggles #(.KIND(7), .WIDTH(JOIN_WIDTH)) u_join_addends (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(join_valid_i && enable_q[c]), .value_i(u_column.join_addend));
+      bs_toggles #(.KIND(9), .WIDTH(ROWS)) u_weights (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_column.cells));
+`endif
     end
     logic unused;
     assign unused = ^{weight_lane_i, weight_plane_i, weight_select_i, group_count_i, group_add_i, count_shift_i, vector_i};
@@ -118,13 +149,38 @@ module bs_macro #(
       wire signed [JOIN_WIDTH-1:0] held [0:VECTORS-1];
       for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_vector
         logic signed [JOIN_WIDTH-1:0] dot_held;
-        bs_dot #(.ROWS(ROWS), .ACC_WIDTH(JOIN_WIDTH)) u_dot (
+        bs_dot #(
+          .ROWS(ROWS), .ACC_WIDTH(JOIN_WIDTH), .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
+        ) u_dot (
           .clk_i(clk_i), .plane_valid_i(plane_valid_i), .count_enable_i(enable_q[c] && counted[v]),
           .act_i(act_i[v*ROWS +: ROWS]), .weight_i(weight), .count_valid_i(count_valid_i),
           .add_enable_i(enable_q[c] && added[v]), .count_first_i(count_first_i), .count_shift_i(count_shift_i),
           .count_negative_i(count_negative_i), .capture_i(join_valid_i), .held_o(dot_held));
         assign held[v] = dot_held;
+`ifdef BS_TOGGLES
+        bs_toggles #(.KIND(2), .WIDTH(ROWS)) u_products (
+          .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(act_i[v*ROWS +: ROWS] & weight));
+        bs_tree_toggles #(.KIND(3), .WIDTH(ROWS)) u_tree (
+          .clk_i(clk_i), .rst_ni(rst_ni), .bits_i(act_i[v*ROWS +: ROWS] & weight));
+        bs_toggles #(.KIND(4), .WIDTH($clog2(ROWS+1))) u_counts (
+          .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_dot.count_q));
+        bs_toggles #(.KIND(5), .WIDTH(2*JOIN_WIDTH)) u_operands (
+          .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(count_valid_i && enable_q[c] && added[v]),
+          .value_i({u_dot.augend, u_dot.addend}));
+        bs_toggles #(.KIND(6), .WIDTH(JOIN_WIDTH)) u_accumulators (
+          .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_dot.acc_q));
+        bs_toggles #(.KIND(7), .WIDTH(JOIN_WIDTH)) u_held (
+          .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(dot_held));
+`endif
       end
+`ifdef BS_TOGGLES
+      bs_toggles #(.KIND(1), .WIDTH(ROWS)) u_weight_lines (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(weight));
+      for (genvar p = 0; p < MAX_WEIGHT_BITS; p = p + 1) begin : g_plane
+        bs_toggles #(.KIND(9), .WIDTH(ROWS)) u_weights (
+          .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(planes_q[p]));
+      end
+`endif
       if (VECTORS > 1) begin : g_choose
         assign joined[c] = held[vector_i];
       end else begin : g_one
@@ -177,10 +233,17 @@ module bs_macro #(
       if (LANE < COLUMNS) begin : g_column_lane
         logic signed [WIDEST-1:0] value_q;
         logic [CODE_WIDTH-1:0] code;
+        logic value_clk;
         assign code = code_i[LANE*CODE_WIDTH +: CODE_WIDTH];
-        always_ff @(posedge clk_i) begin
-          if (accumulate_i) begin
-            if (lanes_i > LANE[LANE_WIDTH-1:0]) begin
+        if (CLOCK_GATING != 0) begin : g_gated
+          bs_clock_gate u_value (
+            .clk_i(clk_i), .enable_i(accumulate_i && lanes_i > LANE[LANE_WIDTH-1:0]), .clk_o(value_clk));
+        end else begin : g_enabled
+          assign value_clk = clk_i;
+        end
+        always_ff @(posedge value_clk) begin
+          if (CLOCK_GATING != 0 || accumulate_i) begin
+            if (CLOCK_GATING != 0 || lanes_i > LANE[LANE_WIDTH-1:0]) begin
               if (codes_i) begin
                 value_q <= codes_high_i ? {{(WIDEST - 2*CODE_WIDTH){code[CODE_WIDTH-1]}}, code, {CODE_WIDTH{1'b0}}}
                                         : {{(WIDEST - CODE_WIDTH){code[CODE_WIDTH-1]}}, code};
@@ -212,6 +275,10 @@ module bs_macro #(
           end
         end
         assign values[l] = value_q[VALUE_WIDTH-1:0];
+`ifdef BS_TOGGLES
+        bs_toggles #(.KIND(8), .WIDTH(WIDEST)) u_outputs (
+          .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(value_q));
+`endif
       end else begin : g_no_lane
         assign values[l] = {VALUE_WIDTH{1'b0}};
       end

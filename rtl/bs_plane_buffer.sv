@@ -49,8 +49,16 @@ module bs_plane_buffer #(
       if (any_write) begin
         if (write_planes_i[write_plane]) begin
           if (MASKED != 0) begin
+`ifdef BS_BIT_ENABLES
+            // As block RAMs with bit enables take it.
+            for (int i = 0; i < WIDTH; i = i + 1) begin
+              if (write_mask_i[i]) mem_q[write_at][i] <= write_data_i[write_plane*WIDTH + i];
+            end
+`else
+            // As simulators are fast with.
             mem_q[write_at] <= (mem_q[write_at] & ~write_mask_i)
                                | (write_data_i[write_plane*WIDTH +: WIDTH] & write_mask_i);
+`endif
           end else begin
             mem_q[write_at] <= write_data_i[write_plane*WIDTH +: WIDTH];
           end

@@ -24,7 +24,9 @@ module bs_top #(
   parameter VECTOR_UNIT = 1,   // adds and products of two tensors
   parameter SWISH_UNIT = 1,    // hard swish
   parameter TABLE_UNIT = 1,    // activations by table
-  parameter EVENT_COUNTERS = 1
+  parameter EVENT_COUNTERS = 1,
+  parameter POPCOUNT_TREE = 0,  // 1: popcounts as trees of adders in place of $countones
+  parameter CLOCK_GATING = 0    // 1: the array's registers are clocked when they load
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
@@ -268,7 +270,8 @@ module bs_top #(
   logic [POST_LANES*ACC_WIDTH-1:0] psum_data;
   bs_array #(
     .OVERLAY(OVERLAY), .VECTORS(VECTORS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
-    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH), .POST_LANES(POST_LANES)
+    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH), .POST_LANES(POST_LANES),
+    .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
   ) u_array (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .configure_i(configure), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
     .maximum_i(desc[D_CONTROL*32 +: 8] == OP_MAX_POOL), .lanes_i(lanes), .weight_we_i(weight_we),

@@ -33,6 +33,7 @@ struct RunResult {
   RunError error = RunError::none;
   std::vector<model::Events> descriptors;  // of those finished
   std::vector<model::Events> layers;       // of the layers finished: sums over their descriptors, so over the batch
+  std::vector<model::Toggles> toggles;     // of the descriptors finished, where the engine counts them
   std::vector<std::vector<model::Codes>> tensors;  // [image][tensor], tensors as Program::formats; 0 is the input
 };
 
@@ -64,9 +65,16 @@ class Engine {
   std::uint32_t watchdog = 100000;
 };
 
-// The Verilated RTL of `architecture`, compiled on first use and cached by content hash under cache_folder().
-std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture);
+// The Verilated RTL of `architecture`, compiled on first use and cached by content hash under cache_folder(). With
+// toggles it is another library, some times slower.
+std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture, bool toggles);
+inline std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture) {
+  return make_rtl_engine(architecture, false);
+}
 // The SystemC model. SystemC elaborates once a process, so every run() works in a child process of its own (fork).
-std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture);
+std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture, bool toggles);
+inline std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture) {
+  return make_systemc_engine(architecture, false);
+}
 
 }  // namespace bitstrata::sim

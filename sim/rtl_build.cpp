@@ -37,6 +37,8 @@ namespace {
 constexpr const char* verilator_flags =
     "-O3 --x-assign fast --x-initial fast --noassert --threads 1 -CFLAGS '" BITSTRATA_NATIVE_FLAGS
     " -fPIC -include ../popcount.h' -LDFLAGS '-shared'";
+// With the monitors of bs_toggles.sv.
+constexpr const char* toggle_flags = " +define+BS_TOGGLES -CFLAGS -DBS_TOGGLES";
 // Flags for the code of every cycle, of Verilator's runtime, and for linking. Functions the exercise did not reach are
 // optimised as usual rather than for size (-fprofile-partial-training).
 struct Stage {
@@ -142,16 +144,17 @@ bool compile(const fs::path& work, const Stage& stage, std::string& log) {
 
 }  // namespace
 
-fs::path build_rtl(const model::Architecture& architecture, const Exercise& exercise) {
+fs::path build_rtl(const model::Architecture& architecture, bool toggles, const Exercise& exercise) {
   // The name is not part of the hardware.
   model::Architecture hardware = architecture;
   hardware.name = "rtl";
-  const bool profile = hardware.bit_products() >= profiled_products;
+  const bool profile = hardware.bit_products() >= profiled_products && !toggles;
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const auto& file : generate::rtl_files()) hash = fnv1a(fnv1a(hash, file.name), file.text);
   hash = fnv1a(hash, generate::top_text(hardware, true));
   hash = fnv1a(fnv1a(fnv1a(fnv1a(hash, rtl_shim_text), popcount_text), verilator_flags), verilator_version());
   hash = fnv1a(fnv1a(hash, compiler_account()), profile ? profiled.code : plain.code);
+  if (toggles) hash = fnv1a(hash, toggle_flags);
   const fs::path library = cache_folder() / fmt::format("rtl-{:016x}.so", hash);
   if (fs::exists(library)) return library;
 
@@ -162,14 +165,15 @@ fs::path build_rtl(const model::Architecture& architecture, const Exercise& exer
   const fs::path work = cache_folder() / fmt::format("build-{:016x}-{}", hash, getpid());
   fs::create_directories(work);
   std::string sources;
-  for (const auto& name : generate::write_rtl(hardware, true, work)) sources += " " + name;
+  for (const auto& name : generate::write_rtl(hardware, true, work, toggles)) sources += " " + name;
   std::ofstream(work / "shim.cpp") << rtl_shim_text;
   std::ofstream(work / "popcount.h") << popcount_text;
   int status = 0;
-  std::string log = run(fmt::format("cd '{}' && verilator --cc --exe {} -Wno-fatal -I. --top-module {} -Mdir obj "
-                                    "-o ../library.so{} ../shim.cpp",
-                                    work.string(), verilator_flags, generate::top_module, sources),
-                        status);
+  std::string log =
+      run(fmt::format("cd '{}' && verilator --cc --exe {}{} -Wno-fatal -I. --top-module {} -Mdir obj "
+                      "-o ../library.so{} ../shim.cpp",
+                      work.string(), verilator_flags, toggles ? toggle_flags : "", generate::top_module, sources),
+          status);
   bool built = status == 0 && compile(work, profile ? instrumented : plain, log);
   if (built && profile) {
     const Stage* stage = &profiled;

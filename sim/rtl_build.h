@@ -18,7 +18,8 @@ using Exercise = std::function<void(const std::filesystem::path& library)>;
 
 // Path of the library. Large arrays are compiled twice: an instrumented library is exercised, and the compiler then
 // arranges the code after the branches that were taken (1.3 to 1.4 times the simulated cycles a second, for twice the
-// compile time). Throws std::runtime_error naming the kept log when Verilator or the compiler fails.
-std::filesystem::path build_rtl(const model::Architecture& architecture, const Exercise& exercise);
+// compile time). With `toggles` the library has the monitors of toggle events, and bs_toggles to read them. Throws
+// std::runtime_error naming the kept log when Verilator or the compiler fails.
+std::filesystem::path build_rtl(const model::Architecture& architecture, bool toggles, const Exercise& exercise);
 
 }  // namespace bitstrata::sim

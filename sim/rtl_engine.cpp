@@ -32,7 +32,7 @@ enum Register : unsigned {
 
 class RtlEngine final : public Engine {
  public:
-  explicit RtlEngine(const std::filesystem::path& path) {
+  explicit RtlEngine(const std::filesystem::path& path, bool toggles = false) {
     library_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library_) throw std::runtime_error(fmt::format("cannot load {}: {}", path.string(), dlerror()));
     load(create_, "bs_create");
@@ -43,6 +43,7 @@ class RtlEngine final : public Engine {
     load(control_, "bs_control");
     load(control_done_, "bs_control_done");
     load(events_, "bs_events");
+    if (toggles) load(toggles_, "bs_toggles");
     model_ = create_();
   }
   ~RtlEngine() override {
@@ -66,7 +67,11 @@ class RtlEngine final : public Engine {
                 const MemoryBehaviour& behaviour) override {
     std::vector<std::uint8_t> bytes(program.image.size());
     place_inputs(program, inputs, bytes);
-    if (!clean_) reset();
+    if (toggles_ != nullptr) {  // count from registers that hold what power-up leaves
+      destroy_(model_);
+      model_ = create_();
+    }
+    if (!clean_ || toggles_ != nullptr) reset();
     write_register(WATCHDOG, watchdog);
     write_register(INTERRUPT, 3);  // enabled, and nothing pending from before
     write_register(LIST, program.list_address);
@@ -75,6 +80,7 @@ class RtlEngine final : public Engine {
     RunResult result;
     AxiMemory memory(program.architecture, behaviour, bytes);
     model::Events before;
+    model::Toggles toggled;
     bool layer_done = false;
     while (true) {
       const bool interrupt = cycle(memory, layer_done);
@@ -84,6 +90,10 @@ class RtlEngine final : public Engine {
         for (auto member : model::event_members) layer.*member = now.*member - before.*member;
         before = now;
         result.descriptors.push_back(layer);
+        if (toggles_ != nullptr) {
+          result.toggles.push_back(toggles() - toggled);
+          toggled += result.toggles.back();
+        }
       }
       if (interrupt) break;
     }
@@ -208,6 +218,14 @@ class RtlEngine final : public Engine {
     return e;
   }
 
+  model::Toggles toggles() {
+    std::array<long long, 16> counts;
+    toggles_(model_, counts.data());
+    model::Toggles t;
+    for (std::size_t i = 0; i < model::toggle_members.size(); ++i) t.*model::toggle_members[i] = counts[i];
+    return t;
+  }
+
   bool clean_ = false;  // reset through the register after the last run
   void* library_ = nullptr;
   void* model_ = nullptr;
@@ -219,6 +237,7 @@ class RtlEngine final : public Engine {
   void (*control_)(void*, int, int, unsigned, unsigned) = nullptr;
   int (*control_done_)(void*, unsigned*) = nullptr;
   void (*events_)(void*, long long*) = nullptr;
+  void (*toggles_)(void*, long long*) = nullptr;  // where they are counted
 };
 
 // What the compiler should make fast: convolutions of several widths, pooling, adding, linear layers. An architecture
@@ -245,9 +264,10 @@ void exercise(const model::Architecture& architecture, const std::filesystem::pa
 
 }  // namespace
 
-std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture) {
-  return std::make_unique<RtlEngine>(
-      build_rtl(architecture, [&](const std::filesystem::path& library) { exercise(architecture, library); }));
+std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture, bool toggles) {
+  const auto library =
+      build_rtl(architecture, toggles, [&](const std::filesystem::path& file) { exercise(architecture, file); });
+  return std::make_unique<RtlEngine>(library, toggles);
 }
 
 }  // namespace bitstrata::sim

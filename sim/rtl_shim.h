@@ -38,11 +38,22 @@ template <class T>
 void to_bus(T& bus, const unsigned* words) { std::memcpy(&bus, words, sizeof(bus)); }
 template <class T>
 void from_bus(unsigned* words, const T& bus) { std::memcpy(words, &bus, sizeof(bus)); }
+#ifdef BS_TOGGLES
+thread_local long long* toggles;
+#endif
 struct Model {
+#ifdef BS_TOGGLES
+  long long toggles[16] = {};
+#endif
   VerilatedContext context;
   Vbitstrata_top top{&context, ""};
 };
 }  // namespace
+
+#ifdef BS_TOGGLES
+// Called by the monitors of bs_toggles.sv while a model is evaluated.
+extern "C" void bs_toggle(int kind, int bits) { toggles[kind] += bits; }
+#endif
 
 extern "C" {
 void* bs_create() { return new Model; }
@@ -76,6 +87,9 @@ void bs_settle(void* handle, const SlaveSignals* in, MasterSignals* out) {
 // The clock edge that ends the cycle.
 void bs_edge(void* handle) {
   Vbitstrata_top& t = static_cast<Model*>(handle)->top;
+#ifdef BS_TOGGLES
+  toggles = static_cast<Model*>(handle)->toggles;
+#endif
   t.clk_i = 1;
   t.eval();
 }
@@ -103,6 +117,12 @@ void bs_events(void* handle, long long* counts) {
                 ->top.rootp->bitstrata_top__DOT__u_top__DOT__u_events__DOT__g_counters__DOT__count_q;
   for (int i = 0; i < 24; ++i) counts[i] = static_cast<long long>(c[i]);
 }
+#ifdef BS_TOGGLES
+// Cumulative toggle events, in the order of model/events.h.
+void bs_toggles(void* handle, long long* counts) {
+  std::memcpy(counts, static_cast<Model*>(handle)->toggles, sizeof(Model::toggles));
+}
+#endif
 #ifdef BITSTRATA_PROFILE
 // Writes what the instrumented code counted.
 void __gcov_dump(void);

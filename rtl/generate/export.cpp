@@ -49,6 +49,8 @@ constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"SWISH_UNIT", "1: hard swish is built in"},
     {"TABLE_UNIT", "1: activations by table are built in"},
     {"EVENT_COUNTERS", "1: counters of structural events are built in"},
+    {"POPCOUNT_TREE", "1: popcounts as trees of adders (gate-level flows), 0: $countones"},
+    {"CLOCK_GATING", "1: the array's registers are clocked when they load (bs_clock_gate.sv)"},
 };
 
 std::string parameter_rows(const model::Architecture& architecture) {

@@ -32,7 +32,9 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
           {"VECTOR_UNIT", a.vector_unit ? 1 : 0},
           {"SWISH_UNIT", a.swish_unit ? 1 : 0},
           {"TABLE_UNIT", a.table_unit ? 1 : 0},
-          {"EVENT_COUNTERS", a.event_counters ? 1 : 0}};
+          {"EVENT_COUNTERS", a.event_counters ? 1 : 0},
+          {"POPCOUNT_TREE", a.popcount_tree ? 1 : 0},
+          {"CLOCK_GATING", a.clock_gating ? 1 : 0}};
 }
 
 namespace {
@@ -89,7 +91,7 @@ std::string top_text(const model::Architecture& architecture, bool event_counter
 }
 
 std::vector<std::string> write_rtl(const model::Architecture& architecture, bool event_counters,
-                                   const std::filesystem::path& folder) {
+                                   const std::filesystem::path& folder, bool toggles) {
   std::filesystem::create_directories(folder);
   std::vector<std::string> names;
   const auto write = [&](std::string_view name, std::string_view text) {
@@ -100,7 +102,9 @@ std::vector<std::string> write_rtl(const model::Architecture& architecture, bool
     if (!file) throw std::runtime_error("cannot write " + path.string());
     if (name.ends_with(".sv")) names.emplace_back(name);
   };
-  for (const auto& file : rtl_files()) write(file.name, file.text);
+  for (const auto& file : rtl_files()) {
+    if (toggles || !file.name.ends_with("toggles.sv")) write(file.name, file.text);
+  }
   write(fmt::format("{}.sv", top_module), top_text(architecture, event_counters));
   return names;
 }

@@ -30,9 +30,9 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
 // (simulation always counts).
 std::string top_text(const model::Architecture& architecture, bool event_counters);
 
-// Writes all files and bitstrata_top.sv into `folder` (created). Throws std::runtime_error naming a file that cannot
-// be written. Returns the names of the .sv files in compile order.
+// Writes all files, with `toggles` those of the monitors too, and bitstrata_top.sv into `folder` (created). Throws
+// std::runtime_error naming a file that cannot be written. Returns the names of the .sv files in compile order.
 std::vector<std::string> write_rtl(const model::Architecture& architecture, bool event_counters,
-                                   const std::filesystem::path& folder);
+                                   const std::filesystem::path& folder, bool toggles = false);
 
 }  // namespace bitstrata::generate

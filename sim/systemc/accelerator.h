@@ -28,6 +28,9 @@ class Accelerator final : public sc_core::sc_module {
            std::uint32_t watchdog);
   RunError error() const { return sequencer_.error(); }
   const std::vector<model::Events>& layers() const { return events_.layers(); }
+  // From now on toggles are counted, for each descriptor.
+  void watch_toggles() { array_.watch(architecture_, toggles_); }
+  const std::vector<model::Toggles>& toggles() const { return toggles_; }
 
  private:
   void clock();
@@ -47,6 +50,7 @@ class Accelerator final : public sc_core::sc_module {
   Post post_;
   Store store_;
   Events events_;
+  std::vector<model::Toggles> toggles_;
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -38,6 +38,31 @@ void Array::reset_state(ArraySignals& shown) {
   tile_channels_ = 0;
 }
 
+void Array::watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers) {
+  toggles_ = &layers;
+  if (overlay_) dots_.watch(architecture);
+  for (Macro& macro : macros_) macro.watch(architecture);
+}
+
+void Array::settle(const Signals& now) {
+  const Word* const planes = counting_.valid ? now.feeder.plane.data() : nullptr;
+  if (overlay_) {
+    dots_.settle(counting_.token.vectors, counting_.weight_plane, planes);
+  } else {
+    for (Macro& macro : macros_) macro.settle(planes);
+  }
+}
+
+void Array::end_layer() {
+  model::Toggles sums;
+  if (overlay_) sums += *dots_.toggles();
+  for (const Macro& macro : macros_) sums += *macro.toggles();
+  // Macros share the lines of the planes.
+  sums.activation_toggles /= overlay_ ? 1 : tiles_;
+  toggles_->push_back(sums - before_);
+  before_ = sums;
+}
+
 // A row read in the last cycle goes into its macro; the buffer is read, then written.
 void Array::weights(const Signals& now) {
   if (now.streamer.weight_write) {
@@ -86,6 +111,7 @@ void Array::accumulate(const Signals& now) {
     if (valid && !token.first) macro.read_sums(lanes, token.half, token.pixel);
     if (lane_valid_) {
       const std::int64_t* const values = lane_codes_ ? now.feeder.codes.data() : macro.values();
+      if (lane_codes_) macro.watch_outputs(write_lanes, values);
       macro.write_sums(write_lanes, values, lane_token_.first, maximum_, lane_token_.half, lane_token_.pixel);
     }
     if (!valid) continue;
@@ -140,6 +166,10 @@ void Array::sum_activations(const Word* planes) {
 }
 
 void Array::clock_edge(const Signals& now, ArraySignals& next) {
+  if (toggles_ != nullptr) {
+    settle(now);
+    if (now.layer_done()) end_layer();
+  }
   if (now.post.group) post_read(now.post, next);
   if (lane_valid_ || now.accumulate()) {
     accumulate(now);

@@ -14,6 +14,9 @@ class Array final : public Unit<ArraySignals> {
  public:
   Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  // From now on toggles are counted; `layers` gets those of each descriptor.
+  void watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers);
+
  private:
   // Travels with a vector.
   struct Token {
@@ -31,6 +34,8 @@ class Array final : public Unit<ArraySignals> {
   void reset_state(ArraySignals& shown) override;
   void clock_edge(const Signals& now, ArraySignals& next) override;
   void weights(const Signals& now);
+  void settle(const Signals& now);
+  void end_layer();
   void post_read(const PostSignals& post, ArraySignals& next) const;
   void accumulate(const Signals& now);
   void count_and_add(const Word* plane);
@@ -64,6 +69,8 @@ class Array final : public Unit<ArraySignals> {
   bool lane_codes_ = false;         // the lanes' values are the feeder's codes
   int lane_channels_ = 0;           // outputs of the tile when the lanes took their values
   std::vector<SumUnit> sum_units_;  // one a vector
+  std::vector<model::Toggles>* toggles_ = nullptr;
+  model::Toggles before_;  // the layer
 };
 
 }  // namespace bitstrata::sim::systemc

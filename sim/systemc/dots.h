@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/architecture.h"
 #include "sim/systemc/lines.h"
+#include "sim/systemc/toggles.h"
 
 namespace bitstrata::sim::systemc {
 
@@ -20,7 +22,13 @@ class Dots {
   // Of the first `vectors` vectors and `outputs` outputs. Planes of the vectors lie one behind the other.
   void count(int vectors, int outputs, int weight_plane, const Word* activations);
   void accumulate(int vectors, int outputs, bool first, bool shift, bool negative);
-  void capture() { held_ = sums_; }
+  void capture();
+  // From now on toggles are counted.
+  void watch(const model::Architecture& architecture) { toggles_.emplace(architecture); }
+  const model::Toggles* toggles() const { return toggles_ ? &toggles_->sums() : nullptr; }
+  // The nets between registers in this cycle, if they are watched: `activations`, where the array's registers took
+  // planes of `vectors` vectors at the last edge, meet plane `weight_plane` of the weights.
+  void settle(int vectors, int weight_plane, const Word* activations);
   // Captured sums of a vector, by output.
   const std::int64_t* held(int vector) const { return &held_[at(vector)]; }
 
@@ -32,6 +40,8 @@ class Dots {
   // neighbours.
   std::vector<Word> planes_;
   std::vector<std::int64_t> counts_, sums_, held_;
+  std::optional<ArrayToggles> toggles_;
+  bool written_ = false;  // a plane was written at the last edge
 };
 
 }  // namespace bitstrata::sim::systemc

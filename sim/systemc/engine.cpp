@@ -35,11 +35,13 @@ struct Header {
   char message[512] = {};
 };
 
-// Header, events of `layers` layers, `bytes` bytes of the accelerator's memory.
+// Header, events and toggles of `layers` layers, `bytes` bytes of the accelerator's memory.
 class SharedRun {
  public:
   SharedRun(std::size_t layers, std::size_t bytes)
-      : most_layers_(layers), bytes_(bytes), size_(sizeof(Header) + layers * sizeof(model::Events) + bytes) {
+      : most_layers_(layers),
+        bytes_(bytes),
+        size_(sizeof(Header) + layers * (sizeof(model::Events) + sizeof(model::Toggles)) + bytes) {
     base_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (base_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "memory for a SystemC run");
     new (base_) Header;
@@ -50,8 +52,9 @@ class SharedRun {
 
   Header& header() { return *static_cast<Header*>(base_); }
   model::Events* events() { return reinterpret_cast<model::Events*>(static_cast<char*>(base_) + sizeof(Header)); }
+  model::Toggles* toggles() { return reinterpret_cast<model::Toggles*>(events() + most_layers_); }
   std::size_t most_layers() const { return most_layers_; }
-  std::span<std::uint8_t> memory() { return {reinterpret_cast<std::uint8_t*>(events() + most_layers_), bytes_}; }
+  std::span<std::uint8_t> memory() { return {reinterpret_cast<std::uint8_t*>(toggles() + most_layers_), bytes_}; }
 
  private:
   void* base_;
@@ -59,18 +62,20 @@ class SharedRun {
 };
 
 void run_in_child(const model::Architecture& architecture, const generate::Program& program,
-                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, SharedRun& shared) {
+                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, bool toggles, SharedRun& shared) {
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
   // The memory's timing is the program's, not a property of the accelerator.
   model::Architecture timed = architecture;
   timed.memory = program.architecture.memory;
   systemc::Accelerator accelerator("accelerator", timed);
+  if (toggles) accelerator.watch_toggles();
   accelerator.run(behaviour, shared.memory(), program.list_address, watchdog);
   const auto& layers = accelerator.layers();
   if (layers.size() > shared.most_layers()) {
     throw std::runtime_error(fmt::format("{} layers ran; the program has {}", layers.size(), shared.most_layers()));
   }
   std::memcpy(shared.events(), layers.data(), layers.size() * sizeof(model::Events));
+  std::copy(accelerator.toggles().begin(), accelerator.toggles().end(), shared.toggles());
   shared.header().layers = layers.size();
   shared.header().error = accelerator.error();
   shared.header().finished = true;
@@ -78,7 +83,8 @@ void run_in_child(const model::Architecture& architecture, const generate::Progr
 
 class SystemcEngine final : public Engine {
  public:
-  explicit SystemcEngine(const model::Architecture& architecture) : architecture_(architecture) {
+  SystemcEngine(const model::Architecture& architecture, bool toggles)
+      : architecture_(architecture), toggles_(toggles) {
     model::validate(architecture);
   }
 
@@ -94,6 +100,7 @@ class SystemcEngine final : public Engine {
     const Header& header = shared.header();
     RunResult result{.error = header.error};
     result.descriptors.assign(shared.events(), shared.events() + header.layers);
+    if (toggles_) result.toggles.assign(shared.toggles(), shared.toggles() + header.layers);
     result.layers = events_of_layers(program, result.descriptors);
     result.tensors = read_tensors(program, shared.memory());
     return result;
@@ -106,7 +113,7 @@ class SystemcEngine final : public Engine {
     if (child < 0) throw std::system_error(errno, std::generic_category(), "process for a SystemC run");
     if (child == 0) {
       try {
-        run_in_child(architecture_, program, behaviour, watchdog, shared);
+        run_in_child(architecture_, program, behaviour, watchdog, toggles_, shared);
       } catch (const std::exception& error) {
         std::strncpy(header.message, error.what(), sizeof(header.message) - 1);
       }
@@ -122,12 +129,13 @@ class SystemcEngine final : public Engine {
   }
 
   model::Architecture architecture_;
+  bool toggles_;
 };
 
 }  // namespace
 
-std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture) {
-  return std::make_unique<SystemcEngine>(architecture);
+std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture, bool toggles) {
+  return std::make_unique<SystemcEngine>(architecture, toggles);
 }
 
 }  // namespace bitstrata::sim

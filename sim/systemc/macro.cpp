@@ -48,7 +48,12 @@ void Macro::configure(int weight_bits) {
 }
 
 void Macro::write_row(int row, const Word* bits) {
-  std::copy_n(bits, column_words_, &row_cells_[static_cast<std::size_t>(row * column_words_)]);
+  Word* const cells = &row_cells_[static_cast<std::size_t>(row * column_words_)];
+  if (toggles_) {
+    written_row_ = row;
+    written_before_.assign(cells, cells + column_words_);
+  }
+  std::copy_n(bits, column_words_, cells);
   turned_ = false;
 }
 
@@ -70,6 +75,23 @@ void Macro::transpose() {
     }
   }
   turned_ = true;
+}
+
+void Macro::settle(const Word* plane) {
+  if (!toggles_) return;
+  if (written_row_ >= 0) {
+    toggles_->weight_row(written_row_, written_before_.data(),
+                         &row_cells_[static_cast<std::size_t>(written_row_ * column_words_)], plane == nullptr);
+    written_row_ = -1;
+  }
+  if (plane == nullptr) return;
+  if (!turned_) transpose();
+  toggles_->activations(plane, 1);
+  toggles_->products(cells_.data(), static_cast<std::size_t>(column_words_) * 64);
+}
+
+void Macro::watch_outputs(int lanes, const std::int64_t* values) {
+  if (toggles_) toggles_->outputs({values, static_cast<std::size_t>(lanes)});
 }
 
 void Macro::read_sums(int lanes, bool half, std::uint32_t pixel) {
@@ -103,16 +125,31 @@ void Macro::take_joined(int lanes, std::int64_t activation_sum) {
   } else {
     for (int j = 0; j < lanes; ++j) values[j] = joined[j * weight_bits_];
   }
+  watch_outputs(lanes, values);
 }
 
 void Macro::take_sums(int lanes, const std::int64_t* sums, std::int64_t activation_sum) {
   const std::int64_t factor = weight_bits_ == 1 ? 2 : 1, less = weight_bits_ == 1 ? activation_sum : 0;
   for (int j = 0; j < lanes; ++j) values_[static_cast<std::size_t>(j)] = sums[j] * factor - less;
+  watch_outputs(lanes, values_.data());
 }
 
 void Macro::join(int columns, int step) {
+  add_neighbours(columns, step);
+  if (toggles_) toggles_->joined(0, {joined_.data(), static_cast<std::size_t>(columns)});
+}
+
+void Macro::add_neighbours(int columns, int step) {
   std::int64_t* const joined = joined_.data();
   const std::int64_t* const adds = adds_[step].data();
+  if (toggles_) {
+    const std::int64_t* const from = step == 0 ? accs_.data() : joined;
+    const int distance = 1 << step;
+    for (int c = 0; c < columns; ++c) {
+      const std::int64_t neighbour = adds[c] == 0 ? 0 : from[c + distance] * (std::int64_t{1} << distance);
+      toggles_->join_addend(static_cast<std::size_t>(c), neighbour);
+    }
+  }
   if (step == 0) {
     const std::int64_t* const accs = accs_.data();
     for (int c = 0; c + 1 < columns; ++c) joined[c] = accs[c] + ((accs[c + 1] * 2) & adds[c]);
@@ -127,10 +164,17 @@ void Macro::accumulate(int columns, bool first, bool negative) {
   std::int64_t* const accs = accs_.data();
   const std::int64_t *const counts = counts_.data(), *const signs = signs_.data();
   const std::int64_t flip = negative ? -1 : 0, keep = first ? 0 : -1;
+  if (toggles_) {
+    for (int c = 0; c < columns; ++c) {
+      const std::int64_t sign = signs[c] ^ flip;
+      toggles_->operands(static_cast<std::size_t>(c), (accs[c] * 2) & keep, (counts[c] ^ sign) - sign);
+    }
+  }
   for (int c = 0; c < columns; ++c) {
     const std::int64_t sign = signs[c] ^ flip;
     accs[c] = ((accs[c] * 2) & keep) + ((counts[c] ^ sign) - sign);
   }
+  if (toggles_) toggles_->accumulators(0, {accs, static_cast<std::size_t>(columns)});
 }
 
 void Macro::count(int columns, const Word* plane) {
@@ -144,6 +188,7 @@ void Macro::count(int columns, const Word* plane) {
     const Word bits = plane[w];
     for (int c = 0; c < columns; ++c) counts[c] += std::popcount(cells[c] & bits);
   }
+  if (toggles_) toggles_->counts(0, {counts, static_cast<std::size_t>(columns)});
 }
 
 }  // namespace bitstrata::sim::systemc

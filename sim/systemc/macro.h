@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/architecture.h"
 #include "sim/systemc/lines.h"
+#include "sim/systemc/toggles.h"
 
 namespace bitstrata::sim::systemc {
 
@@ -20,6 +22,12 @@ class Macro {
   // Weights of `weight_bits` columns; called before a layer.
   void configure(int weight_bits);
   void write_row(int row, const Word* bits);
+  // From now on toggles are counted.
+  void watch(const model::Architecture& architecture) { toggles_.emplace(architecture); }
+  const model::Toggles* toggles() const { return toggles_ ? &toggles_->sums() : nullptr; }
+  // The nets between registers in this cycle, if they are watched: `plane`, where the array's register took one at the
+  // last edge, meets the cells.
+  void settle(const Word* plane);
 
   // The lanes, in this order: read the sums a value of this cycle goes to, write the sums of the last cycle's value,
   // keep what was read and register this cycle's value.
@@ -35,12 +43,16 @@ class Macro {
   void accumulate(int columns, bool first, bool negative);
   void count(int columns, const Word* plane);
 
+  // Values the lanes took from elsewhere: codes of pooling.
+  void watch_outputs(int lanes, const std::int64_t* values);
+
   std::int64_t sum(bool half, std::uint32_t pixel, int lane) const {
     return lane < columns_ ? sums_[at(half, pixel) + static_cast<std::size_t>(lane)] : 0;
   }
 
  private:
   void transpose();
+  void add_neighbours(int columns, int step);
   std::size_t at(bool half, std::uint32_t pixel) const {
     return (std::size_t{half} * depth_ + pixel) * static_cast<std::size_t>(columns_);
   }
@@ -58,6 +70,10 @@ class Macro {
   std::vector<std::int64_t> adds_[4];
   // Registers of the lanes. Partial sums read in one cycle are used in the next one, while others are read.
   std::vector<std::int64_t> values_, partials_, read_partials_, sums_;
+  std::optional<ArrayToggles> toggles_;
+  // Of the row written at the last edge, for the products that change with it.
+  int written_row_ = -1;
+  std::vector<Word> written_before_;
 };
 
 }  // namespace bitstrata::sim::systemc

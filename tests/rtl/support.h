@@ -43,6 +43,7 @@ inline std::vector<model::Architecture> architectures() {
   odd.burst_beats = 7;
   odd.outstanding = 1;
   odd.skip_planes = true;
+  odd.popcount_tree = true;
   model::Architecture two = small;
   two.name = "2x33x24";
   two.tiles = 2;
@@ -54,6 +55,7 @@ inline std::vector<model::Architecture> architectures() {
   two.post_lanes = 4;
   two.accumulator_bits = 37;
   two.event_counters = false;
+  two.clock_gating = true;
   model::Architecture wide;
   wide.name = "64x64";
   wide.data_bits = 256;
@@ -76,6 +78,7 @@ inline std::vector<model::Architecture> architectures() {
   overlay.rows = 20;
   overlay.columns = 5;
   overlay.skip_planes = true;
+  overlay.clock_gating = overlay.popcount_tree = true;
   model::Architecture single = overlay;
   single.name = "overlay-1x70x2";
   single.vectors = 1;

@@ -47,6 +47,7 @@ inline model::Architecture paired_array() {
   a.weight_depth = 64;
   a.psum_depth = 64;
   a.skip_planes = true;
+  a.clock_gating = true;
   return a;
 }
 
@@ -68,6 +69,7 @@ inline model::Architecture odd_array() {
   a.max_activation_bits = 5;
   a.accumulator_bits = 40;
   a.skip_planes = true;
+  a.popcount_tree = true;
   return a;
 }
 
@@ -124,6 +126,7 @@ inline model::Architecture single_overlay_array() {
   a.style = "overlay";
   a.max_activation_bits = 3;
   a.max_weight_bits = 5;
+  a.clock_gating = a.popcount_tree = true;
   a.weight_depth = 128;
   a.psum_depth = 64;
   a.skip_planes = true;

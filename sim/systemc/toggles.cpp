@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/systemc/toggles.h"
+
+#include <algorithm>
+#include <array>
+
+namespace bitstrata::sim::systemc {
+
+namespace {
+
+// Words of the SWAR popcount, from pairs of bits to the whole.
+std::array<Word, 6> tree(Word bits) {
+  std::array<Word, 6> nodes;
+  constexpr std::array<Word, 6> masks = {0x5555555555555555, 0x3333333333333333, 0x0f0f0f0f0f0f0f0f,
+                                         0x00ff00ff00ff00ff, 0x0000ffff0000ffff, 0x00000000ffffffff};
+  for (std::size_t level = 0; level < nodes.size(); ++level) {
+    bits = (bits & masks[level]) + ((bits >> (1 << level)) & masks[level]);
+    nodes[level] = bits;
+  }
+  return nodes;
+}
+
+std::size_t units_of(const model::Architecture& a) {
+  return static_cast<std::size_t>(a.columns) * static_cast<std::size_t>(a.overlay() ? a.vectors : 1);
+}
+
+// Widths as in bs_macro.sv.
+int count_width(const model::Architecture& a) { return std::bit_width(static_cast<unsigned>(a.rows)); }
+int column_width(const model::Architecture& a) { return a.max_activation_bits + count_width(a) + 1; }
+int join_width(const model::Architecture& a) { return std::max(10, column_width(a) + a.max_weight_bits); }
+int accumulator_width(const model::Architecture& a) { return a.overlay() ? join_width(a) : column_width(a); }
+int output_width(const model::Architecture& a) { return std::max(join_width(a), 2 * (a.max_activation_bits + 1)); }
+
+}  // namespace
+
+WatchedProducts::WatchedProducts(std::size_t units, int rows)
+    : row_words_(static_cast<std::size_t>((rows + 63) / 64)), products_(units * row_words_) {}
+
+std::int64_t WatchedProducts::tree_change(Word from, Word to) {
+  if (from == to) return 0;
+  const auto before = tree(from), after = tree(to);
+  std::int64_t changed = 0;
+  for (std::size_t level = 0; level < before.size(); ++level) changed += std::popcount(before[level] ^ after[level]);
+  return changed;
+}
+
+void WatchedProducts::change(std::size_t unit, const Word* activations, const Word* weights, std::size_t stride,
+                             model::Toggles& toggles) {
+  for (std::size_t w = 0; w < row_words_; ++w) {
+    Word& last = products_[unit * row_words_ + w];
+    const Word bits = activations[w] & weights[w * stride];
+    toggles.product_toggles += std::popcount(last ^ bits);
+    toggles.tree_toggles += tree_change(last, bits);
+    last = bits;
+  }
+}
+
+void WatchedProducts::flip(std::size_t unit, int row, model::Toggles& toggles) {
+  Word& last = products_[unit * row_words_ + static_cast<std::size_t>(row / 64)];
+  const Word bits = last ^ Word { 1 } << (row % 64);
+  ++toggles.product_toggles;
+  toggles.tree_toggles += tree_change(last, bits);
+  last = bits;
+}
+
+ArrayToggles::ArrayToggles(const model::Architecture& a)
+    : row_words_(static_cast<std::size_t>((a.rows + 63) / 64)),
+      columns_(static_cast<std::size_t>(a.columns)),
+      vectors_(static_cast<std::size_t>(a.overlay() ? a.vectors : 1)),
+      activations_(vectors_ * row_words_),
+      weight_lines_(a.overlay() ? columns_ * row_words_ : 0),
+      products_(units_of(a), a.rows),
+      counts_(units_of(a), count_width(a)),
+      augends_(units_of(a), accumulator_width(a)),
+      addends_(units_of(a), accumulator_width(a)),
+      accumulators_(units_of(a), accumulator_width(a)),
+      joined_(units_of(a), join_width(a)),
+      join_addends_(columns_, join_width(a)),
+      outputs_(columns_, output_width(a)) {}
+
+void ArrayToggles::activations(const Word* planes, int vectors) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(vectors) * row_words_; ++i) {
+    sums_.activation_toggles += std::popcount(activations_[i] ^ planes[i]);
+    activations_[i] = planes[i];
+  }
+}
+
+void ArrayToggles::products(const Word* cells, std::size_t stride) {
+  for (std::size_t c = 0; c < columns_; ++c) products_.change(c, activations_.data(), cells + c, stride, sums_);
+}
+
+void ArrayToggles::weight_row(int row, const Word* before, const Word* after, bool count_products) {
+  const bool active = (activations_[static_cast<std::size_t>(row / 64)] >> (row % 64) & 1) != 0;
+  for (std::size_t w = 0; w * 64 < columns_; ++w) {
+    Word changed = (before[w] ^ after[w]) & mask_word(0, static_cast<int>(columns_), static_cast<int>(w));
+    sums_.weight_toggles += std::popcount(changed);
+    for (; active && count_products && changed != 0; changed &= changed - 1) {
+      products_.flip(w * 64 + static_cast<std::size_t>(std::countr_zero(changed)), row, sums_);
+    }
+  }
+}
+
+void ArrayToggles::weight_planes(const Word* planes) {
+  for (std::size_t i = 0; i < weight_lines_.size(); ++i) {
+    sums_.weight_line_toggles += std::popcount(weight_lines_[i] ^ planes[i]);
+    weight_lines_[i] = planes[i];
+  }
+  for (std::size_t v = 0; v < vectors_; ++v) {
+    for (std::size_t n = 0; n < columns_; ++n) {
+      products_.change(v * columns_ + n, &activations_[v * row_words_], &weight_lines_[n], columns_, sums_);
+    }
+  }
+}
+
+void ArrayToggles::plane_written(const Word* before, const Word* after) {
+  for (std::size_t w = 0; w < row_words_; ++w) {
+    sums_.weight_toggles += std::popcount(before[w * columns_] ^ after[w]);
+  }
+}
+
+}  // namespace bitstrata::sim::systemc
