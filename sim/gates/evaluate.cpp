@@ -161,7 +161,7 @@ void Simulator::evaluate_flop(std::uint32_t index) {
   for (std::size_t o = 0; o < flop.out.size(); ++o) {
     if (flop.out[o] == Flop::none) continue;
     reserve(2);
-    Waveform output(arena_.data() + used_, 1);
+    Waveform output(arena_.data() + used_, flop.delay[o]);
     if (edge != 0) output.toggle(flop.delay[o], edge);
     output.toggle(flop.delay[o] + time, forced);
     commit(flop.out[o], output.begin(), output.end());

@@ -208,7 +208,10 @@ bool GateEngine::cycle(Memories& memories, bool& layer_done) {
   if (m.wvalid) {
     m.wlast = value("m_axi_wlast_o", 1) != 0;
     const auto& bus = port("m_axi_wdata_o", data);
-    for (std::size_t b = 0; b < data; ++b) bits[b] = simulator_.get(bus[b]);
+    for (std::size_t b = 0; b < data; ++b) {
+      bits[b] = simulator_.get(bus[b]);
+      m.wdata[b / 64] |= (bits[b] & 1) << (b % 64);  // the first stream's, which AxiMemory writes itself
+    }
   }
   layer_done = value("layer_done_o", 1) != 0;
   const bool interrupt = value("interrupt_o", 1) != 0;

@@ -231,15 +231,12 @@ class Builder {
     wide.inputs = static_cast<int>(how.pins.size());
     wide.table = how.table;
     wide.out = s_.slot[cell.outputs[draft.output]];
-    std::uint32_t sum = 0;
     for (std::size_t i = 0; i < how.pins.size(); ++i) {
       const auto pin = static_cast<std::size_t>(how.pins[i]);
       wide.in[i] = s_.slot[cell.inputs[pin]];
       wide.delay[i] = timing_.of(draft.index, draft.output, cell.inputs.size(), pin);
-      sum += wide.delay[i];
+      wide.inertia = i == 0 ? wide.delay[i] : std::min(wide.inertia, wide.delay[i]);
     }
-    const auto count = static_cast<std::uint32_t>(std::max<std::size_t>(how.pins.size(), 1));
-    wide.inertia = static_cast<std::uint16_t>((sum + count / 2) / count);
     node.function = how.function;
     if (how.function == CellFunction::table) {
       node.kind = NodeKind::table;
@@ -255,12 +252,16 @@ class Builder {
   }
 
   void flops(const std::vector<std::int32_t>& node_of) {
-    for (std::uint32_t domain = 0; domain < netlist_.domains.size(); ++domain) {
+    std::vector<std::vector<std::uint32_t>> cells(netlist_.domains.size());
+    for (std::uint32_t i = 0; i < netlist_.cells.size(); ++i) {
+      const PlacedCell& placed = netlist_.cells[i];
+      if (placed.cell->kind == CellKind::flip_flop) cells[placed.domain].push_back(i);
+    }
+    for (const auto& domain : cells) {
       s_.first_flop.push_back(static_cast<std::uint32_t>(s_.flops.size()));
-      for (std::uint32_t i = 0; i < netlist_.cells.size(); ++i) {
+      for (const std::uint32_t i : domain) {
         const PlacedCell& placed = netlist_.cells[i];
         const Cell& cell = *placed.cell;
-        if (cell.kind != CellKind::flip_flop || placed.domain != domain) continue;
         Flop flop;
         for (std::size_t o = 0; o < placed.outputs.size(); ++o) {
           if (placed.outputs[o] == no_net) continue;

@@ -25,7 +25,7 @@ struct Node {
     Slot out = 0;
     std::uint32_t index;  // into tables, flops, or the netlist's memories
   };
-  std::uint16_t inertia = 1;  // narrower pulses do not come out; mean of the delays
+  std::uint16_t inertia = 1;  // narrower pulses do not come out; the least of the delays
   NodeKind kind = NodeKind::gate;
   CellFunction function = CellFunction::table;
 };

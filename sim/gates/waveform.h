@@ -2,8 +2,9 @@
 // What nets do inside a clock cycle: lists of the times at which streams toggle.
 //
 // A gate is evaluated once a cycle, from the whole waveforms of its inputs: each input is shifted by its delay, the
-// function follows at every time at which an input toggles in any stream, and what toggles twice within the gate's
-// inertia, stream by stream, is taken out again.
+// function follows at every time at which an input toggles in any stream, and what toggles twice within less than the
+// gate's inertia, stream by stream, is taken out again. With the least of the delays as inertia this is Verilog's
+// `assign #inertia y = f(...)` behind inputs that come (delay - inertia) late.
 #pragma once
 
 #include <array>

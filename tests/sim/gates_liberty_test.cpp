@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Liberty files: figures of osu018 as they stand in the file, other files' ways of writing, damage.
+#include "sim/gates/liberty.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/sim/gates.h"
+
+namespace {
+
+using namespace bitstrata::sim::gates;
+using namespace bitstrata::testing;
+
+using ::testing::HasSubstr;
+
+constexpr double pico = 1e-12, nano = 1e-9, femto = 1e-15;
+
+class Osu018 : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!have_library()) GTEST_SKIP() << osu018 << " is not installed";
+    library = read_liberty(osu018);
+  }
+  const Cell& cell(const char* name) { return *library.find(name); }
+  Library library;
+};
+
+TEST_F(Osu018, SaysItsVoltage) {
+  EXPECT_EQ(library.voltage, 1.8);
+  EXPECT_EQ(library.name, "osu018_stdcells");
+  EXPECT_EQ(library.cells.size(), 32u);
+}
+
+TEST_F(Osu018, HasTheInverter) {
+  const Cell& inv = cell("INVX1");
+  EXPECT_EQ(inv.area, 16);
+  EXPECT_NEAR(inv.leakage, 0.0221741 * nano, 1e-18);
+  ASSERT_EQ(inv.inputs.size(), 1u);
+  EXPECT_NEAR(inv.inputs[0].capacitance, 9.32456 * femto, 1e-22);
+  EXPECT_EQ(inv.outputs[0].function, ~input_table[0]);
+  // Load 0.025 pF, slew 0.06 ns: a point of the tables.
+  const LibertyTables& delay = inv.outputs[0].delay[0];
+  EXPECT_NEAR(delay.rise[0].at(25 * femto, 60 * pico), 74.02 * pico, 1e-18);
+  EXPECT_NEAR(delay.fall[0].at(25 * femto, 60 * pico), 64.368 * pico, 1e-18);
+  EXPECT_NEAR(delay.mean(25 * femto, 60 * pico), 69.194 * pico, 1e-18);
+  // Between points: half way from 0.0125 to 0.025 pF, a third from 0.06 to 0.18 ns.
+  EXPECT_NEAR(delay.rise[0].at(18.75 * femto, 100 * pico),
+              ((0.05258 + 0.07402) / 2 * 2 + (0.083003 + 0.112622) / 2) / 3 * nano, 1e-18);
+  // Beyond the last load, on the line through the last two.
+  EXPECT_NEAR(delay.rise[0].at(225 * femto, 60 * pico), (0.285016 * 2 - 0.15767) * nano, 1e-18);
+  EXPECT_NEAR(energy_of(inv.outputs[0].energy, 25 * femto, 60 * pico), (8.669 + 23.574) / 2 * femto, 1e-20);
+}
+
+TEST_F(Osu018, HasTheNand) {
+  const Cell& nand = cell("NAND2X1");
+  EXPECT_EQ(nand.area, 24);
+  EXPECT_NEAR(nand.leakage, 0.0393659 * nano, 1e-18);
+  EXPECT_NEAR(nand.inputs[1].capacitance, 12.9035 * femto, 1e-22);
+  EXPECT_EQ(nand.outputs[0].function, ~(input_table[0] & input_table[1]));
+  EXPECT_NEAR(nand.outputs[0].delay[0].fall[0].at(75 * femto, 180 * pico), 143.174 * pico, 1e-18);
+  // Mean over both related pins.
+  EXPECT_NEAR(energy_of(nand.outputs[0].energy, 25 * femto, 60 * pico),
+              (9.041 + 45.658 + 8.958 + 34.205) / 4 * femto, 1e-20);
+}
+
+TEST_F(Osu018, HasFlipFlopsAndLatches) {
+  const Cell& dff = cell("DFFPOSX1");
+  EXPECT_EQ(dff.kind, CellKind::flip_flop);
+  EXPECT_EQ(dff.inputs[static_cast<std::size_t>(dff.clock)].name, "CLK");
+  EXPECT_NEAR(dff.inputs[static_cast<std::size_t>(dff.clock)].capacitance, 27.9235 * femto, 1e-22);
+  EXPECT_EQ(dff.next_state, input_table[dff.input("D")]);
+  // One-dimensional tables of the pins; Q from the clock.
+  EXPECT_NEAR(energy_of(dff.inputs[static_cast<std::size_t>(dff.clock)].energy, 0, 60 * pico),
+              (6.865 + 110.34) / 2 * femto, 1e-20);
+  EXPECT_NEAR(energy_of(dff.inputs[static_cast<std::size_t>(dff.input("D"))].energy, 0, 180 * pico),
+              (45.977 + 87.952) / 2 * femto, 1e-20);
+  EXPECT_NEAR(dff.outputs[0].delay[static_cast<std::size_t>(dff.clock)].mean(5 * femto, 60 * pico),
+              (93.526 + 159.821) / 2 * pico, 1e-18);
+  const Cell& sr = cell("DFFSR");
+  EXPECT_EQ(sr.clear, ~input_table[sr.input("R")]);
+  EXPECT_EQ(sr.preset, ~input_table[sr.input("S")]);
+  const Cell& latch = cell("LATCH");
+  EXPECT_EQ(latch.kind, CellKind::latch);
+  EXPECT_EQ(latch.enable, input_table[latch.input("CLK")]);
+  EXPECT_EQ(latch.next_state, input_table[latch.input("D")]);
+  EXPECT_EQ(cell("DFFNEGX1").kind, CellKind::unusable);
+  EXPECT_EQ(cell("TBUFX1").kind, CellKind::unusable);
+  // Two outputs.
+  EXPECT_EQ(cell("FAX1").outputs.size(), 2u);
+}
+
+TEST(Liberty, TakesTheWaysOfOtherFiles) {
+  const TemporaryFolder folder;
+  folder.write("other.lib", R"(
+library ("other") { // like Sky130, Nangate45 and ASAP7
+  time_unit : "1ps"; voltage_unit : "1mV"; leakage_power_unit : "1pW";
+  capacitive_load_unit (1.0000000000, "ff");
+  nom_voltage : 700.0;
+  operating_conditions ("PVT_0P77V") { voltage : 770 ; }
+  default_operating_conditions : "PVT_0P77V";
+  define(driver_model, library, string);
+  lu_table_template ("t") {
+    variable_1 : "input_net_transition" ; variable_2 : total_output_net_capacitance
+    index_1 ("1, 2"); index_2 ("10, 20"); }
+  power_lut_template ("p") { variable_1 : "input_transition_time"; index_1("1,3"); }
+  cell ("AO21b") {
+    area : 1.5e+0;
+    leakage_power () { value : 10; when : "A"; }
+    leakage_power () { value : "20"; when : "!A"; }
+    pg_pin (VDD) { pg_type : primary_power; }
+    pin ("A", "B") { direction : "input"; rise_capacitance : 1.0; fall_capacitance : 3.0; }
+    pin (C) { direction : input ; capacitance : 2 }
+    pin (Y) {
+      direction : "output"; function : "(A & !B) | C'";
+      timing () {
+        related_pin : "A B"; timing_sense : positive_unate;
+        cell_rise ("t") { values ("1, 2", \
+                                  "3, 4"); }
+        cell_fall ("scalar") { values ("5"); }
+      }
+      internal_power () { related_pin : "A"; related_pg_pin : VDD; when : "C";
+        rise_power (p) { values ("1000000, 3000000"); } fall_power (scalar) { values ("4000000") } }
+      internal_power () { related_pin : "B"; related_pg_pin : VDD; power (scalar) { values ("6000000"); } }
+      internal_power () { related_pin : "A"; related_pg_pin : VSS; power (scalar) { values ("500000"); } }
+    }
+  }
+  cell (CLKGATE) { statetable ("CK E", "IQ") { table : "L L : - : L"; }
+    pin (E) { direction : input; } pin (G) { direction : output; state_function : "CK & IQ"; } }
+  cell (WIDE) { pin (Y) { direction : output; function : "A"; } }
+}
+)");
+  const Library library = read_liberty(folder / "other.lib");
+  EXPECT_DOUBLE_EQ(library.voltage, 0.77);
+  const Cell& cell = *library.find("AO21b");
+  EXPECT_EQ(cell.area, 1.5);
+  EXPECT_DOUBLE_EQ(cell.leakage, 15e-12);
+  EXPECT_DOUBLE_EQ(cell.inputs[1].capacitance, 2e-15);
+  EXPECT_EQ(cell.outputs[0].function, (input_table[0] & ~input_table[1]) | ~input_table[2]);
+  EXPECT_DOUBLE_EQ(cell.outputs[0].delay[1].mean(20e-15, 1e-12), (2 + 5) / 2.0 * 1e-12);
+  EXPECT_DOUBLE_EQ(cell.outputs[0].delay[2].mean(20e-15, 1e-12), 0);
+  // fF mV^2: 1e-21 J. VDD: rise (2, 6), fall (4, 6); VSS: 0.5.
+  EXPECT_DOUBLE_EQ(energy_of(cell.outputs[0].energy, 0, 2e-12), (4 + 5) / 2.0 * 1e-15 + 0.5e-15);
+  EXPECT_THAT(library.find("CLKGATE")->unusable, HasSubstr("it has a statetable"));
+  EXPECT_THAT(library.find("WIDE")->unusable, HasSubstr("uses 'A', which is no input"));
+}
+
+TEST(Liberty, SaysInOneLineWhereAFileIsDamaged) {
+  const TemporaryFolder folder;
+  const auto error = [&](const std::string& text) -> std::string {
+    folder.write("bad.lib", text);
+    try {
+      read_liberty(folder / "bad.lib");
+    } catch (const std::runtime_error& e) {
+      return e.what();
+    }
+    return "none";
+  };
+  const std::string head = "library (l) {\n nom_voltage : 1;\n";
+  EXPECT_THAT(error(head + " cell (A) {\n area : 1;\n"), HasSubstr("bad.lib:5: the file ends inside group 'cell'"));
+  EXPECT_THAT(error(head + " cell (A) {\n area : wide;\n }\n}\n"), HasSubstr("bad.lib:4: 'wide' is no number"));
+  EXPECT_THAT(error(head + " cell (A) { pin (Y) { function : \"A; } }\n}"), HasSubstr("bad.lib:"));
+  EXPECT_THAT(error(head + " /* no end\n"), HasSubstr("the comment that begins in line 3 does not end"));
+  EXPECT_THAT(error(head + " cell A;\n}"), HasSubstr("bad.lib:3: ':' or '(' expected after 'cell'"));
+  EXPECT_THAT(error(head + "}\n}\n"), HasSubstr("bad.lib:4: something follows"));
+  EXPECT_THAT(error(head + "}\n"), HasSubstr("the library has no cells"));
+  EXPECT_THAT(error("library (l) {\n time_unit : \"1xs\"; cell (A) { } }"), HasSubstr("unit 'xs' is unknown"));
+  EXPECT_THAT(error("library (l) {\n cell (A) { } }"), HasSubstr("does not say its voltage"));
+  const std::string table = head +
+                            " lu_table_template (t) { variable_1 : input_net_transition; index_1 (\"1, 2\"); }\n"
+                            " cell (A) { pin (A) { direction : input;\n internal_power () {\n";
+  EXPECT_THAT(error(table + " power (t) { values (\"1, 2, 3\"); } } } } }"),
+              HasSubstr("bad.lib:6: a table has 3 values for 2 points"));
+  EXPECT_THAT(error(table + " power (t) { index_1 (\"2, 1\"); values (\"1, 2\"); } } } } }"),
+              HasSubstr("bad.lib:6: a table's index does not rise"));
+  EXPECT_THAT(error(table + " power (t) { values (\"1, x\"); } } } } }"), HasSubstr("bad.lib:6: 'x' is no number"));
+  EXPECT_THROW(read_liberty(folder / "absent.lib"), std::runtime_error);
+}
+
+TEST(BooleanFunction, KnowsPrecedence) {
+  const std::vector<std::string> names = {"a", "b", "c1", "d[0]"};
+  const TruthTable a = input_table[0], b = input_table[1], c = input_table[2], d = input_table[3];
+  const auto parse = [&](const char* text) { return parse_function(text, names); };
+  EXPECT_EQ(parse("a+b c1"), a | (b & c));
+  EXPECT_EQ(parse("a b+c1"), (a & b) | c);
+  EXPECT_EQ(parse("!a&b^c1|d[0]'"), (~a & (b ^ c)) | ~d);
+  EXPECT_EQ(parse("!(a*b)'"), a & b);
+  EXPECT_EQ(parse("(a)(b)!c1"), a & b & ~c);
+  EXPECT_EQ(parse("1 a + 0"), a);
+  EXPECT_THAT([&] { parse("a +"); }, ::testing::ThrowsMessage<std::invalid_argument>(HasSubstr("damaged")));
+  EXPECT_THAT([&] { parse("(a"); }, ::testing::ThrowsMessage<std::invalid_argument>(HasSubstr("damaged")));
+  EXPECT_THAT([&] { parse("a e"); }, ::testing::ThrowsMessage<std::invalid_argument>(HasSubstr("'e'")));
+}
+
+}  // namespace
