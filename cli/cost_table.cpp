@@ -110,7 +110,7 @@ class Maker {
     const sim::LayerGeometry geometry = sim::geometry_of(shapes, shapes.layers[index]);
     for (std::size_t t = 0; t < technologies_.size(); ++t) {
       try {
-        const sim::EnergyParts parts = sim::price(measured, geometry, technologies_[t]).parts;
+        const sim::EnergyParts parts = sim::price(measured, geometry, technologies_[t], {&cost_.architecture()}).parts;
         if (parts.any()) row.energy_pj[t][cell] = parts.total_pj();
       } catch (const std::invalid_argument&) {
         // Wider than the technology knows: stays without a price.

@@ -310,7 +310,7 @@ int run(const std::vector<std::string>& arguments) {
                                                        : model::Origin::rtl;
   Results results{o, workload, inputs, tally, execution, measurement_of(workload, origin, execution.events), {}};
   for (const model::Technology& technology : technologies) {
-    results.prices.push_back({technology, sim::price(results.measurement, workload.network, technology)});
+    results.prices.push_back({technology, sim::price(results.measurement, workload.network, technology, workload.architecture)});
   }
 
   const json summary = summary_of(results);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct LayerMeasurement {
   int output_bits = 0;      // output tensor; the layer's store traffic depends on it
   std::int64_t macs = 0;    // of one image
   Events events;            // of a run: of all images of its batch
+  std::optional<Toggles> toggles;  // of the same, where they were counted
 };
 
 struct Measurement {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "model/technology_gates.h"
 #include "model/technology_texts.h"
 #include "model/yaml_reader.h"
 
@@ -33,6 +34,8 @@ std::string read_text(const YamlReader& reader, const std::string& key) {
   return text;
 }
 
+// Shared with technology_gates.cpp.
+}  // namespace
 Coefficient read_coefficient(const YamlReader& reader, const std::string& unit) {
   reader.check_keys({"value", "unit", "source", "conditions", "status"});
   Coefficient c;
@@ -46,6 +49,8 @@ Coefficient read_coefficient(const YamlReader& reader, const std::string& unit) 
       reader.at("status"), {{"measured", Status::measured}, {"cited", Status::cited}, {"recalled", Status::recalled}});
   return c;
 }
+
+namespace {
 
 void read_mac_table(const YamlReader& top, Technology& technology) {
   if (top.has("coefficients")) top.at("coefficients").fail("kind mac_table has 'mac_energy', not 'coefficients'");
@@ -75,13 +80,15 @@ void read_mac_memory(const YamlReader& top, Technology& technology) {
 }
 
 Technology read_technology(const YamlReader& top) {
-  top.check_keys({"format", "name", "title", "kind", "rules", "mac_energy", "coefficients"});
+  top.check_keys({"format", "name", "title", "kind", "rules", "mac_energy", "coefficients", "gates"});
   top.check_format(format_name);
   Technology technology;
   technology.name = read_text(top, "name");
   technology.title = read_text(top, "title");
   technology.kind = read_word<TechnologyKind>(
-      top.at("kind"), {{"mac_table", TechnologyKind::mac_table}, {"mac_memory", TechnologyKind::mac_memory}});
+      top.at("kind"), {{"mac_table", TechnologyKind::mac_table},
+                       {"mac_memory", TechnologyKind::mac_memory},
+                       {"gate_level", TechnologyKind::gate_level}});
   top.read("rules", technology.rules);
   switch (technology.kind) {
     case TechnologyKind::mac_table:
@@ -89,6 +96,9 @@ Technology read_technology(const YamlReader& top) {
       break;
     case TechnologyKind::mac_memory:
       read_mac_memory(top, technology);
+      break;
+    case TechnologyKind::gate_level:
+      read_gate_level(top, technology);
       break;
   }
   return technology;

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/gate_level.h"
+
 namespace bitstrata::model {
 
 enum class Status { measured, cited, recalled };
@@ -26,6 +28,7 @@ struct Coefficient {
 enum class TechnologyKind {
   mac_table,   // published energy per MAC at listed widths; others round up, unequal widths take the larger
   mac_memory,  // published linear MAC energy a*k + b and access energy c*k per k-bit access
+  gate_level,  // events and toggles of our own RTL, fitted to its gates (bitstrata characterize)
 };
 
 struct Technology {
@@ -34,6 +37,7 @@ struct Technology {
   TechnologyKind kind = TechnologyKind::mac_table;
   std::map<int, Coefficient> mac_energy;            // mac_table: bits -> energy of one MAC
   std::map<std::string, Coefficient> coefficients;  // mac_memory: mac_slope, mac_offset, access_slope
+  GateLevel gates;                                  // gate_level; memories and DRAM are among the coefficients too
   std::vector<std::string> rules;                   // stated rules, printed beside results (rounding, what is left out)
   // The weakest status among all coefficients, printed beside every result.
   Status status() const;
@@ -42,6 +46,10 @@ struct Technology {
   const std::pair<const int, Coefficient>& mac_price(const std::string& layer, int weight_bits,
                                                      int activation_bits) const;
 };
+
+// The file of a gate-level technology; `load_technology` gives it back. Throws std::runtime_error where it cannot be
+// written.
+void save_gate_level(const Technology& technology, const std::filesystem::path& file);
 
 // A built-in name ("ad-pim", "45nm-mac-memory") or a YAML file. Throws std::runtime_error with file, line, and what
 // would be right.

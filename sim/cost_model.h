@@ -23,6 +23,7 @@ class FastCostModel final : public model::CostModel {
   // The same for integer layers whose numbers may be missing (integer_shapes).
   model::Measurement measure(const model::IntegerNetwork& shapes);
 
+  const model::Architecture& architecture() const { return layers_.architecture(); }
   // As LayerCosts::forget_events.
   void forget_events() { layers_.forget_events(); }
   // Layers predicted so far, and layers asked for.

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <stdexcept>
+
+#include "sim/gate_energy.h"
 
 namespace bitstrata::sim {
 
@@ -32,6 +35,53 @@ double coefficient_pj(const Technology& technology, const std::string& name) {
   return in_pj(found->second);
 }
 
+// Of the whole run, in pJ.
+EnergyParts gate_level_parts(const Events& events, const Toggles* toggles, const GateLevel& gates,
+                             const Architecture& a) {
+  EnergyParts parts;
+  const EnergyTerms& terms = toggles != nullptr ? gates.with_toggles : gates.structural;
+  const auto part = [&](const char* name) {
+    const auto found = terms.find(name);
+    return found == terms.end() ? 0.0 : energy_of(found->second, events, toggles, a) * 1e12;
+  };
+  parts.array_pj = part("array");
+  parts.shift_add_pj = part("shift_add");
+  parts.postprocess_pj = part("postprocess");
+  parts.control_pj = part("control");
+  parts.clock_pj = part("clock");
+  double buffers = part("buffer"), memory_bits = 0;
+  for (const BufferAccess& buffer : buffer_accesses(a, events)) {
+    buffers += buffer.accessed * gates.memory_access * std::sqrt(buffer.bank_bits) * 1e12;
+    memory_bits += static_cast<double>(buffer.bits);
+  }
+  parts.buffer_pj = buffers;
+  parts.dram_pj =
+      static_cast<double>(events.memory_lines_read + events.memory_lines_written) * a.data_bits * gates.dram_access * 1e12;
+  const double seconds = static_cast<double>(events.cycles) / (a.clock_mhz * 1e6);
+  parts.leakage_pj =
+      (gates.leakage.of(a.columns * a.tiles) + memory_bits * gates.memory_leakage) * seconds * 1e12;
+  return parts;
+}
+
+// Where the technology is used beyond what it was calibrated for, and how wrong it is within.
+std::vector<std::string> rules_for(const Measurement& measurement, const GateLevel& gates, const Architecture& a) {
+  std::vector<std::string> rules;
+  const bool toggles = !measurement.layers.empty() && measurement.layers[0].toggles.has_value();
+  const FitError& error = toggles ? gates.toggles_error : gates.structural_error;
+  rules.push_back(fmt::format("{}: energy per cycle of gates is {:.1f} % off on average, {:.1f} % at worst, in {} runs "
+                              "that were not fitted.",
+                              toggles ? "From events and toggles" : "From events alone, without toggles",
+                              100 * error.mean, 100 * error.worst, error.points));
+  const std::vector<std::string> others = differences(gates, a);
+  if (!others.empty())
+    rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: {}.", fmt::join(others, "; ")));
+  if (a.clock_mhz * 1e6 * gates.clock_period > 1) {
+    rules.push_back(fmt::format("The clock of {} MHz is not met: the gates reach {:.1f} MHz.", a.clock_mhz,
+                                1e-6 / gates.clock_period));
+  }
+  return rules;
+}
+
 }  // namespace
 
 bool EnergyParts::any() const {
@@ -56,8 +106,21 @@ LayerGeometry geometry_of(const IntegerNetwork& network, const IntegerLayer& lay
           network.tensors.at(static_cast<std::size_t>(layer.output)).shape, layer.window, layer.groups};
 }
 
-LayerEnergy price(const LayerMeasurement& layer, const LayerGeometry& geometry, const Technology& technology) {
+LayerEnergy price(const LayerMeasurement& layer, const LayerGeometry& geometry, const Technology& technology,
+                  const RunContext& run) {
   LayerEnergy energy{.layer = layer.layer, .parts = {}, .note = ""};
+  if (technology.kind == TechnologyKind::gate_level) {
+    if (run.architecture == nullptr) {
+      throw std::invalid_argument(fmt::format("technology '{}' prices runs of an architecture", technology.name));
+    }
+    energy.parts = gate_level_parts(layer.events, layer.toggles ? &*layer.toggles : nullptr, technology.gates,
+                                    *run.architecture);
+    for (auto member : part_members) {
+      if (energy.parts.*member) *(energy.parts.*member) /= run.batch;
+    }
+    if (!layer.toggles) energy.note = "from events alone, without toggles";
+    return energy;
+  }
   if (layer.kind != LayerKind::convolution) {
     energy.note = "no MACs; the technology prices nothing else of it";
     return energy;
@@ -86,12 +149,14 @@ LayerEnergy price(const LayerMeasurement& layer, const LayerGeometry& geometry, 
       }
       break;
     }
+    case TechnologyKind::gate_level:
+      break;
   }
   return energy;
 }
 
 Energy price(const Measurement& measurement, const std::vector<LayerGeometry>& geometries,
-             const Technology& technology) {
+             const Technology& technology, const Architecture& architecture) {
   if (geometries.size() != measurement.layers.size()) {
     throw std::invalid_argument(
         fmt::format("{} geometries for {} layers", geometries.size(), measurement.layers.size()));
@@ -102,18 +167,23 @@ Energy price(const Measurement& measurement, const std::vector<LayerGeometry>& g
                 .layers = {},
                 .total = {},
                 .priced_layers = 0};
+  if (technology.kind == TechnologyKind::gate_level) {
+    for (std::string& rule : rules_for(measurement, technology.gates, architecture)) energy.rules.push_back(rule);
+  }
+  const RunContext run{&architecture, measurement.batch};
   for (std::size_t i = 0; i < geometries.size(); ++i) {
-    energy.layers.push_back(price(measurement.layers[i], geometries[i], technology));
+    energy.layers.push_back(price(measurement.layers[i], geometries[i], technology, run));
     energy.total += energy.layers.back().parts;
     if (energy.layers.back().parts.any()) ++energy.priced_layers;
   }
   return energy;
 }
 
-Energy price(const Measurement& measurement, const IntegerNetwork& network, const Technology& technology) {
+Energy price(const Measurement& measurement, const IntegerNetwork& network, const Technology& technology,
+             const Architecture& architecture) {
   std::vector<LayerGeometry> geometries;
   for (const IntegerLayer& layer : network.layers) geometries.push_back(geometry_of(network, layer));
-  return price(measurement, geometries, technology);
+  return price(measurement, geometries, technology, architecture);
 }
 
 }  // namespace bitstrata::sim

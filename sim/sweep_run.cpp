@@ -226,7 +226,7 @@ class Runner {
       point.latency_us = measurement.latency_us();
       point.macs = ready.network->macs();
       for (const model::Technology& technology : sweep_.technologies) {
-        point.energies.push_back(price_of(measurement, layers, technology));
+        point.energies.push_back(price_of(measurement, layers, technology, bench.description));
       }
     } catch (const std::invalid_argument& error) {
       point.refused = true;
@@ -236,10 +236,10 @@ class Runner {
   }
 
   static PointEnergy price_of(const model::Measurement& measurement, const model::IntegerNetwork& layers,
-                              const model::Technology& technology) {
+                              const model::Technology& technology, const model::Architecture& architecture) {
     PointEnergy result{technology.name, to_string(technology.status()), std::nullopt, ""};
     try {
-      const Energy energy = price(measurement, layers, technology);
+      const Energy energy = price(measurement, layers, technology, architecture);
       if (energy.total.any()) result.energy_pj = energy.total.total_pj();
       if (energy.priced_layers < static_cast<int>(energy.layers.size())) {
         result.note = fmt::format("covers {} of {} layers", energy.priced_layers, energy.layers.size());

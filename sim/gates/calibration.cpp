@@ -88,7 +88,7 @@ std::vector<Word> group_masks() { return {0xffff, 0xffff0000, 0xffff00000000, 0x
 CalibrationJobs jobs_of(const CalibrationRun& run, const model::Architecture& architecture, std::uint64_t seed) {
   const model::Network graph = one_convolution(run, architecture);
   model::Plan plan = model::uniform_plan(graph, run.weight_bits, run.activation_bits);
-  plan.output_bits = run.activation_bits;
+  plan.output_bits = std::max(2, run.activation_bits);  // of a network, two's complement
   model::IntegerNetwork network = integer_shapes(graph, plan);
   if (run.two_complement) network.tensors[0].coding = model::Coding::twos_complement;
   std::mt19937_64 random(seed);

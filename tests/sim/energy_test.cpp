@@ -106,7 +106,7 @@ TEST(Network, SumsLayersAndCarriesStatusAndRules) {
     macs += layer.macs;
   }
   const Technology technology = model::load_technology("ad-pim");
-  const Energy energy = price(measurement, integers, technology);
+  const Energy energy = price(measurement, integers, technology, {});
   ASSERT_EQ(energy.layers.size(), integers.layers.size());
   EXPECT_EQ(macs, network.total_macs());
   EXPECT_NEAR(*energy.total.array_pj, static_cast<double>(macs) * 66.714e-3, 1e-3);
@@ -115,7 +115,7 @@ TEST(Network, SumsLayersAndCarriesStatusAndRules) {
   EXPECT_EQ(energy.status, model::Status::recalled);
   EXPECT_EQ(energy.rules, technology.rules);
   measurement.layers.pop_back();
-  EXPECT_THROW(price(measurement, integers, technology), std::invalid_argument);
+  EXPECT_THROW(price(measurement, integers, technology, {}), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/technology_gates.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <fstream>
+#include <stdexcept>
+
+#include "model/events.h"
+
+namespace bitstrata::model {
+
+namespace {
+
+// Coefficients of a gate-level technology, their units, and what one unit is in SI.
+struct Unit {
+  const char* name;
+  const char* unit;
+  double si;
+  double GateLevel::*member;
+};
+constexpr Unit units[] = {{"memory_access", "fJ/bit/sqrt(bit)", 1e-15, &GateLevel::memory_access},
+                          {"memory_area", "um2/bit", 1e-12, &GateLevel::memory_area},
+                          {"memory_leakage", "pW/bit", 1e-12, &GateLevel::memory_leakage},
+                          {"dram_access", "pJ/bit", 1e-12, &GateLevel::dram_access}};
+
+double positive(const YamlReader& reader) {
+  const double value = reader.as_double();
+  if (value < 0) reader.fail("must not be negative");
+  return value;
+}
+
+EnergyTerms read_terms(const YamlReader& reader) {
+  EnergyTerms terms;
+  for (const auto& [part, list] : reader.members()) {
+    for (const YamlReader& entry : list.items()) {
+      entry.check_keys({"event", "per", "fJ"});
+      EnergyTerm term{.event = entry.at("event").as_string(), .scale = TermScale::one, .joules = 0};
+      if (std::ranges::find(event_names, term.event) == event_names.end() &&
+          std::ranges::find(toggle_names, term.event) == toggle_names.end())
+        entry.at("event").fail(fmt::format("'{}' is no event", term.event));
+      if (entry.has("per")) {
+        if (entry.at("per").as_string() != "column") entry.at("per").fail("must be 'column' where it is given");
+        term.scale = TermScale::columns;
+      }
+      term.joules = positive(entry.at("fJ")) * 1e-15;
+      terms[part].push_back(term);
+    }
+  }
+  return terms;
+}
+
+FitError read_error(const YamlReader& reader) {
+  reader.check_keys({"runs", "r2", "mean_percent", "worst_percent", "worst_run"});
+  return {reader.at("runs").as_int(), reader.at("r2").as_double(), positive(reader.at("mean_percent")) / 100,
+          positive(reader.at("worst_percent")) / 100, reader.at("worst_run").as_string()};
+}
+
+PerColumn read_per_column(const YamlReader& reader, double unit) {
+  reader.check_keys({"fixed", "column"});
+  return {positive(reader.at("fixed")) * unit, positive(reader.at("column")) * unit};
+}
+
+// As many digits as a double needs would only look exact.
+std::string number(double value) { return fmt::format("{:.6g}", value); }
+
+void emit(YAML::Emitter& out, const EnergyTerms& terms) {
+  out << YAML::BeginMap;
+  for (const auto& [part, list] : terms) {
+    out << YAML::Key << part << YAML::Value << YAML::BeginSeq;
+    for (const EnergyTerm& term : list) {
+      out << YAML::Flow << YAML::BeginMap << YAML::Key << "event" << YAML::Value << term.event;
+      if (term.scale == TermScale::columns) out << YAML::Key << "per" << YAML::Value << "column";
+      out << YAML::Key << "fJ" << YAML::Value << number(term.joules * 1e15) << YAML::EndMap;
+    }
+    out << YAML::EndSeq;
+  }
+  out << YAML::EndMap;
+}
+
+void emit(YAML::Emitter& out, const FitError& error) {
+  out << YAML::Flow << YAML::BeginMap << YAML::Key << "runs" << YAML::Value << error.points << YAML::Key << "r2"
+      << YAML::Value << fmt::format("{:.4f}", error.r2) << YAML::Key << "mean_percent" << YAML::Value
+      << fmt::format("{:.2f}", 100 * error.mean) << YAML::Key << "worst_percent" << YAML::Value
+      << fmt::format("{:.2f}", 100 * error.worst) << YAML::Key << "worst_run" << YAML::Value << error.worst_point
+      << YAML::EndMap;
+}
+
+void emit(YAML::Emitter& out, const PerColumn& value, double unit) {
+  out << YAML::Flow << YAML::BeginMap << YAML::Key << "fixed" << YAML::Value << number(value.fixed / unit) << YAML::Key
+      << "column" << YAML::Value << number(value.column / unit) << YAML::EndMap;
+}
+
+}  // namespace
+
+void read_gate_level(const YamlReader& top, Technology& technology) {
+  if (top.has("mac_energy")) top.at("mac_energy").fail("kind gate_level has 'gates', not 'mac_energy'");
+  GateLevel& g = technology.gates;
+  const YamlReader gates = top.at("gates");
+  gates.check_keys({"library", "tools", "columns", "voltage_V", "wire_fF", "clock_period_ns", "dram",
+                    "activation_density", "hardware", "area_mm2", "leakage_uW", "error", "structural_error", "terms",
+                    "structural_terms"});
+  g.library = gates.at("library").as_string();
+  g.tools = gates.at("tools").as_string();
+  g.columns = gates.at("columns").as_int();
+  if (g.columns < 1) gates.at("columns").fail("must be at least 1");
+  g.voltage = positive(gates.at("voltage_V"));
+  g.wire = positive(gates.at("wire_fF")) * 1e-15;
+  g.clock_period = positive(gates.at("clock_period_ns")) * 1e-9;
+  g.dram = gates.at("dram").as_string();
+  const auto density = gates.at("activation_density").items();
+  if (density.size() != 2) gates.at("activation_density").fail("must be a list of the least and the most");
+  g.least_density = positive(density[0]);
+  g.most_density = positive(density[1]);
+  for (const auto& [key, value] : gates.at("hardware").members()) g.hardware[key] = value.as_string();
+  g.area = read_per_column(gates.at("area_mm2"), 1e-6);
+  g.leakage = read_per_column(gates.at("leakage_uW"), 1e-6);
+  g.toggles_error = read_error(gates.at("error"));
+  g.structural_error = read_error(gates.at("structural_error"));
+  g.with_toggles = read_terms(gates.at("terms"));
+  g.structural = read_terms(gates.at("structural_terms"));
+  const YamlReader coefficients = top.at("coefficients");
+  std::vector<std::string> names;
+  for (const Unit& unit : units) names.emplace_back(unit.name);
+  coefficients.check_keys(names);
+  for (const Unit& unit : units) {
+    const Coefficient c = read_coefficient(coefficients.at(unit.name), unit.unit);
+    g.*unit.member = c.value * unit.si;
+    technology.coefficients.emplace(unit.name, c);
+  }
+}
+
+void save_gate_level(const Technology& technology, const std::filesystem::path& file) {
+  const GateLevel& g = technology.gates;
+  YAML::Emitter out;
+  out << YAML::BeginMap << YAML::Key << "format" << YAML::Value << "bitstrata-technology-1";
+  out << YAML::Key << "name" << YAML::Value << technology.name;
+  out << YAML::Key << "title" << YAML::Value << technology.title;
+  out << YAML::Key << "kind" << YAML::Value << "gate_level";
+  out << YAML::Key << "rules" << YAML::Value << technology.rules;
+  out << YAML::Key << "gates" << YAML::Value << YAML::BeginMap;
+  out << YAML::Key << "library" << YAML::Value << g.library << YAML::Key << "tools" << YAML::Value << g.tools;
+  out << YAML::Key << "columns" << YAML::Value << g.columns;
+  out << YAML::Key << "voltage_V" << YAML::Value << number(g.voltage);
+  out << YAML::Key << "wire_fF" << YAML::Value << number(g.wire * 1e15);
+  out << YAML::Key << "clock_period_ns" << YAML::Value << number(g.clock_period * 1e9);
+  out << YAML::Key << "dram" << YAML::Value << g.dram;
+  out << YAML::Key << "activation_density" << YAML::Value << YAML::Flow << YAML::BeginSeq << number(g.least_density)
+      << number(g.most_density) << YAML::EndSeq;
+  out << YAML::Key << "hardware" << YAML::Value << g.hardware;
+  out << YAML::Key << "area_mm2" << YAML::Value;
+  emit(out, g.area, 1e-6);
+  out << YAML::Key << "leakage_uW" << YAML::Value;
+  emit(out, g.leakage, 1e-6);
+  out << YAML::Key << "error" << YAML::Value;
+  emit(out, g.toggles_error);
+  out << YAML::Key << "structural_error" << YAML::Value;
+  emit(out, g.structural_error);
+  out << YAML::Key << "terms" << YAML::Value;
+  emit(out, g.with_toggles);
+  out << YAML::Key << "structural_terms" << YAML::Value;
+  emit(out, g.structural);
+  out << YAML::EndMap << YAML::Key << "coefficients" << YAML::Value << YAML::BeginMap;
+  for (const Unit& unit : units) {
+    const Coefficient& c = technology.coefficients.at(unit.name);
+    out << YAML::Key << unit.name << YAML::Value << YAML::BeginMap;
+    out << YAML::Key << "value" << YAML::Value << number(g.*unit.member / unit.si);
+    out << YAML::Key << "unit" << YAML::Value << unit.unit << YAML::Key << "source" << YAML::Value << c.source;
+    out << YAML::Key << "conditions" << YAML::Value << c.conditions;
+    out << YAML::Key << "status" << YAML::Value << to_string(c.status) << YAML::EndMap;
+  }
+  out << YAML::EndMap << YAML::EndMap;
+  std::ofstream stream(file, std::ios::binary);
+  stream << out.c_str() << "\n";
+  stream.close();
+  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", file.string()));
+}
+
+}  // namespace bitstrata::model
