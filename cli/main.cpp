@@ -38,13 +38,14 @@ constexpr Verb verbs[] = {
     {"table", cli::table, "cycles and energy of every layer at every pair of widths"},
     {"sweep", cli::sweep, "measure many architectures, networks and plans, and find their Pareto fronts"},
     {"report", cli::report, "join run folders into tables and a page with pictures"},
+    {"characterize", cli::characterize, "a technology file from the accelerator's own gates in a Liberty library"},
     {"export", cli::export_network, "a quantized network as ONNX (QDQ) or QONNX"},
     {"generate", cli::generate, "the accelerator's Verilog, with scripts and a self-checking testbench"},
 };
 
 void print_usage() {
   std::cout << "usage: bitstrata VERB [options]; bitstrata VERB --help explains one\n\n";
-  for (const Verb& verb : verbs) std::cout << fmt::format("  {:<10} {}\n", verb.name, verb.summary);
+  for (const Verb& verb : verbs) std::cout << fmt::format("  {:<12} {}\n", verb.name, verb.summary);
   std::cout << "\nexample:\n  bitstrata run --network lenet5 --weight-bits 4 --activation-bits 4\n";
 }
 

@@ -15,6 +15,7 @@ int table(const std::vector<std::string>& arguments);
 int sweep(const std::vector<std::string>& arguments);
 int report(const std::vector<std::string>& arguments);
 int generate(const std::vector<std::string>& arguments);
+int characterize(const std::vector<std::string>& arguments);
 int export_network(const std::vector<std::string>& arguments);
 // Of ONNX files; run folders are evaluated by the training program.
 int evaluate(const std::vector<std::string>& arguments);

@@ -50,11 +50,11 @@ struct GateLevel {
   double least_density = 0, most_density = 1;  // shares of activations that are not zero in the runs
 
   // Memories, by their number of bits: J a bit read or written is memory_access * sqrt(bits).
-  double memory_access = 0;  // J
-  double memory_area = 0;    // m^2 a bit
-  double memory_leakage = 0; // W a bit
-  std::string dram;          // type
-  double dram_access = 0;    // J a bit
+  double memory_access = 0;   // J
+  double memory_area = 0;     // m^2 a bit
+  double memory_leakage = 0;  // W a bit
+  std::string dram;           // type
+  double dram_access = 0;     // J a bit
 };
 
 }  // namespace bitstrata::model

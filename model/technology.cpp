@@ -85,10 +85,9 @@ Technology read_technology(const YamlReader& top) {
   Technology technology;
   technology.name = read_text(top, "name");
   technology.title = read_text(top, "title");
-  technology.kind = read_word<TechnologyKind>(
-      top.at("kind"), {{"mac_table", TechnologyKind::mac_table},
-                       {"mac_memory", TechnologyKind::mac_memory},
-                       {"gate_level", TechnologyKind::gate_level}});
+  technology.kind = read_word<TechnologyKind>(top.at("kind"), {{"mac_table", TechnologyKind::mac_table},
+                                                               {"mac_memory", TechnologyKind::mac_memory},
+                                                               {"gate_level", TechnologyKind::gate_level}});
   top.read("rules", technology.rules);
   switch (technology.kind) {
     case TechnologyKind::mac_table:

@@ -55,11 +55,10 @@ EnergyParts gate_level_parts(const Events& events, const Toggles* toggles, const
     memory_bits += static_cast<double>(buffer.bits);
   }
   parts.buffer_pj = buffers;
-  parts.dram_pj =
-      static_cast<double>(events.memory_lines_read + events.memory_lines_written) * a.data_bits * gates.dram_access * 1e12;
+  parts.dram_pj = static_cast<double>(events.memory_lines_read + events.memory_lines_written) * a.data_bits *
+                  gates.dram_access * 1e12;
   const double seconds = static_cast<double>(events.cycles) / (a.clock_mhz * 1e6);
-  parts.leakage_pj =
-      (gates.leakage.of(a.columns * a.tiles) + memory_bits * gates.memory_leakage) * seconds * 1e12;
+  parts.leakage_pj = (gates.leakage.of(a.columns * a.tiles) + memory_bits * gates.memory_leakage) * seconds * 1e12;
   return parts;
 }
 
@@ -68,13 +67,13 @@ std::vector<std::string> rules_for(const Measurement& measurement, const GateLev
   std::vector<std::string> rules;
   const bool toggles = !measurement.layers.empty() && measurement.layers[0].toggles.has_value();
   const FitError& error = toggles ? gates.toggles_error : gates.structural_error;
-  rules.push_back(fmt::format("{}: energy per cycle of gates is {:.1f} % off on average, {:.1f} % at worst, in {} runs "
-                              "that were not fitted.",
-                              toggles ? "From events and toggles" : "From events alone, without toggles",
-                              100 * error.mean, 100 * error.worst, error.points));
+  rules.push_back(
+      fmt::format("{}: energy per cycle of gates is {:.1f} % off on average, {:.1f} % at worst, in {} runs "
+                  "that were not fitted.",
+                  toggles ? "From events and toggles" : "From events alone, without toggles", 100 * error.mean,
+                  100 * error.worst, error.points));
   const std::vector<std::string> others = differences(gates, a);
-  if (!others.empty())
-    rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: {}.", fmt::join(others, "; ")));
+  if (!others.empty()) rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: {}.", fmt::join(others, "; ")));
   if (a.clock_mhz * 1e6 * gates.clock_period > 1) {
     rules.push_back(fmt::format("The clock of {} MHz is not met: the gates reach {:.1f} MHz.", a.clock_mhz,
                                 1e-6 / gates.clock_period));
@@ -113,8 +112,8 @@ LayerEnergy price(const LayerMeasurement& layer, const LayerGeometry& geometry, 
     if (run.architecture == nullptr) {
       throw std::invalid_argument(fmt::format("technology '{}' prices runs of an architecture", technology.name));
     }
-    energy.parts = gate_level_parts(layer.events, layer.toggles ? &*layer.toggles : nullptr, technology.gates,
-                                    *run.architecture);
+    energy.parts =
+        gate_level_parts(layer.events, layer.toggles ? &*layer.toggles : nullptr, technology.gates, *run.architecture);
     for (auto member : part_members) {
       if (energy.parts.*member) *(energy.parts.*member) /= run.batch;
     }
@@ -155,8 +154,8 @@ LayerEnergy price(const LayerMeasurement& layer, const LayerGeometry& geometry, 
   return energy;
 }
 
-Energy price(const Measurement& measurement, const std::vector<LayerGeometry>& geometries,
-             const Technology& technology, const Architecture& architecture) {
+Energy price(const Measurement& measurement, const std::vector<LayerGeometry>& geometries, const Technology& technology,
+             const Architecture& architecture) {
   if (geometries.size() != measurement.layers.size()) {
     throw std::invalid_argument(
         fmt::format("{} geometries for {} layers", geometries.size(), measurement.layers.size()));

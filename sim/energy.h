@@ -72,8 +72,8 @@ LayerGeometry geometry_of(const model::IntegerNetwork& network, const model::Int
 LayerEnergy price(const model::LayerMeasurement& layer, const LayerGeometry& geometry,
                   const model::Technology& technology, const RunContext& run = {});
 
-// A whole network; `geometries` in the order of the measurement's layers. `architecture` is what was measured. The rules
-// say where a gate-level technology is used beyond what it was calibrated for.
+// A whole network; `geometries` in the order of the measurement's layers. `architecture` is what was measured. The
+// rules say where a gate-level technology is used beyond what it was calibrated for.
 Energy price(const model::Measurement& measurement, const std::vector<LayerGeometry>& geometries,
              const model::Technology& technology, const model::Architecture& architecture);
 // The same with the geometry of `network`, whose layers are the measurement's.

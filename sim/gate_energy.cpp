@@ -57,7 +57,7 @@ std::map<std::string, std::string> calibrated_keys(const Architecture& architect
   std::map<std::string, std::string> keys;
   const nlohmann::json all = parameters_of(architecture);
   for (const auto& [key, value] : all.items()) {
-    static const std::vector<std::string> free = {"name",           "tiles",         "columns",   "clock_mhz",
+    static const std::vector<std::string> free = {"name",           "tiles",          "columns",      "clock_mhz",
                                                   "supported_bits", "event_counters", "popcount_tree"};
     if (key.starts_with("memory.") || std::ranges::find(free, key) != free.end()) continue;
     keys[key] = value.is_string() ? value.get<std::string>() : value.dump();

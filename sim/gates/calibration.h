@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs that an energy model is fitted to and tested on: one convolution each, with widths, coding and pixels of its own,
-// 64 images with weights of their own in four groups of activation density.
+// Runs that an energy model is fitted to and tested on: one convolution each, with widths, coding and pixels of its
+// own, 64 images with weights of their own in four groups of activation density.
 #pragma once
 
 #include <array>

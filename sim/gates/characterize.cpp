@@ -31,8 +31,8 @@ std::string component_of(const Instance& instance) {
   if (m == "bs_plane_buffer" || m == "bs_feeder" || m == "bs_walker" || m == "bs_ram") return "buffer";
   if (m == "bs_post" || m == "bs_requant") return "postprocess";
   if (m == "bs_clock_gate") {
-    const bool column = instance.path.find(".u_column.") != std::string::npos ||
-                        instance.path.find(".u_dot.") != std::string::npos;
+    const bool column =
+        instance.path.find(".u_column.") != std::string::npos || instance.path.find(".u_dot.") != std::string::npos;
     return column ? "columns" : instance.path.find(".u_macro.") != std::string::npos ? "lanes" : "array";
   }
   return "control";
@@ -47,9 +47,10 @@ const char* part_of(const std::string& component) {
 }
 
 // Memories: energy of a bit is that of a bit of 64 KiB-bit memory times the root of the share of its bits. Horowitz,
-// "Computing's energy problem", ISSCC 2014, Fig. 1.1.9: 64 bits of 8 KB, 32 KB, 1 MB at 45 nm and 0.9 V take 10, 20, 100
-// pJ. Below, the rule gives 0.039 and 0.020 pJ a bit of 512 and 128 bytes; CACTI at 45 nm 0.033 and 0.021 (BitFusion's
-// buffers). Area as CACTI's 512 bytes. Capacitance goes with the feature size, energy with it and the voltage squared.
+// "Computing's energy problem", ISSCC 2014, Fig. 1.1.9: 64 bits of 8 KB, 32 KB, 1 MB at 45 nm and 0.9 V take 10, 20,
+// 100 pJ. Below, the rule gives 0.039 and 0.020 pJ a bit of 512 and 128 bytes; CACTI at 45 nm 0.033 and 0.021
+// (BitFusion's buffers). Area as CACTI's 512 bytes. Capacitance goes with the feature size, energy with it and the
+// voltage squared.
 void set_memories(model::GateLevel& t, const Library& library, const CharacterizeOptions& options) {
   const double shrink = options.feature / 45e-9, voltage = t.voltage / 0.9;
   t.memory_access = 10e-12 / 64 / std::sqrt(65536.0) * shrink * voltage * voltage;
@@ -113,8 +114,8 @@ class Runs {
       }
       const std::int64_t cycles = from_gates.cycles.at(0);
       if (cycles != reference.descriptors.at(0).cycles)
-        throw std::runtime_error(fmt::format("{}: {} cycles of gates, {} of SystemC", run.name, cycles,
-                                             reference.descriptors[0].cycles));
+        throw std::runtime_error(
+            fmt::format("{}: {} cycles of gates, {} of SystemC", run.name, cycles, reference.descriptors[0].cycles));
       CalibrationPoint& point = points[j * density_groups / jobs.jobs.size()];
       point.events += reference.descriptors[0];
       point.toggles += reference.toggles.at(0);

@@ -18,10 +18,10 @@
 namespace bitstrata::sim::gates {
 
 struct CharacterizeOptions {
-  int columns = 16;           // of the netlist; others by rule
-  double period = 10e-9;      // s, what gates are sized for
-  double feature = 180e-9;    // m, of the library: the memories are scaled to it
-  bool timed = true;          // with glitches
+  int columns = 16;         // of the netlist; others by rule
+  double period = 10e-9;    // s, what gates are sized for
+  double feature = 180e-9;  // m, of the library: the memories are scaled to it
+  bool timed = true;        // with glitches
   std::string dram = "lpddr4";
   std::uint64_t seed = 1;
   TimingOptions timing;

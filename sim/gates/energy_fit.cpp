@@ -25,7 +25,11 @@ const std::vector<Candidates>& candidates() {
   constexpr TermScale one = TermScale::one, columns = TermScale::columns;
   static const std::vector<Candidates> all = {
       {"array",
-       {{"cycles", columns}, {"plane_steps", columns}, {"cell_steps", one}, {"weight_cells_written", one}, {"vectors", columns}},
+       {{"cycles", columns},
+        {"plane_steps", columns},
+        {"cell_steps", one},
+        {"weight_cells_written", one},
+        {"vectors", columns}},
        {{"activation_toggles", columns},
         {"weight_line_toggles", one},
         {"product_toggles", one},
@@ -45,7 +49,8 @@ const std::vector<Candidates>& candidates() {
         {"joiner_toggles", one},
         {"output_toggles", one},
         {"weight_toggles", one}}},
-      {"postprocess", {{"cycles", one}, {"post_outputs", one}, {"post_cycles", one}, {"output_bits_written", one}},
+      {"postprocess",
+       {{"cycles", one}, {"post_outputs", one}, {"post_cycles", one}, {"output_bits_written", one}},
        {{"output_toggles", one}}},
       {"buffer",
        {{"cycles", one},
@@ -58,8 +63,14 @@ const std::vector<Candidates>& candidates() {
         {"output_bits_written", one}},
        {{"activation_toggles", one}}},
       {"control",
-       {{"cycles", one}, {"memory_lines_read", one}, {"memory_lines_written", one}, {"window_reads", one},
-        {"vectors", one}, {"plane_steps", one}, {"post_outputs", one}, {"weight_rows_read", one}},
+       {{"cycles", one},
+        {"memory_lines_read", one},
+        {"memory_lines_written", one},
+        {"window_reads", one},
+        {"vectors", one},
+        {"plane_steps", one},
+        {"post_outputs", one},
+        {"weight_rows_read", one}},
        {}},
       {"clock",
        {{"column_steps", one},
@@ -73,8 +84,7 @@ const std::vector<Candidates>& candidates() {
   return all;
 }
 
-double sum_of(const CalibrationPoint& point, const model::EnergyTerms& parts,
-              const model::Architecture& architecture) {
+double sum_of(const CalibrationPoint& point, const model::EnergyTerms& parts, const model::Architecture& architecture) {
   double sum = 0;
   for (const auto& [part, terms] : parts) sum += energy_of(terms, point.events, &point.toggles, architecture);
   return sum;
@@ -148,9 +158,8 @@ std::vector<double> non_negative_least_squares(const std::vector<std::vector<dou
   return result;
 }
 
-model::EnergyTerms fit_energy(const std::vector<CalibrationPoint>& points,
-                                                          const model::Architecture& architecture, const model::PerColumn& clock,
-                               bool structural) {
+model::EnergyTerms fit_energy(const std::vector<CalibrationPoint>& points, const model::Architecture& architecture,
+                              const model::PerColumn& clock, bool structural) {
   model::EnergyTerms parts;
   for (const Candidates& candidate : candidates()) {
     std::vector<EnergyTerm> terms;
@@ -185,9 +194,8 @@ model::EnergyTerms fit_energy(const std::vector<CalibrationPoint>& points,
   return parts;
 }
 
-model::FitError error_of(const model::EnergyTerms& parts,
-                  const std::vector<CalibrationPoint>& points, const model::Architecture& architecture,
-                  bool held_out) {
+model::FitError error_of(const model::EnergyTerms& parts, const std::vector<CalibrationPoint>& points,
+                         const model::Architecture& architecture, bool held_out) {
   model::FitError error;
   double sum = 0, squares = 0, residuals = 0;
   for (const CalibrationPoint& point : points) {

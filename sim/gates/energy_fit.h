@@ -23,18 +23,18 @@ struct CalibrationPoint {
   double total() const;
 };
 
-// x >= 0 that minimizes |A x - b| (Lawson and Hanson, Solving Least Squares Problems, 1974, ch. 23). A column by column.
+// x >= 0 that minimizes |A x - b| (Lawson and Hanson, Solving Least Squares Problems, 1974, ch. 23). A column by
+// column.
 std::vector<double> non_negative_least_squares(const std::vector<std::vector<double>>& columns,
                                                const std::vector<double>& b);
 
-// Terms of every part for the points that are not held out; relative errors are minimized. `clock`: J of a cycle in which
-// nothing happens, known beforehand. `structural`: events alone.
-model::EnergyTerms fit_energy(const std::vector<CalibrationPoint>& points,
-                                                                 const model::Architecture& architecture, const model::PerColumn& clock,
-                               bool structural);
+// Terms of every part for the points that are not held out; relative errors are minimized. `clock`: J of a cycle in
+// which nothing happens, known beforehand. `structural`: events alone.
+model::EnergyTerms fit_energy(const std::vector<CalibrationPoint>& points, const model::Architecture& architecture,
+                              const model::PerColumn& clock, bool structural);
 
 // Of the points that are held out, or of the others.
-model::FitError error_of(const model::EnergyTerms& parts,
-                  const std::vector<CalibrationPoint>& points, const model::Architecture& architecture, bool held_out);
+model::FitError error_of(const model::EnergyTerms& parts, const std::vector<CalibrationPoint>& points,
+                         const model::Architecture& architecture, bool held_out);
 
 }  // namespace bitstrata::sim::gates

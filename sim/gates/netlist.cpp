@@ -165,8 +165,7 @@ class Elaboration {
     m.instance = instance;
     m.name = source.name;
     const auto refuse = [&](const char* why) {
-      throw std::runtime_error(
-          fmt::format("memory {}.{}: {}", netlist_.instances[instance].path, source.name, why));
+      throw std::runtime_error(fmt::format("memory {}.{}: {}", netlist_.instances[instance].path, source.name, why));
     };
     // A text of binary digits, the last one the lowest.
     const auto bit = [&](const char* name, std::size_t i) {
@@ -326,9 +325,9 @@ class Elaboration {
         const auto domain = domain_of.find(cell.inputs[k]);
         const bool is_clock = cell.cell->kind == CellKind::flip_flop && static_cast<int>(k) == cell.cell->clock;
         if (is_clock != (domain != domain_of.end()))
-          throw std::runtime_error(fmt::format("cell {}: {}", netlist_.name(cell),
-                                               is_clock ? "its clock does not come from the clock input"
-                                                        : "it uses a clock as data"));
+          throw std::runtime_error(
+              fmt::format("cell {}: {}", netlist_.name(cell),
+                          is_clock ? "its clock does not come from the clock input" : "it uses a clock as data"));
         if (is_clock) cell.domain = domain->second;
       }
     }
@@ -361,8 +360,8 @@ class Elaboration {
         });
       });
       if (ready == left.end())
-        throw std::runtime_error(fmt::format("cell {} is part of a combinational loop",
-                                             netlist_.name(netlist_.cells[left.front()])));
+        throw std::runtime_error(
+            fmt::format("cell {} is part of a combinational loop", netlist_.name(netlist_.cells[left.front()])));
       order.push_back(*ready);
       left.erase(ready);
     }
@@ -376,7 +375,7 @@ class Elaboration {
   std::vector<NetId> united_;  // parent of each net among those it is united with
   std::vector<std::pair<NetId, std::string>> net_names_;
   std::vector<ClockGate> gates_;
-  std::vector<bool> inside_gate_;  // by cell
+  std::vector<bool> inside_gate_;                                                 // by cell
   std::vector<std::pair<std::vector<NetId>, std::vector<NetId>>> memory_clocks_;  // of reads and writes
 };
 

@@ -65,8 +65,8 @@ std::uint64_t fnv1a(std::uint64_t hash, std::string_view text) {
 // Runs a tool in `folder`, its output in a file there.
 void run(const fs::path& folder, const std::string& command, const std::string& log, const char* what) {
   if (std::system(fmt::format("cd '{}' && {} > '{}' 2>&1", folder.string(), command, log).c_str()) == 0) return;
-  throw std::runtime_error(fmt::format("{} failed; its output is in {} (scripts/setup installs the tools)", what,
-                                       (folder / log).string()));
+  throw std::runtime_error(
+      fmt::format("{} failed; its output is in {} (scripts/setup installs the tools)", what, (folder / log).string()));
 }
 
 // The smallest cell that `fits`.
@@ -113,7 +113,8 @@ std::string yosys_script(const std::string& sources, const std::string& liberty,
   return fmt::format(
       "read_verilog -sv -DBS_BIT_ENABLES -I.{0}\n"
       "read_liberty -lib -ignore_miss_func {1}\n"
-      "hierarchy -check -top {2}\nproc\nflatten */t:bs_popcount %m\nopt_expr\nopt_clean\nopt -nodffe -nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\n"
+      "hierarchy -check -top {2}\nproc\nflatten */t:bs_popcount %m\nopt_expr\nopt_clean\nopt -nodffe "
+      "-nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\n"
       "alumacc\nshare\nopt\nmemory -nomap\nopt_clean\nopt -fast -full\nopt -undriven -fine\ntechmap\nopt -fast\n"
       "techmap -map latches.v\ntechmap\ndfflibmap -liberty {1}\nopt -fast\n"
       "abc -liberty {1} -constr constraints -D {3} -script "

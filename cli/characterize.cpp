@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata characterize: a technology file out of our own RTL and a Liberty library.
+#include "sim/gates/characterize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "cli/run_folder.h"
+#include "cli/verbs.h"
+#include "model/progress.h"
+#include "model/technology.h"
+#include "sim/gate_energy.h"
+
+namespace bitstrata::cli {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+// Debian's qflow-tech packages.
+struct BuiltIn {
+  const char* name;
+  const char* file;
+  double feature;  // nm
+};
+constexpr BuiltIn libraries[] = {{"osu018", "/usr/share/qflow/tech/osu018/osu018_stdcells.lib", 180},
+                                 {"osu035", "/usr/share/qflow/tech/osu035/osu035_stdcells.lib", 350},
+                                 {"osu050", "/usr/share/qflow/tech/osu050/osu05_stdcells.lib", 500}};
+
+struct Options {
+  std::string architecture = "pim-64x64", library = "osu018", out, runs, dram = "lpddr4";
+  int columns = 0;
+  double feature_nm = 0, wire_ff = 5, clock_ns = 10;
+  bool zero_delay = false;
+  Common common;
+};
+
+bool read(const std::vector<std::string>& arguments, Options& o) {
+  po::options_description options("options");
+  options.add_options()
+      // clang-format off
+      ("architecture", po::value(&o.architecture)->default_value(o.architecture), "built-in name or YAML file")
+      ("library", po::value(&o.library)->default_value(o.library),
+       "osu018, osu035, osu050 (Debian's qflow-tech packages), or a Liberty file")
+      ("feature-nm", po::value(&o.feature_nm), "of a Liberty file: its feature size, which memories are scaled to")
+      ("dram", po::value(&o.dram)->default_value(o.dram), "off-chip memory: lpddr4, ddr4 or hbm2")
+      ("wire-ff", po::value(&o.wire_ff)->default_value(o.wire_ff), "capacitance of wire a fan-out, fF")
+      ("clock-ns", po::value(&o.clock_ns)->default_value(o.clock_ns), "clock period gates are sized for, ns")
+      ("columns", po::value(&o.columns),
+       "columns that are synthesized, energy and area of more go by rule; default: those of two outputs of the widest "
+       "weights, at most 16 (overlay: 2)")
+      ("zero-delay", po::bool_switch(&o.zero_delay), "without glitches: faster, and too low")
+      ("out", po::value(&o.out)->required(), "technology file to write")
+      ("runs", po::value(&o.runs), "table of the runs on gates to write, CSV");
+  // clang-format on
+  o.common.add(options);
+  po::variables_map values;
+  if (!parse(arguments, options,
+             {"characterize --architecture A --library LIB --out TECH.yaml",
+              "Synthesizes the accelerator with Yosys, runs layers of many widths and densities on its gates, with\n"
+              "glitches, checks them against golden outputs and SystemC's cycles, and fits energy to events and\n"
+              "toggles; runs that are not fitted say how wrong that is. Minutes; the netlist is kept in the cache.",
+              "characterize --architecture pim-16x16 --library osu018 --out out/osu018.yaml"},
+             values)) {
+    return false;
+  }
+  check_choice("dram", o.dram, {"lpddr4", "ddr4", "hbm2"});
+  check_range("wire-ff", o.wire_ff, 0, 1000);
+  check_range("clock-ns", o.clock_ns, 0.01, 1000);
+  if (values.count("columns") != 0) check_range("columns", o.columns, 1, 1024);
+  const auto* known = std::ranges::find(libraries, o.library, &BuiltIn::name);
+  if (known != std::end(libraries)) {
+    if (values.count("feature-nm") != 0)
+      throw std::invalid_argument(fmt::format("--feature-nm belongs to Liberty files; '{}' has its own", o.library));
+    o.library = known->file;
+    o.feature_nm = known->feature;
+    if (!fs::exists(o.library)) {
+      throw std::invalid_argument(fmt::format("{} is missing; scripts/setup installs the libraries", o.library));
+    }
+  } else {
+    if (!fs::exists(o.library)) {
+      throw std::invalid_argument(
+          fmt::format("no library '{}': neither a file nor one of osu018, osu035, osu050", o.library));
+    }
+    if (values.count("feature-nm") == 0)
+      throw std::invalid_argument("--feature-nm is missing; a Liberty file does not say its feature size");
+    check_range("feature-nm", o.feature_nm, 1, 10000);
+  }
+  o.common.check();
+  return true;
+}
+
+model::Technology technology_of(const Options& o, const model::Architecture& architecture,
+                                const sim::gates::Characterization& c) {
+  model::Technology t;
+  t.kind = model::TechnologyKind::gate_level;
+  t.gates = c.technology;
+  t.name = fs::path(o.out).stem().string();
+  t.title = fmt::format("{} of style {} with {} rows in gates of {}",
+                        architecture.clock_gating ? "clock-gated array" : "array", architecture.style,
+                        architecture.rows, t.gates.library);
+  t.rules = {
+      fmt::format(
+          "Gates: {} cells, {} flip-flops; switching, cell-internal, clock and leakage energy, {} glitches; {} fF of "
+          "wire a fan-out, no clock tree, no placement.",
+          c.cells, c.flip_flops, o.zero_delay ? "without" : "with", o.wire_ff),
+      fmt::format(
+          "Fitted with {} columns in one macro; energy, clock, leakage and area of more columns go by their number.",
+          t.gates.columns),
+      "Memories are not gates: energy of a bit goes with the root of the memory's bits; off-chip memory has an energy "
+      "a bit.",
+      "Coefficients are a set: events go together, and their weights trade against each other."};
+  const model::Coefficient memory{
+      0, "", "Horowitz, Computing's energy problem, ISSCC 2014, Fig. 1.1.9 (8 KB, 32 KB, 1 MB)",
+      fmt::format("scaled from 45 nm and 0.9 V to {} nm and {} V", o.feature_nm, t.gates.voltage),
+      model::Status::recalled};
+  t.coefficients["memory_access"] = memory;
+  t.coefficients["memory_area"] = {0, "", "CACTI at 45 nm for 512 bytes (buffers of BitFusion)",
+                                   fmt::format("scaled from 45 nm to {} nm", o.feature_nm), model::Status::cited};
+  t.coefficients["memory_leakage"] = {0, "", "twice the library's smallest inverter", "cells alone, no periphery",
+                                      model::Status::measured};
+  const std::map<std::string, const char*> drams = {
+      {"lpddr4",
+       "Ha, Understanding and improving the energy efficiency of DRAM, Stanford 2018 (32 Gb, 3.2 Gb/s a pin)"},
+      {"ddr4", "Vogelsang, Understanding the energy consumption of DRAM, MICRO 2010 (8 Gb DDR4, IDD7, without I/O)"},
+      {"hbm2", "O'Connor et al., Fine-Grained DRAM, MICRO 2017 (access, with activation and I/O)"}};
+  t.coefficients["dram_access"] = {0, "", drams.at(o.dram), "reads and writes alike; no standby", model::Status::cited};
+  return t;
+}
+
+std::string runs_csv(const Options& o, const model::Architecture& a, const sim::gates::Characterization& c) {
+  std::string text =
+      "run,held_out,cycles,energy_pj_per_cycle,predicted_pj_per_cycle,error_percent,structural_error_percent";
+  const auto& parts = c.points.front().energy;
+  for (const auto& [part, value] : parts) text += fmt::format(",{}_pj_per_cycle", part);
+  text += "\n";
+  const auto predicted = [&](const model::EnergyTerms& terms, const sim::gates::CalibrationPoint& p) {
+    double sum = 0;
+    for (const auto& [part, list] : terms) sum += sim::energy_of(list, p.events, &p.toggles, a);
+    return sum;
+  };
+  for (const auto& p : c.points) {
+    const double cycles = static_cast<double>(p.events.cycles), scale = 1e12 / cycles;
+    const double fitted = predicted(c.technology.with_toggles, p), plain = predicted(c.technology.structural, p);
+    text +=
+        fmt::format("\"{}\",{},{},{:.3f},{:.3f},{:.3f},{:.3f}", p.name, p.held_out ? 1 : 0, p.events.cycles,
+                    p.total() * scale, fitted * scale, 100 * (fitted / p.total() - 1), 100 * (plain / p.total() - 1));
+    for (const auto& [part, value] : p.energy) text += fmt::format(",{:.3f}", value * scale);
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+int characterize(const std::vector<std::string>& arguments) {
+  Options o;
+  if (!read(arguments, o)) return 0;
+  const model::Architecture architecture = model::load_architecture(o.architecture);
+  sim::gates::CharacterizeOptions options;
+  options.columns = o.columns != 0 ? o.columns : architecture.overlay() ? 2 : 16;
+  options.period = o.clock_ns * 1e-9;
+  options.feature = o.feature_nm * 1e-9;
+  options.timed = !o.zero_delay;
+  options.dram = o.dram;
+  options.seed = o.common.seed;
+  options.timing.wire = o.wire_ff * 1e-15;
+  say(o.common, "synthesis of a new accelerator takes minutes and up to 2 GB of memory");
+  std::unique_ptr<model::Progress> progress;
+  const auto c = sim::gates::characterize(architecture, o.library, options, [&](std::size_t, std::size_t runs) {
+    if (!progress)
+      progress = std::make_unique<model::Progress>("runs on gates", static_cast<std::int64_t>(runs), o.common.quiet);
+    progress->advance();
+  });
+  if (progress) progress->finish();
+  const model::Architecture calibrated = sim::gates::calibrated_architecture(architecture, options.columns);
+  const model::Technology technology = technology_of(o, architecture, c);
+  if (fs::path(o.out).has_parent_path()) fs::create_directories(fs::path(o.out).parent_path());
+  model::save_gate_level(technology, o.out);
+  if (!o.runs.empty()) {
+    std::ofstream file(o.runs, std::ios::binary);
+    file << runs_csv(o, calibrated, c);
+    file.close();
+    if (!file) throw std::runtime_error("cannot write " + o.runs);
+  }
+  const model::GateLevel& g = technology.gates;
+  const int columns = architecture.columns * architecture.tiles;
+  if (o.common.json) {
+    const auto error = [](const model::FitError& e) {
+      return json{{"runs", e.points}, {"r2", e.r2}, {"mean", e.mean}, {"worst", e.worst}, {"worst_run", e.worst_point}};
+    };
+    std::cout << json{{"technology", o.out},
+                      {"cells", c.cells},
+                      {"flip_flops", c.flip_flops},
+                      {"values_compared", c.values_compared},
+                      {"stream_cycles", c.stream_cycles},
+                      {"synthesis_s", c.synthesis_seconds},
+                      {"simulation_s", c.simulation_seconds},
+                      {"clock_ns", g.clock_period * 1e9},
+                      {"area_mm2", g.area.of(columns) * 1e6},
+                      {"error", error(g.toggles_error)},
+                      {"structural_error", error(g.structural_error)}}
+                     .dump()
+              << "\n";
+    return 0;
+  }
+  fmt::print("{}: {} with {} columns, {} cells of {}, {} flip-flops, {} memories; clock {:.2f} ns\n", o.out,
+             architecture.name, g.columns, c.cells, g.library, c.flip_flops, c.memories, g.clock_period * 1e9);
+  fmt::print(
+      "gates ran {} stream cycles in {:.0f} s ({:.0f} s synthesis before): {} outputs compared with golden, 0 differ\n",
+      c.stream_cycles, c.simulation_seconds, c.synthesis_seconds, c.values_compared);
+  fmt::print("area at {} columns: {:.2f} mm2 of gates\n", columns, g.area.of(columns) * 1e6);
+  for (const auto& [name, e] :
+       {std::pair("events and toggles", g.toggles_error), std::pair("events alone", g.structural_error)}) {
+    fmt::print("{:<18} {} runs held out: R2 {:.3f}, mean error {:.2f} %, worst {:.2f} % ({})\n", name, e.points, e.r2,
+               100 * e.mean, 100 * e.worst, e.worst_point);
+  }
+  return 0;
+}
+
+}  // namespace bitstrata::cli
