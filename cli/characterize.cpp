@@ -135,7 +135,7 @@ model::Technology technology_of(const Options& o, const model::Architecture& arc
   return t;
 }
 
-std::string runs_csv(const Options& o, const model::Architecture& a, const sim::gates::Characterization& c) {
+std::string runs_csv(const model::Architecture& a, const sim::gates::Characterization& c) {
   std::string text =
       "run,held_out,cycles,energy_pj_per_cycle,predicted_pj_per_cycle,error_percent,structural_error_percent";
   const auto& parts = c.points.front().energy;
@@ -186,7 +186,7 @@ int characterize(const std::vector<std::string>& arguments) {
   model::save_gate_level(technology, o.out);
   if (!o.runs.empty()) {
     std::ofstream file(o.runs, std::ios::binary);
-    file << runs_csv(o, calibrated, c);
+    file << runs_csv(calibrated, c);
     file.close();
     if (!file) throw std::runtime_error("cannot write " + o.runs);
   }

@@ -48,7 +48,7 @@ struct Architecture {
   bool table_unit = true;      // activations by table: sigmoid, SiLU
   bool event_counters = true;  // hardware counters of structural events
   bool popcount_tree = false;  // popcounts as trees of adders, for gate-level flows; else $countones
-  bool clock_gating = false;   // the array's registers are clocked when they load
+  bool clock_gating = false;   // the array's and the widest other registers are clocked when they load
   double clock_mhz = 200.0;    // the clock the user asks for
   MemoryTiming memory;
 

@@ -13,7 +13,8 @@ module bs_feeder #(
   parameter DATA_WIDTH = 64,
   parameter BANKS      = 16,  // planes
   parameter MAX_ACTIVATION_BITS = 16,
-  parameter DEPTH      = 64   // words of a plane bank
+  parameter DEPTH      = 64,  // words of a plane bank
+  parameter CLOCK_GATING = 0  // as in bs_column
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -213,7 +214,9 @@ module bs_feeder #(
     end
   end
 
+  /* verilator lint_off MULTIDRIVEN */ // gated: every word has a clock of its own
   logic [ROWS-1:0] slot_data_q [0:VECTORS*2*BANKS-1];  // vector v, slot s, plane p at (2*v + s)*BANKS + p
+  /* verilator lint_on MULTIDRIVEN */
   logic [ROWS-1:0] rows_window, rows_valid;
   logic [DATA_WIDTH-1:0] from_this;            // 1: bit of the window's first line
   assign rows_window = ({ROWS{1'b1}} << fill_l) & ~({ROWS{1'b1}} << (fill_l + length_l));
@@ -248,10 +251,21 @@ module bs_feeder #(
     end
     for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_vector
       localparam FIRST = 2 * v * BANKS + p;
-      always_ff @(posedge clk_i) begin
-        if (landing_q && bits_l > p && (VECTORS == 1 || {{(32 - VECTOR_WIDTH){1'b0}}, vector_l} == v)) begin
-          if (write_slot_q) slot_data_q[FIRST + BANKS] <= clear_l ? rows : slot_data_q[FIRST + BANKS] | rows;
-          else slot_data_q[FIRST] <= clear_l ? rows : slot_data_q[FIRST] | rows;
+      if (CLOCK_GATING != 0) begin : g_gated
+        for (genvar s = 0; s < 2; s = s + 1) begin : g_slot
+          logic load, slot_clk;
+          assign load = landing_q && bits_l > p && write_slot_q == (s == 1)
+                        && (VECTORS == 1 || {{(32 - VECTOR_WIDTH){1'b0}}, vector_l} == v);
+          bs_clock_gate u_slot (.clk_i(clk_i), .enable_i(load), .clk_o(slot_clk));
+          always_ff @(posedge slot_clk)
+            slot_data_q[FIRST + s*BANKS] <= clear_l ? rows : slot_data_q[FIRST + s*BANKS] | rows;
+        end
+      end else begin : g_enabled
+        always_ff @(posedge clk_i) begin
+          if (landing_q && bits_l > p && (VECTORS == 1 || {{(32 - VECTOR_WIDTH){1'b0}}, vector_l} == v)) begin
+            if (write_slot_q) slot_data_q[FIRST + BANKS] <= clear_l ? rows : slot_data_q[FIRST + BANKS] | rows;
+            else slot_data_q[FIRST] <= clear_l ? rows : slot_data_q[FIRST] | rows;
+          end
         end
       end
     end

@@ -14,7 +14,8 @@ module bs_post #(
   parameter POST_LANES = 4,
   parameter VECTOR_UNIT = 1,
   parameter SWISH_UNIT = 1,
-  parameter TABLE_UNIT = 1
+  parameter TABLE_UNIT = 1,
+  parameter CLOCK_GATING = 0  // as in bs_column
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -238,12 +239,18 @@ module bs_post #(
   assign block_done_o = last_q[POST_LATENCY-1];
 
   logic [POST_LANES*MAX_ACTIVATION_BITS-1:0] codes;
+  logic requant_clk;
+  if (CLOCK_GATING != 0) begin : g_gated
+    bs_clock_gate u_requant (.clk_i(clk_i), .enable_i(|valid_q[6:0] || table_write_i), .clk_o(requant_clk));
+  end else begin : g_enabled
+    assign requant_clk = clk_i;
+  end
   for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_requant
     bs_requant #(
       .ACC_WIDTH(ACC_WIDTH), .DATA_WIDTH(DATA_WIDTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
       .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
     ) u_requant (
-      .clk_i(clk_i), .valid_i(valid_q[6:0]), .desc_i(desc_i),
+      .clk_i(requant_clk), .valid_i(valid_q[6:0]), .desc_i(desc_i),
       .acc_i(read_data_i[l*ACC_WIDTH +: ACC_WIDTH]), .param_i(param_data_i[l*RECORD_WIDTH +: RECORD_WIDTH]),
       .table_write_i(table_write_i), .table_address_i(table_address_i), .table_data_i(table_data_i),
       .code_o(codes[l*MAX_ACTIVATION_BITS +: MAX_ACTIVATION_BITS]));

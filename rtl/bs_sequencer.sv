@@ -8,7 +8,8 @@ module bs_sequencer #(
   parameter MAX_ACTIVATION_BITS = 16,
   parameter VECTOR_UNIT = 1,
   parameter SWISH_UNIT = 1,
-  parameter TABLE_UNIT = 1
+  parameter TABLE_UNIT = 1,
+  parameter CLOCK_GATING = 0  // as in bs_column
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -150,6 +151,13 @@ module bs_sequencer #(
   always_ff @(posedge clk_i) begin
     if (run_i && (state_q == IDLE || state_q == DONE)) address_q <= list_address_i;
     else if (layer_done_o) address_q <= address_q + STRIDE;
-    if (state_q == RECEIVE && fetch_beat_i) desc_q <= next_desc;
   end
+  logic desc_clk, receive;
+  assign receive = state_q == RECEIVE && fetch_beat_i;
+  if (CLOCK_GATING != 0) begin : g_gated
+    bs_clock_gate u_desc (.clk_i(clk_i), .enable_i(receive), .clk_o(desc_clk));
+  end else begin : g_enabled
+    assign desc_clk = clk_i;
+  end
+  always_ff @(posedge desc_clk) if (CLOCK_GATING != 0 || receive) desc_q <= next_desc;
 endmodule

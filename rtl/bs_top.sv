@@ -26,7 +26,7 @@ module bs_top #(
   parameter TABLE_UNIT = 1,    // activations by table
   parameter EVENT_COUNTERS = 1,
   parameter POPCOUNT_TREE = 0,  // 1: popcounts as trees of adders in place of $countones
-  parameter CLOCK_GATING = 0    // 1: the array's registers are clocked when they load
+  parameter CLOCK_GATING = 0    // 1: the array's and the widest other registers are clocked when they load
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
@@ -128,7 +128,8 @@ module bs_top #(
   logic progress;
   bs_sequencer #(
     .DATA_WIDTH(DATA_WIDTH), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
-    .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
+    .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT),
+    .CLOCK_GATING(CLOCK_GATING)
   ) u_sequencer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .run_i(run && !running), .list_address_i(list_address), .watchdog_i(watchdog),
     .running_o(units_running), .done_o(done), .error_o(error), .layer_o(layers), .layer_done_o(layer_done),
@@ -229,7 +230,7 @@ module bs_top #(
   logic [5:0] lines_read;
   bs_feeder #(
     .TILES(TILES), .VECTORS(VECTORS), .SKIP_PLANES(SKIP_PLANES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
-    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH)
+    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH), .CLOCK_GATING(CLOCK_GATING)
   ) u_feeder (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .rows_loaded_i(rows_loaded),
     .rows_freed_o(rows_freed), .read_even_planes_o(act_even_planes), .read_odd_planes_o(act_odd_planes),
@@ -299,7 +300,8 @@ module bs_top #(
     .TILES(TILES), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
     .PARAMETER_DEPTH(PARAMETER_DEPTH), .OUTPUT_DEPTH(OUTPUT_DEPTH), .POST_LANES(POST_LANES),
-    .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
+    .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT),
+    .CLOCK_GATING(CLOCK_GATING)
   ) u_post (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .tile_done_i(tile_done),
     .half_freed_o(half_freed), .store_freed_i(store_freed), .block_done_o(block_done), .carried_o(carried), .read_o(psum_read),
