@@ -83,6 +83,82 @@ std::vector<Contestant> contestants(const Options& o, const model::Architecture&
   return all;
 }
 
+// What an engine gave for an image, for a later one to be compared with: where it is not golden.
+struct Deviation {
+  std::size_t place;
+  std::int32_t code;
+};
+using Deviations = std::vector<std::vector<Deviation>>;  // by layer
+
+Deviations::value_type deviations(const model::Codes& codes, const model::Codes& golden) {
+  Deviations::value_type found;
+  for (std::size_t i = 0; i < golden.size(); ++i) {
+    if (codes[i] != golden[i]) found.push_back({i, codes[i]});
+  }
+  return found;
+}
+
+model::Codes with(const Deviations::value_type& found, model::Codes golden) {
+  for (const Deviation& d : found) golden[d.place] = d.code;
+  return golden;
+}
+
+// A contestant that has run: what is kept of it.
+struct Finished {
+  std::string name;
+  std::vector<Deviations> images;
+  std::vector<model::Events> layers;
+};
+
+// Comparisons of a contestant's images with one other side.
+std::vector<ValueComparison> comparisons(const Workload& workload, int first, const Pair& pair) {
+  std::vector<ValueComparison> images;
+  for (int i = 0; i < workload.program.batch; ++i) images.emplace_back(workload.network, first + i, pair);
+  return images;
+}
+
+// One contestant's run of a batch, compared with golden and with those before it layer by layer, so that no more than
+// a layer's tensors is ever there. `first`: number of the first image.
+class ComparedRun {
+ public:
+  ComparedRun(const Workload& workload, std::span<const model::Codes> images, int first,
+              const std::vector<Finished>& earlier, const std::string& name)
+      : earlier_(earlier), with_golden_(comparisons(workload, first, {name, "golden"})) {
+    for (const model::Codes& image : images) golden_.emplace_back(workload.network, image);
+    for (const Finished& other : earlier) with_others_.push_back(comparisons(workload, first, {name, other.name}));
+    finished_ = {name, std::vector<Deviations>(images.size()), {}};
+  }
+
+  void add(std::size_t layer, const std::vector<model::Codes>& images) {
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      const model::Codes& golden = golden_[i].step();
+      with_golden_[i].add(layer, images[i], golden);
+      for (std::size_t e = 0; e < earlier_.size(); ++e) {
+        const auto& found = earlier_[e].images[i].at(layer);
+        if (found.empty()) {
+          with_others_[e][i].add(layer, images[i], golden);
+        } else {
+          with_others_[e][i].add(layer, images[i], with(found, golden));
+        }
+      }
+      finished_.images[i].push_back(deviations(images[i], golden));
+    }
+  }
+  const std::vector<ValueComparison>& with_golden() const { return with_golden_; }
+  const std::vector<ValueComparison>& with_other(std::size_t earlier) const { return with_others_[earlier]; }
+  Finished finish(std::vector<model::Events> layers) {
+    finished_.layers = std::move(layers);
+    return std::move(finished_);
+  }
+
+ private:
+  const std::vector<Finished>& earlier_;
+  std::vector<model::Inference> golden_;
+  std::vector<ValueComparison> with_golden_;
+  std::vector<std::vector<ValueComparison>> with_others_;
+  Finished finished_;
+};
+
 // The images of run number `run`, whose first is image `first`. Returns what the fast engine predicts for it.
 std::vector<model::Events> compare_run(int run, const Options& o, const Workload& workload, const Inputs& inputs,
                                        std::vector<Contestant>& all, Comparison& comparison,
@@ -90,37 +166,35 @@ std::vector<model::Events> compare_run(int run, const Options& o, const Workload
   const int batch = workload.program.batch, first = run * batch;
   const auto images =
       std::span(inputs.images).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch));
-  std::vector<std::vector<model::Codes>> golden;
-  for (const model::Codes& image : images) golden.push_back(model::run_all(workload.network, image));
-  const std::vector<model::Events> predicted = predict_layers(workload.program, sim::codes_of_batch(golden));
+  const std::vector<model::Events> predicted = predict_layers(workload.program, images);
   if (run == 0) comparison.set_cycles("fast", predicted);
   sim::MemoryBehaviour behaviour;
   behaviour.stall_probability = o.stall_probability;
   behaviour.stall_seed = o.stall_seed + static_cast<std::uint64_t>(run);
-  const auto compare_values = [&](const Pair& pair, const auto& left, const auto& right) {
-    for (int i = 0; i < batch; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      comparison.compare_values(first + i, pair, left.at(at), right.at(at));
-    }
+  const auto add_values = [&](const std::vector<ValueComparison>& values) {
+    for (const ValueComparison& image : values) comparison.add_values(image);
   };
   const bool stalls = o.stall_probability > 0;
-  std::vector<std::pair<std::string, sim::RunResult>> results;
+  std::vector<Finished> finished;
   for (Contestant& contestant : all) {
     if (first >= contestant.images) continue;
-    sim::RunResult result = contestant.engine->run(workload.program, images, behaviour);
+    ComparedRun values(workload, images, first, finished, contestant.name);
+    const sim::RunResult result = contestant.engine->run(
+        workload.program, images, behaviour,
+        [&](std::size_t layer, const std::vector<model::Codes>& codes) { values.add(layer, codes); });
     progress.advance(batch, contestant.name);
     if (result.error != sim::RunError::none) {
       comparison.note_failure(fmt::format("{}: {} stopped after {} layers: {}", comparison.run_name(run),
                                           contestant.name, result.layers.size(), to_string(result.error)));
     }
-    compare_values({contestant.name, "golden"}, result.tensors, golden);
+    add_values(values.with_golden());
     comparison.compare_events(run, {contestant.name, "fast"}, result.layers, predicted, !stalls);
-    for (const auto& [other, earlier] : results) {
-      compare_values({contestant.name, other}, result.tensors, earlier.tensors);
-      comparison.compare_events(run, {contestant.name, other}, result.layers, earlier.layers, true);
+    for (std::size_t e = 0; e < finished.size(); ++e) {
+      add_values(values.with_other(e));
+      comparison.compare_events(run, {contestant.name, finished[e].name}, result.layers, finished[e].layers, true);
     }
     if (run == 0) comparison.set_cycles(contestant.name, result.layers);
-    results.emplace_back(contestant.name, std::move(result));
+    finished.push_back(values.finish(result.layers));
   }
   return predicted;
 }

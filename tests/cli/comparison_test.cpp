@@ -23,6 +23,14 @@ class ComparisonTest : public ::testing::Test {
     }
     events_.resize(workload_.network.layers.size());
   }
+  void compare_values(cli::Comparison& comparison, const cli::Pair& pair, const std::vector<model::Codes>& other) {
+    cli::ValueComparison values(workload_.network, 0, pair);
+    for (std::size_t l = 0; l < workload_.network.layers.size(); ++l) {
+      const auto tensor = static_cast<std::size_t>(workload_.network.layers[l].output);
+      values.add(l, tensors_[tensor], other[tensor]);
+    }
+    comparison.add_values(values);
+  }
   cli::Workload workload_;
   std::vector<model::Codes> tensors_;
   std::vector<model::Events> events_;
@@ -30,7 +38,7 @@ class ComparisonTest : public ::testing::Test {
 
 TEST_F(ComparisonTest, EqualPasses) {
   cli::Comparison comparison(workload_);
-  comparison.compare_values(0, {"rtl", "golden"}, tensors_, tensors_);
+  compare_values(comparison, {"rtl", "golden"}, tensors_);
   comparison.compare_events(0, {"rtl", "fast"}, events_, events_, true);
   EXPECT_TRUE(comparison.passed());
   EXPECT_EQ(comparison.values().compared, 8094);
@@ -41,7 +49,7 @@ TEST_F(ComparisonTest, OneCodeFails) {
   cli::Comparison comparison(workload_);
   std::vector<model::Codes> other = tensors_;
   other[1][28 * 6 * 2 + 6 * 5 + 3] = 9;  // of conv1's 28x28x6
-  comparison.compare_values(0, {"rtl", "golden"}, tensors_, other);
+  compare_values(comparison, {"rtl", "golden"}, other);
   comparison.compare_events(0, {"rtl", "fast"}, events_, events_, true);
   EXPECT_FALSE(comparison.passed());
   EXPECT_EQ(comparison.values().different, 1);
@@ -52,8 +60,8 @@ TEST_F(ComparisonTest, OneCycleFailsUnlessTimingIsLeftOut) {
   std::vector<model::Events> other = events_;
   other[6].cycles = 1;
   cli::Comparison strict(workload_), loose(workload_);
-  strict.compare_values(0, {"rtl", "golden"}, tensors_, tensors_);
-  loose.compare_values(0, {"rtl", "golden"}, tensors_, tensors_);
+  compare_values(strict, {"rtl", "golden"}, tensors_);
+  compare_values(loose, {"rtl", "golden"}, tensors_);
   strict.compare_events(0, {"rtl", "fast"}, events_, other, true);
   loose.compare_events(0, {"rtl", "fast"}, events_, other, false);
   EXPECT_FALSE(strict.passed());
@@ -66,7 +74,7 @@ TEST_F(ComparisonTest, NothingOrUnfinishedFails) {
   cli::Comparison nothing(workload_), unfinished(workload_);
   EXPECT_FALSE(nothing.passed());
   events_.pop_back();
-  unfinished.compare_values(0, {"rtl", "golden"}, tensors_, tensors_);
+  compare_values(unfinished, {"rtl", "golden"}, tensors_);
   unfinished.compare_events(0, {"rtl", "fast"}, events_, events_, true);
   EXPECT_FALSE(unfinished.passed());
   EXPECT_EQ(unfinished.failures().size(), 1U);
