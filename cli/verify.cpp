@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "cli/compared_run.h"
 #include "cli/comparison.h"
 #include "cli/execute.h"
 #include "cli/verbs.h"
@@ -83,82 +84,6 @@ std::vector<Contestant> contestants(const Options& o, const model::Architecture&
   return all;
 }
 
-// What an engine gave for an image, for a later one to be compared with: where it is not golden.
-struct Deviation {
-  std::size_t place;
-  std::int32_t code;
-};
-using Deviations = std::vector<std::vector<Deviation>>;  // by layer
-
-Deviations::value_type deviations(const model::Codes& codes, const model::Codes& golden) {
-  Deviations::value_type found;
-  for (std::size_t i = 0; i < golden.size(); ++i) {
-    if (codes[i] != golden[i]) found.push_back({i, codes[i]});
-  }
-  return found;
-}
-
-model::Codes with(const Deviations::value_type& found, model::Codes golden) {
-  for (const Deviation& d : found) golden[d.place] = d.code;
-  return golden;
-}
-
-// A contestant that has run: what is kept of it.
-struct Finished {
-  std::string name;
-  std::vector<Deviations> images;
-  std::vector<model::Events> layers;
-};
-
-// Comparisons of a contestant's images with one other side.
-std::vector<ValueComparison> comparisons(const Workload& workload, int first, const Pair& pair) {
-  std::vector<ValueComparison> images;
-  for (int i = 0; i < workload.program.batch; ++i) images.emplace_back(workload.network, first + i, pair);
-  return images;
-}
-
-// One contestant's run of a batch, compared with golden and with those before it layer by layer, so that no more than
-// a layer's tensors is ever there. `first`: number of the first image.
-class ComparedRun {
- public:
-  ComparedRun(const Workload& workload, std::span<const model::Codes> images, int first,
-              const std::vector<Finished>& earlier, const std::string& name)
-      : earlier_(earlier), with_golden_(comparisons(workload, first, {name, "golden"})) {
-    for (const model::Codes& image : images) golden_.emplace_back(workload.network, image);
-    for (const Finished& other : earlier) with_others_.push_back(comparisons(workload, first, {name, other.name}));
-    finished_ = {name, std::vector<Deviations>(images.size()), {}};
-  }
-
-  void add(std::size_t layer, const std::vector<model::Codes>& images) {
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      const model::Codes& golden = golden_[i].step();
-      with_golden_[i].add(layer, images[i], golden);
-      for (std::size_t e = 0; e < earlier_.size(); ++e) {
-        const auto& found = earlier_[e].images[i].at(layer);
-        if (found.empty()) {
-          with_others_[e][i].add(layer, images[i], golden);
-        } else {
-          with_others_[e][i].add(layer, images[i], with(found, golden));
-        }
-      }
-      finished_.images[i].push_back(deviations(images[i], golden));
-    }
-  }
-  const std::vector<ValueComparison>& with_golden() const { return with_golden_; }
-  const std::vector<ValueComparison>& with_other(std::size_t earlier) const { return with_others_[earlier]; }
-  Finished finish(std::vector<model::Events> layers) {
-    finished_.layers = std::move(layers);
-    return std::move(finished_);
-  }
-
- private:
-  const std::vector<Finished>& earlier_;
-  std::vector<model::Inference> golden_;
-  std::vector<ValueComparison> with_golden_;
-  std::vector<std::vector<ValueComparison>> with_others_;
-  Finished finished_;
-};
-
 // The images of run number `run`, whose first is image `first`. Returns what the fast engine predicts for it.
 std::vector<model::Events> compare_run(int run, const Options& o, const Workload& workload, const Inputs& inputs,
                                        std::vector<Contestant>& all, Comparison& comparison,
@@ -175,7 +100,7 @@ std::vector<model::Events> compare_run(int run, const Options& o, const Workload
     for (const ValueComparison& image : values) comparison.add_values(image);
   };
   const bool stalls = o.stall_probability > 0;
-  std::vector<Finished> finished;
+  std::vector<FinishedRun> finished;
   for (Contestant& contestant : all) {
     if (first >= contestant.images) continue;
     ComparedRun values(workload, images, first, finished, contestant.name);

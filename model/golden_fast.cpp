@@ -25,15 +25,15 @@ constexpr std::int64_t float_limit = std::int64_t{1} << 24;
 constexpr std::int64_t double_limit = std::int64_t{1} << 53;
 
 // Products are made of parts of the matrices: of so many elements, or of one row where that is longer.
-constexpr Eigen::Index part_elements = Eigen::Index{1} << 20;
+constexpr Eigen::Index part_elements = Eigen::Index{1} << 18;
 Eigen::Index rows_of_part(Eigen::Index rows, Eigen::Index columns) {
   return std::clamp<Eigen::Index>(part_elements / std::max<Eigen::Index>(1, columns), 1, rows);
 }
 
-// One layer; few weights are converted once for any number of images, many a part at a time.
+// One layer. For many images all weights are converted at once, else large ones a part at a time.
 class FastLayer {
  public:
-  FastLayer(const IntegerNetwork& network, const IntegerLayer& layer)
+  FastLayer(const IntegerNetwork& network, const IntegerLayer& layer, bool many_images = false)
       : network_(network),
         layer_(layer),
         from_(network.tensors.at(static_cast<std::size_t>(layer.input))),
@@ -47,7 +47,7 @@ class FastLayer {
     const std::int64_t sum = product_bound();
     in_float_ = sum < float_limit;
     slow_ = sum >= double_limit;
-    if (slow_ || layer.weights.size() > part_elements) return;
+    if (slow_ || (!many_images && layer.weights.size() > part_elements)) return;
     if (in_float_) {
       float_weights_ = weights<float>(0, to_.channels);
     } else {
@@ -266,7 +266,7 @@ class FastLayer {
 std::vector<FastLayer> prepare(const IntegerNetwork& network) {
   std::vector<FastLayer> layers;
   layers.reserve(network.layers.size());
-  for (const IntegerLayer& layer : network.layers) layers.emplace_back(network, layer);
+  for (const IntegerLayer& layer : network.layers) layers.emplace_back(network, layer, true);
   return layers;
 }
 
@@ -296,50 +296,6 @@ std::string reader_of(const IntegerNetwork& network) { return fmt::format("netwo
 Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input, const Codes& second) {
   check_inputs(network, layer, input, second);
   return FastLayer(network, layer).run(input, second);
-}
-
-Inference::Inference(const IntegerNetwork& network, Codes input) : network_(network), tensors_(network.tensors.size()) {
-  check_codes(network.tensors.at(0), input, reader_of(network));
-  last_reader_.assign(network.tensors.size(), 0);
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    const IntegerLayer& layer = network.layers[i];
-    for (const int tensor : {layer.input, layer.second})
-      if (tensor >= 0) last_reader_.at(static_cast<std::size_t>(tensor)) = i;
-  }
-  tensors_[0] = std::move(input);
-}
-
-const Codes& Inference::input() const { return tensors_.at(static_cast<std::size_t>(network_.layers.at(next_).input)); }
-
-const Codes& Inference::step() {
-  if (next_ > 0) {
-    const IntegerLayer& done = network_.layers[next_ - 1];
-    for (const int tensor : {done.input, done.second, done.output}) {
-      const auto index = static_cast<std::size_t>(tensor);
-      if (tensor >= 0 && last_reader_[index] < next_) Codes().swap(tensors_[index]);
-    }
-  }
-  const IntegerLayer& layer = network_.layers.at(next_++);
-  const Codes none;
-  const Codes& second = layer.second < 0 ? none : tensors_[static_cast<std::size_t>(layer.second)];
-  Codes& output = tensors_[static_cast<std::size_t>(layer.output)];
-  output = FastLayer(network_, layer).run(tensors_[static_cast<std::size_t>(layer.input)], second);
-  return output;
-}
-
-std::vector<Codes> run_all(const IntegerNetwork& network, const Codes& input) {
-  Inference inference(network, input);
-  std::vector<Codes> tensors(network.tensors.size());
-  tensors[0] = input;
-  for (const IntegerLayer& layer : network.layers) tensors[static_cast<std::size_t>(layer.output)] = inference.step();
-  return tensors;
-}
-
-Codes run(const IntegerNetwork& network, const Codes& input) {
-  output_index(network);
-  Inference inference(network, input);
-  for (std::size_t i = 1; i < network.layers.size(); ++i) inference.step();
-  return inference.step();
 }
 
 std::vector<Codes> run_batch(const IntegerNetwork& network, std::span<const Codes> inputs, int threads) {

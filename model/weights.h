@@ -43,7 +43,7 @@ class Weights {
   // Of this many in all a network's weights are not kept: see Source.
   static constexpr std::int64_t most_kept = std::int64_t{1} << 22;
   // A block of this many is small beside a program's own memory.
-  static constexpr std::size_t usual_block = std::size_t{1} << 20;
+  static constexpr std::size_t usual_block = std::size_t{1} << 18;
 
   Weights() = default;
   Weights(std::vector<std::int16_t> values);  // NOLINT: weights are often a vector

@@ -29,8 +29,8 @@ void PagedMemory::give_back(std::size_t address, std::size_t bytes) {
   const std::size_t page = page_size(), begin = (address + page - 1) / page * page,
                     end = (address + bytes) / page * page;
   if (begin >= end) return;
-  if (madvise(bytes_.data() + begin, end - begin, MADV_REMOVE) != 0)
-    throw std::system_error(errno, std::generic_category(), "memory of a run");
+  // A system that cannot do it keeps them: nothing but memory is lost.
+  madvise(bytes_.data() + begin, end - begin, MADV_REMOVE);
 }
 
 std::size_t PagedMemory::held() const {
@@ -81,7 +81,10 @@ void RunMemory::show() const {
 void RunMemory::give_back_tensor(int tensor) {
   if (tensor < 0 || last_reader_[static_cast<std::size_t>(tensor)] > layer_) return;
   const generate::TensorPlacement& place = program_.tensors[static_cast<std::size_t>(tensor)];
-  pages_.give_back(place.address, std::size_t{place.bytes} * static_cast<std::size_t>(program_.batch));
+  // Nothing else lies behind it up to where the next region could begin.
+  constexpr auto alignment = static_cast<std::size_t>(generate::Layout::alignment);
+  const std::size_t bytes = std::size_t{place.bytes} * static_cast<std::size_t>(program_.batch);
+  pages_.give_back(place.address, (bytes + alignment - 1) / alignment * alignment);
 }
 
 }  // namespace bitstrata::sim

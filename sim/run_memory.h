@@ -24,7 +24,7 @@ class PagedMemory {
   PagedMemory& operator=(const PagedMemory&) = delete;
 
   std::span<std::uint8_t> bytes() const { return bytes_; }
-  // The whole pages of a region; they read as zeros then.
+  // The whole pages of a region, whose contents nobody needs any more.
   void give_back(std::size_t address, std::size_t bytes);
   // Bytes of pages that are there.
   std::size_t held() const;

@@ -2,8 +2,10 @@
 // The scoreboard of verify fails hard and says where; tables align and quote.
 #include "cli/comparison.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "cli/compared_run.h"
 #include "model/network.h"
 #include "model/plan.h"
 #include "sim/random_network.h"
@@ -78,6 +80,42 @@ TEST_F(ComparisonTest, NothingOrUnfinishedFails) {
   unfinished.compare_events(0, {"rtl", "fast"}, events_, events_, true);
   EXPECT_FALSE(unfinished.passed());
   EXPECT_EQ(unfinished.failures().size(), 1U);
+}
+
+// Layer by layer, of a batch: the second engine is compared with what the first gave, also where that is not golden.
+TEST_F(ComparisonTest, EnginesMeetLayerByLayer) {
+  const model::IntegerNetwork& network = workload_.network;
+  std::vector<model::Codes> images;
+  for (int i = 0; i < 2; ++i) {
+    images.emplace_back(static_cast<std::size_t>(network.tensors[0].shape.elements()), i + 1);
+  }
+  std::vector<std::vector<model::Codes>> golden;
+  for (const model::Codes& image : images) golden.push_back(model::run_all(network, image));
+  const auto run = [&](cli::ComparedRun& compared, std::size_t place) {
+    for (std::size_t l = 0; l < network.layers.size(); ++l) {
+      std::vector<model::Codes> shown;
+      for (const auto& tensors : golden) shown.push_back(tensors[static_cast<std::size_t>(network.layers[l].output)]);
+      if (l == 1) shown[1][3] = -7;  // both engines have this one wrong
+      if (l == 1 && place > 0) shown[1][place] = -9;
+      compared.add(l, shown);
+    }
+  };
+  std::vector<cli::FinishedRun> finished;
+  cli::ComparedRun one(workload_, images, 4, finished, "systemc");
+  run(one, 0);
+  finished.push_back(one.finish(events_));
+  cli::ComparedRun two(workload_, images, 4, finished, "rtl");
+  run(two, 8);
+  cli::Comparison comparison(workload_);
+  for (const auto* values : {&one.with_golden(), &two.with_golden(), &two.with_other(0)})
+    for (const cli::ValueComparison& image : *values) comparison.add_values(image);
+  const model::Codes& right = golden[1][static_cast<std::size_t>(network.layers[1].output)];
+  EXPECT_EQ(comparison.values().compared, 3 * 2 * 8094);
+  EXPECT_THAT(comparison.differences(),
+              ElementsAre(fmt::format("image 5, layer 'pool1', y 0, x 0, channel 3: systemc -7, golden {}", right[3]),
+                          fmt::format("image 5, layer 'pool1', y 0, x 0, channel 3: rtl -7, golden {}", right[3]),
+                          fmt::format("image 5, layer 'pool1', y 0, x 1, channel 2: rtl -9, golden {}", right[8]),
+                          fmt::format("image 5, layer 'pool1', y 0, x 1, channel 2: rtl -9, systemc {}", right[8])));
 }
 
 TEST(TableTest, AlignsQuotesAndGroups) {
