@@ -50,38 +50,43 @@ Count& Count::operator+=(const Count& other) {
   return *this;
 }
 
+ValueComparison::ValueComparison(const model::IntegerNetwork& network, int image, Pair pair)
+    : network_(network), image_(image), pair_(std::move(pair)), layers_(network.layers.size()) {}
+
+void ValueComparison::add(std::size_t index, const model::Codes& left, const model::Codes& right) {
+  const model::IntegerLayer& layer = network_.layers.at(index);
+  const model::Shape shape = network_.tensors[static_cast<std::size_t>(layer.output)].shape;
+  const auto elements = static_cast<std::size_t>(shape.elements());
+  if (left.size() != elements || right.size() != elements) {
+    failures_.push_back(fmt::format("image {}, layer '{}': {} and {} do not both have its {} outputs", image_,
+                                    layer.name, pair_.first, pair_.second, elements));
+    return;
+  }
+  Count& count = layers_[index];
+  count.compared += static_cast<std::int64_t>(elements);
+  for (std::size_t i = 0; i < elements; ++i) {
+    if (left[i] == right[i]) continue;
+    ++count.different;
+    if (differences_.size() == shown_differences) continue;
+    const std::size_t pixel = i / static_cast<std::size_t>(shape.channels);
+    const auto width = static_cast<std::size_t>(shape.width);
+    differences_.push_back(fmt::format("image {}, layer '{}', y {}, x {}, channel {}: {} {}, {} {}", image_, layer.name,
+                                       pixel / width, pixel % width, i % static_cast<std::size_t>(shape.channels),
+                                       pair_.first, left[i], pair_.second, right[i]));
+  }
+}
+
 Comparison::Comparison(const Workload& workload) : workload_(workload), layers_(workload.network.layers.size()) {}
 
 void Comparison::show(const std::string& line) {
   if (differences_.size() < shown_differences) differences_.push_back(line);
 }
 
-void Comparison::compare_values(int image, const Pair& pair, const std::vector<model::Codes>& left,
-                                const std::vector<model::Codes>& right) {
-  remember(value_pairs_, pair);
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    const model::IntegerLayer& layer = workload_.network.layers[l];
-    const auto tensor = static_cast<std::size_t>(layer.output);
-    const model::Shape shape = workload_.network.tensors[tensor].shape;
-    const auto elements = static_cast<std::size_t>(shape.elements());
-    Count& count = layers_[l].values[pair];
-    if (tensor >= left.size() || tensor >= right.size() || left[tensor].size() != elements ||
-        right[tensor].size() != elements) {
-      note_failure(fmt::format("image {}, layer '{}': {} and {} do not both have its {} outputs", image, layer.name,
-                               pair.first, pair.second, elements));
-      continue;
-    }
-    count.compared += static_cast<std::int64_t>(elements);
-    for (std::size_t i = 0; i < elements; ++i) {
-      if (left[tensor][i] == right[tensor][i]) continue;
-      ++count.different;
-      const std::size_t pixel = i / static_cast<std::size_t>(shape.channels);
-      const auto width = static_cast<std::size_t>(shape.width);
-      show(fmt::format("image {}, layer '{}', y {}, x {}, channel {}: {} {}, {} {}", image, layer.name, pixel / width,
-                       pixel % width, i % static_cast<std::size_t>(shape.channels), pair.first, left[tensor][i],
-                       pair.second, right[tensor][i]));
-    }
-  }
+void Comparison::add_values(const ValueComparison& values) {
+  remember(value_pairs_, values.pair_);
+  for (std::size_t l = 0; l < layers_.size(); ++l) layers_[l].values[values.pair_] += values.layers_.at(l);
+  for (const std::string& line : values.failures_) note_failure(line);
+  for (const std::string& line : values.differences_) show(line);
 }
 
 std::string Comparison::run_name(int run) const {

@@ -23,13 +23,29 @@ struct Count {
 // "systemc" next to "golden" and so on.
 using Pair = std::pair<std::string, std::string>;
 
+// The codes of one image on two sides, layer after layer.
+class ValueComparison {
+ public:
+  ValueComparison(const model::IntegerNetwork& network, int image, Pair pair);
+
+  // Codes of the tensor that layer `layer` writes.
+  void add(std::size_t layer, const model::Codes& left, const model::Codes& right);
+
+ private:
+  friend class Comparison;
+  const model::IntegerNetwork& network_;
+  int image_;
+  Pair pair_;
+  std::vector<Count> layers_;
+  std::vector<std::string> differences_, failures_;  // the first ones, readable
+};
+
 class Comparison {
  public:
   explicit Comparison(const Workload& workload);
 
-  // Codes of the tensors the layers write.
-  void compare_values(int image, const Pair& pair, const std::vector<model::Codes>& left,
-                      const std::vector<model::Codes>& right);
+  // Of an image whose layers are all there.
+  void add_values(const ValueComparison& values);
   // Of a run, which is a batch of images. Without `timing` only the counts that do not depend on when things happen.
   void compare_events(int run, const Pair& pair, const std::vector<model::Events>& left,
                       const std::vector<model::Events>& right, bool timing);

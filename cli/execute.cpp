@@ -48,8 +48,24 @@ std::vector<model::Events> predict_layers(const generate::Program& program) {
   return sim::events_of_layers(program, sim::predict(program));
 }
 
-std::vector<model::Events> predict_layers(const generate::Program& program, const std::vector<model::Codes>& tensors) {
-  return sim::events_of_layers(program, sim::predict(program, tensors));
+std::vector<model::Events> predict_layers(const generate::Program& program, std::span<const model::Codes> images,
+                                          const SeeGolden& see) {
+  const bool skips = program.architecture.skip_planes;
+  if (!skips && !see) return predict_layers(program);
+  std::vector<model::Inference> golden;
+  for (const model::Codes& image : images) golden.emplace_back(*program.network, image);
+  const auto step = [&](std::size_t layer) {
+    model::Codes inputs;
+    for (std::size_t image = 0; image < golden.size(); ++image) {
+      if (skips) inputs.insert(inputs.end(), golden[image].input().begin(), golden[image].input().end());
+      const model::Codes& output = golden[image].step();
+      if (see) see(layer, image, output);
+    }
+    return inputs;
+  };
+  if (skips) return sim::events_of_layers(program, sim::predict(program, step));
+  for (std::size_t layer = 0; layer < program.numbers.size(); ++layer) step(layer);
+  return predict_layers(program);
 }
 
 model::Measurement measurement_of(const Workload& workload, model::Origin origin,

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,12 @@ std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::A
 
 // Events of every layer by the fast engine; with skip_planes the most there can be.
 std::vector<model::Events> predict_layers(const generate::Program& program);
-// Exact on accelerators that skip planes too; `tensors`: the codes of all tensors, as sim::codes_of_batch gives them.
-std::vector<model::Events> predict_layers(const generate::Program& program, const std::vector<model::Codes>& tensors);
+// Called with the golden codes of a layer's output, of image `image` of the batch.
+using SeeGolden = std::function<void(std::size_t layer, std::size_t image, const model::Codes& codes)>;
+// Exact on accelerators that skip planes too, where `images`, one batch, go through the golden arithmetic for it. They
+// do as well where `see` is given.
+std::vector<model::Events> predict_layers(const generate::Program& program, std::span<const model::Codes> images,
+                                          const SeeGolden& see = {});
 
 // Joins the events with what is known of the layers.
 model::Measurement measurement_of(const Workload& workload, model::Origin origin,

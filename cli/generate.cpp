@@ -156,14 +156,14 @@ int generate(const std::vector<std::string>& arguments) {
     summary["layers"] = vectors->program.descriptors.size();
     summary["images"] = vectors->tensors.size();
     summary["batch"] = vectors->program.batch;
-    summary["memory_bytes"] = vectors->program.image.size();
+    summary["memory_bytes"] = vectors->program.memory_bytes;
     if (known) summary["predicted_cycles"] = cycles;
     if (known) summary["icarus_seconds_estimate"] = seconds;
     text += fmt::format(
         "testbench: {} layers of {}, {} image(s), {} bytes of memory, {}\n"
         "  {}/sim/run_verilator.sh\n"
         "  {}/sim/run_icarus.sh{}{}\n",
-        vectors->program.descriptors.size(), vectors->network, vectors->tensors.size(), vectors->program.image.size(),
+        vectors->program.descriptors.size(), vectors->network, vectors->tensors.size(), vectors->program.memory_bytes,
         known ? fmt::format("{} cycles", cycles) : "cycles that depend on the images", o.out, o.out,
         known ? fmt::format("      about {:.0f} s", seconds < 1 ? 1 : seconds) : "",
         seconds > 300 ? "; --layers N shortens it" : "");

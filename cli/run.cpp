@@ -2,6 +2,7 @@
 // bitstrata run: what a network costs on an accelerator, layer by layer.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <mutex>
 #include <optional>
@@ -114,7 +115,10 @@ Table csv_table(const Results& r) {
         fmt::format("{}", layer.events.stall_cycles),
         weights ? number(utilization(layer, r.measurement.batch, r.workload.architecture)) : ""};
     std::int64_t zeros = 0;
-    for (const std::int16_t w : integers.weights) zeros += w == 0 ? 1 : 0;
+    if (r.workload.trained) {
+      integers.weights.for_each_block(
+          1, [&](std::size_t, const model::WeightBlock& block) { zeros += std::ranges::count(block, 0); });
+    }
     const auto count = static_cast<double>(integers.weights.size());
     row.push_back(weights && r.workload.trained ? number(1 - static_cast<double>(zeros) / count) : "");
     row.push_back(r.tally.images() > 0 ? number(r.tally.density(integers.input)) : "");

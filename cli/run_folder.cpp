@@ -3,8 +3,10 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/uuid/detail/sha1.hpp>
 #include <fstream>
 #include <iterator>
@@ -25,6 +27,19 @@ std::string read_text(const fs::path& file) {
   return text;
 }
 
+// The most memory this process or one of its children has held, in megabytes. Not the caller's: getrusage would count
+// what the process was before it became this program.
+double peak_memory_mb() {
+  long kilobytes = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word == "VmHWM:") status >> kilobytes;
+  }
+  rusage children{};
+  getrusage(RUSAGE_CHILDREN, &children);
+  return 1.024e-3 * static_cast<double>(std::max(kilobytes, children.ru_maxrss));
+}
+
 // False when the file cannot be written whole; it is then removed.
 bool write_text(const fs::path& file, const std::string& text) {
   std::ofstream stream(file, std::ios::binary | std::ios::trunc);
@@ -38,17 +53,34 @@ bool write_text(const fs::path& file, const std::string& text) {
 
 }  // namespace
 
-std::string hash_of(std::span<const std::uint8_t> bytes) {
-  boost::uuids::detail::sha1 hash;
-  hash.process_bytes(bytes.data(), bytes.size());
+namespace {
+
+using Sha1 = boost::uuids::detail::sha1;
+
+std::string text_of(Sha1& hash) {
   unsigned int digest[5];
   hash.get_digest(digest);
   return fmt::format("sha1:{:08x}{:08x}{:08x}{:08x}{:08x}", digest[0], digest[1], digest[2], digest[3], digest[4]);
 }
 
+}  // namespace
+
+std::string hash_of(std::span<const std::uint8_t> bytes) {
+  Sha1 hash;
+  hash.process_bytes(bytes.data(), bytes.size());
+  return text_of(hash);
+}
+
 std::string hash_of(const fs::path& file) {
-  const std::string text = read_text(file);
-  return hash_of(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw std::runtime_error(fmt::format("cannot read {}", file.string()));
+  Sha1 hash;
+  std::vector<char> block(std::size_t{1} << 17);
+  while (stream) {
+    stream.read(block.data(), static_cast<std::streamsize>(block.size()));
+    hash.process_bytes(block.data(), static_cast<std::size_t>(stream.gcount()));
+  }
+  return text_of(hash);
 }
 
 RunRecord::RunRecord(const std::string& verb, const std::vector<std::string>& arguments, const Common& common)
@@ -72,6 +104,7 @@ nlohmann::json RunRecord::to_json(const std::string& engine) const {
           {"engine", engine},
           {"tools", tools_},
           {"inputs", inputs_},
+          {"peak_memory_mb", peak_memory_mb()},
           {"wall_time_s", std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count()}};
 }
 

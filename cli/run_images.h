@@ -2,6 +2,7 @@
 // The images of `bitstrata run` on an engine: what they cost and what they show.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <mutex>
 #include <vector>
@@ -17,13 +18,26 @@ class Tally {
  public:
   explicit Tally(const Workload& workload) : network_(workload.network), nonzero_(network_.tensors.size()) {}
 
-  void add(const std::vector<model::Codes>& tensors, const std::vector<int>& labels, std::size_t image) {
+  // An image, and what it gives; its tensors one after the other, in any order.
+  void add_image(const model::Codes& image) {
+    add_tensor(0, image);
     const std::lock_guard lock(mutex_);
     ++images_;
-    for (std::size_t t = 0; t < tensors.size(); ++t) {
-      for (const std::int32_t code : tensors[t]) nonzero_[t] += code != network_.tensors[t].zero_point ? 1 : 0;
-    }
-    if (!labels.empty()) correct_ += model::argmax(tensors[network_.output()]) == labels[image] ? 1 : 0;
+  }
+  void add_tensor(std::size_t tensor, const model::Codes& codes) {
+    const std::int32_t zero = network_.tensors[tensor].zero_point;
+    const std::int64_t others = std::ranges::count_if(codes, [&](std::int32_t code) { return code != zero; });
+    const std::lock_guard lock(mutex_);
+    nonzero_[tensor] += others;
+  }
+  void add_answer(const model::Codes& output, int label) {
+    const std::lock_guard lock(mutex_);
+    correct_ += model::argmax(output) == label ? 1 : 0;
+  }
+  // Of image `image`, whose label is among `labels` where there are any.
+  void add_layer(std::size_t layer, const model::Codes& output, const std::vector<int>& labels, std::size_t image) {
+    add_tensor(static_cast<std::size_t>(network_.layers[layer].output), output);
+    if (layer + 1 == network_.layers.size() && !labels.empty()) add_answer(output, labels[image]);
   }
 
   int images() const { return images_; }

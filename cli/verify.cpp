@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "cli/compared_run.h"
 #include "cli/comparison.h"
 #include "cli/execute.h"
 #include "cli/verbs.h"
@@ -90,37 +91,35 @@ std::vector<model::Events> compare_run(int run, const Options& o, const Workload
   const int batch = workload.program.batch, first = run * batch;
   const auto images =
       std::span(inputs.images).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch));
-  std::vector<std::vector<model::Codes>> golden;
-  for (const model::Codes& image : images) golden.push_back(model::run_all(workload.network, image));
-  const std::vector<model::Events> predicted = predict_layers(workload.program, sim::codes_of_batch(golden));
+  const std::vector<model::Events> predicted = predict_layers(workload.program, images);
   if (run == 0) comparison.set_cycles("fast", predicted);
   sim::MemoryBehaviour behaviour;
   behaviour.stall_probability = o.stall_probability;
   behaviour.stall_seed = o.stall_seed + static_cast<std::uint64_t>(run);
-  const auto compare_values = [&](const Pair& pair, const auto& left, const auto& right) {
-    for (int i = 0; i < batch; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      comparison.compare_values(first + i, pair, left.at(at), right.at(at));
-    }
+  const auto add_values = [&](const std::vector<ValueComparison>& values) {
+    for (const ValueComparison& image : values) comparison.add_values(image);
   };
   const bool stalls = o.stall_probability > 0;
-  std::vector<std::pair<std::string, sim::RunResult>> results;
+  std::vector<FinishedRun> finished;
   for (Contestant& contestant : all) {
     if (first >= contestant.images) continue;
-    sim::RunResult result = contestant.engine->run(workload.program, images, behaviour);
+    ComparedRun values(workload, images, first, finished, contestant.name);
+    const sim::RunResult result = contestant.engine->run(
+        workload.program, images, behaviour,
+        [&](std::size_t layer, const std::vector<model::Codes>& codes) { values.add(layer, codes); });
     progress.advance(batch, contestant.name);
     if (result.error != sim::RunError::none) {
       comparison.note_failure(fmt::format("{}: {} stopped after {} layers: {}", comparison.run_name(run),
                                           contestant.name, result.layers.size(), to_string(result.error)));
     }
-    compare_values({contestant.name, "golden"}, result.tensors, golden);
+    add_values(values.with_golden());
     comparison.compare_events(run, {contestant.name, "fast"}, result.layers, predicted, !stalls);
-    for (const auto& [other, earlier] : results) {
-      compare_values({contestant.name, other}, result.tensors, earlier.tensors);
-      comparison.compare_events(run, {contestant.name, other}, result.layers, earlier.layers, true);
+    for (std::size_t e = 0; e < finished.size(); ++e) {
+      add_values(values.with_other(e));
+      comparison.compare_events(run, {contestant.name, finished[e].name}, result.layers, finished[e].layers, true);
     }
     if (run == 0) comparison.set_cycles(contestant.name, result.layers);
-    results.emplace_back(contestant.name, std::move(result));
+    finished.push_back(values.finish(result.layers));
   }
   return predicted;
 }

@@ -224,26 +224,25 @@ Inputs make_inputs(const Workload& workload, const WorkloadOptions& options, int
   }
   // A trained network is shown the data set it was trained on.
   const std::string trained_on = workload.origin.value("dataset", default_dataset);
-  const model::Dataset dataset = model::load_dataset(options.dataset.empty() ? trained_on : options.dataset);
-  const model::Images& test = dataset.test;
+  const std::string name = options.dataset.empty() ? trained_on : options.dataset;
+  const model::Images test = model::load_test_images(name, count);
   if (test.shape != format.shape) {
-    throw std::invalid_argument(fmt::format("images of data set '{}' are {}x{}x{}, network '{}' reads {}x{}x{}",
-                                            dataset.name, test.shape.height, test.shape.width, test.shape.channels,
-                                            workload.network.name, format.shape.height, format.shape.width,
-                                            format.shape.channels));
+    throw std::invalid_argument(fmt::format(
+        "images of data set '{}' are {}x{}x{}, network '{}' reads {}x{}x{}", name, test.shape.height, test.shape.width,
+        test.shape.channels, workload.network.name, format.shape.height, format.shape.width, format.shape.channels));
   }
   if (count > test.count()) {
     throw std::invalid_argument(
-        fmt::format("{} images wanted; data set '{}' has {} test images", count, dataset.name, test.count()));
+        fmt::format("{} images wanted; data set '{}' has {} test images", count, name, test.count()));
   }
-  Inputs inputs{dataset.name, {}, {}};
+  Inputs inputs{name, {}, {}};
   for (int i = 0; i < count; ++i) {
     inputs.images.push_back(model::encode_image(format, test.image(i)));
     inputs.labels.push_back(test.labels[static_cast<std::size_t>(i)]);
   }
   record.add_input(
       "images",
-      {{"source", dataset.name},
+      {{"source", name},
        {"part", "test"},
        {"images", count},
        {"hash", hash_of(std::span(test.pixels).first(static_cast<std::size_t>(count * format.shape.elements())))}});

@@ -53,6 +53,15 @@ class ByteFile {
     return result;
   }
 
+  // Reads on without keeping anything.
+  void skip(std::size_t count, const char* what) {
+    std::vector<std::uint8_t> ignored(std::size_t{1} << 17);
+    for (std::size_t step = 0; count > 0; count -= step) {
+      step = std::min(count, ignored.size());
+      read(ignored.data(), step, what);
+    }
+  }
+
   void expect_end() {
     std::uint8_t extra = 0;
     const int got = gzread(file_.get(), &extra, 1);
@@ -135,7 +144,7 @@ std::span<const std::uint8_t> Images::image(int index) const {
   return std::span(pixels).subspan(static_cast<std::size_t>(index) * size, size);
 }
 
-Images read_idx(const std::filesystem::path& images, const std::filesystem::path& labels) {
+Images read_idx(const std::filesystem::path& images, const std::filesystem::path& labels, int most) {
   ByteFile image_file(images);
   const std::uint32_t magic = image_file.word("the header");
   if (magic != image_magic) {
@@ -149,7 +158,9 @@ Images read_idx(const std::filesystem::path& images, const std::filesystem::path
   }
   Images result;
   result.shape = {.height = static_cast<int>(height), .width = static_cast<int>(width), .channels = 1};
-  result.pixels = image_file.bytes(std::size_t{count} * height * width, "the pixels");
+  const std::size_t kept = std::min<std::size_t>(count, static_cast<std::size_t>(std::max(0, most)));
+  result.pixels = image_file.bytes(kept * height * width, "the pixels");
+  image_file.skip((count - kept) * height * width, "the pixels");
   image_file.expect_end();
 
   ByteFile label_file(labels);
@@ -161,30 +172,49 @@ Images read_idx(const std::filesystem::path& images, const std::filesystem::path
   if (label_count != count) {
     refuse(labels, fmt::format("{} labels, but {} holds {} images", label_count, images.string(), count));
   }
-  result.labels = label_file.bytes(label_count, "the labels");
+  result.labels = label_file.bytes(kept, "the labels");
+  label_file.skip(label_count - kept, "the labels");
   label_file.expect_end();
   return result;
 }
 
-Dataset load_dataset(const std::string& name, std::uint64_t split_seed) {
-  std::filesystem::path folder = name;
-  std::string hint;
-  if (name == "fashion-mnist") {
-    const char* chosen = std::getenv("BITSTRATA_FASHION_MNIST");
-    folder = chosen != nullptr && *chosen != '\0' ? chosen : fashion_mnist_folder;
-    hint = "; install with: apt-get install dataset-fashion-mnist, or set BITSTRATA_FASHION_MNIST to its folder";
-  } else if (!std::filesystem::is_directory(folder)) {
-    throw std::runtime_error(fmt::format("no dataset '{}': neither a folder of IDX files nor one of fashion-mnist{}",
-                                         name, did_you_mean(name, {"fashion-mnist"})));
+namespace {
+
+// The files of a data set, found by its name.
+class Folder {
+ public:
+  explicit Folder(const std::string& name) : path_(name) {
+    if (name == "fashion-mnist") {
+      const char* chosen = std::getenv("BITSTRATA_FASHION_MNIST");
+      path_ = chosen != nullptr && *chosen != '\0' ? chosen : fashion_mnist_folder;
+      hint_ = "; install with: apt-get install dataset-fashion-mnist, or set BITSTRATA_FASHION_MNIST to its folder";
+    } else if (!std::filesystem::is_directory(path_)) {
+      throw std::runtime_error(fmt::format("no dataset '{}': neither a folder of IDX files nor one of fashion-mnist{}",
+                                           name, did_you_mean(name, {"fashion-mnist"})));
+    }
   }
-  const auto read = [&](const char* part) {
-    return read_idx(find_file(folder, fmt::format("{}-images-idx3-ubyte", part), hint),
-                    find_file(folder, fmt::format("{}-labels-idx1-ubyte", part), hint));
-  };
-  Dataset dataset{.name = name, .classes = 0, .train = {}, .validation = {}, .test = read("t10k")};
-  Images train = read("train");
+
+  const std::filesystem::path& path() const { return path_; }
+  Images read(const char* part, int most = std::numeric_limits<int>::max()) const {
+    return read_idx(find_file(path_, fmt::format("{}-images-idx3-ubyte", part), hint_),
+                    find_file(path_, fmt::format("{}-labels-idx1-ubyte", part), hint_), most);
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::string hint_;
+};
+
+}  // namespace
+
+Images load_test_images(const std::string& name, int most) { return Folder(name).read("t10k", most); }
+
+Dataset load_dataset(const std::string& name, std::uint64_t split_seed) {
+  const Folder folder(name);
+  Dataset dataset{.name = name, .classes = 0, .train = {}, .validation = {}, .test = folder.read("t10k")};
+  Images train = folder.read("train");
   if (train.shape != dataset.test.shape) {
-    throw std::runtime_error(fmt::format("{}: training and test images differ in size", folder.string()));
+    throw std::runtime_error(fmt::format("{}: training and test images differ in size", folder.path().string()));
   }
   for (const Images* part : {&train, &dataset.test}) {
     dataset.classes = std::max(dataset.classes, 1 + *std::max_element(part->labels.begin(), part->labels.end()));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,7 +34,11 @@ struct Dataset {
 // damaged and how to get it.
 Dataset load_dataset(const std::string& name, std::uint64_t split_seed = 1);
 
-// IDX, plain or gzipped, unsigned bytes. Checks magic, dimensions and length.
-Images read_idx(const std::filesystem::path& images, const std::filesystem::path& labels);
+// The first `most` test images of such a data set, without its training images.
+Images load_test_images(const std::string& name, int most);
+
+// IDX, plain or gzipped, unsigned bytes. Checks magic, dimensions and length. Keeps the first `most` images.
+Images read_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
+                int most = std::numeric_limits<int>::max());
 
 }  // namespace bitstrata::model

@@ -13,8 +13,8 @@ namespace bitstrata::model {
 namespace {
 
 // The accumulator of one output of a sliding window: see IntegerLayer.
-std::int64_t accumulate_window(const IntegerLayer& layer, const TensorFormat& input, const Codes& codes, int y, int x,
-                               int n) {
+std::int64_t accumulate_window(const IntegerLayer& layer, const WeightBlock& weights, const TensorFormat& input,
+                               const Codes& codes, int y, int x, int n) {
   const Window& w = layer.window;
   const Shape& shape = input.shape;
   const bool convolution = layer.kind == LayerKind::convolution;
@@ -33,7 +33,7 @@ std::int64_t accumulate_window(const IntegerLayer& layer, const TensorFormat& in
         if (convolution) {
           const std::size_t weight =
               ((static_cast<std::size_t>(n) * w.kernel_height + ky) * w.kernel_width + kx) * depth + c;
-          sum += layer.weights[weight] * code;
+          sum += weights[weight] * code;
         } else if (layer.kind == LayerKind::average_pool) {
           sum += code;
         } else if (inside) {
@@ -117,13 +117,14 @@ Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& lay
   const Shape other = layer.second < 0 ? Shape{} : network.tensors.at(static_cast<std::size_t>(layer.second)).shape;
   const Shape to = network.tensors.at(static_cast<std::size_t>(layer.output)).shape;
   check_inputs(network, layer, input, second);
+  const WeightBlock weights = layer.weights.all();
   Codes output;
   output.reserve(static_cast<std::size_t>(to.elements()));
   for (int y = 0; y < to.height; ++y) {
     for (int x = 0; x < to.width; ++x) {
       for (int n = 0; n < to.channels; ++n) {
         const std::int64_t sum = layer.kind <= LayerKind::average_pool
-                                     ? accumulate_window(layer, from, input, y, x, n)
+                                     ? accumulate_window(layer, weights, from, input, y, x, n)
                                      : combine(layer, from.shape, other, input, second, y, x, n);
         output.push_back(requantize(layer, n, sum));
       }

@@ -28,6 +28,24 @@ Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& lay
 // below 2^53, else through the reference.
 Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input, const Codes& second = {});
 
+// One image, layer by layer; of the tensors only those are kept that a later layer reads.
+class Inference {
+ public:
+  // `network` is referred to.
+  Inference(const IntegerNetwork& network, Codes input);
+
+  // What the next layer reads; of its two inputs the first.
+  const Codes& input() const;
+  // The next layer's output; until the next step.
+  const Codes& step();
+
+ private:
+  const IntegerNetwork& network_;
+  std::vector<Codes> tensors_;            // empty: not written yet, or not read any more
+  std::vector<std::size_t> last_reader_;  // per tensor
+  std::size_t next_ = 0;
+};
+
 // All tensors of one image, indexed as network.tensors (entry 0 is the input).
 std::vector<Codes> run_all(const IntegerNetwork& network, const Codes& input);
 

@@ -24,10 +24,16 @@ using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMaj
 constexpr std::int64_t float_limit = std::int64_t{1} << 24;
 constexpr std::int64_t double_limit = std::int64_t{1} << 53;
 
-// One layer, its weights converted once for any number of images.
+// Products are made of parts of the matrices: of so many elements, or of one row where that is longer.
+constexpr Eigen::Index part_elements = Eigen::Index{1} << 18;
+Eigen::Index rows_of_part(Eigen::Index rows, Eigen::Index columns) {
+  return std::clamp<Eigen::Index>(part_elements / std::max<Eigen::Index>(1, columns), 1, rows);
+}
+
+// One layer. For many images all weights are converted at once, else large ones a part at a time.
 class FastLayer {
  public:
-  FastLayer(const IntegerNetwork& network, const IntegerLayer& layer)
+  FastLayer(const IntegerNetwork& network, const IntegerLayer& layer, bool many_images = false)
       : network_(network),
         layer_(layer),
         from_(network.tensors.at(static_cast<std::size_t>(layer.input))),
@@ -39,12 +45,13 @@ class FastLayer {
     if (layer.second >= 0) second_ = network.tensors.at(static_cast<std::size_t>(layer.second)).shape;
     if (layer.kind != LayerKind::convolution) return;
     const std::int64_t sum = product_bound();
-    if (sum < float_limit) {
-      float_weights_ = weights<float>();
-    } else if (sum < double_limit) {
-      double_weights_ = weights<double>();
+    in_float_ = sum < float_limit;
+    slow_ = sum >= double_limit;
+    if (slow_ || (!many_images && layer.weights.size() > part_elements)) return;
+    if (in_float_) {
+      float_weights_ = weights<float>(0, to_.channels);
     } else {
-      slow_ = true;
+      double_weights_ = weights<double>(0, to_.channels);
     }
   }
 
@@ -57,7 +64,7 @@ class FastLayer {
       pool(input, output);
     } else if (layer_.groups > 1 && layer_.groups == from_.shape.channels && to_.channels == layer_.groups) {
       depthwise(input, output);
-    } else if (float_weights_.size() != 0) {
+    } else if (in_float_) {
       convolve(float_weights_, input, output);
     } else {
       convolve(double_weights_, input, output);
@@ -70,22 +77,19 @@ class FastLayer {
   std::int64_t product_bound() const {
     const CodeRange range = code_range(from_.coding, from_.bits);
     const std::int64_t largest_code = std::max(std::abs(range.low), std::abs(range.high));
-    const std::size_t count = layer_.weights.size() / layer_.bias.size();
-    std::int64_t worst = 0;
-    for (std::size_t n = 0; n < layer_.bias.size(); ++n) {
-      std::int64_t sum = 0;
-      for (std::size_t i = 0; i < count; ++i) sum += std::abs(int{layer_.weights[n * count + i]});
-      worst = std::max(worst, sum * largest_code);
-    }
-    return worst;
+    const std::vector<std::int64_t> sums = layer_.weights.magnitudes(layer_.weights.size() / layer_.bias.size());
+    return *std::max_element(sums.begin(), sums.end()) * largest_code;
   }
 
+  // Of the outputs [first, first + count): a row each.
   template <typename Real>
-  Matrix<Real> weights() const {
-    const auto rows = static_cast<Eigen::Index>(layer_.bias.size());
-    const auto columns = static_cast<Eigen::Index>(layer_.weights.size()) / rows;
-    return Eigen::Map<const Matrix<std::int16_t>>(layer_.weights.data(), rows, columns).template cast<Real>();
+  Matrix<Real> weights(Eigen::Index first, Eigen::Index count) const {
+    const Eigen::Index columns = this->columns();
+    const WeightBlock block =
+        layer_.weights.block(static_cast<std::size_t>(first * columns), static_cast<std::size_t>(count * columns));
+    return Eigen::Map<const Matrix<std::int16_t>>(block.data(), count, columns).template cast<Real>();
   }
+  Eigen::Index columns() const { return static_cast<Eigen::Index>(layer_.weights.size()) / to_.channels; }
 
   // Calls visit(input pixel, or -1 in the padding) for every tap of one output pixel.
   template <typename Visit>
@@ -101,33 +105,46 @@ class FastLayer {
     }
   }
 
+  // `converted`: all weights, where they are few.
   template <typename Real>
-  void convolve(const Matrix<Real>& weights, const Codes& input, Codes& output) const {
-    const Eigen::Index pixels = Eigen::Index{to_.height} * to_.width;
-    const Eigen::Index outputs = to_.channels / layer_.groups;
-    const int depth = from_.shape.channels / layer_.groups;
-    Matrix<Real> patches(pixels, weights.cols());
-    Matrix<Real> sums(pixels, outputs);
-    for (int group = 0; group < layer_.groups; ++group) {
-      Real* patch = patches.data();
-      for (int y = 0; y < to_.height; ++y) {
-        for (int x = 0; x < to_.width; ++x) {
-          taps(y, x, [&](std::int64_t pixel) {
-            if (pixel < 0) {
-              std::fill_n(patch, depth, static_cast<Real>(from_.zero_point));
-            } else {
-              const std::int32_t* codes = input.data() + pixel * from_.shape.channels + group * depth;
-              for (int c = 0; c < depth; ++c) patch[c] = static_cast<Real>(codes[c]);
-            }
-            patch += depth;
-          });
+  void convolve(const Matrix<Real>& converted, const Codes& input, Codes& output) const {
+    const Eigen::Index outputs = to_.channels / layer_.groups, part = rows_of_part(outputs, columns());
+    const Eigen::Index pixels = Eigen::Index{to_.height} * to_.width, block = rows_of_part(pixels, columns());
+    Matrix<Real> sums, patches;
+    for (Eigen::Index first = 0; first < to_.channels; first += outputs) {
+      for (Eigen::Index n = first; n < first + outputs; n += part) {
+        const Eigen::Index count = std::min(part, first + outputs - n);
+        const bool all = converted.size() != 0;
+        const Matrix<Real> some = all ? Matrix<Real>() : weights<Real>(n, count);
+        const auto rows = all ? converted.middleRows(n, count) : some.middleRows(0, count);
+        for (Eigen::Index pixel = 0; pixel < pixels; pixel += block) {
+          patches.resize(std::min(block, pixels - pixel), columns());
+          gather(input, first / outputs, pixel, patches);
+          sums.noalias() = patches * rows.transpose();
+          for (Eigen::Index i = 0; i < sums.rows(); ++i) {
+            finish(sums.data() + i * count, static_cast<int>(n), static_cast<int>(count),
+                   output.data() + (pixel + i) * to_.channels + n);
+          }
         }
       }
-      sums.noalias() = patches * weights.middleRows(group * outputs, outputs).transpose();
-      for (Eigen::Index pixel = 0; pixel < pixels; ++pixel) {
-        finish(sums.data() + pixel * outputs, static_cast<int>(group * outputs), static_cast<int>(outputs),
-               output.data() + pixel * to_.channels + group * outputs);
-      }
+    }
+  }
+
+  // What the windows of the output pixels from `first` on hold of a group's channels, a row each.
+  template <typename Real>
+  void gather(const Codes& input, Eigen::Index group, Eigen::Index first, Matrix<Real>& patches) const {
+    const int depth = from_.shape.channels / layer_.groups;
+    Real* patch = patches.data();
+    for (Eigen::Index i = first; i < first + patches.rows(); ++i) {
+      taps(static_cast<int>(i / to_.width), static_cast<int>(i % to_.width), [&](std::int64_t pixel) {
+        if (pixel < 0) {
+          std::fill_n(patch, depth, static_cast<Real>(from_.zero_point));
+        } else {
+          const std::int32_t* codes = input.data() + pixel * from_.shape.channels + group * depth;
+          for (int c = 0; c < depth; ++c) patch[c] = static_cast<Real>(codes[c]);
+        }
+        patch += depth;
+      });
     }
   }
 
@@ -135,10 +152,11 @@ class FastLayer {
   void depthwise(const Codes& input, Codes& output) const {
     const int channels = to_.channels;
     const auto taps_count = static_cast<std::size_t>(layer_.window.kernel_height * layer_.window.kernel_width);
-    std::vector<std::int64_t> weights(layer_.weights.size());
+    const WeightBlock by_channel = layer_.weights.all();
+    std::vector<std::int64_t> weights(by_channel.size());
     for (std::size_t n = 0; n < static_cast<std::size_t>(channels); ++n) {
       for (std::size_t t = 0; t < taps_count; ++t) {
-        weights[t * static_cast<std::size_t>(channels) + n] = layer_.weights[n * taps_count + t];
+        weights[t * static_cast<std::size_t>(channels) + n] = by_channel[n * taps_count + t];
       }
     }
     std::vector<std::int64_t> sums(static_cast<std::size_t>(channels));
@@ -240,14 +258,15 @@ class FastLayer {
   Shape second_;
   Matrix<float> float_weights_;
   Matrix<double> double_weights_;
-  bool narrow_ = false;  // requantization fits into int64
-  bool slow_ = false;    // sums could leave double's exact integers
+  bool in_float_ = false;  // sums stay in float's exact integers
+  bool narrow_ = false;    // requantization fits into int64
+  bool slow_ = false;      // sums could leave double's exact integers
 };
 
 std::vector<FastLayer> prepare(const IntegerNetwork& network) {
   std::vector<FastLayer> layers;
   layers.reserve(network.layers.size());
-  for (const IntegerLayer& layer : network.layers) layers.emplace_back(network, layer);
+  for (const IntegerLayer& layer : network.layers) layers.emplace_back(network, layer, true);
   return layers;
 }
 
@@ -277,15 +296,6 @@ std::string reader_of(const IntegerNetwork& network) { return fmt::format("netwo
 Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input, const Codes& second) {
   check_inputs(network, layer, input, second);
   return FastLayer(network, layer).run(input, second);
-}
-
-std::vector<Codes> run_all(const IntegerNetwork& network, const Codes& input) {
-  check_codes(network.tensors.at(0), input, reader_of(network));
-  return run_prepared(network, prepare(network), input);
-}
-
-Codes run(const IntegerNetwork& network, const Codes& input) {
-  return std::move(run_all(network, input).at(output_index(network)));
 }
 
 std::vector<Codes> run_batch(const IntegerNetwork& network, std::span<const Codes> inputs, int threads) {

@@ -138,12 +138,14 @@ void check_weights(const IntegerLayer& layer, Shape input, Shape output, const s
   }
   const int low = layer.weight_bits == 1 ? -1 : -(1 << (layer.weight_bits - 1));
   const int high = layer.weight_bits == 1 ? 1 : (1 << (layer.weight_bits - 1)) - 1;
-  for (int weight : layer.weights) {
-    if (weight < low || weight > high || (layer.weight_bits == 1 && weight == 0)) {
-      refuse(what, "weight {} is not among the {}-bit weights{}", weight, layer.weight_bits,
-             layer.weight_bits == 1 ? std::string(" -1 and +1") : fmt::format(" {}..{}", low, high));
+  layer.weights.for_each_block(1, [&](std::size_t, const WeightBlock& block) {
+    for (int weight : block) {
+      if (weight < low || weight > high || (layer.weight_bits == 1 && weight == 0)) {
+        refuse(what, "weight {} is not among the {}-bit weights{}", weight, layer.weight_bits,
+               layer.weight_bits == 1 ? std::string(" -1 and +1") : fmt::format(" {}..{}", low, high));
+      }
     }
-  }
+  });
 }
 
 void check_activation(const IntegerLayer& layer, const TensorFormat& output, const std::string& what) {
@@ -318,14 +320,15 @@ std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer
       layer.second < 0 ? 0 : largest_code(network.tensors.at(static_cast<std::size_t>(layer.second)));
   const std::int64_t taps = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width;
   const std::size_t per_channel = layer.bias.empty() ? 0 : layer.weights.size() / layer.bias.size();
+  std::vector<std::int64_t> weight_sums = layer.weights.magnitudes(per_channel);
+  weight_sums.resize(layer.bias.size(), 0);
   std::int64_t worst = 0;
   for (std::size_t n = 0; n < layer.bias.size(); ++n) {
     const std::int64_t bias = layer.bias[n];
     std::int64_t sum = 0;
     switch (layer.kind) {
       case LayerKind::convolution: {
-        std::int64_t weight_sum = 0;
-        for (std::size_t i = 0; i < per_channel; ++i) weight_sum += std::abs(int{layer.weights[n * per_channel + i]});
+        std::int64_t weight_sum = weight_sums[n];
         if (weight_sum > (largest_bound / (largest << layer.acc_shift))) weight_sum = -1;
         sum = weight_sum < 0 ? -1 : (weight_sum * largest) << layer.acc_shift;
         break;

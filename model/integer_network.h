@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/network.h"
+#include "model/weights.h"
 
 namespace bitstrata::model {
 
@@ -78,7 +79,7 @@ struct IntegerLayer {
   Window window;
   int groups = 1;
   int weight_bits = 0;                    // 1..16; 0 for other kinds
-  std::vector<std::int16_t> weights;      // [out][ky][kx][in/groups]; weight_bits == 1: values -1 or +1
+  Weights weights;                        // [out][ky][kx][in/groups]; weight_bits == 1: values -1 or +1
   std::vector<std::int64_t> bias;         // [out channels]
   std::vector<std::uint16_t> multiplier;  // [out channels]; all 1 for power-of-two requantization
   std::vector<std::uint8_t> shift;        // [out channels]; 0..63
@@ -112,7 +113,8 @@ void validate(const IntegerNetwork& network);
 std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer& layer);
 
 // One file: safetensors (readable from PyTorch), the layer list as JSON in its metadata.
-// `load` throws std::runtime_error naming file and what is damaged.
+// `load` throws std::runtime_error naming file and what is damaged; the weights of a large network (see Weights) stay
+// in the file, which is kept open.
 void save(const IntegerNetwork& network, const std::filesystem::path& file);
 IntegerNetwork load_integer_network(const std::filesystem::path& file);
 

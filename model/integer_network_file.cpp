@@ -4,13 +4,15 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <stdexcept>
+#include <type_traits>
 
+#include "model/block_file.h"
 #include "model/integer_network.h"
 
 namespace bitstrata::model {
@@ -131,20 +133,35 @@ IntegerNetwork network_from(const json& j) {
 }
 
 // CRC-32 of the tensor data, then of the layer list: neither can change unnoticed.
-std::string checksum(const std::string& data, const std::string& layers) {
-  uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size());
+std::string finish_checksum(uLong crc, const std::string& layers) {
   crc = crc32_z(crc, reinterpret_cast<const Bytef*>(layers.data()), layers.size());
   return fmt::format("{:08x}", crc);
+}
+
+std::string checksum(const std::string& data, const std::string& layers) {
+  return finish_checksum(crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()), layers);
+}
+
+std::string checksum(const BlockFile& file, std::uint64_t offset, const std::string& layers) {
+  uLong crc = crc32_z(0, nullptr, 0);
+  std::vector<std::uint8_t> block(std::size_t{1} << 20);
+  while (offset < file.size()) {
+    const auto part = std::span(block).first(std::min<std::uint64_t>(block.size(), file.size() - offset));
+    file.read(offset, part);
+    crc = crc32_z(crc, part.data(), part.size());
+    offset += part.size();
+  }
+  return finish_checksum(crc, layers);
 }
 
 // Collects tensors for writing.
 class Writer {
  public:
-  template <typename T>
-  void add(const std::string& name, const char* dtype, const std::vector<std::int64_t>& shape,
-           const std::vector<T>& values) {
+  template <typename Values>
+  void add(const std::string& name, const char* dtype, const std::vector<std::int64_t>& shape, const Values& values) {
+    using Element = std::remove_cvref_t<decltype(values[0])>;
     const std::size_t begin = data.size();
-    data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+    data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Element));
     header[name] = {{"dtype", dtype}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};
   }
   json header = json::object();
@@ -154,33 +171,47 @@ class Writer {
 // Hands out tensors while reading; every byte of the data must belong to one of them.
 class Reader {
  public:
-  Reader(const json& header, const std::string& data) : header_(header), data_(data) {}
+  Reader(const json& header, std::shared_ptr<const BlockFile> file, std::uint64_t data)
+      : header_(header), file_(std::move(file)), data_(data), size_(file_->size() - data) {}
 
   template <typename T>
   std::vector<T> take(const std::string& name, const char* dtype) {
+    const auto [offset, count] = find(name, dtype, sizeof(T));
+    std::vector<T> values(count);
+    file_->read(offset, {reinterpret_cast<std::uint8_t*>(values.data()), count * sizeof(T)});
+    return values;
+  }
+  Weights take_weights(const std::string& name, bool keep) {
+    if (keep) return take<std::int16_t>(name, "I16");
+    const auto [offset, count] = find(name, "I16", sizeof(std::int16_t));
+    return {count, weights_in(file_, offset)};
+  }
+  std::uint64_t taken() const { return taken_; }
+  std::uint64_t size() const { return size_; }
+
+ private:
+  // Offset in the file, and number of elements.
+  std::pair<std::uint64_t, std::size_t> find(const std::string& name, const char* dtype, std::size_t element) {
     const auto found = header_.find(name);
     if (found == header_.end()) throw std::runtime_error(fmt::format("tensor '{}' is missing", name));
     if (found->at("dtype") != dtype) throw std::runtime_error(fmt::format("tensor '{}' is not {}", name, dtype));
     const std::uint64_t begin = found->at("data_offsets").at(0);
     const std::uint64_t end = found->at("data_offsets").at(1);
-    if (begin > end || end > data_.size() || (end - begin) % sizeof(T) != 0) {
-      throw std::runtime_error(fmt::format("tensor '{}' lies at {}..{} of {} bytes", name, begin, end, data_.size()));
+    if (begin > end || end > size_ || (end - begin) % element != 0) {
+      throw std::runtime_error(fmt::format("tensor '{}' lies at {}..{} of {} bytes", name, begin, end, size_));
     }
     std::uint64_t count = 1;
     for (const json& side : found->at("shape")) count *= side.get<std::uint64_t>();
-    if (count * sizeof(T) != end - begin) {
+    if (count * element != end - begin) {
       throw std::runtime_error(fmt::format("shape of tensor '{}' contradicts its size", name));
     }
     taken_ += end - begin;
-    std::vector<T> values(count);
-    if (count != 0) std::memcpy(values.data(), data_.data() + begin, end - begin);
-    return values;
+    return {data_ + begin, count};
   }
-  std::uint64_t taken() const { return taken_; }
 
- private:
   const json& header_;
-  const std::string& data_;
+  std::shared_ptr<const BlockFile> file_;
+  std::uint64_t data_, size_;  // where the tensors begin, and their bytes
   std::uint64_t taken_ = 0;
 };
 
@@ -193,23 +224,27 @@ std::vector<std::uint16_t> take_multipliers(Reader& reader, const std::string& n
   return result;
 }
 
-IntegerNetwork parse(const std::string& text) {
+IntegerNetwork parse(const std::shared_ptr<const BlockFile>& file) {
   std::uint64_t length = 0;
-  if (text.size() < sizeof(length)) throw std::runtime_error("shorter than its 8-byte header length");
-  std::memcpy(&length, text.data(), sizeof(length));
-  if (length > largest_header || length > text.size() - sizeof(length)) {
+  if (file->size() < sizeof(length)) throw std::runtime_error("shorter than its 8-byte header length");
+  file->read(0, {reinterpret_cast<std::uint8_t*>(&length), sizeof(length)});
+  if (length > largest_header || length > file->size() - sizeof(length)) {
     throw std::runtime_error(
-        fmt::format("the header should have {} bytes, the file has {} (truncated?)", length, text.size()));
+        fmt::format("the header should have {} bytes, the file has {} (truncated?)", length, file->size()));
   }
-  const json header = json::parse(text.substr(sizeof(length), length));
-  const std::string data = text.substr(sizeof(length) + length);
+  std::string text(length, ' ');
+  file->read(sizeof(length), {reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  const json header = json::parse(text);
+  const std::uint64_t data = sizeof(length) + length;
   const json& metadata = header.at("__metadata__");
   if (metadata.at("format") != format_name) throw std::runtime_error("unknown format");
   const std::string layers = metadata.at("network");
-  Reader reader(header, data);
+  Reader reader(header, file, data);
   IntegerNetwork network = network_from(json::parse(layers));
+  // The weights are nearly all of the data.
+  const bool keep = reader.size() <= Weights::most_kept * sizeof(std::int16_t);
   for (IntegerLayer& layer : network.layers) {
-    if (layer.kind == LayerKind::convolution) layer.weights = reader.take<std::int16_t>(layer.name + ".weight", "I16");
+    if (layer.kind == LayerKind::convolution) layer.weights = reader.take_weights(layer.name + ".weight", keep);
     layer.bias = reader.take<std::int64_t>(layer.name + ".bias", "I64");
     layer.multiplier = take_multipliers(reader, layer.name + ".multiplier");
     layer.shift = reader.take<std::uint8_t>(layer.name + ".shift", "U8");
@@ -217,10 +252,10 @@ IntegerNetwork parse(const std::string& text) {
       layer.negative_multiplier = take_multipliers(reader, layer.name + ".negative_multiplier");
     if (layer.activation == Activation::table) layer.table = reader.take<std::int16_t>(layer.name + ".table", "I16");
   }
-  if (reader.taken() != data.size()) {
-    throw std::runtime_error(fmt::format("{} bytes of data, the header describes {}", data.size(), reader.taken()));
+  if (reader.taken() != reader.size()) {
+    throw std::runtime_error(fmt::format("{} bytes of data, the header describes {}", reader.size(), reader.taken()));
   }
-  if (checksum(data, layers) != metadata.at("checksum")) throw std::runtime_error("the checksum differs");
+  if (checksum(*file, data, layers) != metadata.at("checksum")) throw std::runtime_error("the checksum differs");
   validate(network);
   return network;
 }
@@ -235,7 +270,7 @@ void save(const IntegerNetwork& network, const std::filesystem::path& file) {
     if (layer.kind == LayerKind::convolution) {
       const std::int64_t height = layer.window.kernel_height, width = layer.window.kernel_width;
       const std::int64_t in = static_cast<std::int64_t>(layer.weights.size()) / (out * height * width);
-      writer.add(layer.name + ".weight", "I16", {out, height, width, in}, layer.weights);
+      writer.add(layer.name + ".weight", "I16", {out, height, width, in}, layer.weights.all());
     }
     writer.add(layer.name + ".bias", "I64", {out}, layer.bias);
     // Not U16: PyTorch before 2.3 has no such type.
@@ -265,14 +300,9 @@ void save(const IntegerNetwork& network, const std::filesystem::path& file) {
 }
 
 IntegerNetwork load_integer_network(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file)) {
-    throw std::runtime_error(fmt::format("cannot read {}: missing or not a readable file", file.string()));
-  }
-  std::ostringstream text;
-  text << stream.rdbuf();
+  const auto bytes = std::make_shared<const BlockFile>(file);
   try {
-    return parse(text.str());
+    return parse(bytes);
   } catch (const std::exception& error) {
     damaged(file, error.what());
   }

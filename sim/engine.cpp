@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <utility>
 
 namespace bitstrata::sim {
 
@@ -21,13 +21,18 @@ const char* to_string(RunError error) {
   return "unknown";
 }
 
-void place_inputs(const generate::Program& program, std::span<const model::Codes> inputs,
-                  std::span<std::uint8_t> memory) {
+void check_inputs(const generate::Program& program, std::span<const model::Codes> inputs) {
   if (inputs.size() != static_cast<std::size_t>(program.batch)) {
     throw std::invalid_argument(
         fmt::format("{} images for a program that runs {} at once", inputs.size(), program.batch));
   }
-  std::ranges::copy(program.image, memory.begin());
+}
+
+void place_inputs(const generate::Program& program, std::span<const model::Codes> inputs,
+                  std::span<std::uint8_t> memory) {
+  check_inputs(program, inputs);
+  generate::put_list(program, memory);
+  for (std::size_t layer = 0; layer < program.numbers.size(); ++layer) generate::put_layer(program, layer, memory);
   for (int image = 0; image < program.batch; ++image)
     generate::write_tensor(program, 0, inputs[static_cast<std::size_t>(image)], memory, image);
 }
@@ -36,12 +41,26 @@ std::vector<std::vector<model::Codes>> read_tensors(const generate::Program& pro
                                                     std::span<const std::uint8_t> memory) {
   std::vector<std::vector<model::Codes>> all(static_cast<std::size_t>(program.batch));
   for (int image = 0; image < program.batch; ++image) {
-    auto& tensors = all[static_cast<std::size_t>(image)];
-    tensors.reserve(program.formats.size());
     for (std::size_t t = 0; t < program.formats.size(); ++t)
-      tensors.push_back(generate::read_tensor(program, static_cast<int>(t), memory, image));
+      all[static_cast<std::size_t>(image)].push_back(
+          generate::read_tensor(program, static_cast<int>(t), memory, image));
   }
   return all;
+}
+
+RunResult Engine::run(const generate::Program& program, std::span<const model::Codes> inputs,
+                      const MemoryBehaviour& behaviour) {
+  std::vector<std::vector<model::Codes>> tensors(inputs.size());
+  for (std::size_t image = 0; image < inputs.size(); ++image) {
+    tensors[image].resize(program.formats.size());
+    tensors[image][0] = inputs[image];
+  }
+  RunResult result = run(program, inputs, behaviour, [&](std::size_t layer, const std::vector<model::Codes>& images) {
+    const auto tensor = static_cast<std::size_t>(program.layer_output.at(layer));
+    for (std::size_t image = 0; image < images.size(); ++image) tensors[image][tensor] = images[image];
+  });
+  result.tensors = std::move(tensors);
+  return result;
 }
 
 std::vector<model::Events> events_of_layers(const generate::Program& program,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -34,15 +35,24 @@ struct RunResult {
   std::vector<model::Events> descriptors;  // of those finished
   std::vector<model::Events> layers;       // of the layers finished: sums over their descriptors, so over the batch
   std::vector<model::Toggles> toggles;     // of the descriptors finished, where the engine counts them
-  std::vector<std::vector<model::Codes>> tensors;  // [image][tensor], tensors as Program::formats; 0 is the input
+  // [image][tensor], tensors as Program::formats; 0 is the input. Empty where the layers were shown.
+  std::vector<std::vector<model::Codes>> tensors;
 };
 
-// The memory of a run: the program's image with the inputs in their places. Throws std::invalid_argument where there
-// are not as many as the program's batch.
+// Told of the layers of a run in their order, in the thread that called run(): the codes of layer `layer`'s output, an
+// image of the batch each. The accelerator stands still meanwhile. After an error the layers that were not done follow,
+// with what memory holds of them.
+using ShowLayer = std::function<void(std::size_t layer, const std::vector<model::Codes>& images)>;
+
+// For engines that hold all of a program's memory at once: its image with the inputs in their places, where memory is
+// zero (throws std::invalid_argument where there are not as many as the program's batch), and what is there after a
+// run.
 void place_inputs(const generate::Program& program, std::span<const model::Codes> inputs,
                   std::span<std::uint8_t> memory);
 std::vector<std::vector<model::Codes>> read_tensors(const generate::Program& program,
                                                     std::span<const std::uint8_t> memory);
+// As place_inputs checks.
+void check_inputs(const generate::Program& program, std::span<const model::Codes> inputs);
 
 // Sums over the descriptors of each layer that is finished.
 std::vector<model::Events> events_of_layers(const generate::Program& program,
@@ -53,10 +63,13 @@ class Engine {
   virtual ~Engine() = default;
   virtual model::Origin origin() const = 0;
   // Runs the whole list on the images of a batch. The accelerator is reset first. Throws std::invalid_argument where
-  // there are not as many inputs as the program's batch, std::runtime_error only where the engine itself fails; errors
-  // of the accelerator come back in the result.
+  // there are not as many inputs as the program's batch, std::runtime_error only where the engine itself fails, and
+  // what `show` throws; errors of the accelerator come back in the result.
   virtual RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
-                        const MemoryBehaviour& behaviour) = 0;
+                        const MemoryBehaviour& behaviour, const ShowLayer& show) = 0;
+  // Keeps the tensors of all layers.
+  RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
+                const MemoryBehaviour& behaviour);
   // A batch of one.
   RunResult run(const generate::Program& program, const model::Codes& input, const MemoryBehaviour& behaviour = {}) {
     return run(program, std::span(&input, 1), behaviour);

@@ -359,14 +359,23 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
   return events;
 }
 
-std::vector<model::Events> predict(const generate::Program& program, const std::vector<model::Codes>& tensors) {
-  if (!program.architecture.skip_planes) return predict(program);
+std::vector<model::Events> predict(const generate::Program& program,
+                                   const std::function<model::Codes(std::size_t layer)>& input_of) {
   std::vector<model::Events> events;
-  for (std::size_t i = 0; i < program.descriptors.size(); ++i) {
-    const PlaneCounts planes = count_planes(program, i, tensors.at(input_tensor(program, i)));
-    events.push_back(predict(program.descriptors[i], program.architecture, planes));
+  for (std::size_t layer = 0; layer < program.numbers.size(); ++layer) {
+    const model::Codes input = input_of(layer);
+    const auto [begin, end] = program.descriptors_of(layer);
+    for (std::size_t i = begin; i < end; ++i)
+      events.push_back(predict(program.descriptors[i], program.architecture, count_planes(program, i, input)));
   }
   return events;
+}
+
+std::vector<model::Events> predict(const generate::Program& program, const std::vector<model::Codes>& tensors) {
+  if (!program.architecture.skip_planes) return predict(program);
+  return predict(program, [&](std::size_t layer) {
+    return tensors.at(static_cast<std::size_t>(program.network->layers.at(layer).input));
+  });
 }
 
 std::vector<model::Events> predict(const std::vector<Descriptor>& descriptors,

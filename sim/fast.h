@@ -3,6 +3,8 @@
 // loop over cycles. Exact for the deterministic memory of Architecture::memory.
 #pragma once
 
+#include <functional>
+
 #include "model/cost.h"
 #include "rtl/generate/program.h"
 #include "sim/fast_planes.h"
@@ -29,6 +31,11 @@ std::vector<model::Events> predict(const generate::Program& program);
 // Exact with skip_planes too: `tensors` are the codes of all tensors (model::run_all), of a batch as
 // codes_of_batch gives them.
 std::vector<model::Events> predict(const generate::Program& program, const std::vector<model::Codes>& tensors);
+
+// The same, layer by layer: `input_of` is called once for each layer in their order and gives the codes that it reads
+// (of its two inputs the first), of a batch those of the images one behind the other.
+std::vector<model::Events> predict(const generate::Program& program,
+                                   const std::function<model::Codes(std::size_t layer)>& input_of);
 
 // generate::lower with this engine as the judge of tilings.
 generate::Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, int batch = 1);

@@ -21,6 +21,7 @@ using namespace model;
 class Draws {
  public:
   explicit Draws(std::uint64_t seed) : state_(seed) {}
+  void skip(std::uint64_t count) { state_ += count * 0x9e3779b97f4a7c15u; }
   std::uint64_t next() {
     std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -102,6 +103,31 @@ void randomize_activation(IntegerLayer& layer, const TensorFormat& out, Draws& d
   }
 }
 
+std::int64_t fan_in_of(const IntegerNetwork& network, const IntegerLayer& layer) {
+  return std::int64_t{layer.window.kernel_height} * layer.window.kernel_width *
+         (network.tensors[at(layer.input)].shape.channels / layer.groups);
+}
+
+// Each weight takes one draw, so that any of them can be made again without those before it.
+void draw_weights(IntegerLayer& layer, std::size_t count, bool keep, Draws& draws) {
+  const int top = layer.weight_bits == 1 ? 1 : (1 << (layer.weight_bits - 1)) - 1;
+  const Weights::Source source = [top, bits = layer.weight_bits, draws](std::size_t first,
+                                                                        std::span<std::int16_t> block) {
+    Draws here = draws;
+    here.skip(first);
+    for (std::int16_t& weight : block)
+      weight = static_cast<std::int16_t>(bits == 1 ? 2 * here.pick(0, 1) - 1 : here.pick(-top, top));
+  };
+  draws.skip(count);
+  if (keep) {
+    std::vector<std::int16_t> weights(count);
+    source(0, weights);
+    layer.weights = std::move(weights);
+  } else {
+    layer.weights = Weights(count, source);
+  }
+}
+
 }  // namespace
 
 Coding coding_of(bool rectified, int bits) {
@@ -177,7 +203,7 @@ IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
   return result;
 }
 
-void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t seed) {
+void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t seed, bool keep) {
   IntegerLayer& layer = network.layers.at(index);
   const TensorFormat& in = network.tensors[at(layer.input)];
   const TensorFormat& out = network.tensors[at(layer.output)];
@@ -211,14 +237,11 @@ void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t s
     if (layer.activation == Activation::leaky) layer.negative_multiplier.assign(channels, divide.multiplier / 8);
     return;
   }
-  const int fan_in = taps * (in.shape.channels / layer.groups);
+  const std::int64_t fan_in = fan_in_of(network, layer);
   const int top = layer.weight_bits == 1 ? 1 : (1 << (layer.weight_bits - 1)) - 1;
-  layer.weights.resize(channels * static_cast<std::size_t>(fan_in));
-  for (auto& weight : layer.weights) {
-    weight = static_cast<std::int16_t>(layer.weight_bits == 1 ? 2 * draws.pick(0, 1) - 1 : draws.pick(-top, top));
-  }
+  draw_weights(layer, channels * static_cast<std::size_t>(fan_in), keep, draws);
   const double weight_rms = layer.weight_bits == 1 ? 1.0 : std::sqrt(top * (top + 1.0) / 3.0);
-  const double sigma = std::sqrt(fan_in) * weight_rms * typical_code(in) * (1 << layer.acc_shift);
+  const double sigma = std::sqrt(static_cast<double>(fan_in)) * weight_rms * typical_code(in) * (1 << layer.acc_shift);
   // Two and a half standard deviations reach the largest code.
   const double reached = layer.activation == Activation::hard_swish ? 12000
                          : layer.activation == Activation::table    ? 127
@@ -251,7 +274,12 @@ Plan random_plan(const Network& network, int low, int high, std::uint64_t seed) 
 
 IntegerNetwork random_integer_network(const Network& network, const Plan& plan, std::uint64_t seed) {
   IntegerNetwork result = integer_shapes(network, plan);
-  for (std::size_t i = 0; i < result.layers.size(); ++i) randomize_layer(result, i, seed);
+  std::int64_t weights = 0;
+  for (const IntegerLayer& layer : result.layers) {
+    if (layer.kind == LayerKind::convolution) weights += layer.out_channels() * fan_in_of(result, layer);
+  }
+  const bool keep = weights <= Weights::most_kept;
+  for (std::size_t i = 0; i < result.layers.size(); ++i) randomize_layer(result, i, seed, keep);
   validate(result);
   return result;
 }

@@ -25,12 +25,13 @@ void fit_to_tensors(model::IntegerLayer& layer, const model::IntegerNetwork& net
 
 // Fills layer `index` of `network`: weights over the whole range, small biases, and requantization that spreads the
 // outputs of random inputs over their codes. Depends on the layer and the seed only, not on the layers around it.
-void randomize_layer(model::IntegerNetwork& network, std::size_t index, std::uint64_t seed);
+// Unless they are to be kept, the weights are drawn again whenever they are read.
+void randomize_layer(model::IntegerNetwork& network, std::size_t index, std::uint64_t seed, bool keep = true);
 
 // Widths of weights and of tensors drawn from low..high, seeded; layers that read one tensor agree.
 model::Plan random_plan(const model::Network& network, int low, int high, std::uint64_t seed);
 
-// Both together; validated.
+// Shapes and numbers together; validated. The weights of large networks (model::Weights) are not kept.
 model::IntegerNetwork random_integer_network(const model::Network& network, const model::Plan& plan,
                                              std::uint64_t seed);
 

@@ -13,6 +13,7 @@
 #include "sim/random_network.h"
 #include "sim/rtl_build.h"
 #include "sim/rtl_shim.h"
+#include "sim/run_memory.h"
 
 namespace bitstrata::sim {
 
@@ -64,9 +65,8 @@ class RtlEngine final : public Engine {
 
   using Engine::run;
   RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
-                const MemoryBehaviour& behaviour) override {
-    std::vector<std::uint8_t> bytes(program.image.size());
-    place_inputs(program, inputs, bytes);
+                const MemoryBehaviour& behaviour, const ShowLayer& show) override {
+    RunMemory contents(program, inputs, show);
     if (toggles_ != nullptr) {  // count from registers that hold what power-up leaves
       destroy_(model_);
       model_ = create_();
@@ -78,7 +78,7 @@ class RtlEngine final : public Engine {
     start();
 
     RunResult result;
-    AxiMemory memory(program.architecture, behaviour, bytes);
+    AxiMemory memory(program.architecture, behaviour, contents.bytes());
     model::Events before;
     model::Toggles toggled;
     bool layer_done = false;
@@ -94,6 +94,7 @@ class RtlEngine final : public Engine {
           result.toggles.push_back(toggles() - toggled);
           toggled += result.toggles.back();
         }
+        contents.descriptor_done();
       }
       if (interrupt) break;
     }
@@ -101,7 +102,7 @@ class RtlEngine final : public Engine {
     result.layers = events_of_layers(program, result.descriptors);
     if (result.error == RunError::none) check_event_registers(before);
     clean_ = recover(memory, result.error);
-    result.tensors = read_tensors(program, bytes);
+    contents.stopped();
     return result;
   }
 

@@ -212,18 +212,21 @@ class Assembler {
     const double zero = in.coding == Coding::bipolar ? 1 : in.zero_point;
     const std::size_t each = p.weights.size() / channels;
     const double largest = p.weight_bits == 1 ? 1 : std::exp2(p.weight_bits - 1) - 1;
+    std::vector<std::int16_t> weights;
+    weights.reserve(p.weights.size());
     for (std::size_t n = 0; n < channels; ++n) {
       std::int64_t sum = 0;
       for (std::size_t k = 0; k < each; ++k) {
         const double w = p.weights[n * each + k];
         const double code = p.weight_bits == 1 ? (w >= 0 ? 1.0 : -1.0)
                                                : std::clamp(std::nearbyint(w / p.scales[n]), -largest - 1, largest);
-        layer_.weights.push_back(static_cast<std::int16_t>(code));
+        weights.push_back(static_cast<std::int16_t>(code));
         sum += static_cast<std::int64_t>(code);
       }
       const double unit = in.scale * p.scales[n];  // acc_shift makes 2c of c
       add_channel(unit, p.bias[n] / unit - zero * static_cast<double>(sum), target, step);
     }
+    layer_.weights = std::move(weights);
   }
 
   void pool(const Step& step, const Node& node) {

@@ -38,9 +38,9 @@ void take_weights(const IntegerLayer& layer, const Grid& in, const Grid& out, Pa
     if (!(ratio > 0)) refuse(layer, "a multiplier of 0 has no float counterpart");
     const double scale = static_cast<float>(ratio * unit_out / in.scale);
     std::int64_t sum = 0;
-    for (std::size_t k = 0; k < each; ++k) {
-      sum += layer.weights[n * each + k];
-      p.weights.push_back(static_cast<float>(layer.weights[n * each + k] * scale));
+    for (const std::int16_t weight : layer.weights.block(n * each, each)) {
+      sum += weight;
+      p.weights.push_back(static_cast<float>(weight * scale));
     }
     p.scales.push_back(scale);
     // A single threshold is folded as assemble() does it; other offsets are rounded halves up.

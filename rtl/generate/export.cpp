@@ -184,7 +184,7 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
        {"WEIGHTS", v.weights},
        {"IMAGES_FROM", v.images},
        {"IMAGE_COUNT", p.batch > 1 ? fmt::format("{}, {} a run", images, p.batch) : std::to_string(images)},
-       {"MEMORY_BYTES", std::to_string(p.image.size())},
+       {"MEMORY_BYTES", std::to_string(p.memory_bytes)},
        {"DATA_BITS", std::to_string(a.data_bits)},
        {"LIST_ADDRESS", fmt::format("{:#010x}", p.list_address)},
        {"LAYERS", layers},
@@ -206,13 +206,13 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
 void write_testbench(const model::Architecture& a, const Vectors& v, Writer& writer) {
   const Program& p = v.program;
   const auto beat_bytes = static_cast<std::size_t>(a.data_bits / 8);
-  const std::size_t memory_beats = (p.image.size() + beat_bytes - 1) / beat_bytes;
+  const std::size_t memory_beats = (p.memory_bytes + beat_bytes - 1) / beat_bytes;
   std::string memory, images, expected, table;
-  append_hex(memory, p.image, 0, memory_beats * beat_bytes, beat_bytes);
+  append_hex(memory, memory_image(p), 0, memory_beats * beat_bytes, beat_bytes);
   const auto batch = static_cast<std::size_t>(p.batch);
   if (v.tensors.size() % batch != 0) throw std::invalid_argument("the testbench runs whole batches of images only");
   for (std::size_t first = 0; first < v.tensors.size(); first += batch) {
-    std::vector<std::uint8_t> bytes(p.image.size(), 0);
+    std::vector<std::uint8_t> bytes(p.memory_bytes, 0);
     for (std::size_t i = 0; i < batch; ++i) {
       const auto& tensors = v.tensors[first + i];
       for (std::size_t t = 0; t < tensors.size(); ++t)

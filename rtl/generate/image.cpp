@@ -30,12 +30,12 @@ void for_each_group(const Architecture& a, const Mapping& mapping, const Piece& 
 
 }  // namespace
 
-std::uint32_t Image::reserve(std::int64_t bytes) {
-  const auto at = static_cast<std::int64_t>(bytes_.size());
+std::uint32_t Layout::reserve(std::int64_t bytes) {
+  const std::int64_t at = bytes_;
   if (at + bytes > std::numeric_limits<std::int32_t>::max()) {
     throw std::invalid_argument("the network's memory image exceeds 2 GiB");
   }
-  bytes_.resize(static_cast<std::size_t>(ceil_div(at + bytes, alignment) * alignment), 0);
+  bytes_ = ceil_div(at + bytes, alignment) * alignment;
   return static_cast<std::uint32_t>(at);
 }
 
@@ -117,9 +117,12 @@ void put_weights(Image& image, std::uint32_t address, const Architecture& a, con
   // Values of a kernel row in a vector, and where they begin.
   const std::int64_t row_values = piece.run1 > 0 ? piece.run1 - piece.run0 : std::int64_t{kernel_width} * m.slice;
   const auto row_bytes = static_cast<std::uint32_t>(weight_row_bytes(a));
+  const unsigned mask = (1u << m.weight_bits) - 1;
   const std::vector<Tile> tiles = tiles_of(m, piece.n0, piece.n1);
   for (std::size_t t = 0; t < tiles.size(); ++t) {
     const int first_channel = first_input(m, tiles, t);
+    const model::WeightBlock weights = layer.weights.block(static_cast<std::size_t>(tiles[t].first * per_output),
+                                                           static_cast<std::size_t>(tiles[t].count * per_output));
     for (std::int64_t row_tile = 0; row_tile < k; row_tile += a.rows) {
       for (int macro = 0; macro < tiles[t].count; macro += m.lanes) {
         const int lanes = std::min(m.lanes, tiles[t].count - macro);
@@ -130,17 +133,17 @@ void put_weights(Image& image, std::uint32_t address, const Architecture& a, con
           for (int j = 0; j < lanes; ++j) {
             const int output = tiles[t].first + macro + j;
             if (channel >= in_channels || channel / inputs != output / outputs) continue;  // another group: 0
-            const int weight = layer.weights[static_cast<std::size_t>(
-                output * per_output + (ky * kernel_width + kx) * inputs + channel % inputs)];
-            const unsigned code = m.weight_bits == 1 ? (weight > 0 ? 1u : 0u) : static_cast<unsigned>(weight);
+            const int weight = weights[static_cast<std::size_t>((macro + j) * per_output +
+                                                                (ky * kernel_width + kx) * inputs + channel % inputs)];
+            const unsigned code = m.weight_bits == 1 ? (weight > 0 ? 1u : 0u) : static_cast<unsigned>(weight) & mask;
+            const int place = j * m.weight_bits, in_tile = static_cast<int>(row - row_tile);
+            if (!a.overlay()) {
+              image.put_bits(address + static_cast<std::uint32_t>(in_tile) * row_bytes, place, code);
+              continue;
+            }
             for (int b = 0; b < m.weight_bits; ++b) {
-              if (((code >> b) & 1u) == 0) continue;
-              const int place = j * m.weight_bits + b, in_tile = static_cast<int>(row - row_tile);
-              if (a.overlay()) {
-                image.set_bit(address + static_cast<std::uint32_t>(place) * row_bytes, in_tile);
-              } else {
-                image.set_bit(address + static_cast<std::uint32_t>(in_tile) * row_bytes, place);
-              }
+              if ((code >> b & 1u) != 0)
+                image.set_bit(address + static_cast<std::uint32_t>(place + b) * row_bytes, in_tile);
             }
           }
         }

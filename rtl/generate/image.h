@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "rtl/generate/descriptor.h"
@@ -10,13 +11,25 @@
 
 namespace bitstrata::generate {
 
-class Image {
+// Hands out the places of a memory that is not there yet.
+class Layout {
  public:
   // Every region starts on a page of AXI's burst rule, so that the bursts of a layer do not depend on its neighbours.
   static constexpr std::int64_t alignment = 4096;
 
   // Throws std::invalid_argument past 2 GiB.
   std::uint32_t reserve(std::int64_t bytes);
+  std::size_t bytes() const { return static_cast<std::size_t>(bytes_); }
+
+ private:
+  std::int64_t bytes_ = 0;
+};
+
+// Writes numbers into a memory that is zero where they go.
+class Image {
+ public:
+  explicit Image(std::span<std::uint8_t> bytes) : bytes_(bytes) {}
+
   void put32(std::uint32_t address, std::uint32_t value);
   void put64(std::uint32_t address, std::uint64_t value);
   void put(std::uint32_t address, const Descriptor& descriptor);
@@ -24,10 +37,15 @@ class Image {
     auto& byte = bytes_[address + static_cast<std::uint32_t>(bit / 8)];
     byte = static_cast<std::uint8_t>(byte | (1u << (bit % 8)));
   }
-  std::vector<std::uint8_t> take() { return std::move(bytes_); }
+  // Up to 16 bits from bit `bit` of the address on.
+  void put_bits(std::uint32_t address, int bit, unsigned value) {
+    value <<= bit % 8;
+    for (std::uint32_t at = address + static_cast<std::uint32_t>(bit / 8); value != 0; ++at, value >>= 8)
+      bytes_[at] = static_cast<std::uint8_t>(bytes_[at] | value);
+  }
 
  private:
-  std::vector<std::uint8_t> bytes_;
+  std::span<std::uint8_t> bytes_;
 };
 
 // Parameter records in the order post-processing uses them: groups of post_lanes for every output tile and macro.

@@ -26,7 +26,9 @@ using model::TensorFormat;
   throw std::invalid_argument(fmt::format("layer '{}': {}", layer.name, what));
 }
 
-std::int64_t page(std::int64_t bytes) { return (bytes + Image::alignment - 1) / Image::alignment * Image::alignment; }
+std::int64_t page(std::int64_t bytes) {
+  return (bytes + Layout::alignment - 1) / Layout::alignment * Layout::alignment;
+}
 
 void check_widths(const Architecture& a, const IntegerLayer& layer, const TensorFormat& in, const TensorFormat& out,
                   const TensorFormat* second) {
@@ -176,16 +178,15 @@ void move(LayerProgram& program, const Bases& from, const Bases& to) {
 }
 
 void put_numbers(Image& image, const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
-                 const LayerProgram& program) {
+                 std::span<const Descriptor> descriptors, const Mapping& mapping, std::span<const Piece> pieces) {
   const int channels = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels;
   std::set<std::uint32_t> weights, parameters;
-  for (std::size_t i = 0; i < program.pieces.size(); ++i) {
-    const Descriptor& d = program.descriptors[i];
-    const Piece& piece = program.pieces[i];
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const Descriptor& d = descriptors[i];
     if (parameters.insert(d[D_PARAM_ADDRESS]).second)
-      put_parameters(image, d[D_PARAM_ADDRESS], a, layer, program.mapping, piece);
-    if (program.mapping.convolution && weights.insert(d[D_WEIGHT_ADDRESS]).second)
-      put_weights(image, d[D_WEIGHT_ADDRESS], a, layer, channels, program.mapping, piece);
+      put_parameters(image, d[D_PARAM_ADDRESS], a, layer, mapping, pieces[i]);
+    if (mapping.convolution && weights.insert(d[D_WEIGHT_ADDRESS]).second)
+      put_weights(image, d[D_WEIGHT_ADDRESS], a, layer, channels, mapping, pieces[i]);
   }
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "rtl/generate/describe.h"
@@ -37,8 +38,9 @@ LayerProgram program_layer(const model::Architecture& architecture, const model:
                            const model::IntegerLayer& layer, const Bases& bases, const Judge& judge, int batch = 1);
 // The same layer at other addresses.
 void move(LayerProgram& program, const Bases& from, const Bases& to);
-// Writes parameters and weights where the descriptors look for them.
+// Writes parameters and weights where the layer's descriptors, which run one piece each, look for them.
 void put_numbers(Image& image, const model::Architecture& architecture, const model::IntegerNetwork& network,
-                 const model::IntegerLayer& layer, const LayerProgram& program);
+                 const model::IntegerLayer& layer, std::span<const Descriptor> descriptors, const Mapping& mapping,
+                 std::span<const Piece> pieces);
 
 }  // namespace bitstrata::generate

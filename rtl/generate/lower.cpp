@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns integer layers into a descriptor list and a memory image.
+// Turns integer layers into a descriptor list and a memory layout.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "rtl/generate/program.h"
@@ -34,13 +35,13 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
   if (descriptors > most_descriptors)
     throw std::invalid_argument(
         fmt::format("{} descriptors for {} images at once; a list holds {}", descriptors, batch, most_descriptors));
-  Image image;
-  program.list_address = image.reserve(static_cast<std::int64_t>(descriptors) * descriptor_stride);
+  Layout layout;
+  program.list_address = layout.reserve(static_cast<std::int64_t>(descriptors) * descriptor_stride);
   for (const auto& format : network.tensors) {
     TensorPlacement place;
     place.row_lines = row_lines(a, format);
     const std::int64_t bytes = tensor_bytes(a, format);
-    place.address = image.reserve(batch * bytes);
+    place.address = layout.reserve(batch * bytes);
     place.bytes = static_cast<std::uint32_t>(bytes);
     program.tensors.push_back(place);
   }
@@ -50,10 +51,13 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
     Bases bases{.input = program.tensors[tensor(layer.input)].address,
                 .second = layer.second < 0 ? 0 : program.tensors[tensor(layer.second)].address,
                 .output = program.tensors[tensor(layer.output)].address};
-    bases.parameters = image.reserve(part.parameter_bytes);
-    if (part.weight_bytes > 0) bases.weights = image.reserve(part.weight_bytes);
+    bases.parameters = layout.reserve(part.parameter_bytes);
+    if (part.weight_bytes > 0) bases.weights = layout.reserve(part.weight_bytes);
     move(part, {}, bases);
-    put_numbers(image, a, network, layer, part);
+    program.numbers.push_back({.address = bases.parameters,
+                               .bytes = static_cast<std::uint32_t>(layout.bytes()) - bases.parameters,
+                               .mapping = part.mapping,
+                               .pieces = std::move(part.pieces)});
     for (const Descriptor& d : part.descriptors) {
       program.descriptors.push_back(d);
       program.descriptor_layer.push_back(static_cast<int>(i));
@@ -62,10 +66,36 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
     program.layer_output.push_back(layer.output);
   }
   program.descriptors.back()[D_CONTROL] |= std::uint32_t{1} << C_LAST;
+  program.memory_bytes = layout.bytes();
+  program.network = std::make_shared<const model::IntegerNetwork>(network);
+  return program;
+}
+
+std::pair<std::size_t, std::size_t> Program::descriptors_of(std::size_t layer) const {
+  const auto [begin, end] = std::ranges::equal_range(descriptor_layer, static_cast<int>(layer));
+  return {static_cast<std::size_t>(begin - descriptor_layer.begin()),
+          static_cast<std::size_t>(end - descriptor_layer.begin())};
+}
+
+void put_list(const Program& program, std::span<std::uint8_t> memory) {
+  Image image(memory);
   for (std::size_t i = 0; i < program.descriptors.size(); ++i)
     image.put(program.list_address + static_cast<std::uint32_t>(i) * descriptor_stride, program.descriptors[i]);
-  program.image = image.take();
-  return program;
+}
+
+void put_layer(const Program& program, std::size_t layer, std::span<std::uint8_t> memory) {
+  Image image(memory);
+  const auto [begin, end] = program.descriptors_of(layer);
+  const LayerNumbers& numbers = program.numbers.at(layer);
+  put_numbers(image, program.architecture, *program.network, program.network->layers.at(layer),
+              std::span(program.descriptors).subspan(begin, end - begin), numbers.mapping, numbers.pieces);
+}
+
+std::vector<std::uint8_t> memory_image(const Program& program) {
+  std::vector<std::uint8_t> memory(program.memory_bytes);
+  put_list(program, memory);
+  for (std::size_t layer = 0; layer < program.numbers.size(); ++layer) put_layer(program, layer, memory);
+  return memory;
 }
 
 }  // namespace bitstrata::generate

@@ -232,7 +232,7 @@ GateRun GateEngine::run(std::span<const GateJob> jobs, const MemoryBehaviour& be
                                           &generate::Descriptor::words);
     if (!equal || job.program->list_address != first.list_address)
       throw std::invalid_argument("the programs of a run have different descriptor lists");
-    bytes.emplace_back(job.program->image.size());
+    bytes.emplace_back(job.program->memory_bytes);
     place_inputs(*job.program, job.inputs, bytes.back());
   }
   reset();

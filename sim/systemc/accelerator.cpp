@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/systemc/accelerator.h"
 
+#include <utility>
+
 namespace bitstrata::sim::systemc {
 
 Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture)
@@ -35,7 +37,8 @@ void Accelerator::clock() {
 }
 
 void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
-                      std::uint32_t watchdog) {
+                      std::uint32_t watchdog, std::function<void(const model::Events&)> layer_done) {
+  events_.layer_done = std::move(layer_done);
   memory_.attach(architecture_, behaviour, memory);
   memory_.reset();
   axi_read_.reset();

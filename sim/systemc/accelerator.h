@@ -2,6 +2,7 @@
 // The accelerator with its memory, module for module beside the RTL.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "sim/systemc/array.h"
@@ -23,11 +24,11 @@ class Accelerator final : public sc_core::sc_module {
  public:
   Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture);
 
-  // Resets, runs the list to its end and returns; may be called again and again.
+  // Resets, runs the list to its end and returns; may be called again and again. `layer_done` is called with the events
+  // of every descriptor as it is done.
   void run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
-           std::uint32_t watchdog);
+           std::uint32_t watchdog, std::function<void(const model::Events&)> layer_done);
   RunError error() const { return sequencer_.error(); }
-  const std::vector<model::Events>& layers() const { return events_.layers(); }
   // From now on toggles are counted, for each descriptor.
   void watch_toggles() { array_.watch(architecture_, toggles_); }
   const std::vector<model::Toggles>& toggles() const { return toggles_; }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The SystemC model as an engine. SystemC elaborates once a process, so every run has a child process of its own: the
 // caller never elaborates, engines of any architectures live side by side, and nothing is left behind by a run. The
-// child works in place on memory shared with the caller: results, then the accelerator's memory.
+// child works in place on the accelerator's memory, which it shares with the caller, and waits after every layer until
+// the caller has made the next one ready.
 #include "sim/engine.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "sim/run_memory.h"
 #include "sim/systemc/accelerator.h"
 
 // The SystemC library brings a main() that calls this. A program whose own main() lies in an archive linked after
@@ -28,58 +31,129 @@ namespace bitstrata::sim {
 
 namespace {
 
-struct Header {
-  bool finished = false;
-  RunError error = RunError::none;
-  std::size_t layers = 0;
-  char message[512] = {};
+// What a child tells: a layer that is done, after which it waits for the answer; at the end the toggles of all of them,
+// where they were counted, and how the run ended.
+struct Message {
+  enum class Kind { layer, toggles, end, failure } kind = Kind::layer;
+  model::Events events;             // layer
+  model::Toggles toggles;           // toggles
+  RunError error = RunError::none;  // end
+  char text[512] = {};              // failure
 };
 
-// Header, events and toggles of `layers` layers, `bytes` bytes of the accelerator's memory.
-class SharedRun {
+// Both ends of a line between a run and its child.
+class Line {
  public:
-  SharedRun(std::size_t layers, std::size_t bytes)
-      : most_layers_(layers),
-        bytes_(bytes),
-        size_(sizeof(Header) + layers * (sizeof(model::Events) + sizeof(model::Toggles)) + bytes) {
-    base_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (base_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "memory for a SystemC run");
-    new (base_) Header;
+  Line() {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends_) != 0)
+      throw std::system_error(errno, std::generic_category(), "line to a SystemC run");
   }
-  ~SharedRun() { munmap(base_, size_); }
-  SharedRun(const SharedRun&) = delete;
-  SharedRun& operator=(const SharedRun&) = delete;
+  ~Line() { close_end(0), close_end(1); }
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
 
-  Header& header() { return *static_cast<Header*>(base_); }
-  model::Events* events() { return reinterpret_cast<model::Events*>(static_cast<char*>(base_) + sizeof(Header)); }
-  model::Toggles* toggles() { return reinterpret_cast<model::Toggles*>(events() + most_layers_); }
-  std::size_t most_layers() const { return most_layers_; }
-  std::span<std::uint8_t> memory() { return {reinterpret_cast<std::uint8_t*>(toggles() + most_layers_), bytes_}; }
+  int end(int which) const { return ends_[which]; }
+  void close_end(int which) {
+    if (ends_[which] >= 0) close(ends_[which]);
+    ends_[which] = -1;
+  }
 
  private:
-  void* base_;
-  std::size_t most_layers_, bytes_, size_;
+  int ends_[2] = {-1, -1};
 };
 
+// False where the other end is gone.
+template <class T>
+bool send_whole(int line, const T& what) {
+  ssize_t sent = -1;
+  do sent = send(line, &what, sizeof(what), MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return sent == static_cast<ssize_t>(sizeof(what));
+}
+template <class T>
+bool receive_whole(int line, T& what) {
+  ssize_t got = -1;
+  do got = recv(line, &what, sizeof(what), 0);
+  while (got < 0 && errno == EINTR);
+  return got == static_cast<ssize_t>(sizeof(what));
+}
+
 void run_in_child(const model::Architecture& architecture, const generate::Program& program,
-                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, bool toggles, SharedRun& shared) {
+                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, bool toggles,
+                  std::span<std::uint8_t> memory, int line) {
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
   // The memory's timing is the program's, not a property of the accelerator.
   model::Architecture timed = architecture;
   timed.memory = program.architecture.memory;
   systemc::Accelerator accelerator("accelerator", timed);
   if (toggles) accelerator.watch_toggles();
-  accelerator.run(behaviour, shared.memory(), program.list_address, watchdog);
-  const auto& layers = accelerator.layers();
-  if (layers.size() > shared.most_layers()) {
-    throw std::runtime_error(fmt::format("{} layers ran; the program has {}", layers.size(), shared.most_layers()));
-  }
-  std::memcpy(shared.events(), layers.data(), layers.size() * sizeof(model::Events));
-  std::copy(accelerator.toggles().begin(), accelerator.toggles().end(), shared.toggles());
-  shared.header().layers = layers.size();
-  shared.header().error = accelerator.error();
-  shared.header().finished = true;
+  accelerator.run(behaviour, memory, program.list_address, watchdog, [&](const model::Events& events) {
+    char go = 0;
+    if (!send_whole(line, Message{.events = events}) || !receive_whole(line, go)) _exit(1);  // nobody wants to know
+  });
+  for (const model::Toggles& counted : accelerator.toggles())
+    send_whole(line, Message{.kind = Message::Kind::toggles, .toggles = counted});
+  send_whole(line, Message{.kind = Message::Kind::end, .error = accelerator.error()});
 }
+
+// The process that a run works in.
+class Child {
+ public:
+  // `work` gets the child's end of the line.
+  template <class Work>
+  explicit Child(Work work) {
+    process_ = fork();
+    if (process_ < 0) throw std::system_error(errno, std::generic_category(), "process for a SystemC run");
+    if (process_ != 0) {
+      line_.close_end(1);
+      return;
+    }
+    // The lines of runs in other threads came along; an end that stays open here would keep them waiting.
+    constexpr int own = 3;
+    dup2(line_.end(1), own);
+    close_range(own + 1, ~0U, 0);
+    try {
+      work(own);
+    } catch (const std::exception& error) {
+      Message message{.kind = Message::Kind::failure};
+      std::strncpy(message.text, error.what(), sizeof(message.text) - 1);
+      send_whole(own, message);
+    }
+    _exit(0);  // no destructors or handlers of the caller's process
+  }
+  ~Child() {
+    if (process_ > 0) kill(process_, SIGKILL);  // it has told all, or nobody wants to know
+    wait();
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  // The next message; throws where the child has failed.
+  Message next() {
+    Message message;
+    if (!receive_whole(line_.end(0), message))
+      throw std::runtime_error(fmt::format("SystemC model: its process ended with status {:#x}", wait()));
+    if (message.kind == Message::Kind::failure)
+      throw std::runtime_error(fmt::format("SystemC model: {}", message.text));
+    return message;
+  }
+  void go_on() { send_whole(line_.end(0), char{1}); }
+
+ private:
+  // Its status.
+  int wait() {
+    line_.close_end(0);
+    int status = 0;
+    if (process_ > 0) {
+      while (waitpid(process_, &status, 0) < 0 && errno == EINTR) continue;
+    }
+    process_ = 0;
+    return status;
+  }
+
+  Line line_;
+  pid_t process_ = 0;
+};
 
 class SystemcEngine final : public Engine {
  public:
@@ -92,42 +166,31 @@ class SystemcEngine final : public Engine {
 
   using Engine::run;
   RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
-                const MemoryBehaviour& behaviour) override {
-    SharedRun shared(program.descriptors.size(), program.image.size());
-    place_inputs(program, inputs, shared.memory());
-    work(program, behaviour, shared);
-
-    const Header& header = shared.header();
-    RunResult result{.error = header.error};
-    result.descriptors.assign(shared.events(), shared.events() + header.layers);
-    if (toggles_) result.toggles.assign(shared.toggles(), shared.toggles() + header.layers);
+                const MemoryBehaviour& behaviour, const ShowLayer& show) override {
+    RunMemory memory(program, inputs, show);
+    Child child(
+        [&](int line) { run_in_child(architecture_, program, behaviour, watchdog, toggles_, memory.bytes(), line); });
+    RunResult result;
+    while (true) {
+      const Message message = child.next();
+      if (message.kind == Message::Kind::end) {
+        result.error = message.error;
+        break;
+      }
+      if (message.kind == Message::Kind::toggles) {
+        result.toggles.push_back(message.toggles);
+        continue;
+      }
+      result.descriptors.push_back(message.events);
+      memory.descriptor_done();
+      child.go_on();
+    }
     result.layers = events_of_layers(program, result.descriptors);
-    result.tensors = read_tensors(program, shared.memory());
+    memory.stopped();
     return result;
   }
 
  private:
-  void work(const generate::Program& program, const MemoryBehaviour& behaviour, SharedRun& shared) {
-    Header& header = shared.header();
-    const pid_t child = fork();
-    if (child < 0) throw std::system_error(errno, std::generic_category(), "process for a SystemC run");
-    if (child == 0) {
-      try {
-        run_in_child(architecture_, program, behaviour, watchdog, toggles_, shared);
-      } catch (const std::exception& error) {
-        std::strncpy(header.message, error.what(), sizeof(header.message) - 1);
-      }
-      _exit(0);  // no destructors or handlers of the caller's process
-    }
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0) {
-      if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "process of a SystemC run");
-    }
-    if (header.finished) return;
-    if (header.message[0] != '\0') throw std::runtime_error(fmt::format("SystemC model: {}", header.message));
-    throw std::runtime_error(fmt::format("SystemC model: its process ended with status {:#x}", status));
-  }
-
   model::Architecture architecture_;
   bool toggles_;
 };

@@ -5,10 +5,7 @@ namespace bitstrata::sim::systemc {
 
 Events::Events(const sc_core::sc_module_name& name, Fabric& fabric) : Unit(name, fabric, &Signals::events) {}
 
-void Events::reset_state(EventsSignals&) {
-  layer_ = {};
-  layers_.clear();
-}
+void Events::reset_state(EventsSignals&) { layer_ = {}; }
 
 void Events::count_array(const Signals& now) {
   const std::int64_t lanes = now.streamer.tile_channels, vectors = now.feeder.group_size;
@@ -63,7 +60,7 @@ void Events::clock_edge(const Signals& now, EventsSignals&) {
   if (now.sequencer.running) count(now);
   if (now.layer_done()) {
     // The cycle of the barrier belongs to the layer it ends.
-    layers_.push_back(layer_);
+    layer_done(layer_);
     layer_ = {};
   }
   if (now.sequencer.start) {

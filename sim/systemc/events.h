@@ -2,6 +2,8 @@
 // Event counters, and their differences at the layers' barriers: rtl/bs_events.sv.
 #pragma once
 
+#include <functional>
+
 #include "sim/systemc/unit.h"
 
 namespace bitstrata::sim::systemc {
@@ -10,7 +12,8 @@ class Events final : public Unit<EventsSignals> {
  public:
   Events(const sc_core::sc_module_name& name, Fabric& fabric);
 
-  const std::vector<model::Events>& layers() const { return layers_; }
+  // Called with the events of every layer as it is done, while the simulation stands still.
+  std::function<void(const model::Events&)> layer_done;
 
  private:
   void reset_state(EventsSignals& shown) override;
@@ -21,7 +24,6 @@ class Events final : public Unit<EventsSignals> {
   int weight_bits_ = 0, activation_bits_ = 0, output_bits_ = 0;
   bool convolution_ = false;
   model::Events layer_;  // of the layer so far
-  std::vector<model::Events> layers_;
 };
 
 }  // namespace bitstrata::sim::systemc

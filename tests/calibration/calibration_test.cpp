@@ -178,7 +178,7 @@ TEST(Calibration, PrescribedCodesAreKept) {
   const IntegerNetwork integers = assemble(calibrate(network, plan_of(network), {}));
   ASSERT_EQ(integers.layers.size(), 1U);
   const IntegerLayer& layer = integers.layers[0];
-  EXPECT_THAT(layer.weights, ::testing::ElementsAre(1, -2, 3, -4, 127, 0, -128, 5));
+  EXPECT_TRUE((layer.weights == Weights{1, -2, 3, -4, 127, 0, -128, 5}));
   // 100 - 3 * (1 - 2 + 3 - 4) - 5 * 16, where one code of the output is 16 of the accumulator.
   EXPECT_EQ(layer.bias[0], 100 + 6 - 80);
   EXPECT_EQ(layer.multiplier[0], 1);

@@ -87,7 +87,7 @@ TEST_F(Verbs, RunWritesItsFolder) {
   const json run = json::parse(read_text(out + "/run.json"));
   EXPECT_EQ(run.at("seed"), 5);
   EXPECT_EQ(run.at("engine"), "fast");
-  for (const char* key : {"command", "version", "commit", "inputs", "tools", "wall_time_s"})
+  for (const char* key : {"command", "version", "commit", "inputs", "tools", "peak_memory_mb", "wall_time_s"})
     EXPECT_TRUE(run.contains(key)) << key;
   EXPECT_THAT(read_text(out + "/plan.yaml"), HasSubstr("layer: fc3"));
 

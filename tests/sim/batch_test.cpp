@@ -172,16 +172,17 @@ TEST(Batch, CarriedSumsStayTogetherAndEqualWeightsToo) {
 TEST(Batch, ImagesLieBehindEachOther) {
   Random random(3);
   const IntegerNetwork network = one_layer(random, {6, 6, 7}, 3, 1, 4);
-  generate::Program program = lower(network, test::narrow_array(), images);
+  const generate::Program program = lower(network, test::narrow_array(), images);
+  std::vector<std::uint8_t> memory(program.memory_bytes);
   std::vector<model::Codes> inputs;
   for (int i = 0; i < images; ++i) {
     inputs.push_back(test::random_codes(random, network.tensors[0]));
-    generate::write_tensor(program, 0, inputs.back(), program.image, i);
+    generate::write_tensor(program, 0, inputs.back(), memory, i);
   }
   for (int i = 0; i < images; ++i)
-    EXPECT_EQ(generate::read_tensor(program, 0, program.image, i), inputs[static_cast<std::size_t>(i)]);
-  EXPECT_THROW(generate::read_tensor(program, 0, program.image, images), std::invalid_argument);
-  EXPECT_THROW(generate::write_tensor(program, 0, inputs[0], program.image, -1), std::invalid_argument);
+    EXPECT_EQ(generate::read_tensor(program, 0, memory, i), inputs[static_cast<std::size_t>(i)]);
+  EXPECT_THROW(generate::read_tensor(program, 0, memory, images), std::invalid_argument);
+  EXPECT_THROW(generate::write_tensor(program, 0, inputs[0], memory, -1), std::invalid_argument);
   // No two descriptors write the same place, and all stay inside the tensor.
   std::set<std::uint32_t> places;
   const generate::TensorPlacement& out = program.tensors[1];

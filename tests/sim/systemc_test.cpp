@@ -129,7 +129,7 @@ TEST_P(Systemc, FailsAsRtl) {
   systemc->watchdog = rtl->watchdog = 2000;
   const Draw draw(first_seed(GetParam().architecture), GetParam().architecture);
   generate::Program damaged = draw.program;
-  damaged.image[damaged.list_address + 3] ^= 0x40;  // magic
+  damaged.descriptors[0][generate::D_CONTROL] ^= 0x40000000;  // magic
   const auto both = [&](const generate::Program& program, const MemoryBehaviour& behaviour, RunError error) {
     const RunResult got = systemc->run(program, draw.input, behaviour);
     const RunResult wanted = rtl->run(program, draw.input, behaviour);
@@ -147,7 +147,7 @@ TEST_P(Systemc, FailsAsRtl) {
         generate::D_LANES, generate::D_IN_ROW_BEATS, generate::D_PARAM_BEATS}) {
     SCOPED_TRACE(generate::descriptor_word_names[word]);
     generate::Program empty = draw.program;
-    std::fill_n(empty.image.begin() + empty.list_address + 4 * word, 4, std::uint8_t{0});
+    empty.descriptors[0][word] = 0;
     both(empty, {}, RunError::descriptor);
   }
   both(damaged, {}, RunError::descriptor);
