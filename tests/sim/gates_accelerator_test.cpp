@@ -32,6 +32,7 @@ model::Architecture small() {
   a.activation_depth = a.output_depth = a.weight_depth = a.psum_depth = a.parameter_depth = 4;
   a.post_lanes = a.burst_beats = a.outstanding = 1;
   a.event_counters = false;
+  a.popcount_tree = a.clock_gating = true;
   return a;
 }
 
