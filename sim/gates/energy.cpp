@@ -24,7 +24,9 @@ EnergyModel::EnergyModel(const Netlist& netlist, const Timing& timing, const Tim
   for (std::uint32_t i = 0; i < netlist.cells.size(); ++i) add_cell(i, in_gate[i]);
   add_nets();
   // Terms of a net behind each other, and of the same kind as one.
-  const auto key = [](const Term& t) { return std::tuple(t.net, t.component, t.part == &ComponentEnergy::switching, t.part == &ComponentEnergy::clock); };
+  const auto key = [](const Term& t) {
+    return std::tuple(t.net, t.component, t.part == &ComponentEnergy::switching, t.part == &ComponentEnergy::clock);
+  };
   std::ranges::sort(terms_, {}, key);
   std::size_t kept = 0;
   for (const Term& term : terms_) {
@@ -72,8 +74,7 @@ void EnergyModel::add_cell(std::uint32_t index, bool in_gate) {
 // Nets that memories and ports drive; clock pins of memories.
 void EnergyModel::add_nets() {
   const auto switching = [&](NetId net, std::uint32_t instance) {
-    if (!is_clock_[net])
-      add(net, instance, &ComponentEnergy::switching, timing_.load[net] * voltage_ * voltage_ / 2);
+    if (!is_clock_[net]) add(net, instance, &ComponentEnergy::switching, timing_.load[net] * voltage_ * voltage_ / 2);
   };
   for (const PlacedMemory& m : netlist_.memories) {
     for (const NetId net : m.read_data) switching(net, m.instance);

@@ -2,7 +2,8 @@
 // Energy from counted transitions.
 //
 //   switching   1/2 C V^2 a transition of a net (its pins, wire and port), at the instance of its driver
-//   internal    Liberty's internal_power, at the cell's instance: of outputs a transition, mean over conditions, related
+//   internal    Liberty's internal_power, at the cell's instance: of outputs a transition, mean over conditions,
+//   related
 //               pins, rising and falling, at the net's load; of input pins that have it (data pins of flip-flops)
 //   clock       at the flip-flop, memory or clock gate that a clock reaches: 1/2 C V^2 of its clock pin and the wire to
 //               it, and the pin's internal energy, both a transition of that clock; everything inside clock gates

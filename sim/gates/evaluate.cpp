@@ -26,7 +26,8 @@ void Simulator::commit(Slot slot, Toggle* begin, Toggle* end) {
   for (const Toggle* t = begin; t != end; ++t) {
     const Toggle toggle = *t;
     change ^= toggle.streams;
-    for (std::size_t g = 0; g < max_groups; ++g) sums[g] += static_cast<Word>(std::popcount(toggle.streams & groups[g]));
+    for (std::size_t g = 0; g < max_groups; ++g)
+      sums[g] += static_cast<Word>(std::popcount(toggle.streams & groups[g]));
     *kept = toggle;
     kept += toggle.streams != 0;
   }
@@ -212,14 +213,14 @@ void Simulator::evaluate(std::uint32_t index) {
       return evaluate_memory(node.index);
   }
   switch (node.function) {
-#define X(name, inputs, text)                                        \
-  case CellFunction::name:                                           \
-    return evaluate_gate<inputs>(node, [](const auto& in) -> Word {  \
-      [[maybe_unused]] const Word a = in[0];                         \
-      [[maybe_unused]] const Word b = in[1 % inputs];                \
-      [[maybe_unused]] const Word c = in[2 % inputs];                \
-      [[maybe_unused]] const Word d = in[3 % inputs];                \
-      return text;                                                   \
+#define X(name, inputs, text)                                       \
+  case CellFunction::name:                                          \
+    return evaluate_gate<inputs>(node, [](const auto& in) -> Word { \
+      [[maybe_unused]] const Word a = in[0];                        \
+      [[maybe_unused]] const Word b = in[1 % inputs];               \
+      [[maybe_unused]] const Word c = in[2 % inputs];               \
+      [[maybe_unused]] const Word d = in[3 % inputs];               \
+      return text;                                                  \
     });
     BITSTRATA_CELL_FUNCTIONS(X)
 #undef X

@@ -42,7 +42,9 @@ class GateEngine::Memories {
  public:
   Memories(const model::Architecture& architecture, const MemoryBehaviour& behaviour,
            std::vector<std::vector<std::uint8_t>>& bytes)
-      : bytes_(bytes), beat_(static_cast<std::size_t>(architecture.data_bits / 8)), timing_(architecture, behaviour, bytes[0]) {}
+      : bytes_(bytes),
+        beat_(static_cast<std::size_t>(architecture.data_bits / 8)),
+        timing_(architecture, behaviour, bytes[0]) {}
 
   const AxiSlaveSignals& signals() const { return timing_.signals(); }
 

@@ -21,7 +21,7 @@ struct GateJob {
 
 struct GateRun {
   RunError error = RunError::none;
-  std::vector<std::int64_t> cycles;  // of each descriptor finished, as model::Events::cycles
+  std::vector<std::int64_t> cycles;                             // of each descriptor finished, as model::Events::cycles
   std::vector<std::vector<std::vector<model::Codes>>> tensors;  // [job][image][tensor]
 };
 
@@ -31,8 +31,8 @@ class GateEngine {
   // std::runtime_error where a port is missing or has another width.
   GateEngine(Simulator& simulator, const model::Architecture& architecture);
 
-  // Stream l runs job l modulo their number. `layer_done(i)`: descriptor i has just been finished; the place to read and
-  // clear the simulator's counts, whose counting and timing is otherwise the caller's. Throws std::invalid_argument
+  // Stream l runs job l modulo their number. `layer_done(i)`: descriptor i has just been finished; the place to read
+  // and clear the simulator's counts, whose counting and timing is otherwise the caller's. Throws std::invalid_argument
   // where there are no jobs, more than 64, or of different lists; std::runtime_error where streams part.
   GateRun run(std::span<const GateJob> jobs, const MemoryBehaviour& behaviour = {},
               const std::function<void(std::size_t)>& layer_done = {});

@@ -70,8 +70,8 @@ class Reader {
     const LibertyAttribute* found = group.find(name);
     if (!found) return absent;
     return at(found->line, [&] {
-      const std::vector<double> numbers = found->values.empty() ? std::vector<double>{}
-                                                                : liberty_numbers(found->values.front());
+      const std::vector<double> numbers =
+          found->values.empty() ? std::vector<double>{} : liberty_numbers(found->values.front());
       if (numbers.size() != 1) throw std::invalid_argument(fmt::format("'{}' is no number", name));
       return numbers.front();
     });
@@ -160,8 +160,8 @@ class Reader {
       if (pin.name != "pin" || pin.text("direction") != "input") continue;
       for (const std::string& name : pin.arguments) {
         const double mean = (number(pin, "rise_capacitance", 0) + number(pin, "fall_capacitance", 0)) / 2;
-        cell.inputs.push_back({name, number(pin, "capacitance", mean) * capacitance_, pin.text("clock") == "true",
-                               energies(pin)});
+        cell.inputs.push_back(
+            {name, number(pin, "capacitance", mean) * capacitance_, pin.text("clock") == "true", energies(pin)});
         names.push_back(name);
       }
     }
@@ -207,8 +207,8 @@ class Reader {
         if (cell.enable == input_table[i]) cell.clock = static_cast<int>(i);
       }
       if (!latch && cell.clock < 0)
-        throw std::invalid_argument(fmt::format("its clock is '{}', not the rising edge of an input",
-                                                state.text("clocked_on")));
+        throw std::invalid_argument(
+            fmt::format("its clock is '{}', not the rising edge of an input", state.text("clocked_on")));
       states_ = state.arguments;
     }
   }
@@ -280,11 +280,11 @@ double LibertyTable::at(double load, double slew) const {
     const std::vector<double>& index = index_[axis];
     const std::size_t n = index.size();
     const double x = axes_[axis] == Axis::load ? load : slew;
-    const std::size_t low =
-        n < 2 ? 0
-              : std::min<std::size_t>(
-                    static_cast<std::size_t>(std::max<std::ptrdiff_t>(
-                        std::ranges::upper_bound(index, x) - index.begin() - 1, 0)), n - 2);
+    const std::size_t low = n < 2
+                                ? 0
+                                : std::min<std::size_t>(static_cast<std::size_t>(std::max<std::ptrdiff_t>(
+                                                            std::ranges::upper_bound(index, x) - index.begin() - 1, 0)),
+                                                        n - 2);
     const double share = n < 2 ? 0 : (x - index[low]) / (index[low + 1] - index[low]);
     std::vector<double> fewer(values.size() / n);
     for (std::size_t i = 0; i < fewer.size(); ++i) {
@@ -312,9 +312,8 @@ int Cell::output(std::string_view pin) const {
 }
 
 double energy_of(const std::vector<LibertyTables>& supplies, double load, double slew) {
-  return std::accumulate(supplies.begin(), supplies.end(), 0.0, [&](double sum, const LibertyTables& tables) {
-    return sum + tables.mean(load, slew);
-  });
+  return std::accumulate(supplies.begin(), supplies.end(), 0.0,
+                         [&](double sum, const LibertyTables& tables) { return sum + tables.mean(load, slew); });
 }
 
 const Cell* Library::find(std::string_view cell) const {

@@ -50,11 +50,11 @@ struct CellInput {
 
 struct CellOutput {
   std::string name;
-  TruthTable function = 0;                // combinational: over the cell's inputs
-  bool inverted = false;                  // flip-flop, latch: the state's complement
-  double capacitance = 0;                 // F; usually 0
-  std::vector<LibertyTables> delay;       // s; from each input of the cell
-  std::vector<LibertyTables> energy;      // J of one transition of this pin, as for inputs
+  TruthTable function = 0;            // combinational: over the cell's inputs
+  bool inverted = false;              // flip-flop, latch: the state's complement
+  double capacitance = 0;             // F; usually 0
+  std::vector<LibertyTables> delay;   // s; from each input of the cell
+  std::vector<LibertyTables> energy;  // J of one transition of this pin, as for inputs
 };
 
 enum class CellKind { combinational, flip_flop, latch, unusable };

@@ -16,7 +16,8 @@ namespace {
 
 bool blank(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 bool of_name(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || (std::string_view("_.$-+[]<>/!'*&|^").find(c) != std::string_view::npos);
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         (std::string_view("_.$-+[]<>/!'*&|^").find(c) != std::string_view::npos);
 }
 
 class Reader {
@@ -95,7 +96,8 @@ class Reader {
     if (peek() == '"') {
       value = quoted();
     } else {
-      while (at_ < text_.size() && !(std::string_view(";}\n").find(peek()) != std::string_view::npos) && !starts("/*")) {
+      while (at_ < text_.size() && !(std::string_view(";}\n").find(peek()) != std::string_view::npos) &&
+             !starts("/*")) {
         const char c = next();
         if (c != '\\') value += c;
       }
@@ -142,8 +144,7 @@ class Reader {
     next();
     LibertyGroup group{std::move(name), std::move(values), {}, {}, line};
     for (skip(); peek() != '}'; skip()) {
-      if (at_ >= text_.size())
-        fail(fmt::format("the file ends inside group '{}' of line {}", group.name, group.line));
+      if (at_ >= text_.size()) fail(fmt::format("the file ends inside group '{}' of line {}", group.name, group.line));
       if (peek() == ';') {
         next();
         continue;

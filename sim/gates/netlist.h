@@ -42,11 +42,11 @@ struct PlacedMemory {
   std::uint32_t instance = 0;
   std::string name;
   int width = 0, size = 0, address_bits = 0, offset = 0, read_ports = 0, write_ports = 0;
-  std::vector<bool> synchronous;   // read port has its own register
-  std::vector<bool> transparent;   // read port shows what is written at the same edge
+  std::vector<bool> synchronous;  // read port has its own register
+  std::vector<bool> transparent;  // read port shows what is written at the same edge
   std::vector<NetId> read_enable, read_address, read_data, write_enable, write_address, write_data;
   std::vector<std::uint32_t> read_domain, write_domain;
-  std::vector<bool> content;       // INIT, bit b of word w at w * width + b
+  std::vector<bool> content;  // INIT, bit b of word w at w * width + b
 };
 
 // Flip-flops that share a clock. 0 is the root; others come out of a clock gate.

@@ -17,10 +17,11 @@ constexpr struct {
   int inputs;
   TruthTable table;
 } known_functions[] = {
-#define X(name, inputs, text)                                                                             \
-  {CellFunction::name, inputs, [](TruthTable a, [[maybe_unused]] TruthTable b, [[maybe_unused]] TruthTable c, \
-                                  [[maybe_unused]] TruthTable d) { return text; }(                        \
-                                   input_table[0], input_table[1], input_table[2], input_table[3])},
+#define X(name, inputs, text)                                                                                      \
+  {CellFunction::name, inputs,                                                                                     \
+   [](TruthTable a, [[maybe_unused]] TruthTable b, [[maybe_unused]] TruthTable c, [[maybe_unused]] TruthTable d) { \
+     return text;                                                                                                  \
+   }(input_table[0], input_table[1], input_table[2], input_table[3])},
     BITSTRATA_CELL_FUNCTIONS(X)
 #undef X
 };
@@ -200,8 +201,8 @@ class Builder {
     const Draft& draft = drafts_[at];
     if (draft.kind == NodeKind::memory) {
       const PlacedMemory& m = netlist_.memories[draft.index];
-      throw std::runtime_error(fmt::format("memory {}.{} is part of a combinational loop",
-                                           netlist_.instances[m.instance].path, m.name));
+      throw std::runtime_error(
+          fmt::format("memory {}.{} is part of a combinational loop", netlist_.instances[m.instance].path, m.name));
     }
     throw std::runtime_error(
         fmt::format("cell {} is part of a combinational loop", netlist_.name(netlist_.cells[draft.index])));

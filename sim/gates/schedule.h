@@ -50,24 +50,24 @@ struct FlopFunction {
 
 struct Flop {
   static constexpr Slot none = ~Slot{0};
-  Slot data = 0;                 // where function < 0
+  Slot data = 0;                        // where function < 0
   std::array<Slot, 2> out{none, none};  // state and complement
   std::array<std::uint16_t, 2> delay{};
   std::int32_t function = -1;
-  std::int32_t node = -1;        // of those with clear or preset
+  std::int32_t node = -1;  // of those with clear or preset
 };
 
 struct Schedule {
   // Throws std::runtime_error naming a cell of it where there is a combinational loop.
   Schedule(const Netlist& netlist, const Timing& timing);
 
-  std::vector<Slot> slot;                // by net
+  std::vector<Slot> slot;  // by net
   std::vector<Node> nodes;
   std::vector<TableNode> tables;
-  std::vector<Flop> flops;               // by domain
-  std::vector<std::uint32_t> first_flop; // by domain, and one more
+  std::vector<Flop> flops;                // by domain
+  std::vector<std::uint32_t> first_flop;  // by domain, and one more
   std::vector<FlopFunction> functions;
-  std::vector<std::int32_t> memory_node; // by memory; -1: all reads are synchronous
+  std::vector<std::int32_t> memory_node;            // by memory; -1: all reads are synchronous
   std::vector<std::uint32_t> first_fanout, fanout;  // nodes by slot, and one more
 };
 

@@ -91,7 +91,8 @@ void Simulator::clock_phase(bool high) {
       const PlacedCell& cell = netlist_.cells[index];
       const int inputs = static_cast<int>(cell.inputs.size());
       // At the edge the enable is still what it was: the latches have it.
-      for (int k = 0; k < inputs; ++k) in[static_cast<std::size_t>(k)] = value(cell.inputs[static_cast<std::size_t>(k)]);
+      for (int k = 0; k < inputs; ++k)
+        in[static_cast<std::size_t>(k)] = value(cell.inputs[static_cast<std::size_t>(k)]);
       for (std::size_t o = 0; o < cell.outputs.size(); ++o) {
         if (cell.outputs[o] == no_net) continue;
         const CellOutput& output = cell.cell->outputs[o];
@@ -168,12 +169,14 @@ void Simulator::edge_of_flops() {
       if (q == Flop::none) continue;
       const Word state = nets_[q].before ^ (flop.out[0] == Flop::none ? all_lanes : 0);
       if (flop.function < 0) {
-        if (const Word toggles = (nets_[flop.data].before ^ state) & clocked; toggles != 0) write_flop(flop, toggles, 0);
+        if (const Word toggles = (nets_[flop.data].before ^ state) & clocked; toggles != 0)
+          write_flop(flop, toggles, 0);
         continue;
       }
       const FlopFunction& f = schedule_.functions[static_cast<std::size_t>(flop.function)];
       std::array<Word, max_inputs> in;
-      for (int k = 0; k < f.inputs; ++k) in[static_cast<std::size_t>(k)] = nets_[f.in[static_cast<std::size_t>(k)]].before;
+      for (int k = 0; k < f.inputs; ++k)
+        in[static_cast<std::size_t>(k)] = nets_[f.in[static_cast<std::size_t>(k)]].before;
       Word toggles = (gates::evaluate_table(f.next, in.data(), f.inputs) ^ state) & clocked;
       if (toggles == 0) continue;
       if (flop.node < 0) {
@@ -217,7 +220,8 @@ void Simulator::clear_counts() {
 }
 
 void Simulator::add(GroupCounts& counts, Word streams) const {
-  for (std::size_t g = 0; g < group_count_; ++g) counts[g] += static_cast<unsigned>(std::popcount(streams & groups_[g]));
+  for (std::size_t g = 0; g < group_count_; ++g)
+    counts[g] += static_cast<unsigned>(std::popcount(streams & groups_[g]));
 }
 
 }  // namespace bitstrata::sim::gates

@@ -102,13 +102,13 @@ class Simulator {
   std::vector<std::array<std::uint32_t, max_groups>> counts_;  // by slot
   std::vector<Toggle> arena_;
   std::uint32_t used_ = arena_start;
-  std::vector<Slot> active_;  // nets that toggled in this cycle
-  std::vector<Word> dirty_;   // a bit a node
+  std::vector<Slot> active_;                   // nets that toggled in this cycle
+  std::vector<Word> dirty_;                    // a bit a node
   std::vector<std::pair<Slot, Word>> inputs_;  // set since the last cycle
   std::vector<Word> clocked_;                  // by domain: streams clocked by the last edge
   std::vector<Word> edge_toggles_;             // of flip-flops with a node, by flop: what the edge did
   std::vector<LaneMemory> memories_;
-  std::vector<bool> written_;                  // memories, at the last edge
+  std::vector<bool> written_;  // memories, at the last edge
   std::vector<MemoryAccesses> accesses_;
   std::vector<Word> scratch_;
   std::int64_t counted_cycles_ = 0, evaluations_ = 0, toggles_ = 0;

@@ -16,7 +16,7 @@ using JsonBits = std::vector<std::uint32_t>;
 
 struct JsonCell {
   std::string name, type;
-  std::map<std::string, std::string> parameters;             // texts of binary digits
+  std::map<std::string, std::string> parameters;  // texts of binary digits
   std::vector<std::pair<std::string, JsonBits>> connections;
 
   const JsonBits* find(const std::string& port) const;

@@ -42,8 +42,8 @@ std::filesystem::path netlist_of(const model::Architecture& architecture) {
       "read_verilog -sv -I . bs_*.sv bitstrata_top.sv\n" + mapping_script("bitstrata_top", "design.json");
   std::string all = script + latch_map + generate::top_text(architecture, false);
   for (const auto& file : generate::rtl_files()) all += file.text;
-  const auto cached =
-      sim::cache_folder() / fmt::format("gates-{:016x}.json", static_cast<std::uint64_t>(std::hash<std::string>{}(all)));
+  const auto cached = sim::cache_folder() /
+                      fmt::format("gates-{:016x}.json", static_cast<std::uint64_t>(std::hash<std::string>{}(all)));
   if (std::filesystem::exists(cached)) return cached;
   const TemporaryFolder folder;
   generate::write_rtl(architecture, false, folder.path());
@@ -137,8 +137,9 @@ TEST_F(Accelerator, GivesGoldenCodesInTheCyclesOfTheModel) {
     fast += simulator.memory(i).fast_accesses();
     slow += simulator.memory(i).slow_accesses();
   }
-  fmt::print("equal: {} values of 64 streams and the cycles of {} descriptors; {} gates; memory accesses {} fast, {} slow\n",
-             values, descriptors, netlist.cells.size(), fast, slow);
+  fmt::print(
+      "equal: {} values of 64 streams and the cycles of {} descriptors; {} gates; memory accesses {} fast, {} slow\n",
+      values, descriptors, netlist.cells.size(), fast, slow);
 }
 
 TEST_F(Accelerator, PricesLayersWindowByWindow) {
@@ -157,7 +158,8 @@ TEST_F(Accelerator, PricesLayersWindowByWindow) {
   });
   ASSERT_EQ(windows.size(), run.cycles.size());
   EXPECT_EQ(windows[1].cycles, run.cycles[1]);
-  const auto column = std::ranges::find(energy.components(), "bs_column", &Component::name) - energy.components().begin();
+  const auto column =
+      std::ranges::find(energy.components(), "bs_column", &Component::name) - energy.components().begin();
   ASSERT_LT(column, std::ssize(energy.components()));
   const ComponentEnergy& spent = windows[0].components[static_cast<std::size_t>(column)];
   EXPECT_GT(spent.switching[0], spent.switching[1]);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Liberty files: figures of osu018 as they stand in the file, other files' ways of writing, damage.
-#include "sim/gates/liberty.h"
-
 #include <gmock/gmock.h>
 
+#include "sim/gates/liberty.h"
 #include "tests/sim/gates.h"
 
 namespace {
@@ -59,8 +58,8 @@ TEST_F(Osu018, HasTheNand) {
   EXPECT_EQ(nand.outputs[0].function, ~(input_table[0] & input_table[1]));
   EXPECT_NEAR(nand.outputs[0].delay[0].fall[0].at(75 * femto, 180 * pico), 143.174 * pico, 1e-18);
   // Mean over both related pins.
-  EXPECT_NEAR(energy_of(nand.outputs[0].energy, 25 * femto, 60 * pico),
-              (9.041 + 45.658 + 8.958 + 34.205) / 4 * femto, 1e-20);
+  EXPECT_NEAR(energy_of(nand.outputs[0].energy, 25 * femto, 60 * pico), (9.041 + 45.658 + 8.958 + 34.205) / 4 * femto,
+              1e-20);
 }
 
 TEST_F(Osu018, HasFlipFlopsAndLatches) {

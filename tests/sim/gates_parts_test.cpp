@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parts of the gate-level simulator: memories in many streams, clock gates, unusual cells, energies that can be found by
-// hand, netlists that are refused.
+// Parts of the gate-level simulator: memories in many streams, clock gates, unusual cells, energies that can be found
+// by hand, netlists that are refused.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -31,7 +31,9 @@ TEST(LaneMemory, ReadsAndWritesStreamByStream) {
     // Equal addresses, two different ones, or any.
     std::array<int, lanes> at;
     for (int l = 0; l < lanes; ++l)
-      at[l] = step % 3 == 0 ? step % 16 : step % 3 == 1 ? (l % 2 == 0 ? 3 : step % 16) : static_cast<int>(random() % 16);
+      at[l] = step % 3 == 0   ? step % 16
+              : step % 3 == 1 ? (l % 2 == 0 ? 3 : step % 16)
+                              : static_cast<int>(random() % 16);
     std::array<Word, address_bits> address{};
     for (int l = 0; l < lanes; ++l)
       for (int i = 0; i < address_bits; ++i) address[i] |= static_cast<Word>((at[l] >> i) & 1) << l;
@@ -57,7 +59,7 @@ TEST(LaneMemory, ReadsAndWritesStreamByStream) {
       for (int l = 0; l < lanes; ++l) {
         const int row = at[l] - offset;
         for (int b = 0; b < width; ++b) {
-          const Word expected = ((mask >> l) & 1) == 0       ? before[b] >> l
+          const Word expected = ((mask >> l) & 1) == 0   ? before[b] >> l
                                 : row < 0 || row >= size ? 0
                                                          : static_cast<Word>(plain[l][row] >> b);
           ASSERT_EQ((data[b] >> l) & 1, expected & 1) << "step " << step << ", stream " << l;
@@ -103,7 +105,8 @@ module memories (input clk, input we, re, input [3:0] wa, ra, input [7:0] d, inp
   end
   assign now = mem[ra];
 endmodule
-)", "memories");
+)",
+                                      "memories");
   ASSERT_EQ(netlist.memories.size(), 1u);
   const auto& ports = netlist.ports;
   for (const bool timed : {false, true}) {
@@ -182,7 +185,8 @@ module gated (input clk, input enable, inner, output reg [3:0] count, output reg
   always @(posedge outer_clk) count <= count + 1;
   always @(posedge inner_clk) both <= both + 1;
 endmodule
-)", "gated");
+)",
+                                      "gated");
   ASSERT_EQ(netlist.domains.size(), 3u);
   const Timing timing = make_timing(netlist, {});
   const std::array<Word, 2> groups = {Word{1} << 5, all_lanes};
@@ -226,8 +230,8 @@ endmodule
   const CellInput& pin = dff.inputs[static_cast<std::size_t>(dff.clock)];
   const double pulse = 2 * ((pin.capacitance + options.wire) * 1.8 * 1.8 / 2 + energy_of(pin.energy, 0, options.slew));
   const auto part = [&](const char* name) {
-    return window.components[static_cast<std::size_t>(
-        std::ranges::find(energy.components(), name, &Component::name) - energy.components().begin())];
+    return window.components[static_cast<std::size_t>(std::ranges::find(energy.components(), name, &Component::name) -
+                                                      energy.components().begin())];
   };
   EXPECT_NEAR(part("gated").clock[1], 4 * pulse * static_cast<double>(clocked + twice), 1e-18);
   EXPECT_GT(part("bs_clock_gate").clock[1], 0);
@@ -287,12 +291,12 @@ TEST_F(Small, CellsOfOddFunctionsGoByTheirTables) {
     pin (Y) { direction : output; function : "(A B) ^ (C + !D) E"; }
     pin (ONE) { direction : output; function : "1"; } } })");
   const Library odd = read_liberty(folder / "odd.lib");
-  const Netlist netlist = read_netlist(
-      write_netlist(folder, R"("top": {"ports": {"i": {"direction": "input", "bits": [2, 3, 4, 5, 6]},
+  const Netlist netlist =
+      read_netlist(write_netlist(folder, R"("top": {"ports": {"i": {"direction": "input", "bits": [2, 3, 4, 5, 6]},
           "y": {"direction": "output", "bits": [7, 8]}},
           "cells": {"g": {"type": "ODD", "connections":
             {"A": [2], "B": [3], "C": [4], "D": [5], "E": [6], "Y": [7], "ONE": [8]}}}})"),
-      odd, {.top = "top"});
+                   odd, {.top = "top"});
   Simulator simulator(netlist, make_timing(netlist, {}));
   std::mt19937_64 random(1);
   for (int cycle = 0; cycle < 40; ++cycle) {
@@ -308,7 +312,8 @@ TEST_F(Small, CellsOfOddFunctionsGoByTheirTables) {
 TEST_F(Small, RefusesWhatItCannotSimulateInOneLine) {
   const auto module = [](const std::string& cells) {
     return R"("top": {"ports": {"a": {"direction": "input", "bits": [2]}, "y": {"direction": "output", "bits": [3]}},
-              "cells": {)" + cells + "}}";
+              "cells": {)" +
+           cells + "}}";
   };
   EXPECT_THAT(refusal(module(R"("u": {"type": "$and", "connections": {"A": [2], "B": [2], "Y": [3]}})")),
               HasSubstr("cell top.u of type $and is neither in the library nor a module"));
