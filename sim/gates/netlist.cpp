@@ -139,6 +139,8 @@ class Elaboration {
     };
     if (cell.kind == CellKind::unusable) refuse(cell.unusable);
     if (cell.kind == CellKind::latch && gate == no_gate) refuse(fmt::format("a latch outside of {}", gate_module));
+    if (cell.kind == CellKind::clock_gate && gate == no_gate)
+      refuse(fmt::format("a clock gate outside of {}", gate_module));
     if (cell.kind == CellKind::flip_flop && gate != no_gate) refuse(fmt::format("a flip-flop inside {}", gate_module));
     for (const CellInput& input : cell.inputs) {
       const JsonBits* bits = source.find(input.name);

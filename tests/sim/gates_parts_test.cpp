@@ -238,6 +238,41 @@ endmodule
   EXPECT_EQ(part("bs_clock_gate").switching[1], 0);
 }
 
+TEST_F(Small, ClockGatesOfALibraryHoldTheirEnable) {
+  folder.write("gate.lib", R"(library (gate) { nom_voltage : 1;
+    cell (ICG) { clock_gating_integrated_cell : latch_posedge;
+      pin (CK) { direction : input; clock_gate_clock_pin : true; }
+      pin (E) { direction : input; clock_gate_enable_pin : true; }
+      pin (G) { direction : output; clock_gate_out_pin : true; } }
+    cell (FF) { ff (IQ, IQN) { clocked_on : "C"; next_state : "D"; }
+      pin (C) { direction : input; clock : true; } pin (D) { direction : input; }
+      pin (N) { direction : output; function : "IQN"; } } })");
+  const Library gates = read_liberty(folder / "gate.lib");
+  // A flip-flop that toggles when it is clocked.
+  const Netlist netlist =
+      read_netlist(write_netlist(folder, R"("bs_clock_gate": {"ports": {"clk_i": {"direction": "input", "bits": [2]},
+            "enable_i": {"direction": "input", "bits": [3]}, "clk_o": {"direction": "output", "bits": [4]}},
+          "cells": {"u": {"type": "ICG", "connections": {"CK": [2], "E": [3], "G": [4]}}}},
+        "top": {"ports": {"clk": {"direction": "input", "bits": [2]}, "enable": {"direction": "input", "bits": [3]},
+            "n": {"direction": "output", "bits": [5]}},
+          "cells": {"g": {"type": "bs_clock_gate", "connections": {"clk_i": [2], "enable_i": [3], "clk_o": [4]}},
+            "f": {"type": "FF", "connections": {"C": [4], "D": [5], "N": [5]}}}})"),
+                   gates, {.top = "top"});
+  Simulator simulator(netlist, make_timing(netlist, {}));
+  simulator.set_counting(true);
+  std::mt19937_64 random(2);
+  Word enable = 0, n = all_lanes;
+  std::uint64_t pulses = 0;
+  for (int cycle = 0; cycle < 50; ++cycle) {
+    n ^= enable;
+    pulses += static_cast<unsigned>(std::popcount(enable));
+    simulator.set(netlist.ports.at("enable").bits[0], enable = random());
+    simulator.cycle();
+    EXPECT_EQ(simulator.get(netlist.ports.at("n").bits[0]), n);
+  }
+  EXPECT_EQ(simulator.transitions(netlist.domains[1].clock)[0], 2 * pulses);
+}
+
 const char* const two_gates =
     R"("top": {"ports": {"a": {"direction": "input", "bits": [2]}, "b": {"direction": "input", "bits": [3]},
                          "y": {"direction": "output", "bits": [5]}},
