@@ -166,6 +166,7 @@ class Reader {
       }
     }
     try {
+      if (clock_gate(group, names, cell)) return cell;
       states(group, names, cell);
       for (const LibertyGroup& pin : group.groups) {
         if (pin.name == "pin" && pin.text("direction") != "input") add_output(pin, names, cell);
@@ -188,6 +189,27 @@ class Reader {
       ++count;
     }
     return number(group, "cell_leakage_power", count == 0 ? 0 : sum / count) * leakage_;
+  }
+
+  // Whether it is a gating cell; its inner state is no pin, so the table that describes it is not needed.
+  bool clock_gate(const LibertyGroup& group, const std::vector<std::string>& names, Cell& cell) {
+    const std::string_view kind = group.text("clock_gating_integrated_cell");
+    if (kind.empty()) return false;
+    if (kind != "latch_posedge" && kind != "latch_posedge_precontrol")
+      throw std::invalid_argument(fmt::format("a clock gate of kind '{}'", kind));
+    cell.kind = CellKind::clock_gate;
+    for (const LibertyGroup& pin : group.groups) {
+      if (pin.name != "pin" || pin.arguments.empty()) continue;
+      const int input = cell.input(pin.arguments.front());
+      if (pin.text("clock_gate_out_pin") == "true") add_output(pin, names, cell);
+      if (input < 0) continue;
+      if (pin.text("clock_gate_clock_pin") == "true") cell.clock = input;
+      if (pin.text("clock_gate_enable_pin") == "true" || pin.text("clock_gate_test_pin") == "true")
+        cell.next_state |= input_table[input];
+    }
+    if (cell.clock < 0 || cell.next_state == 0 || cell.outputs.size() != 1)
+      throw std::invalid_argument("a clock gate without clock, enable or output pin");
+    return true;
   }
 
   void states(const LibertyGroup& group, const std::vector<std::string>& names, Cell& cell) {
@@ -214,16 +236,17 @@ class Reader {
   }
 
   void add_output(const LibertyGroup& pin, const std::vector<std::string>& names, Cell& cell) {
-    if (pin.text("direction") != "output" || pin.find("three_state") || pin.find("state_function"))
+    const bool gate = cell.kind == CellKind::clock_gate;
+    if (pin.text("direction") != "output" || pin.find("three_state") || (pin.find("state_function") && !gate))
       throw std::invalid_argument("it has a pin that is neither an input nor a plain output");
     CellOutput output;
     const std::string_view function = pin.text("function");
     if (pin.arguments.empty()) at(pin.line, [] { throw std::invalid_argument("a pin has no name"); });
     output.name = pin.arguments.front();
-    if (function.empty()) throw std::invalid_argument(fmt::format("its pin {} has no function", output.name));
+    if (function.empty() && !gate) throw std::invalid_argument(fmt::format("its pin {} has no function", output.name));
     if (cell.kind == CellKind::combinational) {
       output.function = parse_function(function, names);
-    } else {
+    } else if (!gate) {
       const TruthTable q = parse_function(function, states_);
       // Of the two names of the state, the second is the complement.
       if (q != input_table[0] && q != input_table[1] && q != ~input_table[0] && q != ~input_table[1])

@@ -57,7 +57,8 @@ struct CellOutput {
   std::vector<LibertyTables> energy;  // J of one transition of this pin, as for inputs
 };
 
-enum class CellKind { combinational, flip_flop, latch, unusable };
+// clock_gate: a library's gating cell, whose one output is the clock where the enable was set while the clock was low.
+enum class CellKind { combinational, flip_flop, latch, clock_gate, unusable };
 
 struct Cell {
   std::string name;
@@ -68,7 +69,7 @@ struct Cell {
   std::vector<CellInput> inputs;
   std::vector<CellOutput> outputs;
   // Flip-flop: the state follows next_state at the clock input's rising edge. Latch: it follows next_state while
-  // enable is true. Over the inputs; clear wins over preset.
+  // enable is true. Clock gate: next_state is what is latched. Over the inputs; clear wins over preset.
   int clock = -1;
   TruthTable next_state = 0, enable = 0, clear = 0, preset = 0;
 

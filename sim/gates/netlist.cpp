@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <stdexcept>
-#include <unordered_map>
 
+#include "sim/gates/clock_domains.h"
+#include "sim/gates/memory_cell.h"
 #include "sim/gates/yosys_json.h"
 
 namespace bitstrata::sim::gates {
@@ -15,12 +15,6 @@ namespace bitstrata::sim::gates {
 namespace {
 
 constexpr const char* gate_module = "bs_clock_gate";
-
-struct ClockGate {
-  std::uint32_t instance = 0;
-  NetId in = no_net, out = no_net;
-  std::vector<std::uint32_t> cells;
-};
 
 // Elaborates instance by instance. Nets are united where a module passes a port through or drives it by a constant.
 class Elaboration {
@@ -39,7 +33,7 @@ class Elaboration {
     instantiate(top->second, {options.top, options.top, -1}, nets, no_gate);
     settle_nets();
     check_drivers();
-    make_domains();
+    assign_domains(netlist_, {std::move(gates_), std::move(inside_gate_), std::move(memory_clocks_)});
     return std::move(netlist_);
   }
 
@@ -145,6 +139,8 @@ class Elaboration {
     };
     if (cell.kind == CellKind::unusable) refuse(cell.unusable);
     if (cell.kind == CellKind::latch && gate == no_gate) refuse(fmt::format("a latch outside of {}", gate_module));
+    if (cell.kind == CellKind::clock_gate && gate == no_gate)
+      refuse(fmt::format("a clock gate outside of {}", gate_module));
     if (cell.kind == CellKind::flip_flop && gate != no_gate) refuse(fmt::format("a flip-flop inside {}", gate_module));
     for (const CellInput& input : cell.inputs) {
       const JsonBits* bits = source.find(input.name);
@@ -161,64 +157,18 @@ class Elaboration {
   }
 
   void place_memory(const JsonCell& source, std::uint32_t instance, Nets& nets) {
-    PlacedMemory m;
-    m.instance = instance;
-    m.name = source.name;
-    const auto refuse = [&](const char* why) {
-      throw std::runtime_error(fmt::format("memory {}.{}: {}", netlist_.instances[instance].path, source.name, why));
-    };
-    // A text of binary digits, the last one the lowest.
-    const auto bit = [&](const char* name, std::size_t i) {
-      const auto found = source.parameters.find(name);
-      return found != source.parameters.end() && i < found->second.size() &&
-             found->second[found->second.size() - 1 - i] == '1';
-    };
-    const auto number = [&](const char* name) {
-      int value = 0;
-      for (std::size_t i = 0; i < 31; ++i) value |= (bit(name, i) ? 1 : 0) << i;
-      return value;
-    };
     const auto connected = [&](const char* port) {
       const JsonBits* bits = source.find(port);
       return bits ? mapped(*bits, nets) : std::vector<NetId>{};
     };
-    const auto only_zero = [&](const char* port) {
-      for (const NetId net : connected(port))
-        if (net != net_zero) refuse("its read registers are reset, which is not simulated");
-    };
-    m.width = number("WIDTH");
-    m.size = number("SIZE");
-    m.address_bits = number("ABITS");
-    m.offset = number("OFFSET");
-    m.read_ports = number("RD_PORTS");
-    m.write_ports = number("WR_PORTS");
-    only_zero("RD_ARST");
-    only_zero("RD_SRST");
-    const std::vector<NetId> read_clock = connected("RD_CLK"), write_clock = connected("WR_CLK");
-    for (int p = 0; p < m.read_ports; ++p) {
-      const auto port = static_cast<std::size_t>(p), writes = static_cast<std::size_t>(m.write_ports);
-      m.synchronous.push_back(bit("RD_CLK_ENABLE", port));
-      if (m.synchronous.back() && !bit("RD_CLK_POLARITY", port)) refuse("it reads at falling edges");
-      std::size_t transparent = 0;
-      for (std::size_t w = 0; w < writes; ++w) transparent += bit("RD_TRANSPARENCY_MASK", port * writes + w);
-      if (transparent != 0 && transparent != writes) refuse("a read port sees some of its writes at once, not all");
-      m.transparent.push_back(transparent != 0);
-      if (bit("RD_WIDE_CONTINUATION", port)) refuse("it has wide ports");
+    try {
+      netlist_.memories.push_back(read_memory_cell(source, connected));
+    } catch (const std::invalid_argument& e) {
+      throw std::runtime_error(
+          fmt::format("memory {}.{}: {}", netlist_.instances[instance].path, source.name, e.what()));
     }
-    for (std::size_t p = 0; p < static_cast<std::size_t>(m.write_ports); ++p) {
-      if (!bit("WR_CLK_ENABLE", p) || !bit("WR_CLK_POLARITY", p)) refuse("it does not write at rising edges");
-      if (bit("WR_WIDE_CONTINUATION", p)) refuse("it has wide ports");
-    }
-    m.read_enable = connected("RD_EN");
-    m.read_address = connected("RD_ADDR");
-    m.read_data = connected("RD_DATA");
-    m.write_enable = connected("WR_EN");
-    m.write_address = connected("WR_ADDR");
-    m.write_data = connected("WR_DATA");
-    m.content.resize(static_cast<std::size_t>(m.size) * static_cast<std::size_t>(m.width));
-    for (std::size_t i = 0; i < m.content.size(); ++i) m.content[i] = bit("INIT", i);
-    memory_clocks_.emplace_back(read_clock, write_clock);
-    netlist_.memories.push_back(std::move(m));
+    netlist_.memories.back().instance = instance;
+    memory_clocks_.push_back({connected("RD_CLK"), connected("WR_CLK")});
   }
 
   // Numbers the nets anew, one number for all that were united.
@@ -243,7 +193,7 @@ class Elaboration {
     for (std::size_t i = 0; i < netlist_.memories.size(); ++i) {
       PlacedMemory& m = netlist_.memories[i];
       for (auto* list : {&m.read_enable, &m.read_address, &m.read_data, &m.write_enable, &m.write_address,
-                         &m.write_data, &memory_clocks_[i].first, &memory_clocks_[i].second})
+                         &m.write_data, &memory_clocks_[i].read, &memory_clocks_[i].write})
         renumber_all(*list);
     }
     for (ClockGate& gate : gates_) {
@@ -277,97 +227,6 @@ class Elaboration {
         drive(net, [&] { return "memory " + netlist_.instances[m.instance].path + "." + m.name; });
   }
 
-  // Finds the root clock and the gated ones; gives every flip-flop and memory port its domain.
-  void make_domains() {
-    std::unordered_map<NetId, std::uint32_t> domain_of;
-    NetId root = no_net;
-    const auto meet = [&](NetId clock) {
-      const bool gated = std::ranges::find(gates_, clock, &ClockGate::out) != gates_.end();
-      if (!gated && root == no_net) root = clock;
-    };
-    for (std::size_t i = 0; i < netlist_.cells.size(); ++i) {
-      const PlacedCell& cell = netlist_.cells[i];
-      if (cell.cell->kind == CellKind::flip_flop) meet(cell.inputs[static_cast<std::size_t>(cell.cell->clock)]);
-    }
-    for (const ClockGate& gate : gates_) meet(gate.in);
-    for (const auto& [read, write] : memory_clocks_) std::ranges::for_each(write, meet);
-    netlist_.domains.push_back({root, 0, 0, {}});
-    if (root != no_net) {
-      const bool is_input = std::ranges::any_of(netlist_.ports, [&](const auto& port) {
-        return port.second.input && std::ranges::find(port.second.bits, root) != port.second.bits.end();
-      });
-      if (!is_input) throw std::runtime_error("the clock is no input of the top module");
-      domain_of[root] = 0;
-    }
-    // Parents first.
-    std::vector<bool> placed(gates_.size());
-    for (bool more = true; more;) {
-      more = false;
-      for (std::size_t g = 0; g < gates_.size(); ++g) {
-        const auto parent = domain_of.find(gates_[g].in);
-        if (placed[g] || parent == domain_of.end()) continue;
-        placed[g] = more = true;
-        const auto self = static_cast<std::uint32_t>(netlist_.domains.size());
-        netlist_.domains.push_back({gates_[g].out, parent->second, gates_[g].instance, ordered(gates_[g])});
-        for (const std::uint32_t cell : gates_[g].cells) netlist_.cells[cell].domain = self;
-        domain_of[gates_[g].out] = self;
-      }
-    }
-    for (std::size_t g = 0; g < gates_.size(); ++g) {
-      if (!placed[g])
-        throw std::runtime_error(fmt::format("the clock of clock gate {} does not come from the clock input",
-                                             netlist_.instances[gates_[g].instance].path));
-    }
-    for (std::size_t i = 0; i < netlist_.cells.size(); ++i) {
-      PlacedCell& cell = netlist_.cells[i];
-      if (inside_gate_[i]) continue;
-      for (std::size_t k = 0; k < cell.inputs.size(); ++k) {
-        const auto domain = domain_of.find(cell.inputs[k]);
-        const bool is_clock = cell.cell->kind == CellKind::flip_flop && static_cast<int>(k) == cell.cell->clock;
-        if (is_clock != (domain != domain_of.end()))
-          throw std::runtime_error(
-              fmt::format("cell {}: {}", netlist_.name(cell),
-                          is_clock ? "its clock does not come from the clock input" : "it uses a clock as data"));
-        if (is_clock) cell.domain = domain->second;
-      }
-    }
-    for (std::size_t i = 0; i < netlist_.memories.size(); ++i) {
-      PlacedMemory& m = netlist_.memories[i];
-      const auto domain = [&](const std::vector<NetId>& clocks, std::size_t port) {
-        const auto found = port < clocks.size() ? domain_of.find(clocks[port]) : domain_of.end();
-        if (found == domain_of.end())
-          throw std::runtime_error(fmt::format("the clock of memory {}.{} does not come from the clock input",
-                                               netlist_.instances[m.instance].path, m.name));
-        return found->second;
-      };
-      for (std::size_t p = 0; p < m.synchronous.size(); ++p)
-        m.read_domain.push_back(m.synchronous[p] ? domain(memory_clocks_[i].first, p) : 0);
-      for (std::size_t p = 0; p < static_cast<std::size_t>(m.write_ports); ++p)
-        m.write_domain.push_back(domain(memory_clocks_[i].second, p));
-    }
-  }
-
-  // The cells of a clock gate such that each comes behind those that drive it.
-  std::vector<std::uint32_t> ordered(const ClockGate& gate) {
-    std::vector<std::uint32_t> left = gate.cells, order;
-    while (!left.empty()) {
-      const auto ready = std::ranges::find_if(left, [&](std::uint32_t cell) {
-        return std::ranges::none_of(left, [&](std::uint32_t other) {
-          const auto& inputs = netlist_.cells[cell].inputs;
-          return std::ranges::any_of(netlist_.cells[other].outputs, [&](NetId net) {
-            return net != no_net && std::ranges::find(inputs, net) != inputs.end();
-          });
-        });
-      });
-      if (ready == left.end())
-        throw std::runtime_error(
-            fmt::format("cell {} is part of a combinational loop", netlist_.name(netlist_.cells[left.front()])));
-      order.push_back(*ready);
-      left.erase(ready);
-    }
-    return order;
-  }
-
   const std::map<std::string, JsonModule>& modules_;
   const Library& library_;
   Netlist netlist_;
@@ -375,8 +234,8 @@ class Elaboration {
   std::vector<NetId> united_;  // parent of each net among those it is united with
   std::vector<std::pair<NetId, std::string>> net_names_;
   std::vector<ClockGate> gates_;
-  std::vector<bool> inside_gate_;                                                 // by cell
-  std::vector<std::pair<std::vector<NetId>, std::vector<NetId>>> memory_clocks_;  // of reads and writes
+  std::vector<bool> inside_gate_;  // by cell
+  std::vector<MemoryClocks> memory_clocks_;
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ Simulator::Simulator(const Netlist& netlist, const Timing& timing, std::span<con
       arena_(1 << 16),
       dirty_(schedule_.nodes.size() / 64 + 1),
       clocked_(netlist.domains.size()),
+      latched_(netlist.domains.size()),
       edge_toggles_(schedule_.flops.size()),
       written_(netlist.memories.size()),
       accesses_(netlist.memories.size()) {
@@ -98,6 +99,13 @@ void Simulator::clock_phase(bool high) {
         const CellOutput& output = cell.cell->outputs[o];
         if (cell.cell->kind == CellKind::combinational) {
           drive(cell.outputs[o], gates::evaluate_table(output.function, in.data(), inputs));
+          continue;
+        }
+        if (cell.cell->kind == CellKind::clock_gate) {
+          const Word clock = in[static_cast<std::size_t>(cell.cell->clock)];
+          const Word enable = gates::evaluate_table(cell.cell->next_state, in.data(), inputs);
+          latched_[d] ^= (latched_[d] ^ enable) & ~clock;
+          drive(cell.outputs[o], clock & latched_[d]);
           continue;
         }
         const Word flip = output.inverted ? all_lanes : 0;

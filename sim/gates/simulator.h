@@ -106,6 +106,7 @@ class Simulator {
   std::vector<Word> dirty_;                    // a bit a node
   std::vector<std::pair<Slot, Word>> inputs_;  // set since the last cycle
   std::vector<Word> clocked_;                  // by domain: streams clocked by the last edge
+  std::vector<Word> latched_;                  // by domain: enables held by a library's gating cells
   std::vector<Word> edge_toggles_;             // of flip-flops with a node, by flop: what the edge did
   std::vector<LaneMemory> memories_;
   std::vector<bool> written_;  // memories, at the last edge

@@ -20,7 +20,7 @@ inline constexpr Word all_lanes = ~Word{0};
   X(buf, 1, a)                        \
   X(nand2, 2, ~(a & b))               \
   X(nor2, 2, ~(a | b))                \
-  X(and2, 2, a& b)                    \
+  X(and2, 2, (a & b))                 \
   X(or2, 2, a | b)                    \
   X(xor2, 2, a ^ b)                   \
   X(xnor2, 2, ~(a ^ b))               \
@@ -28,7 +28,7 @@ inline constexpr Word all_lanes = ~Word{0};
   X(nor2b, 2, ~(~a | b))              \
   X(nand3, 3, ~(a & b & c))           \
   X(nor3, 3, ~(a | b | c))            \
-  X(and3, 3, a& b& c)                 \
+  X(and3, 3, (a & b & c))             \
   X(or3, 3, a | b | c)                \
   X(aoi21, 3, ~((a & b) | c))         \
   X(oai21, 3, ~((a | b) & c))         \
@@ -40,7 +40,7 @@ inline constexpr Word all_lanes = ~Word{0};
   X(maj3, 3, (a & b) | (c & (a | b))) \
   X(nand4, 4, ~(a & b & c & d))       \
   X(nor4, 4, ~(a | b | c | d))        \
-  X(and4, 4, a& b& c& d)              \
+  X(and4, 4, (a & b & c & d))         \
   X(or4, 4, a | b | c | d)            \
   X(aoi22, 4, ~((a & b) | (c & d)))   \
   X(oai22, 4, ~((a | b) & (c | d)))   \

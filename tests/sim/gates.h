@@ -36,8 +36,8 @@ inline std::string mapping_script(const std::string& top, const std::string& jso
          "\nproc\nopt_expr\nopt_clean\nopt -nodffe -nosdff\nwreduce\nalumacc\nopt_clean\nmemory -nomap\nopt_clean\n"
          "opt -undriven -fast\ntechmap\nopt -fast\nsimplemap\ntechmap -map latch.v\n"
          "dfflegalize -cell $_DFF_P_ 0 -cell $_DFF_PP0_ 0 -cell $_DFF_PN0_ 0\ndfflibmap -liberty " +
-         library + "\nopt -fast\nabc -liberty " + library + " -script +strash;map,-B,0.9\nopt_clean -purge\nwrite_json " +
-         json + "\n";
+         library + "\nopt -fast\nabc -liberty " + library +
+         " -script +strash;map,-B,0.9\nopt_clean -purge\nwrite_json " + json + "\n";
 }
 inline const char* const latch_map =
     "module \\$_DLATCH_N_ (input E, D, output Q); wire e; \\$_NOT_ n (.A(E), .Y(e)); LATCH l (.CLK(e), .D(D), .Q(Q));\n"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Liberty files: figures of osu018 as they stand in the file, other files' ways of writing, damage.
-#include "sim/gates/liberty.h"
-
 #include <gmock/gmock.h>
 
+#include "sim/gates/liberty.h"
 #include "tests/sim/gates.h"
 
 namespace {
@@ -59,8 +58,8 @@ TEST_F(Osu018, HasTheNand) {
   EXPECT_EQ(nand.outputs[0].function, ~(input_table[0] & input_table[1]));
   EXPECT_NEAR(nand.outputs[0].delay[0].fall[0].at(75 * femto, 180 * pico), 143.174 * pico, 1e-18);
   // Mean over both related pins.
-  EXPECT_NEAR(energy_of(nand.outputs[0].energy, 25 * femto, 60 * pico),
-              (9.041 + 45.658 + 8.958 + 34.205) / 4 * femto, 1e-20);
+  EXPECT_NEAR(energy_of(nand.outputs[0].energy, 25 * femto, 60 * pico), (9.041 + 45.658 + 8.958 + 34.205) / 4 * femto,
+              1e-20);
 }
 
 TEST_F(Osu018, HasFlipFlopsAndLatches) {
@@ -126,6 +125,12 @@ library ("other") { // like Sky130, Nangate45 and ASAP7
   }
   cell (CLKGATE) { statetable ("CK E", "IQ") { table : "L L : - : L"; }
     pin (E) { direction : input; } pin (G) { direction : output; state_function : "CK & IQ"; } }
+  cell (ICG) { clock_gating_integrated_cell : latch_posedge_precontrol; statetable ("CK E", "IQ") { table : "L L : - : L"; }
+    pin (IQ) { direction : internal; internal_node : IQ; }
+    pin (CK) { direction : input; clock : true; clock_gate_clock_pin : true; }
+    pin (E) { direction : input; clock_gate_enable_pin : true; }
+    pin (SE) { direction : input; clock_gate_test_pin : true; }
+    pin (G) { direction : output; state_function : "CK & IQ"; clock_gate_out_pin : true; } }
   cell (WIDE) { pin (Y) { direction : output; function : "A"; } }
 }
 )");
@@ -141,6 +146,11 @@ library ("other") { // like Sky130, Nangate45 and ASAP7
   // fF mV^2: 1e-21 J. VDD: rise (2, 6), fall (4, 6); VSS: 0.5.
   EXPECT_DOUBLE_EQ(energy_of(cell.outputs[0].energy, 0, 2e-12), (4 + 5) / 2.0 * 1e-15 + 0.5e-15);
   EXPECT_THAT(library.find("CLKGATE")->unusable, HasSubstr("it has a statetable"));
+  const Cell& gate = *library.find("ICG");
+  EXPECT_EQ(gate.kind, CellKind::clock_gate);
+  EXPECT_EQ(gate.clock, gate.input("CK"));
+  EXPECT_EQ(gate.next_state, input_table[gate.input("E")] | input_table[gate.input("SE")]);
+  EXPECT_EQ(gate.outputs[0].name, "G");
   EXPECT_THAT(library.find("WIDE")->unusable, HasSubstr("uses 'A', which is no input"));
 }
 

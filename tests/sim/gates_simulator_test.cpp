@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transitions of every net against Icarus, with and without glitches; clock gates; memories; cells that have no function
-// of their own.
-#include "sim/gates/simulator.h"
-
+// Transitions of every net against Icarus, with and without glitches; clock gates; memories; cells that have no
+// function of their own.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <random>
 
+#include "sim/gates/simulator.h"
 #include "tests/sim/gates.h"
 #include "tests/sim/gates_verilog.h"
 
@@ -53,8 +52,11 @@ class Datapath : public ::testing::Test {
       std::vector<Word> words;
       // Inputs that rest now and then; a reset at the beginning and again in the middle of some streams.
       for (const NetId net : inputs)
-        words.push_back(net == reset ? (c < 3 ? 0 : c == 150 ? random() : all_lanes)
-                                     : c % 3 == 0 || c == 0 ? random() : stimulus.back()[words.size()]);
+        words.push_back(net == reset           ? (c < 3      ? 0
+                                                  : c == 150 ? random()
+                                                             : all_lanes)
+                        : c % 3 == 0 || c == 0 ? random()
+                                               : stimulus.back()[words.size()]);
       stimulus.push_back(words);
     }
   }
@@ -113,7 +115,8 @@ TEST_F(Datapath, TogglesAsInIcarus) {
       ++compared;
     }
   }
-  fmt::print("equal: {} nets and streams, {} transitions with glitches, {} without\n", compared, sum_timed, sum_settled);
+  fmt::print("equal: {} nets and streams, {} transitions with glitches, {} without\n", compared, sum_timed,
+             sum_settled);
   EXPECT_GT(sum_timed, sum_settled);
 }
 

@@ -45,7 +45,6 @@ class IcarusNetlist {
     std::vector<NetActivity> activity(netlist_.nets);
     for (std::size_t net = 0; out >> net;) out >> activity[net].toggles >> activity[net].settled >> activity[net].value;
     return activity;
-
   }
 
  private:
@@ -70,9 +69,7 @@ class IcarusNetlist {
   std::string verilog(const std::vector<sim::gates::NetId>& inputs, std::size_t cycles, std::size_t from) const {
     using namespace sim::gates;
     std::string text = "`timescale 1ps/1ps\nmodule test;\nreg clk = 0, counting = 0;\n";
-    const auto add = [&](auto format, const auto&... values) {
-      text += fmt::format(fmt::runtime(format), values...);
-    };
+    const auto add = [&](auto format, const auto&... values) { text += fmt::format(fmt::runtime(format), values...); };
     add("reg [{}:0] in = 0; reg [{}:0] stimulus [0:{}];\n", inputs.size() - 1, inputs.size() - 1, cycles - 1);
     for (NetId net = 0; net < netlist_.nets; ++net)
       add("wire n{0}; integer t{0} = 0, s{0} = 0; reg v{0} = 0; always @(n{0}) if (counting) t{0} = t{0} + 1;\n", net);
@@ -84,7 +81,8 @@ class IcarusNetlist {
       add("if (counting && n{0} !== v{0}) s{0} = s{0} + 1; v{0} = n{0};\n", net);
     add("end endtask\ninteger c;\ninitial begin $readmemb(\"stimulus\", stimulus);\n"
         "for (c = 0; c < {}; c = c + 1) begin clk = 1; #{} in = stimulus[c]; #10000 clk = 0; #10000 sample;\n"
-        "counting = c + 1 >= {}; end\n", cycles, timing_.input_delay, from);
+        "counting = c + 1 >= {}; end\n",
+        cycles, timing_.input_delay, from);
     for (NetId net = 2; net < netlist_.nets; ++net) add("$display(\"{0} %0d %0d %0d\", t{0}, s{0}, n{0});\n", net);
     return text + "$finish; end\nendmodule\n";
   }
@@ -100,8 +98,8 @@ class IcarusNetlist {
     if (cell.kind == CellKind::flip_flop) {
       add("reg q{0} = 0; wire c{0}, p{0}; assign c{0} = {1}; assign p{0} = {2};\n"
           "always @(posedge clk or posedge c{0} or posedge p{0}) if (c{0}) q{0} <= 0; else if (p{0}) q{0} <= 1;\n"
-          "else q{0} <= {3};\n", index, lookup(cell.clear, nets), lookup(cell.preset, nets),
-          lookup(cell.next_state, nets));
+          "else q{0} <= {3};\n",
+          index, lookup(cell.clear, nets), lookup(cell.preset, nets), lookup(cell.next_state, nets));
       for (std::size_t o = 0; o < placed.outputs.size(); ++o) {
         if (placed.outputs[o] != no_net)
           add("assign #{} n{} = {}q{};\n", timing_.of(index, o, count, static_cast<std::size_t>(cell.clock)),
@@ -122,8 +120,8 @@ class IcarusNetlist {
         sensitive += (k == 0 ? "" : " or ") + late.back();
       }
       add("reg y{0}_{1} = 0; always @({2}) begin #0 y{0}_{1} = {3}; end initial #2 y{0}_{1} = {3};\n"
-          "assign #{4} n{5} = y{0}_{1};\n", index, o, sensitive, lookup(cell.outputs[o].function, late), inertia,
-          placed.outputs[o]);
+          "assign #{4} n{5} = y{0}_{1};\n",
+          index, o, sensitive, lookup(cell.outputs[o].function, late), inertia, placed.outputs[o]);
     }
   }
 
