@@ -17,7 +17,7 @@ namespace {
 
 struct DataEngine {
   const char* name;
-  std::unique_ptr<sim::Engine> (*make)(const model::Architecture&);
+  std::unique_ptr<sim::Engine> (*make)(const model::Architecture&, bool toggles);
 };
 
 constexpr DataEngine data_engines[] = {{"systemc", sim::make_systemc_engine}, {"rtl", sim::make_rtl_engine}};
@@ -37,9 +37,10 @@ const std::vector<std::string>& engine_names() {
   return names;
 }
 
-std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::Architecture& architecture) {
+std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::Architecture& architecture,
+                                         bool toggles) {
   for (const DataEngine& engine : data_engines) {
-    if (name == engine.name) return engine.make(architecture);
+    if (name == engine.name) return engine.make(architecture, toggles);
   }
   throw std::invalid_argument("engine '" + name + "' executes no data");
 }

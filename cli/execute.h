@@ -16,7 +16,8 @@ namespace bitstrata::cli {
 
 const std::vector<std::string>& engine_names();
 // An engine that executes data: "systemc" or "rtl".
-std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::Architecture& architecture);
+std::unique_ptr<sim::Engine> make_engine(const std::string& name, const model::Architecture& architecture,
+                                         bool toggles = false);
 
 // Events of every layer by the fast engine; with skip_planes the most there can be.
 std::vector<model::Events> predict_layers(const generate::Program& program);

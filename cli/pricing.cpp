@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <set>
 #include <stdexcept>
+
+#include "sim/gate_energy.h"
 
 namespace bitstrata::cli {
 
@@ -19,17 +22,49 @@ json coefficient_json(const std::string& name, const model::Coefficient& c) {
 
 }  // namespace
 
-std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record) {
+std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record,
+                                                 const model::Architecture* architecture) {
   std::vector<model::Technology> technologies;
   std::set<std::string> seen;
   for (const std::string& name : names.empty() ? model::technology_names() : names) {
-    technologies.push_back(model::load_technology(name));
+    model::Technology technology = model::load_technology(name);
+    const bool fits = technology.kind != model::TechnologyKind::gate_level ||
+                      (architecture != nullptr && sim::differences(technology.gates, *architecture).empty());
+    if (names.empty() && !fits) continue;
+    technologies.push_back(std::move(technology));
     const std::string& known_as = technologies.back().name;
     if (!seen.insert(known_as).second)
       throw std::invalid_argument(fmt::format("technology '{}' is given twice", known_as));
     record.add_file("technology " + known_as, name);
   }
   return technologies;
+}
+
+Price price_runs(const model::Technology& technology, model::Measurement measurement,
+                 const std::vector<std::vector<model::Toggles>>& toggles, const model::IntegerNetwork& network,
+                 const model::Architecture& architecture) {
+  if (technology.kind != model::TechnologyKind::gate_level || toggles.empty())
+    return {technology, sim::price(measurement, network, technology, architecture), std::nullopt};
+  const auto runs = static_cast<std::int64_t>(toggles.size());
+  double sum = 0, squares = 0;
+  std::vector<model::Toggles> mean(measurement.layers.size());
+  for (const auto& run : toggles) {
+    for (std::size_t l = 0; l < mean.size(); ++l) {
+      measurement.layers[l].toggles = run[l];
+      mean[l] += run[l];
+    }
+    const double energy = sim::price(measurement, network, technology, architecture).total.total_pj();
+    sum += energy;
+    squares += energy * energy;
+  }
+  for (std::size_t l = 0; l < mean.size(); ++l) {
+    for (const auto member : model::toggle_members) mean[l].*member = (mean[l].*member + runs / 2) / runs;
+    measurement.layers[l].toggles = mean[l];
+  }
+  Price price{technology, sim::price(measurement, network, technology, architecture), std::nullopt};
+  const auto n = static_cast<double>(runs);
+  if (runs > 1) price.standard_error_pj = std::sqrt(std::max(0.0, squares - sum * sum / n) / (n - 1) / n);
+  return price;
 }
 
 json to_json(const Price& price) {
@@ -43,8 +78,9 @@ json to_json(const Price& price) {
                 {"layers", price.energy.layers.size()},
                 {"status", to_string(price.energy.status)},
                 {"title", price.technology.title},
-                {"rules", price.technology.rules},
+                {"rules", price.energy.rules},
                 {"coefficients", coefficients}};
+  if (price.standard_error_pj) entry["standard_error_pj"] = *price.standard_error_pj;
   for (const EnergyColumn& column : energy_columns) {
     if (const auto& part = price.energy.total.*column.part) entry["parts"][column.name] = *part;
   }

@@ -33,10 +33,18 @@ inline constexpr std::array energy_columns = {EnergyColumn{"array_pj", &sim::Ene
 struct Price {
   model::Technology technology;
   sim::Energy energy;
+  std::optional<double> standard_error_pj;  // of the mean over runs with toggles of their own
 };
 
-// All built-in technologies when `names` is empty. Throws std::invalid_argument when one is named twice.
-std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record);
+// Energy of a measurement; with toggles of several runs, their mean, and its standard error.
+Price price_runs(const model::Technology& technology, model::Measurement measurement,
+                 const std::vector<std::vector<model::Toggles>>& toggles, const model::IntegerNetwork& network,
+                 const model::Architecture& architecture);
+
+// All built-in published technologies when `names` is empty, and the gate-level ones that were calibrated for
+// `architecture`. Throws std::invalid_argument when one is named twice.
+std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record,
+                                                 const model::Architecture* architecture = nullptr);
 
 // Total and parts, status, rules, and every coefficient with its unit, source, conditions and status.
 nlohmann::json to_json(const Price& price);

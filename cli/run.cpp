@@ -275,8 +275,13 @@ void print(const Results& r) {
         batch, batch, cycles_per_image(r), batch);
   }
   for (const Price& p : r.prices) {
-    fmt::print("energy {}: {} nJ an image; coefficients {}: {}\n", p.technology.name,
-               short_number(1e-3 * p.energy.total.total_pj()), to_string(p.energy.status), p.technology.title);
+    fmt::print("energy {}: {}{} nJ an image; coefficients {}: {}\n", p.technology.name,
+               short_number(1e-3 * p.energy.total.total_pj()),
+               p.standard_error_pj ? " ± " + short_number(1e-3 * *p.standard_error_pj) : "", to_string(p.energy.status),
+               p.technology.title);
+    // How wrong it is, and where it is used beyond its range.
+    for (std::size_t i = p.technology.rules.size(); i < p.energy.rules.size(); ++i)
+      fmt::print("  {}\n", p.energy.rules[i]);
   }
   if (r.workload.trained && !r.inputs.labels.empty()) {
     fmt::print("accuracy: {} of {} images of {} right ({:.2f} %, {})\n", r.tally.correct(), r.tally.images(),
@@ -303,18 +308,22 @@ int run(const std::vector<std::string>& arguments) {
   RunRecord record("run", arguments, o.common);
   OutputFolder folder(o.out);
   const Workload workload = make_workload(o.workload, o.common, record);
-  const std::vector<model::Technology> technologies = load_technologies(o.technologies, record);
+  const std::vector<model::Technology> technologies = load_technologies(o.technologies, record, &workload.architecture);
   Inputs inputs;
   if (o.images > 0) inputs = make_inputs(workload, o.workload, o.images, o.common, record);
 
   Tally tally(workload);
-  const Execution execution = execute_images(o.engine, o.common, workload, inputs, tally);
+  const bool toggles = o.engine != "fast" && std::ranges::any_of(technologies, [](const model::Technology& t) {
+                         return t.kind == model::TechnologyKind::gate_level;
+                       });
+  const Execution execution = execute_images(o.engine, o.common, workload, inputs, tally, toggles);
   const model::Origin origin = o.engine == "fast"      ? model::Origin::fast
                                : o.engine == "systemc" ? model::Origin::systemc
                                                        : model::Origin::rtl;
   Results results{o, workload, inputs, tally, execution, measurement_of(workload, origin, execution.events), {}};
   for (const model::Technology& technology : technologies) {
-    results.prices.push_back({technology, sim::price(results.measurement, workload.network, technology, workload.architecture)});
+    results.prices.push_back(
+        price_runs(technology, results.measurement, execution.toggles, workload.network, workload.architecture));
   }
 
   const json summary = summary_of(results);

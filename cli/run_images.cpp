@@ -70,7 +70,7 @@ Execution execute_fast(const Common& common, const Workload& workload, const Inp
     progress.advance(static_cast<std::int64_t>(batch));
   });
   const bool of_images = workload.architecture.skip_planes && !inputs.images.empty();
-  return {of_images ? events.mean() : predict_layers(workload.program), 0, 0};
+  return {of_images ? events.mean() : predict_layers(workload.program), 0, 0, {}};
 }
 
 // CPU seconds of the calling thread.
@@ -84,8 +84,9 @@ double thread_seconds() {
 class DataRuns {
  public:
   DataRuns(const std::string& engine, const Common& common, const Workload& workload, const Inputs& inputs,
-           Tally& tally)
+           Tally& tally, bool toggles)
       : engine_(engine),
+        toggles_(toggles),
         common_(common),
         workload_(workload),
         inputs_(inputs),
@@ -97,7 +98,7 @@ class DataRuns {
     const std::size_t workers = workers_ = std::min(static_cast<std::size_t>(common_.threads), runs());
     // Made one after the other: the first may have to compile.
     std::vector<std::unique_ptr<sim::Engine>> engines;
-    for (std::size_t i = 0; i < workers; ++i) engines.push_back(make_engine(engine_, workload_.architecture));
+    for (std::size_t i = 0; i < workers; ++i) engines.push_back(make_engine(engine_, workload_.architecture, toggles_));
     const double start = cpu_seconds();
     for_each_in_parallel(workers, static_cast<int>(workers), [&](std::size_t worker) {
       try {
@@ -108,7 +109,8 @@ class DataRuns {
       }
     });
     const double seconds = cpu_seconds() - start - compared_s_;
-    Execution execution{events_.mean(), 0, outputs_compared_};
+    Execution execution{events_.mean(), 0, outputs_compared_, {}};
+    if (toggles_) execution.toggles = std::move(counted_);
     std::int64_t cycles = 0;
     for (const model::Events& layer : execution.events) cycles += layer.cycles;
     execution.cycles_per_cpu_second = static_cast<double>(cycles) * static_cast<double>(runs()) / seconds;
@@ -151,6 +153,11 @@ class DataRuns {
     }
     compare += thread_seconds() - begun;
     const std::lock_guard lock(mutex_);
+    if (toggles_) {
+      std::vector<model::Toggles>& of_run = counted_.emplace_back(workload_.network.layers.size());
+      for (std::size_t d = 0; d < result.toggles.size(); ++d)
+        of_run[static_cast<std::size_t>(workload_.program.descriptor_layer[d])] += result.toggles[d];
+    }
     compared_s_ += compare;
     progress_.advance(static_cast<std::int64_t>(batch()));
     if (run != 0) return;
@@ -164,6 +171,8 @@ class DataRuns {
   }
 
   const std::string& engine_;
+  const bool toggles_;
+  std::vector<std::vector<model::Toggles>> counted_;
   const Common& common_;
   const Workload& workload_;
   const Inputs& inputs_;
@@ -180,9 +189,9 @@ class DataRuns {
 }  // namespace
 
 Execution execute_images(const std::string& engine, const Common& common, const Workload& workload,
-                         const Inputs& inputs, Tally& tally) {
+                         const Inputs& inputs, Tally& tally, bool toggles) {
   if (engine == "fast") return execute_fast(common, workload, inputs, tally);
-  return DataRuns(engine, common, workload, inputs, tally).execute();
+  return DataRuns(engine, common, workload, inputs, tally, toggles).execute();
 }
 
 }  // namespace bitstrata::cli

@@ -61,11 +61,13 @@ struct Execution {
   std::vector<model::Events> events;
   double cycles_per_cpu_second = 0;  // 0: no data were executed
   std::int64_t outputs_compared = 0;
+  std::vector<std::vector<model::Toggles>> toggles;  // [run][layer], where they were counted
 };
 
 // The images in batches, several at once. `engine`: fast (predicts; the images go through the golden arithmetic),
-// systemc or rtl. Throws CheckFailed where outputs differ from golden or cycles between runs.
+// systemc or rtl, which count toggles if asked to. Throws CheckFailed where outputs differ from golden or cycles
+// between runs.
 Execution execute_images(const std::string& engine, const Common& common, const Workload& workload,
-                         const Inputs& inputs, Tally& tally);
+                         const Inputs& inputs, Tally& tally, bool toggles = false);
 
 }  // namespace bitstrata::cli
