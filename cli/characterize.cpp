@@ -10,6 +10,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "cli/run_folder.h"
 #include "cli/verbs.h"
@@ -35,7 +36,7 @@ constexpr BuiltIn libraries[] = {{"osu018", "/usr/share/qflow/tech/osu018/osu018
                                  {"osu050", "/usr/share/qflow/tech/osu050/osu05_stdcells.lib", 500}};
 
 struct Options {
-  std::string architecture = "pim-64x64", library = "osu018", out, runs, dram = "lpddr4";
+  std::string architecture = "pim-64x64", library = "osu018", out, runs, check, dram = "lpddr4";
   int columns = 0;
   double feature_nm = 0, wire_ff = 5, clock_ns = 10;
   bool zero_delay = false;
@@ -58,6 +59,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "weights, at most 16 (overlay: 2)")
       ("zero-delay", po::bool_switch(&o.zero_delay), "without glitches: faster, and too low")
       ("out", po::value(&o.out)->required(), "technology file to write")
+      ("check", po::value(&o.check), "technology file whose error in the runs held out is printed too: another number of columns")
       ("runs", po::value(&o.runs), "table of the runs on gates to write, CSV");
   // clang-format on
   o.common.add(options);
@@ -172,6 +174,16 @@ int characterize(const std::vector<std::string>& arguments) {
   options.dram = o.dram;
   options.seed = o.common.seed;
   options.timing.wire = o.wire_ff * 1e-15;
+  std::optional<model::Technology> checked;
+  if (!o.check.empty()) {
+    checked = model::load_technology(o.check);
+    if (checked->kind != model::TechnologyKind::gate_level)
+      throw std::invalid_argument(fmt::format("technology '{}' is not of gates", o.check));
+    const auto others = sim::differences(checked->gates, architecture);
+    if (!others.empty())
+      throw std::invalid_argument(
+          fmt::format("technology '{}' is of other hardware: {}", o.check, fmt::join(others, "; ")));
+  }
   say(o.common, "synthesis of a new accelerator takes minutes and up to 2 GB of memory");
   std::unique_ptr<model::Progress> progress;
   const auto c = sim::gates::characterize(architecture, o.library, options, [&](std::size_t, std::size_t runs) {
@@ -190,25 +202,27 @@ int characterize(const std::vector<std::string>& arguments) {
     file.close();
     if (!file) throw std::runtime_error("cannot write " + o.runs);
   }
+  std::optional<model::FitError> check;
+  if (checked) check = sim::gates::error_of(checked->gates.with_toggles, c.points, calibrated, true);
   const model::GateLevel& g = technology.gates;
   const int columns = architecture.columns * architecture.tiles;
   if (o.common.json) {
     const auto error = [](const model::FitError& e) {
       return json{{"runs", e.points}, {"r2", e.r2}, {"mean", e.mean}, {"worst", e.worst}, {"worst_run", e.worst_point}};
     };
-    std::cout << json{{"technology", o.out},
-                      {"cells", c.cells},
-                      {"flip_flops", c.flip_flops},
-                      {"values_compared", c.values_compared},
-                      {"stream_cycles", c.stream_cycles},
-                      {"synthesis_s", c.synthesis_seconds},
-                      {"simulation_s", c.simulation_seconds},
-                      {"clock_ns", g.clock_period * 1e9},
-                      {"area_mm2", g.area.of(columns) * 1e6},
-                      {"error", error(g.toggles_error)},
-                      {"structural_error", error(g.structural_error)}}
-                     .dump()
-              << "\n";
+    json result = json{{"technology", o.out},
+                       {"cells", c.cells},
+                       {"flip_flops", c.flip_flops},
+                       {"values_compared", c.values_compared},
+                       {"stream_cycles", c.stream_cycles},
+                       {"synthesis_s", c.synthesis_seconds},
+                       {"simulation_s", c.simulation_seconds},
+                       {"clock_ns", g.clock_period * 1e9},
+                       {"area_mm2", g.area.of(columns) * 1e6},
+                       {"error", error(g.toggles_error)},
+                       {"structural_error", error(g.structural_error)}};
+    if (check) result["check"] = error(*check);
+    std::cout << result.dump() << "\n";
     return 0;
   }
   fmt::print("{}: {} with {} columns, {} cells of {}, {} flip-flops, {} memories; clock {:.2f} ns\n", o.out,
@@ -221,6 +235,10 @@ int characterize(const std::vector<std::string>& arguments) {
        {std::pair("events and toggles", g.toggles_error), std::pair("events alone", g.structural_error)}) {
     fmt::print("{:<18} {} runs held out: R2 {:.3f}, mean error {:.2f} %, worst {:.2f} % ({})\n", name, e.points, e.r2,
                100 * e.mean, 100 * e.worst, e.worst_point);
+  }
+  if (check) {
+    fmt::print("{}, of {} columns, in the same runs: R2 {:.3f}, mean error {:.2f} %, worst {:.2f} % ({})\n", o.check,
+               checked->gates.columns, check->r2, 100 * check->mean, 100 * check->worst, check->worst_point);
   }
   return 0;
 }

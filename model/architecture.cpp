@@ -19,17 +19,17 @@ namespace {
 constexpr const char* format_name = "bitstrata-architecture-1";
 
 // X(key) for every key that maps to the struct member of the same name.
-#define BITSTRATA_ARCHITECTURE_KEYS(X)                                                                                 \
-  X(name)                                                                                                              \
-  X(style)                                                                                                             \
-  X(tiles)                                                                                                             \
-  X(vectors)                                                                                                           \
-  X(rows)                                                                                                              \
-  X(columns)                                                                                                           \
-  X(max_weight_bits) X(max_activation_bits) X(supported_bits) X(accumulator_bits) X(data_bits) X(activation_depth)     \
-      X(output_depth) X(weight_depth) X(psum_depth) X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding)     \
-          X(skip_planes) X(vector_unit) X(swish_unit) X(table_unit) X(event_counters) X(popcount_tree) X(clock_gating) \
-              X(clock_mhz)
+#define BITSTRATA_ARCHITECTURE_KEYS(X)                                                                            \
+  X(name)                                                                                                         \
+  X(style)                                                                                                        \
+  X(tiles)                                                                                                        \
+  X(vectors)                                                                                                      \
+  X(rows)                                                                                                         \
+  X(columns)                                                                                                      \
+  X(max_weight_bits)                                                                                              \
+  X(max_activation_bits) X(supported_bits) X(accumulator_bits) X(data_bits) X(activation_depth) X(output_depth)   \
+      X(weight_depth) X(psum_depth) X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) \
+          X(vector_unit) X(swish_unit) X(table_unit) X(event_counters) X(popcount_tree) X(clock_gating) X(clock_mhz)
 
 #define BITSTRATA_MEMORY_KEYS(X) X(read_latency) X(write_latency) X(beat_interval)
 
@@ -164,7 +164,12 @@ std::vector<Architecture> built_ins() {
   fpga.output_depth = 64;
   fpga.max_weight_bits = fpga.max_activation_bits = 8;
   fpga.post_lanes = 2;
-  return {Architecture{}, tiny, small, large, fpga, overlay(8, 64, 8)};
+  Architecture gated = pim(64, 64), gated_overlay = overlay(8, 64, 8);
+  for (Architecture* a : {&gated, &gated_overlay}) {
+    a->name += "-gated";
+    a->clock_gating = true;
+  }
+  return {Architecture{}, tiny, small, large, fpga, overlay(8, 64, 8), gated, gated_overlay};
 }
 
 std::vector<std::string> known_keys() {

@@ -111,7 +111,7 @@ std::string constraints(const Library& library) {
 // ABC's own scripts sweep by SAT, which does not come to an end on multipliers.
 std::string yosys_script(const std::string& sources, const std::string& liberty, double period) {
   return fmt::format(
-      "read_verilog -sv -DBS_BIT_ENABLES -I.{0}\n"
+      "read_verilog -sv -I.{0}\n"
       "read_liberty -lib -ignore_miss_func {1}\n"
       "hierarchy -check -top {2}\nproc\nflatten */t:bs_popcount %m\nopt_expr\nopt_clean\nopt -nodffe "
       "-nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\n"

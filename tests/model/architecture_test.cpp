@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 
 TEST(BuiltIns, AreValid) {
   EXPECT_THAT(architecture_names(), ElementsAre("pim-64x64", "pim-16x16", "pim-32x32", "pim-128x128", "overlay-4x32x4",
-                                                "overlay-8x64x8"));
+                                                "overlay-8x64x8", "pim-64x64-gated", "overlay-8x64x8-gated"));
   for (const std::string& name : architecture_names()) {
     const Architecture a = load_architecture(name);
     EXPECT_EQ(a.name, name);

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fit of energy to events: non-negative least squares against solutions known beforehand, coefficients recovered
+// from energies made of them, and a gate-level technology that prices what it was made of and survives its file.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "model/technology.h"
+#include "sim/energy.h"
+#include "sim/gate_energy.h"
+#include "sim/gates/energy_fit.h"
+#include "tests/model/temporary.h"
+
+namespace bitstrata::sim::gates {
+namespace {
+
+using model::EnergyTerm;
+using model::TermScale;
+using ::testing::HasSubstr;
+
+TEST(NonNegativeLeastSquares, HasNoBetterNeighbour) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> normal;
+  int clamped = 0;
+  for (int round = 0; round < 200; ++round) {
+    constexpr std::size_t rows = 9, count = 4;
+    std::vector<std::vector<double>> a(count, std::vector<double>(rows));
+    std::vector<double> b(rows);
+    for (auto& column : a) {
+      const double scale = std::pow(10.0, 3 * normal(random));  // events differ by orders of magnitude
+      for (double& x : column) x = scale * normal(random);
+    }
+    for (double& x : b) x = normal(random);
+    const auto residual = [&](const std::vector<double>& x) {
+      double sum = 0;
+      for (std::size_t i = 0; i < rows; ++i) {
+        double r = -b[i];
+        for (std::size_t j = 0; j < count; ++j) r += a[j][i] * x[j];
+        sum += r * r;
+      }
+      return sum;
+    };
+    const std::vector<double> x = non_negative_least_squares(a, b);
+    const double reached = residual(x);
+    for (std::size_t j = 0; j < count; ++j) {
+      ASSERT_GE(x[j], 0);
+      clamped += x[j] == 0;
+      // Optimal: the residual rises on both sides of a coefficient, at least on the allowed one of a zero.
+      double length = 0;
+      for (const double v : a[j]) length += v * v;
+      const double step = 1e-4 / std::sqrt(length);
+      std::vector<double> up = x, down = x;
+      up[j] += step;
+      down[j] = std::max(0.0, x[j] - step);
+      EXPECT_GE(residual(up), reached - 1e-9);
+      EXPECT_GE(residual(down), reached - 1e-9);
+    }
+  }
+  EXPECT_GT(clamped, 100);
+}
+
+// Points whose events and toggles are random, and whose energy is made of a few of them.
+std::vector<CalibrationPoint> made_points(int count) {
+  std::mt19937_64 random(3);
+  const auto draw = [&](double most) {
+    return static_cast<std::int64_t>(most * (0.2 + 0.8 * static_cast<double>(random() % 1000) / 1000));
+  };
+  std::vector<CalibrationPoint> points;
+  for (int i = 0; i < count; ++i) {
+    CalibrationPoint p;
+    p.name = fmt::format("point {}", i);
+    p.held_out = i % 2 == 1;
+    for (const auto member : model::event_members) p.events.*member = draw(1e4);
+    for (const auto member : model::toggle_members) p.toggles.*member = draw(1e6);
+    const auto e = [](std::int64_t n) { return static_cast<double>(n) * 1e-15; };
+    p.energy["array"] = 300 * e(p.toggles.product_toggles) + 90 * e(p.toggles.tree_toggles);
+    p.energy["shift_add"] = 50 * e(p.toggles.accumulator_toggles);
+    p.energy["postprocess"] = 5e5 * e(p.events.post_outputs);
+    p.energy["buffer"] = 2e5 * e(p.events.window_reads);
+    p.energy["control"] = 1e4 * e(p.events.memory_lines_read);
+    p.energy["clock"] = (1e6 + 16 * 1e4) * e(p.events.cycles);
+    points.push_back(p);
+  }
+  return points;
+}
+
+model::Architecture sixteen_columns() {
+  model::Architecture a;
+  a.columns = 16;
+  return a;
+}
+
+TEST(EnergyFit, FindsTheCoefficientsEnergyIsMadeOf) {
+  const std::vector<CalibrationPoint> points = made_points(60);
+  const model::Architecture a = sixteen_columns();
+  const model::PerColumn clock{1e-9, 1e-11};
+  const model::EnergyTerms terms = fit_energy(points, a, clock, false);
+  const model::FitError error = error_of(terms, points, a, true);
+  EXPECT_EQ(error.points, 30);
+  EXPECT_LT(error.worst, 1e-6);
+  EXPECT_GT(error.r2, 0.999999);
+  for (const EnergyTerm& term : terms.at("array")) {
+    const double expected = term.event == "product_toggles" ? 300e-15 : term.event == "tree_toggles" ? 90e-15 : 0;
+    EXPECT_NEAR(term.joules, expected, 1e-18) << term.event;
+  }
+  // Without toggles nothing is known of the data.
+  const model::FitError structural = error_of(fit_energy(points, a, clock, true), points, a, true);
+  EXPECT_GT(structural.worst, 0.01);
+  EXPECT_GT(structural.mean, 100 * error.mean);
+}
+
+model::Technology made_technology() {
+  const model::Architecture a = sixteen_columns();
+  model::Technology t;
+  t.kind = model::TechnologyKind::gate_level;
+  t.name = "made";
+  t.title = "made for a test";
+  t.rules = {"one rule"};
+  model::GateLevel& g = t.gates;
+  g.library = "none";
+  g.tools = "none";
+  g.columns = 16;
+  g.hardware = calibrated_keys(a);
+  g.voltage = 1.8;
+  g.wire = 5e-15;
+  g.clock_period = 10e-9;
+  g.dram = "lpddr4";
+  g.area = {1e-6, 1e-8};
+  g.leakage = {1e-6, 1e-8};
+  g.with_toggles = {{"array", {{"product_toggles", TermScale::one, 300e-15}}},
+                    {"clock", {{"cycles", TermScale::columns, 1e-12}}}};
+  g.structural = {{"array", {{"cell_steps", TermScale::one, 100e-15}}}};
+  g.toggles_error = {40, 0.99, 0.01, 0.05, "w4a2"};
+  g.structural_error = {40, 0.8, 0.1, 0.3, "w4a2"};
+  g.memory_access = 1e-15;
+  g.memory_area = 1e-12;
+  g.memory_leakage = 1e-12;
+  g.dram_access = 10e-12;
+  for (const char* name : {"memory_access", "memory_area", "memory_leakage", "dram_access"})
+    t.coefficients[name] = {0, "", "a test", "none", model::Status::cited};
+  return t;
+}
+
+TEST(GateLevelTechnology, SurvivesItsFile) {
+  const testing::TemporaryFolder folder;
+  const model::Technology t = made_technology();
+  save_gate_level(t, folder / "made.yaml");
+  const model::Technology back = model::load_technology((folder / "made.yaml").string());
+  EXPECT_EQ(back.name, t.name);
+  EXPECT_EQ(back.gates.hardware, t.gates.hardware);
+  EXPECT_DOUBLE_EQ(back.gates.clock_period, t.gates.clock_period);
+  EXPECT_NEAR(back.gates.memory_access, t.gates.memory_access, 1e-21);
+  EXPECT_EQ(back.gates.toggles_error.worst_point, "w4a2");
+  ASSERT_EQ(back.gates.with_toggles.at("array").size(), 1U);
+  EXPECT_NEAR(back.gates.with_toggles.at("array")[0].joules, 300e-15, 1e-19);
+  EXPECT_EQ(back.gates.with_toggles.at("clock")[0].scale, TermScale::columns);
+  EXPECT_EQ(back.status(), model::Status::cited);
+  // The same file again.
+  save_gate_level(back, folder / "again.yaml");
+  EXPECT_EQ(testing::read_text(folder / "made.yaml"), testing::read_text(folder / "again.yaml"));
+}
+
+TEST(GateLevelTechnology, RefusesDamage) {
+  const testing::TemporaryFolder folder;
+  save_gate_level(made_technology(), folder / "made.yaml");
+  const std::string text = testing::read_text(folder / "made.yaml");
+  const auto message = [&](const std::string& from, const std::string& to) -> std::string {
+    std::string damaged = text;
+    const auto at = damaged.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    folder.write("damaged.yaml", damaged.replace(at, from.size(), to));
+    try {
+      model::load_technology((folder / "damaged.yaml").string());
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(message("product_toggles", "produkt_toggles"), HasSubstr("'produkt_toggles' is no event"));
+  EXPECT_THAT(message("fJ: 300", "fJ: -1"), HasSubstr("must not be negative"));
+  EXPECT_THAT(message("per: column", "per: row"), HasSubstr("must be 'column'"));
+  EXPECT_THAT(message("voltage_V", "voltage"), HasSubstr("voltage"));
+}
+
+// Everything a layer costs, worked out by hand.
+TEST(GateLevelTechnology, PricesPartByPart) {
+  const model::Technology t = made_technology();
+  model::Architecture a = sixteen_columns();
+  a.columns = 32;  // scaled by rule
+  a.clock_mhz = 50;
+  model::LayerMeasurement layer{.layer = "conv", .weight_bits = 8, .activation_bits = 8, .output_bits = 8};
+  layer.events.cycles = 1000;
+  layer.events.cell_steps = 5000;
+  layer.events.memory_lines_read = 7;
+  model::Toggles toggles;
+  toggles.product_toggles = 2000;
+  layer.toggles = toggles;
+  const RunContext run{&a, 2};
+  const LayerEnergy energy = price(layer, {}, t, run);
+  EXPECT_DOUBLE_EQ(*energy.parts.array_pj, 2000 * 0.3 / 2);
+  EXPECT_DOUBLE_EQ(*energy.parts.clock_pj, 1000 * 32 * 1.0 / 2);
+  EXPECT_DOUBLE_EQ(*energy.parts.dram_pj, 7 * 64 * 10.0 / 2);
+  EXPECT_DOUBLE_EQ(*energy.parts.buffer_pj, 0);
+  double bits = 0;
+  for (const BufferAccess& buffer : buffer_accesses(a, layer.events)) bits += static_cast<double>(buffer.bits);
+  const double watts = 1e-6 + 32 * 1e-8 + bits * 1e-12;
+  EXPECT_NEAR(*energy.parts.leakage_pj, watts * 1000 / 50e6 * 1e12 / 2, 1e-9);
+  EXPECT_EQ(energy.note, "");
+
+  layer.toggles.reset();
+  const LayerEnergy structural = price(layer, {}, t, run);
+  EXPECT_DOUBLE_EQ(*structural.parts.array_pj, 5000 * 0.1 / 2);
+  EXPECT_THAT(structural.note, HasSubstr("without toggles"));
+  EXPECT_THROW(price(layer, {}, t), std::invalid_argument);
+
+  // Out of the calibrated range, and faster than the gates.
+  a.rows = 32;
+  a.clock_mhz = 200;
+  model::Measurement measurement{.architecture = a.name, .clock_mhz = a.clock_mhz, .layers = {layer}};
+  const Energy all = price(measurement, {LayerGeometry{}}, t, a);
+  const std::string rules = fmt::format("{}", fmt::join(all.rules, "\n"));
+  EXPECT_THAT(rules, HasSubstr("OUTSIDE THE CALIBRATED RANGE: rows 32, calibrated for 64"));
+  EXPECT_THAT(rules, HasSubstr("clock of 200 MHz is not met: the gates reach 100.0 MHz"));
+  EXPECT_THAT(rules, HasSubstr("10.0 % off on average, 30.0 % at worst, in 40 runs"));
+}
+
+}  // namespace
+}  // namespace bitstrata::sim::gates
