@@ -77,7 +77,8 @@ inline Events& Events::operator+=(const Events& other) {
   X(accumulator_toggles, "accumulators of the columns or dot units")                        \
   X(joiner_toggles, "joiner registers and what is added to them; overlay: captured sums")   \
   X(output_toggles, "outputs as the partial sums' adders get them")                         \
-  X(weight_toggles, "weight cells; overlay: words of the memories of weight planes")
+  X(weight_toggles, "weight cells; overlay: words of the memories of weight planes")        \
+  X(window_toggles, "planes of gathered windows as they land in the feeder, zero in between")
 
 struct Toggles {
 #define X(member, meaning) std::int64_t member = 0;

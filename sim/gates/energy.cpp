@@ -90,16 +90,21 @@ void EnergyModel::add_nets() {
   }
 }
 
+std::vector<ComponentEnergy> EnergyModel::energies(std::size_t groups,
+                                                   const std::function<GroupCounts(NetId)>& transitions) const {
+  std::vector<ComponentEnergy> sums(components_.size());
+  for (const Term& term : terms_) {
+    const GroupCounts counts = transitions(term.net);
+    GroupEnergy& sum = sums[term.component].*term.part;
+    for (std::size_t g = 0; g < groups; ++g) sum[g] += term.energy * static_cast<double>(counts[g]);
+  }
+  return sums;
+}
+
 EnergyWindow EnergyModel::read(const Simulator& simulator) const {
   EnergyWindow window;
   window.cycles = simulator.counted_cycles();
-  window.components.resize(components_.size());
-  const std::size_t groups = simulator.groups().size();
-  for (const Term& term : terms_) {
-    const GroupCounts counts = simulator.transitions(term.net);
-    GroupEnergy& sum = window.components[term.component].*term.part;
-    for (std::size_t g = 0; g < groups; ++g) sum[g] += term.energy * static_cast<double>(counts[g]);
-  }
+  window.components = energies(simulator.groups().size(), [&](NetId net) { return simulator.transitions(net); });
   for (std::size_t i = 0; i < netlist_.memories.size(); ++i) window.memories.push_back(simulator.accesses(i));
   return window;
 }

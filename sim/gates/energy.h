@@ -56,6 +56,8 @@ class EnergyModel {
 
   const std::vector<Component>& components() const { return components_; }
   EnergyWindow read(const Simulator& simulator) const;
+  // Of transitions from elsewhere, by component.
+  std::vector<ComponentEnergy> energies(std::size_t groups, const std::function<GroupCounts(NetId)>& transitions) const;
 
  private:
   using Part = GroupEnergy ComponentEnergy::*;

@@ -136,7 +136,9 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
   const std::string map = latch_map(library), sizing = constraints(library);
   const std::string library_path = fs::absolute(liberty).string();
   std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const auto& file : generate::rtl_files()) hash = fnv1a(fnv1a(hash, file.name), file.text);
+  for (const auto& file : generate::rtl_files()) {
+    if (!file.name.ends_with("toggles.sv")) hash = fnv1a(fnv1a(hash, file.name), file.text);
+  }
   hash = fnv1a(fnv1a(hash, generate::top_text(hardware, false)), text_of(liberty));
   hash = fnv1a(fnv1a(fnv1a(fnv1a(hash, map), sizing), memory_ports), yosys_script("", "", period));
   const fs::path folder = cache_folder() / fmt::format("gates-{:016x}", hash);

@@ -38,8 +38,10 @@ void Array::reset_state(ArraySignals& shown) {
   tile_channels_ = 0;
 }
 
-void Array::watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers) {
+void Array::watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers,
+                  const std::int64_t& window_toggles) {
   toggles_ = &layers;
+  window_toggles_ = &window_toggles;
   if (overlay_) dots_.watch(architecture);
   for (Macro& macro : macros_) macro.watch(architecture);
 }
@@ -59,6 +61,7 @@ void Array::end_layer() {
   for (const Macro& macro : macros_) sums += *macro.toggles();
   // Macros share the lines of the planes.
   sums.activation_toggles /= overlay_ ? 1 : tiles_;
+  sums.window_toggles = *window_toggles_;
   toggles_->push_back(sums - before_);
   before_ = sums;
 }

@@ -15,7 +15,8 @@ class Array final : public Unit<ArraySignals> {
   Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
   // From now on toggles are counted; `layers` gets those of each descriptor.
-  void watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers);
+  void watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers,
+             const std::int64_t& window_toggles);
 
  private:
   // Travels with a vector.
@@ -70,7 +71,8 @@ class Array final : public Unit<ArraySignals> {
   int lane_channels_ = 0;           // outputs of the tile when the lanes took their values
   std::vector<SumUnit> sum_units_;  // one a vector
   std::vector<model::Toggles>* toggles_ = nullptr;
-  model::Toggles before_;  // the layer
+  const std::int64_t* window_toggles_ = nullptr;  // the feeder's, so far
+  model::Toggles before_;                         // the layer
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -101,6 +101,19 @@ void Feeder::land() {
   if (skips_) note_planes(w);
 }
 
+// Planes and rows that a window does not reach are zero on the lines, and so is everything while none lands.
+void Feeder::watch_windows() {
+  for (std::size_t p = 0; p < fresh_.size(); ++p) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(row_words_); ++i) {
+      const bool reached = landing_ && static_cast<int>(p) < landed_.bits && static_cast<int>(i) >= landed_.fill >> 6;
+      const Word bits = reached ? fresh_[p][i] : 0;
+      Word& last = watched_[p * static_cast<std::size_t>(row_words_) + i];
+      window_toggles_ += std::popcount(bits ^ last);
+      last = bits;
+    }
+  }
+}
+
 // A plane matters where a bit of it differs from the sign, or is not zero where codes are unsigned.
 void Feeder::note_planes(const Window& w) {
   unsigned matters = 0;
@@ -153,6 +166,7 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   if (now.plane()) show_plane(now, next);
   if (now.codes()) show_codes(now.streamer.codes_high, next);
   if (landing_) land();
+  if (watches_) watch_windows();
   const Window completed = landed_;
   if (read) read_window();
   landing_ = read;

@@ -11,6 +11,13 @@ class Feeder final : public Unit<FeederSignals> {
  public:
   Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  // Starts to count window toggles; the count so far, kept up to date.
+  const std::int64_t& watch_windows_from_now() {
+    watches_ = true;
+    watched_.assign(fresh_.size() * static_cast<std::size_t>(row_words_), 0);
+    return window_toggles_;
+  }
+
  private:
   static constexpr int most_planes = 16;
   using Vector = std::array<std::array<Word, most_rows / 64>, most_planes>;
@@ -32,6 +39,7 @@ class Feeder final : public Unit<FeederSignals> {
   Window clip(const WalkerSignals& walker) const;
   void read_window();
   void land();
+  void watch_windows();
   void note_planes(const Window& window);
   int top_plane() const;
   void show_plane(const Signals& now, FeederSignals& next) const;
@@ -57,6 +65,9 @@ class Feeder final : public Unit<FeederSignals> {
   Window held_, landed_;
   std::array<std::array<Word, 8>, most_planes> landing_lines_{};
   Vector fresh_{};  // the landing window's part of its vector
+  bool watches_ = false;
+  std::vector<Word> watched_;  // as they were in the last cycle
+  std::int64_t window_toggles_ = 0;
   // Two groups of vectors: vector v of slot s at s * group + v.
   std::vector<Vector> vectors_;
   std::array<int, 2> group_size_{};
