@@ -86,8 +86,9 @@ void add(const char* engine, std::unique_ptr<sim::Engine> (*make)(const model::A
 
 int main(int argc, char** argv) {
   using bitstrata::add;
-  const auto systemc = bitstrata::sim::make_systemc_engine;
-  const auto rtl = bitstrata::sim::make_rtl_engine;
+  // The overloads without toggles.
+  using Make = std::unique_ptr<bitstrata::sim::Engine> (*)(const bitstrata::model::Architecture&);
+  const Make systemc = bitstrata::sim::make_systemc_engine, rtl = bitstrata::sim::make_rtl_engine;
   // Compiling an array takes longer than these runs: its size grows in SystemC, and in RTL by two steps.
   for (const int n : {16, 32, 64, 128, 256}) add("systemc", systemc, "array", n, {.array = n});
   for (const int n : {16, 32, 64}) add("rtl", rtl, "array", n, {.array = n});
