@@ -121,7 +121,8 @@ std::string yosys_script(const std::string& sources, const std::string& liberty,
       "+strash;dc2;strash;map,-B,0.9;topo;buffer,-c;topo;upsize,{{D}};dnsize,{{D}};stime,-p\n"
       "opt_clean -purge\ncheck -assert\nwrite_json netlist.json\n"
       // Flat, with plain names: OpenSTA takes minutes over this hierarchy.
-      "techmap -map memory_ports.v\ndfflibmap -liberty {1}\nflatten\nopt_clean -purge\nrename -enumerate -pattern n%\n"
+      "techmap -map memory_ports.v\ndfflibmap -liberty {1}\nflatten\nopt_clean -purge\nsplitnets -ports\nrename "
+      "-enumerate -pattern n%\n"
       "write_verilog -noattr -noexpr timing.v\n",
       sources, liberty, generate::top_module, static_cast<long>(period * 1e12));
 }
@@ -170,15 +171,18 @@ double clock_period(const Synthesis& synthesis, const fs::path& liberty) {
   constexpr double guess = 1000;  // in the library's unit of time; long enough for anything
   std::ofstream(folder / "timing.tcl") << fmt::format(
       "read_liberty {}\nread_verilog timing.v\nlink_design {}\ncreate_clock -name clk -period {} [get_ports clk_i]\n"
-      "report_checks -path_delay max -format full\nputs \"unit [sta::unit_scale time]\"\n"
-      "puts \"worst [sta::worst_slack_cmd max]\"\nexit\n",
+      "report_checks -path_delay max -to [all_registers -edge_triggered -data_pins] -format full\nputs \"unit "
+      "[sta::unit_scale time]\"\nexit\n",
       fs::absolute(liberty).string(), generate::top_module, guess);
   run(folder, "sta -exit timing.tcl < /dev/null", "timing.log", "timing analysis");
   const std::string log = text_of(folder / "timing.log");
-  std::smatch found;
-  if (!std::regex_search(log, found, std::regex(R"(unit ([-+0-9.eE]+)\s+worst ([-+0-9.eE]+))")))
+  // Of the paths to flip-flops. Latches of clock gates take what comes before the same edge; reset, in a group of its
+  // own, is a tree that placement buffers.
+  std::smatch unit, slack;
+  if (!std::regex_search(log, unit, std::regex(R"(unit ([-+0-9.eE]+))")) ||
+      !std::regex_search(log, slack, std::regex(R"(Path Group: clk\n[^]*?([-+0-9.]+)\s+slack)")))
     throw std::runtime_error(fmt::format("no slack in {}", (folder / "timing.log").string()));
-  return guess * std::stod(found[1]) - std::stod(found[2]);
+  return (guess - std::stod(slack[1])) * std::stod(unit[1]);
 }
 
 }  // namespace bitstrata::sim::gates
