@@ -67,18 +67,19 @@ inline Events& Events::operator+=(const Events& other) {
 // Changes of the bits of named nets, by the data they carry: what a layer's energy depends on beside its events.
 // Counted alike by RTL monitors (bs_toggles.sv, in this order) and SystemC, at clock edges: glitches within a cycle are
 // not seen.
-#define BITSTRATA_TOGGLES(X)                                                                \
-  X(activation_toggles, "lines of the activation planes, as the array holds them")          \
-  X(weight_line_toggles, "overlay: lines of the weight planes that meet them")              \
-  X(product_toggles, "one-bit products of all columns or dot units")                        \
-  X(tree_toggles, "nodes of the popcount trees over them, 64 rows a tree")                  \
-  X(count_toggles, "popcount registers")                                                    \
-  X(operand_toggles, "operands of the accumulators' adders, from one addition to the next") \
-  X(accumulator_toggles, "accumulators of the columns or dot units")                        \
-  X(joiner_toggles, "joiner registers and what is added to them; overlay: captured sums")   \
-  X(output_toggles, "outputs as the partial sums' adders get them")                         \
-  X(weight_toggles, "weight cells; overlay: words of the memories of weight planes")        \
-  X(window_toggles, "planes of gathered windows as they land in the feeder, zero in between")
+#define BITSTRATA_TOGGLES(X)                                                                  \
+  X(activation_toggles, "lines of the activation planes, as the array holds them")            \
+  X(weight_line_toggles, "overlay: lines of the weight planes that meet them")                \
+  X(product_toggles, "one-bit products of all columns or dot units")                          \
+  X(tree_toggles, "nodes of the popcount trees over them, 64 rows a tree")                    \
+  X(count_toggles, "popcount registers")                                                      \
+  X(operand_toggles, "operands of the accumulators' adders, from one addition to the next")   \
+  X(accumulator_toggles, "accumulators of the columns or dot units")                          \
+  X(joiner_toggles, "joiner registers and what is added to them; overlay: captured sums")     \
+  X(output_toggles, "outputs as the partial sums' adders get them")                           \
+  X(weight_toggles, "weight cells; overlay: words of the memories of weight planes")          \
+  X(window_toggles, "planes of gathered windows as they land in the feeder, zero in between") \
+  X(sum_toggles, "whole sums as the requantizers take them, from one to the next")
 
 struct Toggles {
 #define X(member, meaning) std::int64_t member = 0;

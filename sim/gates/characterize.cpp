@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "model/golden.h"
@@ -24,7 +27,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // Of an instance, by its module; clock gates belong to where they stand. "columns" and "lanes" are there once a column.
 std::string component_of(const Instance& instance) {
   const std::string& m = instance.module;
-  if (m == "bs_products") return "products";
+  if (m == "bs_products" || m == "bs_popcount") return "products";
   if (m == "bs_column" || m == "bs_dot") return "columns";
   if (m == "bs_macro") return "lanes";
   if (m == "bs_array" || m == "bs_sum_unit") return "array";
@@ -70,11 +73,46 @@ void set_memories(model::GateLevel& t, const Library& library, const Characteriz
   t.dram_access = dram->second;
 }
 
+// Energies of runs on gates that are done, one line each in a file beside the netlist: what was stopped goes on, and a
+// fit by other terms needs no gates.
+class KnownRuns {
+ public:
+  explicit KnownRuns(const std::filesystem::path& file) : file_(file) {
+    std::ifstream stream(file);
+    for (std::string line; std::getline(stream, line);) {
+      const auto run = nlohmann::json::parse(line, nullptr, false);
+      if (!run.is_discarded()) runs_[run["name"]] = run;  // an interrupted line ends the file
+    }
+  }
+  // Cycles of the run; its groups' energies in `points`.
+  std::int64_t measure(const std::string& name, std::vector<CalibrationPoint>& points,
+                       const std::function<std::int64_t()>& on_gates) {
+    if (const auto known = runs_.find(name); known != runs_.end()) {
+      for (std::size_t g = 0; g < points.size(); ++g) points[g].energy = known->second["energy"].at(g);
+      return known->second["cycles"];
+    }
+    const std::int64_t cycles = on_gates();
+    nlohmann::json run = {{"name", name}, {"cycles", cycles}};
+    for (const CalibrationPoint& point : points) run["energy"].push_back(point.energy);
+    std::ofstream(file_, std::ios::app) << run.dump() << std::endl;
+    return cycles;
+  }
+
+ private:
+  std::filesystem::path file_;
+  std::map<std::string, nlohmann::json> runs_;
+};
+
+// To change when the simulator, the runs or the way energy is counted do.
+constexpr int runs_version = 2;
+
 // Runs jobs of a calibration run and turns them into a point a group.
 class Runs {
  public:
-  Runs(const model::Architecture& architecture, Simulator& simulator, const EnergyModel& energy, std::uint64_t seed)
+  Runs(const model::Architecture& architecture, Simulator& simulator, const EnergyModel& energy, KnownRuns& known,
+       std::uint64_t seed)
       : architecture_(architecture),
+        known_(known),
         simulator_(simulator),
         energy_(energy),
         gates_(simulator, architecture),
@@ -88,31 +126,16 @@ class Runs {
 
   void run(const CalibrationRun& run, Characterization& result) {
     const CalibrationJobs jobs = jobs_of(run, architecture_, seed_++);
-    EnergyWindow window;
-    const GateRun from_gates = gates_.run(jobs.jobs, {}, [&](std::size_t) {
-      window = energy_.read(simulator_);
-      simulator_.set_counting(false);
-    });
-    if (from_gates.error != RunError::none) throw std::runtime_error(run.name + ": the gates report an error");
     std::vector<CalibrationPoint> points(density_groups);
     for (std::size_t g = 0; g < density_groups; ++g) {
       points[g].name = fmt::format("{}, {:.0f} % zeros", run.name, 100 * run.zeros[g]);
       points[g].held_out = run.held_out;
-      for (std::size_t c = 0; c < window.components.size(); ++c) {
-        const ComponentEnergy& of = window.components[c];
-        points[g].energy[part_of(energy_.components()[c].name)] += of.switching[g] + of.internal[g];
-        points[g].energy["clock"] += of.clock[g];
-      }
     }
+    const std::int64_t cycles = known_.measure(run.name, points, [&] { return on_gates(run, jobs, points); });
     for (std::size_t j = 0; j < jobs.jobs.size(); ++j) {
       const auto reference = systemc_->run(jobs.programs[j], jobs.jobs[j].inputs, {});
-      const auto& expected = reference.tensors.at(0);
-      for (std::size_t t = 0; t < expected.size(); ++t) {
-        if (expected[t] != from_gates.tensors.at(j).at(0)[t])
-          throw std::runtime_error(fmt::format("{}: stream {} of the gates gives other outputs", run.name, j));
-        result.values_compared += static_cast<std::int64_t>(expected[t].size());
-      }
-      const std::int64_t cycles = from_gates.cycles.at(0);
+      for (const model::Codes& tensor : reference.tensors.at(0))
+        result.values_compared += static_cast<std::int64_t>(tensor.size());
       if (cycles != reference.descriptors.at(0).cycles)
         throw std::runtime_error(
             fmt::format("{}: {} cycles of gates, {} of SystemC", run.name, cycles, reference.descriptors[0].cycles));
@@ -121,13 +144,36 @@ class Runs {
       point.toggles += reference.toggles.at(0);
       result.stream_cycles += cycles;
     }
-    if (window.cycles != from_gates.cycles.at(0))
-      throw std::logic_error(fmt::format("{} cycles counted of {}", window.cycles, from_gates.cycles[0]));
     for (CalibrationPoint& point : points) result.points.push_back(std::move(point));
   }
 
  private:
+  // Energies of the groups; cycles. Outputs must be golden's.
+  std::int64_t on_gates(const CalibrationRun& run, const CalibrationJobs& jobs, std::vector<CalibrationPoint>& points) {
+    EnergyWindow window;
+    const GateRun from_gates = gates_.run(jobs.jobs, {}, [&](std::size_t) {
+      window = energy_.read(simulator_);
+      simulator_.set_counting(false);
+    });
+    if (from_gates.error != RunError::none) throw std::runtime_error(run.name + ": the gates report an error");
+    if (window.cycles != from_gates.cycles.at(0))
+      throw std::logic_error(fmt::format("{} cycles counted of {}", window.cycles, from_gates.cycles[0]));
+    for (std::size_t j = 0; j < jobs.jobs.size(); ++j) {
+      if (model::run_all(*jobs.programs[j].network, jobs.jobs[j].inputs[0]) != from_gates.tensors.at(j).at(0))
+        throw std::runtime_error(fmt::format("{}: stream {} of the gates gives other outputs", run.name, j));
+    }
+    for (std::size_t g = 0; g < density_groups; ++g) {
+      for (std::size_t c = 0; c < window.components.size(); ++c) {
+        const ComponentEnergy& of = window.components[c];
+        points[g].energy[part_of(energy_.components()[c].name)] += of.switching[g] + of.internal[g];
+        points[g].energy["clock"] += of.clock[g];
+      }
+    }
+    return window.cycles;
+  }
+
   const model::Architecture& architecture_;
+  KnownRuns& known_;
   Simulator& simulator_;
   const EnergyModel& energy_;
   GateEngine gates_;
@@ -196,7 +242,12 @@ Characterization characterize(const model::Architecture& architecture, const std
     (column ? clock.column : clock.fixed) += joules / (idle * 64) / (column ? a.columns : 1);
   }
 
-  Runs runs(a, simulator, energy, options.seed);
+  const TimingOptions& timed = options.timing;
+  KnownRuns known(synthesis.netlist.parent_path() / fmt::format("runs-{}-{}-{}-{:g}-{:g}-{:g}.jsonl", runs_version,
+                                                                options.seed, options.timed ? "timed" : "settled",
+                                                                timed.grid * 1e12, timed.slew * 1e12,
+                                                                timed.wire * 1e15));
+  Runs runs(a, simulator, energy, known, options.seed);
   const std::vector<CalibrationRun> all = calibration_runs(a);
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (progress) progress(i, all.size());

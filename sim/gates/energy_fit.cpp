@@ -51,7 +51,7 @@ const std::vector<Candidates>& candidates() {
         {"weight_toggles", one}}},
       {"postprocess",
        {{"cycles", one}, {"post_outputs", one}, {"post_cycles", one}, {"output_bits_written", one}},
-       {{"output_toggles", one}}},
+       {{"sum_toggles", one}, {"output_toggles", one}}},
       {"buffer",
        {{"cycles", one},
         {"window_reads", one},

@@ -113,7 +113,7 @@ std::string yosys_script(const std::string& sources, const std::string& liberty,
   return fmt::format(
       "read_verilog -sv -I.{0}\n"
       "read_liberty -lib -ignore_miss_func {1}\n"
-      "hierarchy -check -top {2}\nproc\nflatten */t:bs_popcount %m\nopt_expr\nopt_clean\nopt -nodffe "
+      "hierarchy -check -top {2}\nproc\nopt_expr\nopt_clean\nopt -nodffe "
       "-nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\n"
       "alumacc\nshare\nopt\nmemory -nomap\nopt_clean\nopt -fast -full\nopt -undriven -fine\ntechmap\nopt -fast\n"
       "techmap -map latches.v\ntechmap\ndfflibmap -liberty {1}\nopt -fast\n"

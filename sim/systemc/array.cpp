@@ -39,9 +39,10 @@ void Array::reset_state(ArraySignals& shown) {
 }
 
 void Array::watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers,
-                  const std::int64_t& window_toggles) {
+                  const std::int64_t& window_toggles, const std::int64_t& sum_toggles) {
   toggles_ = &layers;
   window_toggles_ = &window_toggles;
+  sum_toggles_ = &sum_toggles;
   if (overlay_) dots_.watch(architecture);
   for (Macro& macro : macros_) macro.watch(architecture);
 }
@@ -62,6 +63,7 @@ void Array::end_layer() {
   // Macros share the lines of the planes.
   sums.activation_toggles /= overlay_ ? 1 : tiles_;
   sums.window_toggles = *window_toggles_;
+  sums.sum_toggles = *sum_toggles_;
   toggles_->push_back(sums - before_);
   before_ = sums;
 }

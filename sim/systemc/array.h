@@ -16,7 +16,7 @@ class Array final : public Unit<ArraySignals> {
 
   // From now on toggles are counted; `layers` gets those of each descriptor.
   void watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers,
-             const std::int64_t& window_toggles);
+             const std::int64_t& window_toggles, const std::int64_t& sum_toggles);
 
  private:
   // Travels with a vector.
@@ -72,6 +72,7 @@ class Array final : public Unit<ArraySignals> {
   std::vector<SumUnit> sum_units_;  // one a vector
   std::vector<model::Toggles>* toggles_ = nullptr;
   const std::int64_t* window_toggles_ = nullptr;  // the feeder's, so far
+  const std::int64_t* sum_toggles_ = nullptr;     // post-processing's
   model::Toggles before_;                         // the layer
 };
 

@@ -185,9 +185,10 @@ std::int64_t Post::hard_swish(std::int64_t value) const {
   return code < clip_low_ ? clip_low_ : std::min(code, clip_high_);
 }
 
-void Post::requantize(const Signals& now, Group& group) const {
+void Post::requantize(const Signals& now, Group& group) {
   for (int l = 0; l < group.outputs; ++l) {
     const auto lane = static_cast<std::size_t>(l);
+    if (watched_) sum_toggles_ += watched_->change(lane, now.array.sums[lane]);
     std::int64_t code = requantize(now.array.sums[lane], now.loader.parameters[lane]);
     if (activation_ == model::Activation::hard_swish) code = hard_swish(code);
     if (activation_ == model::Activation::table) code = table_[static_cast<std::size_t>(code + 128)];

@@ -2,7 +2,10 @@
 // Post-processing and the output buffer: rtl/bs_post.sv, bs_requant.sv and the two masked bs_plane_buffer.
 #pragma once
 
+#include <optional>
+
 #include "sim/systemc/lines.h"
+#include "sim/systemc/toggles.h"
 #include "sim/systemc/unit.h"
 
 namespace bitstrata::sim::systemc {
@@ -10,6 +13,12 @@ namespace bitstrata::sim::systemc {
 class Post final : public Unit<PostSignals> {
  public:
   Post(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
+
+  // Starts to count sum toggles; the count so far, kept up to date.
+  const std::int64_t& watch_sums_from_now() {
+    watched_.emplace(static_cast<std::size_t>(post_lanes_), 64 - unused_accumulator_bits_);
+    return sum_toggles_;
+  }
 
  private:
   static constexpr unsigned latency = 8;  // from a group's entry to the write of its bits
@@ -32,7 +41,7 @@ class Post final : public Unit<PostSignals> {
   std::int64_t combine(std::int64_t sum) const;
   std::int64_t requantize(std::int64_t sum, const ParameterRecord& record) const;
   std::int64_t hard_swish(std::int64_t value) const;
-  void requantize(const Signals& now, Group& group) const;
+  void requantize(const Signals& now, Group& group);
   void write(const Group& group);
   void enter(const Signals& now, Group& group) const;
 
@@ -49,6 +58,8 @@ class Post final : public Unit<PostSignals> {
   bool block_end() const { return tile_end() && n_ + 1 == n_tiles_; }
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
 
+  std::optional<Watched> watched_;
+  std::int64_t sum_toggles_ = 0;
   const int tiles_, post_lanes_, data_bits_, line_words_, unused_accumulator_bits_, code_bits_, code_width_;
   const std::uint32_t buffer_lines_;  // of each parity, both halves
   const std::uint32_t pixel_mask_, parameter_mask_;
