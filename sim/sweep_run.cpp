@@ -13,6 +13,7 @@
 
 #include "sim/cost_model.h"
 #include "sim/energy.h"
+#include "sim/gate_energy.h"
 #include "sim/sweep.h"
 
 namespace bitstrata::sim {
@@ -238,6 +239,13 @@ class Runner {
   static PointEnergy price_of(const model::Measurement& measurement, const model::IntegerNetwork& layers,
                               const model::Technology& technology, const model::Architecture& architecture) {
     PointEnergy result{technology.name, to_string(technology.status()), std::nullopt, ""};
+    if (technology.kind == model::TechnologyKind::gate_level) {
+      const std::vector<std::string> others = differences(technology.gates, architecture);
+      if (!others.empty()) {
+        result.note = "calibrated for other hardware: " + others.front();
+        return result;
+      }
+    }
     try {
       const Energy energy = price(measurement, layers, technology, architecture);
       if (energy.total.any()) result.energy_pj = energy.total.total_pj();

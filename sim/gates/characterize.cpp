@@ -224,6 +224,7 @@ Characterization characterize(const model::Architecture& architecture, const std
     result.flip_flops += component.flip_flops;
   }
   result.memories = static_cast<std::int64_t>(netlist.memories.size());
+  t.least_density = 0.05;  // of calibration_runs
   set_memories(t, library, options);
   result.synthesis_seconds = synthesis.seconds;
 

@@ -99,6 +99,7 @@ class Elaboration {
                Nets& outer) {
     Nets nets = new_nets(module);
     for (const JsonPort& port : module.ports) {
+      if (port.both) throw std::runtime_error("port " + port.name + " has both directions");
       const JsonBits* bits = cell.find(port.name);
       if (!bits) continue;
       for (std::size_t i = 0; i < std::min(bits->size(), port.bits.size()); ++i) {

@@ -56,7 +56,7 @@ class Reader final : public nlohmann::json_sax<json> {
       bits_->push_back(text == "1" ? 1 : 0);
     } else if (path_.size() == 5 && path_[2] == "ports" && path_[4] == "direction") {
       module_.ports.back().input = text == "input";
-      if (text == "inout") throw std::runtime_error("port " + path_[3] + " has both directions");
+      module_.ports.back().both = text == "inout";  // of pads, which libraries may have
     } else if (path_.size() == 5 && path_[2] == "cells" && path_[4] == "type") {
       module_.cells.back().type = std::move(text);
     } else if (path_.size() == 6 && path_[2] == "cells" && path_[4] == "parameters") {

@@ -24,7 +24,7 @@ struct JsonCell {
 
 struct JsonPort {
   std::string name;
-  bool input = false;
+  bool input = false, both = false;  // both directions
   JsonBits bits;
 };
 
