@@ -184,6 +184,7 @@ int characterize(const std::vector<std::string>& arguments) {
       throw std::invalid_argument(
           fmt::format("technology '{}' is of other hardware: {}", o.check, fmt::join(others, "; ")));
   }
+  sim::gates::read_liberty(o.library);  // damage is told before anything else
   say(o.common, "synthesis of a new accelerator takes minutes and up to 2 GB of memory");
   std::unique_ptr<model::Progress> progress;
   const auto c = sim::gates::characterize(architecture, o.library, options, [&](std::size_t, std::size_t runs) {

@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
              {"--feature-nm is missing"}},
         Case{"CharacterizeDamagedLibrary",
              {"characterize", "--library", "@narrow.yaml", "--feature-nm", "45", "--out", "@tech.yaml"},
-             {"narrow.yaml:1"}},
+             {"narrow.yaml:2", "a Liberty file is one group"}},
         Case{"CharacterizeUnknownDram",
              {"characterize", "--dram", "ddr3", "--out", "@tech.yaml"},
              {"--dram", "ddr3", "lpddr4"}},
