@@ -7,7 +7,6 @@
 #include <set>
 #include <stdexcept>
 
-#include "sim/gate_energy.h"
 
 namespace bitstrata::cli {
 
@@ -22,15 +21,13 @@ json coefficient_json(const std::string& name, const model::Coefficient& c) {
 
 }  // namespace
 
-std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record,
-                                                 const model::Architecture* architecture) {
+std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record) {
   std::vector<model::Technology> technologies;
   std::set<std::string> seen;
   for (const std::string& name : names.empty() ? model::technology_names() : names) {
     model::Technology technology = model::load_technology(name);
-    const bool fits = technology.kind != model::TechnologyKind::gate_level ||
-                      (architecture != nullptr && sim::differences(technology.gates, *architecture).empty());
-    if (names.empty() && !fits) continue;
+    // Their toggles slow the engines: they are for those who ask.
+    if (names.empty() && technology.kind == model::TechnologyKind::gate_level) continue;
     technologies.push_back(std::move(technology));
     const std::string& known_as = technologies.back().name;
     if (!seen.insert(known_as).second)

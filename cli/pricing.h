@@ -41,10 +41,8 @@ Price price_runs(const model::Technology& technology, model::Measurement measure
                  const std::vector<std::vector<model::Toggles>>& toggles, const model::IntegerNetwork& network,
                  const model::Architecture& architecture);
 
-// All built-in published technologies when `names` is empty, and the gate-level ones that were calibrated for
-// `architecture`. Throws std::invalid_argument when one is named twice.
-std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record,
-                                                 const model::Architecture* architecture = nullptr);
+// All built-in published technologies when `names` is empty. Throws std::invalid_argument when one is named twice.
+std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record);
 
 // Total and parts, status, rules, and every coefficient with its unit, source, conditions and status.
 nlohmann::json to_json(const Price& price);

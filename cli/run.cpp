@@ -308,7 +308,7 @@ int run(const std::vector<std::string>& arguments) {
   RunRecord record("run", arguments, o.common);
   OutputFolder folder(o.out);
   const Workload workload = make_workload(o.workload, o.common, record);
-  const std::vector<model::Technology> technologies = load_technologies(o.technologies, record, &workload.architecture);
+  const std::vector<model::Technology> technologies = load_technologies(o.technologies, record);
   Inputs inputs;
   if (o.images > 0) inputs = make_inputs(workload, o.workload, o.images, o.common, record);
 
