@@ -218,6 +218,7 @@ int characterize(const std::vector<std::string>& arguments) {
                        {"stream_cycles", c.stream_cycles},
                        {"synthesis_s", c.synthesis_seconds},
                        {"simulation_s", c.simulation_seconds},
+                       {"known_runs", c.known_runs},
                        {"clock_ns", g.clock_period * 1e9},
                        {"area_mm2", g.area.of(columns) * 1e6},
                        {"error", error(g.toggles_error)},
@@ -229,8 +230,10 @@ int characterize(const std::vector<std::string>& arguments) {
   fmt::print("{}: {} with {} columns, {} cells of {}, {} flip-flops, {} memories; clock {:.2f} ns\n", o.out,
              architecture.name, g.columns, c.cells, g.library, c.flip_flops, c.memories, g.clock_period * 1e9);
   fmt::print(
-      "gates ran {} stream cycles in {:.0f} s ({:.0f} s synthesis before): {} outputs compared with golden, 0 differ\n",
-      c.stream_cycles, c.simulation_seconds, c.synthesis_seconds, c.values_compared);
+      "{} stream cycles, {} outputs on gates equal to golden; {:.0f} s synthesis (0: known from before), {:.0f} s "
+      "runs{}\n",
+      c.stream_cycles, c.values_compared, c.synthesis_seconds, c.simulation_seconds,
+      c.known_runs == 0 ? "" : fmt::format(", {} of them known from before", c.known_runs));
   fmt::print("area at {} columns: {:.2f} mm2 of gates\n", columns, g.area.of(columns) * 1e6);
   for (const auto& [name, e] :
        {std::pair("events and toggles", g.toggles_error), std::pair("events alone", g.structural_error)}) {

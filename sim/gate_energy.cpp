@@ -11,9 +11,6 @@ namespace bitstrata::sim {
 
 using namespace model;
 
-bool is_event(const std::string& name) { return std::ranges::find(event_names, name) != event_names.end(); }
-bool is_toggle(const std::string& name) { return std::ranges::find(toggle_names, name) != toggle_names.end(); }
-
 double energy_of(const std::vector<EnergyTerm>& terms, const Events& events, const Toggles* toggles,
                  const Architecture& architecture) {
   double joules = 0;

@@ -15,10 +15,6 @@ namespace bitstrata::sim {
 double energy_of(const std::vector<model::EnergyTerm>& terms, const model::Events& events,
                  const model::Toggles* toggles, const model::Architecture& architecture);
 
-// Whether `name` is an event or a toggle.
-bool is_event(const std::string& name);
-bool is_toggle(const std::string& name);
-
 // A buffer of the accelerator: banks of `bank_bits`, and what a run reads and writes of it.
 struct BufferAccess {
   std::string name;

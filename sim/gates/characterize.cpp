@@ -36,7 +36,10 @@ std::string component_of(const Instance& instance) {
   if (m == "bs_clock_gate") {
     const bool column =
         instance.path.find(".u_column.") != std::string::npos || instance.path.find(".u_dot.") != std::string::npos;
-    return column ? "columns" : instance.path.find(".u_macro.") != std::string::npos ? "lanes" : "array";
+    // Gates of rows are there once a macro, whatever its columns.
+    const bool lane =
+        instance.path.find(".u_macro.") != std::string::npos && instance.path.find(".g_row") == std::string::npos;
+    return column ? "columns" : lane ? "lanes" : "array";
   }
   return "control";
 }
@@ -49,7 +52,7 @@ const char* part_of(const std::string& component) {
   return component == "buffer" ? "buffer" : component == "postprocess" ? "postprocess" : "control";
 }
 
-// Memories: energy of a bit is that of a bit of 64 KiB-bit memory times the root of the share of its bits. Horowitz,
+// Memories: energy of a bit is that of a bit of a 64 kbit memory times the root of the share of its bits. Horowitz,
 // "Computing's energy problem", ISSCC 2014, Fig. 1.1.9: 64 bits of 8 KB, 32 KB, 1 MB at 45 nm and 0.9 V take 10, 20,
 // 100 pJ. Below, the rule gives 0.039 and 0.020 pJ a bit of 512 and 128 bytes; CACTI at 45 nm 0.033 and 0.021
 // (BitFusion's buffers). Area as CACTI's 512 bytes. Capacitance goes with the feature size, energy with it and the
@@ -88,6 +91,7 @@ class KnownRuns {
   std::int64_t measure(const std::string& name, std::vector<CalibrationPoint>& points,
                        const std::function<std::int64_t()>& on_gates) {
     if (const auto known = runs_.find(name); known != runs_.end()) {
+      ++found_;
       for (std::size_t g = 0; g < points.size(); ++g) points[g].energy = known->second["energy"].at(g);
       return known->second["cycles"];
     }
@@ -98,9 +102,13 @@ class KnownRuns {
     return cycles;
   }
 
+  // Runs that were not made again.
+  int found() const { return found_; }
+
  private:
   std::filesystem::path file_;
   std::map<std::string, nlohmann::json> runs_;
+  int found_ = 0;
 };
 
 // To change when the simulator, the runs or the way energy is counted do.
@@ -255,6 +263,7 @@ Characterization characterize(const model::Architecture& architecture, const std
     runs.run(all[i], result);
   }
   result.simulation_seconds = seconds_since(start);
+  result.known_runs = known.found();
 
   t.with_toggles = fit_energy(result.points, a, clock, false);
   t.structural = fit_energy(result.points, a, clock, true);

@@ -34,6 +34,7 @@ struct Characterization {
   std::int64_t cells = 0, flip_flops = 0, memories = 0;
   double synthesis_seconds = 0, simulation_seconds = 0;
   std::int64_t stream_cycles = 0;
+  int known_runs = 0;  // taken from before: their gates did not run in simulation_seconds
 };
 
 // Told of each run: its number, and how many there are.
