@@ -239,18 +239,23 @@ module bs_post #(
   assign block_done_o = last_q[POST_LATENCY-1];
 
   logic [POST_LANES*MAX_ACTIVATION_BITS-1:0] codes;
-  logic requant_clk;
-  if (CLOCK_GATING != 0) begin : g_gated
-    bs_clock_gate u_requant (.clk_i(clk_i), .enable_i(|valid_q[6:0] || table_write_i), .clk_o(requant_clk));
-  end else begin : g_enabled
-    assign requant_clk = clk_i;
-  end
   for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_requant
+    // Lanes that the last group of a pixel leaves empty stand still.
+    logic [6:0] valid;
+    for (genvar i = 0; i < 7; i = i + 1) begin : g_stage
+      assign valid[i] = valid_q[i] && token_q[i][4:1] > l[3:0];
+    end
+    logic requant_clk;
+    if (CLOCK_GATING != 0) begin : g_gated
+      bs_clock_gate u_gate (.clk_i(clk_i), .enable_i(|valid || table_write_i), .clk_o(requant_clk));
+    end else begin : g_enabled
+      assign requant_clk = clk_i;
+    end
     bs_requant #(
       .ACC_WIDTH(ACC_WIDTH), .DATA_WIDTH(DATA_WIDTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
       .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
     ) u_requant (
-      .clk_i(requant_clk), .valid_i(valid_q[6:0]), .desc_i(desc_i),
+      .clk_i(requant_clk), .valid_i(valid), .desc_i(desc_i),
       .acc_i(read_data_i[l*ACC_WIDTH +: ACC_WIDTH]), .param_i(param_data_i[l*RECORD_WIDTH +: RECORD_WIDTH]),
       .table_write_i(table_write_i), .table_address_i(table_address_i), .table_data_i(table_data_i),
       .code_o(codes[l*MAX_ACTIVATION_BITS +: MAX_ACTIVATION_BITS]));

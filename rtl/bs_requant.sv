@@ -56,9 +56,11 @@ module bs_requant #(
     /* verilator lint_off UNUSEDSIGNAL */
     logic signed [WIDE-1:0] combined;
     /* verilator lint_on UNUSEDSIGNAL */
-    assign a = acc_i[CODE_WIDTH-1:0];
+    // 0 where there are no two operands: the multipliers would follow every sum.
+    assign a = two_inputs ? acc_i[CODE_WIDTH-1:0] : {CODE_WIDTH{1'b0}};
     // B was added above A, which borrowed from it where it is negative.
-    assign b = acc_i[2*CODE_WIDTH-1:CODE_WIDTH] + {{(CODE_WIDTH-1){1'b0}}, a[CODE_WIDTH-1]};
+    assign b = two_inputs ? acc_i[2*CODE_WIDTH-1:CODE_WIDTH] + {{(CODE_WIDTH-1){1'b0}}, a[CODE_WIDTH-1]}
+                          : {CODE_WIDTH{1'b0}};
     assign factor_0 = desc_i[D_FACTOR_0*32 +: 17];
     assign factor_1 = desc_i[D_FACTOR_1*32 +: 17];
     assign a_ext = {{(WIDE - CODE_WIDTH){a[CODE_WIDTH-1]}}, a};
@@ -155,7 +157,9 @@ module bs_requant #(
       if (opened < 0) gate = 16'd0;
       else if (opened > $signed({3'b0, six})) gate = six;
     end
-    assign value_wide = {{(WIDE-LIMIT_WIDTH){limited_q[LIMIT_WIDTH-1]}}, limited_q};
+    // 0 for other activations: the multiplier would follow every value.
+    assign value_wide = activation == ACT_SWISH ? {{(WIDE-LIMIT_WIDTH){limited_q[LIMIT_WIDTH-1]}}, limited_q}
+                                                : {WIDE{1'b0}};
     assign gate_wide = {{(WIDE-16){1'b0}}, gate};
     always_ff @(posedge clk_i) begin
       if (valid_i[5] && activation == ACT_SWISH) gated_q <= value_wide * gate_wide;
