@@ -17,6 +17,7 @@
 #include "model/progress.h"
 #include "model/technology.h"
 #include "sim/gate_energy.h"
+#include "sim/gates/recorded.h"
 
 namespace bitstrata::cli {
 
@@ -36,7 +37,7 @@ constexpr BuiltIn libraries[] = {{"osu018", "/usr/share/qflow/tech/osu018/osu018
                                  {"osu050", "/usr/share/qflow/tech/osu050/osu05_stdcells.lib", 500}};
 
 struct Options {
-  std::string architecture = "pim-64x64", library = "osu018", out, runs, check, dram = "lpddr4";
+  std::string architecture = "pim-64x64", library = "osu018", out, runs, check, activations, dram = "lpddr4";
   int columns = 0;
   double feature_nm = 0, wire_ff = 5, clock_ns = 10;
   bool zero_delay = false;
@@ -57,6 +58,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("columns", po::value(&o.columns),
        "columns that are synthesized, energy and area of more go by rule; default: those of two outputs of the widest "
        "weights, at most 16 (overlay: 2)")
+      ("activations", po::value(&o.activations),
+       "dataset.yaml of activations to calibrate on, labels: their layer; default: the demonstration network's")
       ("zero-delay", po::bool_switch(&o.zero_delay), "without glitches: faster, and too low")
       ("out", po::value(&o.out)->required(), "technology file to write")
       ("check", po::value(&o.check), "technology file whose error in the runs held out is printed too: another number of columns")
@@ -183,6 +186,13 @@ int characterize(const std::vector<std::string>& arguments) {
     if (!others.empty())
       throw std::invalid_argument(
           fmt::format("technology '{}' is of other hardware: {}", o.check, fmt::join(others, "; ")));
+  }
+  std::optional<model::SampleSet> recorded;
+  if (!o.activations.empty()) {
+    recorded = model::load_samples(o.activations);
+    if (!recorded->test) throw std::invalid_argument(fmt::format("{} has no samples under 'test'", o.activations));
+    sim::gates::check_recorded(*recorded->test);
+    options.recorded = &*recorded->test;
   }
   sim::gates::read_liberty(o.library);  // damage is told before anything else
   say(o.common, "synthesis of a new accelerator takes minutes and up to 2 GB of memory");

@@ -321,6 +321,8 @@ int run(const std::vector<std::string>& arguments) {
                                : o.engine == "systemc" ? model::Origin::systemc
                                                        : model::Origin::rtl;
   Results results{o, workload, inputs, tally, execution, measurement_of(workload, origin, execution.events), {}};
+  for (std::size_t l = 0; l < workload.network.layers.size() && tally.images() > 0; ++l)
+    results.measurement.layers[l].activation_density = tally.density(workload.network.layers[l].input);
   for (const model::Technology& technology : technologies) {
     results.prices.push_back(
         price_runs(technology, results.measurement, execution.toggles, workload.network, workload.architecture));

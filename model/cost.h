@@ -20,12 +20,13 @@ const char* to_string(Origin origin);
 struct LayerMeasurement {
   std::string layer;
   LayerKind kind = LayerKind::convolution;
-  int weight_bits = 0;             // 0 for pooling
-  int activation_bits = 0;         // input tensor
-  int output_bits = 0;             // output tensor; the layer's store traffic depends on it
-  std::int64_t macs = 0;           // of one image
-  Events events;                   // of a run: of all images of its batch
-  std::optional<Toggles> toggles;  // of the same, where they were counted
+  int weight_bits = 0;                       // 0 for pooling
+  int activation_bits = 0;                   // input tensor
+  int output_bits = 0;                       // output tensor; the layer's store traffic depends on it
+  std::int64_t macs = 0;                     // of one image
+  Events events;                             // of a run: of all images of its batch
+  std::optional<Toggles> toggles;            // of the same, where they were counted
+  std::optional<double> activation_density;  // share of its input's codes that are not zero, where data are known
 };
 
 struct Measurement {

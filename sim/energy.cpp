@@ -74,6 +74,15 @@ std::vector<std::string> rules_for(const Measurement& measurement, const GateLev
                   100 * error.worst, error.points));
   const std::vector<std::string> others = differences(gates, a);
   if (!others.empty()) rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: {}.", fmt::join(others, "; ")));
+  std::vector<std::string> sparse;
+  for (const LayerMeasurement& layer : measurement.layers) {
+    if (layer.kind == LayerKind::convolution && layer.activation_density.value_or(1) < gates.least_density)
+      sparse.push_back(fmt::format("{} ({:.3f})", layer.layer, *layer.activation_density));
+  }
+  if (!sparse.empty()) {
+    rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: activation density below {:g} in {}.",
+                                gates.least_density, fmt::join(sparse, ", ")));
+  }
   if (a.clock_mhz * 1e6 * gates.clock_period > 1) {
     rules.push_back(fmt::format("The clock of {} MHz is not met: the gates reach {:.1f} MHz.", a.clock_mhz,
                                 1e-6 / gates.clock_period));

@@ -9,6 +9,7 @@
 
 #include "model/network.h"
 #include "sim/fast.h"
+#include "sim/gates/recorded.h"
 #include "sim/random_network.h"
 
 namespace bitstrata::sim::gates {
@@ -30,6 +31,10 @@ constexpr Widths calibrated[] = {{1, 1}, {2, 2}, {4, 4}, {8, 8}, {16, 16}, {8, 2
                                  {4, 8}, {8, 4}, {3, 6}, {6, 3}, {16, 4},  {5, 12}, {12, 16}, {7, 5}};
 constexpr Widths held_out[] = {{3, 3}, {5, 5}, {6, 6},   {7, 7}, {4, 2},  {2, 4},
                                {9, 7}, {8, 3}, {10, 10}, {1, 2}, {13, 1}, {6, 14}};
+
+// Of recorded activations.
+constexpr Widths calibrated_recorded[] = {{1, 1}, {2, 2}, {4, 4}, {8, 8}, {12, 16}};
+constexpr Widths held_out_recorded[] = {{3, 5}, {5, 3}, {6, 6}, {8, 4}};
 
 // A row tile and a half of inputs, so that tiles of all rows and of some occur; outputs of all columns.
 model::Network one_convolution(const CalibrationRun& run, const model::Architecture& a) {
@@ -70,21 +75,44 @@ model::Codes draw(std::mt19937_64& random, const model::TensorFormat& format, do
 
 std::vector<CalibrationRun> calibration_runs(const model::Architecture& a) {
   std::vector<CalibrationRun> runs;
-  const auto take = [&](std::span<const Widths> widths, std::array<double, density_groups> zeros, bool test) {
+  const auto take = [&](std::span<const Widths> widths, std::array<double, groups> zeros, bool test) {
     for (const auto& [w, x] : widths) {
       if (w > a.max_weight_bits || x > a.max_activation_bits) continue;
       const bool two = runs.size() % 3 == 2 && x > 1;
-      runs.push_back({fmt::format("w{}a{} {}", w, x, two ? "signed" : "unsigned"), w, x, two, zeros, test});
+      runs.push_back({fmt::format("w{}a{} {}", w, x, two ? "signed" : "unsigned"), w, x, two, false, zeros, test});
     }
   };
   take(calibrated, {0.0, 0.5, 0.8, 0.95}, false);
   take(held_out, {0.1, 0.4, 0.65, 0.9}, true);
-  return runs;
+  const auto take_recorded = [&](std::span<const Widths> widths, bool test) {
+    for (const auto& [w, x] : widths) {
+      if (w > a.max_weight_bits || x > a.max_activation_bits) continue;
+      runs.push_back({fmt::format("w{}a{} recorded", w, x), w, x, false, true, {}, test});
+    }
+  };
+  take_recorded(calibrated_recorded, false);
+  take_recorded(held_out_recorded, true);
+  if (!a.skip_planes) return runs;
+  std::vector<CalibrationRun> each;  // two groups of a run, in turn
+  for (const CalibrationRun& run : runs) {
+    for (int half = 0; half < 2; ++half) {
+      each.push_back(run);
+      each.back().only_group = static_cast<int>(each.size() / 2 % 2) + 2 * half;
+    }
+  }
+  return each;
+}
+
+std::string CalibrationRun::part_name(std::size_t part) const {
+  const std::size_t group = only_group < 0 ? part : static_cast<std::size_t>(only_group);
+  return recorded ? fmt::format("{}, layer {}", name, group + 1)
+                  : fmt::format("{}, {:.0f} % zeros", name, 100 * zeros[group]);
 }
 
 std::vector<Word> group_masks() { return {0xffff, 0xffff0000, 0xffff00000000, 0xffff000000000000}; }
 
-CalibrationJobs jobs_of(const CalibrationRun& run, const model::Architecture& architecture, std::uint64_t seed) {
+CalibrationJobs jobs_of(const CalibrationRun& run, const model::Architecture& architecture,
+                        const model::Samples& recorded, std::uint64_t seed) {
   const model::Network graph = one_convolution(run, architecture);
   model::Plan plan = model::uniform_plan(graph, run.weight_bits, run.activation_bits);
   plan.output_bits = std::max(2, run.activation_bits);  // of a network, two's complement
@@ -93,12 +121,26 @@ CalibrationJobs jobs_of(const CalibrationRun& run, const model::Architecture& ar
   std::mt19937_64 random(seed);
   CalibrationJobs result;
   result.programs.reserve(streams);
+  std::array<double, groups> values{};
   for (int stream = 0; stream < streams; ++stream) {
     randomize_layer(network, 0, seed * streams + static_cast<std::uint64_t>(stream));
     result.programs.push_back(lower(network, architecture));
-    const double zeros = run.zeros[static_cast<std::size_t>(stream) * density_groups / streams];
-    result.jobs.push_back({&result.programs.back(), {draw(random, network.tensors[0], zeros)}});
+    const std::size_t part = run.part_of(static_cast<std::size_t>(stream));
+    if (run.only_group >= 0 && stream > 0) {
+      result.jobs.push_back({&result.programs.back(), result.jobs[0].inputs});
+      continue;
+    }
+    const std::size_t group = run.only_group < 0 ? part : static_cast<std::size_t>(run.only_group);
+    const model::TensorFormat& format = network.tensors[0];
+    const int of_group = streams / static_cast<int>(groups);
+    model::Codes codes = run.recorded ? recorded_codes(recorded, static_cast<int>(group), stream % of_group, format)
+                                      : draw(random, format, run.zeros[group]);
+    values[part] += static_cast<double>(codes.size());
+    result.density[part] +=
+        static_cast<double>(std::ranges::count_if(codes, [](std::int32_t code) { return code != 0; }));
+    result.jobs.push_back({&result.programs.back(), {std::move(codes)}});
   }
+  for (std::size_t part = 0; part < run.parts(); ++part) result.density[part] /= values[part];
   return result;
 }
 

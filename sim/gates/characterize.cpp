@@ -14,7 +14,9 @@
 #include "model/golden.h"
 #include "sim/engine.h"
 #include "sim/gate_energy.h"
+#include "sim/gates/buffers.h"
 #include "sim/gates/energy.h"
+#include "sim/gates/recorded.h"
 
 namespace bitstrata::sim::gates {
 
@@ -112,15 +114,16 @@ class KnownRuns {
 };
 
 // To change when the simulator, the runs or the way energy is counted do.
-constexpr int runs_version = 2;
+constexpr int runs_version = 3;
 
 // Runs jobs of a calibration run and turns them into a point a group.
 class Runs {
  public:
   Runs(const model::Architecture& architecture, Simulator& simulator, const EnergyModel& energy, KnownRuns& known,
-       std::uint64_t seed)
+       const model::Samples& recorded, std::uint64_t seed)
       : architecture_(architecture),
         known_(known),
+        recorded_(recorded),
         simulator_(simulator),
         energy_(energy),
         gates_(simulator, architecture),
@@ -133,13 +136,15 @@ class Runs {
   }
 
   void run(const CalibrationRun& run, Characterization& result) {
-    const CalibrationJobs jobs = jobs_of(run, architecture_, seed_++);
-    std::vector<CalibrationPoint> points(density_groups);
-    for (std::size_t g = 0; g < density_groups; ++g) {
-      points[g].name = fmt::format("{}, {:.0f} % zeros", run.name, 100 * run.zeros[g]);
+    const CalibrationJobs jobs = jobs_of(run, architecture_, recorded_, seed_++);
+    std::vector<CalibrationPoint> points(run.parts());
+    for (std::size_t g = 0; g < points.size(); ++g) {
+      points[g].name = run.part_name(g);
       points[g].held_out = run.held_out;
+      if (!run.held_out) least_density_ = std::min(least_density_, jobs.density[g]);
     }
-    const std::int64_t cycles = known_.measure(run.name, points, [&] { return on_gates(run, jobs, points); });
+    const std::int64_t cycles = known_.measure(run.only_group < 0 ? run.name : run.part_name(0), points,
+                                               [&] { return on_gates(run, jobs, points); });
     for (std::size_t j = 0; j < jobs.jobs.size(); ++j) {
       const auto reference = systemc_->run(jobs.programs[j], jobs.jobs[j].inputs, {});
       for (const model::Codes& tensor : reference.tensors.at(0))
@@ -147,13 +152,16 @@ class Runs {
       if (cycles != reference.descriptors.at(0).cycles)
         throw std::runtime_error(
             fmt::format("{}: {} cycles of gates, {} of SystemC", run.name, cycles, reference.descriptors[0].cycles));
-      CalibrationPoint& point = points[j * density_groups / jobs.jobs.size()];
+      CalibrationPoint& point = points[run.part_of(j)];
       point.events += reference.descriptors[0];
       point.toggles += reference.toggles.at(0);
       result.stream_cycles += cycles;
     }
     for (CalibrationPoint& point : points) result.points.push_back(std::move(point));
   }
+
+  // Of the fitted runs' groups: the share of activations that are not zero.
+  double least_density() const { return least_density_; }
 
  private:
   // Energies of the groups; cycles. Outputs must be golden's.
@@ -170,18 +178,21 @@ class Runs {
       if (model::run_all(*jobs.programs[j].network, jobs.jobs[j].inputs[0]) != from_gates.tensors.at(j).at(0))
         throw std::runtime_error(fmt::format("{}: stream {} of the gates gives other outputs", run.name, j));
     }
-    for (std::size_t g = 0; g < density_groups; ++g) {
+    for (std::size_t g = 0; g < groups; ++g) {
       for (std::size_t c = 0; c < window.components.size(); ++c) {
         const ComponentEnergy& of = window.components[c];
-        points[g].energy[part_of(energy_.components()[c].name)] += of.switching[g] + of.internal[g];
-        points[g].energy["clock"] += of.clock[g];
+        CalibrationPoint& point = points[run.part_of(g * jobs.jobs.size() / groups)];
+        point.energy[part_of(energy_.components()[c].name)] += of.switching[g] + of.internal[g];
+        point.energy["clock"] += of.clock[g];
       }
     }
     return window.cycles;
   }
 
+  double least_density_ = 1;
   const model::Architecture& architecture_;
   KnownRuns& known_;
+  const model::Samples& recorded_;
   Simulator& simulator_;
   const EnergyModel& energy_;
   GateEngine gates_;
@@ -207,10 +218,10 @@ Characterization characterize(const model::Architecture& architecture, const std
   const model::Architecture a = calibrated_architecture(architecture, options.columns);
   const Library library = read_liberty(liberty);
   const Synthesis synthesis = synthesize(a, liberty, library, options.period);
-  const Netlist netlist = read_netlist(synthesis.netlist, library);
+  const BufferRule buffers = buffer_rule(library, options.timing);
+  const Netlist netlist = read_netlist(synthesis.netlist, library, {.buffers = &buffers});
   const Timing timing = make_timing(netlist, options.timing);
-  const std::vector<Word> groups = group_masks();
-  Simulator simulator(netlist, timing, groups);
+  Simulator simulator(netlist, timing, group_masks());
   simulator.set_timed(options.timed);
   const EnergyModel energy(netlist, timing, options.timing, library.voltage, component_of);
 
@@ -222,7 +233,7 @@ Characterization characterize(const model::Architecture& architecture, const std
   t.columns = a.columns;
   t.voltage = library.voltage;
   t.wire = options.timing.wire;
-  t.clock_period = clock_period(synthesis, liberty);
+  t.clock_period = clock_period(synthesis, netlist, library, liberty);
   for (const Component& component : energy.components()) {
     const bool column = per_column(component.name);
     // Liberty areas are square micrometres in every library there is.
@@ -232,7 +243,6 @@ Characterization characterize(const model::Architecture& architecture, const std
     result.flip_flops += component.flip_flops;
   }
   result.memories = static_cast<std::int64_t>(netlist.memories.size());
-  t.least_density = 0.05;  // of calibration_runs
   set_memories(t, library, options);
   result.synthesis_seconds = synthesis.seconds;
 
@@ -246,17 +256,18 @@ Characterization characterize(const model::Architecture& architecture, const std
   model::PerColumn clock;
   for (std::size_t c = 0; c < resting.components.size(); ++c) {
     double joules = 0;
-    for (std::size_t g = 0; g < groups.size(); ++g) joules += resting.components[c].clock[g];
+    for (std::size_t g = 0; g < groups; ++g) joules += resting.components[c].clock[g];
     const bool column = per_column(energy.components()[c].name);
     (column ? clock.column : clock.fixed) += joules / (idle * 64) / (column ? a.columns : 1);
   }
 
   const TimingOptions& timed = options.timing;
-  KnownRuns known(synthesis.netlist.parent_path() / fmt::format("runs-{}-{}-{}-{:g}-{:g}-{:g}.jsonl", runs_version,
-                                                                options.seed, options.timed ? "timed" : "settled",
-                                                                timed.grid * 1e12, timed.slew * 1e12,
-                                                                timed.wire * 1e15));
-  Runs runs(a, simulator, energy, known, options.seed);
+  const model::Samples& recorded = options.recorded != nullptr ? *options.recorded : recorded_activations();
+  KnownRuns known(synthesis.netlist.parent_path() / fmt::format("runs-{}-{}-{:x}-{}-{:g}-{:g}-{:g}.jsonl", runs_version,
+                                                                options.seed, hash_of(recorded),
+                                                                options.timed ? "timed" : "settled", timed.grid * 1e12,
+                                                                timed.slew * 1e12, timed.wire * 1e15));
+  Runs runs(a, simulator, energy, known, recorded, options.seed);
   const std::vector<CalibrationRun> all = calibration_runs(a);
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (progress) progress(i, all.size());
@@ -264,6 +275,7 @@ Characterization characterize(const model::Architecture& architecture, const std
   }
   result.simulation_seconds = seconds_since(start);
   result.known_runs = known.found();
+  t.least_density = std::floor(1000 * runs.least_density()) / 1000;
 
   t.with_toggles = fit_energy(result.points, a, clock, false);
   t.structural = fit_energy(result.points, a, clock, true);

@@ -24,7 +24,8 @@ struct CharacterizeOptions {
   bool timed = true;        // with glitches
   std::string dram = "lpddr4";
   std::uint64_t seed = 1;
-  TimingOptions timing{.grid = 20e-12};  // finer grids change energies by 0.6 % at most
+  const model::Samples* recorded = nullptr;  // nullptr: recorded_activations()
+  TimingOptions timing{.grid = 20e-12};      // finer grids change energies by 0.6 % at most
 };
 
 struct Characterization {

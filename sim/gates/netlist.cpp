@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "sim/gates/buffers.h"
 #include "sim/gates/clock_domains.h"
 #include "sim/gates/memory_cell.h"
 #include "sim/gates/yosys_json.h"
@@ -33,6 +34,11 @@ class Elaboration {
     instantiate(top->second, {options.top, options.top, -1}, nets, no_gate);
     settle_nets();
     check_drivers();
+    if (options.buffers != nullptr) {
+      add_buffers(netlist_, *options.buffers, clocks());
+      inside_gate_.resize(netlist_.cells.size());
+      if (names_) netlist_.net_names.resize(netlist_.nets);
+    }
     assign_domains(netlist_, {std::move(gates_), std::move(inside_gate_), std::move(memory_clocks_)});
     return std::move(netlist_);
   }
@@ -226,6 +232,24 @@ class Elaboration {
     for (const PlacedMemory& m : netlist_.memories)
       for (const NetId net : m.read_data)
         drive(net, [&] { return "memory " + netlist_.instances[m.instance].path + "." + m.name; });
+  }
+
+  std::vector<NetId> clocks() const {
+    std::vector<NetId> list;
+    for (std::size_t i = 0; i < netlist_.cells.size(); ++i) {
+      const PlacedCell& cell = netlist_.cells[i];
+      if (cell.cell->kind == CellKind::flip_flop)
+        list.push_back(cell.inputs[static_cast<std::size_t>(cell.cell->clock)]);
+    }
+    for (const ClockGate& gate : gates_) {
+      list.push_back(gate.in);
+      list.push_back(gate.out);
+    }
+    for (const MemoryClocks& memory : memory_clocks_) {
+      list.insert(list.end(), memory.read.begin(), memory.read.end());
+      list.insert(list.end(), memory.write.begin(), memory.write.end());
+    }
+    return list;
   }
 
   const std::map<std::string, JsonModule>& modules_;

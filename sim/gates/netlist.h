@@ -81,6 +81,8 @@ struct Netlist {
 struct NetlistOptions {
   std::string top = "bitstrata_top";
   bool names = false;  // keep the names of nets
+  // Where given, nets get buffer trees (buffers.h).
+  const struct BufferRule* buffers = nullptr;
 };
 
 // Cells refer to `library`, which must live as long. Throws std::runtime_error with one line naming the file and the

@@ -12,6 +12,8 @@
 #include <stdexcept>
 
 #include "rtl/generate/rtl_files.h"
+#include "sim/gates/buffers.h"
+#include "sim/gates/timing_verilog.h"
 #include "sim/rtl_build.h"
 
 namespace bitstrata::sim::gates {
@@ -19,35 +21,6 @@ namespace bitstrata::sim::gates {
 namespace fs = std::filesystem;
 
 namespace {
-
-// Registers in place of a memory's ports, for timing analysis alone.
-constexpr const char* memory_ports = R"~~~(
-module \$mem_v2 (RD_CLK, RD_EN, RD_ARST, RD_SRST, RD_ADDR, RD_DATA, WR_CLK, WR_EN, WR_ADDR, WR_DATA);
-  parameter MEMID = "";
-  parameter signed SIZE = 4, OFFSET = 0, ABITS = 2, WIDTH = 8, RD_PORTS = 1, WR_PORTS = 1;
-  parameter signed INIT = 1'bx, RD_CLK_ENABLE = 1, RD_CLK_POLARITY = 1, RD_TRANSPARENCY_MASK = 0,
-    RD_COLLISION_X_MASK = 0, RD_WIDE_CONTINUATION = 0, RD_CE_OVER_SRST = 0, RD_ARST_VALUE = 0, RD_SRST_VALUE = 0,
-    RD_INIT_VALUE = 0, WR_CLK_ENABLE = 1, WR_CLK_POLARITY = 1, WR_PRIORITY_MASK = 0, WR_WIDE_CONTINUATION = 0;
-  input [RD_PORTS-1:0] RD_CLK, RD_EN, RD_ARST, RD_SRST;
-  input [RD_PORTS*ABITS-1:0] RD_ADDR;
-  output [RD_PORTS*WIDTH-1:0] RD_DATA;
-  input [WR_PORTS-1:0] WR_CLK;
-  input [WR_PORTS*WIDTH-1:0] WR_EN, WR_DATA;
-  input [WR_PORTS*ABITS-1:0] WR_ADDR;
-  localparam INPUTS = RD_PORTS*(1+ABITS) + WR_PORTS*(2*WIDTH+ABITS);
-  wire [INPUTS-1:0] inputs = {RD_EN, RD_ADDR, WR_EN, WR_ADDR, WR_DATA};
-  wire [INPUTS-1:0] held;
-  genvar i;
-  generate
-    for (i = 0; i < INPUTS; i = i + 1) begin : g_in
-      (* keep *) \$_DFF_P_ u_port (.C(WR_CLK[0]), .D(inputs[i]), .Q(held[i]));
-    end
-    for (i = 0; i < RD_PORTS*WIDTH; i = i + 1) begin : g_out
-      (* keep *) \$_DFF_P_ u_port (.C(WR_CLK[0]), .D(held[0]), .Q(RD_DATA[i]));
-    end
-  endgenerate
-endmodule
-)~~~";
 
 std::string text_of(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -99,10 +72,7 @@ std::string latch_map(const Library& library) {
 
 // What drives inputs and loads outputs when ABC sizes gates and adds buffers; without it, it adds none.
 std::string constraints(const Library& library) {
-  const Cell* const buffer = smallest(library, [](const Cell& cell) {
-    return cell.kind == CellKind::combinational && cell.inputs.size() == 1 && cell.outputs.size() == 1 &&
-           cell.outputs[0].function == input_table[0];
-  });
+  const Cell* const buffer = smallest_buffer(library);
   if (buffer == nullptr) throw std::runtime_error(fmt::format("library '{}' has no buffer", library.name));
   return fmt::format("set_driving_cell {}\nset_load {:.3f} [all_outputs]\n", buffer->name,
                      8 * buffer->inputs[0].capacitance * 1e15);
@@ -119,11 +89,7 @@ std::string yosys_script(const std::string& sources, const std::string& liberty,
       "techmap -map latches.v\ntechmap\ndfflibmap -liberty {1}\nopt -fast\n"
       "abc -liberty {1} -constr constraints -D {3} -script "
       "+strash;dc2;strash;map,-B,0.9;topo;buffer,-c;topo;upsize,{{D}};dnsize,{{D}};stime,-p\n"
-      "opt_clean -purge\ncheck -assert\nwrite_json netlist.json\n"
-      // Flat, with plain names: OpenSTA takes minutes over this hierarchy.
-      "techmap -map memory_ports.v\ndfflibmap -liberty {1}\nflatten\nopt_clean -purge\nsplitnets -ports\nrename "
-      "-enumerate -pattern n%\n"
-      "write_verilog -noattr -noexpr timing.v\n",
+      "opt_clean -purge\ncheck -assert\nwrite_json netlist.json\n",
       sources, liberty, generate::top_module, static_cast<long>(period * 1e12));
 }
 
@@ -141,9 +107,9 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
     if (!file.name.ends_with("toggles.sv")) hash = fnv1a(fnv1a(hash, file.name), file.text);
   }
   hash = fnv1a(fnv1a(hash, generate::top_text(hardware, false)), text_of(liberty));
-  hash = fnv1a(fnv1a(fnv1a(fnv1a(hash, map), sizing), memory_ports), yosys_script("", "", period));
+  hash = fnv1a(fnv1a(fnv1a(hash, map), sizing), yosys_script("", "", period));
   const fs::path folder = cache_folder() / fmt::format("gates-{:016x}", hash);
-  Synthesis result{folder / "netlist.json", folder / "timing.v", "", 0};
+  Synthesis result{folder / "netlist.json", "", 0};
   if (!fs::exists(folder)) {
     const auto start = std::chrono::steady_clock::now();
     const fs::path work = cache_folder() / fmt::format("gates-build-{:016x}-{}", hash, getpid());
@@ -152,7 +118,6 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
     for (const auto& name : generate::write_rtl(hardware, false, work)) sources += " " + name;
     std::ofstream(work / "latches.v") << map;
     std::ofstream(work / "constraints") << sizing;
-    std::ofstream(work / "memory_ports.v") << memory_ports;
     std::ofstream(work / "synthesis.ys") << yosys_script(sources, library_path, period);
     run(work, "yosys -q -l yosys.log synthesis.ys", "yosys.out", "synthesis");
     run(work, "yosys -V", "yosys.version", "yosys");
@@ -166,8 +131,10 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
   return result;
 }
 
-double clock_period(const Synthesis& synthesis, const fs::path& liberty) {
-  const fs::path folder = synthesis.timing.parent_path();
+double clock_period(const Synthesis& synthesis, const Netlist& netlist, const Library& library,
+                    const fs::path& liberty) {
+  const fs::path folder = synthesis.netlist.parent_path();
+  write_timing_verilog(netlist, library, folder / "timing.v");
   constexpr double guess = 1000;  // in the library's unit of time; long enough for anything
   std::ofstream(folder / "timing.tcl") << fmt::format(
       "read_liberty {}\nread_verilog timing.v\nlink_design {}\ncreate_clock -name clk -period {} [get_ports clk_i]\n"

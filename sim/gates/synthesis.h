@@ -7,13 +7,12 @@
 #include <string>
 
 #include "model/architecture.h"
-#include "sim/gates/liberty.h"
+#include "sim/gates/netlist.h"
 
 namespace bitstrata::sim::gates {
 
 struct Synthesis {
   std::filesystem::path netlist;  // Yosys JSON: modules of mapped cells, memories as $mem_v2
-  std::filesystem::path timing;   // Verilog for timing analysis, flip-flops in place of the memories' ports
   std::string tools;              // versions
   double seconds = 0;             // what it took; 0: known from before
 };
@@ -24,8 +23,9 @@ struct Synthesis {
 Synthesis synthesize(const model::Architecture& architecture, const std::filesystem::path& liberty,
                      const Library& library, double period);
 
-// The shortest clock period (s) of the synthesized accelerator by OpenSTA: ideal clock, no wires, memory ports with
-// the timing of flip-flops.
-double clock_period(const Synthesis& synthesis, const std::filesystem::path& liberty);
+// The shortest clock period (s) of the synthesized accelerator, whose elaborated netlist is given, by OpenSTA: ideal
+// clock, no wires, memory ports with the timing of flip-flops.
+double clock_period(const Synthesis& synthesis, const Netlist& netlist, const Library& library,
+                    const std::filesystem::path& liberty);
 
 }  // namespace bitstrata::sim::gates

@@ -9,8 +9,10 @@
 
 #include "rtl/generate/rtl_files.h"
 #include "sim/fast.h"
+#include "sim/gates/buffers.h"
 #include "sim/gates/energy.h"
 #include "sim/gates/gate_engine.h"
+#include "sim/gates/synthesis.h"
 #include "sim/random_network.h"
 #include "sim/rtl_build.h"
 #include "tests/sim/gates.h"
@@ -63,7 +65,8 @@ class Accelerator : public ::testing::Test {
   void SetUp() override {
     if (!have_library() || !have("yosys")) GTEST_SKIP() << "yosys or osu018 are missing";
     library = read_liberty(osu018);
-    ASSERT_NO_FATAL_FAILURE(netlist = read_netlist(netlist_of(architecture), library));
+    rule = buffer_rule(library, options);
+    ASSERT_NO_FATAL_FAILURE(netlist = read_netlist(netlist_of(architecture), library, {.buffers = &rule}));
     timing = make_timing(netlist, options);
   }
 
@@ -100,6 +103,7 @@ class Accelerator : public ::testing::Test {
   const model::Architecture architecture = small();
   const TimingOptions options;
   Library library;
+  BufferRule rule;
   Netlist netlist;
   Timing timing;
   std::vector<model::IntegerNetwork> networks;
@@ -107,6 +111,33 @@ class Accelerator : public ::testing::Test {
   std::vector<model::Codes> inputs;
   std::vector<GateJob> jobs;
 };
+
+// Buffer trees bring loads down to what ABC sized outputs for, and the clock with them.
+TEST_F(Accelerator, HasBufferTreesWhereNetsAreHeavy) {
+  if (!have("sta")) GTEST_SKIP() << "needs sta";
+  const Netlist plain = read_netlist(netlist_of(architecture), library);
+  const Timing plain_timing = make_timing(plain, options);
+  const auto heaviest = [&](const Netlist& of, const Timing& loads) {
+    std::vector<bool> clock(of.nets);
+    for (const ClockDomain& domain : of.domains) clock[domain.clock] = true;
+    double most = 0;
+    for (NetId net = 2; net < of.nets; ++net)
+      if (!clock[net]) most = std::max(most, loads.load[net]);
+    return most;
+  };
+  const double before = heaviest(plain, plain_timing), after = heaviest(netlist, timing);
+  const TemporaryFolder folder;
+  const Synthesis synthesis{folder / "netlist.json", "", 0};
+  const double slow = clock_period(synthesis, plain, library, osu018);
+  const double fast = clock_period(synthesis, netlist, library, osu018);
+  fmt::print("{} cells, {} with buffers {}; heaviest net {:.0f} fF, {:.0f} with them; clock {:.2f} ns, {:.2f}\n",
+             plain.cells.size(), netlist.cells.size(), rule.cell->name, before * 1e15, after * 1e15, slow * 1e9,
+             fast * 1e9);
+  EXPECT_GT(before, 10 * rule.most);
+  EXPECT_LE(after, rule.most + options.port_load + 1e-18);
+  EXPECT_LT(fast, 0.8 * slow);
+  EXPECT_GT(fast, 1e-9);
+}
 
 TEST_F(Accelerator, GivesGoldenCodesInTheCyclesOfTheModel) {
   std::int64_t values = 0, descriptors = 0;

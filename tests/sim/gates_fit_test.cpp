@@ -7,11 +7,14 @@
 
 #include <cmath>
 #include <random>
+#include <set>
 
 #include "model/technology.h"
 #include "sim/energy.h"
 #include "sim/gate_energy.h"
+#include "sim/gates/calibration.h"
 #include "sim/gates/energy_fit.h"
+#include "sim/gates/recorded.h"
 #include "tests/model/temporary.h"
 
 namespace bitstrata::sim::gates {
@@ -19,7 +22,9 @@ namespace {
 
 using model::EnergyTerm;
 using model::TermScale;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(NonNegativeLeastSquares, HasNoBetterNeighbour) {
   std::mt19937_64 random(7);
@@ -224,7 +229,70 @@ TEST(GateLevelTechnology, PricesPartByPart) {
   const std::string rules = fmt::format("{}", fmt::join(all.rules, "\n"));
   EXPECT_THAT(rules, HasSubstr("OUTSIDE THE CALIBRATED RANGE: rows 32, calibrated for 64"));
   EXPECT_THAT(rules, HasSubstr("clock of 200 MHz is not met: the gates reach 100.0 MHz"));
+  EXPECT_THAT(rules, Not(HasSubstr("activation density")));
   EXPECT_THAT(rules, HasSubstr("10.0 % off on average, 30.0 % at worst, in 40 runs"));
+
+  // Sparser than what was calibrated.
+  model::Technology technology = t;
+  technology.gates.least_density = 0.05;
+  measurement.layers[0].activation_density = 0.04;
+  EXPECT_THAT(price(measurement, {LayerGeometry{}}, technology, a).rules,
+              Contains(HasSubstr("OUTSIDE THE CALIBRATED RANGE: activation density below 0.05 in conv (0.040)")));
+  measurement.layers[0].activation_density = 0.06;
+  EXPECT_THAT(price(measurement, {LayerGeometry{}}, technology, a).rules,
+              Not(Contains(HasSubstr("activation density"))));
+}
+
+TEST(Recorded, ActivationsAreQuantizedAtEveryWidth) {
+  const model::Samples& recorded = recorded_activations();
+  check_recorded(recorded);
+  ASSERT_EQ(recorded.count(), 32);
+  model::TensorFormat format{.shape = {14, 5, 20}, .bits = 16};
+  for (int layer = 0; layer < 4; ++layer) {
+    const model::Codes fine = recorded_codes(recorded, layer, 3, format);
+    ASSERT_EQ(std::ssize(fine), format.shape.elements());
+    double before = 0;
+    for (const int bits : {12, 8, 4, 2, 1}) {
+      format.bits = bits;
+      const model::Codes codes = recorded_codes(recorded, layer, 3, format);
+      // The step that fits best relates both.
+      double cross = 0, squares = 0, all = 0;
+      for (std::size_t i = 0; i < codes.size(); ++i) {
+        ASSERT_GE(codes[i], 0);
+        ASSERT_LT(codes[i], 1 << bits);
+        cross += static_cast<double>(codes[i]) * fine[i];
+        squares += static_cast<double>(codes[i]) * codes[i];
+        all += static_cast<double>(fine[i]) * fine[i];
+      }
+      const double error = 1 - cross * cross / (squares * all);
+      EXPECT_GT(error, before) << bits << " bits of layer " << layer;
+      EXPECT_LT(error, bits >= 8 ? 1e-3 : bits >= 4 ? 0.03 : 0.5) << bits << " bits of layer " << layer;
+      before = error;
+    }
+    format.bits = 16;
+    EXPECT_NE(recorded_codes(recorded, layer, 3 + 8, format), fine);  // mirrored
+    EXPECT_EQ(recorded_codes(recorded, layer, 3 + 16, format), fine);
+  }
+  const model::Samples unlabelled({1, 1, 1}, model::StoredType::uint8, {1}, {}, {});
+  EXPECT_THROW(check_recorded(unlabelled), std::invalid_argument);
+  const model::Samples negative({1, 1, 1}, model::StoredType::int8, {255}, {0}, {});
+  EXPECT_THROW(check_recorded(negative), std::invalid_argument);
+}
+
+// Streams part where planes are skipped, unless their activations are the same.
+TEST(CalibrationRuns, ShareActivationsWherePlanesAreSkipped) {
+  model::Architecture a;
+  const std::size_t all = calibration_runs(a).size();
+  a.skip_planes = true;
+  const std::vector<CalibrationRun> runs = calibration_runs(a);
+  EXPECT_EQ(runs.size(), 2 * all);
+  std::set<std::string> names;
+  for (const CalibrationRun& run : runs) names.insert(run.part_name(0));
+  EXPECT_EQ(names.size(), runs.size());
+  const CalibrationJobs jobs = jobs_of(runs.at(7), a, recorded_activations(), 1);
+  ASSERT_EQ(jobs.jobs.size(), 64U);
+  for (const GateJob& job : jobs.jobs) EXPECT_EQ(job.inputs, jobs.jobs[0].inputs);
+  EXPECT_NEAR(jobs.density[0], 1 - runs[7].zeros.at(static_cast<std::size_t>(runs[7].only_group)), 0.05);
 }
 
 }  // namespace

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/gates/timing_verilog.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <stdexcept>
+
+namespace bitstrata::sim::gates {
+
+namespace {
+
+// The smallest flip-flop with nothing but data and clock.
+const Cell& plain_flip_flop(const Library& library) {
+  const Cell* best = nullptr;
+  for (const auto& [name, cell] : library.cells) {
+    const bool plain = cell.kind == CellKind::flip_flop && cell.inputs.size() == 2 && !cell.outputs.empty() &&
+                       !cell.outputs[0].inverted;
+    if (plain && (best == nullptr || cell.area < best->area)) best = &cell;
+  }
+  if (best == nullptr) throw std::runtime_error(fmt::format("library '{}' has no plain flip-flop", library.name));
+  return *best;
+}
+
+class Writer {
+ public:
+  Writer(const Netlist& netlist, const Library& library, const std::filesystem::path& file)
+      : netlist_(netlist), flip_flop_(plain_flip_flop(library)), out_(file, std::ios::binary) {
+    for (NetId net = 0; net < netlist.nets; ++net) names_.push_back(fmt::format("n{}", net));
+    names_[net_zero] = "1'b0";
+    names_[net_one] = "1'b1";
+  }
+
+  bool write() {
+    std::string ports;
+    for (const auto& [name, port] : netlist_.ports) {
+      if (!port.input) continue;
+      for (std::size_t i = 0; i < port.bits.size(); ++i) {
+        std::string& net = names_[port.bits[i]];
+        net = port.bits.size() == 1 ? name : fmt::format("{}_{}", name, i);
+        ports += (ports.empty() ? "" : ", ") + net;
+      }
+    }
+    out_ << fmt::format("module {} ({});\n  input {};\n", netlist_.instances.at(0).module, ports, ports);
+    for (const PlacedCell& cell : netlist_.cells) {
+      std::string pins;
+      const auto connect = [&](const std::string& pin, NetId net) {
+        if (net != no_net) pins += fmt::format("{}.{}({})", pins.empty() ? "" : ", ", pin, names_[net]);
+      };
+      for (std::size_t k = 0; k < cell.inputs.size(); ++k) connect(cell.cell->inputs[k].name, cell.inputs[k]);
+      for (std::size_t o = 0; o < cell.outputs.size(); ++o) connect(cell.cell->outputs[o].name, cell.outputs[o]);
+      out_ << fmt::format("  {} c{} ({});\n", cell.cell->name, cells_++, pins);
+    }
+    for (const PlacedMemory& m : netlist_.memories) memory(m);
+    out_ << "endmodule\n";
+    out_.close();
+    return out_.good();
+  }
+
+ private:
+  void flip_flop(NetId clock, const std::string& data, const std::string& out) {
+    const auto pin = static_cast<std::size_t>(flip_flop_.clock);
+    out_ << fmt::format("  {} c{} (.{}({}), .{}({}), .{}({}));\n", flip_flop_.name, cells_++,
+                        flip_flop_.inputs[pin].name, names_[clock], flip_flop_.inputs[1 - pin].name, data,
+                        flip_flop_.outputs[0].name, out);
+  }
+
+  void memory(const PlacedMemory& m) {
+    const NetId clock = netlist_.domains.at(m.write_domain.empty() ? 0 : m.write_domain[0]).clock;
+    std::string held;
+    for (const auto* list : {&m.read_enable, &m.read_address, &m.write_enable, &m.write_address, &m.write_data}) {
+      for (std::size_t i = 0; i < list->size(); ++i) {
+        if (i > 0 && (*list)[i] == (*list)[i - 1]) continue;  // a word's bits share an enable
+        held = fmt::format("h{}", cells_);
+        flip_flop(clock, names_[(*list)[i]], held);
+      }
+    }
+    for (const NetId net : m.read_data) {
+      if (net > net_one && net != no_net) flip_flop(clock, held, names_[net]);
+    }
+  }
+
+  const Netlist& netlist_;
+  const Cell& flip_flop_;
+  std::ofstream out_;
+  std::vector<std::string> names_;
+  std::size_t cells_ = 0;
+};
+
+}  // namespace
+
+void write_timing_verilog(const Netlist& netlist, const Library& library, const std::filesystem::path& file) {
+  if (!Writer(netlist, library, file).write()) throw std::runtime_error("cannot write " + file.string());
+}
+
+}  // namespace bitstrata::sim::gates
