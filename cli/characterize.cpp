@@ -123,9 +123,11 @@ model::Technology technology_of(const Options& o, const model::Architecture& arc
       "a bit.",
       "Coefficients are a set: events go together, and their weights trade against each other."};
   const model::Coefficient memory{
-      0, "", "Horowitz, Computing's energy problem, ISSCC 2014, Fig. 1.1.9 (8 KB, 32 KB, 1 MB)",
+      0, "",
+      "Horowitz, Computing's energy problem, ISSCC 2014, Fig. 1.1.9 (8 KB, 32 KB, 1 MB: 10, 20, 100 pJ), as "
+      "transcribed in gist.github.com/V0XNIHILI/2b6fa61edd4c06d9ffce5551065124c1",
       fmt::format("scaled from 45 nm and 0.9 V to {} nm and {} V", o.feature_nm, t.gates.voltage),
-      model::Status::recalled};
+      model::Status::cited};
   t.coefficients["memory_access"] = memory;
   t.coefficients["memory_area"] = {0, "", "CACTI at 45 nm for 512 bytes (buffers of BitFusion)",
                                    fmt::format("scaled from 45 nm to {} nm", o.feature_nm), model::Status::cited};
@@ -142,9 +144,9 @@ model::Technology technology_of(const Options& o, const model::Architecture& arc
 
 std::string runs_csv(const model::Architecture& a, const sim::gates::Characterization& c) {
   std::string text =
-      "run,held_out,cycles,energy_pj_per_cycle,predicted_pj_per_cycle,error_percent,structural_error_percent";
+      "run,held_out,streams,cycles,energy_pj_per_cycle,predicted_pj_per_cycle,error_percent,structural_error_percent";
   const auto& parts = c.points.front().energy;
-  for (const auto& [part, value] : parts) text += fmt::format(",{}_pj_per_cycle", part);
+  for (const auto& [part, value] : parts) text += fmt::format(",{0}_pj_per_cycle,predicted_{0}_pj_per_cycle", part);
   text += "\n";
   const auto predicted = [&](const model::EnergyTerms& terms, const sim::gates::CalibrationPoint& p) {
     double sum = 0;
@@ -154,10 +156,15 @@ std::string runs_csv(const model::Architecture& a, const sim::gates::Characteriz
   for (const auto& p : c.points) {
     const double cycles = static_cast<double>(p.events.cycles), scale = 1e12 / cycles;
     const double fitted = predicted(c.technology.with_toggles, p), plain = predicted(c.technology.structural, p);
-    text +=
-        fmt::format("\"{}\",{},{},{:.3f},{:.3f},{:.3f},{:.3f}", p.name, p.held_out ? 1 : 0, p.events.cycles,
-                    p.total() * scale, fitted * scale, 100 * (fitted / p.total() - 1), 100 * (plain / p.total() - 1));
-    for (const auto& [part, value] : p.energy) text += fmt::format(",{:.3f}", value * scale);
+    text += fmt::format("\"{}\",{},{},{},{:.3f},{:.3f},{:.3f},{:.3f}", p.name, p.held_out ? 1 : 0, p.streams,
+                        p.events.cycles, p.total() * scale, fitted * scale, 100 * (fitted / p.total() - 1),
+                        100 * (plain / p.total() - 1));
+    for (const auto& [part, value] : p.energy) {
+      const auto terms = c.technology.with_toggles.find(part);
+      const double of_part =
+          terms == c.technology.with_toggles.end() ? 0 : sim::energy_of(terms->second, p.events, &p.toggles, a);
+      text += fmt::format(",{:.3f},{:.3f}", value * scale, of_part * scale);
+    }
     text += "\n";
   }
   return text;

@@ -93,11 +93,13 @@ std::vector<CalibrationRun> calibration_runs(const model::Architecture& a) {
   take_recorded(calibrated_recorded, false);
   take_recorded(held_out_recorded, true);
   if (!a.skip_planes) return runs;
-  std::vector<CalibrationRun> each;  // two groups of a run, in turn
-  for (const CalibrationRun& run : runs) {
-    for (int half = 0; half < 2; ++half) {
-      each.push_back(run);
-      each.back().only_group = static_cast<int>(each.size() / 2 % 2) + 2 * half;
+  std::vector<CalibrationRun> each;  // two groups of a run, in turn; of some all four
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const bool all = runs[i].recorded || (runs[i].weight_bits == 8 && runs[i].activation_bits == 8);
+    for (int group = 0; group < static_cast<int>(groups); ++group) {
+      if (!all && group % 2 != static_cast<int>(i % 2)) continue;
+      each.push_back(runs[i]);
+      each.back().only_group = group;
     }
   }
   return each;

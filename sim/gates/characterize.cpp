@@ -153,6 +153,7 @@ class Runs {
         throw std::runtime_error(
             fmt::format("{}: {} cycles of gates, {} of SystemC", run.name, cycles, reference.descriptors[0].cycles));
       CalibrationPoint& point = points[run.part_of(j)];
+      ++point.streams;
       point.events += reference.descriptors[0];
       point.toggles += reference.toggles.at(0);
       result.stream_cycles += cycles;

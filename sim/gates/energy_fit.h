@@ -16,6 +16,7 @@ namespace bitstrata::sim::gates {
 struct CalibrationPoint {
   std::string name;
   bool held_out = false;
+  int streams = 0;  // that ran it: events and energy are theirs together
   model::Events events;
   model::Toggles toggles;
   std::map<std::string, double> energy;  // J by part; of gates, not of memories

