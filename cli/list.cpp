@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/architecture.h"
+#include "model/fpga.h"
 #include "model/network.h"
 #include "model/technology.h"
 
@@ -74,6 +75,20 @@ Listing technologies() {
   return listing;
 }
 
+Listing fpga_families() {
+  Listing listing{Table({"family", "points", "mean/worst error of lut", "of bram", "title"}, 4)};
+  const auto error = [](const model::FpgaFit& fit) {
+    return fmt::format("{:.1f}/{:.0f} %", 100 * fit.mean_error, 100 * fit.worst_error);
+  };
+  for (const std::string& name : model::fpga_family_names()) {
+    const model::FpgaFamily family = model::load_fpga_family(name);
+    listing.table.add({name, fmt::format("{}", family.points), error(family.resources[0]),
+                       error(family.resources[model::fpga_bram]), family.title});
+    listing.json.push_back(model::facts_of(family));
+  }
+  return listing;
+}
+
 struct Fact {
   const char* name;
   const char* meaning;
@@ -105,11 +120,8 @@ struct Topic {
   Listing (*list)();
 };
 
-constexpr Topic topics[] = {{"networks", networks},
-                            {"architectures", architectures},
-                            {"technologies", technologies},
-                            {"datasets", datasets},
-                            {"methods", methods}};
+constexpr Topic topics[] = {{"networks", networks},  {"architectures", architectures}, {"technologies", technologies},
+                            {"fpga", fpga_families}, {"datasets", datasets},           {"methods", methods}};
 
 }  // namespace
 
@@ -123,7 +135,7 @@ int list(const std::vector<std::string>& arguments) {
   positional.add("topic", 1);
   po::variables_map values;
   if (!parse(arguments, options,
-             {"list networks|architectures|technologies|datasets|methods", "Lists what can be named.",
+             {"list networks|architectures|technologies|fpga|datasets|methods", "Lists what can be named.",
               "list architectures"},
              values, positional)) {
     return 0;

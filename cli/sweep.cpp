@@ -28,7 +28,7 @@ constexpr double log_every_s = 30;      // lines in place of the progress bar wh
 constexpr std::size_t rows_shown = 15;  // of a front, and of fronts; all are in --json and --out
 
 struct Options {
-  std::string file, store, out, technology, front = "plan";
+  std::string file, store, out, technology, fpga, front = "plan";
   int jobs = 0, confirm = -1;
   Common common;
 };
@@ -42,6 +42,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("jobs", po::value(&o.jobs)->default_value(o.jobs), "threads that measure; 0: one a core")
       ("front", po::value(&o.front)->default_value(o.front), "one Pareto front for each network and plan, or each network")
       ("technology", po::value(&o.technology), "whose energy the fronts take; default: the first of the sweep")
+      ("fpga", po::value(&o.fpga),
+       "FPGA family (xc7, ecp5, or a file) whose predicted LUTs and block RAMs the fronts take in place of the area")
       ("confirm", po::value(&o.confirm)->implicit_value(0),
        "execute the points of the fronts on systemc and rtl and compare (K: only the K fastest of each front)")
       ("out", po::value(&o.out), "folder to write: front.csv, points.csv, summary.json, run.json and pictures");
@@ -56,8 +58,9 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
            "Measures every combination of architecture parameters, networks and plans of a YAML file (docs/sweep.md\n"
            "describes it) with the fast engine. Points are kept as they are finished: a sweep that was killed goes on\n"
            "where it stopped, and several processes may share a store. Prints the Pareto fronts of latency, energy\n"
-           "and area (bits on chip where no area is known). The exit status is 1 when no point fits its architecture\n"
-           "or a confirmed point differs.",
+           "and area (resources of --fpga; without it, bits on chip where no area is known). The exit status is 1 "
+           "when\n"
+           "no point fits its architecture or a confirmed point differs.",
            "sweep sweep.yaml --store points.sqlite --jobs 2 --out out/sweep"},
           values, positional)) {
     return false;
@@ -130,6 +133,26 @@ std::vector<std::size_t> to_confirm(const Options& o, const Fronts& fronts) {
   return {chosen.begin(), chosen.end()};
 }
 
+std::string area_text(const Fronts& fronts) {
+  if (fronts.fpga) {
+    const model::FpgaFamily& family = *fronts.fpga;
+    std::string errors;
+    for (std::size_t r = 0; r < family.resources.size(); ++r) {
+      errors += fmt::format("{}{} {:.1f}/{:.0f} %", r == 0 ? "" : ", ", model::fpga_resource_names[r],
+                            100 * family.resources[r].mean_error, 100 * family.resources[r].worst_error);
+    }
+    return fmt::format(
+        "area: LUTs of logic, memory and carries, and block RAMs\n"
+        "{}: {}, predicted from {} synthesized architectures ({}, not placed)\n"
+        "errors of each of them predicted by the others, mean/worst: {}\n"
+        "outside: what is beyond these architectures, so that these errors do not hold",
+        family.name, family.title, family.points, family.tools, errors);
+  }
+  return fronts.area_known
+             ? "area as the technology gives it"
+             : "no technology tells an area: bits_on_chip (array cells, buffers, partial sums) stands for it";
+}
+
 void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
   std::size_t shown = 0;
   for (const Front& front : fronts.fronts) {
@@ -142,10 +165,7 @@ void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
     if (front.points.size() > rows) fmt::print("... and {} more\n", front.points.size() - rows);
   }
   if (fronts.fronts.size() > rows_shown) fmt::print("\n... and {} more fronts\n", fronts.fronts.size() - rows_shown);
-  fmt::print("\nenergy: {}; {}\n", fronts.technology,
-             fronts.area_known
-                 ? "area as the technology gives it"
-                 : "no technology tells an area: bits_on_chip (array cells, buffers, partial sums) stands for it");
+  fmt::print("\nenergy: {}; {}\n", fronts.technology, area_text(fronts));
 }
 
 Table confirmation_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<Confirmed>& confirmed) {
@@ -174,6 +194,7 @@ json summary_of(const sim::Sweep& sweep, const sim::SweepState& state, const Fro
                   {"refusals", fronts.refusals},
                   {"fronts", to_json(sweep, fronts)},
                   {"confirmed", json::array()}};
+  if (fronts.fpga) summary["fpga"] = model::facts_of(*fronts.fpga);
   for (const Confirmed& c : confirmed) {
     const SweepPoint& point = fronts.points[c.point];
     summary["confirmed"].push_back({{"architecture", sweep.architecture(point.architecture).name},
@@ -220,6 +241,8 @@ int sweep(const std::vector<std::string>& arguments) {
   const sim::Sweep sweep = sim::load_sweep(o.file, load_shapes);
   record.add_file("sweep", o.file);
   const std::string technology = chosen_technology(o, sweep);
+  std::optional<model::FpgaFamily> fpga;
+  if (!o.fpga.empty()) fpga = model::load_fpga_family(o.fpga);
   std::string command = "bitstrata sweep";
   for (const std::string& word : arguments) command += " " + word;
   sim::Store store(o.store, {.version = build_info::version,
@@ -238,7 +261,7 @@ int sweep(const std::vector<std::string>& arguments) {
     return sim::run_sweep(sweep, store, o.jobs, std::ref(watch));
   }();
   const Fronts fronts =
-      find_fronts(sweep, store, technology, o.front == "plan" ? FrontScope::plan : FrontScope::network);
+      find_fronts(sweep, store, technology, fpga, o.front == "plan" ? FrontScope::plan : FrontScope::network);
   std::vector<Confirmed> confirmed;
   if (o.confirm >= 0) confirmed = confirm_points(sweep, fronts, to_confirm(o, fronts), store, o.common);
   const json summary = summary_of(sweep, state, fronts, confirmed);

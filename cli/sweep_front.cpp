@@ -19,7 +19,7 @@ namespace {
 
 // Smaller is better in all of them. Energy counts where every candidate has one.
 std::vector<double> objectives(const SweepPoint& point, bool energy) {
-  std::vector<double> values = {point.stored.latency_us, point.size};
+  std::vector<double> values = {point.stored.latency_us, point.size, point.block_rams};
   if (energy) values.push_back(point.energy_pj.value());
   return values;
 }
@@ -55,8 +55,9 @@ sim::SweepNetwork load_shapes(const std::string& name) {
   return {std::move(graph), std::move(identity)};
 }
 
-Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology, FrontScope scope) {
-  Fronts result{.technology = technology};
+Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology,
+                   const std::optional<model::FpgaFamily>& fpga, FrontScope scope) {
+  Fronts result{.technology = technology, .fpga = fpga};
   std::unordered_map<std::int64_t, std::int64_t> architectures;  // row of the store -> index in the sweep
   std::unordered_map<std::int64_t, double> bits;
   for (std::int64_t i = 0; i < sweep.architectures(); ++i) {
@@ -85,6 +86,12 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string
       SweepPoint point{.architecture = architecture->second, .network = n, .plan = plan->second};
       result.area_known = result.area_known || stored.area_mm2.has_value();
       point.size = stored.area_mm2.value_or(bits[stored.identity.architecture]);
+      if (fpga) {
+        auto [use, added] = result.fpga_uses.try_emplace(point.architecture);
+        if (added) use->second = model::predict_fpga(*fpga, sweep.architecture(point.architecture));
+        point.size = use->second.luts;
+        point.block_rams = use->second.resources[model::fpga_bram];
+      }
       for (const sim::PointEnergy& energy : stored.energies) {
         if (energy.technology == technology) point.energy_pj = energy.energy_pj;
       }
@@ -109,7 +116,11 @@ Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vect
   std::vector<std::string> header = {"architecture"};
   header.insert(header.end(), keys.begin(), keys.end());
   for (const char* name : {"network", "plan", "cycles", "latency_us", "energy_pj"}) header.emplace_back(name);
-  header.emplace_back(fronts.area_known ? "area_mm2" : "bits_on_chip");
+  header.emplace_back(fronts.size_name());
+  if (fronts.fpga) {
+    header.insert(header.end(), model::fpga_resource_names.begin(), model::fpga_resource_names.end());
+    header.emplace_back("outside");
+  }
   Table table(header);
   for (const std::size_t i : points) {
     const SweepPoint& point = fronts.points[i];
@@ -122,6 +133,11 @@ Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vect
     row.push_back(fmt::format("{:.6g}", point.stored.latency_us));
     row.push_back(point.energy_pj ? fmt::format("{:.6g}", *point.energy_pj) : "");
     row.push_back(fmt::format("{:.10g}", point.size));
+    if (fronts.fpga) {
+      const model::FpgaUse& use = fronts.fpga_uses.at(point.architecture);
+      for (const double count : use.resources) row.push_back(fmt::format("{:.0f}", count));
+      row.push_back(fmt::format("{}", fmt::join(use.outside, " ")));
+    }
     table.add(row);
   }
   return table;
@@ -139,8 +155,13 @@ json to_json(const sim::Sweep& sweep, const Fronts& fronts) {
                   {"parameters", json::object()},
                   {"cycles", point.stored.cycles},
                   {"latency_us", point.stored.latency_us},
-                  {fronts.area_known ? "area_mm2" : "bits_on_chip", point.size}};
+                  {fronts.size_name(), point.size}};
       if (point.energy_pj) row["energy_pj"] = *point.energy_pj;
+      if (fronts.fpga) {
+        const model::FpgaUse& use = fronts.fpga_uses.at(point.architecture);
+        for (std::size_t r = 0; r < use.resources.size(); ++r) row[model::fpga_resource_names[r]] = use.resources[r];
+        row["outside"] = use.outside;
+      }
       const json parameters = model::parameters_of(sweep.architecture(point.architecture));
       for (const std::string& key : varied(sweep)) row["parameters"][key] = parameters.at(key);
       entry["points"].push_back(row);
@@ -152,7 +173,9 @@ json to_json(const sim::Sweep& sweep, const Fronts& fronts) {
 
 json picture_data(const sim::Sweep& sweep, const Fronts& fronts) {
   json data = {{"technology", fronts.technology},
-               {"size", fronts.area_known ? "area (mm2)" : "bits on chip (array, buffers, partial sums)"},
+               {"size", fronts.fpga         ? fmt::format("LUTs of {}, predicted", fronts.fpga->name)
+                        : fronts.area_known ? "area (mm2)"
+                                            : "bits on chip (array, buffers, partial sums)"},
                {"fronts", json::array()}};
   for (const Front& front : fronts.fronts) {
     const std::set<std::size_t> chosen(front.points.begin(), front.points.end());

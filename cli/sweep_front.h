@@ -4,10 +4,13 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "cli/table.h"
+#include "model/fpga.h"
 #include "sim/store.h"
 #include "sim/sweep.h"
 
@@ -22,7 +25,8 @@ struct SweepPoint {
   sim::StoredPoint stored;
   std::int64_t architecture = 0;  // index in the sweep
   std::size_t network = 0, plan = 0;
-  double size = 0;                  // area in mm2 where known, else bits on chip
+  double size = 0;                  // LUTs under an FPGA family, else area in mm2 where known, else bits on chip
+  double block_rams = 0;            // under an FPGA family
   std::optional<double> energy_pj;  // of the technology that counts
 };
 
@@ -36,14 +40,19 @@ struct Fronts {
   std::vector<std::string> refusals;  // reasons, each once
   std::string technology;
   bool area_known = false;
+  std::optional<model::FpgaFamily> fpga;
+  std::unordered_map<std::int64_t, model::FpgaUse> fpga_uses;  // by architecture
   std::vector<Front> fronts;
+  // What SweepPoint::size is: "luts", "area_mm2" or "bits_on_chip".
+  const char* size_name() const { return fpga ? "luts" : area_known ? "area_mm2" : "bits_on_chip"; }
 };
 
 // Among which points a front is sought. Plans differ in accuracy, of which a sweep knows nothing, so by default every
 // plan has a front of its own.
 enum class FrontScope { plan, network };
 
-Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology, FrontScope scope);
+Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology,
+                   const std::optional<model::FpgaFamily>& fpga, FrontScope scope);
 
 // One row a point of the front; the first columns are the parameters that the sweep varies.
 Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<std::size_t>& points);

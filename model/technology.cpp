@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "model/built_in_texts.h"
 #include "model/technology_gates.h"
-#include "model/technology_texts.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::model {
@@ -138,12 +138,12 @@ const std::pair<const int, Coefficient>& Technology::mac_price(const std::string
 
 std::vector<std::string> technology_names() {
   std::vector<std::string> names;
-  for (const TechnologyText& text : technology_texts()) names.push_back(text.name);
+  for (const BuiltInText& text : technology_texts()) names.push_back(text.name);
   return names;
 }
 
 Technology load_technology(const std::string& name_or_file) {
-  for (const TechnologyText& text : technology_texts()) {
+  for (const BuiltInText& text : technology_texts()) {
     if (text.name == name_or_file) {
       return read_technology(YamlReader::from_text(text.text, fmt::format("{}.yaml (built in)", text.name)));
     }

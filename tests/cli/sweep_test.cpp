@@ -93,6 +93,48 @@ TEST_F(SweepVerb, PrintsFrontsAndWritesFiles) {
   EXPECT_EQ(one.at("fronts").size(), 1U);
 }
 
+// Resources are columns and objectives; what was never synthesized is marked, and the errors stand in the summary.
+TEST_F(SweepVerb, PredictsFpgaResources) {
+  folder_.write("narrow.yaml",
+                "format: bitstrata-plan-1\nnetwork: lenet5\noutput_bits: 8\nlayers:\n"
+                "  - {layer: conv1, weight_bits: 4, activation_bits: 8, channels: 6}\n"
+                "  - {layer: conv2, weight_bits: 4, activation_bits: 4, channels: 16}\n"
+                "  - {layer: fc1, weight_bits: 4, activation_bits: 4, channels: 120}\n"
+                "  - {layer: fc2, weight_bits: 4, activation_bits: 4, channels: 84}\n"
+                "  - {layer: fc3, weight_bits: 4, activation_bits: 4, channels: 10}\n");
+  const std::string file = sweep(
+      "networks: [lenet5]\narchitectures: [overlay-4x32x4]\nparameters: {columns: [2, 4], rows: [16, 64]}\n"
+      "plans: [narrow.yaml]\ntechnologies: [ad-pim]\n");
+  std::map<std::string, json> summaries;
+  for (const std::string family : {"xc7", "ecp5"}) {
+    const Finished finished = run_program(
+        {"sweep", file, "--store", path("s.sqlite"), "--fpga", family, "--out", path(family), "--jobs", "1"});
+    ASSERT_EQ(finished.status, 0) << finished.err;
+    EXPECT_THAT(finished.out, AllOf(HasSubstr(family + ": "), HasSubstr("synthesized architectures"),
+                                    HasSubstr("mean/worst: lut "), HasSubstr("outside: what is beyond")));
+    EXPECT_THAT(read_text(path(family + "/points.csv")),
+                ::testing::StartsWith("architecture,columns,rows,network,plan,cycles,latency_us,energy_pj,luts,lut,"
+                                      "lut_ram,ff,carry,bram,dsp,outside\n"));
+    summaries[family] = json::parse(read_text(path(family + "/summary.json")));
+    const json& facts = summaries[family].at("fpga");
+    EXPECT_EQ(facts.at("name"), family);
+    EXPECT_GT(facts.at("resources").at("lut").at("worst_error"), facts.at("resources").at("lut").at("mean_error"));
+    const json& points = summaries[family].at("fronts").at(0).at("points");
+    ASSERT_GE(points.size(), 2U);
+    for (const json& point : points) {
+      const bool far = point.at("parameters").at("rows") == 64;
+      EXPECT_EQ(point.at("outside"), far ? json({"rows"}) : json::array()) << point;
+      const double carries =
+          facts.at("resources").at("carry").at("luts").get<double>() * point.at("carry").get<double>();
+      EXPECT_EQ(point.at("luts").get<double>(),
+                point.at("lut").get<double>() + point.at("lut_ram").get<double>() + carries);
+    }
+    // By rising latency, so that a slower point must be smaller.
+    EXPECT_LT(points.back().at("luts"), points.front().at("luts"));
+  }
+  EXPECT_NE(summaries["xc7"].at("fronts"), summaries["ecp5"].at("fronts"));
+}
+
 std::int64_t finished_points(const std::string& store) {
   if (!std::filesystem::exists(store)) return 0;
   sim::Database database(store);
@@ -169,6 +211,8 @@ TEST_F(SweepVerb, RefusesMisuse) {
               HasSubstr("did you mean 'plan'?"));
   EXPECT_THAT(refused({"sweep", good, "--store", path("s.sqlite"), "--technology", "ad-pin"}),
               HasSubstr("did you mean 'ad-pim'?"));
+  EXPECT_THAT(refused({"sweep", good, "--store", path("s.sqlite"), "--fpga", "ecp6"}),
+              HasSubstr("did you mean 'ecp5'?"));
   EXPECT_THAT(refused({"sweep", good, "--store", good}), HasSubstr("sweep.yaml"));  // no database
   EXPECT_THAT(refused({"sweep", path("none.yaml"), "--store", path("s.sqlite")}), HasSubstr("cannot read"));
   EXPECT_THAT(refused({"sweep", sweep("networks: [lenet5]\nparameters: {row: [1]}\n"), "--store", path("s.sqlite")}),

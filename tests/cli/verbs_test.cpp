@@ -59,7 +59,7 @@ TEST_F(Verbs, HelpAndVersion) {
 }
 
 TEST_F(Verbs, ListKnowsWhatTheLibrariesKnow) {
-  for (const char* topic : {"networks", "architectures", "technologies", "datasets", "methods"}) {
+  for (const char* topic : {"networks", "architectures", "technologies", "fpga", "datasets", "methods"}) {
     const Finished text = run_program({"list", topic});
     EXPECT_EQ(text.status, 0);
     const json listed = json::parse(run_program({"list", topic, "--json"}).out);

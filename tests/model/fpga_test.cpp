@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// FPGA resources: the program's predictions are those that scripts/fpga fitted and the errors those that its points
+// have; what was not fitted is said to be outside; files that leave something out are refused.
+#include "model/fpga.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <iostream>
+#include <sstream>
+
+#include "model/yaml_reader.h"
+#include "tests/model/temporary.h"
+
+namespace bitstrata::testing {
+namespace {
+
+using namespace model;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+// A synthesized architecture of results/fpga/resources.csv: its columns by name.
+using Point = std::map<std::string, std::string>;
+
+std::vector<std::string> cells_of(const std::string& line) {
+  std::vector<std::string> cells;
+  std::istringstream stream(line);
+  for (std::string cell; std::getline(stream, cell, ',');) cells.push_back(cell);
+  return cells;
+}
+
+std::vector<Point> points_of(const std::string& family) {
+  std::ifstream file(BITSTRATA_FPGA_POINTS);
+  std::string line;
+  std::getline(file, line);
+  const std::vector<std::string> names = cells_of(line);
+  std::vector<Point> points;
+  while (std::getline(file, line)) {
+    const std::vector<std::string> cells = cells_of(line);
+    Point point;
+    for (std::size_t i = 0; i < names.size(); ++i) point[names[i]] = i < cells.size() ? cells[i] : "";
+    if (point["family"] == family) points.push_back(point);
+  }
+  return points;
+}
+
+Architecture architecture_of(const Point& point) {
+  Architecture a;
+  for (const std::string& key : architecture_keys()) {
+    if (!point.contains(key)) continue;
+    const std::string& cell = point.at(key);
+    const std::string value = cell == "True" ? "true" : cell == "False" ? "false" : cell;
+    set_parameter(a, key, YamlReader::from_text("v: " + value + "\n", "point").at("v"));
+  }
+  validate(a);
+  return a;
+}
+
+class Family : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Family, PredictsWhatTheScriptFitted) {
+  const FpgaFamily family = load_fpga_family(GetParam());
+  const std::vector<Point> points = points_of(GetParam());
+  EXPECT_EQ(static_cast<std::size_t>(family.points), points.size());
+  int compared = 0;
+  for (const Point& point : points) {
+    const FpgaUse use = predict_fpga(family, architecture_of(point));
+    EXPECT_THAT(use.outside, IsEmpty()) << point.at("point");
+    for (std::size_t i = 0; i < fpga_resource_names.size(); ++i) {
+      // Halves may be rounded either way.
+      EXPECT_NEAR(use.resources[i], std::stod(point.at(std::string("predicted_") + fpga_resource_names[i])), 1)
+          << point.at("point") << " " << fpga_resource_names[i];
+      ++compared;
+    }
+  }
+  std::cout << compared << " predictions of " << points.size() << " architectures compared\n";
+  EXPECT_GE(compared, 60);
+}
+
+// A point that helped to fit is predicted at least about as well as one that did not.
+TEST_P(Family, IsAsGoodOnItsPointsAsItSays) {
+  const FpgaFamily family = load_fpga_family(GetParam());
+  const std::vector<Point> points = points_of(GetParam());
+  int compared = 0;
+  for (std::size_t i = 0; i < fpga_resource_names.size(); ++i) {
+    double sum = 0, worst = 0;
+    int counted = 0;
+    for (const Point& point : points) {
+      const double measured = std::stod(point.at(fpga_resource_names[i]));
+      if (measured == 0) continue;
+      const double error = std::abs(predict_fpga(family, architecture_of(point)).resources[i] / measured - 1);
+      sum += error;
+      worst = std::max(worst, error);
+      ++counted;
+    }
+    ASSERT_GT(counted, 0);
+    EXPECT_LE(sum / counted, family.resources[i].mean_error + 0.01) << fpga_resource_names[i];
+    EXPECT_LE(worst, family.resources[i].worst_error + 0.01) << fpga_resource_names[i];
+    compared += counted;
+  }
+  std::cout << compared << " predictions compared with synthesis\n";
+}
+
+TEST_P(Family, SaysWhereItsNumbersComeFrom) {
+  const FpgaFamily family = load_fpga_family(GetParam());
+  EXPECT_EQ(family.name, GetParam());
+  EXPECT_THAT(family.tools, HasSubstr("Yosys"));
+  EXPECT_THAT(family.source, HasSubstr("results/fpga"));
+  EXPECT_FALSE(family.title.empty() || family.rules.empty());
+  for (const FpgaFit& fit : family.resources) {
+    EXPECT_FALSE(fit.unit.empty() || fit.coefficients.empty());
+    EXPECT_GE(fit.worst_error, fit.mean_error);
+    // Far fewer terms than points.
+    EXPECT_LE(2 * fit.coefficients.size(), static_cast<std::size_t>(family.points));
+  }
+}
+
+TEST_P(Family, SaysWhatIsOutside) {
+  const FpgaFamily family = load_fpga_family(GetParam());
+  Architecture a = architecture_of(points_of(GetParam()).front());
+  const FpgaUse inside = predict_fpga(family, a);
+  a.rows = 256;
+  a.clock_gating = true;
+  const FpgaUse outside = predict_fpga(family, a);
+  EXPECT_THAT(outside.outside, ::testing::IsSupersetOf({"clock_gating", "rows"}));
+  EXPECT_GT(outside.luts, inside.luts);
+  EXPECT_EQ(inside.luts, inside.resources[0] + inside.resources[1] + family.resources[3].luts * inside.resources[3]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Fpga, Family, ::testing::Values("xc7", "ecp5"),
+                         [](const auto& family) { return family.param; });
+
+TEST(FpgaFamilies, AreThoseWithPoints) {
+  EXPECT_THAT(fpga_family_names(), UnorderedElementsAre("ecp5", "xc7"));
+  EXPECT_THAT(message_of<std::runtime_error>([] { load_fpga_family("xc6"); }),
+              AllOf(HasSubstr("no FPGA family 'xc6'"), HasSubstr("did you mean 'xc7'?")));
+}
+
+TEST(FpgaFamilies, FilesThatAreWrongAreRefused) {
+  const TemporaryFolder folder;
+  const std::string good = read_text(std::filesystem::path(BITSTRATA_FPGA_DEVICES) / "xc7.yaml");
+  EXPECT_EQ(load_fpga_family(folder.write("good.yaml", good).string()).name, "xc7");
+  const auto refused = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+    return message_of<std::runtime_error>([&] { load_fpga_family(folder.write("bad.yaml", text).string()); });
+  };
+  EXPECT_THAT(refused("{shell:", "{shel:"),
+              AllOf(HasSubstr("bad.yaml:"), HasSubstr("'shel' is nothing that is counted")));
+  EXPECT_THAT(refused("{shell: ", "{shell: -"), HasSubstr("must not be negative"));
+  EXPECT_THAT(refused("  rows: [", "  row: ["), HasSubstr("'row' is no parameter with a range"));
+  EXPECT_THAT(refused("mean:", "median:"), HasSubstr("median"));
+  EXPECT_THAT(refused("  dsp:", "  mul:"), HasSubstr("mul"));
+}
+
+// Buffers by hand: 8 banks of 64 words of 32 bits are cheaper in LUTs on Xilinx; 4,096 words are not.
+TEST(FpgaMemories, BecomeBlockRamsWhereThatIsCheaper) {
+  const FpgaFamily family = load_fpga_family("xc7");
+  Architecture a;
+  a.max_activation_bits = 4;
+  a.max_weight_bits = 4;
+  a.rows = a.columns = 16;
+  a.data_bits = 32;
+  a.weight_depth = a.psum_depth = a.parameter_depth = 32;
+  a.accumulator_bits = 24;
+  a.post_lanes = 1;
+  a.activation_depth = 64;
+  a.output_depth = 32;
+  a.table_unit = false;
+  EXPECT_EQ(predict_fpga(family, a).resources[fpga_bram], 0);
+  a.activation_depth = 4096;  // 8 banks of 4,096 x 32 bits: 8 block RAMs of 4,096 x 4 each
+  EXPECT_EQ(predict_fpga(family, a).resources[fpga_bram], 64);
+}
+
+}  // namespace
+}  // namespace bitstrata::testing
