@@ -147,6 +147,8 @@ std::string runs_csv(const model::Architecture& a, const sim::gates::Characteriz
       "run,held_out,streams,cycles,energy_pj_per_cycle,predicted_pj_per_cycle,error_percent,structural_error_percent";
   const auto& parts = c.points.front().energy;
   for (const auto& [part, value] : parts) text += fmt::format(",{0}_pj_per_cycle,predicted_{0}_pj_per_cycle", part);
+  for (const std::string_view name : model::event_names) text += fmt::format(",{}", name);
+  for (const std::string_view name : model::toggle_names) text += fmt::format(",{}", name);
   text += "\n";
   const auto predicted = [&](const model::EnergyTerms& terms, const sim::gates::CalibrationPoint& p) {
     double sum = 0;
@@ -165,6 +167,8 @@ std::string runs_csv(const model::Architecture& a, const sim::gates::Characteriz
           terms == c.technology.with_toggles.end() ? 0 : sim::energy_of(terms->second, p.events, &p.toggles, a);
       text += fmt::format(",{:.3f},{:.3f}", value * scale, of_part * scale);
     }
+    for (const auto member : model::event_members) text += fmt::format(",{}", p.events.*member);
+    for (const auto member : model::toggle_members) text += fmt::format(",{}", p.toggles.*member);
     text += "\n";
   }
   return text;

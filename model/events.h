@@ -79,7 +79,9 @@ inline Events& Events::operator+=(const Events& other) {
   X(output_toggles, "outputs as the partial sums' adders get them")                           \
   X(weight_toggles, "weight cells; overlay: words of the memories of weight planes")          \
   X(window_toggles, "planes of gathered windows as they land in the feeder, zero in between") \
-  X(sum_toggles, "whole sums as the requantizers take them, from one to the next")
+  X(sum_toggles, "whole sums as the requantizers take them, from one to the next")            \
+  X(line_toggles, "lines of a window as they are rotated into place, zero in between")        \
+  X(parameter_toggles, "requantization parameters as the requantizers take them")
 
 struct Toggles {
 #define X(member, meaning) std::int64_t member = 0;

@@ -5,21 +5,21 @@ module bs_plane_buffer #(
   parameter WIDTH  = 64,  // bits a line
   parameter BANKS  = 16,  // planes reached at once, power of two >= 2
   parameter DEPTH  = 64,  // words a bank, power of two
-  parameter MASKED = 0    // 1: writes obey write_mask_i bit by bit
+  parameter MASKED = 0,   // 1: writes obey write_mask_i bit by bit
+  parameter WRITE_PLANES = BANKS,  // planes written at once: BANKS or 1
+  parameter READ_PLANES  = BANKS   // planes read at once: BANKS or 1
 ) (
   input  logic                           clk_i,
-  input  logic [BANKS-1:0]               write_planes_i,   // planes written; none: no write
+  input  logic [WRITE_PLANES-1:0]        write_planes_i,   // planes written; none: no write
   input  logic [$clog2(BANKS*DEPTH)-1:0] write_address_i,  // of plane 0
-  input  logic [BANKS*WIDTH-1:0]         write_data_i,     // plane p at p*WIDTH
+  input  logic [WRITE_PLANES*WIDTH-1:0]  write_data_i,     // plane p at p*WIDTH
   input  logic [WIDTH-1:0]               write_mask_i,     // the same for all planes
-  input  logic [BANKS-1:0]               read_planes_i,
+  input  logic [READ_PLANES-1:0]         read_planes_i,
   input  logic [$clog2(BANKS*DEPTH)-1:0] read_address_i,
-  output logic [BANKS*WIDTH-1:0]         read_data_o       // in the next cycle only; planes not read are undefined
+  output logic [READ_PLANES*WIDTH-1:0]   read_data_o       // in the next cycle only; planes not read are 0
 );
   localparam ADDRESS_WIDTH = $clog2(BANKS * DEPTH);
   localparam WORD_WIDTH = $clog2(DEPTH);
-
-  wire [WIDTH-1:0] bank_data [0:BANKS-1];
 
   localparam BANK_WIDTH = $clog2(BANKS);
   logic [BANK_WIDTH-1:0] write_first, read_first, read_first_q;
@@ -33,55 +33,96 @@ module bs_plane_buffer #(
   assign any_write = |write_planes_i;
   always_ff @(posedge clk_i) if (any_read) read_first_q <= read_first;
 
+  // Planes turned to their banks: by one bank, two, four, ..., each if its bit of the first bank is set. A multiplexer
+  // of all banks for each plane would be BANKS / log2(BANKS) times larger.
+  // Functions: Icarus 11 never leaves an always_comb with such a loop.
+  function automatic [BANKS-1:0] banks_of(input [BANKS-1:0] planes, input [BANK_WIDTH-1:0] first);
+    begin
+      banks_of = planes;
+      for (int k = 0; k < BANK_WIDTH; k = k + 1) begin
+        if (first[k]) banks_of = (banks_of << (1 << k)) | (banks_of >> (BANKS - (1 << k)));
+      end
+    end
+  endfunction
+  logic [BANKS-1:0] write_banks, read_banks;
+  logic [BANKS*WIDTH-1:0] write_data;
+  if (WRITE_PLANES == BANKS) begin : g_turn_write
+    function automatic [BANKS*WIDTH-1:0] turned(input [BANKS*WIDTH-1:0] planes, input [BANK_WIDTH-1:0] first);
+      begin
+        turned = planes;
+        for (int k = 0; k < BANK_WIDTH; k = k + 1) begin
+          if (first[k]) turned = (turned << (WIDTH << k)) | (turned >> (WIDTH * (BANKS - (1 << k))));
+        end
+      end
+    endfunction
+    assign write_banks = banks_of(write_planes_i, write_first);
+    always_comb begin
+      write_data = {(BANKS*WIDTH){1'b0}};
+      if (any_write) write_data = turned(write_data_i, write_first);
+    end
+  end else begin : g_write
+    assign write_banks = {{(BANKS-1){1'b0}}, write_planes_i[0]} << write_first;
+    assign write_data = {BANKS{write_data_i[WIDTH-1:0]}};
+  end
+  logic [BANKS*WIDTH-1:0] bank_data;
+  if (READ_PLANES == BANKS) begin : g_turn_read
+    assign read_banks = banks_of(read_planes_i, read_first);
+  end else begin : g_read
+    assign read_banks = {{(BANKS-1){1'b0}}, read_planes_i[0]} << read_first;
+  end
+
   for (genvar b = 0; b < BANKS; b = b + 1) begin : g_bank
     localparam [BANK_WIDTH-1:0] BANK = b;
     logic [WIDTH-1:0] mem_q [0:DEPTH-1];
     logic [WIDTH-1:0] data_q;
-    logic [BANK_WIDTH-1:0] write_plane, read_plane;
+    logic read_q;  // the last read was of this bank, too
     logic [WORD_WIDTH-1:0] write_at, read_at;
-    assign write_plane = BANK - write_first;
-    assign read_plane = BANK - read_first;
     /* verilator lint_off CMPCONST */
     assign write_at = BANK < write_first ? write_word + {{(WORD_WIDTH-1){1'b0}}, 1'b1} : write_word;
     assign read_at = BANK < read_first ? read_word + {{(WORD_WIDTH-1){1'b0}}, 1'b1} : read_word;
     /* verilator lint_on CMPCONST */
     always_ff @(posedge clk_i) begin
       if (any_write) begin
-        if (write_planes_i[write_plane]) begin
+        if (write_banks[b]) begin
           if (MASKED != 0) begin
 `ifdef BS_BIT_ENABLES
             // As block RAMs with bit enables take it.
             for (int i = 0; i < WIDTH; i = i + 1) begin
-              if (write_mask_i[i]) mem_q[write_at][i] <= write_data_i[write_plane*WIDTH + i];
+              if (write_mask_i[i]) mem_q[write_at][i] <= write_data[b*WIDTH + i];
             end
 `else
             // As simulators are fast with.
-            mem_q[write_at] <= (mem_q[write_at] & ~write_mask_i)
-                               | (write_data_i[write_plane*WIDTH +: WIDTH] & write_mask_i);
+            mem_q[write_at] <= (mem_q[write_at] & ~write_mask_i) | (write_data[b*WIDTH +: WIDTH] & write_mask_i);
 `endif
           end else begin
-            mem_q[write_at] <= write_data_i[write_plane*WIDTH +: WIDTH];
+            mem_q[write_at] <= write_data[b*WIDTH +: WIDTH];
           end
         end
       end
       if (any_read) begin
-        if (read_planes_i[read_plane]) data_q <= mem_q[read_at];
+        read_q <= read_banks[b];
+        if (read_banks[b]) data_q <= mem_q[read_at];
       end
     end
-    assign bank_data[b] = data_q;
+    assign bank_data[b*WIDTH +: WIDTH] = read_q ? data_q : {WIDTH{1'b0}};
   end
   // Back to plane order, only in the cycle after a read.
   logic reading_q;
-  logic [BANK_WIDTH-1:0] from;
   always_ff @(posedge clk_i) reading_q <= any_read;
-  always_comb begin
-    read_data_o = {(BANKS*WIDTH){1'b0}};
-    from = read_first_q;
-    if (reading_q) begin
-      for (int p = 0; p < BANKS; p = p + 1) begin
-        from = read_first_q + p[BANK_WIDTH-1:0];
-        read_data_o[p*WIDTH +: WIDTH] = bank_data[from];
+  if (READ_PLANES == BANKS) begin : g_turn_back
+    function automatic [BANKS*WIDTH-1:0] turned(input [BANKS*WIDTH-1:0] banks, input [BANK_WIDTH-1:0] first);
+      begin
+        turned = banks;
+        for (int k = 0; k < BANK_WIDTH; k = k + 1) begin
+          if (first[k]) turned = (turned >> (WIDTH << k)) | (turned << (WIDTH * (BANKS - (1 << k))));
+        end
       end
+    endfunction
+    always_comb begin
+      read_data_o = {(BANKS*WIDTH){1'b0}};
+      if (reading_q) read_data_o = turned(bank_data, read_first_q);
     end
+  end else begin : g_one
+    assign read_data_o = reading_q ? bank_data[read_first_q*WIDTH +: WIDTH] : {WIDTH{1'b0}};
   end
 endmodule

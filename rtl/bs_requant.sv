@@ -49,10 +49,12 @@ module bs_requant #(
   logic signed [ACC_WIDTH-1:0] sum_q;
   logic [ACC_WIDTH+37:0] param_1_q;
   if (VECTOR_UNIT != 0 && ACC_WIDTH >= 2 * CODE_WIDTH) begin : g_combine
-    localparam WIDE = 64;  // products of a factor and a code, and their sum
-    logic signed [CODE_WIDTH-1:0] a, b;
+    localparam TERM_WIDTH = 17 + CODE_WIDTH;  // product of a factor and a code; codes have 17 bits at most
+    localparam WIDE = TERM_WIDTH + 2 > ACC_WIDTH ? TERM_WIDTH + 2 : ACC_WIDTH;
+    logic signed [CODE_WIDTH-1:0] a, b, times_a;
     logic signed [16:0] factor_0, factor_1;
-    logic signed [WIDE-1:0] a_ext, b_ext, factor_0_ext, factor_1_ext;
+    // Each product by itself, so that its operands stay narrow and signed.
+    logic signed [TERM_WIDTH-1:0] term_a, term_b, term_ab;
     /* verilator lint_off UNUSEDSIGNAL */
     logic signed [WIDE-1:0] combined;
     /* verilator lint_on UNUSEDSIGNAL */
@@ -63,11 +65,12 @@ module bs_requant #(
                           : {CODE_WIDTH{1'b0}};
     assign factor_0 = desc_i[D_FACTOR_0*32 +: 17];
     assign factor_1 = desc_i[D_FACTOR_1*32 +: 17];
-    assign a_ext = {{(WIDE - CODE_WIDTH){a[CODE_WIDTH-1]}}, a};
-    assign b_ext = {{(WIDE - CODE_WIDTH){b[CODE_WIDTH-1]}}, b};
-    assign factor_0_ext = {{(WIDE - 17){factor_0[16]}}, factor_0};
-    assign factor_1_ext = {{(WIDE - 17){factor_1[16]}}, factor_1};
-    assign combined = factor_0_ext * a_ext + factor_1_ext * b_ext + (multiply ? a_ext * b_ext : {WIDE{1'b0}});
+    assign times_a = multiply ? b : {CODE_WIDTH{1'b0}};
+    assign term_a = factor_0 * a;
+    assign term_b = factor_1 * b;
+    assign term_ab = a * times_a;
+    assign combined = {{(WIDE-TERM_WIDTH){term_a[TERM_WIDTH-1]}}, term_a} + {{(WIDE-TERM_WIDTH){term_b[TERM_WIDTH-1]}}, term_b}
+                    + {{(WIDE-TERM_WIDTH){term_ab[TERM_WIDTH-1]}}, term_ab};
     always_ff @(posedge clk_i) if (valid_i[0]) sum_q <= two_inputs ? combined[ACC_WIDTH-1:0] : acc_i;
   end else begin : g_sum
     always_ff @(posedge clk_i) if (valid_i[0]) sum_q <= acc_i;
@@ -146,7 +149,9 @@ module bs_requant #(
     logic signed [LIMIT_WIDTH:0] opened;
     logic [15:0] three, six, gate;
     logic [4:0] shift;
-    logic signed [WIDE-1:0] value_wide, gate_wide, gated_q, gated_doubled, gated_nearest, gated_rounded, rounded, offset, low_wide, high_wide;
+    logic signed [LIMIT_WIDTH-1:0] value;
+    logic signed [16:0] gate_signed;
+    logic signed [WIDE-1:0] gated_q, gated_doubled, gated_nearest, gated_rounded, rounded, offset, low_wide, high_wide;
     assign three = desc_i[D_SWISH*32 +: 16];
     assign six = desc_i[D_SWISH*32+16 +: 16];
     assign shift = desc_i[D_OPTIONS*32+8 +: 5];
@@ -158,11 +163,10 @@ module bs_requant #(
       else if (opened > $signed({3'b0, six})) gate = six;
     end
     // 0 for other activations: the multiplier would follow every value.
-    assign value_wide = activation == ACT_SWISH ? {{(WIDE-LIMIT_WIDTH){limited_q[LIMIT_WIDTH-1]}}, limited_q}
-                                                : {WIDE{1'b0}};
-    assign gate_wide = {{(WIDE-16){1'b0}}, gate};
+    assign value = activation == ACT_SWISH ? limited_q : {LIMIT_WIDTH{1'b0}};
+    assign gate_signed = {1'b0, gate};
     always_ff @(posedge clk_i) begin
-      if (valid_i[5] && activation == ACT_SWISH) gated_q <= value_wide * gate_wide;
+      if (valid_i[5] && activation == ACT_SWISH) gated_q <= value * gate_signed;
     end
     assign gated_doubled = gated_q >>> (shift - 5'd1);
     assign gated_nearest = gated_doubled + $signed({{(WIDE-1){1'b0}}, 1'b1});

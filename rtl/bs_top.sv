@@ -193,13 +193,13 @@ module bs_top #(
   logic [BANKS-1:0] act_even_planes, act_odd_planes;
   logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_even_address, act_odd_address;
   logic [BANKS*DATA_WIDTH-1:0] act_even_data, act_odd_data;
-  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(ACTIVATION_DEPTH)) u_activations_even (
-    .clk_i(clk_i), .write_planes_i({{(BANKS-1){1'b0}}, act_write_even}), .write_address_i(act_write_address),
-    .write_data_i({{((BANKS-1)*DATA_WIDTH){1'b0}}, load_data}), .write_mask_i({DATA_WIDTH{1'b1}}),
+  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(ACTIVATION_DEPTH), .WRITE_PLANES(1)) u_activations_even (
+    .clk_i(clk_i), .write_planes_i(act_write_even), .write_address_i(act_write_address),
+    .write_data_i(load_data), .write_mask_i({DATA_WIDTH{1'b1}}),
     .read_planes_i(act_even_planes), .read_address_i(act_even_address), .read_data_o(act_even_data));
-  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(ACTIVATION_DEPTH)) u_activations_odd (
-    .clk_i(clk_i), .write_planes_i({{(BANKS-1){1'b0}}, act_write_odd}), .write_address_i(act_write_address),
-    .write_data_i({{((BANKS-1)*DATA_WIDTH){1'b0}}, load_data}), .write_mask_i({DATA_WIDTH{1'b1}}),
+  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(ACTIVATION_DEPTH), .WRITE_PLANES(1)) u_activations_odd (
+    .clk_i(clk_i), .write_planes_i(act_write_odd), .write_address_i(act_write_address),
+    .write_data_i(load_data), .write_mask_i({DATA_WIDTH{1'b1}}),
     .read_planes_i(act_odd_planes), .read_address_i(act_odd_address), .read_data_o(act_odd_data));
 
   logic weight_read;
@@ -293,9 +293,7 @@ module bs_top #(
   logic [OUT_ADDRESS_WIDTH-1:0] out_even_address, out_odd_address, out_read_address;
   logic [BANKS*DATA_WIDTH-1:0] out_even_data, out_odd_data;
   logic [DATA_WIDTH-1:0] out_even_mask, out_odd_mask;
-  /* verilator lint_off UNUSEDSIGNAL */ // the store unit reads plane by plane
-  logic [BANKS*DATA_WIDTH-1:0] out_even_lines, out_odd_lines;
-  /* verilator lint_on UNUSEDSIGNAL */
+  logic [DATA_WIDTH-1:0] out_even_lines, out_odd_lines;  // the store unit reads plane by plane
   bs_post #(
     .TILES(TILES), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
@@ -312,21 +310,21 @@ module bs_top #(
     .write_even_address_o(out_even_address), .write_odd_address_o(out_odd_address),
     .write_even_data_o(out_even_data), .write_odd_data_o(out_odd_data), .write_even_mask_o(out_even_mask),
     .write_odd_mask_o(out_odd_mask), .group_o(group), .outputs_o(group_outputs));
-  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(2*OUTPUT_DEPTH), .MASKED(1)) u_outputs_even (
+  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(2*OUTPUT_DEPTH), .MASKED(1), .READ_PLANES(1)) u_outputs_even (
     .clk_i(clk_i), .write_planes_i(out_even_planes), .write_address_i(out_even_address),
     .write_data_i(out_even_data), .write_mask_i(out_even_mask),
-    .read_planes_i({{(BANKS-1){1'b0}}, out_read_even}), .read_address_i(out_read_address),
+    .read_planes_i(out_read_even), .read_address_i(out_read_address),
     .read_data_o(out_even_lines));
-  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(2*OUTPUT_DEPTH), .MASKED(1)) u_outputs_odd (
+  bs_plane_buffer #(.WIDTH(DATA_WIDTH), .BANKS(BANKS), .DEPTH(2*OUTPUT_DEPTH), .MASKED(1), .READ_PLANES(1)) u_outputs_odd (
     .clk_i(clk_i), .write_planes_i(out_odd_planes), .write_address_i(out_odd_address),
     .write_data_i(out_odd_data), .write_mask_i(out_odd_mask),
-    .read_planes_i({{(BANKS-1){1'b0}}, out_read_odd}), .read_address_i(out_read_address),
+    .read_planes_i(out_read_odd), .read_address_i(out_read_address),
     .read_data_o(out_odd_lines));
   bs_store #(.DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS), .OUTPUT_DEPTH(OUTPUT_DEPTH)) u_store (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .block_done_i(block_done),
     .half_freed_o(store_freed), .layer_done_o(stored), .busy_o(store_busy), .read_even_o(out_read_even),
     .read_odd_o(out_read_odd), .read_address_o(out_read_address),
-    .read_even_data_i(out_even_lines[DATA_WIDTH-1:0]), .read_odd_data_i(out_odd_lines[DATA_WIDTH-1:0]),
+    .read_even_data_i(out_even_lines), .read_odd_data_i(out_odd_lines),
     .cmd_valid_o(write_cmd_valid), .cmd_ready_i(write_cmd_ready), .idle_i(write_idle),
     .cmd_address_o(write_cmd_address), .cmd_beats_o(write_cmd_beats), .data_valid_o(write_data_valid), .data_ready_i(write_data_ready),
     .data_o(write_data));

@@ -30,9 +30,7 @@ class Accelerator final : public sc_core::sc_module {
            std::uint32_t watchdog, std::function<void(const model::Events&)> layer_done);
   RunError error() const { return sequencer_.error(); }
   // From now on toggles are counted, for each descriptor.
-  void watch_toggles() {
-    array_.watch(architecture_, toggles_, feeder_.watch_windows_from_now(), post_.watch_sums_from_now());
-  }
+  void watch_toggles() { array_.watch(architecture_, toggles_, feeder_.watch_from_now(), post_.watch_from_now()); }
   const std::vector<model::Toggles>& toggles() const { return toggles_; }
 
  private:

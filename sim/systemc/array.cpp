@@ -39,10 +39,9 @@ void Array::reset_state(ArraySignals& shown) {
 }
 
 void Array::watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers,
-                  const std::int64_t& window_toggles, const std::int64_t& sum_toggles) {
+                  const model::Toggles& feeder, const model::Toggles& post) {
   toggles_ = &layers;
-  window_toggles_ = &window_toggles;
-  sum_toggles_ = &sum_toggles;
+  others_ = {&feeder, &post};
   if (overlay_) dots_.watch(architecture);
   for (Macro& macro : macros_) macro.watch(architecture);
 }
@@ -62,8 +61,7 @@ void Array::end_layer() {
   for (const Macro& macro : macros_) sums += *macro.toggles();
   // Macros share the lines of the planes.
   sums.activation_toggles /= overlay_ ? 1 : tiles_;
-  sums.window_toggles = *window_toggles_;
-  sums.sum_toggles = *sum_toggles_;
+  for (const model::Toggles* other : others_) sums += *other;
   toggles_->push_back(sums - before_);
   before_ = sums;
 }

@@ -15,8 +15,8 @@ class Array final : public Unit<ArraySignals> {
   Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
   // From now on toggles are counted; `layers` gets those of each descriptor.
-  void watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers,
-             const std::int64_t& window_toggles, const std::int64_t& sum_toggles);
+  void watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers, const model::Toggles& feeder,
+             const model::Toggles& post);
 
  private:
   // Travels with a vector.
@@ -71,9 +71,8 @@ class Array final : public Unit<ArraySignals> {
   int lane_channels_ = 0;           // outputs of the tile when the lanes took their values
   std::vector<SumUnit> sum_units_;  // one a vector
   std::vector<model::Toggles>* toggles_ = nullptr;
-  const std::int64_t* window_toggles_ = nullptr;  // the feeder's, so far
-  const std::int64_t* sum_toggles_ = nullptr;     // post-processing's
-  model::Toggles before_;                         // the layer
+  std::array<const model::Toggles*, 2> others_{};  // the feeder's and post-processing's, so far
+  model::Toggles before_;                          // the layer
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -108,7 +108,28 @@ void Feeder::watch_windows() {
       const bool reached = landing_ && static_cast<int>(p) < landed_.bits && static_cast<int>(i) >= landed_.fill >> 6;
       const Word bits = reached ? fresh_[p][i] : 0;
       Word& last = watched_[p * static_cast<std::size_t>(row_words_) + i];
-      window_toggles_ += std::popcount(bits ^ last);
+      toggles_.window_toggles += std::popcount(bits ^ last);
+      last = bits;
+    }
+  }
+}
+
+// The two lines merged into one: from the window's offset on the first one, before it the next one.
+void Feeder::watch_lines() {
+  const int offset = landed_.x & (data_bits_ - 1);
+  for (std::size_t p = 0; p < fresh_.size(); ++p) {
+    const bool reached = landing_ && static_cast<int>(p) < landed_.bits;
+    const Word* const lines = landing_lines_[p].data();
+    for (int i = 0; i < line_words_; ++i) {
+      Word bits = 0;
+      if (reached) {
+        const Word from_this = mask_word(offset, data_bits_, i);
+        const Word next = data_bits_ == 32 ? lines[0] >> 32 : lines[line_words_ + i];
+        if (landed_.use_this) bits |= lines[i] & from_this;
+        if (landed_.use_next) bits |= next & mask_word(0, offset, i);
+      }
+      Word& last = watched_lines_[p * static_cast<std::size_t>(line_words_) + static_cast<std::size_t>(i)];
+      toggles_.line_toggles += std::popcount(bits ^ last);
       last = bits;
     }
   }
@@ -166,7 +187,10 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   if (now.plane()) show_plane(now, next);
   if (now.codes()) show_codes(now.streamer.codes_high, next);
   if (landing_) land();
-  if (watches_) watch_windows();
+  if (watches_) {
+    watch_windows();
+    watch_lines();
+  }
   const Window completed = landed_;
   if (read) read_window();
   landing_ = read;

@@ -11,11 +11,12 @@ class Feeder final : public Unit<FeederSignals> {
  public:
   Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
-  // Starts to count window toggles; the count so far, kept up to date.
-  const std::int64_t& watch_windows_from_now() {
+  // Starts to count toggles of windows and of their lines; the counts so far, kept up to date.
+  const model::Toggles& watch_from_now() {
     watches_ = true;
     watched_.assign(fresh_.size() * static_cast<std::size_t>(row_words_), 0);
-    return window_toggles_;
+    watched_lines_.assign(fresh_.size() * static_cast<std::size_t>(line_words_), 0);
+    return toggles_;
   }
 
  private:
@@ -40,6 +41,7 @@ class Feeder final : public Unit<FeederSignals> {
   void read_window();
   void land();
   void watch_windows();
+  void watch_lines();
   void note_planes(const Window& window);
   int top_plane() const;
   void show_plane(const Signals& now, FeederSignals& next) const;
@@ -66,8 +68,8 @@ class Feeder final : public Unit<FeederSignals> {
   std::array<std::array<Word, 8>, most_planes> landing_lines_{};
   Vector fresh_{};  // the landing window's part of its vector
   bool watches_ = false;
-  std::vector<Word> watched_;  // as they were in the last cycle
-  std::int64_t window_toggles_ = 0;
+  std::vector<Word> watched_, watched_lines_;  // as they were in the last cycle
+  model::Toggles toggles_;
   // Two groups of vectors: vector v of slot s at s * group + v.
   std::vector<Vector> vectors_;
   std::array<int, 2> group_size_{};

@@ -188,12 +188,19 @@ std::int64_t Post::hard_swish(std::int64_t value) const {
 void Post::requantize(const Signals& now, Group& group) {
   for (int l = 0; l < group.outputs; ++l) {
     const auto lane = static_cast<std::size_t>(l);
-    if (watched_) sum_toggles_ += watched_->change(lane, now.array.sums[lane]);
+    if (watched_) watch(lane, now.array.sums[lane], now.loader.parameters[lane]);
     std::int64_t code = requantize(now.array.sums[lane], now.loader.parameters[lane]);
     if (activation_ == model::Activation::hard_swish) code = hard_swish(code);
     if (activation_ == model::Activation::table) code = table_[static_cast<std::size_t>(code + 128)];
     group.codes[lane] = static_cast<std::uint32_t>(code) & ((1u << code_bits_) - 1);
   }
+}
+
+void Post::watch(std::size_t lane, std::int64_t sum, const ParameterRecord& record) {
+  toggles_.sum_toggles += watched_->sums.change(lane, sum);
+  toggles_.parameter_toggles += watched_->biases.change(lane, record.bias);
+  const std::int64_t scale = std::int64_t{record.negative_multiplier} << 22 | record.shift << 16 | record.multiplier;
+  toggles_.parameter_toggles += watched_->scales.change(lane, scale);
 }
 
 // Bit p of the codes goes to plane p of the line they lie in, and of the next line where they spill over.

@@ -14,10 +14,12 @@ class Post final : public Unit<PostSignals> {
  public:
   Post(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
-  // Starts to count sum toggles; the count so far, kept up to date.
-  const std::int64_t& watch_sums_from_now() {
-    watched_.emplace(static_cast<std::size_t>(post_lanes_), 64 - unused_accumulator_bits_);
-    return sum_toggles_;
+  // Starts to count toggles of sums and parameters; the counts so far, kept up to date.
+  const model::Toggles& watch_from_now() {
+    const auto lanes = static_cast<std::size_t>(post_lanes_);
+    const int width = 64 - unused_accumulator_bits_;
+    watched_.emplace(WatchedLanes{{lanes, width}, {lanes, width}, {lanes, 38}});
+    return toggles_;
   }
 
  private:
@@ -58,8 +60,13 @@ class Post final : public Unit<PostSignals> {
   bool block_end() const { return tile_end() && n_ + 1 == n_tiles_; }
   int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
 
-  std::optional<Watched> watched_;
-  std::int64_t sum_toggles_ = 0;
+  struct WatchedLanes {
+    Watched sums, biases, scales;
+  };
+  void watch(std::size_t lane, std::int64_t sum, const ParameterRecord& record);
+
+  std::optional<WatchedLanes> watched_;
+  model::Toggles toggles_;
   const int tiles_, post_lanes_, data_bits_, line_words_, unused_accumulator_bits_, code_bits_, code_width_;
   const std::uint32_t buffer_lines_;  // of each parity, both halves
   const std::uint32_t pixel_mask_, parameter_mask_;
