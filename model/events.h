@@ -81,7 +81,8 @@ inline Events& Events::operator+=(const Events& other) {
   X(window_toggles, "planes of gathered windows as they land in the feeder, zero in between") \
   X(sum_toggles, "whole sums as the requantizers take them, from one to the next")            \
   X(line_toggles, "lines of a window as they are rotated into place, zero in between")        \
-  X(parameter_toggles, "requantization parameters as the requantizers take them")
+  X(parameter_toggles, "requantization parameters as the requantizers take them")             \
+  X(select_toggles, "first banks and rotations of windows, from one to the next")
 
 struct Toggles {
 #define X(member, meaning) std::int64_t member = 0;

@@ -61,7 +61,7 @@ const std::vector<Candidates>& candidates() {
         {"weight_rows_read", one},
         {"output_lines_read", one},
         {"output_bits_written", one}},
-       {{"activation_toggles", one}, {"line_toggles", one}, {"window_toggles", one}}},
+       {{"activation_toggles", one}, {"line_toggles", one}, {"select_toggles", one}, {"window_toggles", one}}},
       {"control",
        {{"cycles", one},
         {"memory_lines_read", one},

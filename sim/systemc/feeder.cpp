@@ -17,7 +17,8 @@ Feeder::Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model:
       row_words_((architecture.rows + 63) / 64),
       columns_(architecture.columns),
       code_width_(code_width(architecture)),
-      buffer_lines_(static_cast<std::uint32_t>(architecture.plane_banks() * architecture.activation_depth)) {
+      banks_(static_cast<std::uint32_t>(architecture.plane_banks())),
+      buffer_lines_(banks_ * static_cast<std::uint32_t>(architecture.activation_depth)) {
   vectors_.resize(static_cast<std::size_t>(2 * most_vectors_));
   for (auto& half : buffer_) half.resize(std::size_t{buffer_lines_} * static_cast<std::size_t>(line_words_));
 }
@@ -135,6 +136,21 @@ void Feeder::watch_lines() {
   }
 }
 
+// Of the window being read: where its lines' planes begin among the banks, and how far they are rotated.
+void Feeder::watch_selects() {
+  const auto select = [&](std::size_t which, Word value) {
+    toggles_.select_toggles += std::popcount(value ^ selects_[which]);
+    selects_[which] = value;
+  };
+  const int first = held_.x >> std::countr_zero(static_cast<unsigned>(data_bits_));
+  for (const int line : {first, first + 1}) {
+    if (line == first ? !held_.use_this : !held_.use_next) continue;
+    const auto address = held_.slot + static_cast<std::uint32_t>((line >> 1) * held_.bits);
+    select(static_cast<std::size_t>(line & 1), address & (banks_ - 1));
+  }
+  select(2, static_cast<Word>(held_.x - held_.fill) & static_cast<Word>(data_bits_ - 1));
+}
+
 // A plane matters where a bit of it differs from the sign, or is not zero where codes are unsigned.
 void Feeder::note_planes(const Window& w) {
   unsigned matters = 0;
@@ -192,7 +208,10 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
     watch_lines();
   }
   const Window completed = landed_;
-  if (read) read_window();
+  if (read) {
+    if (watches_) watch_selects();
+    read_window();
+  }
   landing_ = read;
   if (now.beat_for(ReadTarget::activations)) {
     const std::uint32_t address = now.loader.activation_address & (buffer_lines_ - 1);

@@ -42,6 +42,7 @@ class Feeder final : public Unit<FeederSignals> {
   void land();
   void watch_windows();
   void watch_lines();
+  void watch_selects();
   void note_planes(const Window& window);
   int top_plane() const;
   void show_plane(const Signals& now, FeederSignals& next) const;
@@ -54,8 +55,8 @@ class Feeder final : public Unit<FeederSignals> {
   const int most_vectors_;
   const bool skips_;
   const int data_bits_, line_words_, row_words_, columns_, code_width_;
-  const std::uint32_t buffer_lines_;         // of each half
-  std::array<std::vector<Word>, 2> buffer_;  // even and odd lines; a line at address a begins at a * line_words_
+  const std::uint32_t banks_, buffer_lines_;  // planes reached at once, lines of each half
+  std::array<std::vector<Word>, 2> buffer_;   // even and odd lines; a line at address a begins at a * line_words_
   // Layer.
   int row_bits_ = 0;
   bool single_ = false;        // one vector a group
@@ -69,6 +70,7 @@ class Feeder final : public Unit<FeederSignals> {
   Vector fresh_{};  // the landing window's part of its vector
   bool watches_ = false;
   std::vector<Word> watched_, watched_lines_;  // as they were in the last cycle
+  std::array<Word, 3> selects_{};              // first banks of even and odd lines, rotation
   model::Toggles toggles_;
   // Two groups of vectors: vector v of slot s at s * group + v.
   std::vector<Vector> vectors_;
