@@ -62,7 +62,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "dataset.yaml of activations to calibrate on, labels: their layer; default: the demonstration network's")
       ("zero-delay", po::bool_switch(&o.zero_delay), "without glitches: faster, and too low")
       ("out", po::value(&o.out)->required(), "technology file to write")
-      ("check", po::value(&o.check), "technology file whose error in the runs held out is printed too: another number of columns")
+      ("check", po::value(&o.check),
+       "technology file whose error in the runs held out is printed too: another number of columns")
       ("runs", po::value(&o.runs), "table of the runs on gates to write, CSV");
   // clang-format on
   o.common.add(options);
