@@ -25,30 +25,24 @@ std::int64_t up(std::int64_t value, std::int64_t step) { return (value + step - 
 // Bits that count `values` values.
 int bits_of(int values) { return std::bit_width(static_cast<unsigned>(values - 1)); }
 
-enum class MemoryUse {
-  activations,
-  outputs,  // written bit by bit
-  planes,   // read in the cycle of use: no block RAM
-  others
-};
-
 struct Memory {
   std::int64_t copies, words, width;
-  MemoryUse use = MemoryUse::others;
+  bool masked = false;        // written bit by bit
+  bool asynchronous = false;  // read in the cycle of use: no block RAM
 };
 
 // Every memory of an architecture, as rtl/ builds them.
 std::vector<Memory> memories_of(const Architecture& a) {
   const std::int64_t banks = a.plane_banks(), data = a.data_bits, lanes = a.post_lanes;
   std::vector<Memory> memories = {
-      {2 * banks, a.activation_depth, data, MemoryUse::activations},
-      {2 * banks, std::int64_t{2} * a.output_depth, data, MemoryUse::outputs},
+      {2 * banks, a.activation_depth, data},
+      {2 * banks, std::int64_t{2} * a.output_depth, data, true},
       {up(a.weight_row_bits(), data), a.weight_depth, data},
       {lanes, a.parameter_depth, a.accumulator_bits + 38},
       {2 * a.tiles * up(a.columns, lanes), a.psum_depth, lanes * a.accumulator_bits},
   };
   if (a.table_unit) memories.push_back({lanes, 2048 / data, data});
-  if (a.overlay()) memories.push_back({a.columns, a.max_weight_bits, a.rows, MemoryUse::planes});
+  if (a.overlay()) memories.push_back({a.columns, a.max_weight_bits, a.rows, false, true});
   return memories;
 }
 
@@ -60,19 +54,18 @@ Mapped mapped(const FpgaMemories& rules, const Memory& memory) {
   std::int64_t blocks = std::numeric_limits<std::int64_t>::max();
   for (const int width : {1, 2, 4, 9, 18, 36})
     blocks = std::min(blocks, up(memory.width, width) * up(memory.words, 512 * 36 / width));
-  const bool masked = memory.use == MemoryUse::outputs;
-  if (masked) blocks = up(memory.width, 4) * up(memory.words, 512);
+  if (memory.masked) blocks = up(memory.width, 4) * up(memory.words, 512);
   std::int64_t cost = std::numeric_limits<std::int64_t>::max(), luts = 0;
   for (const FpgaMemories::LutRam& ram : rules.lut_rams) {
     const std::int64_t deep = up(memory.words, ram.words);
-    const std::int64_t rams = deep * (masked ? memory.width : up(memory.width, ram.bits));
+    const std::int64_t rams = deep * (memory.masked ? memory.width : up(memory.width, ram.bits));
     const std::int64_t here = rules.lut_ram_cost * rams + memory.width * (deep - 1);
     if (here < cost || (here == cost && 4 * rams < luts)) {
       cost = here;
       luts = 4 * rams;
     }
   }
-  if (memory.use != MemoryUse::planes && rules.block_ram_cost * blocks <= cost) return {blocks, 0};
+  if (!memory.asynchronous && rules.block_ram_cost * blocks <= cost) return {blocks, 0};
   return {0, luts};
 }
 
@@ -112,27 +105,25 @@ std::int64_t multipliers_of(const FpgaMultipliers& rules, const Product& product
 using Features = std::map<std::string, double>;
 
 Features features_of(const Architecture& a, const FpgaFamily& family) {
-  const int banks = a.plane_banks();
+  const int banks = a.plane_banks(), line_bits = banks * a.data_bits;
   const int column_bits = a.max_activation_bits + bits_of(a.rows + 1) + 1;
   const int join_bits = std::max(10, column_bits + a.max_weight_bits);
   const int adder_bits =
       a.overlay() ? a.vectors * a.columns * join_bits : a.tiles * a.columns * (column_bits + join_bits);
   const int units = a.post_lanes * (a.vector_unit + a.swish_unit + a.table_unit);
-  std::int64_t block_rams = 0, memory_luts = 0, block_word_bits = 0, lut_word_bits = 0, block_line_bits = 0;
-  std::int64_t multipliers = 0;
+  std::int64_t block_rams = 0, memory_luts = 0, block_word_bits = 0, lut_word_bits = 0, multipliers = 0;
   for (const Memory& memory : memories_of(a)) {
     const Mapped one = mapped(family.memories, memory);
     block_rams += memory.copies * one.block_rams;
     memory_luts += memory.copies * one.luts;
-    if (memory.use != MemoryUse::planes)
-      (one.block_rams > 0 ? block_word_bits : lut_word_bits) += memory.copies * memory.width;
-    if (memory.use == MemoryUse::activations && one.block_rams > 0) block_line_bits += memory.copies * memory.width;
+    if (!memory.asynchronous) (one.block_rams > 0 ? block_word_bits : lut_word_bits) += memory.copies * memory.width;
   }
   for (const Product& product : products_of(a)) multipliers += multipliers_of(family.multipliers, product);
   return {{"shell", 1},
           {"array_bits", static_cast<double>(a.bit_products() + adder_bits)},
           {"adder_bits", adder_bits},
-          {"turned_bits", banks * a.data_bits * bits_of(banks)},
+          {"line_bits", line_bits},
+          {"turned_bits", line_bits * bits_of(banks)},
           {"slot_bits", 2 * a.vectors * banks * a.rows},
           {"lane_bits", a.tiles * a.columns * a.accumulator_bits},
           {"requantizer_bits", a.post_lanes * (a.accumulator_bits + 17)},
@@ -141,7 +132,6 @@ Features features_of(const Architecture& a, const FpgaFamily& family) {
           {"block_rams", static_cast<double>(block_rams)},
           {"memory_luts", static_cast<double>(memory_luts)},
           {"block_word_bits", static_cast<double>(block_word_bits)},
-          {"block_line_bits", static_cast<double>(block_line_bits)},
           {"lut_word_bits", static_cast<double>(lut_word_bits)},
           {"multipliers", static_cast<double>(multipliers)}};
 }
