@@ -69,37 +69,71 @@ Mapped mapped(const FpgaMemories& rules, const Memory& memory) {
   return {0, luts};
 }
 
+struct Product {
+  int copies, wider, result;  // bits of the wider factor and of the result
+};
+
+// Every product of an architecture, as rtl/ builds them.
+std::vector<Product> products_of(const Architecture& a) {
+  const int lanes = a.post_lanes, code = a.max_activation_bits + 1;
+  std::vector<Product> products = {{1, 16, 16}, {lanes, a.accumulator_bits, a.accumulator_bits + 17}};
+  for (const int depth : {a.activation_depth, a.output_depth}) {  // lines to addresses
+    const int address = bits_of(a.plane_banks() * depth);
+    products.push_back({2, std::max(5, address), address});
+  }
+  if (a.overlay()) {
+    products.insert(products.end(), {{2, 16, 16}, {1, 6, 10}});
+  } else {
+    products.push_back({a.tiles, 5, bits_of(a.columns + 1) + 5});
+  }
+  if (a.tiles > 1) products.push_back({1, 16, 16});  // channels of all tiles
+  if (a.vector_unit && a.accumulator_bits >= 2 * code)
+    products.insert(products.end(), {{2 * lanes, 17, code + 17}, {lanes, code, 2 * code}});
+  if (a.swish_unit) products.push_back({lanes, 18, 35});
+  if (a.event_counters) {
+    products.insert(products.end(), {{1, 16, 21}, {1, a.overlay() ? 16 : 21, 37}, {1, 5, 9}});
+    if (!a.overlay()) products.push_back({1, 16, 21});
+  }
+  return products;
+}
+
+std::int64_t multipliers_of(const FpgaMultipliers& rules, const Product& product) {
+  if (product.result < rules.least_product_bits) return 0;
+  return product.copies * (1 + up(std::max(0, product.wider - rules.bits), rules.slice_bits));
+}
+
 using Features = std::map<std::string, double>;
 
-Features features_of(const Architecture& a, const FpgaMemories& rules) {
+Features features_of(const Architecture& a, const FpgaFamily& family) {
   const int banks = a.plane_banks(), line_bits = banks * a.data_bits;
   const int column_bits = a.max_activation_bits + bits_of(a.rows + 1) + 1;
   const int join_bits = std::max(10, column_bits + a.max_weight_bits);
   const int adder_bits =
       a.overlay() ? a.vectors * a.columns * join_bits : a.tiles * a.columns * (column_bits + join_bits);
   const int units = a.post_lanes * (a.vector_unit + a.swish_unit + a.table_unit);
-  Mapped all;
+  std::int64_t block_rams = 0, memory_luts = 0, block_word_bits = 0, lut_word_bits = 0, multipliers = 0;
   for (const Memory& memory : memories_of(a)) {
-    const Mapped one = mapped(rules, memory);
-    all.block_rams += memory.copies * one.block_rams;
-    all.luts += memory.copies * one.luts;
+    const Mapped one = mapped(family.memories, memory);
+    block_rams += memory.copies * one.block_rams;
+    memory_luts += memory.copies * one.luts;
+    if (!memory.asynchronous) (one.block_rams > 0 ? block_word_bits : lut_word_bits) += memory.copies * memory.width;
   }
+  for (const Product& product : products_of(a)) multipliers += multipliers_of(family.multipliers, product);
   return {{"shell", 1},
           {"array_bits", static_cast<double>(a.bit_products() + adder_bits)},
           {"adder_bits", adder_bits},
           {"line_bits", line_bits},
-          {"plane_mux_bits", line_bits * (banks - 1)},
+          {"turned_bits", line_bits * bits_of(banks)},
           {"slot_bits", 2 * a.vectors * banks * a.rows},
           {"lane_bits", a.tiles * a.columns * a.accumulator_bits},
           {"requantizer_bits", a.post_lanes * (a.accumulator_bits + 17)},
           {"units", units},
-          {"unit_bits", units * a.accumulator_bits},
-          {"vector_units", a.post_lanes * a.vector_unit},
-          {"overlay", a.overlay()},
-          {"wide_addresses", (bits_of(banks * a.activation_depth) >= 9) + (bits_of(banks * a.output_depth) >= 9)},
           {"event_counters", a.event_counters},
-          {"block_rams", static_cast<double>(all.block_rams)},
-          {"memory_luts", static_cast<double>(all.luts)}};
+          {"block_rams", static_cast<double>(block_rams)},
+          {"memory_luts", static_cast<double>(memory_luts)},
+          {"block_word_bits", static_cast<double>(block_word_bits)},
+          {"lut_word_bits", static_cast<double>(lut_word_bits)},
+          {"multipliers", static_cast<double>(multipliers)}};
 }
 
 double value_of(const nlohmann::json& parameter) {
@@ -139,8 +173,18 @@ FpgaMemories read_memories(const YamlReader& reader) {
   return memories;
 }
 
+FpgaMultipliers read_multipliers(const YamlReader& reader) {
+  reader.check_keys({"bits", "slice_bits", "least_product_bits"});
+  const FpgaMultipliers multipliers{.bits = reader.at("bits").as_int(),
+                                    .slice_bits = reader.at("slice_bits").as_int(),
+                                    .least_product_bits = reader.at("least_product_bits").as_int()};
+  if (multipliers.bits < 1 || multipliers.slice_bits < 1) reader.fail("bits must be above 0");
+  return multipliers;
+}
+
 FpgaFamily read_family(const YamlReader& top) {
-  top.check_keys({"format", "name", "title", "tools", "source", "points", "rules", "memories", "range", "resources"});
+  top.check_keys({"format", "name", "title", "tools", "source", "points", "rules", "memories", "multipliers", "range",
+                  "resources"});
   top.check_format(format_name);
   FpgaFamily family{.name = top.at("name").as_string(),
                     .title = top.at("title").as_string(),
@@ -149,7 +193,8 @@ FpgaFamily read_family(const YamlReader& top) {
                     .points = top.at("points").as_int()};
   top.read("rules", family.rules);
   family.memories = read_memories(top.at("memories"));
-  const Features features = features_of(Architecture{}, family.memories);
+  family.multipliers = read_multipliers(top.at("multipliers"));
+  const Features features = features_of(Architecture{}, family);
   const nlohmann::json parameters = parameters_of(Architecture{});
   for (const auto& [key, value] : top.at("range").members()) {
     const std::vector<YamlReader> ends = value.items();
@@ -186,7 +231,7 @@ FpgaFamily load_fpga_family(const std::string& name_or_file) {
 }
 
 FpgaUse predict_fpga(const FpgaFamily& family, const Architecture& architecture) {
-  const Features features = features_of(architecture, family.memories);
+  const Features features = features_of(architecture, family);
   FpgaUse use;
   for (std::size_t i = 0; i < use.resources.size(); ++i) {
     const FpgaFit& fit = family.resources[i];

@@ -39,6 +39,11 @@ struct FpgaMemories {
   int block_ram_cost = 0;  // of a block RAM
 };
 
+// How products become multipliers: a factor of more than `bits` is cut into slices, and products of few bits stay LUTs.
+struct FpgaMultipliers {
+  int bits = 0, slice_bits = 0, least_product_bits = 0;
+};
+
 // A range of a parameter, or of a feature, of the architectures that were fitted.
 struct FpgaRange {
   double low = 0, high = 0;
@@ -52,6 +57,7 @@ struct FpgaFamily {
   int points = 0;                  // how many
   std::vector<std::string> rules;  // what every result should state
   FpgaMemories memories;
+  FpgaMultipliers multipliers;
   std::map<std::string, FpgaRange> range;  // of features, and of keys of an architecture file (false is 0, true 1)
   std::array<FpgaFit, fpga_resource_names.size()> resources;
 };

@@ -158,9 +158,8 @@ TEST(FpgaFamilies, FilesThatAreWrongAreRefused) {
   EXPECT_THAT(refused("  dsp:", "  mul:"), HasSubstr("mul"));
 }
 
-// Buffers by hand: 8 banks of 64 words of 32 bits are cheaper in LUTs on Xilinx; 4,096 words are not.
-TEST(FpgaMemories, BecomeBlockRamsWhereThatIsCheaper) {
-  const FpgaFamily family = load_fpga_family("xc7");
+// One lane without units, 16 x 16 cells, 32-bit lines, 8 buffers of 64 words.
+Architecture small_architecture() {
   Architecture a;
   a.max_activation_bits = 4;
   a.max_weight_bits = 4;
@@ -171,10 +170,33 @@ TEST(FpgaMemories, BecomeBlockRamsWhereThatIsCheaper) {
   a.post_lanes = 1;
   a.activation_depth = 64;
   a.output_depth = 32;
-  a.table_unit = false;
+  a.vector_unit = a.swish_unit = a.table_unit = a.event_counters = false;
+  return a;
+}
+
+// Buffers by hand: 8 banks of 64 words of 32 bits are cheaper in LUTs on Xilinx; 4,096 words are not.
+TEST(FpgaMemories, BecomeBlockRamsWhereThatIsCheaper) {
+  const FpgaFamily family = load_fpga_family("xc7");
+  Architecture a = small_architecture();
   EXPECT_EQ(predict_fpga(family, a).resources[fpga_bram], 0);
   a.activation_depth = 4096;  // 8 banks of 4,096 x 32 bits: 8 block RAMs of 4,096 x 4 each
   EXPECT_EQ(predict_fpga(family, a).resources[fpga_bram], 64);
+}
+
+// Products by hand: DSP48E1 multiply 25 x 18 bits.
+TEST(FpgaMultipliers, FollowTheWidthsOfProducts) {
+  const FpgaFamily family = load_fpga_family("xc7");
+  const auto multipliers = [&](const Architecture& a) { return predict_fpga(family, a).resources.back(); };
+  Architecture a = small_architecture();
+  EXPECT_EQ(multipliers(a), 3);  // channels, columns, the requantizer; addresses of 8 and 7 bits stay LUTs
+  a.activation_depth = 128;
+  EXPECT_EQ(multipliers(a), 5);  // even and odd lines have addresses of 9 bits now
+  a.accumulator_bits = 48;
+  EXPECT_EQ(multipliers(a), 7);  // sums of 25 bits and two slices of 17
+  a.vector_unit = true;
+  EXPECT_EQ(multipliers(a), 10);
+  a.post_lanes = 2;
+  EXPECT_EQ(multipliers(a), 16);
 }
 
 }  // namespace
