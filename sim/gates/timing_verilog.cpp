@@ -49,7 +49,9 @@ class Writer {
       };
       for (std::size_t k = 0; k < cell.inputs.size(); ++k) connect(cell.cell->inputs[k].name, cell.inputs[k]);
       for (std::size_t o = 0; o < cell.outputs.size(); ++o) connect(cell.cell->outputs[o].name, cell.outputs[o]);
-      out_ << fmt::format("  {} c{} ({});\n", cell.cell->name, cells_++, pins);
+      // The module tells a reader of the report where a path runs.
+      out_ << fmt::format("  {} c{}_{} ({});\n", cell.cell->name, cells_++, netlist_.instances[cell.instance].module,
+                          pins);
     }
     for (const PlacedMemory& m : netlist_.memories) memory(m);
     out_ << "endmodule\n";
