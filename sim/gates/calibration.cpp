@@ -36,6 +36,22 @@ constexpr Widths held_out[] = {{3, 3}, {5, 5}, {6, 6},   {7, 7}, {4, 2},  {2, 4}
 constexpr Widths calibrated_recorded[] = {{1, 1}, {2, 2}, {4, 4}, {8, 8}, {12, 16}};
 constexpr Widths held_out_recorded[] = {{3, 5}, {5, 3}, {6, 6}, {8, 4}};
 
+// Linear layers, whose weights take as long as their vectors: convolutions alone say little of what writing costs.
+struct Linear {
+  Widths widths;
+  int side;
+};
+constexpr Linear calibrated_linear[] = {{{8, 8}, 1}, {{4, 4}, 2}, {{2, 2}, 1}, {{16, 8}, 2}, {{1, 4}, 1}};
+constexpr Linear held_out_linear[] = {{{6, 6}, 1}, {{3, 8}, 2}, {{8, 5}, 1}};
+
+model::Network one_linear_layer(const CalibrationRun& run, const model::Architecture& a) {
+  model::Network network("calibration");
+  int node = network.add_input({run.linear, run.linear, 4 * a.rows});
+  node = network.add_convolution(node, "linear", a.outputs_per_macro(run.weight_bits) * a.tiles, {});
+  network.add_relu(node, "relu");
+  return network;
+}
+
 // A row tile and a half of inputs, so that tiles of all rows and of some occur; outputs of all columns.
 model::Network one_convolution(const CalibrationRun& run, const model::Architecture& a) {
   const int channels = std::max(4, a.rows * 3 / 2 / 9);
@@ -79,7 +95,7 @@ std::vector<CalibrationRun> calibration_runs(const model::Architecture& a) {
     for (const auto& [w, x] : widths) {
       if (w > a.max_weight_bits || x > a.max_activation_bits) continue;
       const bool two = runs.size() % 3 == 2 && x > 1;
-      runs.push_back({fmt::format("w{}a{} {}", w, x, two ? "signed" : "unsigned"), w, x, two, false, zeros, test});
+      runs.push_back({fmt::format("w{}a{} {}", w, x, two ? "signed" : "unsigned"), w, x, two, false, 0, zeros, test});
     }
   };
   take(calibrated, {0.0, 0.5, 0.8, 0.95}, false);
@@ -87,11 +103,20 @@ std::vector<CalibrationRun> calibration_runs(const model::Architecture& a) {
   const auto take_recorded = [&](std::span<const Widths> widths, bool test) {
     for (const auto& [w, x] : widths) {
       if (w > a.max_weight_bits || x > a.max_activation_bits) continue;
-      runs.push_back({fmt::format("w{}a{} recorded", w, x), w, x, false, true, {}, test});
+      runs.push_back({fmt::format("w{}a{} recorded", w, x), w, x, false, true, 0, {}, test});
     }
   };
   take_recorded(calibrated_recorded, false);
   take_recorded(held_out_recorded, true);
+  const auto take_linear = [&](std::span<const Linear> layers, std::array<double, groups> zeros, bool test) {
+    for (const auto& [widths, side] : layers) {
+      const auto [w, x] = widths;
+      if (w > a.max_weight_bits || x > a.max_activation_bits) continue;
+      runs.push_back({fmt::format("w{}a{} linear", w, x), w, x, false, false, side, zeros, test});
+    }
+  };
+  take_linear(calibrated_linear, {0.0, 0.5, 0.8, 0.95}, false);
+  take_linear(held_out_linear, {0.1, 0.4, 0.65, 0.9}, true);
   if (!a.skip_planes) return runs;
   std::vector<CalibrationRun> each;  // two groups of a run, in turn; of some all four
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -115,7 +140,8 @@ std::vector<Word> group_masks() { return {0xffff, 0xffff0000, 0xffff00000000, 0x
 
 CalibrationJobs jobs_of(const CalibrationRun& run, const model::Architecture& architecture,
                         const model::Samples& recorded, std::uint64_t seed) {
-  const model::Network graph = one_convolution(run, architecture);
+  const model::Network graph =
+      run.linear > 0 ? one_linear_layer(run, architecture) : one_convolution(run, architecture);
   model::Plan plan = model::uniform_plan(graph, run.weight_bits, run.activation_bits);
   plan.output_bits = std::max(2, run.activation_bits);  // of a network, two's complement
   model::IntegerNetwork network = integer_shapes(graph, plan);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs that an energy model is fitted to and tested on: one convolution each, with widths, coding and pixels of its
+// Runs that an energy model is fitted to and tested on: one layer each, with widths, coding and pixels of its
 // own, 64 images with weights of their own in four groups: of drawn activations by density, of recorded ones by layer.
 #pragma once
 
@@ -21,7 +21,8 @@ struct CalibrationRun {
   std::string name;  // "w8a4 u"
   int weight_bits = 8, activation_bits = 8;
   bool two_complement = false;
-  bool recorded = false;               // activations of a network
+  bool recorded = false;  // activations of a network
+  int linear = 0;         // above 0: a linear layer of so many pixels squared; loading weights takes its time
   std::array<double, groups> zeros{};  // of drawn ones: share of zero activations of each group
   bool held_out = false;               // tests the fit
   // Where planes are skipped, streams with activations of their own would part: all take those of one group.
