@@ -27,8 +27,8 @@ struct Widths {
 
 // Every width of both operands occurs on one side or the other. 1-bit activations and sparse data must be among the
 // calibrated ones: extrapolated to, they are three times as wrong.
-constexpr Widths calibrated[] = {{1, 1}, {2, 2}, {4, 4}, {8, 8}, {16, 16}, {8, 2},  {2, 8},   {8, 1}, {1, 8},
-                                 {4, 8}, {8, 4}, {3, 6}, {6, 3}, {16, 4},  {5, 12}, {12, 16}, {7, 5}};
+constexpr Widths calibrated[] = {{1, 1}, {2, 2}, {4, 4}, {8, 8}, {16, 16}, {16, 1}, {1, 16}, {8, 2},   {2, 8}, {8, 1},
+                                 {1, 8}, {4, 8}, {8, 4}, {3, 6}, {6, 3},   {16, 4}, {5, 12}, {12, 16}, {7, 5}};
 constexpr Widths held_out[] = {{3, 3}, {5, 5}, {6, 6},   {7, 7}, {4, 2},  {2, 4},
                                {9, 7}, {8, 3}, {10, 10}, {1, 2}, {13, 1}, {6, 14}};
 

@@ -19,7 +19,7 @@ struct CalibrationPoint {
   int streams = 0;  // that ran it: events and energy are theirs together
   model::Events events;
   model::Toggles toggles;
-  std::map<std::string, double> energy;  // J by part; of gates, not of memories
+  std::map<std::string, double> energy;  // J by part, clock_of_columns apart from clock; of gates, not of memories
 
   double total() const;
 };

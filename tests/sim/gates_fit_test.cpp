@@ -86,7 +86,8 @@ std::vector<CalibrationPoint> made_points(int count) {
     p.energy["postprocess"] = 5e5 * e(p.events.post_outputs);
     p.energy["buffer"] = 2e5 * e(p.events.window_reads);
     p.energy["control"] = 1e4 * e(p.events.memory_lines_read);
-    p.energy["clock"] = (1e6 + 16 * 1e4) * e(p.events.cycles);
+    p.energy["clock"] = 1e6 * e(p.events.cycles);
+    p.energy["clock_of_columns"] = 16 * 1e4 * e(p.events.cycles);
     points.push_back(p);
   }
   return points;
