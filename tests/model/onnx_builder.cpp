@@ -5,6 +5,8 @@
 #include <onnx/onnx_pb.h>
 
 #include <fstream>
+#include <set>
+#include <stdexcept>
 
 namespace bitstrata::testing {
 namespace {
@@ -16,10 +18,26 @@ double draw(std::uint64_t& state) {
 
 }  // namespace
 
+std::pair<double, double> range_of_type(int type) {
+  switch (type) {
+    case onnx::TensorProto::UINT8:
+      return {0, 255};
+    case onnx::TensorProto::INT8:
+      return {-128, 127};
+    case onnx::TensorProto::UINT16:
+      return {0, 65535};
+    case onnx::TensorProto::INT16:
+      return {-32768, 32767};
+    case onnx::TensorProto::INT32:
+      return {-2147483648.0, 2147483647.0};
+    default:
+      throw std::invalid_argument(fmt::format("data type {} is none of the integers of quantizers", type));
+  }
+}
+
 std::string OnnxBuilder::constant(std::vector<std::int64_t> dims, std::vector<double> values, int type) {
   const std::string name = fmt::format("c{}", constants_.size());
-  constants_[name] = {std::move(dims), std::move(values)};
-  types_[name] = type;
+  constants_[name] = {std::move(dims), std::move(values), type};
   return name;
 }
 
@@ -47,15 +65,20 @@ std::string OnnxBuilder::node(const std::string& op, std::vector<std::string> in
 
 std::string OnnxBuilder::bytes() const {
   onnx::ModelProto model;
-  model.set_ir_version(8);
-  auto* opset = model.add_opset_import();
-  opset->set_version(13);
+  model.set_ir_version(opset_ < 21 ? 8 : 10);
+  std::set<std::string> domains = {""};
+  for (const Node& node : nodes_) domains.insert(node.domain);
+  for (const std::string& domain : domains) {
+    auto* opset = model.add_opset_import();
+    opset->set_domain(domain);
+    opset->set_version(domain.empty() ? opset_ : 1);
+  }
   onnx::GraphProto& graph = *model.mutable_graph();
   graph.set_name("test");
   auto* input = graph.add_input();
   input->set_name("x");
   auto* type = input->mutable_type()->mutable_tensor_type();
-  type->set_elem_type(onnx::TensorProto::FLOAT);
+  type->set_elem_type(input_type_);
   for (const std::int64_t side : input_) {
     auto* dim = type->mutable_shape()->add_dim();
     if (side > 0) {
@@ -68,7 +91,7 @@ std::string OnnxBuilder::bytes() const {
   for (const auto& [name, array] : constants_) {
     auto* tensor = graph.add_initializer();
     tensor->set_name(name);
-    const int data_type = types_.at(name);
+    const int data_type = array.type;
     tensor->set_data_type(data_type);
     for (const std::int64_t side : array.dims) tensor->add_dims(side);
     for (const double value : array.values) {
@@ -120,11 +143,17 @@ std::filesystem::path OnnxBuilder::save(const std::filesystem::path& file) const
 }
 
 Array random_input(const OnnxBuilder& model, std::uint64_t seed) {
-  Array input{model.input_dims(), {}};
+  Array input{model.input_dims(), {}, model.input_type()};
   std::int64_t count = 1;
   for (const std::int64_t side : input.dims) count *= side;
   std::uint64_t state = seed * 7919 + 13;
-  for (std::int64_t i = 0; i < count; ++i) input.values.push_back(static_cast<float>(draw(state)));
+  if (input.type == onnx::TensorProto::FLOAT) {
+    for (std::int64_t i = 0; i < count; ++i) input.values.push_back(static_cast<float>(draw(state)));
+    return input;
+  }
+  const auto [low, high] = range_of_type(input.type);
+  for (std::int64_t i = 0; i < count; ++i)
+    input.values.push_back(low + static_cast<double>(static_cast<std::int64_t>(draw(state) * (high - low + 1))));
   return input;
 }
 

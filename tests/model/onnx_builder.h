@@ -15,7 +15,11 @@ namespace bitstrata::testing {
 struct Array {
   std::vector<std::int64_t> dims;
   std::vector<double> values;
+  int type = 1;  // ONNX's data type; quantizers take theirs from their zero point's
 };
+
+// The least and the largest value of an ONNX data type of integers; throws std::invalid_argument for another type.
+std::pair<double, double> range_of_type(int type);
 
 struct Attr {
   Attr(double value) : kind(real), reals{value} {}       // NOLINT: written as literals in tests
@@ -51,6 +55,10 @@ class OnnxBuilder {
   std::string node(const std::string& op, std::vector<std::string> inputs, Attrs attributes = {},
                    const std::string& domain = "", int outputs = 1);
   void output(const std::string& name) { output_ = name; }
+  void opset(int version) { opset_ = version; }
+  // The model's input holds codes of this type instead of floats.
+  void input_type(int type) { input_type_ = type; }
+  int input_type() const { return input_type_; }
 
   std::filesystem::path save(const std::filesystem::path& file) const;
   std::string bytes() const;
@@ -60,13 +68,13 @@ class OnnxBuilder {
  private:
   std::vector<std::int64_t> input_;
   std::map<std::string, Array> constants_;
-  std::map<std::string, int> types_;
   std::vector<Node> nodes_;
   std::string output_;
   std::uint64_t state_ = 1;
+  int opset_ = 13, input_type_ = 1;
 };
 
-// Values 0..1 (seeded) for the input, and the same in NHWC, as the imported network reads them.
+// Values 0..1 for the input, or codes of its type (seeded), and the same in NHWC, as the imported network reads them.
 Array random_input(const OnnxBuilder& model, std::uint64_t seed);
 std::vector<float> to_nhwc(const Array& nchw);
 

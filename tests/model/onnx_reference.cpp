@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// ONNX's operators as its specification tells them, over row-major arrays of doubles.
+// ONNX's operators as its specification tells them, over row-major arrays of doubles. The quantized ones are in
+// onnx_reference_quantized.cpp.
+#include "tests/model/onnx_reference.h"
+
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <stdexcept>
 
-#include "tests/model/onnx_builder.h"
-
 namespace bitstrata::testing {
-namespace {
-
-using Dims = std::vector<std::int64_t>;
+namespace reference {
 
 std::int64_t count(const Dims& dims) {
   std::int64_t all = 1;
   for (const std::int64_t side : dims) all *= side;
   return all;
 }
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 Array map(const Array& x, const std::function<double(double)>& f) {
   Array y = x;
@@ -48,6 +44,8 @@ Array broadcast(const Array& a, const Array& b, const std::function<double(doubl
   }
   return y;
 }
+
+namespace {
 
 struct Window {
   Dims kernel, strides, dilations, pads;
@@ -92,6 +90,8 @@ Array slide(const Array& x, const Window& w, std::int64_t channels, Visit visit)
   return y;
 }
 
+}  // namespace
+
 Array convolve(const OnnxBuilder::Node& node, const Array& x, const Array& weights, const Array* bias) {
   const Window w(node, x, {weights.dims[2], weights.dims[3]});
   const auto group = node.attributes.find("group");
@@ -111,14 +111,16 @@ Array convolve(const OnnxBuilder::Node& node, const Array& x, const Array& weigh
 
 Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global) {
   const Window w(node, x, global ? Dims{x.dims[2], x.dims[3]} : Dims{});
+  const auto include = node.attributes.find("count_include_pad");
+  const bool padding_counts = include != node.attributes.end() && include->second.wholes[0] != 0;
   return slide(x, w, x.dims[1], [&](std::int64_t c, auto value) {
-    double sum = 0, best = -std::numeric_limits<double>::infinity();
+    double sum = 0, values = 0, best = -std::numeric_limits<double>::infinity();
     for (std::int64_t ky = 0; ky < w.kernel[0]; ++ky)
       for (std::int64_t kx = 0; kx < w.kernel[1]; ++kx) {
         const double v = value(c, ky, kx);
-        if (!std::isnan(v)) sum += v, best = std::max(best, v);
+        if (!std::isnan(v)) sum += v, ++values, best = std::max(best, v);
       }
-    return max ? best : sum / static_cast<double>(w.kernel[0] * w.kernel[1]);
+    return max ? best : sum / (padding_counts ? static_cast<double>(w.kernel[0] * w.kernel[1]) : values);
   });
 }
 
@@ -135,8 +137,20 @@ Array matrix(const Array& a, const Array& b, bool transposed) {
   return y;
 }
 
+Array concatenate(const std::vector<const Array*>& inputs) {
+  Array y{inputs[0]->dims, {}, inputs[0]->type};
+  y.dims[1] = 0;
+  for (const Array* x : inputs) {
+    y.dims[1] += x->dims[1];
+    y.values.insert(y.values.end(), x->values.begin(), x->values.end());
+  }
+  return y;
+}
+
+namespace {
+
 Array transpose(const Array& x, const Dims& order) {
-  Array y;
+  Array y{{}, {}, x.type};
   for (const std::int64_t axis : order) y.dims.push_back(x.dims[at(axis)]);
   Dims strides(x.dims.size(), 1);
   for (std::size_t i = x.dims.size(); i-- > 1;) strides[i - 1] = strides[i] * x.dims[i];
@@ -154,8 +168,10 @@ Array transpose(const Array& x, const Dims& order) {
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 }  // namespace
+}  // namespace reference
 
 Array OnnxBuilder::run(const Array& input) const {
+  using namespace reference;
   std::map<std::string, Array> values = constants_;
   values["x"] = input;
   for (const Node& node : nodes_) {
@@ -165,6 +181,11 @@ Array OnnxBuilder::run(const Array& input) const {
       const auto found = node.attributes.find(key);
       return found == node.attributes.end() ? otherwise : found->second.reals[0];
     };
+    const auto whole = [&](const char* key, std::int64_t otherwise) {
+      const auto found = node.attributes.find(key);
+      return found == node.attributes.end() ? otherwise : found->second.wholes[0];
+    };
+    if (run_quantized(node, values)) continue;
     Array& out = values[node.outputs[0]];
     const std::string& op = node.op;
     if (op == "Conv")
@@ -176,9 +197,10 @@ Array OnnxBuilder::run(const Array& input) const {
     else if (op == "GlobalAveragePool")
       out = pool(node, in(0), false, true);
     else if (op == "Gemm") {
-      const auto t = node.attributes.find("transB");
-      out = matrix(in(0), in(1), t != node.attributes.end() && t->second.wholes[0] != 0);
-      if (has(2)) out = broadcast(out, in(2), std::plus<>());
+      const Array a = whole("transA", 0) != 0 ? transpose(in(0), {1, 0}) : in(0);
+      const double alpha = real("alpha", 1), beta = real("beta", 1);
+      out = map(matrix(a, in(1), whole("transB", 0) != 0), [=](double x) { return alpha * x; });
+      if (has(2)) out = broadcast(out, in(2), [=](double x, double c) { return x + beta * c; });
     } else if (op == "MatMul")
       out = matrix(in(0), in(1), false);
     else if (op == "Add")
@@ -192,7 +214,8 @@ Array OnnxBuilder::run(const Array& input) const {
     else if (op == "Relu")
       out = map(in(0), [](double x) { return std::max(x, 0.0); });
     else if (op == "Clip") {
-      const double low = in(1).values[0], high = in(2).values[0];
+      const double low = has(1) ? in(1).values[0] : -std::numeric_limits<double>::infinity();
+      const double high = has(2) ? in(2).values[0] : std::numeric_limits<double>::infinity();
       out = map(in(0), [=](double x) { return std::clamp(x, low, high); });
     } else if (op == "LeakyRelu") {
       const double slope = real("alpha", 0.01);
@@ -214,14 +237,10 @@ Array OnnxBuilder::run(const Array& input) const {
         const double deviation = std::sqrt(in(4).values[c] + real("epsilon", 1e-5));
         out.values[at(k)] = (out.values[at(k)] - in(3).values[c]) / deviation * in(1).values[c] + in(2).values[c];
       }
-    } else if (op == "Concat") {  // along axis 1
-      out = in(0);
-      out.dims[1] = 0;
-      out.values.clear();
-      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-        out.dims[1] += in(i).dims[1];
-        out.values.insert(out.values.end(), in(i).values.begin(), in(i).values.end());  // a batch of 1
-      }
+    } else if (op == "Concat") {  // along axis 1, of a batch of 1
+      std::vector<const Array*> inputs;
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(&in(i));
+      out = concatenate(inputs);
     } else if (op == "Reshape") {
       out = in(0);
       out.dims.assign(in(1).values.begin(), in(1).values.end());
