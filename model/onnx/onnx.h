@@ -23,8 +23,8 @@ struct ImportOptions {
 FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options = {});
 
 enum class OnnxStyle {
-  qdq,    // QuantizeLinear/DequantizeLinear in opset 14 (16-bit types need a reader of opset 21); other widths are
-          // clipped, and stand in the file's metadata
+  qdq,    // QuantizeLinear/DequantizeLinear in opset 14, or 21 where codes are wider than 8 bits; widths other than 8
+          // and 16 are clipped, and stand in the file's metadata
   qonnx,  // Quant nodes, any width
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <stdexcept>
@@ -25,11 +26,12 @@ class Writer {
       : network_(network), graph_(network.graph), qonnx_(style == OnnxStyle::qonnx) {}
 
   std::string bytes() {
-    model_.set_ir_version(8);
+    const bool wide = !qonnx_ && has_wide_codes();
+    model_.set_ir_version(wide ? 10 : 8);
     model_.set_producer_name("bitstrata");
     auto* opset = model_.add_opset_import();
     opset->set_domain("");
-    opset->set_version(14);
+    opset->set_version(wide ? 21 : 14);
     if (qonnx_) {
       auto* own = model_.add_opset_import();
       own->set_domain(qonnx_domain);
@@ -51,6 +53,15 @@ class Writer {
 
  private:
   onnx::GraphProto& proto() { return *model_.mutable_graph(); }
+
+  // Quantizers have 16-bit types from opset 21 on, which came with version 10 of the format. Older readers refuse both,
+  // so files that need neither stay with opset 14.
+  bool has_wide_codes() const {
+    const auto wide_grid = [](const std::optional<Grid>& grid) { return grid && grid->bits > 8; };
+    return std::any_of(network_.grids.begin(), network_.grids.end(), wide_grid) ||
+           std::any_of(network_.parameters.begin(), network_.parameters.end(),
+                       [](const Parameters& p) { return p.weight_bits > 8; });
+  }
 
   [[noreturn]] void refuse(const std::string& message) const {
     throw std::invalid_argument(fmt::format("node '{}': {}", graph_.node(now_).name, message));

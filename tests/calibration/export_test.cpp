@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
 
 #include <iostream>
 
@@ -59,7 +60,7 @@ TEST(Export, WrittenFilesGiveTheSameIntegers) {
   std::size_t layers = 0;
   std::int64_t codes = 0;
   for (const OnnxCase& tested : onnx_cases()) {
-    for (const auto& [w, a] : {std::pair{8, 8}, {4, 6}, {1, 3}}) {
+    for (const auto& [w, a] : {std::pair{8, 8}, {4, 6}, {1, 3}, {12, 8}}) {
       const FloatNetwork network = calibrated(tested, folder, w, a);
       const IntegerNetwork before = assemble(network);
       for (const OnnxStyle style : {OnnxStyle::qdq, OnnxStyle::qonnx}) {
@@ -78,6 +79,21 @@ TEST(Export, WrittenFilesGiveTheSameIntegers) {
   }
   std::cout << fmt::format("{} layers and {} output codes compared\n", layers, codes);
   EXPECT_GT(layers, 300U);
+}
+
+TEST(Export, SixteenBitTypesStandInAnOpsetThatHasThem) {
+  const TemporaryFolder folder;
+  const OnnxCase tested = onnx_cases().at(0);
+  const auto versions = [&](int weight_bits, int activation_bits, OnnxStyle style) {
+    write_onnx(calibrated(tested, folder, weight_bits, activation_bits), style, folder / "model.onnx");
+    onnx::ModelProto model;
+    EXPECT_TRUE(model.ParseFromString(read_text(folder / "model.onnx")));
+    return std::pair{model.opset_import(0).version(), model.ir_version()};
+  };
+  EXPECT_EQ(versions(8, 8, OnnxStyle::qdq), (std::pair<std::int64_t, std::int64_t>{14, 8}));
+  EXPECT_EQ(versions(9, 8, OnnxStyle::qdq), (std::pair<std::int64_t, std::int64_t>{21, 10}));
+  EXPECT_EQ(versions(8, 9, OnnxStyle::qdq), (std::pair<std::int64_t, std::int64_t>{21, 10}));
+  EXPECT_EQ(versions(16, 16, OnnxStyle::qonnx), (std::pair<std::int64_t, std::int64_t>{14, 8}));
 }
 
 TEST(Export, IntegersAloneAreEnoughForConvolutionsAndPooling) {
