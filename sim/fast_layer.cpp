@@ -118,6 +118,15 @@ int FastLayer::freed_after(int block) const {
   return std::max(0, descriptor_.as_signed(D_PIXEL_START_Y) + (block + 1) * low16(descriptor_, D_BLOCK_STEP_Y));
 }
 
+int FastLayer::block_step() const { return low16(descriptor_, D_BLOCK_STEP_Y); }
+
+int FastLayer::steady_until(int first) const {
+  const int start = descriptor_.as_signed(D_PIXEL_START_Y) + low16(descriptor_, D_BLOCK_SPAN);
+  if (first < 0 || start + first * block_step() <= 0) return first;
+  const int left = rows_needed - start;
+  return block_step() == 0 ? blocks : std::clamp(left / block_step() + 1, first, blocks);
+}
+
 int FastLayer::rows_in_block(int block) const { return std::min(block_rows, out_height - block * block_rows); }
 
 // The walk of bs_walker over the runs of a pixel, cut into row tiles and windows.

@@ -41,6 +41,10 @@ class FastLayer {
   // Input rows block `block` needs, counted from the first; rows the feeder has given back after it.
   int need(int block) const;
   int freed_after(int block) const;
+  // Input rows from block to block. From block `first` on, the block behind the last one that needs exactly so many
+  // more than the one before it; `first` where the padding still counts there.
+  int block_step() const;
+  int steady_until(int first) const;
   int rows_in_block(int block) const;
   int pixels_in_block(int block) const { return rows_in_block(block) * out_width; }
   int tile_rows(int k) const { return k + 1 == k_tiles ? rows_last_ : array_rows; }

@@ -19,14 +19,26 @@ void RowsTaken::add(Cycle first, int rows) {
     runs_.erase(runs_.begin(), runs_.begin() + static_cast<std::ptrdiff_t>(at_));
     at_ = 0;
   }
-  runs_.push_back({total_, first});
+  Run* const last = runs_.empty() ? nullptr : &runs_.back();
+  if (last != nullptr && last->rows == rows && (last->loads == 1 || first == last->first + last->loads * last->step)) {
+    if (last->loads == 1) last->step = first - last->first;
+    ++last->loads;
+  } else {
+    runs_.push_back({.before = total_, .first = first, .rows = rows, .loads = 1, .step = 0});
+  }
   total_ += rows;
 }
 
 Cycle RowsTaken::time_of(std::int64_t count) {
   if (count > total_) throw std::invalid_argument("the weight buffer is too small for a weight tile");
   while (at_ + 1 < runs_.size() && runs_[at_ + 1].before < count) ++at_;
-  return runs_[at_].first + (count - 1 - runs_[at_].before);
+  // Nobody asks for the loads before this one again.
+  Run& run = runs_[at_];
+  const std::int64_t done = (count - 1 - run.before) / run.rows;
+  run.before += done * run.rows;
+  run.first += done * run.step;
+  run.loads -= done;
+  return run.first + (count - 1 - run.before);
 }
 
 void RowsTaken::shift(Cycle by, std::int64_t rows) {
@@ -36,8 +48,11 @@ void RowsTaken::shift(Cycle by, std::int64_t rows) {
 
 void RowsTaken::draw(Picture& picture) const {
   for (std::size_t i = at_; i < runs_.size(); ++i) {
-    picture.count(total_ - runs_[i].before);
-    picture.time(runs_[i].first);
+    const Run& run = runs_[i];
+    if (i == at_) picture.count(total_ - run.before);  // of the others it follows
+    picture.time(run.first);
+    picture.count(run.loads << 32 | run.rows);
+    picture.count(run.step);
   }
 }
 
@@ -150,13 +165,17 @@ void Loader::draw(Picture& picture, bool whole_tiles) const {
   picture.time(flow_.weights);
   flow_.taken.draw(picture);
   picture.count(std::min<std::int64_t>(flow_.commanded, layer_.weight_depth));
-  // Where bursts are cut. Row tiles but the last are of one size.
+  picture.count(weight_place(whole_tiles));
+}
+
+std::uint32_t Loader::weight_place(bool whole_tiles) const {
+  // Row tiles but the last are of one size.
   const Bursts& bursts = flow_.port.bursts();
   const std::int64_t row = layer_.weight_row_beats;
   std::uint32_t place = bursts.place(flow_.weight_address, layer_.load_rows(flow_.n, 0) * row);
   if (whole_tiles && place == Bursts::page_bytes)
     place = bursts.place(flow_.weight_address, layer_.load_rows(flow_.n, layer_.k_tiles - 1) * row);
-  picture.count(place);
+  return place;
 }
 
 void Loader::leap(Cycle by, std::int64_t rows, int n_tiles, int k_tiles) {
@@ -171,6 +190,56 @@ void Loader::leap(Cycle by, std::int64_t rows, int n_tiles, int k_tiles) {
   flow_.k += k_tiles;
   flow_.n += n_tiles;
   if (flow_.n == layer_.n_tiles) end_weights();
+}
+
+void Loader::draw_block(Picture& picture, int block, Cycle array_read) const {
+  const bool weights = streams(block), rows = loads_rows();
+  picture.count(weights);
+  picture.count(rows);
+  if (rows || row_loaded_ >= array_read) picture.time(row_loaded_);
+  if (weights) draw(picture, true);
+  if (!rows) return;
+  if (!weights) {
+    flow_.port.draw(picture);
+    picture.time(flow_.cursor);
+    for (std::size_t i = 0; i < flow_.slots.size(); ++i)
+      picture.time(flow_.slots[(flow_.issued + i) % flow_.slots.size()]);
+    picture.time(flow_.last_beat);
+  }
+  picture.count(block - flow_.block);
+  picture.count(rows_ - layer_.need(block));
+  const Bursts& bursts = flow_.port.bursts();
+  picture.count(bursts.place(row_address_, layer_.row_beats, layer_.descriptor()[D_IN_ROW_STRIDE]));
+  if (layer_.second && !layer_.broadcast)
+    picture.count(bursts.place(second_address_, layer_.second_beats, layer_.descriptor()[D_SECOND_ROW_STRIDE]));
+  if (!waits_for_slots()) return;
+  picture.count(block - freed_block_);
+  picture.times(std::span(rows_freed_).subspan(static_cast<std::size_t>(freed_block_)));
+}
+
+int Loader::alike_until(int block, int period) const {
+  if (!loads_rows()) return layer_.blocks;
+  const int end = layer_.steady_until(block - period - 1);
+  if (!waits_for_slots()) return end;
+  // Rows that found an empty slot did not wait as later ones do.
+  const bool waited = rows_ - period * layer_.block_step() >= layer_.in_slots && freed_block_ >= period &&
+                      layer_.freed_after(freed_block_ - period) > 0;
+  return waited ? end : block;
+}
+
+void Loader::leap_blocks(Cycle by, int blocks) {
+  const bool rows = loads_rows();
+  if (!rows && !streams(flow_.block)) return;
+  // The rows of weights commanded and taken count from here on.
+  leap(by, 0, 0, 0);
+  flow_.block += blocks;
+  if (!rows) return;
+  const int loaded = blocks * layer_.block_step();
+  rows_ += loaded;
+  shift_time(row_loaded_, by);
+  row_address_ += static_cast<std::uint32_t>(loaded) * layer_.descriptor()[D_IN_ROW_STRIDE];
+  second_address_ += static_cast<std::uint32_t>(loaded) * layer_.descriptor()[D_SECOND_ROW_STRIDE];
+  if (waits_for_slots()) freed_block_ += blocks;
 }
 
 void Loader::set_flow(const Flow& earlier, Cycle by, int block) {

@@ -13,7 +13,8 @@
 
 namespace bitstrata::sim {
 
-// Rows the streamer has loaded into the array: runs of consecutive cycles.
+// Rows the streamer has loaded into the array: loads of consecutive cycles. Loads are mostly alike and equally far
+// apart, so neighbours are kept as one run of them: the buffer may hold the rows of hundreds of loads.
 class RowsTaken {
  public:
   void add(Cycle first, int rows);
@@ -24,9 +25,13 @@ class RowsTaken {
   void draw(Picture& picture) const;
 
  private:
+  // `loads` loads of `rows` rows each, which begin `step` cycles apart.
   struct Run {
-    std::int64_t before;
+    std::int64_t before;  // rows loaded before the first of them
     Cycle first;
+    int rows;
+    std::int64_t loads;
+    Cycle step;  // 0: of a single load
   };
   std::vector<Run> runs_;
   std::size_t at_ = 0;
@@ -70,6 +75,18 @@ class Loader {
   void set_flow(const Flow& earlier, Cycle by, int block);
   // What the times of the weight tiles to come depend on. `whole_tiles`: past the end of this output tile.
   void draw(Picture& picture, bool whole_tiles) const;
+  // Of that, where the bursts to come are cut.
+  std::uint32_t weight_place(bool whole_tiles) const;
+  // What the times from the beginning of block `block` on depend on, all blocks being alike. `array_read`: the array
+  // has read the last but one of its vectors' windows there; rows that were loaded before do not hold it up any more.
+  void draw_block(Picture& picture, int block, Cycle array_read) const;
+  // Whether there are input rows to load still.
+  bool loads_rows() const { return rows_ < layer_.rows_needed; }
+  // The block behind the last one that, like all from `block` - `period` on, finds rows to load and rows freed as the
+  // one before it did; `block` where there is none. For blocks that begin in the state of an earlier one.
+  int alike_until(int block, int period) const;
+  // As if `blocks` more blocks had passed in `by` cycles.
+  void leap_blocks(Cycle by, int blocks);
   // As if `rows` more rows of weights had been commanded and taken, in `by` cycles: row tiles or output tiles of the
   // block that repeat those before them.
   void leap(Cycle by, std::int64_t rows, int n_tiles, int k_tiles);
@@ -82,6 +99,7 @@ class Loader {
   void end_weights();
   void next_block() { flow_.idle = ++flow_.block == layer_.blocks; }
   Cycle slot_free(int row);
+  bool waits_for_slots() const { return layer_.rows_needed > layer_.in_slots; }
 
   const FastLayer& layer_;
   const std::vector<Cycle>& rows_freed_;

@@ -15,8 +15,8 @@ Bursts::Bursts(const model::Architecture& a)
       burst_bytes_(static_cast<std::uint32_t>(a.burst_beats * (a.data_bits / 8))),
       parts_of_page_(page_bytes % burst_bytes_ == 0) {}
 
-std::uint32_t Bursts::place(std::uint32_t address, std::int64_t command_beats) const {
-  const bool whole = parts_of_page_ && ((address | bytes(command_beats)) & (burst_bytes_ - 1)) == 0;
+std::uint32_t Bursts::place(std::uint32_t address, std::int64_t command_beats, std::uint32_t stride) const {
+  const bool whole = parts_of_page_ && ((address | bytes(command_beats) | stride) & (burst_bytes_ - 1)) == 0;
   return whole ? page_bytes : address % page_bytes;
 }
 
@@ -99,6 +99,20 @@ WritePort::WritePort(const model::Architecture& a, Pace pace)
       interval_(std::max(1, a.memory.beat_interval)),
       leaps_(pace == Pace::leaping),
       answers_(a.outstanding) {}
+
+void WritePort::shift(Cycle by) {
+  shift_time(ready_, by);
+  shift_time(last_beat_, by);
+  answers_.shift(by);
+  sent_.shift(by);
+}
+
+void WritePort::draw(Picture& picture) const {
+  picture.time(ready_);
+  picture.time(last_beat_);
+  answers_.draw(picture);
+  sent_.draw(picture);
+}
 
 // Lines are read ahead of the bus: a line is on the queue two cycles after its read, and the read of line m follows
 // the sending of line m - 4. As beats are at least a cycle apart, reading holds up only the first beat of a row. A

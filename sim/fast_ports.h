@@ -62,7 +62,11 @@ class Bursts {
   std::int64_t full_beats() const { return burst_beats_; }
   std::uint32_t bytes(std::int64_t beats) const { return static_cast<std::uint32_t>(beats << beat_shift_); }
   // What of an address decides how commands from there on are cut, when all of them are `command_beats` long.
-  std::uint32_t place(std::uint32_t address, std::int64_t command_beats) const;
+  std::uint32_t place(std::uint32_t address, std::int64_t command_beats) const {
+    return place(address, command_beats, bytes(command_beats));
+  }
+  // Likewise of commands whose addresses are `stride` bytes apart.
+  std::uint32_t place(std::uint32_t address, std::int64_t command_beats, std::uint32_t stride) const;
 
  private:
   std::int64_t page_left(std::uint32_t address) const { return (page_bytes - address % page_bytes) >> beat_shift_; }
@@ -104,6 +108,9 @@ class WritePort {
   };
   // A row of `beats` lines whose command is taken in cycle `taken`, with the store unit's queue of four lines ahead.
   Times write(Cycle taken, std::uint32_t address, std::int64_t beats);
+  const Bursts& bursts() const { return bursts_; }
+  void shift(Cycle by);
+  void draw(Picture& picture) const;
 
  private:
   Bursts bursts_;

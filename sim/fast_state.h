@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace bitstrata::sim {
 
@@ -22,12 +23,33 @@ inline void shift_time(Cycle& time, Cycle by) {
 class Picture {
  public:
   Picture() {}  // leaves the room for the numbers as it is
+  // Most of the room is empty, and is not copied.
+  Picture(const Picture& other) { *this = other; }
+  Picture& operator=(const Picture& other) {
+    now_ = other.now_;
+    size_ = other.size_;
+    std::copy_n(other.numbers_.begin(), std::min(size_, most), numbers_.begin());
+    return *this;
+  }
   // Times are noted relative to `now`.
   void begin(Cycle now) {
     now_ = now;
     size_ = 0;
   }
   void time(Cycle time) { count(time == never_yet ? never_yet : time - now_); }
+  // Times that mostly lie equally far apart: the first, then each distance and how often it follows.
+  void times(std::span<const Cycle> times) {
+    count(static_cast<std::int64_t>(times.size()));
+    if (times.empty()) return;
+    time(times.front());
+    for (std::size_t i = 1; i < times.size();) {
+      const Cycle distance = times[i] - times[i - 1];
+      const std::size_t begin = i;
+      while (i < times.size() && times[i] - times[i - 1] == distance) ++i;
+      count(distance);
+      count(static_cast<std::int64_t>(i - begin));
+    }
+  }
   void count(std::int64_t count) {
     if (size_ < most) numbers_[static_cast<std::size_t>(size_)] = count;
     ++size_;
@@ -40,7 +62,7 @@ class Picture {
   }
 
  private:
-  static constexpr std::ptrdiff_t most = 256;
+  static constexpr std::ptrdiff_t most = 2048;
   Cycle now_ = 0;
   std::ptrdiff_t size_ = most + 1;
   std::array<std::int64_t, most> numbers_;

@@ -55,13 +55,14 @@ Architecture random_architecture(Random& random) {
 }
 
 // A layer without numbers: dense, grouped or depthwise convolution, pooling, sum, product or join of two
-// tensors.
-IntegerNetwork random_layer(Random& random, const Architecture& a) {
+// tensors. Tall ones run in hundreds of blocks.
+IntegerNetwork random_layer(Random& random, const Architecture& a, bool tall = false) {
   // Narrow ones often: then reading takes as long as computing.
   const auto bits = [&](int most) { return pick(random, 1, pick(random, 0, 1) == 0 ? std::min(2, most) : most); };
-  const int side = pick(random, 0, 3) == 0 ? pick(random, 1, 7) : pick(random, 8, 40);
-  const int channels = pick(random, 0, 1) == 0 ? power(random, 0, 8) : pick(random, 1, 160);
-  model::TensorFormat in{.shape = {pick(random, 1, side), side, channels}, .bits = bits(a.max_activation_bits)};
+  const int side = tall || pick(random, 0, 3) == 0 ? pick(random, 1, 7) : pick(random, 8, 40);
+  const int channels = pick(random, 0, 1) == 0 ? power(random, 0, tall ? 6 : 8) : pick(random, 1, tall ? 40 : 160);
+  model::TensorFormat in{.shape = {tall ? pick(random, 500, 5000) : pick(random, 1, side), side, channels},
+                         .bits = bits(a.max_activation_bits)};
   IntegerNetwork network{.name = "random", .tensors = {in}, .layers = {}};
   IntegerLayer layer;
   layer.name = "layer";
@@ -114,13 +115,13 @@ std::uint64_t setting(const char* name, std::uint64_t value) {
   return text ? std::strtoull(text, nullptr, 10) : value;
 }
 
-TEST(Leaping, GivesTheEventsOfEveryStep) {
-  const auto wanted = static_cast<std::int64_t>(setting("BITSTRATA_LEAPING_LAYERS", 2000));
-  Random random(setting("BITSTRATA_LEAPING_SEED", 1));
+// Compares every event of `wanted` random layers.
+void compare_with_steps(std::int64_t wanted, std::uint64_t seed, bool tall) {
+  Random random(seed);
   std::int64_t layers = 0, refused = 0, descriptors = 0, row_tiles = 0, wrong = 0;
   while (layers < wanted) {
     const Architecture a = random_architecture(random);
-    const IntegerNetwork network = random_layer(random, a);
+    const IntegerNetwork network = random_layer(random, a, tall);
     std::vector<std::vector<Descriptor>> candidates;
     try {
       generate::program_layer(a, network, network.layers[0], {}, [&](const auto& list, std::int64_t) {
@@ -155,6 +156,16 @@ TEST(Leaping, GivesTheEventsOfEveryStep) {
             << refused << " layers refused\n";
   EXPECT_EQ(wrong, 0);
   EXPECT_GT(row_tiles, 100 * descriptors);
+}
+
+TEST(Leaping, GivesTheEventsOfEveryStep) {
+  compare_with_steps(static_cast<std::int64_t>(setting("BITSTRATA_LEAPING_LAYERS", 2000)),
+                     setting("BITSTRATA_LEAPING_SEED", 1), false);
+}
+
+TEST(Leaping, GivesTheEventsOfEveryBlock) {
+  compare_with_steps(static_cast<std::int64_t>(setting("BITSTRATA_LEAPING_LAYERS", 2000) / 4),
+                     setting("BITSTRATA_LEAPING_SEED", 3), true);
 }
 
 // Runs of 90 bits in row tiles of 20 rows: every fifth or so takes two windows, and reading them two cycles where 1-bit
