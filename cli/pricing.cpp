@@ -7,7 +7,6 @@
 #include <set>
 #include <stdexcept>
 
-
 namespace bitstrata::cli {
 
 using nlohmann::json;

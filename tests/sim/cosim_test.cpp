@@ -114,12 +114,12 @@ TEST_P(CoSimulation, EnginesAgree) {
     layers += static_cast<int>(network.layers.size());
   }
   const long several = batches[2] + batches[3];
-  std::cout << "[ seed " << first << " ] array " << a.name << ": "
-            << runs - refused << " networks (" << refused << " did not fit; " << batches[2] << " ran 2 images at once, "
-            << batches[3] << " ran 3), " << layers << " layers in " << pieces << " pieces (" << carried
-            << " carry sums, " << kept << " keep weights, " << broadcast << " broadcast, " << tall << " tall, "
-            << skipping << " skip rows), " << skipped << " planes skipped, " << values << " values, " << cycles
-            << " cycles, " << events << " events compared, " << predicted << " pieces also with fast; 0 differ\n";
+  std::cout << "[ seed " << first << " ] array " << a.name << ": " << runs - refused << " networks (" << refused
+            << " did not fit; " << batches[2] << " ran 2 images at once, " << batches[3] << " ran 3), " << layers
+            << " layers in " << pieces << " pieces (" << carried << " carry sums, " << kept << " keep weights, "
+            << broadcast << " broadcast, " << tall << " tall, " << skipping << " skip rows), " << skipped
+            << " planes skipped, " << values << " values, " << cycles << " cycles, " << events << " events compared, "
+            << predicted << " pieces also with fast; 0 differ\n";
   EXPECT_GT(values, 0);
   EXPECT_GT(predicted, 0);
   EXPECT_EQ(skipped > 0, a.skip_planes);
