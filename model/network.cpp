@@ -219,7 +219,9 @@ int Network::add_concatenate(std::vector<int> inputs, std::string name) {
     if (shape.height != first.height || shape.width != first.width) {
       refuse(node, fmt::format("joins {} and {}; heights and widths must agree", to_text(first), to_text(shape)));
     }
-    node.output = {shape.height, shape.width, node.output.channels + shape.channels};
+    node.output.height = shape.height, node.output.width = shape.width;
+    if (__builtin_add_overflow(node.output.channels, shape.channels, &node.output.channels))
+      refuse(node, "has too many channels");
   }
   return add(std::move(node));
 }
@@ -228,8 +230,10 @@ int Network::add_upsample(int input, std::string name, int factor) {
   Node node{.name = std::move(name), .op = Op::upsample, .inputs = {input}, .factor = factor};
   if (factor < 1 || factor > 64) refuse(node, fmt::format("the factor is {}; it must lie in 1..64", factor));
   node = same_shape(std::move(node));
-  node.output.height *= factor;
-  node.output.width *= factor;
+  if (__builtin_mul_overflow(node.output.height, factor, &node.output.height) ||
+      __builtin_mul_overflow(node.output.width, factor, &node.output.width)) {
+    refuse(node, fmt::format("enlarges {} by {}, which is too large", to_text(this->node(input).output), factor));
+  }
   return add(std::move(node));
 }
 

@@ -121,6 +121,7 @@ Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> s
   }
   settle(value, Geometry::other);
   const int channels = shape(value).channels;
+  check_weights(node, channels);
   widen(scale, channels);
   widen(shift, channels);
   const int made = added(network_.graph.add_convolution(value.node, fresh_name(node), channels, {}, channels));
@@ -144,6 +145,7 @@ Value Converter::without_factor(const OnnxNode& node, Value value) {
   const bool foldable = has_weights(op) && value.exclusive && !network_.grids[at(value.node)];
   if (foldable) return affine(node, value, {factor}, {0});
   const int channels = shape(value).channels;
+  check_weights(node, channels);
   const int made =
       added(network_.graph.add_convolution(value.node, fresh_name(node, "_scale"), channels, {}, channels));
   network_.parameters[at(made)].weights.assign(at(channels), static_cast<float>(factor));

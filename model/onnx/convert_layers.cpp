@@ -62,6 +62,9 @@ Window Converter::window_of(const OnnxNode& node, const Value& x, Dims kernel, G
     small(node, "a kernel side", kernel[i]), small(node, "a stride", strides[i]),
         small(node, "a dilation", dilations[i]);
     if (strides[i] < 1) refuse(node, "a stride is 0");
+    if (kernel[i] < 1 || dilations[i] < 1 || dilations[i] * (kernel[i] - 1) >= 1 << 20) {
+      refuse(node, fmt::format("a kernel side of {} with dilation {} is not supported", kernel[i], dilations[i]));
+    }
     if (automatic == "SAME_UPPER" || automatic == "SAME_LOWER") {
       const std::int64_t size = sizes[i] + before[i] + after[i], reach = dilations[i] * (kernel[i] - 1) + 1;
       const std::int64_t outputs = (size + strides[i] - 1) / strides[i];
@@ -149,6 +152,7 @@ Value Converter::multiply_matrix(const OnnxNode& node, const Value& x, const Ten
   settle(x, Geometry::flat);
   const std::int64_t in = weights.dims[transposed ? 1 : 0], out = weights.dims[transposed ? 0 : 1];
   const int outputs = small(node, "the number of outputs", out);
+  if (in < 1 || out < 1) refuse(node, fmt::format("its matrix of {} is empty", to_text(weights.dims)));
   const Dims sizes = x.view.sizes();
   if (sizes.empty() || sizes.back() != in) {
     refuse(node, fmt::format("its input of {} does not fit a matrix of {}", to_text(sizes), to_text(weights.dims)));
@@ -281,9 +285,12 @@ void Converter::average_pool(const OnnxNode& node) {
     refuse(node, "averages over fewer values at the border (count_include_pad is 0), which is not supported");
   }
   // The average over zeros too is a depthwise convolution of equal weights.
-  const int channels = in.channels, taps = w.kernel_height * w.kernel_width;
+  const int channels = in.channels;
+  const std::int64_t taps = std::int64_t{w.kernel_height} * w.kernel_width;
+  check_weights(node, channels * taps);
   const int made = added(network_.graph.add_convolution(x.node, fresh_name(node), channels, w, channels));
-  network_.parameters[at(made)].weights.assign(at(std::int64_t{channels} * taps), static_cast<float>(x.factor / taps));
+  network_.parameters[at(made)].weights.assign(at(channels * taps),
+                                               static_cast<float>(x.factor / static_cast<double>(taps)));
   network_.parameters[at(made)].bias.assign(at(channels), 0.0F);
   set(node, {.node = made, .view = view_of(g, network_.graph.node(made).output)});
 }
@@ -304,7 +311,7 @@ void Converter::reduce(const OnnxNode& node) {
   settle(x, Geometry::other);
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
   std::vector<std::int64_t> axes = node.wholes("axes");
-  if (!node.input(1).empty()) axes = need_constant(node, 1, "list of axes").ints;
+  if (!node.input(1).empty()) axes = need_wholes(node, 1, "list of axes");
   const Shape s = shape(x);
   std::vector<bool> chosen(at(x.view.rank()), axes.empty());
   for (const std::int64_t axis : axes) chosen[at(axis_of(axis, x.view.rank()))] = true;

@@ -26,11 +26,7 @@ void Converter::pass(const OnnxNode& node) {
 void Converter::shape_of(const OnnxNode& node) {
   const Value x = value(node, 0);
   if (x.pad.any()) refuse(node, "asks for the shape behind a Pad, which is not supported");
-  Dims sizes = x.view.sizes();
-  const auto rank = static_cast<std::int64_t>(sizes.size());
-  const auto bound = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + rank : i, 0, rank); };
-  const std::int64_t start = bound(node.whole("start", 0)), end = bound(node.whole("end", rank));
-  sizes = start < end ? Dims(sizes.begin() + start, sizes.begin() + end) : Dims{};
+  Dims sizes = part_of_shape(node, x.view.sizes());
   const auto count = static_cast<std::int64_t>(sizes.size());
   set_constant(node.outputs[0], Tensor::of_ints({count}, std::move(sizes)));
 }
@@ -43,7 +39,7 @@ void Converter::review(const OnnxNode& node, const Dims& sizes) {
 }
 
 void Converter::reshape(const OnnxNode& node) {
-  std::vector<std::int64_t> wanted = node.has("shape") ? node.wholes("shape") : need_constant(node, 1, "shape").ints;
+  std::vector<std::int64_t> wanted = node.has("shape") ? node.wholes("shape") : need_wholes(node, 1, "shape");
   const Dims from = value(node, 0).view.sizes();
   // The file's own batch may stand in the shape.
   if (file_batch_ > 1 && !wanted.empty() && wanted[0] == file_batch_) wanted[0] = 1;
@@ -72,13 +68,13 @@ void Converter::transpose(const OnnxNode& node) {
 
 void Converter::squeeze(const OnnxNode& node) {
   std::vector<std::int64_t> axes = node.wholes("axes");
-  if (!node.input(1).empty()) axes = need_constant(node, 1, "list of axes").ints;
+  if (!node.input(1).empty()) axes = need_wholes(node, 1, "list of axes");
   review(node, squeezed(value(node, 0).view.sizes(), axes));
 }
 
 void Converter::unsqueeze(const OnnxNode& node) {
   std::vector<std::int64_t> axes = node.wholes("axes");
-  if (!node.input(1).empty()) axes = need_constant(node, 1, "list of axes").ints;
+  if (!node.input(1).empty()) axes = need_wholes(node, 1, "list of axes");
   review(node, unsqueezed(value(node, 0).view.sizes(), axes));
 }
 
@@ -87,7 +83,7 @@ void Converter::pad(const OnnxNode& node) {
   const std::string mode = node.text("mode", "constant");
   std::vector<std::int64_t> pads = node.has("pads") ? node.wholes("pads") : node.wholes("paddings");
   double fill = node.real("value", 0);
-  if (!node.input(1).empty()) pads = need_constant(node, 1, "list of pads").ints;
+  if (!node.input(1).empty()) pads = need_wholes(node, 1, "list of pads");
   if (!node.input(2).empty()) {
     const Tensor& constant_value = need_constant(node, 2, "value");
     fill = constant_value.elements() > 0 ? constant_value.at(0) : 0;
@@ -117,6 +113,8 @@ void Converter::pad(const OnnxNode& node) {
     (i == height ? x.pad.top : x.pad.left) += static_cast<int>(before);
     (i == height ? x.pad.bottom : x.pad.right) += static_cast<int>(after);
   }
+  if (std::max({x.pad.top, x.pad.bottom, x.pad.left, x.pad.right}) > 65536)
+    refuse(node, "pads by more than 65536 pixels, together with those before it");
   x.pad.value = fill / x.factor;
   set(node, x);
 }
@@ -182,6 +180,7 @@ void Converter::resize(const OnnxNode& node) {
   const bool whole = factor == other && factor >= 1 && factor == std::nearbyint(factor) && rest == 1;
   if (mode != "nearest" && !(whole && factor == 1))
     refuse(node, fmt::format("mode '{}' is not supported; nearest is", mode));
+  if (whole && factor > 64) refuse(node, fmt::format("enlarges by {}; at most 64 is supported", factor));
   if (!whole)
     refuse(node, fmt::format("enlarges by {} and {}; only one whole factor for height and width is supported", factor,
                              other));
@@ -230,6 +229,7 @@ Value Converter::select(const OnnxNode& node, const Value& x, int axis, std::int
   }
   const Value source = ready(node, x);
   const int channels = shape(x).channels, outputs = static_cast<int>(count);
+  check_weights(node, count * channels);
   Value result;
   result.node = added(network_.graph.add_convolution(source.node, fresh_name(node, suffix), outputs, {}));
   Parameters& p = network_.parameters[at(result.node)];
@@ -246,12 +246,15 @@ void Converter::split(const OnnxNode& node) {
   const Value x = value(node, 0);
   const int axis = axis_of(node.whole("axis", 0), x.view.rank());
   std::vector<std::int64_t> parts = node.wholes("split");
-  if (!node.input(1).empty()) parts = need_constant(node, 1, "list of parts").ints;
+  if (!node.input(1).empty()) parts = need_wholes(node, 1, "list of parts");
   if (parts.empty()) {
     const auto count = static_cast<std::int64_t>(node.outputs.size());
     const std::int64_t each = (x.view.size(axis) + count - 1) / count;
     for (std::int64_t left = x.view.size(axis); left > 0; left -= each) parts.push_back(std::min(each, left));
   }
+  const bool sized = std::all_of(parts.begin(), parts.end(),
+                                 [&](std::int64_t part) { return part >= 0 && part <= x.view.size(axis); });
+  if (!sized) refuse(node, fmt::format("a part is negative or larger than its input's {}", x.view.size(axis)));
   if (parts.size() != node.outputs.size() ||
       std::accumulate(parts.begin(), parts.end(), std::int64_t{0}) != x.view.size(axis)) {
     refuse(node, "its parts do not make up its input");
@@ -266,12 +269,12 @@ void Converter::split(const OnnxNode& node) {
 void Converter::slice(const OnnxNode& node) {
   Value x = value(node, 0);
   const bool attributes = node.has("starts");
-  const Dims starts = attributes ? node.wholes("starts") : need_constant(node, 1, "list of starts").ints;
-  const Dims ends = attributes ? node.wholes("ends") : need_constant(node, 2, "list of ends").ints;
+  const Dims starts = attributes ? node.wholes("starts") : need_wholes(node, 1, "list of starts");
+  const Dims ends = attributes ? node.wholes("ends") : need_wholes(node, 2, "list of ends");
   Dims axes = node.wholes("axes");
-  if (!node.input(3).empty()) axes = need_constant(node, 3, "list of axes").ints;
+  if (!node.input(3).empty()) axes = need_wholes(node, 3, "list of axes");
   if (!node.input(4).empty()) {
-    for (const std::int64_t step : need_constant(node, 4, "list of steps").ints)
+    for (const std::int64_t step : need_wholes(node, 4, "list of steps"))
       if (step != 1) refuse(node, fmt::format("a step of {} is not supported", step));
   }
   if (axes.empty()) {

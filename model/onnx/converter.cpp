@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::int64_t largest_tensor = std::int64_t{1} << 27;  // elements: a damaged file must not take all memory
 
+constexpr int most_layers = 10000;  // every new layer is compared with all the others
+
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 // Layer names go into plans, tables and file names.
@@ -149,6 +151,9 @@ FloatNetwork Converter::convert() {
     if (needed.count(node.name) == 0 || node.op == "Shape") continue;  // a shape is known without the values
     for (const std::string& input : node.inputs) ++uses_[input];
   }
+  // Weights pass through a few nodes at most (a transpose, a quantizer); what goes far beyond them is no network.
+  most_folded_ = std::int64_t{1} << 24;
+  for (const auto& [name, tensor] : graph_.constants) most_folded_ += 8 * tensor.elements();
   add_input();
   for (const OnnxNode& node : graph_.nodes) {
     if (needed.count(node.name) != 0) step(node);
@@ -266,6 +271,8 @@ void Converter::step(const OnnxNode& node) {
       results[0].grid->bipolar = results[0].grid->bits == 1;
     }
     for (std::size_t i = 0; i < results.size() && i < node.outputs.size(); ++i) {
+      folded_ += results[i].elements();
+      if (folded_ > most_folded_) refuse(node, "the constants that are made from the file's take too much memory");
       set_constant(node.outputs[i], std::move(results[i]));
     }
     return;
@@ -300,6 +307,16 @@ const Tensor& Converter::need_constant(const OnnxNode& node, std::size_t input, 
   return *tensor;
 }
 
+const std::vector<std::int64_t>& Converter::need_wholes(const OnnxNode& node, std::size_t input,
+                                                        const char* what) const {
+  return whole_list(node, need_constant(node, input, what), what);
+}
+
+void Converter::check_weights(const OnnxNode& node, std::int64_t count) {
+  if (count > std::int64_t{1} << 24)
+    refuse(node, fmt::format("becomes a layer of {} weights, which is too large", count));
+}
+
 Value Converter::value(const OnnxNode& node, std::size_t input) const {
   const auto found = values_.find(node.input(input));
   if (found == values_.end()) refuse(node, fmt::format("input '{}' is written by nothing", node.input(input)));
@@ -323,6 +340,8 @@ std::string Converter::fresh_name(const OnnxNode& node, const std::string& suffi
 
 int Converter::added(int index) {
   const Node& node = network_.graph.node(index);
+  if (index >= most_layers)
+    throw std::invalid_argument(fmt::format("the network has more than {} layers", most_layers));
   if (node.output.elements() > largest_tensor) {
     throw std::invalid_argument(fmt::format("its output of {}x{}x{} is too large", node.output.height,
                                             node.output.width, node.output.channels));

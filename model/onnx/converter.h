@@ -66,6 +66,9 @@ class Converter {
   const std::string* noted_width(const std::string& name) const;
   const Tensor* constant(const std::string& name) const;
   const Tensor& need_constant(const OnnxNode& node, std::size_t input, const char* what) const;
+  const std::vector<std::int64_t>& need_wholes(const OnnxNode& node, std::size_t input, const char* what) const;
+  // Refuses a layer of its own making that would take all memory.
+  static void check_weights(const OnnxNode& node, std::int64_t count);
   Value value(const OnnxNode& node, std::size_t input) const;
   void set(const OnnxNode& node, Value value, std::size_t output = 0);
   void set_constant(const std::string& name, Tensor tensor) {
@@ -157,6 +160,7 @@ class Converter {
   std::set<std::string> names_;
   Dims input_dims_;
   std::int64_t file_batch_ = 1;
+  std::int64_t folded_ = 0, most_folded_ = 0;  // elements of the constants made by folding
   std::string output_;
 };
 

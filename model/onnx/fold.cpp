@@ -13,17 +13,7 @@
 namespace bitstrata::model::interchange {
 namespace {
 
-constexpr std::int64_t largest = std::int64_t{1} << 29;  // elements: a damaged file must not take all memory
-
 using Inputs = std::vector<const Tensor*>;
-
-Tensor like(const Tensor& model, Dims dims) {
-  Tensor result;
-  if (elements_of(dims) > largest) throw std::invalid_argument("a constant of " + to_text(dims) + " is too large");
-  result.dims = std::move(dims);
-  result.type = model.type;
-  return result;
-}
 
 void push(Tensor& to, const Tensor& from, std::int64_t index) {
   if (from.whole()) {
@@ -39,87 +29,6 @@ Dims strides_of(const Dims& dims) {
   return strides;
 }
 
-Dims broadcast(const Dims& a, const Dims& b) {
-  Dims result(std::max(a.size(), b.size()), 1);
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    const std::int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1, y = i < b.size() ? b[b.size() - 1 - i] : 1;
-    if (x != y && x != 1 && y != 1) {
-      throw std::invalid_argument(fmt::format("{} and {} do not go together", to_text(a), to_text(b)));
-    }
-    result[result.size() - 1 - i] = x == 1 ? y : x;
-  }
-  return result;
-}
-
-// Index into a tensor of `dims` for each element of `whole`, row-major.
-std::vector<std::int64_t> spread(const Dims& dims, const Dims& whole) {
-  if (elements_of(whole) > largest) throw std::invalid_argument("a constant of " + to_text(whole) + " is too large");
-  const Dims strides = strides_of(dims);
-  std::vector<std::int64_t> result = {0};
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    const std::size_t lead = whole.size() - dims.size();
-    const std::int64_t stride = i < lead || dims[i - lead] == 1 ? 0 : strides[i - lead];
-    std::vector<std::int64_t> next;
-    next.reserve(result.size() * static_cast<std::size_t>(whole[i]));
-    for (const std::int64_t base : result)
-      for (std::int64_t k = 0; k < whole[i]; ++k) next.push_back(base + k * stride);
-    result = std::move(next);
-  }
-  return result;
-}
-
-Tensor binary(const Tensor& a, const Tensor& b, const std::function<double(double, double)>& reals,
-              const std::function<std::int64_t(std::int64_t, std::int64_t)>& ints) {
-  const Dims dims = broadcast(a.dims, b.dims);
-  const auto left = spread(a.dims, dims), right = spread(b.dims, dims);
-  const bool whole = a.whole() && b.whole();
-  Tensor result = like(a.whole() ? b : a, dims);
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    const auto x = static_cast<std::size_t>(left[i]), y = static_cast<std::size_t>(right[i]);
-    if (whole) {
-      result.ints.push_back(ints(a.ints[x], b.ints[y]));
-    } else {
-      result.reals.push_back(static_cast<float>(reals(a.at(x), b.at(y))));
-    }
-  }
-  return result;
-}
-
-Tensor unary(const Tensor& a, double (*function)(double)) {
-  Tensor result = like(a, a.dims);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
-    if (a.whole()) {
-      result.ints.push_back(static_cast<std::int64_t>(function(a.at(i))));
-    } else {
-      result.reals.push_back(static_cast<float>(function(a.at(i))));
-    }
-  }
-  return result;
-}
-
-// A scaling by a constant keeps the codes of a quantized constant where it is one positive number.
-Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b) {
-  const auto divide = [](std::int64_t x, std::int64_t y) {
-    if (y == 0) throw std::invalid_argument("division by zero");
-    return x / y;
-  };
-  Tensor result;
-  if (node.op == "Add") result = binary(a, b, std::plus<>(), std::plus<>());
-  if (node.op == "Sub") result = binary(a, b, std::minus<>(), std::minus<>());
-  if (node.op == "Mul") result = binary(a, b, std::multiplies<>(), std::multiplies<>());
-  if (node.op == "Div") result = binary(a, b, std::divides<>(), divide);
-  if (node.op == "Pow") {
-    result = binary(
-        a, b, [](double x, double y) { return std::pow(x, y); },
-        [](std::int64_t x, std::int64_t y) { return static_cast<std::int64_t>(std::pow(x, y)); });
-  }
-  if ((node.op == "Mul" || node.op == "Div") && a.grid && b.elements() == 1 && b.at(0) > 0 && !b.whole()) {
-    result.grid = a.grid;
-    for (double& scale : result.grid->scales) scale = node.op == "Mul" ? scale * b.at(0) : scale / b.at(0);
-  }
-  return result;
-}
-
 Tensor transpose(const OnnxNode& node, const Tensor& a) {
   std::vector<std::int64_t> order = node.wholes("perm");
   if (order.empty()) {
@@ -127,19 +36,25 @@ Tensor transpose(const OnnxNode& node, const Tensor& a) {
     std::iota(order.rbegin(), order.rend(), 0);
   }
   if (order.size() != a.dims.size()) refuse(node, "perm does not fit its input");
-  const Dims strides = strides_of(a.dims);
   Dims dims;
-  std::vector<std::int64_t> from = {0};
+  std::vector<bool> seen(order.size(), false);
+  for (std::int64_t& axis : order) {
+    axis = axis_of(axis, static_cast<int>(order.size()));
+    if (seen[static_cast<std::size_t>(axis)]) refuse(node, "perm names an axis twice");
+    seen[static_cast<std::size_t>(axis)] = true;
+    dims.push_back(a.dims[static_cast<std::size_t>(axis)]);
+  }
+  Tensor result = like(a, dims);
+  const Dims strides = strides_of(a.dims);
+  std::vector<std::int64_t> from(result.elements() == 0 ? 0 : 1, 0);
   for (const std::int64_t axis : order) {
-    const auto i = static_cast<std::size_t>(axis_of(axis, static_cast<int>(a.dims.size())));
-    dims.push_back(a.dims[i]);
+    const auto i = static_cast<std::size_t>(axis);
+    if (from.empty()) break;  // without elements, the other sides may be of any size
     std::vector<std::int64_t> next;
     for (const std::int64_t base : from)
       for (std::int64_t k = 0; k < a.dims[i]; ++k) next.push_back(base + k * strides[i]);
     from = std::move(next);
   }
-  if (elements_of(dims) != a.elements()) refuse(node, "perm names an axis twice");
-  Tensor result = like(a, dims);
   for (const std::int64_t index : from) push(result, a, index);
   result.grid = a.grid;
   if (result.grid && result.grid->scales.size() > 1) {
@@ -178,12 +93,14 @@ Tensor gather(const OnnxNode& node, const Tensor& a, const Tensor& indices) {
   Dims dims(a.dims.begin(), a.dims.begin() + axis);
   dims.insert(dims.end(), indices.dims.begin(), indices.dims.end());
   dims.insert(dims.end(), a.dims.begin() + axis + 1, a.dims.end());
+  if (!indices.whole()) refuse(node, "its indices are no whole numbers");
+  Tensor result = like(a, dims);
+  if (result.elements() == 0) return result;
   std::int64_t outer = 1, inner = 1;
   for (std::size_t i = 0; i < a.dims.size(); ++i) (i < at ? outer : inner) *= i == at ? 1 : a.dims[i];
-  Tensor result = like(a, dims);
   for (std::int64_t o = 0; o < outer; ++o) {
     for (std::size_t k = 0; k < static_cast<std::size_t>(indices.elements()); ++k) {
-      std::int64_t index = static_cast<std::int64_t>(indices.at(k));
+      std::int64_t index = indices.ints.at(k);
       if (index < 0) index += a.dims[at];
       if (index < 0 || index >= a.dims[at]) refuse(node, fmt::format("index {} is outside", index));
       for (std::int64_t i = 0; i < inner; ++i) push(result, a, (o * a.dims[at] + index) * inner + i);
@@ -197,40 +114,41 @@ Tensor concat(const OnnxNode& node, const Inputs& inputs) {
   const auto axis = static_cast<std::size_t>(axis_of(node.whole("axis", 0), static_cast<int>(first.dims.size())));
   Dims dims = first.dims;
   dims[axis] = 0;
-  std::int64_t outer = 1;
-  for (std::size_t i = 0; i < axis; ++i) outer *= dims[i];
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     const Tensor& part = need(node, inputs, k);
-    if (part.dims.size() != dims.size() || part.whole() != first.whole()) refuse(node, "its inputs do not fit");
-    dims[axis] += part.dims[axis];
+    Dims rest = part.dims;
+    if (rest.size() == dims.size()) rest[axis] = dims[axis];
+    if (rest != dims || part.whole() != first.whole()) refuse(node, "its inputs do not fit");
+    if (__builtin_add_overflow(dims[axis], part.dims[axis], &dims[axis])) refuse(node, "its inputs are too large");
   }
   Tensor result = like(first, dims);
+  if (result.elements() == 0) return result;
+  std::int64_t outer = 1;
+  for (std::size_t i = 0; i < axis; ++i) outer *= dims[i];
   for (std::int64_t o = 0; o < outer; ++o) {
     for (const Tensor* part : inputs) {
-      const std::int64_t count = outer == 0 ? 0 : part->elements() / outer;
+      const std::int64_t count = part->elements() / outer;
       for (std::int64_t i = 0; i < count; ++i) push(result, *part, o * count + i);
     }
-  }
-  if (elements_of(dims) != std::max<std::int64_t>(static_cast<std::int64_t>(result.ints.size()),
-                                                  static_cast<std::int64_t>(result.reals.size()))) {
-    refuse(node, "its inputs do not fit");
   }
   return result;
 }
 
 std::vector<std::int64_t> axes_of(const OnnxNode& node, const Inputs& inputs, std::size_t input) {
-  if (input < inputs.size() && inputs[input] != nullptr) return inputs[input]->ints;
+  if (input < inputs.size() && inputs[input] != nullptr) return whole_list(node, *inputs[input], "list of axes");
   return node.wholes("axes");
 }
 
 Tensor slice(const OnnxNode& node, const Inputs& inputs) {
   const Tensor& a = need(node, inputs, 0);
   const bool attributes = node.has("starts");
-  const std::vector<std::int64_t> starts = attributes ? node.wholes("starts") : need(node, inputs, 1).ints;
-  const std::vector<std::int64_t> ends = attributes ? node.wholes("ends") : need(node, inputs, 2).ints;
+  const std::vector<std::int64_t> starts =
+      attributes ? node.wholes("starts") : whole_list(node, need(node, inputs, 1), "list of starts");
+  const std::vector<std::int64_t> ends =
+      attributes ? node.wholes("ends") : whole_list(node, need(node, inputs, 2), "list of ends");
   std::vector<std::int64_t> axes = axes_of(node, inputs, 3);
   std::vector<std::int64_t> steps(starts.size(), 1);
-  if (inputs.size() > 4 && inputs[4] != nullptr) steps = inputs[4]->ints;
+  if (inputs.size() > 4 && inputs[4] != nullptr) steps = whole_list(node, *inputs[4], "list of steps");
   if (axes.empty()) {
     axes.resize(starts.size());
     std::iota(axes.begin(), axes.end(), 0);
@@ -241,39 +159,26 @@ Tensor slice(const OnnxNode& node, const Inputs& inputs) {
   Tensor result = a;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const int axis = axis_of(axes[i], static_cast<int>(a.dims.size()));
-    const std::int64_t size = result.dims[static_cast<std::size_t>(axis)], step = steps[i];
-    if (step == 0) refuse(node, "a step is 0");
+    const std::int64_t size = result.dims[static_cast<std::size_t>(axis)];
+    if (steps[i] == 0) refuse(node, "a step is 0");
+    // Steps beyond the size all take the first element alone.
+    const std::int64_t step = steps[i] > 0 ? std::min(steps[i], size + 1) : std::max(steps[i], -size - 1);
     const auto bound = [&](std::int64_t value, std::int64_t low, std::int64_t high) {
-      return std::clamp(value < 0 ? value + size : value, low, high);
+      return std::max(low, std::min(value < 0 ? value + size : value, high));
     };
-    std::vector<std::int64_t> picked;
-    if (step > 0) {
-      for (std::int64_t k = bound(starts[i], 0, size), end = bound(ends[i], 0, size); k < end; k += step)
-        picked.push_back(k);
-    } else {
-      const std::int64_t end = ends[i] < -size ? -1 : bound(ends[i], -1, size - 1);
-      for (std::int64_t k = bound(starts[i], 0, size - 1); k > end; k += step) picked.push_back(k);
+    const std::int64_t first = step > 0 ? bound(starts[i], 0, size) : bound(starts[i], 0, size - 1);
+    const std::int64_t end = step > 0 ? bound(ends[i], 0, size) : ends[i] < -size ? -1 : bound(ends[i], -1, size - 1);
+    const std::int64_t way = step > 0 ? end - first : first - end, stride = std::abs(step);
+    const std::int64_t count = way <= 0 || size == 0 ? 0 : (way - 1) / stride + 1;
+    if (result.elements() == 0) {  // nothing to move, however large this side is
+      result.dims[static_cast<std::size_t>(axis)] = count;
+      continue;
     }
+    std::vector<std::int64_t> picked;
+    for (std::int64_t k = 0; k < count; ++k) picked.push_back(first + k * step);
     OnnxNode pick = node;
     pick.attributes["axis"].whole = axis;
-    const auto count = static_cast<std::int64_t>(picked.size());
     result = gather(pick, result, Tensor::of_ints({count}, std::move(picked)));
-  }
-  return result;
-}
-
-Tensor cast(const OnnxNode& node, const Tensor& a) {
-  Tensor result = like(a, a.dims);
-  const auto to = static_cast<int>(node.whole("to", type::real32));
-  const bool real = to == type::real32 || to == type::real64 || to == 10 || to == 16;
-  result.type = real ? static_cast<int>(type::real32) : to;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
-    const double value = a.at(i);
-    if (real) {
-      result.reals.push_back(static_cast<float>(value));
-    } else {
-      result.ints.push_back(to == type::boolean ? value != 0 : static_cast<std::int64_t>(value));
-    }
   }
   return result;
 }
@@ -284,7 +189,7 @@ Tensor constant_of_shape(const OnnxNode& node, const Tensor& sizes) {
   const Tensor fill =
       found != node.attributes.end() && found->second.tensor ? *found->second.tensor : Tensor::of_reals({1}, {0});
   if (fill.elements() != 1) refuse(node, "its value is not one number");
-  result = like(fill, sizes.ints);
+  result = like(fill, whole_list(node, sizes, "shape"));
   for (std::int64_t i = 0; i < elements_of(result.dims); ++i) push(result, fill, 0);
   return result;
 }
@@ -330,7 +235,7 @@ Tensor quantized(const OnnxNode& node, const Inputs& inputs) {
       if (!encode) code -= static_cast<double>(q.zero_point);
     }
     if (encode) {
-      result.ints.push_back(static_cast<std::int64_t>(code));
+      result.ints.push_back(whole_number(code));
     } else {
       result.reals.push_back(static_cast<float>(code * scale));
     }
@@ -352,7 +257,8 @@ std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_
       return {arithmetic(node, first(), second())};
     if (op == "Transpose") return {transpose(node, first())};
     if (op == "Reshape") {
-      const std::vector<std::int64_t> sizes = node.has("shape") ? node.wholes("shape") : second().ints;
+      const std::vector<std::int64_t> sizes =
+          node.has("shape") ? node.wholes("shape") : whole_list(node, second(), "shape");
       return {reshape(first(), reshape_sizes(first().dims, sizes, node.whole("allowzero", 0) != 0))};
     }
     if (op == "Flatten") {
@@ -371,18 +277,13 @@ std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_
     if (op == "Slice") return {slice(node, inputs)};
     if (op == "Cast") return {cast(node, first())};
     if (op == "ConstantOfShape") return {constant_of_shape(node, first())};
-    if (op == "Shape") return {Tensor::of_ints({static_cast<std::int64_t>(first().dims.size())}, first().dims)};
+    if (op == "Shape") {
+      Dims sizes = part_of_shape(node, first().dims);
+      const auto count = static_cast<std::int64_t>(sizes.size());
+      return {Tensor::of_ints({count}, std::move(sizes))};
+    }
     if (op == "Size") return {Tensor::of_ints({}, {first().elements()})};
-    if (op == "Neg") return {unary(first(), [](double x) { return -x; })};
-    if (op == "Sqrt") return {unary(first(), [](double x) { return std::sqrt(x); })};
-    if (op == "Reciprocal") return {unary(first(), [](double x) { return 1 / x; })};
-    if (op == "Abs") return {unary(first(), [](double x) { return std::abs(x); })};
-    if (op == "Exp") return {unary(first(), [](double x) { return std::exp(x); })};
-    if (op == "Log") return {unary(first(), [](double x) { return std::log(x); })};
-    if (op == "Floor") return {unary(first(), [](double x) { return std::floor(x); })};
-    if (op == "Ceil") return {unary(first(), [](double x) { return std::ceil(x); })};
-    if (op == "Round") return {unary(first(), [](double x) { return std::nearbyint(x); })};
-    if (op == "Sign") return {unary(first(), [](double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0; })};
+    if (const auto result = unary(node, first())) return {*result};
     if (op == "Quant" || op == "IntQuant" || op == "BipolarQuant" || op == "QuantizeLinear" ||
         op == "DequantizeLinear") {
       return {quantized(node, inputs)};

@@ -2,6 +2,7 @@
 // Nodes whose inputs are all constants (internal to model/onnx).
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "model/onnx/graph.h"
@@ -11,6 +12,23 @@ namespace bitstrata::model::interchange {
 // The outputs of `node`; `inputs` has null for inputs left out. Throws std::invalid_argument naming the node where the
 // operator is not known or its inputs do not fit.
 std::vector<Tensor> fold(const OnnxNode& node, const std::vector<const Tensor*>& inputs, std::int64_t opset);
+
+// Sums, products, functions of single values and casts of constants (fold_arithmetic.cpp); `unary` has nothing where
+// the operator is another. Throw std::invalid_argument where whole numbers leave 64 bits or divide by 0.
+Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b);
+std::optional<Tensor> unary(const OnnxNode& node, const Tensor& a);
+Tensor cast(const OnnxNode& node, const Tensor& a);
+
+// A tensor of `model`'s type, still without values. A small file can ask for any size: throws std::invalid_argument
+// above 2^22 elements where the operator's largest input has not `inputs` as many.
+Tensor like(const Tensor& model, Dims dims, std::int64_t inputs = 0);
+Dims strides_of(const Dims& dims);  // row-major; all 1 where there are no elements
+// Towards zero; throws std::invalid_argument for what is no number or leaves 64 bits.
+std::int64_t whole_number(double value);
+// The values of a tensor of whole numbers; throws std::invalid_argument naming the node for others.
+const std::vector<std::int64_t>& whole_list(const OnnxNode& node, const Tensor& tensor, const char* what);
+// The sizes that a Shape node takes, from its `start` to its `end`.
+Dims part_of_shape(const OnnxNode& node, const Dims& sizes);
 
 // An input that must be there; throws std::invalid_argument naming the node.
 const Tensor& need(const OnnxNode& node, const std::vector<const Tensor*>& inputs, std::size_t index);

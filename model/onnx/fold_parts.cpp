@@ -15,6 +15,36 @@ const Tensor& need(const OnnxNode& node, const std::vector<const Tensor*>& input
   return *inputs[index];
 }
 
+Tensor like(const Tensor& model, Dims dims, std::int64_t inputs) {
+  constexpr std::int64_t always = std::int64_t{1} << 22;
+  if (elements_of(dims) > std::max({always, inputs, model.elements()})) {
+    throw std::invalid_argument("a constant of " + to_text(dims) + " is too large");
+  }
+  Tensor result;
+  result.dims = std::move(dims);
+  result.type = model.type;
+  return result;
+}
+
+Dims strides_of(const Dims& dims) {
+  Dims strides(dims.size(), 1);
+  if (elements_of(dims) == 0) return strides;  // the other sides may be of any size
+  for (std::size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
+  return strides;
+}
+
+const std::vector<std::int64_t>& whole_list(const OnnxNode& node, const Tensor& tensor, const char* what) {
+  if (!tensor.whole()) refuse(node, fmt::format("its {} must hold whole numbers", what));
+  return tensor.ints;
+}
+
+Dims part_of_shape(const OnnxNode& node, const Dims& sizes) {
+  const auto rank = static_cast<std::int64_t>(sizes.size());
+  const auto bound = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + rank : i, 0, rank); };
+  const std::int64_t start = bound(node.whole("start", 0)), end = bound(node.whole("end", rank));
+  return start < end ? Dims(sizes.begin() + start, sizes.begin() + end) : Dims{};
+}
+
 int axis_of(std::int64_t axis, int rank) {
   if (axis < -rank || axis >= rank) throw std::invalid_argument(fmt::format("axis {} of {} dimensions", axis, rank));
   return static_cast<int>(axis < 0 ? axis + rank : axis);

@@ -22,6 +22,14 @@ std::string to_text(const Dims& dims) { return dims.empty() ? "scalar" : fmt::fo
 
 bool Tensor::whole() const { return type != type::real32; }
 
+double Tensor::at(std::size_t index) const {
+  const std::size_t count = whole() ? ints.size() : reals.size();
+  if (index >= count) {
+    throw std::invalid_argument(fmt::format("a constant of {} has {} values; it needs more", to_text(dims), count));
+  }
+  return whole() ? static_cast<double>(ints[index]) : reals[index];
+}
+
 Tensor Tensor::of_reals(Dims dims, std::vector<float> values) {
   Tensor tensor;
   tensor.dims = std::move(dims);

@@ -34,7 +34,8 @@ struct Tensor {
 
   bool whole() const;  // are the values in `ints`?
   std::int64_t elements() const { return elements_of(dims); }
-  double at(std::size_t index) const { return whole() ? static_cast<double>(ints[index]) : reals[index]; }
+  // Operators read as many values as they need, a file holds as many as it likes: throws std::invalid_argument beyond.
+  double at(std::size_t index) const;
   static Tensor of_reals(Dims dims, std::vector<float> values);
   static Tensor of_ints(Dims dims, std::vector<std::int64_t> values);
 };

@@ -161,6 +161,8 @@ class GraphReader {
     } catch (const std::exception& error) {
       damaged(fmt::format("{}: {}", what, error.what()));
     }
+    // No file holds as many; their bytes would not even be a number of 64 bits.
+    if (signed_count > std::int64_t{1} << 40) damaged(fmt::format("{} of {} is too large", what, to_text(tensor.dims)));
     const auto count = static_cast<std::size_t>(signed_count);
     const int type = proto.data_type(), width = width_of(type);
     if (width == 0) damaged(fmt::format("{} has data type {}, which is not read", what, type));

@@ -17,7 +17,8 @@ class Rewriter {
     for (const std::string& output : graph.outputs) ++uses_[output];
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       for (const std::string& input : graph.nodes[i].inputs) ++uses_[input];
-      for (const std::string& output : graph.nodes[i].outputs) producers_[output] = i;
+      for (const std::string& output : graph.nodes[i].outputs)
+        if (!output.empty()) producers_[output] = i;
     }
   }
 
@@ -64,19 +65,27 @@ class Rewriter {
     return found == producers_.end() || uses_.at(name) != 1 ? nullptr : &graph_.nodes[found->second];
   }
 
-  std::optional<double> number(const std::string& name) const {
-    const Tensor* tensor = nullptr;
-    if (const auto found = graph_.constants.find(name); found != graph_.constants.end()) tensor = &found->second;
-    if (const auto found = producers_.find(name); found != producers_.end()) {
-      const OnnxNode& node = graph_.nodes[found->second];
-      if (node.op == "Identity" || node.op == "Cast") return number(node.input(0));
-      const auto value = node.attributes.find("value");
-      if (node.op == "Constant" && value != node.attributes.end() && value->second.tensor)
-        tensor = &*value->second.tensor;
-      if (node.op == "Constant" && node.has("value_float")) return node.real("value_float", 0);
+  // A constant of one element, behind few nodes that keep it.
+  std::optional<double> number(std::string name) const {
+    constexpr int most_between = 8;
+    for (int i = 0; i <= most_between; ++i) {
+      const Tensor* tensor = nullptr;
+      if (const auto found = graph_.constants.find(name); found != graph_.constants.end()) tensor = &found->second;
+      if (const auto found = producers_.find(name); found != producers_.end()) {
+        const OnnxNode& node = graph_.nodes[found->second];
+        if (node.op == "Identity" || node.op == "Cast") {
+          name = node.input(0);
+          continue;
+        }
+        const auto value = node.attributes.find("value");
+        if (node.op == "Constant" && value != node.attributes.end() && value->second.tensor)
+          tensor = &*value->second.tensor;
+        if (node.op == "Constant" && node.has("value_float")) return node.real("value_float", 0);
+      }
+      if (tensor == nullptr || tensor->elements() != 1) return {};
+      return tensor->at(0);
     }
-    if (tensor == nullptr || tensor->elements() != 1) return {};
-    return tensor->at(0);
+    return {};
   }
 
   // `node` is (other input) * factor for a constant: the other input's name and the factor.

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Folding of sums, products, functions of single values and casts. Files may hold any numbers: what leaves 64 bits is
+// refused, since C++ leaves it undefined.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <map>
+#include <stdexcept>
+
+#include "model/onnx/fold.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+using Reals = std::function<double(double, double)>;
+using Wholes = std::function<std::int64_t(std::int64_t, std::int64_t)>;
+
+[[noreturn]] void too_large() { throw std::invalid_argument("a whole number leaves 64 bits"); }
+
+Dims broadcast(const Dims& a, const Dims& b) {
+  Dims result(std::max(a.size(), b.size()), 1);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const std::int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1, y = i < b.size() ? b[b.size() - 1 - i] : 1;
+    if (x != y && x != 1 && y != 1) {
+      throw std::invalid_argument(fmt::format("{} and {} do not go together", to_text(a), to_text(b)));
+    }
+    result[result.size() - 1 - i] = x == 1 ? y : x;
+  }
+  return result;
+}
+
+// Index into a tensor of `dims` for each element of `whole`, row-major. `whole` has elements.
+std::vector<std::int64_t> spread(const Dims& dims, const Dims& whole) {
+  const Dims strides = strides_of(dims);
+  std::vector<std::int64_t> result = {0};
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const std::size_t lead = whole.size() - dims.size();
+    const std::int64_t stride = i < lead || dims[i - lead] == 1 ? 0 : strides[i - lead];
+    std::vector<std::int64_t> next;
+    next.reserve(result.size() * static_cast<std::size_t>(whole[i]));
+    for (const std::int64_t base : result)
+      for (std::int64_t k = 0; k < whole[i]; ++k) next.push_back(base + k * stride);
+    result = std::move(next);
+  }
+  return result;
+}
+
+Tensor binary(const Tensor& a, const Tensor& b, const Reals& reals, const Wholes& wholes) {
+  const bool whole = a.whole() && b.whole();
+  Tensor result = like(a.whole() ? b : a, broadcast(a.dims, b.dims), std::max(a.elements(), b.elements()));
+  if (result.elements() == 0) return result;  // one of its sides is 0, the others may be of any size
+  const auto left = spread(a.dims, result.dims), right = spread(b.dims, result.dims);
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const auto x = static_cast<std::size_t>(left[i]), y = static_cast<std::size_t>(right[i]);
+    if (whole) {
+      result.ints.push_back(wholes(a.ints[x], b.ints[y]));
+    } else {
+      result.reals.push_back(static_cast<float>(reals(a.at(x), b.at(y))));
+    }
+  }
+  return result;
+}
+
+std::int64_t divide(std::int64_t x, std::int64_t y) {
+  if (y == 0) throw std::invalid_argument("division by zero");
+  if (y == -1 && x == std::numeric_limits<std::int64_t>::min()) too_large();
+  return x / y;
+}
+
+}  // namespace
+
+std::int64_t whole_number(double value) {
+  // 2^63 itself is a double, the largest whole number of 64 bits is none.
+  if (!(value >= -0x1p63 && value < 0x1p63)) throw std::invalid_argument(fmt::format("{} is no whole number", value));
+  return static_cast<std::int64_t>(value);
+}
+
+// A scaling by a constant keeps the codes of a quantized constant where it is one positive number.
+Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b) {
+  const auto checked = [](auto function) {
+    return [function](std::int64_t x, std::int64_t y) {
+      std::int64_t result = 0;
+      if (function(x, y, &result)) too_large();
+      return result;
+    };
+  };
+  using Integer = std::int64_t;
+  Tensor result;
+  if (node.op == "Add")
+    result = binary(a, b, std::plus<>(),
+                    checked([](Integer x, Integer y, Integer* r) { return __builtin_add_overflow(x, y, r); }));
+  if (node.op == "Sub")
+    result = binary(a, b, std::minus<>(),
+                    checked([](Integer x, Integer y, Integer* r) { return __builtin_sub_overflow(x, y, r); }));
+  if (node.op == "Mul")
+    result = binary(a, b, std::multiplies<>(),
+                    checked([](Integer x, Integer y, Integer* r) { return __builtin_mul_overflow(x, y, r); }));
+  if (node.op == "Div") result = binary(a, b, std::divides<>(), divide);
+  if (node.op == "Pow") {
+    const auto power = [](double x, double y) { return std::pow(x, y); };
+    result = binary(a, b, power, [&](Integer x, Integer y) {
+      return whole_number(power(static_cast<double>(x), static_cast<double>(y)));
+    });
+  }
+  if ((node.op == "Mul" || node.op == "Div") && a.grid && b.elements() == 1 && b.at(0) > 0 && !b.whole()) {
+    result.grid = a.grid;
+    for (double& scale : result.grid->scales) scale = node.op == "Mul" ? scale * b.at(0) : scale / b.at(0);
+  }
+  return result;
+}
+
+std::optional<Tensor> unary(const OnnxNode& node, const Tensor& a) {
+  using Function = double (*)(double);
+  static const std::map<std::string, Function> functions = {
+      {"Neg", [](double x) { return -x; }},
+      {"Sqrt", [](double x) { return std::sqrt(x); }},
+      {"Reciprocal", [](double x) { return 1 / x; }},
+      {"Abs", [](double x) { return std::abs(x); }},
+      {"Exp", [](double x) { return std::exp(x); }},
+      {"Log", [](double x) { return std::log(x); }},
+      {"Floor", [](double x) { return std::floor(x); }},
+      {"Ceil", [](double x) { return std::ceil(x); }},
+      {"Round", [](double x) { return std::nearbyint(x); }},
+      {"Sign", [](double x) { return x > 0   ? 1.0
+                                     : x < 0 ? -1.0
+                                             : 0.0; }},
+  };
+  const auto function = functions.find(node.op);
+  if (function == functions.end()) return {};
+  Tensor result = like(a, a.dims, a.elements());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
+    const double value = function->second(a.at(i));
+    if (a.whole()) {
+      result.ints.push_back(whole_number(value));
+    } else {
+      result.reals.push_back(static_cast<float>(value));
+    }
+  }
+  return result;
+}
+
+Tensor cast(const OnnxNode& node, const Tensor& a) {
+  Tensor result = like(a, a.dims, a.elements());
+  const auto to = node.whole("to", type::real32);
+  const bool real = to == type::real32 || to == type::real64 || to == 10 || to == 16;
+  if (!real && to != type::boolean && to != type::int64 && to != type::uint64 && !integer_type(static_cast<int>(to)))
+    refuse(node, fmt::format("casts to data type {}, which is not read", to));
+  result.type = real ? static_cast<int>(type::real32) : static_cast<int>(to);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
+    const double value = a.at(i);
+    if (real) {
+      result.reals.push_back(static_cast<float>(value));
+    } else if (to == type::boolean) {
+      result.ints.push_back(value != 0 ? 1 : 0);
+    } else {
+      result.ints.push_back(a.whole() ? a.ints[i] : whole_number(value));
+    }
+  }
+  return result;
+}
+
+}  // namespace bitstrata::model::interchange
