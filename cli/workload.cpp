@@ -171,7 +171,7 @@ Workload make_workload(const WorkloadOptions& options, const Common& common, Run
   if (is_onnx(options.network)) {
     workload.imported = import_network(options.network, options.plan, options.weight_bits, options.activation_bits,
                                        options.dataset, options.import, common, record);
-    workload.network = quant::assemble(workload.imported->calibrated);
+    workload.network = quant::assemble(workload.imported->calibrated, workload.architecture.accumulator_bits);
     workload.plan = workload.imported->plan;
     workload.trained = true;
   } else if (fs::exists(options.network)) {

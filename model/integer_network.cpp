@@ -188,10 +188,11 @@ void check_post(const IntegerLayer& layer, const TensorFormat& input, const Tens
   for (int shift : layer.shift) {
     if (shift > 63) refuse(what, "shift {} is above 63", shift);
   }
-  const int expected = input.coding == Coding::bipolar ? 1 : 0;
-  // Pooling may pass bipolar codes through unshifted.
-  if (layer.acc_shift != expected && (layer.kind == LayerKind::convolution || layer.acc_shift != 0)) {
-    refuse(what, "acc_shift is {}; for {} inputs it is {}", layer.acc_shift, to_string(input.coding), expected);
+  // Other kinds pass bipolar codes through unshifted.
+  const int least = layer.kind == LayerKind::convolution && input.coding == Coding::bipolar ? 1 : 0;
+  if (layer.acc_shift < least || layer.acc_shift > most_acc_shift) {
+    refuse(what, "acc_shift is {}; for a {} of {} codes it is {}..{}", layer.acc_shift, to_string(layer.kind),
+           to_string(input.coding), least, most_acc_shift);
   }
   const CodeRange range = code_range(output.coding, output.bits);
   if (layer.clip_low > layer.clip_high || layer.clip_low < range.low || layer.clip_high > range.high) {
@@ -330,7 +331,7 @@ std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer
       case LayerKind::convolution: {
         std::int64_t weight_sum = weight_sums[n];
         if (weight_sum > (largest_bound / (largest << layer.acc_shift))) weight_sum = -1;
-        sum = weight_sum < 0 ? -1 : (weight_sum * largest) << layer.acc_shift;
+        sum = weight_sum < 0 ? -1 : weight_sum * largest;
         break;
       }
       case LayerKind::average_pool:
@@ -347,6 +348,7 @@ std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer
         sum = std::max(largest, second);
         break;
     }
+    if (sum > 0) sum <<= layer.acc_shift;
     if (bias <= -largest_bound || bias >= largest_bound || sum < 0) {
       throw std::invalid_argument(
           fmt::format("layer '{}': channel {} could leave the 64-bit range (bias {})", layer.name, n, bias));

@@ -61,7 +61,8 @@ CodeRange code_range(Coding coding, int bits);
 //                          (second may be 1 x 1 x channels: its one pixel meets all of the input's)
 //            concatenate:  the code of `input` for its channels, then that of `second`
 //            upsample:     the code at (y / factor[0], x / factor[0])
-//   v      = (acc << acc_shift) + bias[n]       (acc_shift is 1 for convolutions of bipolar inputs, else 0)
+//   v      = (acc << acc_shift) + bias[n]       (bias has fraction bits; bipolar inputs of convolutions take one of
+//                                                them: their values are 2c - 1)
 //   r      = round_half_up(v * m / 2^shift[n])  (m: multiplier[n]; leaky: negative_multiplier[n] where v < 0)
 //   code   = clip, leaky: clip(r, clip_low, clip_high)
 //            hard_swish:  with p = clip(r, -2^15, 2^15 - 1), g = clip(p + swish_three, 0, swish_six):
@@ -78,12 +79,12 @@ struct IntegerLayer {
   int output = 0;   // index into IntegerNetwork::tensors
   Window window;
   int groups = 1;
-  int weight_bits = 0;                    // 1..16; 0 for other kinds
-  Weights weights;                        // [out][ky][kx][in/groups]; weight_bits == 1: values -1 or +1
-  std::vector<std::int64_t> bias;         // [out channels]
-  std::vector<std::uint16_t> multiplier;  // [out channels]; all 1 for power-of-two requantization
-  std::vector<std::uint8_t> shift;        // [out channels]; 0..63
-  int acc_shift = 0;
+  int weight_bits = 0;                          // 1..16; 0 for other kinds
+  Weights weights;                              // [out][ky][kx][in/groups]; weight_bits == 1: values -1 or +1
+  std::vector<std::int64_t> bias;               // [out channels]
+  std::vector<std::uint16_t> multiplier;        // [out channels]; all 1 for power-of-two requantization
+  std::vector<std::uint8_t> shift;              // [out channels]; 0..63
+  int acc_shift = 0;                            // 0..7; convolutions of bipolar inputs: 1..7
   std::array<std::int32_t, 2> factor = {0, 0};  // add, multiply: -65535..65535; upsample: the factor
   Activation activation = Activation::clip;
   std::vector<std::uint16_t> negative_multiplier;  // leaky: [out channels]
@@ -96,6 +97,8 @@ struct IntegerLayer {
   std::int64_t macs = 0;  // multiply-accumulates of the layer (0 for other kinds)
   int out_channels() const { return static_cast<int>(bias.size()); }
 };
+
+inline constexpr int most_acc_shift = 7;
 
 // tensors[0] is the network's input; layers run in order; the last layer's output is the network's output.
 struct IntegerNetwork {

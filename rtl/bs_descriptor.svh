@@ -79,14 +79,14 @@ localparam OP_COPY = 8'd6;  // concatenation, upsampling
 localparam C_LAST = 8;        // last descriptor of the list
 localparam C_RESIDENT = 9;    // the weight buffer holds the whole layer: load once
 localparam C_SIGNED = 10;     // activations are two's complement
-localparam C_ACC_SHIFT = 11;  // accumulators are doubled before the bias (bipolar activations)
 localparam C_SECOND = 12;     // a second tensor is read
 localparam C_BROADCAST = 13;  // it is one pixel that meets all of the first one's
 localparam C_CARRY_IN = 14;   // partial sums go on where the descriptor before left them
 localparam C_CARRY_OUT = 15;  // they stay for the next descriptor: no post-processing, nothing is stored
-// Bits of D_OPTIONS: the activation in 0..1, the shift of hard swish in 8..12.
+// Bits of D_OPTIONS: the activation in 0..1, the shift of hard swish in 8..12, and these.
 localparam ACT_LEAKY = 2'd1;
 localparam ACT_SWISH = 2'd2;
 localparam ACT_TABLE = 2'd3;
+localparam O_ACC_SHIFT = 4;      // in 4..6: places that accumulators move up before the bias
 localparam O_KEEP_WEIGHTS = 16;  // the weight buffer holds the layer from the descriptor before
 /* verilator lint_on UNUSEDPARAM */

@@ -3,7 +3,7 @@
 // products), bias, scale and rounding, activation. LATENCY = 7 cycles.
 //
 //   stage 1  value of the two operands A (low CODE_WIDTH bits of the sum) and B (above them), or the sum itself
-//   stage 2  doubled for bipolar activations, plus bias
+//   stage 2  shifted up by 0 to 7 places, so that biases have fraction bits, plus bias
 //   stage 3  times the multiplier (leaky activations: that of negative values where the value is negative)
 //   stage 4  shifted right and rounded: 2^(shift-1) is added as one half of the last bit shifted out, so that no shift
 //            is too long for the product
@@ -84,7 +84,7 @@ module bs_requant #(
   logic [15:0] multiplier_q, negative_multiplier_q, multiplier;
   logic [5:0] shift_2_q, shift_3_q;
   logic signed [PRODUCT_WIDTH-1:0] product_q, rounded_q, value_ext, multiplier_ext, doubled, nearest;
-  assign shifted_sum = desc_i[D_CONTROL*32 + C_ACC_SHIFT] ? {sum_q[ACC_WIDTH-2:0], 1'b0} : sum_q;
+  assign shifted_sum = sum_q <<< desc_i[D_OPTIONS*32 + O_ACC_SHIFT +: 3];
   assign bias = param_1_q[ACC_WIDTH-1:0];
   assign multiplier = activation == ACT_LEAKY && value_q[ACC_WIDTH-1] ? negative_multiplier_q : multiplier_q;
   assign value_ext = {{17{value_q[ACC_WIDTH-1]}}, value_q};

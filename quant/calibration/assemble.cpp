@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <stdexcept>
 
@@ -26,8 +27,8 @@ double zero_of(const Grid& grid) { return grid.coding == Coding::bipolar ? 0.5 :
 
 class Assembler {
  public:
-  explicit Assembler(const FloatNetwork& network)
-      : network_(network), graph_(network.graph), layout_(lay_out(graph_)) {}
+  Assembler(const FloatNetwork& network, int accumulator_bits)
+      : network_(network), graph_(network.graph), layout_(lay_out(graph_)), accumulator_bits_(accumulator_bits) {}
 
   IntegerNetwork run() {
     result_.name = graph_.name();
@@ -136,27 +137,70 @@ class Assembler {
     }
   }
 
-  // Requantization of one channel: v counts in `unit`, and holds `base` when the result is 0.
-  void add_channel(double unit, double base, const Target& target, const Step& step) {
+  // One channel's results: an accumulator counts in `ratio` codes and holds `base` when the real result is 0, for which
+  // the code is `offset`.
+  struct Channel {
+    double ratio, base, offset;
+  };
+
+  // The channel: accumulators count in `unit`, and hold `base` when the result is 0.
+  void add_channel(double unit, double base, const Target& target) {
     // From 2^16 on one step of v saturates every output: a larger multiplier changes nothing.
     const double ratio = std::min(unit / target.unit, 65535.0);
     if (!(ratio > 0)) refuse(fmt::format("its scales lie too far apart (ratio {:g})", ratio));
-    int exponent = 0;
-    const bool power = std::frexp(ratio, &exponent) == 0.5 && exponent <= 1 && exponent >= -62;
-    const Requantizer requantizer = power ? shift_only(ratio) : multiply_shift(ratio);
-    if (requantizer.multiplier == 0) refuse(fmt::format("its scales lie too far apart (ratio {:g})", ratio));
-    layer_.multiplier.push_back(requantizer.multiplier);
-    layer_.shift.push_back(requantizer.shift);
-    // Whole units: where the result has one threshold, it stays exactly where it was.
-    const double offset = target.offset / requantizer.ratio();
-    const bool sign = target.offset == 0.5 && layer_.clip_low == 0 && layer_.clip_high == 1;
-    const double bias = sign ? std::floor(base + 1e-6) + std::ceil(offset) : base + offset;
-    if (!(std::abs(bias) < 0x1p60)) refuse(fmt::format("a bias of {:g} in its units does not fit", bias));
-    layer_.bias.push_back(half_up(bias));
-    if (layer_.activation == Activation::leaky) {
-      layer_.negative_multiplier.push_back(
-          static_cast<std::uint16_t>(half_up(requantizer.multiplier * graph_.node(step.activation).slope)));
+    channels_.push_back({ratio, base, target.offset});
+  }
+
+  // Biases, multipliers and shifts of all channels, biases with `fraction` bits behind the accumulator's unit.
+  void set_channels(const Step& step, int fraction) {
+    layer_.bias.clear();
+    layer_.multiplier.clear();
+    layer_.shift.clear();
+    layer_.negative_multiplier.clear();
+    for (const Channel& channel : channels_) {
+      const double ratio = std::ldexp(channel.ratio, -fraction);
+      int exponent = 0;
+      const bool power = std::frexp(ratio, &exponent) == 0.5 && exponent <= 1 && exponent >= -62;
+      const Requantizer requantizer = power ? shift_only(ratio) : multiply_shift(ratio);
+      if (requantizer.multiplier == 0) refuse(fmt::format("its scales lie too far apart (ratio {:g})", channel.ratio));
+      layer_.multiplier.push_back(requantizer.multiplier);
+      layer_.shift.push_back(requantizer.shift);
+      // Whole units: where the result has one threshold, it stays exactly where it was.
+      const double offset = std::ldexp(channel.offset / requantizer.ratio(), -fraction);
+      const bool sign = channel.offset == 0.5 && layer_.clip_low == 0 && layer_.clip_high == 1;
+      const double bias = sign ? std::floor(channel.base + 1e-6) + std::ceil(offset) : channel.base + offset;
+      if (!(std::abs(bias) < 0x1p52)) refuse(fmt::format("a bias of {:g} in its units does not fit", bias));
+      layer_.bias.push_back(half_up(std::ldexp(bias, fraction)));
+      if (layer_.activation == Activation::leaky) {
+        layer_.negative_multiplier.push_back(
+            static_cast<std::uint16_t>(half_up(requantizer.multiplier * graph_.node(step.activation).slope)));
+      }
     }
+  }
+
+  // Requantization of the layer's channels. A bias is rounded to the unit of its accumulators, which moves every result
+  // by up to half a unit: little where a code is hundreds of units, many codes where it is two or three. So it gets
+  // fraction bits until the rounding moves a result by at most 2^-13 of a code, where the accumulators have them.
+  void requantize(const Step& step) {
+    const int own = layer_.acc_shift;  // of bipolar inputs
+    double coarsest = 0;
+    for (const Channel& channel : channels_) coarsest = std::max(coarsest, channel.ratio);
+    int exponent = 0;
+    std::frexp(coarsest, &exponent);  // coarsest <= 2^exponent
+    int fraction = std::clamp(exponent + 12, 0, most_acc_shift - own);
+    set_channels(step, 0);
+    const std::int64_t bound = accumulator_bound(result_, layer_);
+    while (fraction > 0 && bound + 1 >= (std::int64_t{1} << (accumulator_bits_ - 1)) >> fraction) --fraction;
+    if (fraction > 0) {
+      set_channels(step, fraction);
+      // Bits that no channel uses go again: the layer stays as it is written by hand, and accumulators small.
+      std::uint64_t bits = std::uint64_t{1} << fraction;
+      for (const std::int64_t bias : layer_.bias) bits |= static_cast<std::uint64_t>(bias);
+      fraction -= std::countr_zero(bits);
+      set_channels(step, fraction);
+    }
+    layer_.acc_shift = own + fraction;
+    channels_.clear();
   }
 
   void add_step(const Step& step) {
@@ -224,9 +268,10 @@ class Assembler {
         sum += static_cast<std::int64_t>(code);
       }
       const double unit = in.scale * p.scales[n];  // acc_shift makes 2c of c
-      add_channel(unit, p.bias[n] / unit - zero * static_cast<double>(sum), target, step);
+      add_channel(unit, p.bias[n] / unit - zero * static_cast<double>(sum), target);
     }
     layer_.weights = std::move(weights);
+    requantize(step);
   }
 
   void pool(const Step& step, const Node& node) {
@@ -245,11 +290,12 @@ class Assembler {
     for (int c = 0; c < channels; ++c) {
       if (same) {  // zero points cancel, exactly
         Target codes{1, out.floor ? -0.5 : 0};
-        add_channel(1.0 / taps, 0, codes, step);
+        add_channel(1.0 / taps, 0, codes);
       } else {
-        add_channel(unit_of(in) / taps, -zero_of(in) * taps, target, step);
+        add_channel(unit_of(in) / taps, -zero_of(in) * taps, target);
       }
     }
+    requantize(step);
   }
 
   void standalone(const Step& step, const Node& node) {
@@ -258,7 +304,8 @@ class Assembler {
     if (node.op != Op::sigmoid && node.op != Op::silu) {
       const double reach = std::max(std::abs(in.value(in.range().low)), std::abs(in.value(in.range().high)));
       const Target target = finish(step, out, reach);
-      for (int c = 0; c < node.output.channels; ++c) add_channel(unit_of(in), -zero_of(in), target, step);
+      for (int c = 0; c < node.output.channels; ++c) add_channel(unit_of(in), -zero_of(in), target);
+      requantize(step);
       return;
     }
     // The table's index is the input's code itself, or its upper 8 bits.
@@ -298,7 +345,8 @@ class Assembler {
       layer_.factor = {-b.zero_point, -a.zero_point};
       base = static_cast<double>(a.zero_point) * b.zero_point;
     }
-    for (int c = 0; c < node.output.channels; ++c) add_channel(unit, base, target, step);
+    for (int c = 0; c < node.output.channels; ++c) add_channel(unit, base, target);
+    requantize(step);
   }
 
   // A chain of joinings of two. All but the last hold values as they are before the activation.
@@ -322,12 +370,13 @@ class Assembler {
             plain && from.scale == out.scale && from.zero_point == out.zero_point && from.coding == out.coding;
         for (int c = 0; c < result_.tensors[at(tensor)].shape.channels; ++c) {
           if (same) {
-            add_channel(1, 0, {1, 0}, step);
+            add_channel(1, 0, {1, 0});
           } else {
-            add_channel(unit_of(from), -zero_of(from), target, step);
+            add_channel(unit_of(from), -zero_of(from), target);
           }
         }
       }
+      requantize(step);
       if (!last) {
         layer_.output = add_tensor(out, {first.height, first.width, first.channels + second.channels});
         next.input = layer_.output;
@@ -341,13 +390,17 @@ class Assembler {
   const FloatNetwork& network_;
   const Network& graph_;
   Layout layout_;
+  int accumulator_bits_;
   IntegerNetwork result_;
   std::vector<Grid> grids_;  // indexed as result_.tensors
   IntegerLayer layer_;       // the one being made
+  std::vector<Channel> channels_;
 };
 
 }  // namespace
 
-IntegerNetwork assemble(const FloatNetwork& network) { return Assembler(network).run(); }
+IntegerNetwork assemble(const FloatNetwork& network, int accumulator_bits) {
+  return Assembler(network, accumulator_bits).run();
+}
 
 }  // namespace bitstrata::quant

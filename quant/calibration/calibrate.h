@@ -46,8 +46,10 @@ model::FloatNetwork calibrate(const model::FloatNetwork& network, const model::P
                               const CalibrationInputs& inputs, const CalibrationOptions& options = {});
 
 // The integers of a network that has all its grids and codes; validated. Throws std::invalid_argument naming the layer
-// that lacks one, or whose scales lie outside what 16-bit multipliers reach.
-model::IntegerNetwork assemble(const model::FloatNetwork& network);
+// that lacks one, or whose scales lie outside what 16-bit multipliers reach. Where a code is few units of an
+// accumulator, biases get fraction bits (acc_shift), as many as accumulators of `accumulator_bits` have room for: then
+// their rounding moves a result by at most 2^-13 of a code, or by 2^-8 of a unit where that is more.
+model::IntegerNetwork assemble(const model::FloatNetwork& network, int accumulator_bits = 48);
 
 // The float network that `assemble` makes these integers of again (scales as 32-bit floats, as files hold them). Throws
 // std::invalid_argument naming a layer that cannot be told from its integers alone: activations other than clipping,

@@ -32,9 +32,11 @@ void take_weights(const IntegerLayer& layer, const Grid& in, const Grid& out, Pa
   const double unit_out = bipolar_out ? 2 * out.scale : out.scale, zero_out = bipolar_out ? 0.5 : out.zero_point;
   const double zero_in = in.coding == Coding::bipolar ? 1 : in.zero_point;
   const std::size_t each = layer.weights.size() / layer.bias.size();
+  // Bits of a bias behind the unit of the accumulators.
+  const int fraction = layer.acc_shift - (in.coding == Coding::bipolar ? 1 : 0);
   p.weight_bits = layer.weight_bits;
   for (std::size_t n = 0; n < layer.bias.size(); ++n) {
-    const double ratio = std::ldexp(static_cast<double>(layer.multiplier[n]), -layer.shift[n]);
+    const double ratio = std::ldexp(static_cast<double>(layer.multiplier[n]), fraction - layer.shift[n]);
     if (!(ratio > 0)) refuse(layer, "a multiplier of 0 has no float counterpart");
     const double scale = static_cast<float>(ratio * unit_out / in.scale);
     std::int64_t sum = 0;
@@ -43,9 +45,10 @@ void take_weights(const IntegerLayer& layer, const Grid& in, const Grid& out, Pa
       p.weights.push_back(static_cast<float>(weight * scale));
     }
     p.scales.push_back(scale);
-    // A single threshold is folded as assemble() does it; other offsets are rounded halves up.
-    const double offset = bipolar_out ? std::ceil(zero_out / ratio) : std::floor(zero_out / ratio + 0.5);
-    const double bias = static_cast<double>(layer.bias[n]) - offset + zero_in * static_cast<double>(sum);
+    // A single threshold is folded as assemble() does it.
+    const double offset = bipolar_out ? std::ceil(zero_out / ratio) : zero_out / ratio;
+    const double units = std::ldexp(static_cast<double>(layer.bias[n]), -fraction);
+    const double bias = units - offset + zero_in * static_cast<double>(sum);
     p.bias.push_back(static_cast<float>(bias * in.scale * scale));
   }
 }

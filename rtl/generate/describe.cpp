@@ -79,10 +79,9 @@ class Writer {
   void control() {
     const bool resident = m_.convolution && weight_rows(a_, layer_, m_, piece_) <= a_.weight_depth;
     set(D_CONTROL, static_cast<std::uint32_t>(opcode_of(layer_.kind)) | bit(resident, C_RESIDENT) |
-                       bit(in_.coding == Coding::twos_complement, C_SIGNED) | bit(layer_.acc_shift != 0, C_ACC_SHIFT) |
-                       bit(second_ != nullptr, C_SECOND) | bit(second_ != nullptr && broadcast(), C_BROADCAST) |
-                       bit(piece_.carry_in, C_CARRY_IN) | bit(piece_.carry_out, C_CARRY_OUT) |
-                       (descriptor_magic << 16));
+                       bit(in_.coding == Coding::twos_complement, C_SIGNED) | bit(second_ != nullptr, C_SECOND) |
+                       bit(second_ != nullptr && broadcast(), C_BROADCAST) | bit(piece_.carry_in, C_CARRY_IN) |
+                       bit(piece_.carry_out, C_CARRY_OUT) | (descriptor_magic << 16));
     std::uint32_t widths = static_cast<std::uint32_t>(m_.weight_bits | (in_.bits << 8) | (out_.bits << 16));
     if (second_ != nullptr) {
       widths |= static_cast<std::uint32_t>(second_->bits) << 24;
@@ -206,8 +205,9 @@ class Writer {
     set(D_PARAM_BEATS, ceil_div(parameter_bytes(a_, layer_, m_, piece_), line_bytes()));
     set(D_CLIP_LOW, layer_.clip_low);
     set(D_CLIP_HIGH, layer_.clip_high);
-    set(D_OPTIONS,
-        static_cast<std::uint32_t>(layer_.activation) | (static_cast<std::uint32_t>(layer_.swish_shift) << 8));
+    set(D_OPTIONS, static_cast<std::uint32_t>(layer_.activation) |
+                       (static_cast<std::uint32_t>(layer_.acc_shift) << O_ACC_SHIFT) |
+                       (static_cast<std::uint32_t>(layer_.swish_shift) << 8));
     set(D_SWISH, static_cast<std::uint32_t>(layer_.swish_three) | (static_cast<std::uint32_t>(layer_.swish_six) << 16));
     set(D_SWISH_OFFSET, layer_.swish_offset);
     if (layer_.kind != LayerKind::upsample) {

@@ -104,13 +104,13 @@ enum ControlBit : int {
   C_LAST = 8,
   C_RESIDENT = 9,
   C_SIGNED = 10,
-  C_ACC_SHIFT = 11,
   C_SECOND = 12,
   C_BROADCAST = 13,
   C_CARRY_IN = 14,
   C_CARRY_OUT = 15
 };
-// Bits of OPTIONS: the activation in 0..1 (model::Activation), SWISH's shift in 8..12, and this.
+// Bits of OPTIONS: the activation in 0..1 (model::Activation), SWISH's shift in 8..12, and these.
+constexpr int O_ACC_SHIFT = 4;  // in 4..6: IntegerLayer's acc_shift
 constexpr int O_KEEP_WEIGHTS = 16;
 
 struct Descriptor {
@@ -121,6 +121,7 @@ struct Descriptor {
   Opcode opcode() const { return static_cast<Opcode>((*this)[D_CONTROL] & 0xff); }
   bool keeps_weights() const { return ((*this)[D_OPTIONS] >> O_KEEP_WEIGHTS) & 1u; }
   bool control(ControlBit bit) const { return ((*this)[D_CONTROL] >> bit) & 1u; }
+  int acc_shift() const { return static_cast<int>(((*this)[D_OPTIONS] >> O_ACC_SHIFT) & 7); }
   int weight_bits() const { return static_cast<int>((*this)[D_WIDTHS] & 31); }
   int activation_bits() const { return static_cast<int>(((*this)[D_WIDTHS] >> 8) & 31); }
   int output_bits() const { return static_cast<int>(((*this)[D_WIDTHS] >> 16) & 31); }

@@ -40,7 +40,7 @@ void Post::start(const Descriptor& descriptor) {
   macros_ = d_.opcode() == OP_CONVOLUTION ? tiles_ : 1;
   n_tiles_ = word(D_N_TILES);
   out_channels_ = word(D_OUT_CHANNELS);
-  acc_shift_ = d_.control(C_ACC_SHIFT) ? 1 : 0;
+  acc_shift_ = d_.acc_shift();
   clip_low_ = signed_field(d_[D_CLIP_LOW], 18);
   clip_high_ = signed_field(d_[D_CLIP_HIGH], 18);
   carry_out_ = d_.control(C_CARRY_OUT);

@@ -41,14 +41,22 @@ class Model {
   }
   const FloatNetwork& network() const { return network_; }
 
-  // `narrow_output`: the output has the activations' width, as biases and zero points are whole units of accumulators,
-  // which 16-bit outputs of coarse layers would show.
-  Comparison compare(int weight_bits, int activation_bits, CalibrationOptions options = {},
-                     bool narrow_output = false) const {
+  // `narrow_output`: the output has the activations' width, as a code of 16 bits is finer than what the 16 bits of a
+  // multiplier make of a coarse layer's sums.
+  FloatNetwork calibrated(int weight_bits, int activation_bits, CalibrationOptions options = {},
+                          bool narrow_output = false) const {
     Plan plan = plan_of(network_, weight_bits, activation_bits);
     if (narrow_output) plan.output_bits = std::max(2, activation_bits);
-    const FloatNetwork calibrated = calibrate(network_, plan, inputs(), options);
-    const IntegerNetwork integers = assemble(calibrated);
+    return calibrate(network_, plan, inputs(), options);
+  }
+
+  Comparison compare(int weight_bits, int activation_bits, CalibrationOptions options = {},
+                     bool narrow_output = false) const {
+    const FloatNetwork network = calibrated(weight_bits, activation_bits, options, narrow_output);
+    return compare(network, assemble(network));
+  }
+
+  Comparison compare(const FloatNetwork& calibrated, const IntegerNetwork& integers) const {
     const Layout layout = lay_out(calibrated.graph);
     Comparison result;
     for (int i = 0; i < 6; ++i) {
@@ -101,6 +109,100 @@ TEST(Calibration, IntegersAreTheFloatExecutionOnTheSameGrids) {
   std::cout << fmt::format("{} codes compared, {} differ, {} by more than one step\n", all.codes, all.differ, all.far);
   EXPECT_GT(all.codes, 100000);
   EXPECT_LT(all.differ, all.codes / 200);
+}
+
+// The bias of each of a convolution's channels as a real number, in units of its accumulators.
+std::vector<double> real_biases(const FloatNetwork& network, const Step& step, const IntegerLayer& layer,
+                                const Grid& in, const Grid& out) {
+  const Parameters& p = network.parameters[static_cast<std::size_t>(step.node)];
+  const double zero = in.coding == Coding::bipolar ? 1 : in.zero_point;
+  const std::size_t each = layer.weights.size() / layer.bias.size();
+  std::vector<double> biases;
+  for (std::size_t n = 0; n < layer.bias.size(); ++n) {
+    double sum = 0;
+    for (const std::int16_t weight : layer.weights.block(n * each, each)) sum += weight;
+    const double unit = in.scale * p.scales[n];
+    biases.push_back(p.bias[n] / unit - zero * sum + out.zero_point * out.scale / unit);
+  }
+  return biases;
+}
+
+TEST(Calibration, BiasesOfFewBitLayersHaveFractionBits) {
+  Comparison whole, fraction;
+  int biases = 0, layers = 0;
+  double largest = 0, largest_whole = 0;
+  for (const OnnxCase& tested : onnx_cases()) {
+    const Model model(tested);
+    for (const auto& [w, a] : {std::pair{1, 1}, {2, 2}, {2, 3}, {3, 2}, {3, 3}}) {
+      if (a == 1 && tested.name != "BatchNormAlone" && tested.name != "Depthwise") continue;  // others need a zero
+      SCOPED_TRACE(fmt::format("{} {} x {}", tested.name, w, a));
+      const FloatNetwork network = model.calibrated(w, a, {}, true);
+      // Accumulators of one bit have no room for fractions.
+      const IntegerNetwork coarse = assemble(network, 1), fine = assemble(network);
+      const Comparison before = model.compare(network, coarse), after = model.compare(network, fine);
+      whole.codes += before.codes, whole.differ += before.differ;
+      fraction.codes += after.codes, fraction.differ += after.differ;
+      const Layout layout = lay_out(network.graph);
+      for (std::size_t i = 0; i < fine.layers.size() && fine.layers.size() == layout.steps.size(); ++i) {
+        const IntegerLayer& layer = fine.layers[i];
+        const Step& step = layout.steps[i];
+        if (layer.kind != LayerKind::convolution || layer.activation != Activation::clip) continue;
+        const auto grid = [&](int tensor) {
+          return *network.grids[static_cast<std::size_t>(layout.tensors[static_cast<std::size_t>(tensor)].node)];
+        };
+        const Grid in = grid(layer.input), out = grid(layer.output);
+        const Op activation = step.activation < 0 ? Op::relu : network.graph.node(step.activation).op;
+        if (activation != Op::relu || out.coding == Coding::bipolar) continue;
+        ++layers;
+        const int bits = layer.acc_shift - (in.coding == Coding::bipolar ? 1 : 0);
+        const std::vector<double> wanted = real_biases(network, step, layer, in, out);
+        for (std::size_t n = 0; n < wanted.size(); ++n, ++biases) {
+          const double ratio = std::ldexp(layer.multiplier[n], bits - layer.shift[n]);
+          // The multiplier's own rounding moves the output's zero point by 2^-16 of it.
+          const double slack = std::abs(out.zero_point) / ratio * 0x1p-16 + 1e-4;
+          const double error = std::abs(std::ldexp(static_cast<double>(layer.bias[n]), -bits) - wanted[n]) - slack;
+          EXPECT_LE(error, std::max(0x1p-8, 0x1p-13 / ratio)) << "channel " << n;
+          largest = std::max(largest, error * ratio);
+          largest_whole =
+              std::max(largest_whole, std::abs(static_cast<double>(coarse.layers[i].bias[n]) - wanted[n]) * ratio);
+        }
+      }
+    }
+  }
+  std::cout << fmt::format(
+      "{} codes: {} differ with biases of whole units ({:.3f} %), {} with fraction bits ({:.3f} %); {} biases of {} "
+      "layers, off by up to {:.3f} of a code and {:.5f}\n",
+      whole.codes, whole.differ, 100.0 * static_cast<double>(whole.differ) / static_cast<double>(whole.codes),
+      fraction.differ, 100.0 * static_cast<double>(fraction.differ) / static_cast<double>(fraction.codes), biases,
+      layers, largest_whole, largest);
+  EXPECT_GT(layers, 100);
+  EXPECT_GT(largest_whole, 0.1);
+  EXPECT_LT(10 * fraction.differ, whole.differ);
+}
+
+TEST(Calibration, FractionBitsLeaveRoomForAccumulators) {
+  int limited = 0;
+  for (const OnnxCase& tested : onnx_cases()) {
+    const FloatNetwork network = Model(tested).calibrated(3, 3, {}, true);
+    const IntegerNetwork coarse = assemble(network, 1), fine = assemble(network);
+    for (int bits = 6; bits <= 24; bits += 2) {
+      SCOPED_TRACE(fmt::format("{}, {} bits", tested.name, bits));
+      const IntegerNetwork some = assemble(network, bits);
+      const std::int64_t room = std::int64_t{1} << (bits - 1);
+      for (std::size_t i = 0; i < some.layers.size(); ++i) {
+        const int least = coarse.layers[i].acc_shift, most = fine.layers[i].acc_shift, shift = some.layers[i].acc_shift;
+        if (accumulator_bound(coarse, coarse.layers[i]) < room) {
+          EXPECT_LT(accumulator_bound(some, some.layers[i]), room);
+        }
+        if (accumulator_bound(fine, fine.layers[i]) < room / 2) {
+          EXPECT_EQ(shift, most);
+        }
+        EXPECT_GE(shift, least);
+        limited += shift > least && shift < most;
+      }
+    }
+  }
+  EXPECT_GT(limited, 20);
 }
 
 TEST(Calibration, ErrorFallsWithTheWidths) {

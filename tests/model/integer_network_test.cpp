@@ -96,6 +96,8 @@ TEST(AccumulatorBound, ByHand) {
   EXPECT_EQ(accumulator_bound(net, net.layers[1]), 16);
   net.layers[1].kind = LayerKind::average_pool;
   EXPECT_EQ(accumulator_bound(net, net.layers[1]), 4 * 16);
+  net.layers[1].acc_shift = 7;
+  EXPECT_EQ(accumulator_bound(net, net.layers[1]), 4 * 16 * 128);
 }
 
 TEST(AccumulatorBound, OfTheWidestLayerStaysBelow45Bits) {
@@ -166,7 +168,14 @@ TEST(Validate, NamesTheLayerAndTheContradiction) {
       {"layer 'conv': macs is 5, its shape gives 864", [](auto& n) { n.layers[0].macs = 5; }},
       {"layer 'conv': has 3 biases, 3 multipliers and 2 shifts", [](auto& n) { n.layers[0].shift.pop_back(); }},
       {"layer 'conv': shift 64 is above 63", [](auto& n) { n.layers[0].shift[1] = 64; }},
-      {"layer 'conv': acc_shift is 1; for unsigned inputs it is 0", [](auto& n) { n.layers[0].acc_shift = 1; }},
+      {"layer 'conv': acc_shift is 8; for a convolution of unsigned codes it is 0..7",
+       [](auto& n) { n.layers[0].acc_shift = 8; }},
+      {"layer 'pool': acc_shift is -1; for a max_pool of twos_complement codes it is 0..7",
+       [](auto& n) { n.layers[1].acc_shift = -1; }},
+      {"layer 'conv': acc_shift is 0; for a convolution of bipolar codes it is 1..7",
+       [](auto& n) {
+         n.tensors[0] = {.shape = {4, 4, 2}, .bits = 1, .coding = Coding::bipolar};
+       }},
       {"layer 'conv': clips to -16..16; the output's codes are -16..15", [](auto& n) { n.layers[0].clip_high = 16; }},
       {"layer 'conv': clips to 3..2", [](auto& n) { n.layers[0].clip_low = 3, n.layers[0].clip_high = 2; }},
       {"layer 'conv': channel 1 could leave the 64-bit range", [](auto& n) { n.layers[0].bias[1] = INT64_MIN; }},

@@ -96,6 +96,7 @@ void append_layer(Random& random, IntegerNetwork& network, const RandomOptions& 
     layer.macs = output.shape.elements() * taps;
   }
   layer.acc_shift = input.coding == Coding::bipolar && (convolution || chance(random, 50)) ? 1 : 0;
+  if (chance(random, 30)) layer.acc_shift = pick(random, layer.acc_shift, most_acc_shift);
 
   layer.bias.assign(static_cast<std::size_t>(channels), 0);
   const std::int64_t bound = accumulator_bound({.tensors = {input}}, [&] {

@@ -45,7 +45,6 @@ TEST(Agreement, DescriptorWords) {
                                           {"C_LAST", C_LAST},
                                           {"C_RESIDENT", C_RESIDENT},
                                           {"C_SIGNED", C_SIGNED},
-                                          {"C_ACC_SHIFT", C_ACC_SHIFT},
                                           {"OP_ADD", OP_ADD},
                                           {"OP_MULTIPLY", OP_MULTIPLY},
                                           {"OP_COPY", OP_COPY},
@@ -53,6 +52,7 @@ TEST(Agreement, DescriptorWords) {
                                           {"C_BROADCAST", C_BROADCAST},
                                           {"C_CARRY_IN", C_CARRY_IN},
                                           {"C_CARRY_OUT", C_CARRY_OUT},
+                                          {"O_ACC_SHIFT", O_ACC_SHIFT},
                                           {"O_KEEP_WEIGHTS", O_KEEP_WEIGHTS}};
   for (const auto& [name, activation] : {std::pair{"ACT_LEAKY", model::Activation::leaky},
                                          {"ACT_SWISH", model::Activation::hard_swish},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "model/architecture.h"
@@ -34,7 +35,10 @@ inline model::TensorFormat random_format(Random& random, model::Shape shape, int
 // Requantization that spreads accumulators of up to `bound` over the output's codes.
 inline void random_requantization(Random& random, model::IntegerLayer& layer, int channels,
                                   const model::TensorFormat& in, const model::TensorFormat& out, double bound) {
+  // Now and then biases have fraction bits, or all that there may be.
   layer.acc_shift = in.coding == model::Coding::bipolar ? 1 : 0;
+  if (pick(random, 0, 2) == 0) layer.acc_shift = pick(random, layer.acc_shift, model::most_acc_shift);
+  bound = std::ldexp(bound, layer.acc_shift);
   const bool power_of_two = pick(random, 0, 3) == 0;
   for (int c = 0; c < channels; ++c) {
     layer.bias.push_back(static_cast<std::int64_t>((pick(random, -1000, 1000) / 4000.0) * bound));
@@ -55,6 +59,7 @@ inline void random_requantization(Random& random, model::IntegerLayer& layer, in
 inline void random_activation(Random& random, const model::Architecture& a, model::IntegerLayer& layer,
                               const model::TensorFormat& out, double bound) {
   using namespace model;
+  bound = std::ldexp(bound, layer.acc_shift);
   const auto spread = [&](int bits) {  // the sums over codes of so many bits
     for (std::size_t c = 0; c < layer.shift.size(); ++c) {
       int shift = 0;
@@ -197,7 +202,6 @@ inline void add_random_layer(Random& random, model::IntegerNetwork& network, con
             (layer.kind == LayerKind::multiply ? bound * second : 0);
   }
   random_requantization(random, layer, shape.channels, in, out, bound);
-  if (layer.kind != LayerKind::convolution) layer.acc_shift = 0;
   random_activation(random, a, layer, out, bound);
   network.tensors.push_back(out);
   network.layers.push_back(layer);
@@ -235,7 +239,6 @@ inline void add_squeeze(Random& random, model::IntegerNetwork& network, const mo
   pool.window.kernel_width = in.shape.width;
   random_requantization(random, pool, in.shape.channels, in, one,
                         static_cast<double>(in.shape.height) * in.shape.width * (1 << in.bits));
-  pool.acc_shift = 0;
   IntegerLayer product{.name = "excite" + std::to_string(network.layers.size()), .kind = LayerKind::multiply};
   product.input = input;
   product.second = input + 1;
@@ -244,7 +247,6 @@ inline void add_squeeze(Random& random, model::IntegerNetwork& network, const mo
   const double wide = 1 << in.bits, narrow = 1 << one.bits;
   random_requantization(random, product, in.shape.channels, in, out,
                         std::abs(product.factor[0]) * wide + std::abs(product.factor[1]) * narrow + wide * narrow);
-  product.acc_shift = 0;
   network.tensors.insert(network.tensors.end(), {one, out});
   network.layers.insert(network.layers.end(), {pool, product});
 }
