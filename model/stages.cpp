@@ -61,7 +61,7 @@ class Builder {
     if (node.op == Op::batch_norm)
       throw std::invalid_argument("node '" + node.name +
                                   "' cannot be folded: it must directly follow a convolution or linear layer");
-    Step step{.node = index};
+    Step step{.node = index, .pools = node.op == Op::average_pool};
     for (int input : node.inputs) step.inputs.push_back(tensor_of_[input]);
     int last = index;
     if (has_weights(node.op)) {
@@ -79,10 +79,20 @@ class Builder {
       step.activation = take(index, [](const Node& n) { return is_activation(n.op); });
       if (step.activation >= 0) last = step.activation;
     }
-    const bool moves = node.op == Op::max_pool || node.op == Op::average_pool || node.op == Op::upsample;
-    const int source = moves && step.activation < 0 ? layout_.tensors[step.input()].source : -1;
+    // A mean that ends the network has a format of its own: it is as fine as the output is asked for, and what it is
+    // made of need not be.
+    const bool shares = moves(node.op) && !(node.op == Op::average_pool && ends_network(index));
+    const int source = shares && step.activation < 0 ? layout_.tensors[step.input()].source : -1;
     step.output = add_tensor(last, source, rectified(step));
     layout_.steps.push_back(std::move(step));
+  }
+
+  static bool moves(Op op) { return op == Op::max_pool || op == Op::average_pool || op == Op::upsample; }
+
+  // Whether nothing but poolings and enlargements comes behind `node`.
+  bool ends_network(int node) const {
+    while (node >= 0 && !readers_[node].empty()) node = follower(node, [](const Node& n) { return moves(n.op); });
+    return node >= 0;
   }
 
   template <typename Wanted>
@@ -132,9 +142,15 @@ std::vector<int> tensor_bits(const Layout& layout, const Plan& plan) {
   }
   for (auto step = layout.steps.rbegin(); step != layout.steps.rend(); ++step) {
     const int to = layout.tensors[step->output].source;
+    int wanted = bits[to];
+    // What the mean at the end is made of is as wide as what the last layer before it reads.
+    if (step->pools && layout.tensors[to].is_output) {
+      const auto layer = std::find_if(step, layout.steps.rend(), [](const Step& s) { return s.stage >= 0; });
+      if (layer != layout.steps.rend()) wanted = plan.layers.at(layer->stage).activation_bits;
+    }
     for (int input : step->inputs) {
       const int from = layout.tensors[input].source;
-      if (from != to && !planned[from]) bits[from] = std::max(bits[from], bits[to]);
+      if (from != to && !planned[from]) bits[from] = std::max(bits[from], wanted);
     }
   }
   for (std::size_t t = 0; t < layout.tensors.size(); ++t) bits[t] = bits[layout.tensors[t].source];

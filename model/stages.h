@@ -24,7 +24,8 @@ struct Stage {
 // One quantized tensor: the network's input or the output of a step.
 struct TensorNode {
   int node = 0;              // the node whose value it is
-  int source = 0;            // tensor whose format it shares: itself, or through pooling and upsampling its origin
+  int source = 0;            // tensor whose format it shares: itself, or through pooling and upsampling its origin;
+                             // an average pooling that ends the network has its own
   bool rectified = false;    // never negative: the input image, behind a ReLU or sigmoid, or made of such tensors
   bool is_output = false;    // the network's output
   std::vector<int> readers;  // stages that read it, directly or through pooling (source tensors only)
@@ -35,6 +36,7 @@ struct Step {
   int stage = -1;           // index into Layout::stages, or -1
   int node = 0;             // its node; the activation itself where that stands alone
   int activation = -1;      // node, where one is folded or stands alone
+  bool pools = false;       // an average pooling
   std::vector<int> inputs;  // tensors
   int output = 0;           // tensor
   int input() const { return inputs.front(); }
@@ -53,7 +55,8 @@ Layout lay_out(const Network& network);
 // Width of every tensor under `plan`: the activation_bits of the layers that read it, directly or through pooling
 // (layers that read one tensor must agree); the network's output has plan.output_bits; a tensor that only adds,
 // products, joins and activations read has the width of the widest of their results, so that a residual path is as
-// wide as the tensor it ends in. Throws std::invalid_argument naming both layers where two disagree.
+// wide as the tensor it ends in; one that only an average pooling at the network's end reads is as wide as what the
+// last layer before it reads. Throws std::invalid_argument naming both layers where two disagree.
 std::vector<int> tensor_bits(const Layout& layout, const Plan& plan);
 
 // Sets tied layers (several readers of one tensor) to the largest activation width among them.

@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "model/stages.h"
 #include "tests/model/temporary.h"
 
 namespace bitstrata::testing {
@@ -25,6 +26,35 @@ TEST(UniformPlan, NamesEveryWeightLayerAndKeepsAllChannels) {
   EXPECT_EQ(plan.layers[3].activation_bits, 6);
   EXPECT_EQ(plan.layers[3].channels, 32);
   EXPECT_EQ(plan.output_bits, 16);
+}
+
+// conv -> 1x1 head of many channels, ReLU -> mean over everything.
+int add_pooled_head(Network& network) {
+  const int body = network.add_convolution(network.add_input({6, 6, 3}), "body", 5, {.kernel_height = 3});
+  const int head = network.add_convolution(body, "head", 40, {});
+  return network.add_global_average_pool(network.add_relu(head, "relu"), "mean");
+}
+
+TEST(TensorBits, OfTheOutputDoNotReachBackThroughAMean) {
+  Network network("pooled");
+  add_pooled_head(network);
+  Plan plan = uniform_plan(network, 4, 5);
+  plan.layers[1].activation_bits = 6;
+  // input, body, head, mean: the head's result is as wide as what the head reads.
+  EXPECT_EQ(tensor_bits(lay_out(network), plan), (std::vector<int>{5, 6, 6, 16}));
+  EXPECT_EQ(lay_out(network).tensors[3].source, 3);
+
+  network.add_upsample(static_cast<int>(network.nodes().size()) - 1, "enlarged", 2);
+  EXPECT_EQ(tensor_bits(lay_out(network), plan), (std::vector<int>{5, 6, 6, 16, 16}));
+}
+
+TEST(TensorBits, OfAMeanThatALayerReadsAreThoseOfWhatItIsMadeOf) {
+  Network network("classified");
+  network.add_linear(add_pooled_head(network), "classes", 10);
+  Plan plan = uniform_plan(network, 4, 5);
+  plan.layers[2].activation_bits = 7;
+  EXPECT_EQ(tensor_bits(lay_out(network), plan), (std::vector<int>{5, 5, 7, 7, 16}));
+  EXPECT_EQ(lay_out(network).tensors[3].source, 2);
 }
 
 TEST(Plan, SurvivesItsFile) {
