@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the binary seeds of the corpus from the tests' own generators: fuzz_seeds CORPUS.
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "model/integer_network.h"
+#include "sim/store.h"
+#include "tests/model/onnx_cases.h"
+#include "tests/model/random_network.h"
+
+namespace {
+
+void write(const std::filesystem::path& file, const std::string& bytes) {
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+std::string npy(const std::string& type, const std::string& shape, std::size_t bytes) {
+  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
+  header.resize((10 + header.size() + 64) / 64 * 64 - 11, ' ');
+  header += '\n';
+  const auto length = static_cast<char>(header.size());
+  return std::string("\x93NUMPY\x01\x00", 8) + length + '\0' + header + std::string(bytes, '\1');
+}
+
+std::string idx(int count, int side) {
+  std::string bytes("\0\0\x08\x03", 4);
+  for (const int size : {count, side, side}) bytes += std::string(3, '\0') + static_cast<char>(size);
+  return bytes + std::string(static_cast<std::size_t>(count * side * side), '\2');
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace bitstrata;
+  if (argc != 2) {
+    std::cerr << "usage: fuzz_seeds CORPUS\n";
+    return 2;
+  }
+  const std::filesystem::path corpus = argv[1];
+  int number = 0;
+  for (const testing::OnnxCase& seed : testing::onnx_cases()) {
+    const std::string bytes = seed.model.bytes();
+    if (bytes.size() < 2048) write(corpus / "onnx" / ("case" + std::to_string(number++)), bytes);
+  }
+  testing::Random random(1);
+  for (int layers = 1; layers <= 3; ++layers) {
+    const auto file = corpus / "networks" / ("chain" + std::to_string(layers));
+    model::save(testing::random_chain(random, layers, {.largest_side = 4, .largest_channels = 4}), file);
+  }
+  write(corpus / "samples" / "uint8.npy", npy("|u1", "(2, 3, 4, 1)", 24));
+  write(corpus / "samples" / "float.npy", npy("<f4", "(2, 3, 4)", 96));
+  write(corpus / "samples" / "images.idx", idx(2, 3));
+  write(corpus / "samples" / "labels.idx", std::string("\0\0\x08\x01\0\0\0\2\1\2", 10));
+  sim::Store(corpus / "store" / "empty.sqlite", {.version = "1", .commit = "1", .command = "fuzz"});
+  return 0;
+}

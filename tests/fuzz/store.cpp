@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The SQLite store of sweeps.
+#include "sim/store.h"
+
+#include "tests/fuzz/reader.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace bitstrata;
+  const auto file = testing::file_of("points.sqlite", data, size);
+  testing::must_read_or_refuse([&] {
+    sim::Store store(file, {.version = "1", .commit = "1", .command = "fuzz"});
+    store.points(1);
+    store.foreign_points();
+  });
+  return 0;
+}
