@@ -136,7 +136,7 @@ class Writer {
                                       : m_.slice;
     set(D_RUN_LENGTH, run);
     set(D_RUN_LENGTH_LAST, run);
-    set(D_RUN_COUNT_X, single ? 1 : w.kernel_width);
+    set(D_RUN_COUNT_X, single ? 1 : piece_.taps(w.kernel_width));
     set(D_RUN_STEP_X, single ? 0 : w.dilation_width * channels);
     set(D_RUN_COUNT_Y, piece_.ky1 - piece_.ky0);
     // The second operand's vector is a run of its own, in the same row.
@@ -146,7 +146,9 @@ class Writer {
     set(D_PIXEL_STEP_X, w.stride_width * channels);
     // Outputs of poolings and of operators on single values begin at their own channel of the input.
     const std::int64_t first_channel = m_.convolution ? 0 : piece_.n0;
-    const std::int64_t x = (std::int64_t{piece_.x0} * w.stride_width - w.pad_left) * channels + first_channel;
+    const std::int64_t first_tap =
+        std::int64_t{piece_.x0} * w.stride_width - w.pad_left + piece_.kx0 * w.dilation_width;
+    const std::int64_t x = first_tap * channels + first_channel;
     set(D_PIXEL_START_X, (part ? piece_.run0 : x) - std::int64_t{room_.first_line} * a_.data_bits);
     const std::int64_t y = std::int64_t{piece_.y0} * w.stride_height - w.pad_top +
                            std::int64_t{piece_.ky0} * w.dilation_height - room_.first_row;
@@ -165,7 +167,7 @@ class Writer {
     const std::int64_t k_tiles = m_.convolution ? ceil_div(k, a_.rows)
                                  : second_ != nullptr && layer_.kind != LayerKind::concatenate
                                      ? 2
-                                     : (piece_.ky1 - piece_.ky0) * w.kernel_width;
+                                     : (piece_.ky1 - piece_.ky0) * piece_.taps(w.kernel_width);
     set(D_K_TILES, k_tiles);
     set(D_ROWS_LAST, m_.convolution ? k - (k_tiles - 1) * a_.rows : 1);
     set(D_N_TILES, static_cast<std::int64_t>(tiles_.size()));

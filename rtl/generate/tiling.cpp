@@ -166,6 +166,7 @@ class Cutter {
             for (std::size_t p = 0; p < parts.size(); ++p) {
               piece.ky0 = parts[p].ky0, piece.ky1 = parts[p].ky1;
               piece.run0 = parts[p].run0, piece.run1 = parts[p].run1;
+              piece.kx0 = parts[p].kx0, piece.kx1 = parts[p].kx1;
               piece.row_step = parts[p].row_step;
               piece.carry_in = p > 0;
               piece.carry_out = p + 1 < parts.size();
@@ -209,12 +210,37 @@ class Cutter {
       std::vector<Piece> parts;
       for (int ky = 0; ky < kernel_rows; ky += rows)
         parts.push_back({.ky0 = ky, .ky1 = std::min(kernel_rows, ky + rows)});
-      for (const int width : widths()) {
-        for (int height = grid_.height; height >= 1 && all.size() == before; height /= 2)
-          try_pieces(grid(width, height, parts), all, reason);
-      }
+      try_parts(parts, all, reason);
     }
     if (all.size() == before && linear() && grid_.height == 1) split_rows(1, all, reason);
+    if (all.size() == before && !m_.convolution) split_taps(all, reason);
+  }
+
+  // The first rectangle of outputs, widest and highest first, whose sums over all parts of the kernel fit.
+  void try_parts(const std::vector<Piece>& parts, std::vector<Tiling>& all, std::string& reason) const {
+    const std::size_t before = all.size();
+    for (const int width : widths()) {
+      for (int height = grid_.height; height >= 1 && all.size() == before; height /= 2)
+        try_pieces(grid(width, height, parts), all, reason);
+    }
+  }
+
+  // A pooling whose window reaches over more of a row than the buffer holds goes over a part of each kernel row at a
+  // time: as few parts as fit.
+  void split_taps(std::vector<Tiling>& all, std::string& reason) const {
+    const int kernel_width = layer_.window.kernel_width;
+    const std::size_t before = all.size();
+    for (int count = 2, last = 0; count <= kernel_width && all.size() == before; ++count) {
+      const int taps = static_cast<int>(ceil_div(kernel_width, count));
+      if (taps == last) continue;
+      last = taps;
+      std::vector<Piece> parts;
+      for (int ky = 0; ky < layer_.window.kernel_height; ++ky) {
+        for (int kx = 0; kx < kernel_width; kx += taps)
+          parts.push_back({.ky0 = ky, .ky1 = ky + 1, .kx0 = kx, .kx1 = std::min(kernel_width, kx + taps)});
+      }
+      try_parts(parts, all, reason);
+    }
   }
 
   // A linear layer over a batch has one pixel an image. Its weights are loaded once for the images whose outputs are
@@ -263,9 +289,10 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   const int line = a.data_bits, channels = in.shape.channels;
   Room room;
   // Pixels of an input row that are read, as values of the row.
-  const int left = std::max(0, piece.x0 * w.stride_width - w.pad_left);
-  const int right = std::min(in.shape.width - 1,
-                             (piece.x1 - 1) * w.stride_width - w.pad_left + (w.kernel_width - 1) * w.dilation_width);
+  const int first_tap = piece.kx0 * w.dilation_width;
+  const int last_tap = first_tap + (piece.taps(w.kernel_width) - 1) * w.dilation_width;
+  const int left = std::max(0, piece.x0 * w.stride_width - w.pad_left + first_tap);
+  const int right = std::min(in.shape.width - 1, (piece.x1 - 1) * w.stride_width - w.pad_left + last_tap);
   std::int64_t first = std::int64_t{left} * channels, end = std::int64_t{right + 1} * channels;
   if (piece.run1 > 0) first = piece.run0, end = piece.run1;
   if (end <= first) end = first + 1;  // padding alone: a line is loaded all the same
