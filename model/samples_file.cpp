@@ -2,6 +2,7 @@
 // dataset.yaml and the files it names.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -18,7 +19,10 @@ namespace fs = std::filesystem;
 
 constexpr const char* format_name = "bitstrata-dataset-1";
 
-[[noreturn]] void refuse(const fs::path& file, const std::string& why) {
+// A message is one line, whatever words of a damaged file stand in it.
+[[noreturn]] void refuse(const fs::path& file, std::string why) {
+  std::replace_if(
+      why.begin(), why.end(), [](char c) { return static_cast<unsigned char>(c) < 32; }, '?');
   throw std::runtime_error(fmt::format("{}: {}", file.string(), why));
 }
 

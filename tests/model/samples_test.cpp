@@ -91,6 +91,8 @@ TEST(Samples, MisuseIsNamed) {
   EXPECT_THAT(refusal(head + "kind: raw\ntype: int8\nshape: [1, 5, 1]\nmean: [1, 2]\ntest: {images: x.bin}\n"),
               HasSubstr("2 entries"));
   EXPECT_THAT(refusal(head + "kind: npy\ntest: {images: x.npy}\n"), HasSubstr("no .npy file"));
+  folder.write("x.npy", npy("<\nf", "(1, 2, 1, 2)", "1234"));  // the message stays one line
+  EXPECT_THAT(refusal(head + "kind: npy\ntest: {images: x.npy}\n"), HasSubstr("holds numbers of type '<?f'"));
   EXPECT_THAT(refusal(head + "kind: raw\ntype: int8\nshape: [1, 5, 1]\ntest: {images: no.bin}\n"), HasSubstr("no.bin"));
 }
 
