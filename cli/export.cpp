@@ -79,6 +79,7 @@ int export_network(const std::vector<std::string>& arguments) {
     network = import_network(o.network, o.plan, o.weight_bits, o.activation_bits, o.dataset, o.import, o.common, record)
                   .calibrated;
     integers = quant::assemble(network);
+    network = quant::settled(network, integers);
   } else {
     const fs::path file =
         fs::is_directory(o.network) ? fs::path(o.network) / "integer.safetensors" : fs::path(o.network);

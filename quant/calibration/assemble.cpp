@@ -160,7 +160,9 @@ class Assembler {
     for (const Channel& channel : channels_) {
       const double ratio = std::ldexp(channel.ratio, -fraction);
       int exponent = 0;
-      const bool power = std::frexp(ratio, &exponent) == 0.5 && exponent <= 1 && exponent >= -62;
+      // A slope is a multiplier of its own and needs the bits that a multiplier of 1 lacks.
+      const bool leaky = layer_.activation == Activation::leaky;
+      const bool power = !leaky && std::frexp(ratio, &exponent) == 0.5 && exponent <= 1 && exponent >= -62;
       const Requantizer requantizer = power ? shift_only(ratio) : multiply_shift(ratio);
       if (requantizer.multiplier == 0) refuse(fmt::format("its scales lie too far apart (ratio {:g})", channel.ratio));
       layer_.multiplier.push_back(requantizer.multiplier);
@@ -171,7 +173,7 @@ class Assembler {
       const double bias = sign ? std::floor(channel.base + 1e-6) + std::ceil(offset) : channel.base + offset;
       if (!(std::abs(bias) < 0x1p52)) refuse(fmt::format("a bias of {:g} in its units does not fit", bias));
       layer_.bias.push_back(half_up(std::ldexp(bias, fraction)));
-      if (layer_.activation == Activation::leaky) {
+      if (leaky) {
         layer_.negative_multiplier.push_back(
             static_cast<std::uint16_t>(half_up(requantizer.multiplier * graph_.node(step.activation).slope)));
       }

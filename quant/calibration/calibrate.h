@@ -56,6 +56,12 @@ model::IntegerNetwork assemble(const model::FloatNetwork& network, int accumulat
 // sums, products and joinings.
 model::FloatNetwork float_of(const model::IntegerNetwork& integers);
 
+// `network`, whose integers are `integers`, with the scales and biases that these apply in its convolutions and linear
+// layers that end there or in a ReLU. A file written from it then gives the codes of the integers in programs that
+// calculate in floats, as far as these layers go and floats of 32 bits reach. Throws std::invalid_argument where the
+// two do not belong together.
+model::FloatNetwork settled(model::FloatNetwork network, const model::IntegerNetwork& integers);
+
 // The format of the network's input: what a host encodes with.
 inline const model::Grid& input_grid(const model::FloatNetwork& calibrated) { return calibrated.grids.at(0).value(); }
 

@@ -205,6 +205,26 @@ TEST(Calibration, FractionBitsLeaveRoomForAccumulators) {
   EXPECT_GT(limited, 20);
 }
 
+TEST(Calibration, SlopesSurviveScalesThatArePowersOfTwo) {
+  // From codes of 1/32 to codes of 1/32: the multiplier of positive values would be 1, of which a quarter is nothing.
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 3, 4, 4});
+  const auto rounded = [&](const std::string& x) {
+    const std::string codes = m.node("QuantizeLinear", {x, m.scalar(1.0 / 32), m.scalar(0, 3)});
+    return m.node("DequantizeLinear", {codes, m.scalar(1.0 / 32), m.scalar(0, 3)});
+  };
+  const std::string one =
+      m.node("DequantizeLinear", {m.constant({3, 1, 1, 1}, {1, 1, 1}, 3), m.scalar(1), m.scalar(0, 3)});
+  rounded(m.node("LeakyRelu", {m.node("Conv", {rounded("x"), one}, {{"group", 3}})}, {{"alpha", 0.25}}));
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  const FloatNetwork whole = calibrate(network, plan_of(network), {});
+  const IntegerNetwork integers = assemble(whole);
+  Codes input;
+  for (int i = 0; i < 48; ++i) input.push_back(4 * (i - 24));
+  const Codes output = model::run(integers, input);
+  for (std::size_t i = 0; i < input.size(); ++i) EXPECT_EQ(output[i], input[i] < 0 ? input[i] / 4 : input[i]);
+}
+
 TEST(Calibration, ErrorFallsWithTheWidths) {
   for (const OnnxCase& tested : onnx_cases()) {
     SCOPED_TRACE(tested.name);

@@ -96,6 +96,32 @@ TEST(Export, SixteenBitTypesStandInAnOpsetThatHasThem) {
   EXPECT_EQ(versions(16, 16, OnnxStyle::qonnx), (std::pair<std::int64_t, std::int64_t>{14, 8}));
 }
 
+TEST(Export, SettledNetworksKeepTheirCodes) {
+  const TemporaryFolder folder;
+  std::size_t changed = 0, codes = 0, different = 0;
+  for (const OnnxCase& tested : onnx_cases()) {
+    for (const auto& [w, a] : {std::pair{8, 8}, {4, 6}, {12, 8}}) {
+      SCOPED_TRACE(fmt::format("{} {}x{}", tested.name, w, a));
+      const FloatNetwork free = calibrated(tested, folder, w, a);
+      const IntegerNetwork before = assemble(free);
+      const FloatNetwork network = settled(free, before);
+      for (std::size_t i = 0; i < network.parameters.size(); ++i)
+        changed += network.parameters[i].bias != free.parameters[i].bias ? 1 : 0;
+      write_onnx(network, OnnxStyle::qdq, folder / "model.onnx");
+      const FloatNetwork back = import_onnx(folder / "model.onnx");
+      const IntegerNetwork after = assemble(calibrate(back, plan_of(back), {}));
+      const Codes input = random_codes(before.tensors[0], 5);
+      const Codes one = model::run(before, input), two = model::run(after, input);
+      ASSERT_EQ(one.size(), two.size());
+      for (std::size_t k = 0; k < one.size(); ++k) different += one[k] != two[k] ? 1 : 0;
+      codes += one.size();
+    }
+  }
+  std::cout << fmt::format("{} layers changed, {} of {} codes differ\n", changed, different, codes);
+  EXPECT_GT(changed, 50U);
+  EXPECT_EQ(different, 0U);
+}
+
 TEST(Export, IntegersAloneAreEnoughForConvolutionsAndPooling) {
   const TemporaryFolder folder;
   std::int64_t codes = 0;
