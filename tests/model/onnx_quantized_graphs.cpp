@@ -60,11 +60,15 @@ class Maker {
     graph_.zero = x.format.zero;
     graph_.codes = !qdq_;
     graph_.image = x.height * x.width > 1;
-    graph_.form = qdq_ ? "QDQ" : "QLinear";
+    graph_.form = qdq_ ? "drawn QDQ" : "drawn QLinear";
     graph_.weights = fmt::format("{} bit per {}", weight_bits_, per_channel_ ? "channel" : "tensor");
     graph_.activations = fmt::format("{} bit {}, {} scales", activation_bits_, symmetric_ ? "symmetric" : "asymmetric",
                                      powers_of_two_ ? "2^n" : "free");
-    graph_.exact = powers_of_two_ && weight_bits_ + activation_bits_ <= 16;
+    for (const char* op : {"qlinearaveragepool", "qlinearconcat"})
+      if (graph_.operators.find(op) != std::string::npos) graph_.refusable = "the operator is not supported";
+    // Averages over all pixels divide by no power of two.
+    graph_.exact =
+        powers_of_two_ && weight_bits_ + activation_bits_ <= 16 && graph_.operators.find("global") == std::string::npos;
     return std::move(graph_);
   }
 

@@ -153,9 +153,17 @@ void join(const Call& call, const std::function<double(double, double)>& f) {
   call.set(to_codes(call, broadcast(exact(call, 0, 1, 2), exact(call, 3, 4, 5), f), 6, 7));
 }
 
+// Pooling by windows alone adds the zero point before it rounds: halves go to the even code, not to the even distance
+// from the zero point.
 void pooling(const Call& call, bool global) {
   if (call.whole("channels_last", 0) != 0) throw std::invalid_argument("the reference pools N,C,H,W only");
-  call.set(to_codes(call, pool(call.node, exact(call, 0, 1, 2), false, global), 3, 4));
+  const Array averages = pool(call.node, exact(call, 0, 1, 2), false, global);
+  if (global) return call.set(to_codes(call, averages, 3, 4));
+  const int type = call.type(4);
+  const double s = call.scalar(3, 1), z = call.scalar(4, 0);
+  Array y = map(averages, [=](double v) { return saturated(v / s + z, 0, type); });
+  y.type = type;
+  call.set(std::move(y));
 }
 
 void elementwise(const Call& call, const std::function<double(double)>& f) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantized ONNX files in ONNX Runtime and here, code by code: generated graphs, and files that we export.
-//   onnx_agreement [--graphs N] [--seed S] [--optimize LEVEL] [--csv FILE]
+//   onnx_agreement [--graphs N] [--seed S] [--optimize LEVEL] [--csv FILE] [--markdown FILE]
 // Exit status: 0 all within what README.md grants, 1 not, 2 bad arguments, 77 the runtime is not installed.
 #include <fmt/format.h>
 
@@ -18,7 +18,7 @@ using namespace bitstrata::testing;
 struct Options {
   int graphs = 36;
   std::uint64_t seed = 1;
-  std::string optimize = "disabled", csv;
+  std::string optimize = "disabled", csv, markdown;
 };
 
 Options read(int count, char** words) {
@@ -33,6 +33,8 @@ Options read(int count, char** words) {
       o.optimize = value;
     else if (word == "--csv")
       o.csv = value;
+    else if (word == "--markdown")
+      o.markdown = value;
     else
       throw std::invalid_argument(fmt::format("unknown option {}", word));
   }
@@ -51,12 +53,17 @@ int main(int count, char** words) try {
   }
   const TemporaryFolder folder;
   std::vector<Subject> subjects = generated_subjects(o.graphs, o.seed);
+  for (Subject& tested : case_subjects()) subjects.push_back(std::move(tested));
   for (Subject& exported : exported_subjects(folder.path())) subjects.push_back(std::move(exported));
   const std::vector<Comparison> comparisons = compare(runtime, folder.path(), subjects);
   print(comparisons, std::cout);
   if (!o.csv.empty()) {
     std::ofstream stream(o.csv);
     write_csv(comparisons, stream);
+  }
+  if (!o.markdown.empty()) {
+    std::ofstream stream(o.markdown);
+    write_markdown(comparisons, stream);
   }
   return within_bounds(comparisons, std::cerr) ? 0 : 1;
 } catch (const std::exception& error) {

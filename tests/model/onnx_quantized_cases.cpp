@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/model/onnx_quantized_cases.h"
+
+#include <onnx/onnx_pb.h>
+
+#include <functional>
+
+namespace bitstrata::testing {
+namespace {
+
+using Dims = std::vector<std::int64_t>;
+using Names = std::vector<std::string>;
+
+constexpr int u8 = onnx::TensorProto::UINT8, i8 = onnx::TensorProto::INT8, u16 = onnx::TensorProto::UINT16,
+              i16 = onnx::TensorProto::INT16, i32 = onnx::TensorProto::INT32, f32 = onnx::TensorProto::FLOAT;
+const std::string microsoft = "com.microsoft";
+
+// How a tensor is quantized.
+struct Q {
+  double scale;
+  double zero = 0;
+  int type = u8;
+};
+
+class Case {
+ public:
+  explicit Case(OnnxBuilder& model) : m(model) {}
+  OnnxBuilder& m;
+
+  Names pair(const Q& q) { return {m.scalar(q.scale), m.scalar(q.zero, q.type)}; }
+  // The codes, or the tensor behind DequantizeLinear, with scale and zero point: three operands of a QLinear operator.
+  Names operands(const std::string& codes, const Q& q) {
+    Names all = {codes};
+    for (const std::string& name : pair(q)) all.push_back(name);
+    return all;
+  }
+  std::string quantize(const std::string& x, const Q& q) { return m.node("QuantizeLinear", operands(x, q)); }
+  std::string dequantize(const std::string& codes, const Q& q) {
+    return m.node("DequantizeLinear", operands(codes, q));
+  }
+  std::string qdq(const std::string& x, const Q& q) { return dequantize(quantize(x, q), q); }
+  // Codes -7..7 in an order that repeats late.
+  std::string weight_codes(Dims dims, int type = i8, double offset = 0) {
+    std::int64_t count = 1;
+    for (const std::int64_t side : dims) count *= side;
+    std::vector<double> codes;
+    for (std::int64_t i = 0; i < count; ++i) codes.push_back(static_cast<double>((i * i + 3 * i) % 15 - 7) + offset);
+    return m.constant(std::move(dims), codes, type);
+  }
+  std::string weights(const Dims& dims, double scale = 0.125) {
+    return m.node("DequantizeLinear", {weight_codes(dims), m.scalar(scale), m.scalar(0, i8)});
+  }
+  std::string weights(const Dims& dims, int axis, const std::vector<double>& scales) {
+    const auto count = static_cast<std::int64_t>(scales.size());
+    return m.node("DequantizeLinear",
+                  {weight_codes(dims), m.constant({count}, scales),
+                   m.constant({count}, std::vector<double>(scales.size(), 0), i8)},
+                  {{"axis", axis}});
+  }
+  // The first layer of most cases: N,3,5,6 floats to 4 channels of codes.
+  std::string first(const Q& in, const Q& out) {
+    return qdq(m.node("Conv", {qdq("x", in), weights({4, 3, 1, 1})}), out);
+  }
+  // The same as codes.
+  std::string first_codes(const Q& in, const Q& out) {
+    return quantize(m.node("Conv", {qdq("x", in), weights({4, 3, 1, 1})}), out);
+  }
+};
+
+// Until the importer has the operator.
+constexpr const char* missing = "the operator is not supported";
+
+const Q pixels{1.0 / 128}, signed_pixels{1.0 / 64, 0, i8}, values{1.0 / 32, 100, u8}, signed_values{1.0 / 32, 0, i8},
+    coarse{1.0 / 8, -3, i8};
+
+class Table {
+ public:
+  // `make` returns the grid of the output, whose floats the last node gives (or its codes).
+  void row(const char* name, const std::function<Q(Case&)>& make, const char* refused = "", Dims input = {1, 3, 5, 6},
+           bool image = true) {
+    QuantizedCase made{{.name = name,
+                        .model = OnnxBuilder(std::move(input)),
+                        .image = image,
+                        .form = "one operator each",
+                        .weights = "",
+                        .activations = "",
+                        .operators = name,
+                        .exact = true},
+                       refused};
+    Case c(made.graph.model);
+    const Q out = make(c);
+    made.graph.scale = out.scale;
+    made.graph.zero = out.zero;
+    rows_.push_back(std::move(made));
+  }
+  void codes() { rows_.back().graph.codes = true; }
+  void reference_only(std::int64_t apart = 0) {
+    rows_.back().reference_only = true;
+    rows_.back().apart = apart;
+  }
+  std::vector<QuantizedCase> take() { return std::move(rows_); }
+
+ private:
+  std::vector<QuantizedCase> rows_;
+};
+
+void qdq_rows(Table& t) {
+  const auto out = [](const Q& q) {
+    return [q](Case& c) {
+      c.qdq(c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 3, 3}, 0, {0.125, 0.25, 0.0625, 0.5})}), q);
+      return q;
+    };
+  };
+  t.row("Unsigned", out(values));
+  t.row("Signed", out(signed_values));
+  t.row("SignedAsymmetric", out(coarse));
+  for (const Q& wide : {Q{1.0 / 4096, -7, i16}, Q{1.0 / 4096, 30000, u16}}) {
+    t.row(wide.type == i16 ? "SixteenBitSigned" : "SixteenBitUnsigned", [=](Case& c) {
+      c.m.opset(21);
+      return out(wide)(c);
+    });
+  }
+  t.row("OneScale", [](Case& c) {
+    c.first(pixels, values);
+    return values;
+  });
+  t.row("WeightZeroPoints", [](Case& c) {
+    const std::string w = c.m.node(
+        "DequantizeLinear",
+        {c.weight_codes({4, 3, 1, 1}), c.m.constant({4}, {0.5, 0.25, 1, 2}), c.m.constant({4}, {1, -2, 3, 0}, i8)},
+        {{"axis", 0}});
+    c.qdq(c.m.node("Conv", {c.qdq("x", pixels), w}), coarse);
+    return coarse;
+  });
+  t.row("BiasOfCodes", [](Case& c) {
+    const std::string b =
+        c.m.node("DequantizeLinear", {c.m.constant({4}, {40, -90, 7, 0}, i32), c.m.scalar(1.0 / 1024)});
+    c.qdq(c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 1, 1}), b}), values);
+    return values;
+  });
+  t.row("Depthwise", [](Case& c) {
+    c.qdq(c.m.node("Conv", {c.qdq("x", pixels), c.weights({3, 1, 3, 3}, 0, {0.5, 0.25, 0.125})},
+                   {{"group", 3}, {"pads", Dims{1, 1, 1, 1}}}),
+          values);
+    return values;
+  });
+  t.row("ReluTakesOver", [](Case& c) {
+    c.qdq(c.m.node("Relu", {c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 1, 1})})}), {1.0 / 64});
+    return Q{1.0 / 64};
+  });
+  t.row("ReluBetweenTwoGrids", [](Case& c) {
+    const Q fine{1.0 / 64};
+    c.qdq(c.m.node("Relu", {c.first(pixels, {3.0 / 64, 0, i8})}), fine);
+    return fine;
+  });
+  t.row("FloatSkipBesideAQuantizer", [](Case& c) {
+    const std::string a = c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 1, 1})});
+    const std::string b = c.m.node("Conv", {c.qdq(a, coarse), c.weights({4, 4, 1, 1})});
+    c.qdq(c.m.node("Add", {c.qdq(b, values), c.qdq(a, signed_values)}), signed_values);
+    return signed_values;
+  });
+  t.row("Sum", [](Case& c) {
+    const std::string a = c.first(pixels, values), b = c.qdq(c.m.node("Conv", {a, c.weights({4, 4, 1, 1})}), coarse);
+    c.qdq(c.m.node("Add", {a, b}), {1.0 / 16, 3, i8});
+    return Q{1.0 / 16, 3, i8};
+  });
+  t.row("Product", [](Case& c) {
+    const std::string a = c.first(pixels, values), b = c.qdq(c.m.node("Conv", {a, c.weights({4, 4, 1, 1})}), coarse);
+    c.qdq(c.m.node("Mul", {a, b}), {1.0 / 16, 3, i8});
+    return Q{1.0 / 16, 3, i8};
+  });
+  t.row("Joined", [](Case& c) {
+    const std::string a = c.first(pixels, values), b = c.qdq(c.m.node("Conv", {a, c.weights({2, 4, 1, 1})}), coarse);
+    c.qdq(c.m.node("Concat", {a, b}, {{"axis", 1}}), {1.0 / 16, 3, i8});
+    return Q{1.0 / 16, 3, i8};
+  });
+  t.row("LargestOfCodes", [](Case& c) {
+    const std::string p =
+        c.m.node("MaxPool", {c.first_codes(pixels, values)}, {{"kernel_shape", Dims{2, 2}}, {"strides", Dims{2, 2}}});
+    c.qdq(c.m.node("Conv", {c.dequantize(p, values), c.weights({2, 4, 1, 1})}), coarse);
+    return coarse;
+  });
+  t.row("Average", [](Case& c) {
+    c.qdq(c.m.node("AveragePool", {c.first(pixels, values)}, {{"kernel_shape", Dims{2, 2}}}), values);
+    return values;
+  });
+  t.row("GlobalAverage", [](Case& c) {
+    c.qdq(c.m.node("GlobalAveragePool", {c.first(pixels, values)}), values);
+    return values;
+  });
+  t.row("LeakyReluBetweenGrids", [](Case& c) {
+    c.qdq(c.m.node("LeakyRelu", {c.first(pixels, values)}, {{"alpha", 0.25}}), signed_values);
+    return signed_values;
+  });
+  t.row("SecondRounding", [](Case& c) {
+    c.qdq(c.first(pixels, values), coarse);
+    return coarse;
+  });
+  t.row("OtherScaleBehindTheCodes", [](Case& c) {
+    const std::string q = c.first_codes(pixels, signed_values);
+    c.qdq(c.m.node("Conv", {c.dequantize(q, {1.0 / 16, 0, i8}), c.weights({4, 4, 1, 1})}), coarse);
+    return coarse;
+  });
+  t.row(
+      "OtherZeroPointBehindTheCodes",
+      [](Case& c) {
+        const std::string q = c.first_codes(pixels, signed_values);
+        c.qdq(c.m.node("Conv", {c.dequantize(q, {1.0 / 32, 5, i8}), c.weights({4, 4, 1, 1})}), coarse);
+        return coarse;
+      },
+      "zero point");
+}
+
+void matrix_rows(Table& t) {
+  const Dims vector = {1, 12};
+  const auto linear = [&](const char* name, const std::function<std::string(Case&, const std::string&)>& product) {
+    t.row(
+        name,
+        [=](Case& c) {
+          c.qdq(product(c, c.qdq("x", pixels)), coarse);
+          return coarse;
+        },
+        "", vector, false);
+  };
+  linear("GemmRowsScaled", [](Case& c, const std::string& x) {
+    return c.m.node("Gemm", {x, c.weights({3, 12}, 0, {0.5, 0.25, 1})}, {{"transB", 1}});
+  });
+  linear("GemmColumnsScaled", [](Case& c, const std::string& x) {
+    return c.m.node("Gemm", {x, c.weights({12, 3}, 1, {0.5, 0.25, 1})});
+  });
+  linear("MatMulLastAxisScaled", [](Case& c, const std::string& x) {
+    return c.m.node("MatMul", {x, c.weights({12, 3}, -1, {0.5, 0.25, 1})});
+  });
+  linear("GemmAlphaAndBeta", [](Case& c, const std::string& x) {
+    return c.m.node("Gemm", {x, c.weights({3, 12}), c.m.constant({3}, {1, -2, 0.5})},
+                    {{"transB", 1}, {"alpha", 0.5}, {"beta", 0.25}});
+  });
+}
+
+// Limits of codes: how widths below 8 bits are written.
+void clip_rows(Table& t) {
+  const auto few = [](Case& c, const std::string& codes, double low, double high, int type) {
+    return c.m.node("Clip", {codes, c.m.scalar(low, type), c.m.scalar(high, type)});
+  };
+  t.row("FourBitActivations", [=](Case& c) {
+    const Q q{1.0 / 8}, s{1.0 / 4, 0, i8};
+    const std::string x = c.dequantize(few(c, c.quantize("x", q), 0, 15, u8), q);
+    c.dequantize(few(c, c.quantize(c.m.node("Conv", {x, c.weights({4, 3, 1, 1})}), s), -8, 7, i8), s);
+    return s;
+  });
+  t.row("NarrowActivations", [=](Case& c) {
+    const Q s{1.0 / 4, 0, i8};
+    c.dequantize(few(c, c.quantize(c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 1, 1})}), s), -7, 7, i8), s);
+    return s;
+  });
+  t.row("ThreeBitWeights", [=](Case& c) {
+    const std::string w = c.m.node(
+        "DequantizeLinear", {few(c, c.weight_codes({4, 3, 1, 1}), -4, 3, i8), c.m.scalar(0.25), c.m.scalar(0, i8)});
+    c.qdq(c.m.node("Conv", {c.qdq("x", pixels), w}), coarse);
+    return coarse;
+  });
+  t.row("WeightsQuantizedInTheFile", [=](Case& c) {
+    const Q s{1.0 / 8, 0, i8};
+    const std::string w = c.dequantize(few(c, c.quantize(c.m.random({4, 3, 1, 1}), s), -4, 3, i8), s);
+    c.qdq(c.m.node("Conv", {c.qdq("x", pixels), w}), coarse);
+    return coarse;
+  });
+}
+
+void qlinear_rows(Table& t) {
+  // Two tensors of 4 channels as codes.
+  struct Two {
+    std::string a, b;
+  };
+  const auto two = [](Case& c) {
+    const std::string a = c.first_codes(pixels, values);
+    const std::string b =
+        c.quantize(c.m.node("Conv", {c.dequantize(a, values), c.weights({4, 4, 1, 1})}), {1.0 / 16, 90});
+    return Two{a, b};
+  };
+  const Q second{1.0 / 16, 90}, sum{1.0 / 16, 120};
+  const auto with = [](Names head, const Names& tail) {
+    head.insert(head.end(), tail.begin(), tail.end());
+    return head;
+  };
+  const auto convolution = [=](Case& c, const std::string& x, const Q& in, const Q& out, const Names& bias) {
+    Names all = c.operands(x, in);
+    all.insert(all.end(), {c.weight_codes({4, 3, 2, 2}), c.m.constant({4}, {0.25, 0.125, 0.5, 0.0625}),
+                           c.m.constant({4}, {0, 0, 0, 0}, i8)});
+    c.m.node("QLinearConv", with(with(all, c.pair(out)), bias), {{"pads", Dims{1, 0, 0, 1}}});
+  };
+  t.row("QLinearConv", [=](Case& c) {
+    convolution(c, c.quantize("x", pixels), pixels, values, {c.m.constant({4}, {100, -50, 0, 7}, i32)});
+    return values;
+  });
+  t.codes();
+  t.row("QLinearConvOfCodes", [=](Case& c) {
+    c.m.input_type(u8);
+    const Q in{1.0 / 128, 3};
+    convolution(c, "x", in, values, {});
+    return values;
+  });
+  t.codes();
+  t.row("DequantizeLinearOfCodes", [](Case& c) {
+    c.m.input_type(i8);
+    c.qdq(c.m.node("Conv", {c.dequantize("x", {1.0 / 64, -5, i8}), c.weights({4, 3, 1, 1})}), coarse);
+    return coarse;
+  });
+  t.row(
+      "QLinearMatMul",
+      [=](Case& c) {
+        Names all = c.operands(c.quantize("x", signed_pixels), signed_pixels);
+        all.insert(all.end(),
+                   {c.weight_codes({12, 3}), c.m.constant({3}, {0.25, 0.5, 1}), c.m.constant({3}, {0, 0, 0}, i8)});
+        c.m.node("QLinearMatMul", with(all, c.pair(coarse)));
+        return coarse;
+      },
+      "", {1, 12}, false);
+  t.codes();
+  for (const bool transposed : {true, false}) {
+    t.row(
+        transposed ? "QGemmTransposed" : "QGemm",
+        [=](Case& c) {
+          Names all = c.operands(c.quantize("x", pixels), pixels);
+          all.insert(all.end(),
+                     {c.weight_codes(transposed ? Dims{3, 12} : Dims{12, 3}), c.m.constant({3}, {0.25, 0.5, 1}),
+                      c.m.constant({3}, {0, 0, 0}, i8), c.m.constant({3}, {64, -10, 3}, i32)});
+          c.m.node("QGemm", with(all, c.pair(values)), {{"transB", transposed ? 1 : 0}}, microsoft);
+          return values;
+        },
+        "", {1, 12}, false);
+    t.codes();
+  }
+  for (const char* op : {"QLinearAdd", "QLinearMul"}) {
+    t.row(op, [=](Case& c) {
+      const Two x = two(c);
+      c.m.node(op, with(with(c.operands(x.a, values), c.operands(x.b, second)), c.pair(sum)), {}, microsoft);
+      return sum;
+    });
+    t.codes();
+  }
+  t.row("QLinearAddOfAConstant", [=](Case& c) {
+    const std::string constant = c.m.constant({4, 1, 1}, {3, 200, 90, 40}, u8);
+    const std::string a = c.first_codes(pixels, values);
+    c.m.node("QLinearAdd", with(with(c.operands(a, values), c.operands(constant, second)), c.pair(sum)), {}, microsoft);
+    return sum;
+  });
+  t.codes();
+  const auto single = [&](const char* op, const Attrs& attributes, const Q& out, const char* refused = "") {
+    t.row(
+        op,
+        [=](Case& c) {
+          c.m.node(op, with(c.operands(c.first_codes(pixels, values), values), c.pair(out)), attributes, microsoft);
+          return out;
+        },
+        refused);
+    t.codes();
+  };
+  single("QLinearAveragePool", {{"kernel_shape", Dims{2, 2}}, {"strides", Dims{2, 2}}}, values, missing);
+  single("QLinearGlobalAveragePool", {}, values);
+  single("QLinearLeakyRelu", {{"alpha", 0.25}}, {1.0 / 32, 30}, missing);
+  single("QLinearSigmoid", {}, {1.0 / 256}, missing);
+  t.row(
+      "QLinearConcat",
+      [=](Case& c) {
+        const Two x = two(c);
+        c.m.node("QLinearConcat", with(with(c.pair(sum), c.operands(x.a, values)), c.operands(x.b, second)),
+                 {{"axis", 1}}, microsoft);
+        return sum;
+      },
+      missing);
+  t.codes();
+}
+
+// Operators between integers that are no quantizers.
+void integer_rows(Table& t) {
+  const auto outputs = [](const std::string& first) {
+    std::vector<std::string> all = {first, first, first};
+    for (std::size_t i = 0; i < 3; ++i) all[i].back() = static_cast<char>('0' + i);
+    return all;
+  };
+  t.row("DynamicConvInteger", [=](Case& c) {
+    const Names q = outputs(c.m.node("DynamicQuantizeLinear", {"x"}, {}, "", 3));
+    const std::string sums =
+        c.m.node("ConvInteger", {q[0], c.weight_codes({4, 3, 2, 2}, u8, 9), q[2], c.m.scalar(9, u8)});
+    const std::string scale = c.m.node("Mul", {q[1], c.m.scalar(0.25)});
+    c.m.node("Mul", {c.m.node("Cast", {sums}, {{"to", f32}}), scale});
+    return Q{1.0 / 1024};
+  });
+  t.reference_only();
+  t.row(
+      "DynamicMatMulInteger",
+      [=](Case& c) {
+        const Names q = outputs(c.m.node("DynamicQuantizeLinear", {"x"}, {}, "", 3));
+        const std::string sums = c.m.node("MatMulInteger", {q[0], c.weight_codes({12, 3}), q[2]});
+        const std::string scale = c.m.node("Mul", {q[1], c.m.scalar(0.25)});
+        c.m.node("Mul", {c.m.node("Cast", {sums}, {{"to", f32}}), scale});
+        return Q{1.0 / 1024};
+      },
+      "", {1, 12}, false);
+  t.reference_only();
+  t.row(
+      "QLinearSoftmax",
+      [=](Case& c) {
+        const Q logits{1.0 / 8, 100};
+        const std::string x = c.quantize(c.m.node("Gemm", {c.qdq("x", pixels), c.weights({12, 5})}), logits);
+        Names all = c.operands(x, logits);
+        all.insert(all.end(), {c.m.scalar(1.0 / 256), c.m.scalar(0, u8)});
+        c.m.node("QLinearSoftmax", all, {{"axis", -1}, {"opset", 13}}, microsoft);
+        return Q{1.0 / 256};
+      },
+      "", {1, 12}, false);
+  t.codes();
+  t.reference_only(1);
+  t.row(
+      "CastCutsOff",
+      [](Case& c) {
+        const std::string a = c.m.node("Conv", {"x", c.m.random({4, 3, 1, 1}, 4)});
+        const std::string cut = c.m.node("Cast", {c.m.node("Cast", {a}, {{"to", i32}})}, {{"to", f32}});
+        c.m.node("Conv", {cut, c.weights({2, 4, 1, 1}, 1)});
+        return Q{1};
+      },
+      "Cast");
+}
+
+}  // namespace
+
+std::vector<QuantizedCase> quantized_cases() {
+  Table table;
+  qdq_rows(table);
+  matrix_rows(table);
+  clip_rows(table);
+  qlinear_rows(table);
+  integer_rows(table);
+  return table.take();
+}
+
+}  // namespace bitstrata::testing
