@@ -111,7 +111,7 @@ void print(const CostTable& table, const std::string& network, const model::Arch
   std::vector<std::string> header = {"layer", "kind", "macs"};
   for (const int bits : shown) header.push_back(fmt::format("{}/{}", bits, bits));
   Table text(header, 2);
-  std::vector<std::int64_t> sums(shown.size(), 0);
+  std::vector<std::int64_t> sums(shown.size(), 0);  // -1: a layer of them is refused, and the rest is no total
   const auto add = [&](const TableRow& row) {
     std::vector<std::string> cells = {row.layer, to_string(row.kind), grouped(row.macs)};
     for (std::size_t i = 0; i < shown.size(); ++i) {
@@ -119,14 +119,14 @@ void print(const CostTable& table, const std::string& network, const model::Arch
       const std::int64_t cycles =
           row.cycles[weights ? table.cell(shown[i], shown[i]) : static_cast<std::size_t>(shown[i] - 1)];
       cells.push_back(cycles < 0 ? "-" : grouped(cycles));
-      sums[i] += std::max<std::int64_t>(0, cycles);
+      sums[i] = cycles < 0 || sums[i] < 0 ? -1 : sums[i] + cycles;
     }
     text.add(cells);
   };
   for (const TableRow& row : table.layers) add(row);
   for (const TableRow& row : table.others) add(row);
   std::vector<std::string> total = {"total", "", ""};
-  for (const std::int64_t sum : sums) total.push_back(grouped(sum));
+  for (const std::int64_t sum : sums) total.push_back(sum < 0 ? "-" : grouped(sum));
   text.add_total(total);
   fmt::print("{} on {} ({}, {:g} MHz): cycles at weight/activation bits\n\n{}\n{}\n", network, a.name, a.array_text(),
              a.clock_mhz, text.text(), table.assumption());
@@ -210,7 +210,10 @@ int table(const std::vector<std::string>& arguments) {
     return 0;
   }
   print(table, network.name(), architecture);
-  if (refused > 0) fmt::print("{} cells are refused, for example: {}\n", grouped(refused), reason);
+  if (refused > 0) {
+    fmt::print("{} cells are refused, for example: {}\na column with a refused layer has no total\n", grouped(refused),
+               reason);
+  }
   if (error.plans > 0) {
     fmt::print(
         "sums of cells against the whole network, {} plans of random widths: {:+.3f} % on average, {:.3f} % in "

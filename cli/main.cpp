@@ -9,11 +9,13 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/common.h"
 #include "cli/train/build_info.h"
 #include "cli/verbs.h"
+#include "model/layer_lists.h"
 #include "model/yaml_reader.h"
 
 namespace {
@@ -68,7 +70,24 @@ int start_training(const std::string& verb, const Arguments& arguments) {
   throw std::runtime_error(fmt::format("cannot start {}: {}", program.string(), std::strerror(errno)));
 }
 
+// Lists of layers go to the verbs that price; the others would take one for a damaged network.
+void refuse_list(const std::string& name, const Arguments& arguments) {
+  if (name == "table" || name == "sweep" || name == "report" || name == "characterize" || name == "list") return;
+  constexpr std::string_view option = "--network";
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    std::string network;
+    if (arguments[i] == option && i + 1 < arguments.size()) network = arguments[i + 1];
+    if (arguments[i].starts_with(fmt::format("{}=", option))) network = arguments[i].substr(option.size() + 1);
+    if (!model::is_layer_list(network)) continue;
+    throw std::invalid_argument(
+        fmt::format("'{}' is a list of layers: shapes without weights or the graph between them, which nothing can "
+                    "execute; bitstrata table --network and the networks of bitstrata sweep price it",
+                    network));
+  }
+}
+
 int dispatch(const std::string& name, const Arguments& arguments) {
+  refuse_list(name, arguments);
   if (name == "evaluate" && cli::evaluates_onnx(arguments)) return cli::evaluate(arguments);
   Arguments names;
   for (const Verb& verb : verbs) {

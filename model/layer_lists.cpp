@@ -4,160 +4,131 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
-#include <fstream>
 #include <set>
 #include <stdexcept>
+
+#include "model/layer_list_table.h"
 
 namespace bitstrata::model {
 
 namespace {
 
-constexpr int largest = 1 << 20;  // of any number in a file
+using enum ListColumn;
 
-// One line of a file, cut at its commas.
-struct Line {
-  std::string file;
-  int number = 0;
-  std::vector<std::string> cells;
-
-  [[noreturn]] void fail(const std::string& message) const {
-    throw std::runtime_error(fmt::format("{}:{}: {}", file, number, message));
-  }
-  int value(std::size_t column, const char* heading, int low = 1) const {
-    const std::string& cell = cells.at(column);
-    int value = 0;
-    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (error != std::errc{} || end != cell.data() + cell.size() || value < low || value > largest) {
-      fail(fmt::format("{} is '{}'; it must be a whole number from {} to {}", heading, cell, low, largest));
-    }
-    return value;
-  }
-};
-
-std::string trimmed(std::string text) {
-  const auto space = [](unsigned char c) { return std::isspace(c) != 0; };
-  text.erase(std::find_if_not(text.rbegin(), text.rend(), space).base(), text.end());
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), space));
-  return text;
+// Dense layers of one image: what else a list may say of one is refused.
+void check_extent(const ListLine& line) {
+  const std::string ratio = line.text(sparsity);
+  const std::size_t colon = ratio.find(':');
+  if (!ratio.empty() && (colon == std::string::npos || ratio.substr(0, colon) != ratio.substr(colon + 1)))
+    line.fail(fmt::format("sparsity '{}' is not modelled; only N:N, a dense layer, is", ratio));
+  if (const int images = line.value_or(batch, 1); images != 1)
+    line.fail(fmt::format("batch size is {}; a list is priced for one image: make it 1", images));
 }
 
-std::vector<Line> read_lines(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file)) {
-    throw std::runtime_error(fmt::format("cannot read {}", file.string()));
-  }
-  std::vector<Line> lines;
-  std::string text;
-  for (int number = 1; std::getline(stream, text); ++number) {
-    text = trimmed(text.substr(0, text.find('#')));
-    if (number == 1 && text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // the mark that spreadsheets write
-    if (text.empty()) continue;
-    Line line{.file = file.string(), .number = number, .cells = {}};
-    for (std::size_t begin = 0; begin <= text.size();) {
-      const std::size_t end = std::min(text.find(',', begin), text.size());
-      line.cells.push_back(trimmed(text.substr(begin, end - begin)));
-      begin = end + 1;
-    }
-    while (!line.cells.empty() && line.cells.back().empty()) line.cells.pop_back();
-    if (!line.cells.empty()) lines.push_back(std::move(line));
-  }
-  if (lines.empty()) throw std::runtime_error(fmt::format("{}: holds no layers", file.string()));
-  return lines;
-}
-
-bool has_words(const Line& line) {
-  return std::any_of(line.cells.begin(), line.cells.end(), [](const std::string& cell) {
-    return std::any_of(cell.begin(), cell.end(), [](unsigned char c) { return std::isalpha(c) != 0; });
-  });
-}
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
-void check_columns(const Line& line, std::size_t least, std::size_t most, const char* columns) {
-  if (line.cells.size() >= least && line.cells.size() <= most) return;
-  line.fail(fmt::format("{} columns; expected: {}", line.cells.size(), columns));
-}
-
-void check_reach(const Line& line, const ListedLayer& layer) {
-  if (layer.window.kernel_height > layer.input.height || layer.window.kernel_width > layer.input.width) {
-    line.fail(fmt::format("a filter of {}x{} does not fit an IFMAP of {}x{}, which includes its padding",
-                          layer.window.kernel_height, layer.window.kernel_width, layer.input.height,
-                          layer.input.width));
-  }
+// Sums and products of the sizes stay within 64 bits.
+void check_size(const ListLine& line, const ListedLayer& layer) {
+  constexpr double most = 1e18;
+  const Shape in = layer.input, out = layer.output();
+  const double inputs = 1.0 * in.height * in.width * in.channels, outputs = 1.0 * out.height * out.width * out.channels;
+  const double macs = outputs * layer.window.kernel_height * layer.window.kernel_width * (in.channels / layer.groups);
+  if (inputs > most || outputs > most || macs > most)
+    line.fail(
+        fmt::format("a layer of {:.3g} inputs, {:.3g} outputs and {:.3g} multiplications; lists hold layers of "
+                    "at most {:g} of each",
+                    inputs, outputs, macs, most));
 }
 
 // Rows or columns that a last window reaches over the edge.
 int overhang(int size, int kernel, int stride) { return (stride - (size - kernel) % stride) % stride; }
 
-ListedLayer scale_sim_layer(const Line& line, bool sparse) {
-  check_columns(line, 8, sparse ? 9 : 10,
-                "name, IFMAP height, IFMAP width, filter height, filter width, channels, filters, stride[, stride]");
-  ListedLayer layer;
-  layer.name = line.cells[0];
-  layer.input = {line.value(1, "IFMAP height"), line.value(2, "IFMAP width"), line.value(5, "channels")};
-  Window& w = layer.window;
-  w.kernel_height = line.value(3, "filter height");
-  w.kernel_width = line.value(4, "filter width");
-  w.stride_height = w.stride_width = line.value(7, "stride");
-  if (line.cells.size() > 8) {
-    const std::string& last = line.cells.back();
-    const std::size_t colon = last.find(':');
-    if (colon != std::string::npos || sparse) {
-      if (colon == std::string::npos || trimmed(last.substr(0, colon)) != trimmed(last.substr(colon + 1))) {
-        line.fail(fmt::format("sparsity '{}' is not modelled; leave the column out for dense layers", last));
-      }
-    }
-    if (!sparse && (colon == std::string::npos || line.cells.size() > 9)) w.stride_width = line.value(8, "stride");
-  }
-  check_reach(line, layer);
-  w.pad_bottom = overhang(layer.input.height, w.kernel_height, w.stride_height);
-  w.pad_right = overhang(layer.input.width, w.kernel_width, w.stride_width);
-  layer.out_channels = line.value(6, "filters");
+void set_groups(const ListLine& line, ListedLayer& layer) {
+  layer.groups = line.value_or(groups, 1);
   if (layer.name.find("DP") != std::string::npos) {
+    if (layer.groups != 1 && layer.groups != layer.input.channels)
+      line.fail(fmt::format("groups is {}, but DP in the name '{}' makes it a depthwise layer of {} channels",
+                            layer.groups, layer.name, layer.input.channels));
     layer.groups = layer.input.channels;
-    layer.out_channels *= layer.input.channels;
+    const std::int64_t outputs = std::int64_t{layer.out_channels} * layer.input.channels;
+    if (outputs > 1 << 24)
+      line.fail(fmt::format("a depthwise layer of {} channels with {} filters each has {} outputs; at most {} are read",
+                            layer.input.channels, layer.out_channels, outputs, 1 << 24));
+    layer.out_channels = static_cast<int>(outputs);
   }
+  if (layer.input.channels % layer.groups != 0 || layer.out_channels % layer.groups != 0)
+    line.fail(fmt::format("groups is {}, which does not divide {} channels and {} filters", layer.groups,
+                          layer.input.channels, layer.out_channels));
+}
+
+ListedLayer scale_sim_layer(const ListLine& line) {
+  ListedLayer layer;
+  layer.name = line.text(name);
+  layer.input = {line.value(input_height), line.value(input_width), line.value(channels)};
+  layer.out_channels = line.value(filters);
+  Window& w = layer.window;
+  w.kernel_height = line.value(filter_height);
+  w.kernel_width = line.value(filter_width);
+  // A column of one axis goes before that of both.
+  const auto axis = [&](ListColumn one, ListColumn both, int absent, int low) {
+    return line.has(one) || (!line.has(both) && absent < 0) ? line.value(one, low) : line.value_or(both, absent, low);
+  };
+  w.stride_height = axis(stride_height, stride, -1, 1);
+  w.stride_width = axis(stride_width, stride, -1, 1);
+  w.dilation_height = axis(dilation_height, dilation, 1, 1);
+  w.dilation_width = axis(dilation_width, dilation, 1, 1);
+  w.pad_top = w.pad_bottom = axis(padding_height, padding, 0, 0);
+  w.pad_left = w.pad_right = axis(padding_width, padding, 0, 0);
+  const bool padded = line.has(padding) || line.has(padding_height) || line.has(padding_width);
+  const std::int64_t height = layer.input.height + std::int64_t{2} * w.pad_top;
+  const std::int64_t width = layer.input.width + std::int64_t{2} * w.pad_left;
+  const std::int64_t reach_height = std::int64_t{w.kernel_height - 1} * w.dilation_height + 1;
+  const std::int64_t reach_width = std::int64_t{w.kernel_width - 1} * w.dilation_width + 1;
+  if (reach_height > height || reach_width > width)
+    line.fail(fmt::format("a filter of {}x{} does not fit an IFMAP of {}x{}, which includes its padding", reach_height,
+                          reach_width, height, width));
+  if (!padded) {
+    w.pad_bottom = overhang(layer.input.height, static_cast<int>(reach_height), w.stride_height);
+    w.pad_right = overhang(layer.input.width, static_cast<int>(reach_width), w.stride_width);
+  }
+  set_groups(line, layer);
   return layer;
 }
 
-ListedLayer product_layer(const Line& line) {
-  check_columns(line, 4, 4, "name, M, N, K");
+ListedLayer product_layer(const ListLine& line) {
   ListedLayer layer;
-  layer.name = line.cells[0];
-  layer.input = {1, line.value(1, "M"), line.value(3, "K")};
-  layer.out_channels = line.value(2, "N");
+  layer.name = line.text(name);
+  layer.input = {line.value(m), 1, line.value(k)};
+  layer.out_channels = line.value(n);
   return layer;
 }
 
-ListedLayer neuro_sim_layer(const Line& line, int number) {
-  check_columns(
-      line, 8, 8,
-      "IFM length, IFM width, IFM depth, kernel length, kernel width, kernel depth, pooling (0 or 1), stride");
+ListedLayer neuro_sim_layer(const ListLine& line, int number) {
   ListedLayer layer;
-  layer.name = fmt::format("layer{}", number);
-  layer.input = {line.value(0, "IFM length"), line.value(1, "IFM width"), line.value(2, "IFM depth")};
-  layer.out_channels = line.value(5, "kernel depth");
-  if (line.value(6, "followed by pooling", 0) > 1) {
-    line.fail(fmt::format("followed by pooling is '{}'; it must be 0 or 1", line.cells[6]));
+  layer.name = line.has(name) ? line.text(name) : fmt::format("layer{}", number);
+  layer.input = {line.value(input_height), line.value(input_width), line.value(channels)};
+  layer.out_channels = line.value(filters);
+  if (line.value(pooling, 0) > 1)
+    line.fail(fmt::format("followed by pooling is '{}'; it must be 0 or 1", line.text(pooling)));
+  for (const ListColumn column : {padding, padding_height, padding_width, dilation, dilation_height, dilation_width}) {
+    if (line.has(column))
+      line.fail(fmt::format("{} has no place in NeuroSim's NetWork.csv, whose layers are padded to the same size",
+                            to_string(column)));
   }
   Window& w = layer.window;
-  w.kernel_height = line.value(3, "kernel length");
-  w.kernel_width = line.value(4, "kernel width");
-  w.stride_height = w.stride_width = line.value(7, "stride");
-  const auto padding = [&](int size, int kernel) {
-    const int outputs = (size + w.stride_height - 1) / w.stride_height;
-    return std::max(0, (outputs - 1) * w.stride_height + kernel - size);
+  w.kernel_height = line.value(filter_height);
+  w.kernel_width = line.value(filter_width);
+  w.stride_height = line.value_or(stride_height, line.value_or(stride, 1));
+  w.stride_width = line.value_or(stride_width, line.value_or(stride, 1));
+  const auto padding_of = [](int size, int kernel, int step) {
+    const int outputs = (size + step - 1) / step;
+    return std::max(0, (outputs - 1) * step + kernel - size);
   };
-  const int rows = padding(layer.input.height, w.kernel_height), columns = padding(layer.input.width, w.kernel_width);
+  const int rows = padding_of(layer.input.height, w.kernel_height, w.stride_height);
+  const int columns = padding_of(layer.input.width, w.kernel_width, w.stride_width);
   w.pad_top = rows / 2;
   w.pad_bottom = rows - rows / 2;
   w.pad_left = columns / 2;
   w.pad_right = columns - columns / 2;
+  set_groups(line, layer);
   return layer;
 }
 
@@ -165,8 +136,9 @@ ListedLayer neuro_sim_layer(const Line& line, int number) {
 
 Shape ListedLayer::output() const {
   const Window& w = window;
-  return {(input.height + w.pad_top + w.pad_bottom - w.kernel_height) / w.stride_height + 1,
-          (input.width + w.pad_left + w.pad_right - w.kernel_width) / w.stride_width + 1, out_channels};
+  const int height = (w.kernel_height - 1) * w.dilation_height + 1, width = (w.kernel_width - 1) * w.dilation_width + 1;
+  return {(input.height + w.pad_top + w.pad_bottom - height) / w.stride_height + 1,
+          (input.width + w.pad_left + w.pad_right - width) / w.stride_width + 1, out_channels};
 }
 
 std::int64_t ListedLayer::macs() const {
@@ -182,30 +154,22 @@ std::int64_t LayerList::total_macs() const {
 bool is_layer_list(const std::string& name) { return name.ends_with(".csv"); }
 
 LayerList load_layer_list(const std::filesystem::path& file) {
-  const std::vector<Line> lines = read_lines(file);
+  const ListTable table = read_list_table(file);
   LayerList list{.name = file.stem().string(), .layers = {}};
-  const Line& first = lines.front();
-  const bool headings = has_words(first);
-  const bool products = headings && first.cells.size() == 4 && lower_case(first.cells[1]) == "m";
-  const bool sparse = headings && first.cells.size() == 9 && lower_case(first.cells[8]).starts_with("sparsity");
-  if (headings && !products && lower_case(first.cells[0]).find("layer") == std::string::npos) {
-    first.fail(
-        "neither the headings of a SCALE-Sim topology (Layer name, IFMAP Height, ... or Layer, M, N, K) nor a line of "
-        "NeuroSim's eight numbers");
-  }
   std::set<std::string> names;
-  for (std::size_t i = headings ? 1 : 0; i < lines.size(); ++i) {
-    const Line& line = lines[i];
-    ListedLayer layer = products   ? product_layer(line)
-                        : headings ? scale_sim_layer(line, sparse)
-                                   : neuro_sim_layer(line, static_cast<int>(i) + 1);
+  for (const ListLine& line : table.lines) {
+    const int number = static_cast<int>(list.layers.size()) + 1;
+    ListedLayer layer = table.format == ListFormat::products    ? product_layer(line)
+                        : table.format == ListFormat::scale_sim ? scale_sim_layer(line)
+                                                                : neuro_sim_layer(line, number);
     if (layer.name.empty()) line.fail("the layer has no name");
+    check_extent(line);
+    check_size(line, layer);
     // Such files repeat names; reports need to tell layers apart.
-    const std::string name = layer.name;
-    for (int copy = 2; !names.insert(layer.name).second; ++copy) layer.name = fmt::format("{}_{}", name, copy);
+    const std::string given = layer.name;
+    for (int copy = 2; !names.insert(layer.name).second; ++copy) layer.name = fmt::format("{}_{}", given, copy);
     list.layers.push_back(std::move(layer));
   }
-  if (list.layers.empty()) first.fail("no layer follows the headings");
   return list;
 }
 

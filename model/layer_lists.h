@@ -32,17 +32,19 @@ struct LayerList {
 // Whether a name is that of such a file (it ends in .csv).
 bool is_layer_list(const std::string& name);
 
-// Reads either format; a file that begins with a line of words is SCALE-Sim's, one of numbers alone NeuroSim's. Throws
-// std::runtime_error with file and line.
+// Reads either format. Headings say what a column is (model/layer_list_table.h), in any order: a heading that is not
+// known is refused, columns of notes are skipped. Without headings eight numbers are a layer of NeuroSim's, a name with
+// 3, 7 or 8 numbers one of SCALE-Sim's. Throws std::runtime_error with file and line.
 //
-// SCALE-Sim topology: a line of headings, then
+// SCALE-Sim topology:
 //   name, IFMAP height, IFMAP width, filter height, filter width, channels, filters, stride [, stride of the width],
-// (a trailing comma and what follows it after a # are optional). IFMAP sizes include the padding, so none is added; a
-// last window that reaches over the edge counts, as in SCALE-Sim (ceil), and reads zeros. A name with `DP` in it is a
-// depthwise layer: a filter sees one channel. A heading `Layer, M, N, K` announces matrix products: M x K times K x N,
-// here M pixels of K channels and N outputs. The sparsity column of SCALE-Sim v3 is refused unless it is dense.
+// IFMAP sizes include the padding, so none is added; a last window that reaches over the edge counts, as in SCALE-Sim
+// (ceil), and reads zeros. Where a column gives the padding (on each side), sizes are without it and windows stay
+// inside. Further columns: strides, paddings and dilations of each axis, groups, batch size (1), sparsity (N:N, which
+// is dense). A name with `DP` in it is a depthwise layer: a filter sees one channel. `Layer, M, N, K` are matrix
+// products: M x K times K x N, here M rows of one pixel of K channels and N outputs.
 //
-// NeuroSim NetWork.csv: no headings,
+// NeuroSim NetWork.csv:
 //   IFM length, IFM width, IFM depth, kernel length, kernel width, kernel depth (outputs), followed by pooling, stride
 // IFM sizes are without padding, and the output has ceil(size / stride) rows and columns (padding "same"), which is
 // what the next lines of such files read. (NeuroSim's own count of input vectors leaves the padding out.) The pooling

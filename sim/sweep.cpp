@@ -136,10 +136,10 @@ SweepNetwork SweepNetwork::load(const std::string& name) {
 SweepNetwork::SweepNetwork(model::LayerList list) : identity_(list.name + ":") {
   for (const model::ListedLayer& layer : list.layers) {
     const model::Window& w = layer.window;
-    identity_ +=
-        fmt::format(" {} {}x{}x{} {} {} {}x{} {}x{} {},{},{},{};", layer.name, layer.input.height, layer.input.width,
-                    layer.input.channels, layer.out_channels, layer.groups, w.kernel_height, w.kernel_width,
-                    w.stride_height, w.stride_width, w.pad_top, w.pad_bottom, w.pad_left, w.pad_right);
+    identity_ += fmt::format(" {} {}x{}x{} {} {} {}x{} {}x{} {},{},{},{} {}x{};", layer.name, layer.input.height,
+                             layer.input.width, layer.input.channels, layer.out_channels, layer.groups, w.kernel_height,
+                             w.kernel_width, w.stride_height, w.stride_width, w.pad_top, w.pad_bottom, w.pad_left,
+                             w.pad_right, w.dilation_height, w.dilation_width);
   }
   what_ = std::move(list);
 }

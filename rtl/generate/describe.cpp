@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "rtl/generate/field_limits.h"
 #include "rtl/generate/image.h"
 
 namespace bitstrata::generate {
@@ -98,7 +99,8 @@ class Writer {
         addresses_.input + room_.first_row * stride + std::int64_t{room_.first_line} * in_.bits * line_bytes());
     set(D_IN_ROW_STRIDE, stride * piece_.row_step);
     set(D_IN_ROW_BEATS, std::int64_t{room_.lines} * in_.bits);
-    set(D_IN_HEIGHT, ceil_div(in_.shape.height - room_.first_row, piece_.row_step));
+    // Rows that the piece does not read need not be counted.
+    set(D_IN_HEIGHT, std::min(ceil_div(in_.shape.height - room_.first_row, piece_.row_step), longest_count));
     const std::int64_t row_bits = std::int64_t{in_.shape.width} * in_.shape.channels;
     set(D_IN_ROW_BITS, std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
                                               std::int64_t{room_.lines} * a_.data_bits));
@@ -175,7 +177,8 @@ class Writer {
     set(D_TILE_STEP_X, m_.tile_step);
     const std::int64_t all = piece_.n1 - piece_.n0;
     set(D_SEGMENT_CHANNELS, std::min<std::int64_t>(m_.segment, all));
-    set(D_SEGMENT_NEXT, m_.segment_next);
+    // Nothing follows the only segment.
+    set(D_SEGMENT_NEXT, std::min<std::int64_t>(m_.segment_next, longest_count));
     set(D_SEGMENT_STEP_X, m_.segment_step);
     const int joiner_steps = std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(m_.weight_bits - 1))));
     // Least distance of two vectors' last planes. Overlay: a group's sums reach the lanes one vector after the other.

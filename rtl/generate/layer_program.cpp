@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
+#include <map>
 #include <set>
 #include <stdexcept>
 
 #include "rtl/generate/batch.h"
+#include "rtl/generate/field_limits.h"
 
 namespace bitstrata::generate {
 
@@ -75,7 +78,26 @@ std::int64_t worst_bound(const IntegerNetwork& network, const IntegerLayer& laye
   return (taps * (std::int64_t{1} << std::max(0, layer.weight_bits - 1)) * code) << layer.acc_shift;
 }
 
+[[noreturn]] void refuse_bytes(const IntegerLayer& layer, const std::string& bytes) {
+  refuse(layer, fmt::format("its tensors, weights and parameters take {} bytes; addresses of 32 bits reach {}", bytes,
+                            address_space));
+}
+
+void check_size(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer) {
+  constexpr std::int64_t longest_row = std::int64_t{1} << 30;
+  for (const int index : {layer.input, layer.output}) {
+    const model::Shape& shape = network.tensors[static_cast<std::size_t>(index)].shape;
+    const std::int64_t row = std::int64_t{shape.width} * shape.channels;
+    if (row > longest_row)
+      refuse(layer, fmt::format("a row of {} x {} channels has {} values; at most {} are laid out", shape.width,
+                                shape.channels, row, longest_row));
+  }
+  const std::int64_t bytes = least_bytes(a, network, layer);
+  if (bytes > address_space) refuse_bytes(layer, fmt::format("more than {}", address_space));
+}
+
 void check(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer) {
+  check_size(a, network, layer);
   const auto tensor = [&](int index) { return &network.tensors[static_cast<std::size_t>(index)]; };
   check_widths(a, layer, *tensor(layer.input), *tensor(layer.output),
                layer.second < 0 ? nullptr : tensor(layer.second));
@@ -94,20 +116,21 @@ LayerProgram describe_pieces(const Architecture& a, const IntegerNetwork& networ
                              const Tiling& tiling, const Bases& bases) {
   LayerProgram program{.descriptors = {}, .pieces = tiling.pieces, .mapping = tiling.mapping};
   program.descriptors.reserve(tiling.pieces.size());
-  for (std::size_t i = 0; i < tiling.pieces.size(); ++i) {
-    const Piece& piece = tiling.pieces[i];
+  // Pieces that read the same weights or parameters share them.
+  std::map<std::array<int, 6>, std::uint32_t> weights;
+  std::map<std::array<int, 2>, std::uint32_t> parameters;
+  for (const Piece& piece : tiling.pieces) {
     Addresses at = bases;
-    // Pieces that read the same weights or parameters share them.
-    std::size_t weights = 0, parameters = 0;
-    while (weights < i && !same_weights(tiling.pieces[weights], piece)) ++weights;
-    while (parameters < i && !same_channels(tiling.pieces[parameters], piece)) ++parameters;
-    at.weights = weights < i ? program.descriptors[weights][D_WEIGHT_ADDRESS]
-                             : bases.weights + static_cast<std::uint32_t>(program.weight_bytes);
-    at.parameters = parameters < i ? program.descriptors[parameters][D_PARAM_ADDRESS]
-                                   : bases.parameters + static_cast<std::uint32_t>(program.parameter_bytes);
-    if (weights == i && tiling.mapping.convolution)
+    const auto [weight, first_weights] =
+        weights.try_emplace({piece.n0, piece.n1, piece.ky0, piece.ky1, piece.run0, piece.run1},
+                            bases.weights + static_cast<std::uint32_t>(program.weight_bytes));
+    const auto [parameter, first_parameters] = parameters.try_emplace(
+        {piece.n0, piece.n1}, bases.parameters + static_cast<std::uint32_t>(program.parameter_bytes));
+    at.weights = weight->second;
+    at.parameters = parameter->second;
+    if (first_weights && tiling.mapping.convolution)
       program.weight_bytes += page(weight_rows(a, layer, tiling.mapping, piece) * weight_row_bytes(a));
-    if (parameters == i) program.parameter_bytes += page(parameter_bytes(a, layer, tiling.mapping, piece));
+    if (first_parameters) program.parameter_bytes += page(parameter_bytes(a, layer, tiling.mapping, piece));
     program.descriptors.push_back(describe(a, network, layer, tiling, piece, at));
   }
   return program;
@@ -155,8 +178,16 @@ LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network,
     for (Tiling& tiling : fitting_tilings(a, *tall)) ways.push_back({tall->tensors, tall->layer, std::move(tiling), 1});
   }
   for (Tiling& tiling : tilings(a, network, layer)) ways.push_back({network, layer, std::move(tiling), batch});
+  const auto checked = [&](LayerProgram program) {
+    std::int64_t bytes = program.weight_bytes + program.parameter_bytes;
+    for (const int tensor : {layer.input, layer.second, layer.output}) {
+      if (tensor >= 0) bytes += batch * tensor_bytes(a, network.tensors[static_cast<std::size_t>(tensor)]);
+    }
+    if (bytes > address_space) refuse_bytes(layer, fmt::format("{}", bytes));
+    return program;
+  };
   LayerProgram best = assemble(a, ways.front(), bases);
-  if (!judge || ways.size() == 1) return best;
+  if (!judge || ways.size() == 1) return checked(std::move(best));
   std::int64_t cycles = judge(best.descriptors, std::numeric_limits<std::int64_t>::max());
   for (std::size_t i = 1; i < ways.size(); ++i) {
     LayerProgram other = assemble(a, ways[i], bases);
@@ -165,7 +196,7 @@ LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network,
     cycles = other_cycles;
     best = std::move(other);
   }
-  return best;
+  return checked(std::move(best));
 }
 
 void move(LayerProgram& program, const Bases& from, const Bases& to) {

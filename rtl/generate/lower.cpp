@@ -5,15 +5,10 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "rtl/generate/field_limits.h"
 #include "rtl/generate/program.h"
 
 namespace bitstrata::generate {
-
-namespace {
-
-constexpr std::size_t most_descriptors = 65535;  // the sequencer counts them in 16 bits
-
-}  // namespace
 
 Program lower(const model::IntegerNetwork& network, const model::Architecture& architecture, const Judge& judge,
               int batch) {
@@ -32,7 +27,7 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
     layers.push_back(program_layer(a, network, layer, {}, judge, batch));
     descriptors += layers.back().descriptors.size();
   }
-  if (descriptors > most_descriptors)
+  if (descriptors > static_cast<std::size_t>(most_descriptors))
     throw std::invalid_argument(
         fmt::format("{} descriptors for {} images at once; a list holds {}", descriptors, batch, most_descriptors));
   Layout layout;

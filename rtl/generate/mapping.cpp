@@ -61,7 +61,8 @@ std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork
   const int bits = std::max(2, layer.weight_bits);
   if (bits > a.max_weight_bits) return all;
   const std::int64_t taps = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width;
-  for (int packed = 2; packed <= layer.groups && packed * outputs <= a.tiles * a.outputs_per_macro(bits); ++packed) {
+  for (int packed = 2; packed <= layer.groups && std::int64_t{packed} * outputs <= a.tiles * a.outputs_per_macro(bits);
+       ++packed) {
     if (packed * outputs % a.tiles != 0) continue;
     Mapping m = alone;
     m.weight_bits = bits;

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "rtl/generate/field_limits.h"
 #include "rtl/generate/image.h"
 
 namespace bitstrata::generate {
@@ -25,6 +26,7 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 
 constexpr std::int64_t longest_address = 65535;  // buffer addresses have 16 bits
 constexpr std::size_t enough_widths = 4;         // tile widths worth comparing
+constexpr std::int64_t worth_comparing = 4096;   // pieces of a tiling where there is another one
 
 // The layer with what every question about it needs.
 class Cutter {
@@ -45,9 +47,11 @@ class Cutter {
   void cut(std::vector<Tiling>& all, std::string& reason) const {
     const std::size_t before = all.size();
     for (const int width : widths()) {
-      try_pieces(grid(width, grid_.height, {}), all, reason);
+      try_grid(width, tallest(), {}, 1, all, reason);
       if (all.size() >= before + enough_widths) return;
     }
+    // Columns of single pixels, of which some channels are computed at a time.
+    if (all.size() == before && grid_.width > 1) try_grid(1, tallest(), {}, 1, all, reason);
     if (linear() && grid_.height > 1) cut_images(all, reason);
     if (all.size() == before) split_kernel(all, reason);
   }
@@ -58,17 +62,18 @@ class Cutter {
     const std::int64_t in_capacity = std::int64_t{a_.plane_banks()} * a_.activation_depth;
     const std::int64_t out_capacity = std::int64_t{a_.plane_banks()} * a_.output_depth;
     const int width = piece.x1 - piece.x0, height = piece.y1 - piece.y0;
-    const std::vector<Tile> tiles = tiles_of(m_, piece.n0, piece.n1);
-    const int groups = parameter_groups(a_, m_, piece);
+    // Of millions of channels the tiles are not laid out one by one.
+    if (const std::int64_t least = ceil_div(piece.n1 - piece.n0, m_.capacity()); least > longest_count)
+      return fmt::format("{} output tiles; a descriptor counts {}", least, longest_count);
+    const Channels& channels = channels_of(piece);
+    const int groups = channels.groups;
     if (groups > a_.parameter_depth) {
       return fmt::format(
           "{} channels need {} groups of {} parameter records; architecture '{}' holds "
           "parameter_depth = {}",
           piece.n1 - piece.n0, groups, a_.post_lanes, a_.name, a_.parameter_depth);
     }
-    int outputs = 0;  // of the largest tile
-    for (const Tile& tile : tiles) outputs = std::max(outputs, tile.count);
-    const std::int64_t tile_rows = a_.overlay() ? std::int64_t{outputs} * m_.weight_bits
+    const std::int64_t tile_rows = a_.overlay() ? std::int64_t{channels.largest} * m_.weight_bits
                                                 : std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece));
     if (m_.convolution && tile_rows > a_.weight_depth) {
       return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", tile_rows,
@@ -76,7 +81,7 @@ class Cutter {
     }
     const bool carries = piece.carry_in || piece.carry_out;
     const std::int64_t pixels = std::int64_t{width} * (carries ? height : 1);
-    const std::int64_t turns = carries ? ceil_div(static_cast<std::int64_t>(tiles.size()), 2) : 1;
+    const std::int64_t turns = carries ? ceil_div(channels.tiles, 2) : 1;
     if (pixels * turns > a_.psum_depth) {
       return fmt::format(
           "{} pixels of an output row are computed at once (pieces begin on a line of {} bits){}: they do "
@@ -95,7 +100,7 @@ class Cutter {
           "holds {} (activation_depth = {} x {} banks) in architecture '{}'",
           room.lines * a_.data_bits, room.slot, in_.bits, in_capacity, a_.activation_depth, a_.plane_banks(), a_.name);
     }
-    const int needed = carries ? room.rows : std::min(room.rows, span(piece, 1));
+    const std::int64_t needed = carries ? room.rows : std::min<std::int64_t>(room.rows, span(piece, 1));
     if (needed > room.slots) {
       return fmt::format(
           "{} input rows must be held at once, the activation buffer holds {} (rows of {} x {} channels "
@@ -106,25 +111,52 @@ class Cutter {
         run_length(piece) > 65535) {
       return "a row of the input or output exceeds 524287 values, or a run of it 65535: too long to address";
     }
-    return "";
+    return field_misfit(a_, network_, layer_, m_, piece, room, channels.tiles, channels.parameter_bytes);
   }
 
   // Loaded input rows that `rows` output rows reach over.
-  int span(const Piece& piece, int rows) const {
+  std::int64_t span(const Piece& piece, int rows) const {
     const Window& w = layer_.window;
-    return (rows - 1) * (w.stride_height / piece.row_step) + (piece.ky1 - piece.ky0 - 1) * w.dilation_height + 1;
+    return std::int64_t{rows - 1} * (w.stride_height / piece.row_step) +
+           std::int64_t{piece.ky1 - piece.ky0 - 1} * w.dilation_height + 1;
   }
 
  private:
-  int run_length(const Piece& piece) const {
+  // Of output channels [n0, n1), which most pieces that are tried one after the other share.
+  struct Channels {
+    int n0 = 0, n1 = 0;
+    std::int64_t tiles = 0;
+    int largest = 0;  // outputs of a tile
+    int groups = 0;   // of parameter records
+    std::int64_t parameter_bytes = 0;
+  };
+  const Channels& channels_of(const Piece& piece) const {
+    if (channels_.n0 == piece.n0 && channels_.n1 == piece.n1) return channels_;
+    const std::vector<Tile> tiles = tiles_of(m_, piece.n0, piece.n1);
+    channels_ = {.n0 = piece.n0,
+                 .n1 = piece.n1,
+                 .tiles = static_cast<std::int64_t>(tiles.size()),
+                 .groups = parameter_groups(a_, m_, piece),
+                 .parameter_bytes = parameter_bytes(a_, layer_, m_, piece)};
+    for (const Tile& tile : tiles) channels_.largest = std::max(channels_.largest, tile.count);
+    return channels_;
+  }
+  std::int64_t run_length(const Piece& piece) const {
     if (piece.run1 > 0) return piece.run1 - piece.run0;
-    return m_.whole_row ? layer_.window.kernel_width * m_.slice : m_.slice;
+    return m_.whole_row ? std::int64_t{layer_.window.kernel_width} * m_.slice : m_.slice;
   }
   Piece whole() const {
     return {.y1 = grid_.height,
             .x1 = grid_.width,
             .n1 = pixel_channels_,
             .ky1 = layer_.kind <= LayerKind::average_pool ? layer_.window.kernel_height : 1};
+  }
+
+  // Output rows of a piece that descriptors count, with the input rows that they read.
+  int tallest() const {
+    const std::int64_t left = longest_count - span(whole(), 1);
+    const std::int64_t rows = left < 0 ? 1 : left / std::max(1, layer_.window.stride_height) + 1;
+    return static_cast<int>(std::min<std::int64_t>(grid_.height, rows));
   }
 
   // Tile widths that begin on a line of the output, widest first.
@@ -153,40 +185,63 @@ class Cutter {
   // continue the sums of the one before.
   std::vector<Piece> grid(int width, int height, const std::vector<Piece>& parts, int rows = 1) const {
     std::vector<Piece> pieces;
-    for (int n0 = 0, step = channel_step(!parts.empty(), rows); n0 < pixel_channels_; n0 += step) {
+    for (int n0 = 0, step = channel_step(width, !parts.empty(), rows); n0 < pixel_channels_; n0 += step) {
       for (int phase = 0; phase < m_.repeats; ++phase) {
         for (int y = 0; y < grid_.height; y += height) {
           for (int x = 0; x < grid_.width; x += width) {
-            Piece piece = whole();
-            piece.y0 = y, piece.y1 = std::min(grid_.height, y + height);
-            piece.x0 = x, piece.x1 = std::min(grid_.width, x + width);
-            piece.n0 = n0, piece.n1 = std::min(pixel_channels_, n0 + step);
-            piece.phase = phase;
-            if (parts.empty()) pieces.push_back(piece);
-            for (std::size_t p = 0; p < parts.size(); ++p) {
-              piece.ky0 = parts[p].ky0, piece.ky1 = parts[p].ky1;
-              piece.run0 = parts[p].run0, piece.run1 = parts[p].run1;
-              piece.kx0 = parts[p].kx0, piece.kx1 = parts[p].kx1;
-              piece.row_step = parts[p].row_step;
-              piece.carry_in = p > 0;
-              piece.carry_out = p + 1 < parts.size();
-              pieces.push_back(piece);
-            }
+            const Piece place = piece_at(x, y, width, height, n0, step, phase);
+            if (parts.empty()) pieces.push_back(place);
+            for (std::size_t p = 0; p < parts.size(); ++p) pieces.push_back(part_of(place, parts, p));
           }
         }
       }
     }
     return pieces;
   }
+  Piece piece_at(int x, int y, int width, int height, int n0, int step, int phase) const {
+    Piece piece = whole();
+    piece.y0 = y, piece.y1 = std::min(grid_.height, y + height);
+    piece.x0 = x, piece.x1 = std::min(grid_.width, x + width);
+    piece.n0 = n0, piece.n1 = std::min(pixel_channels_, n0 + step);
+    piece.phase = phase;
+    return piece;
+  }
+  static Piece part_of(Piece piece, const std::vector<Piece>& parts, std::size_t p) {
+    piece.ky0 = parts[p].ky0, piece.ky1 = parts[p].ky1;
+    piece.run0 = parts[p].run0, piece.run1 = parts[p].run1;
+    piece.kx0 = parts[p].kx0, piece.kx1 = parts[p].kx1;
+    piece.row_step = parts[p].row_step;
+    piece.carry_in = p > 0;
+    piece.carry_out = p + 1 < parts.size();
+    return piece;
+  }
 
-  // Output channels of a piece. Only outputs of one pixel a row can be cut: their channels are whole lines.
-  int channel_step(bool carries, int rows) const {
-    if (grid_.width != 1 || m_.groups > 1 || m_.repeats > 1 || layer_.kind == LayerKind::concatenate)
+  // The first piece and the count of a grid tell of most that do not fit, before all are made.
+  void try_grid(int width, int height, const std::vector<Piece>& parts, int rows, std::vector<Tiling>& all,
+                std::string& reason) const {
+    const int step = channel_step(width, !parts.empty(), rows);
+    const Piece first = piece_at(0, 0, width, height, 0, step, 0);
+    reason = misfit(parts.empty() ? first : part_of(first, parts, 0));
+    if (!reason.empty()) return;
+    const std::int64_t count = ceil_div(pixel_channels_, step) * m_.repeats * ceil_div(grid_.height, height) *
+                               ceil_div(grid_.width, width) *
+                               std::max<std::int64_t>(1, static_cast<std::int64_t>(parts.size()));
+    if (count > most_descriptors) {
+      reason = fmt::format("takes {} descriptors; a list of them holds {}", count, most_descriptors);
+    } else if (all.empty() || count <= worth_comparing) {
+      try_pieces(grid(width, height, parts, rows), all, reason);
+    }
+  }
+
+  // Output channels of a piece. Only pieces of one pixel a row can be cut, where their channels are whole lines.
+  int channel_step(int width, bool carries, int rows) const {
+    const bool lines = grid_.width == 1 || (m_.convolution && pixel_channels_ % a_.data_bits == 0);
+    if (width != 1 || !lines || m_.groups > 1 || m_.repeats > 1 || layer_.kind == LayerKind::concatenate)
       return pixel_channels_;
     const std::int64_t groups = m_.macros * ceil_div(m_.lanes, a_.post_lanes);
     std::int64_t tiles = a_.parameter_depth / groups;
     if (carries) tiles = std::min<std::int64_t>(tiles, 2 * (a_.psum_depth / rows));
-    std::int64_t step = tiles * m_.capacity() / a_.data_bits * a_.data_bits;
+    std::int64_t step = std::min(tiles * m_.capacity(), longest_count) / a_.data_bits * a_.data_bits;
     if (rows > 1) {
       const std::int64_t pairs = std::int64_t{a_.plane_banks()} * a_.output_depth / (std::int64_t{rows} * out_.bits);
       step = std::min(step, 2 * pairs * a_.data_bits);
@@ -220,8 +275,8 @@ class Cutter {
   void try_parts(const std::vector<Piece>& parts, std::vector<Tiling>& all, std::string& reason) const {
     const std::size_t before = all.size();
     for (const int width : widths()) {
-      for (int height = grid_.height; height >= 1 && all.size() == before; height /= 2)
-        try_pieces(grid(width, height, parts), all, reason);
+      for (int height = tallest(); height >= 1 && all.size() == before; height /= 2)
+        try_grid(width, height, parts, 1, all, reason);
     }
   }
 
@@ -246,7 +301,7 @@ class Cutter {
   // A linear layer over a batch has one pixel an image. Its weights are loaded once for the images whose outputs are
   // computed at once: more of them where only some channels are written, or a part of each image is read.
   void cut_images(std::vector<Tiling>& all, std::string& reason) const {
-    try_pieces(grid(1, grid_.height, {}, grid_.height), all, reason);
+    try_grid(1, grid_.height, {}, grid_.height, all, reason);
     for (int images = grid_.height; images > 1; images = (images + 1) / 2) split_rows(images, all, reason);
   }
 
@@ -255,8 +310,13 @@ class Cutter {
   void split_rows(int images, std::vector<Tiling>& all, std::string& reason) const {
     const int kernel_rows = layer_.window.kernel_height, row = in_.shape.width * in_.shape.channels;
     const std::size_t before = all.size();
+    const auto length_of = [&](int count) {
+      return static_cast<int>(ceil_div(ceil_div(row, count), a_.data_bits) * a_.data_bits);
+    };
     for (int count = kernel_rows == 1 ? 2 : 1; all.size() == before; ++count) {
-      const int length = static_cast<int>(ceil_div(ceil_div(row, count), a_.data_bits) * a_.data_bits);
+      const int length = length_of(count);
+      // Runs of 16 bits; and parts of one length are tried once.
+      if (length > longest_count || (count > 2 && length == length_of(count - 1))) continue;
       std::vector<Piece> parts;
       for (int ky = 0; ky < kernel_rows; ++ky) {
         for (int run = 0; run < row; run += length) {
@@ -264,7 +324,7 @@ class Cutter {
           if (grid_.height > 1) parts.back().row_step = layer_.window.stride_height;
         }
       }
-      if (parts.size() > 1) try_pieces(grid(1, images, parts, images), all, reason);
+      if (parts.size() > 1) try_grid(1, images, parts, images, all, reason);
       if (length <= a_.data_bits) return;
     }
   }
@@ -277,6 +337,7 @@ class Cutter {
   const TensorFormat& out_;
   Shape grid_;              // pixels to cut
   int pixel_channels_ = 0;  // values a pixel of it writes
+  mutable Channels channels_;
 };
 
 }  // namespace
@@ -338,10 +399,11 @@ int block_rows_of(const Architecture& a, const IntegerNetwork& network, const In
   const int limit = std::min({height, a.psum_depth / (piece.x1 - piece.x0), out_rows});
   int fits = 1, overlaps = 0;
   for (int rows = 1; rows <= limit; ++rows) {
-    const int span = cutter.span(piece, rows);
-    if (std::min(room.rows, span) <= room.slots) fits = rows;
-    const int next = rows * (layer.window.stride_height / piece.row_step);
-    if (std::min(room.rows, span + next) <= room.slots) overlaps = rows;
+    const std::int64_t span = cutter.span(piece, rows);
+    const std::int64_t next = std::int64_t{rows} * (layer.window.stride_height / piece.row_step);
+    if (rows > 1 && (span > longest_count || next > longest_count)) break;
+    if (std::min<std::int64_t>(room.rows, span) <= room.slots) fits = rows;
+    if (std::min<std::int64_t>(room.rows, span + next) <= room.slots) overlaps = rows;
   }
   return overlap && overlaps > 0 ? overlaps : fits;
 }

@@ -118,6 +118,30 @@ TEST_F(TableVerb, RefusedWidthsAreMarked) {
   for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(cycles.values[i] == -1, i % 4 == 3) << i;
 }
 
+TEST_F(TableVerb, ARefusedLayerLeavesNoTotal) {
+  folder_.write("list.csv", "Layer,M,N,K\nsmall,4,8,16\nhuge,4,200000,2000000\n");
+  const Finished finished = run_program({"table", "--network", path("list.csv"), "--max-weight-bits", "1",
+                                         "--max-activation-bits", "1", "--check-plans", "0", "--out", path("out")});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, ::testing::ContainsRegex("\ntotal +-\n"));
+  EXPECT_THAT(finished.out, HasSubstr("1 cells are refused, for example: layer 'huge': "));
+  EXPECT_THAT(finished.out, HasSubstr("a column with a refused layer has no total"));
+  EXPECT_THAT(read_text(path("out/table.csv")), HasSubstr("addresses of 32 bits reach 4294967296"));
+}
+
+// Whether the file is there or not: what it would be is no network.
+TEST_F(TableVerb, OtherVerbsSayWhereListsBelong) {
+  folder_.write("list.csv", "Layer,M,N,K\nsmall,4,8,16\n");
+  for (const char* verb : {"run", "verify", "generate", "evaluate", "quantize", "export"}) {
+    const Finished finished = run_program({verb, "--network", path("list.csv")});
+    EXPECT_EQ(finished.status, 2) << verb;
+    EXPECT_EQ(finished.error_lines(), 1) << verb << ": " << finished.err;
+    EXPECT_THAT(finished.err, HasSubstr("list.csv' is a list of layers: ")) << verb;
+    EXPECT_THAT(finished.err, HasSubstr("bitstrata table --network")) << verb;
+  }
+  EXPECT_THAT(run_program({"run", "--network=some.csv"}).err, HasSubstr("'some.csv' is a list of layers"));
+}
+
 TEST_F(TableVerb, RefusesMisuse) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"table"},

@@ -164,7 +164,7 @@ TEST(Leaping, GivesTheEventsOfEveryStep) {
 }
 
 TEST(Leaping, GivesTheEventsOfEveryBlock) {
-  compare_with_steps(static_cast<std::int64_t>(setting("BITSTRATA_LEAPING_LAYERS", 2000) / 4),
+  compare_with_steps(static_cast<std::int64_t>(setting("BITSTRATA_LEAPING_LAYERS", 2000) / 8),
                      setting("BITSTRATA_LEAPING_SEED", 3), true);
 }
 

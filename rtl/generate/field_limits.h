@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the fields of a descriptor can count, and what 32-bit addresses reach.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "rtl/generate/tiling.h"
+
+namespace bitstrata::generate {
+
+inline constexpr std::int64_t longest_count = 65535;     // of rows, pixels, tiles and blocks: fields of 16 bits
+inline constexpr std::int64_t most_descriptors = 65535;  // of a list: the sequencer counts them in 16 bits
+inline constexpr std::int64_t address_space = std::int64_t{1} << 32;  // bytes
+
+// Empty where every count of the piece fits its field; else what does not, with the limit. `output_tiles` and
+// `parameter_bytes` of the piece's channels.
+std::string field_misfit(const model::Architecture& architecture, const model::IntegerNetwork& network,
+                         const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece, const Room& room,
+                         std::int64_t output_tiles, std::int64_t parameter_bytes);
+
+// Bytes of the layer's tensors, one image each, and of its weights without any gap: no layout takes less.
+std::int64_t least_bytes(const model::Architecture& architecture, const model::IntegerNetwork& network,
+                         const model::IntegerLayer& layer);
+
+}  // namespace bitstrata::generate
