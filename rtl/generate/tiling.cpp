@@ -50,8 +50,9 @@ class Cutter {
       try_grid(width, tallest(), {}, 1, all, reason);
       if (all.size() >= before + enough_widths) return;
     }
-    // Columns of single pixels, of which some channels are computed at a time.
-    if (all.size() == before && grid_.width > 1) try_grid(1, tallest(), {}, 1, all, reason);
+    // Columns of single pixels, of which some channels are computed at a time, where each begins on a line.
+    if (all.size() == before && grid_.width > 1 && pixel_channels_ % a_.data_bits == 0)
+      try_grid(1, tallest(), {}, 1, all, reason);
     if (linear() && grid_.height > 1) cut_images(all, reason);
     if (all.size() == before) split_kernel(all, reason);
   }
