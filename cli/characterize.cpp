@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "cli/run_folder.h"
+#include "cli/train/build_info.h"
 #include "cli/verbs.h"
 #include "model/progress.h"
 #include "model/technology.h"
@@ -187,6 +188,7 @@ int characterize(const std::vector<std::string>& arguments) {
   options.feature = o.feature_nm * 1e-9;
   options.timed = !o.zero_delay;
   options.dram = o.dram;
+  options.code = build_info::code;
   options.seed = o.common.seed;
   options.timing.wire = o.wire_ff * 1e-15;
   std::optional<model::Technology> checked;

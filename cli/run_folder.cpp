@@ -98,6 +98,7 @@ nlohmann::json RunRecord::to_json(const std::string& engine) const {
   return {{"command", command_},
           {"version", build_info::version},
           {"commit", build_info::commit},
+          {"code", build_info::code},
           {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
           {"seed", seed_},
           {"threads", threads_},

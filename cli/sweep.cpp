@@ -245,7 +245,7 @@ int sweep(const std::vector<std::string>& arguments) {
   if (!o.fpga.empty()) fpga = model::load_fpga_family(o.fpga);
   std::string command = "bitstrata sweep";
   for (const std::string& word : arguments) command += " " + word;
-  sim::Store store(o.store, {.version = build_info::version,
+  sim::Store store(o.store, {.version = fmt::format("{} {}", build_info::version, build_info::code),
                              .commit = build_info::commit,
                              .command = command,
                              .engine = "fast",

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "model/built_in_texts.h"
+#include "model/digest.h"
 #include "model/technology_gates.h"
 #include "model/yaml_reader.h"
 
@@ -145,10 +146,17 @@ std::vector<std::string> technology_names() {
 Technology load_technology(const std::string& name_or_file) {
   for (const BuiltInText& text : technology_texts()) {
     if (text.name == name_or_file) {
-      return read_technology(YamlReader::from_text(text.text, fmt::format("{}.yaml (built in)", text.name)));
+      Technology technology =
+          read_technology(YamlReader::from_text(text.text, fmt::format("{}.yaml (built in)", text.name)));
+      technology.digest = digest_of(text.text);
+      return technology;
     }
   }
-  if (std::filesystem::exists(name_or_file)) return read_technology(YamlReader::from_file(name_or_file));
+  if (std::filesystem::exists(name_or_file)) {
+    Technology technology = read_technology(YamlReader::from_file(name_or_file));
+    technology.digest = digest_of_file(name_or_file);
+    return technology;
+  }
   const std::vector<std::string> names = technology_names();
   throw std::runtime_error(fmt::format("no technology '{}': neither a file nor one of {}{}", name_or_file,
                                        fmt::join(names, ", "), did_you_mean(name_or_file, names)));

@@ -39,6 +39,7 @@ struct Technology {
   std::map<std::string, Coefficient> coefficients;  // mac_memory: mac_slope, mac_offset, access_slope
   GateLevel gates;                                  // gate_level; memories and DRAM are among the coefficients too
   std::vector<std::string> rules;                   // stated rules, printed beside results (rounding, what is left out)
+  std::string digest;                               // of the whole file it was read from (model/digest.h)
   // The weakest status among all coefficients, printed beside every result.
   Status status() const;
   // mac_table: the width listed for weights and activations of these widths (the larger of the two, rounded up) and its

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 
@@ -135,10 +137,23 @@ std::vector<std::pair<std::string, YamlReader>> YamlReader::members() const {
 }
 
 int YamlReader::as_int() const {
+  if (!node_.IsScalar()) fail(fmt::format("{} must be a whole number", subject()));
+  // Not yaml-cpp's own: it reads 064 as 52 and 0x40 as 64.
+  const std::string& text = node_.Scalar();
+  const std::string digits = text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) {
+    fail(fmt::format("{} must be a whole number, is '{}'", subject(), text));
+  }
+  if (digits.size() > 1 && digits[0] == '0') {
+    const std::size_t first = std::min(digits.find_first_not_of('0'), digits.size() - 1);
+    fail(fmt::format("{} is '{}', which some read as octal; write {} without leading zeros", subject(), text,
+                     digits.substr(first)));
+  }
   int value = 0;
-  if (!node_.IsScalar() || !YAML::convert<int>::decode(node_, value)) {
-    fail(fmt::format("{} must be a whole number{}", subject(),
-                     node_.IsScalar() ? fmt::format(", is '{}'", node_.Scalar()) : std::string{}));
+  const char* const begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  if (std::from_chars(begin, text.data() + text.size(), value).ec != std::errc{}) {
+    fail(fmt::format("{} is '{}'; allowed is {} to {}", subject(), text, std::numeric_limits<int>::min(),
+                     std::numeric_limits<int>::max()));
   }
   return value;
 }

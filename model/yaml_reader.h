@@ -41,7 +41,7 @@ class YamlReader {
   std::vector<YamlReader> items() const;                            // of a list
   std::vector<std::pair<std::string, YamlReader>> members() const;  // of a map, in the file's order
 
-  int as_int() const;
+  int as_int() const;        // decimal digits with an optional sign; leading zeros and other bases are refused
   double as_double() const;  // finite
   bool as_bool() const;
   std::string as_string() const;

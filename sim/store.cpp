@@ -78,6 +78,34 @@ bool table_exists(Database& database, const char* name) {
   return Statement(database, "SELECT 1 FROM sqlite_master WHERE name = ?").with(name).number().has_value();
 }
 
+void check_format(Database& database, const std::filesystem::path& file) {
+  std::string format;
+  if (table_exists(database, "meta")) {
+    Statement read(database, "SELECT value FROM meta WHERE key = 'format'");
+    if (read.step()) format = read.text(0);
+  }
+  if (format == format_name) return;
+  throw std::runtime_error(fmt::format("'{}' is a database, but no store of format {}{}; name another file",
+                                       file.string(), format_name, format.empty() ? "" : ": it says " + format));
+}
+
+bool has_tables(Database& database) { return Statement(database, "SELECT 1 FROM sqlite_master").number().has_value(); }
+
+// Somebody else's database is refused before anything in it, its journal mode included, is changed.
+const std::filesystem::path& checked(const std::filesystem::path& file) {
+  if (file.empty() || file == ":memory:") {
+    throw std::invalid_argument(
+        fmt::format("the store is '{}', which keeps nothing; it must be a file, e.g. points.sqlite", file.string()));
+  }
+  std::error_code none;
+  if (std::filesystem::exists(file, none) && std::filesystem::file_size(file, none) > 0 && !none) {
+    Database untouched(file, Access::inspect);
+    // What a store that was killed young has in its log alone is looked at after opening.
+    if (has_tables(untouched)) check_format(untouched, file);
+  }
+  return file;
+}
+
 // Makes the tables of a new file, or checks that an old one is ours.
 Database& prepare(Database& database, const std::filesystem::path& file) {
   // Readers and the writer do not block each other, and a commit is one append: a killed process loses nothing that
@@ -94,20 +122,11 @@ Database& prepare(Database& database, const std::filesystem::path& file) {
   }
   database.execute("PRAGMA synchronous = NORMAL");
   Transaction transaction(database);
-  const bool empty = !Statement(database, "SELECT 1 FROM sqlite_master").number();
-  if (empty) {
+  if (!has_tables(database)) {
     database.execute(schema);
     Statement(database, "INSERT INTO meta VALUES ('format', ?)").with(format_name).run();
   } else {
-    std::string format;
-    if (table_exists(database, "meta")) {
-      Statement read(database, "SELECT value FROM meta WHERE key = 'format'");
-      if (read.step()) format = read.text(0);
-    }
-    if (format != format_name) {
-      throw std::runtime_error(fmt::format("'{}' is a database, but no store of format {}{}", file.string(),
-                                           format_name, format.empty() ? "" : ": it says " + format));
-    }
+    check_format(database, file);
   }
   transaction.commit();
   return database;
@@ -116,7 +135,7 @@ Database& prepare(Database& database, const std::filesystem::path& file) {
 }  // namespace
 
 struct Store::Prepared {
-  explicit Prepared(const std::filesystem::path& file) : database(file), ready(prepare(database, file)) {}
+  explicit Prepared(const std::filesystem::path& file) : database(checked(file)), ready(prepare(database, file)) {}
 
   // Row with these two texts in `table`, made where there is none.
   std::int64_t intern(Statement& find, Statement& insert, const std::string& name, const std::string& identity) {
@@ -298,10 +317,8 @@ void Store::confirm(std::int64_t point, const Confirmation& c) {
 
 std::int64_t Store::foreign_points() {
   const std::lock_guard lock(mutex_);
-  Statement count(prepared_->database,
-                  "SELECT count(*) FROM point JOIN run ON run.id = point.run WHERE point.context <> ? OR "
-                  "program_commit <> ?");
-  return count.with(prepared_->context, context_.commit).number().value_or(0);
+  Statement count(prepared_->database, "SELECT count(*) FROM point WHERE context <> ?");
+  return count.with(prepared_->context).number().value_or(0);
 }
 
 }  // namespace bitstrata::sim

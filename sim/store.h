@@ -49,9 +49,10 @@ struct Confirmation {
 
 // Who fills the store: points of other versions, engines or price lists are others, also where all else is equal.
 struct StoreContext {
-  std::string version, commit, command;
+  std::string version;  // of what computes: a build of other code must not take these points for its own
+  std::string commit, command;
   std::string engine = "fast";
-  std::string technologies;  // names and a hash of their numbers
+  std::string technologies;  // names and digests of their files
 };
 
 // One object a process; its calls may come from several threads. Every change is a transaction of its own.

@@ -9,14 +9,51 @@ namespace bitstrata::sim {
 
 namespace {
 constexpr int patience_ms = 60000;  // for another process that writes
+
+// SQLite's own texts speak of images and statements; these say what to do.
+std::string reason_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_NOTADB:
+      return "it is no SQLite database; name another file";
+    case SQLITE_CORRUPT:
+      return "it is damaged; move it away and measure again";
+    case SQLITE_FULL:
+      return "the disk is full; finished points are kept, the same command goes on";
+    case SQLITE_IOERR:
+      return "the disk reports an error; finished points are kept, the same command goes on";
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return "it may not be written; it needs a file and a folder with write permission";
+    case SQLITE_CANTOPEN:
+      return "the folder is missing or may not be written, or a folder has that name";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return fmt::format("another program has been writing into it for {} s", patience_ms / 1000);
+    default:
+      return sqlite3_errstr(code);
+  }
 }
 
-Database::Database(const std::filesystem::path& file) : file_(file.string()) {
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  if (sqlite3_open_v2(file_.c_str(), &handle_, flags, nullptr) != SQLITE_OK) {
-    const std::string reason = handle_ != nullptr ? sqlite3_errmsg(handle_) : "no memory";
+std::string immutable_uri(const std::filesystem::path& file) {
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(file).string()) {
+    const bool special = c == '%' || c == '?' || c == '#';  // a URI's own
+    uri += special ? fmt::format("%{:02x}", c) : std::string(1, c);
+  }
+  return uri + "?immutable=1";
+}
+}  // namespace
+
+Database::Database(const std::filesystem::path& file, Access access) : file_(file.string()) {
+  // An immutable database is read without locks, log and shared memory: nothing appears beside it.
+  const bool inspect = access == Access::inspect;
+  const int flags = inspect ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX
+                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const std::string name = inspect ? immutable_uri(file) : file_;
+  if (sqlite3_open_v2(name.c_str(), &handle_, flags, nullptr) != SQLITE_OK) {
+    const int code = handle_ != nullptr ? sqlite3_errcode(handle_) : SQLITE_NOMEM;
     sqlite3_close(handle_);
-    throw std::runtime_error(fmt::format("cannot open the store '{}': {}", file_, reason));
+    throw std::runtime_error(fmt::format("cannot open the store '{}': {}", file_, reason_of(code)));
   }
   sqlite3_busy_timeout(handle_, patience_ms);
 }
@@ -24,7 +61,11 @@ Database::Database(const std::filesystem::path& file) : file_(file.string()) {
 Database::~Database() { sqlite3_close(handle_); }
 
 void Database::fail(const std::string& what) const {
-  throw std::runtime_error(fmt::format("store '{}': {}: {}", file_, what, sqlite3_errmsg(handle_)));
+  const int code = sqlite3_errcode(handle_);
+  // A statement that is wrong in itself is a defect of this program or a table that somebody changed: say which.
+  const bool ours = (code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_CONSTRAINT;
+  throw std::runtime_error(ours ? fmt::format("store '{}': {}: {}", file_, what, sqlite3_errmsg(handle_))
+                                : fmt::format("store '{}': {}", file_, reason_of(code)));
 }
 
 void Database::execute(const std::string& statements) {

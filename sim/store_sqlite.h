@@ -11,11 +11,14 @@
 
 namespace bitstrata::sim {
 
-// Errors are std::runtime_error with the file's name and SQLite's words.
+// inspect: read as it lies on disk, nothing in it or beside it is changed.
+enum class Access { write, inspect };
+
+// Errors are std::runtime_error with the file's name and what to do.
 class Database {
  public:
   // Opened or created. Another process that writes is waited for.
-  explicit Database(const std::filesystem::path& file);
+  explicit Database(const std::filesystem::path& file, Access access = Access::write);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "model/digest.h"
 #include "sim/random_network.h"
 
 namespace bitstrata::sim {
@@ -128,20 +129,13 @@ void read_axes(const YamlReader& top, Sweep& sweep) {
 }  // namespace
 
 SweepNetwork SweepNetwork::load(const std::string& name) {
-  if (model::is_layer_list(name)) return SweepNetwork(model::load_layer_list(name));
-  // Built-in networks change with the program's version only, and that is part of a point already.
-  return {model::build_network(name), name};
-}
-
-SweepNetwork::SweepNetwork(model::LayerList list) : identity_(list.name + ":") {
-  for (const model::ListedLayer& layer : list.layers) {
-    const model::Window& w = layer.window;
-    identity_ += fmt::format(" {} {}x{}x{} {} {} {}x{} {}x{} {},{},{},{} {}x{};", layer.name, layer.input.height,
-                             layer.input.width, layer.input.channels, layer.out_channels, layer.groups, w.kernel_height,
-                             w.kernel_width, w.stride_height, w.stride_width, w.pad_top, w.pad_bottom, w.pad_left,
-                             w.pad_right, w.dilation_height, w.dilation_width);
+  if (model::is_layer_list(name)) {
+    model::LayerList list = model::load_layer_list(name);
+    std::string identity = list.name + " " + model::digest_of_file(name);
+    return {std::move(list), std::move(identity)};
   }
-  what_ = std::move(list);
+  // Built-in networks change with the program's code only, and that is part of a point already.
+  return {model::build_network(name), name};
 }
 
 const std::string& SweepNetwork::name() const {
@@ -171,11 +165,7 @@ std::int64_t SweepNetwork::macs() const {
 
 std::string SweepPlan::identity() const {
   if (!listed) return label;
-  std::string text = fmt::format("{} {}:", listed->network, listed->output_bits);
-  for (const model::LayerPlan& layer : listed->layers) {
-    text += fmt::format(" {} {} {} {};", layer.layer, layer.weight_bits, layer.activation_bits, layer.channels);
-  }
-  return text;
+  return listed->network + " " + model::digest_of(model::to_text(*listed));
 }
 
 model::Plan SweepPlan::for_network(const SweepNetwork& network) const {
@@ -219,13 +209,7 @@ std::int64_t Sweep::points() const {
 std::string Sweep::technology_identity() const {
   std::string text;
   for (const model::Technology& technology : technologies) {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    const auto mix = [&](const std::string& word) {
-      for (const char c : word + "\n") hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    };
-    for (const auto& [bits, c] : technology.mac_energy) mix(fmt::format("{} {} {}", bits, c.value, c.unit));
-    for (const auto& [name, c] : technology.coefficients) mix(fmt::format("{} {} {}", name, c.value, c.unit));
-    text += fmt::format("{}{}:{:016x}", text.empty() ? "" : " ", technology.name, hash);
+    text += fmt::format("{}{}:{}", text.empty() ? "" : " ", technology.name, technology.digest);
   }
   return text;
 }

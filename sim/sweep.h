@@ -54,7 +54,7 @@ class SweepNetwork {
   const model::Network* graph() const { return std::get_if<model::Network>(&what_); }
 
  private:
-  explicit SweepNetwork(model::LayerList list);
+  SweepNetwork(model::LayerList list, std::string identity) : what_(std::move(list)), identity_(std::move(identity)) {}
   std::variant<model::Network, model::LayerList> what_;
   std::string identity_;
 };
@@ -80,7 +80,7 @@ struct Sweep {
   // Number `index`, named after the values of its axes; not checked, because combinations may contradict each other.
   model::Architecture architecture(std::int64_t index) const;
   std::int64_t points() const;
-  // Names and a hash of the numbers, for StoreContext.
+  // Names and digests of the whole files, for StoreContext.
   std::string technology_identity() const;
 };
 

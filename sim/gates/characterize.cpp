@@ -86,7 +86,9 @@ class KnownRuns {
     std::ifstream stream(file);
     for (std::string line; std::getline(stream, line);) {
       const auto run = nlohmann::json::parse(line, nullptr, false);
-      if (!run.is_discarded()) runs_[run["name"]] = run;  // an interrupted line ends the file
+      // An interrupted line ends the file.
+      if (run.is_object() && run.contains("name") && run.contains("cycles") && run.contains("energy"))
+        runs_[run["name"]] = run;
     }
   }
   // Cycles of the run; its groups' energies in `points`.
@@ -265,10 +267,10 @@ Characterization characterize(const model::Architecture& architecture, const std
 
   const TimingOptions& timed = options.timing;
   const model::Samples& recorded = options.recorded != nullptr ? *options.recorded : recorded_activations();
-  KnownRuns known(synthesis.netlist.parent_path() / fmt::format("runs-{}-{}-{:x}-{}-{:g}-{:g}-{:g}.jsonl", runs_version,
-                                                                options.seed, hash_of(recorded),
-                                                                options.timed ? "timed" : "settled", timed.grid * 1e12,
-                                                                timed.slew * 1e12, timed.wire * 1e15));
+  KnownRuns known(synthesis.netlist.parent_path() /
+                  fmt::format("runs-{}{}-{}-{:x}-{}-{:g}-{:g}-{:g}.jsonl", runs_version, options.code, options.seed,
+                              hash_of(recorded), options.timed ? "timed" : "settled", timed.grid * 1e12,
+                              timed.slew * 1e12, timed.wire * 1e15));
   Runs runs(a, powered_up, energy, known, recorded, options.seed);
   const std::vector<CalibrationRun> all = calibration_runs(a);
   for (std::size_t i = 0; i < all.size(); ++i) {

@@ -24,6 +24,7 @@ struct CharacterizeOptions {
   bool timed = true;        // with glitches
   std::string dram = "lpddr4";
   std::uint64_t seed = 1;
+  std::string code;  // of the program (cli/train/build_info.h): runs that other code remembered are made again
   const model::Samples* recorded = nullptr;  // nullptr: recorded_activations()
   TimingOptions timing{.grid = 20e-12};      // finer grids change energies by 0.6 % at most
 };

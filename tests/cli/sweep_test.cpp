@@ -54,6 +54,36 @@ pid_t start_program(const std::vector<std::string>& arguments) {
   return child;
 }
 
+// Points belong to the code that measured them: another build of the same version has its own.
+TEST_F(SweepVerb, PointsCarryTheHashOfTheCode) {
+  const std::string file = sweep("networks: [lenet5]\ntechnologies: [ad-pim]\n");
+  ASSERT_EQ(run_program({"sweep", file, "--store", path("s.sqlite"), "--out", path("out")}).status, 0);
+  const std::string code = json::parse(read_text(path("out/run.json"))).at("code");
+  EXPECT_EQ(code.size(), 40U);
+  {
+    sim::Database database(path("s.sqlite"));
+    sim::Statement read(database, "SELECT version FROM context");
+    ASSERT_TRUE(read.step());
+    EXPECT_THAT(read.text(0), ::testing::EndsWith(" " + code));
+  }
+  {
+    sim::Database database(path("s.sqlite"));
+    database.execute("UPDATE context SET version = replace(version, '" + code + "', 'other code')");
+  }
+  const Finished again = run_program({"sweep", file, "--store", path("s.sqlite")});
+  EXPECT_THAT(again.out, HasSubstr("1 points: 1 measured"));
+  EXPECT_THAT(again.err, HasSubstr("the store also holds 1 points of other builds"));
+}
+
+TEST_F(SweepVerb, RefusesAStoreThatKeepsNothing) {
+  const std::string file = sweep("networks: [lenet5]\n");
+  for (const char* store : {"", ":memory:"}) {
+    const Finished finished = run_program({"sweep", file, std::string("--store=") + store});
+    EXPECT_EQ(finished.status, 2) << store;
+    EXPECT_EQ(finished.error_lines(), 1) << finished.err;
+  }
+}
+
 TEST_F(SweepVerb, PrintsFrontsAndWritesFiles) {
   const std::string file = sweep(
       "networks: [lenet5]\nparameters:\n  rows: [16, 64]\n  weight_depth: [512, 3]\n"

@@ -37,6 +37,24 @@ YamlReader sample() {
                                "f.yaml");
 }
 
+// yaml-cpp would read 064 as 52 and 0x40 as 64.
+TEST(YamlReader, WholeNumbersAreDecimal) {
+  const auto read = [](const std::string& text) {
+    return YamlReader::from_text("n: " + text + "\n", "f.yaml").at("n").as_int();
+  };
+  EXPECT_EQ(read("64"), 64);
+  EXPECT_EQ(read("0"), 0);
+  EXPECT_EQ(read("-7"), -7);
+  EXPECT_EQ(read("+5"), 5);
+  EXPECT_EQ(read("2147483647"), 2147483647);
+  const auto refusal = [&](const std::string& text) { return message_of<std::runtime_error>([&] { read(text); }); };
+  EXPECT_EQ(refusal("064"), "f.yaml:1: 'n' is '064', which some read as octal; write 64 without leading zeros");
+  EXPECT_EQ(refusal("-00"), "f.yaml:1: 'n' is '-00', which some read as octal; write 0 without leading zeros");
+  EXPECT_EQ(refusal("2147483648"), "f.yaml:1: 'n' is '2147483648'; allowed is -2147483648 to 2147483647");
+  for (const char* text : {"0x40", "0o17", "1e3", "1_000", "6.0", ".nan", ".inf", "-", "+-5", "\"\""})
+    EXPECT_THAT(refusal(text), HasSubstr("'n' must be a whole number, is '")) << text;
+}
+
 TEST(YamlReader, ReadsEveryKind) {
   const YamlReader top = sample();
   std::string name;

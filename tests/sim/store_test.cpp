@@ -141,10 +141,41 @@ TEST_F(StoreTest, RefusesOtherFiles) {
     Database other(folder_ / "other.sqlite");
     other.execute("CREATE TABLE recipes(name TEXT)");
   }
+  const std::string before = bitstrata::testing::read_text(folder_ / "other.sqlite");
+  const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder_.path()), {}); };
+  const auto files_before = files();
   EXPECT_THAT(message_of<std::runtime_error>([&] { Store(folder_ / "other.sqlite", context()); }),
               HasSubstr("is a database, but no store of format bitstrata-store-1"));
+  EXPECT_EQ(bitstrata::testing::read_text(folder_ / "other.sqlite"), before) << "not even its journal mode changes";
+  EXPECT_EQ(files(), files_before);
   EXPECT_THAT(message_of<std::runtime_error>([&] { Store(folder_ / "no/such/folder.sqlite", context()); }),
               HasSubstr("cannot open the store"));
+}
+
+// Names that a URI would take for something else lead to the file all the same.
+TEST_F(StoreTest, OpensFilesOfAnyName) {
+  for (const char* name : {"with space.sqlite", "a'b.sqlite", "50%?x#y.sqlite"}) {
+    { Store store(folder_ / name, context()); }
+    Store again(folder_ / name, context());
+    EXPECT_TRUE(std::filesystem::exists(folder_ / name)) << name;
+  }
+}
+
+TEST_F(StoreTest, RefusesWhatKeepsNothing) {
+  for (const char* name : {"", ":memory:"}) {
+    EXPECT_THAT(message_of<std::invalid_argument>([&] { Store(name, context()); }), HasSubstr("keeps nothing"));
+  }
+}
+
+TEST_F(StoreTest, SaysInItsOwnWordsWhatSqliteReports) {
+  const auto text = folder_.write("text.sqlite", std::string(5000, 'x'));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(text, context()); }),
+              HasSubstr("it is no SQLite database; name another file"));
+  { Store store(file(), context()); }
+  const std::string whole = bitstrata::testing::read_text(file());
+  folder_.write("points.sqlite", whole.substr(0, 4096) + std::string(whole.size() - 4096, '\xff'));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }),
+              HasSubstr("it is damaged; move it away and measure again"));
 }
 
 }  // namespace

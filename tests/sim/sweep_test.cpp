@@ -94,6 +94,70 @@ TEST_F(SweepTest, MeasuresWhatTheCostModelMeasures) {
   EXPECT_EQ(again.done, 0);
 }
 
+// Each thing that a number depends on, changed in turn, is measured again; going back finds the first points.
+TEST_F(SweepTest, MeasuresAgainWhatChanged) {
+  model::Technology technology = model::load_technology("osu018-pim-64");
+  const auto write_technology = [&] { model::save_gate_level(technology, folder_ / "tech.yaml"); };
+  const std::string list = "8,8,3,3,3,16,0,1\n", architecture = "rows: 64\ncolumns: 64\n";
+  const auto write_plan = [&](int bits) {
+    model::save(model::uniform_plan(model::build_network("lenet5"), bits, 6), folder_ / "mine.yaml");
+  };
+  write_technology();
+  write_plan(5);
+  folder_.write("list.csv", list);
+  folder_.write("mine_array.yaml", architecture);
+  std::string version = "1";
+  // Points measured now, and the energy of the network under the plan.
+  const auto measure = [&] {
+    const Sweep sweep = load(
+        "networks: [lenet5, list.csv]\narchitectures: [mine_array.yaml]\nplans: [{bits: [8]}, mine.yaml]\n"
+        "technologies: [tech.yaml]\n");
+    StoreContext who = context(sweep);
+    who.version = version;
+    Store store(file(), who);
+    const SweepState state = run_sweep(sweep, store, 1, silent);
+    double energy = 0;
+    for (const StoredPoint& point : store.points(store.network("lenet5", "lenet5")))
+      energy += point.energies.at(0).energy_pj.value_or(0);
+    return std::pair(state.done, energy);
+  };
+  const auto [first, energy] = measure();
+  EXPECT_EQ(first, 3);  // lenet5 with two plans, the list with one
+  EXPECT_GT(energy, 0);
+  EXPECT_EQ(measure().first, 0);
+
+  const model::Technology before = technology;
+  for (auto& [part, terms] : technology.gates.with_toggles)
+    for (model::EnergyTerm& term : terms) term.joules *= 10;
+  for (auto& [part, terms] : technology.gates.structural)
+    for (model::EnergyTerm& term : terms) term.joules *= 10;
+  write_technology();
+  const auto [again, larger] = measure();
+  EXPECT_EQ(again, 3);
+  EXPECT_GT(larger, 2 * energy);
+  technology.gates.voltage *= 1.5;
+  write_technology();
+  EXPECT_EQ(measure().first, 3) << "any number of the file";
+  technology = before;
+  write_technology();
+  EXPECT_EQ(measure(), std::pair(std::int64_t{0}, energy));
+
+  folder_.write("list.csv", "8,8,3,3,3,32,0,1\n");
+  EXPECT_EQ(measure().first, 1);
+  folder_.write("list.csv", list);
+  EXPECT_EQ(measure().first, 0);
+  write_plan(4);
+  EXPECT_EQ(measure().first, 1);
+  write_plan(5);
+  EXPECT_EQ(measure().first, 0);
+  folder_.write("mine_array.yaml", "rows: 64\ncolumns: 32\n");
+  EXPECT_EQ(measure().first, 3);
+  folder_.write("mine_array.yaml", architecture);
+  EXPECT_EQ(measure().first, 0);
+  version = "1 of other code";
+  EXPECT_EQ(measure().first, 3);
+}
+
 TEST_F(SweepTest, RecordsWhatDoesNotFit) {
   // A weight buffer of 3 rows is no power of two; 16-bit weights need 16 columns.
   const Sweep sweep =
