@@ -150,7 +150,8 @@ TEST_F(LayerLists, HeadingsThatAreNotKnownAreRefused) {
   EXPECT_THAT(refusal("Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, "
                       "Strides, Zoom\na,8,8,3,3,1,4,1,2\n"),
               HasSubstr("list.csv:1: column 'Zoom' is not known; the columns of a list of layers are name, IFMAP "));
-  EXPECT_THAT(refusal("Layer, M, N\na,1,2\n"), HasSubstr("the headings lack the column 'K' of a list of matrix products"));
+  EXPECT_THAT(refusal("Layer, M, N\na,1,2\n"),
+              HasSubstr("the headings lack the column 'K' of a list of matrix products"));
   EXPECT_THAT(refusal("Layer, M, N, K, Strides\na,1,2,3,1\n"), HasSubstr("(M, N, K) has no column 'stride'"));
   EXPECT_THAT(refusal("Layer, M, N, K, K\na,1,2,3,1\n"), HasSubstr("two columns are headed as the K, the second"));
   EXPECT_THAT(refusal("Layer, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter\n"
