@@ -9,63 +9,34 @@
 #include <limits>
 #include <stdexcept>
 
+#include "model/float_sums.h"
+
 namespace bitstrata::model {
 namespace {
 
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using ConstMap = Eigen::Map<const Matrix>;
+template <typename T>
+using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
-// Calls visit(offset of the input pixel in pixels, or -1 in the padding, index of the tap) for one output pixel.
-template <typename Visit>
-void taps(const Window& w, Shape in, int y, int x, Visit visit) {
-  int tap = 0;
-  for (int ky = 0; ky < w.kernel_height; ++ky) {
-    const int in_y = y * w.stride_height - w.pad_top + ky * w.dilation_height;
-    for (int kx = 0; kx < w.kernel_width; ++kx, ++tap) {
-      const int in_x = x * w.stride_width - w.pad_left + kx * w.dilation_width;
-      const bool inside = in_y >= 0 && in_y < in.height && in_x >= 0 && in_x < in.width;
-      visit(inside ? std::int64_t{in_y} * in.width + in_x : std::int64_t{-1}, tap);
-    }
-  }
-}
-
-// One output a channel: no matrix product, all channels side by side.
-void depthwise(const Node& node, Shape in, const Parameters& p, const Reals& from, Reals& to) {
-  const int channels = in.channels, count = node.window.kernel_height * node.window.kernel_width;
-  Reals turned(p.weights.size());  // [tap][channel]
-  for (int c = 0; c < channels; ++c)
-    for (int t = 0; t < count; ++t) turned[at(t * channels + c)] = p.weights[at(c * count + t)];
-  float* target = to.data();
-  for (int y = 0; y < node.output.height; ++y) {
-    for (int x = 0; x < node.output.width; ++x, target += channels) {
-      std::copy(p.bias.begin(), p.bias.end(), target);
-      taps(node.window, in, y, x, [&](std::int64_t pixel, int tap) {
-        if (pixel < 0) return;
-        const float* values = from.data() + pixel * channels;
-        const float* weights = turned.data() + tap * channels;
-        for (int c = 0; c < channels; ++c) target[c] += weights[c] * values[c];
-      });
-    }
-  }
-}
-
-void convolve(const Node& node, Shape in, const Parameters& p, const Reals& from, Reals& to) {
+// Sums of products without bias, by matrix products: fast and exact for codes in float64, and for float32 the best
+// there is where nothing depends on the last bit.
+template <typename T>
+void convolve(const Node& node, Shape in, const std::vector<T>& weights, const std::vector<T>& from,
+              std::vector<T>& to) {
   const Eigen::Index pixels = Eigen::Index{node.output.height} * node.output.width;
   const int depth = in.channels / node.groups, outputs = node.out_channels / node.groups;
   const Eigen::Index fan_in = Eigen::Index{node.window.kernel_height} * node.window.kernel_width * depth;
-  const ConstMap weights(p.weights.data(), node.out_channels, fan_in);
-  const Eigen::Map<const Eigen::RowVectorXf> bias(p.bias.data(), node.out_channels);
-  Eigen::Map<Matrix> result(to.data(), pixels, node.out_channels);
-  Matrix patches(pixels, fan_in);
+  const Eigen::Map<const Matrix<T>> factors(weights.data(), node.out_channels, fan_in);
+  Eigen::Map<Matrix<T>> result(to.data(), pixels, node.out_channels);
+  Matrix<T> patches(pixels, fan_in);
   for (int group = 0; group < node.groups; ++group) {
-    float* patch = patches.data();
+    T* patch = patches.data();
     for (int y = 0; y < node.output.height; ++y) {
       for (int x = 0; x < node.output.width; ++x) {
-        taps(node.window, in, y, x, [&](std::int64_t pixel, int) {
+        for_taps(node.window, in, y, x, [&](std::int64_t pixel, int) {
           if (pixel < 0) {
-            std::fill_n(patch, depth, 0.0F);
+            std::fill_n(patch, depth, T{0});
           } else {
             std::copy_n(from.data() + pixel * in.channels + group * depth, depth, patch);
           }
@@ -73,18 +44,76 @@ void convolve(const Node& node, Shape in, const Parameters& p, const Reals& from
         });
       }
     }
-    const Matrix part = patches * weights.middleRows(Eigen::Index{group} * outputs, outputs).transpose();
+    const Matrix<T> part = patches * factors.middleRows(Eigen::Index{group} * outputs, outputs).transpose();
     result.middleCols(Eigen::Index{group} * outputs, outputs) = part;
   }
-  result.rowwise() += bias;
 }
 
-void linear(const Node& node, const Parameters& p, const Reals& from, Reals& to) {
-  const ConstMap weights(p.weights.data(), node.out_channels, static_cast<Eigen::Index>(from.size()));
-  const Eigen::Map<const Eigen::VectorXf> input(from.data(), static_cast<Eigen::Index>(from.size()));
-  Eigen::Map<Eigen::VectorXf> result(to.data(), node.out_channels);
-  result = weights * input;
-  result += Eigen::Map<const Eigen::VectorXf>(p.bias.data(), node.out_channels);
+template <typename T>
+void sum_products(const Node& node, Shape in, const std::vector<T>& weights, const std::vector<T>& from,
+                  std::vector<T>& to) {
+  if (node.op == Op::linear) {
+    const auto inputs = static_cast<Eigen::Index>(from.size());
+    const Eigen::Map<const Matrix<T>> factors(weights.data(), node.out_channels, inputs);
+    const Eigen::Map<const Eigen::Vector<T, Eigen::Dynamic>> input(from.data(), inputs);
+    Eigen::Map<Eigen::Vector<T, Eigen::Dynamic>>(to.data(), node.out_channels) = factors * input;
+  } else if (is_depthwise(node, in)) {
+    sum_depthwise(node, in, weights, from, to);
+  } else {
+    convolve(node, in, weights, from, to);
+  }
+}
+
+// What the values of `node` are whole multiples of.
+double unit_of(const FloatNetwork& network, int node) {
+  while (!network.grids[at(node)]) {
+    const Node& source = network.graph.node(node);
+    if (source.inputs.empty())
+      throw std::invalid_argument(fmt::format("the codes that node '{}' gives have no scale", source.name));
+    node = source.inputs[0];
+  }
+  return network.grids[at(node)]->scale;
+}
+
+// Sums of codes, requantized by one 32-bit factor: what QLinearConv and its like do.
+void weigh_codes(const FloatNetwork& network, int index, const Reals& from, Reals& to) {
+  const Node& node = network.graph.node(index);
+  const Parameters& p = network.parameters[at(index)];
+  const auto unit = static_cast<float>(unit_of(network, node.inputs[0]));
+  const std::size_t channels = p.bias.size(), each = p.weights.size() / channels;
+  std::vector<double> weights(p.weights.size()), codes(from.size()), sums(to.size());
+  for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = std::nearbyint(p.weights[k] / p.scales[k / each]);
+  for (std::size_t k = 0; k < codes.size(); ++k) codes[k] = std::nearbyint(from[k] / unit);
+  sum_products(node, network.graph.input_shape(index), weights, codes, sums);
+  const auto& grid = network.grids[at(index)];
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    const std::size_t n = i % channels;
+    const float scale = unit * static_cast<float>(p.scales[n]);
+    const auto sum = static_cast<float>(sums[i] + std::nearbyint(p.bias[n] / (unit * p.scales[n])));
+    if (!grid) {
+      to[i] = sum * scale;
+      continue;
+    }
+    const CodeRange range = grid->range();
+    const double code = std::nearbyint(sum * (scale / static_cast<float>(grid->scale))) + grid->zero_point;
+    to[i] = static_cast<float>(grid->value(static_cast<std::int32_t>(std::clamp<double>(code, range.low, range.high))));
+  }
+}
+
+void weigh(const FloatNetwork& network, int index, const Reals& from, bool rounded, Reals& to) {
+  const Node& node = network.graph.node(index);
+  const Parameters& p = network.parameters[at(index)];
+  if (rounded && p.codes && p.weight_bits != 0) {
+    weigh_codes(network, index, from, to);
+    return;
+  }
+  const Shape in = network.graph.input_shape(index);
+  if (rounded && network.quantized()) {
+    sum_in_order(node, in, p.weights, from, to);
+  } else {
+    sum_products(node, in, p.weights, from, to);
+  }
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += p.bias[i % p.bias.size()];
 }
 
 void pool(const Node& node, Shape in, const Reals& from, Reals& to) {
@@ -95,7 +124,7 @@ void pool(const Node& node, Shape in, const Reals& from, Reals& to) {
   for (int y = 0; y < node.output.height; ++y) {
     for (int x = 0; x < node.output.width; ++x, target += channels) {
       std::fill_n(target, channels, max ? -std::numeric_limits<float>::infinity() : 0.0F);
-      taps(node.window, in, y, x, [&](std::int64_t pixel, int) {
+      for_taps(node.window, in, y, x, [&](std::int64_t pixel, int) {
         if (pixel < 0) return;
         const float* values = from.data() + pixel * channels;
         for (int c = 0; c < channels; ++c) target[c] = max ? std::max(target[c], values[c]) : target[c] + values[c];
@@ -163,7 +192,8 @@ float activate(const Node& node, float x) {
 
 CodeRange Grid::range() const {
   CodeRange range = code_range(coding, bits);
-  if (narrow && coding == Coding::twos_complement) ++range.low;
+  range.low += cut_low;
+  range.high -= cut_high;
   return range;
 }
 
@@ -171,10 +201,25 @@ double Grid::value(std::int32_t code) const {
   return coding == Coding::bipolar ? scale * (2 * code - 1) : scale * (code - zero_point);
 }
 
-std::int32_t Grid::code(double value) const {
+std::int32_t Grid::code(float value) const {
   if (coding == Coding::bipolar) return value >= 0 ? 1 : 0;
   const CodeRange limits = range();
-  const double code = std::floor(value / scale + zero_point + (floor ? 0.0 : 0.5));
+  const float step = value / static_cast<float>(scale);
+  double code = 0;
+  switch (rounding) {
+    case Rounding::half_up:
+      code = std::floor(double{step} + zero_point + 0.5);
+      break;
+    case Rounding::half_even:
+      code = std::nearbyint(double{step} + zero_point);
+      break;
+    case Rounding::half_even_step:
+      code = std::nearbyint(double{step}) + zero_point;
+      break;
+    case Rounding::floor:
+      code = std::floor(double{step} + zero_point);
+      break;
+  }
   return static_cast<std::int32_t>(std::clamp(code, static_cast<double>(limits.low), static_cast<double>(limits.high)));
 }
 
@@ -218,17 +263,10 @@ std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> i
       to.resize(at(node.output.elements()));
       const Reals& from = values[at(node.inputs.at(0))];
       const Shape in = graph.input_shape(static_cast<int>(i));
-      const Parameters& p = network.parameters[i];
       switch (node.op) {
         case Op::convolution:
-          if (node.groups > 1 && node.groups == in.channels && node.out_channels == in.channels) {
-            depthwise(node, in, p, from, to);
-          } else {
-            convolve(node, in, p, from, to);
-          }
-          break;
         case Op::linear:
-          linear(node, p, from, to);
+          weigh(network, static_cast<int>(i), from, options.round, to);
           break;
         case Op::max_pool:
         case Op::average_pool:

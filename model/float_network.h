@@ -14,18 +14,27 @@
 
 namespace bitstrata::model {
 
+// How a value between two codes is rounded.
+enum class Rounding {
+  half_up,         // to the nearest code, halves up: what the accelerator does
+  half_even,       // to the nearest code, halves to the even code: QONNX's ROUND, which adds the zero point first
+  half_even_step,  // the same of value / scale, before the zero point is added: ONNX's QuantizeLinear
+  floor,           // down
+};
+
 // Codes of one tensor: value = scale * (code - zero_point); bipolar: scale * (2 * code - 1).
 struct Grid {
   int bits = 8;
   Coding coding = Coding::unsigned_code;
   int zero_point = 0;
   double scale = 1.0;
-  bool narrow = false;  // two's complement without the lowest code
-  bool floor = false;   // values between codes go down instead of to the nearest
+  int cut_low = 0, cut_high = 0;  // so many of the lowest and highest codes of the width are not used
+  Rounding rounding = Rounding::half_up;
   bool operator==(const Grid&) const = default;
   CodeRange range() const;
   double value(std::int32_t code) const;
-  std::int32_t code(double value) const;  // the nearest (or next lower) one, halves up
+  std::int32_t code(float value) const;  // by `rounding`; divides in float32, as ONNX does
+  bool floor() const { return rounding == Rounding::floor; }
 };
 
 // Of a convolution or linear node; empty for others.
@@ -34,6 +43,7 @@ struct Parameters {
   std::vector<float> bias;     // [out]
   int weight_bits = 0;         // 0: not quantized
   std::vector<double> scales;  // [out] where quantized: weight = scale * code; 1 bit: -scale or +scale
+  bool codes = false;          // the file sums codes and requantizes once (QLinearConv and its like)
 };
 
 struct FloatNetwork {
@@ -53,6 +63,8 @@ struct RunOptions {
 };
 
 // The values of all nodes, indexed as the graph's nodes. `input` is what the network is given, before input_scale.
+// Of quantized networks sums are made as ONNX Runtime makes them: of codes exactly where the file does so, else in
+// 32-bit floats in its order.
 // Throws std::invalid_argument when its size is not that of the network's input.
 std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> input, RunOptions options = {});
 

@@ -60,6 +60,7 @@ struct Node {
   int factor = 1;           // upsample
   double limit = 0;         // relu: upper limit, 0 for none
   double slope = 0;         // leaky_relu
+  bool rounded = false;     // its values are rounded by themselves: no activation behind it becomes part of its layer
   bool bias = true;         // convolution: has one of its own; published ones in front of a batch norm often have none
   Shape output;             // inferred by Network::add
 };
@@ -83,6 +84,8 @@ class Network {
   int add_elementwise(int first, int second, std::string name, Op kind);
   int add_concatenate(std::vector<int> inputs, std::string name);
   int add_upsample(int input, std::string name, int factor);
+  // Sets Node::rounded.
+  void keep_rounding(int index) { nodes_.at(static_cast<std::size_t>(index)).rounded = true; }
 
   const std::string& name() const { return name_; }
   const std::vector<Node>& nodes() const { return nodes_; }

@@ -41,7 +41,8 @@ class Builder {
   template <typename Wanted>
   int follower(int node, Wanted wanted) const {
     const std::vector<int>& readers = readers_[node];
-    return readers.size() == 1 && wanted(network_.node(readers[0])) ? readers[0] : -1;
+    const bool alone = readers.size() == 1 && !network_.node(node).rounded;
+    return alone && wanted(network_.node(readers[0])) ? readers[0] : -1;
   }
 
   int add_tensor(int node, int source, bool rectified) {

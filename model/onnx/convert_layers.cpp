@@ -96,7 +96,14 @@ Window Converter::window_of(const OnnxNode& node, const Value& x, Dims kernel, G
 }
 
 void Converter::convolution(const OnnxNode& node) {
-  const Tensor& weights = need_constant(node, 1, "weight");
+  Tensor weights = need_constant(node, 1, "weight");
+  if (channels_last(node)) {  // [out][ky][kx][in]
+    OnnxNode turn{.op = "Transpose", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
+    std::vector<std::int64_t> order = {0, static_cast<std::int64_t>(weights.dims.size()) - 1};
+    for (std::size_t i = 1; i + 1 < weights.dims.size(); ++i) order.push_back(static_cast<std::int64_t>(i));
+    turn.attributes["perm"].wholes = order;
+    weights = fold(turn, {&weights}, graph_.opset).at(0);
+  }
   std::vector<double> bias;
   if (!node.input(2).empty()) bias = as_doubles(need_constant(node, 2, "bias"));
   set(node, convolve(node, value(node, 0), weights, bias));

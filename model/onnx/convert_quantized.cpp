@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantizers of tensors become grids of nodes; QLinear operators are their float counterparts between two grids.
+// Quantizers of tensors become grids of nodes. Between a quantizer and its DequantizeLinear the file's tensors hold
+// codes: Value::codes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,11 +15,19 @@ namespace {
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
+// Does a value rounded to one of them stay as it is under the other? How halves are rounded does not matter then.
 bool alike(const Grid& a, const Grid& b) {
   Grid same = a;
   same.scale = b.scale;
+  if (a.floor() == b.floor()) same.rounding = b.rounding;
   return same == b && std::abs(a.scale - b.scale) <= 1e-6 * b.scale;
 }
+
+// Is it a table of an index of 8 bits?
+bool is_table(Op op) { return op == Op::sigmoid || op == Op::silu; }
+
+// Pooling to the largest, enlarging and joining leave codes as they are.
+bool keeps_codes(Op op) { return op == Op::max_pool || op == Op::upsample || op == Op::concatenate; }
 
 }  // namespace
 
@@ -26,19 +35,23 @@ Grid Converter::grid_of(const OnnxNode& node, const Quantizer& q) const {
   if (q.grid.scales.size() > 1)
     refuse(node, "a tensor with a scale for each channel is not supported; only weights have them");
   if (q.grid.bits > 16) refuse(node, fmt::format("a tensor of {} bits is not supported; up to 16 are", q.grid.bits));
-  Grid grid{
-      .bits = q.grid.bits, .zero_point = static_cast<int>(q.zero_point), .scale = q.grid.scales[0], .floor = q.floor};
+  Grid grid{.bits = q.grid.bits,
+            .zero_point = static_cast<int>(q.zero_point(0)),
+            .scale = q.grid.scales[0],
+            .rounding = q.rounding};
   if (q.grid.bipolar) {
     grid.coding = Coding::bipolar;
+    grid.rounding = Rounding::half_up;
     return grid;
   }
   grid.coding = q.is_signed ? Coding::twos_complement : Coding::unsigned_code;
-  grid.narrow = q.is_signed && q.narrow;
+  (q.is_signed ? grid.cut_low : grid.cut_high) = q.narrow ? 1 : 0;
   if (q.is_signed && q.grid.bits == 1)
     refuse(node, "signed tensors of 1 bit hold -1 and 0; BipolarQuant holds -1 and +1");
   const CodeRange range = grid.range();
-  if (q.zero_point < range.low || q.zero_point > range.high) {
-    refuse(node, fmt::format("zero point {} is none of its codes {}..{}", q.zero_point, range.low, range.high));
+  if (range.low >= range.high) refuse(node, fmt::format("its codes {}..{} are fewer than two", range.low, range.high));
+  if (q.zero_point(0) < range.low || q.zero_point(0) > range.high) {
+    refuse(node, fmt::format("zero point {} is none of its codes {}..{}", q.zero_point(0), range.low, range.high));
   }
   return grid;
 }
@@ -46,21 +59,42 @@ Grid Converter::grid_of(const OnnxNode& node, const Quantizer& q) const {
 Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
   grid.scale /= x.factor;
   std::optional<Grid>& present = network_.grids[at(x.node)];
-  if (!present) {
-    if (!x.exclusive)
-      network_.notes.push_back(
-          fmt::format("{} '{}': all readers of its input see the rounded values", node.op, node.name));
+  if (!present && x.exclusive) {
+    // An activation's quantizer rounds once what another one in front of it has rounded before.
+    const Node& made = network_.graph.node(x.node);
+    if (made.op == Op::relu) {
+      const std::optional<Grid>& before = network_.grids[at(made.inputs[0])];
+      if (before && !alike(*before, grid)) network_.graph.keep_rounding(made.inputs[0]);
+    }
     present = grid;
     return x;
   }
-  if (alike(*present, grid)) return x;
-  // A second rounding is a layer of its own.
+  if (present && alike(*present, grid)) return x;
+  // A second rounding, or one that other readers do not see, is a layer of its own.
+  std::vector<int>& others = roundings_[x.node];
+  x.exclusive = true;
+  for (const int other : others) {
+    if (!alike(*network_.grids[at(other)], grid)) continue;
+    x.node = other;
+    x.exclusive = false;
+    return x;
+  }
   if (x.pad.any()) refuse(node, "follows a Pad and another quantizer, which is not supported");
   settle(x, Geometry::other);
-  x.node = added(network_.graph.add_pool(x.node, fresh_name(node), Op::average_pool, {}));
-  x.exclusive = true;
+  const int from = x.node;
+  x.node = added(network_.graph.add_pool(from, fresh_name(node), Op::average_pool, {}));
   network_.grids[at(x.node)] = grid;
+  roundings_[from].push_back(x.node);
   return x;
+}
+
+// An activation of rounded values: it takes over the rounding in front of it only where that changes nothing.
+void Converter::guard_rounding(int node, Op activation) {
+  const std::optional<Grid>& grid = network_.grids[at(node)];
+  if (!grid || activation == Op::relu) return;  // a ReLU's own quantizer decides
+  const bool index =
+      grid->bits == 8 && grid->coding == Coding::twos_complement && grid->cut_low == 0 && grid->cut_high == 0;
+  if (!(is_table(activation) && index)) network_.graph.keep_rounding(node);
 }
 
 // Quant, BipolarQuant and QuantizeLinear.
@@ -75,24 +109,117 @@ void Converter::quantize(const OnnxNode& node) {
     quantizer.grid.bits = std::clamp(std::atoi(width->c_str()), 1, 16);
     quantizer.narrow = width->ends_with("narrow");
   }
-  set(node, round_to(node, x, grid_of(node, quantizer)));
+  Value result = round_to(node, x, grid_of(node, quantizer));
+  result.codes = node.op == "QuantizeLinear";
+  set(node, result);
 }
 
-// The values were rounded by a QuantizeLinear before; the scales must be the same.
-void Converter::dequantize(const OnnxNode& node) {
-  const Value x = value(node, 0);
-  const double scale = need_constant(node, 1, "scale").at(0) / x.factor;
-  // Codes may have been pooled or enlarged since.
-  int origin = x.node;
+// The grid of the codes that a value holds; nothing where none were made.
+std::optional<Grid> Converter::grid_of_codes(const Value& value) const {
+  int origin = value.node;
   while (!network_.grids[at(origin)]) {
-    const Op op = network_.graph.node(origin).op;
-    if (op != Op::max_pool && op != Op::upsample) refuse(node, "its input was not quantized");
-    origin = network_.graph.node(origin).inputs[0];
+    const Node& source = network_.graph.node(origin);
+    if (!keeps_codes(source.op)) return {};
+    origin = source.inputs[0];
   }
-  const std::optional<Grid>& grid = network_.grids[at(origin)];
-  if (std::abs(grid->scale - scale) > 1e-6 * scale) {
-    refuse(node, fmt::format("its scale is {}, that of its input {}; they must be equal", scale, grid->scale));
+  return network_.grids[at(origin)];
+}
+
+double Converter::scalar(const OnnxNode& node, std::size_t input, const char* what) const {
+  const Tensor& tensor = need_constant(node, input, what);
+  if (tensor.elements() != 1)
+    refuse(node, fmt::format("its {} has {} entries; a tensor's is one number", what, tensor.elements()));
+  return tensor.at(0);
+}
+
+Value Converter::decoded(const OnnxNode& node, std::size_t codes, std::size_t scale_at, std::size_t zero_at) {
+  Value x = value(node, codes);
+  const double scale = scalar(node, scale_at, "scale");
+  const double zero = node.input(zero_at).empty() ? 0 : scalar(node, zero_at, "zero point");
+  if (!(scale > 0) || !std::isfinite(scale)) refuse(node, fmt::format("scale is {}; it must be above 0", scale));
+  if (!x.codes) {
+    refuse(node, fmt::format("reads codes, but nothing has quantized its input '{}'", node.input(codes)));
   }
+  if (!grid_of_codes(x) && input_codes_ && !network_.grids[0]) take_input_codes(node, scale, zero);
+  const std::optional<Grid> grid = grid_of_codes(x);
+  if (!grid) refuse(node, fmt::format("its input '{}' was not quantized", node.input(codes)));
+  if (zero != grid->zero_point) {
+    refuse(node, fmt::format("its zero point is {}, that of its input '{}' {}; they must be equal", zero,
+                             node.input(codes), grid->zero_point));
+  }
+  // Codes read with another scale than they were made with are other values.
+  const double factor = scale / grid->scale;
+  if (std::abs(factor - x.factor) > 1e-6 * factor) x.factor = factor;
+  x.codes = false;
+  return x;
+}
+
+// The network's input are codes: the host makes values of them as the first reader says.
+void Converter::take_input_codes(const OnnxNode& node, double scale, double zero) {
+  const TypeRange range = *input_codes_;
+  Quantizer quantizer;
+  quantizer.grid.bits = range.bits;
+  quantizer.grid.scales = {scale};
+  quantizer.zero_points = {static_cast<std::int64_t>(zero)};
+  quantizer.is_signed = range.is_signed;
+  quantizer.rounding = Rounding::half_even_step;
+  network_.grids[0] = grid_of(node, quantizer);
+  network_.input_scale = {scale};
+  network_.input_offset = {-scale * zero};
+}
+
+void Converter::dequantize(const OnnxNode& node) { set(node, decoded(node, 0, 1, 2)); }
+
+void Converter::cast(const OnnxNode& node) {
+  Value x = value(node, 0);
+  const auto to = static_cast<int>(node.whole("to", type::real32));
+  const bool real = to == type::real32 || to == type::real64 || to == 10 || to == 16;
+  if (!x.codes) {
+    if (!real) {
+      refuse(node,
+             "turns values into integers: they would be cut off towards zero between layers, which has no layer here; "
+             "use QuantizeLinear");
+    }
+    set(node, x);
+    return;
+  }
+  const std::optional<TypeRange> range = integer_type(to);
+  if (real) {  // the values are the codes themselves
+    if (!network_.grids[0] && input_codes_ && x.node == 0) take_input_codes(node, 1, 0);
+    const std::optional<Grid> grid = grid_of_codes(x);
+    if (!grid || grid->zero_point != 0) refuse(node, "makes numbers of codes whose zero point is not 0");
+    x.factor = 1 / grid->scale;
+    x.codes = false;
+  } else if (to != type::int64 && (!range || range->bits < 16)) {
+    refuse(node, "narrows the type of codes, which can change them");
+  }
+  set(node, x);
+}
+
+// Codes limited to a range: the same grid with fewer codes.
+void Converter::clip_codes(const OnnxNode& node, Value x, double low, double high) {
+  const std::optional<Grid> grid = grid_of_codes(x);
+  if (!grid) refuse(node, "limits codes that nothing has quantized");
+  const CodeRange present = grid->range();
+  low = std::max(low, static_cast<double>(present.low)), high = std::min(high, static_cast<double>(present.high));
+  if (!(low < high) || low != std::nearbyint(low) || high != std::nearbyint(high))
+    refuse(node, fmt::format("limits codes to {}..{}", low, high));
+  Grid limited = *grid;
+  const bool is_signed = grid->coding == Coding::twos_complement;
+  limited.bits = bits_for(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high), is_signed);
+  limited.cut_low = limited.cut_high = 0;
+  const CodeRange whole = limited.range();
+  limited.cut_low = static_cast<int>(low) - whole.low, limited.cut_high = whole.high - static_cast<int>(high);
+  if (limited.zero_point < low || limited.zero_point > high)
+    refuse(node,
+           fmt::format("limits codes to {}..{}, which leaves out their zero point {}", low, high, grid->zero_point));
+  if (network_.grids[at(x.node)] && x.exclusive) {
+    network_.grids[at(x.node)] = limited;
+  } else {
+    limited.scale *= x.factor;
+    x = round_to(node, x, limited);
+  }
+  x.codes = true;
   set(node, x);
 }
 
@@ -116,77 +243,11 @@ void Converter::trunc(const OnnxNode& node) {
   const auto& source = network_.grids[at(origin)];
   const bool is_signed = !(op == Op::relu || (source && source->coding == Coding::unsigned_code));
   x.factor *= std::exp2(out - in);
-  Grid grid{.bits = static_cast<int>(out), .scale = scale, .floor = rounding == "FLOOR"};
+  Grid grid{.bits = static_cast<int>(out),
+            .scale = scale,
+            .rounding = rounding == "FLOOR" ? Rounding::floor : Rounding::half_even};
   grid.coding = is_signed ? Coding::twos_complement : Coding::unsigned_code;
   set(node, round_to(node, x, grid));
-}
-
-Tensor Converter::dequantized(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero) const {
-  OnnxNode decode{
-      .op = "DequantizeLinear", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
-  decode.attributes["axis"].whole = node.op == "QLinearMatMul" ? 1 : 0;
-  const Tensor* zero_point = node.input(zero).empty() ? nullptr : &need_constant(node, zero, "weight zero point");
-  return fold(decode, {&need_constant(node, codes, "weight"), &need_constant(node, scale, "weight scale"), zero_point},
-              graph_.opset)
-      .at(0);
-}
-
-Grid Converter::output_grid(const OnnxNode& node, std::size_t scale, std::size_t zero) const {
-  OnnxNode encode{
-      .op = "QuantizeLinear", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
-  const Tensor* zero_point = node.input(zero).empty() ? nullptr : &need_constant(node, zero, "output zero point");
-  return grid_of(node, quantizer_of(encode, {nullptr, &need_constant(node, scale, "output scale"), zero_point}, {1}));
-}
-
-void Converter::qlinear_conv(const OnnxNode& node) {
-  const Tensor weights = dequantized(node, 3, 4, 5);
-  std::vector<double> bias;
-  if (!node.input(8).empty()) {
-    const Tensor& codes = need_constant(node, 8, "bias");
-    const double in_scale = need_constant(node, 1, "input scale").at(0);
-    const Tensor& scales = need_constant(node, 4, "weight scale");
-    for (std::size_t n = 0; n < at(codes.elements()); ++n) {
-      bias.push_back(codes.at(n) * in_scale * scales.at(scales.elements() == 1 ? 0 : n));
-    }
-  }
-  set(node, round_to(node, convolve(node, value(node, 0), weights, bias), output_grid(node, 6, 7)));
-}
-
-void Converter::qlinear_matmul(const OnnxNode& node) {
-  const Tensor weights = dequantized(node, 3, 4, 5);
-  set(node, round_to(node, multiply_matrix(node, value(node, 0), weights, false), output_grid(node, 6, 7)));
-}
-
-void Converter::qlinear_join(const OnnxNode& node) {
-  const Op op = node.op == "QLinearAdd" ? Op::add : Op::multiply;
-  set(node, round_to(node, join(node, value(node, 0), value(node, 3), op), output_grid(node, 6, 7)));
-}
-
-void Converter::qlinear_gemm(const OnnxNode& node) {
-  if (node.whole("transA", 0) != 0 || node.real("alpha", 1) != 1) refuse(node, "transA and alpha are not supported");
-  const bool transposed = node.whole("transB", 0) != 0;
-  OnnxNode decode = node;
-  decode.op = transposed ? "QGemm" : "QLinearMatMul";  // the axis of the scales is that of the outputs
-  const Tensor weights = dequantized(decode, 3, 4, 5);
-  const Value product = multiply_matrix(node, value(node, 0), weights, transposed);
-  if (!node.input(6).empty()) {
-    const Tensor& codes = need_constant(node, 6, "bias");
-    const double in_scale = need_constant(node, 1, "input scale").at(0);
-    const Tensor& scales = need_constant(node, 4, "weight scale");
-    std::vector<float>& bias = network_.parameters[at(product.node)].bias;
-    if (codes.elements() != static_cast<std::int64_t>(bias.size())) refuse(node, "its biases do not fit its outputs");
-    for (std::size_t n = 0; n < bias.size(); ++n)
-      bias[n] = static_cast<float>(codes.at(n) * in_scale * scales.at(scales.elements() == 1 ? 0 : n));
-  }
-  set(node, node.input(7).empty() ? product : round_to(node, product, output_grid(node, 7, 8)));
-}
-
-void Converter::qlinear_pool(const OnnxNode& node) {
-  const Value x = value(node, 0);
-  settle(x, node.whole("channels_last", 0) != 0 ? Geometry::nhwc : Geometry::nchw);
-  const Geometry g = geometry(x);
-  const Window window{.kernel_height = shape(x).height, .kernel_width = shape(x).width};
-  set(node, round_to(node, pooled(node, x, Op::average_pool, window, g), output_grid(node, 3, 4)));
 }
 
 }  // namespace bitstrata::model::interchange

@@ -160,6 +160,7 @@ void Converter::batch_norm(const OnnxNode& node) {
 
 void Converter::activation(const OnnxNode& node, Op op) {
   Value x = ready(node, value(node, 0));
+  guard_rounding(x.node, op);
   x.node = added(network_.graph.add_activation(x.node, fresh_name(node), op));
   x.exclusive = true;
   set(node, x);
@@ -174,6 +175,7 @@ void Converter::tanh(const OnnxNode& node) {
   Value x = value(node, 0);
   settle(x, Geometry::other);
   x = ready(node, affine(node, x, {2}, {0}));
+  guard_rounding(x.node, Op::sigmoid);
   x.node = added(network_.graph.add_activation(x.node, fresh_name(node), Op::sigmoid));
   x.exclusive = true;
   OnnxNode after = node;
@@ -194,6 +196,7 @@ void Converter::hard_sigmoid(const OnnxNode& node) {
   OnnxNode before = node;
   before.name += "_range";
   x = ready(node, affine(before, x, {6 * alpha}, {6 * (beta - 0.5)}));
+  guard_rounding(x.node, Op::hard_sigmoid);
   x.node = added(network_.graph.add_activation(x.node, fresh_name(node), Op::hard_sigmoid));
   x.exclusive = true;
   set(node, x);
@@ -226,8 +229,12 @@ void Converter::relu(const OnnxNode& node) {
 void Converter::clip(const OnnxNode& node) {
   double low = node.real("min", -std::numeric_limits<double>::infinity());
   double high = node.real("max", std::numeric_limits<double>::infinity());
-  if (!node.input(1).empty()) low = need_constant(node, 1, "lower limit").at(0);
-  if (!node.input(2).empty()) high = need_constant(node, 2, "upper limit").at(0);
+  if (!node.input(1).empty()) low = scalar(node, 1, "lower limit");
+  if (!node.input(2).empty()) high = scalar(node, 2, "upper limit");
+  if (const Value x = value(node, 0); x.codes) {
+    clip_codes(node, x, low, high);
+    return;
+  }
   set(node, limited(node, value(node, 0), low, high));
 }
 
@@ -246,6 +253,7 @@ void Converter::leaky_relu(const OnnxNode& node) {
   settle(x, Geometry::other);
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
   const std::string name = fresh_name(node);
+  guard_rounding(x.node, slope == 0 ? Op::relu : Op::leaky_relu);
   x.node =
       added(slope == 0 ? network_.graph.add_relu(x.node, name) : network_.graph.add_leaky_relu(x.node, name, slope));
   x.exclusive = true;

@@ -115,7 +115,13 @@ void Converter::pad(const OnnxNode& node) {
   }
   if (std::max({x.pad.top, x.pad.bottom, x.pad.left, x.pad.right}) > 65536)
     refuse(node, "pads by more than 65536 pixels, together with those before it");
-  x.pad.value = fill / x.factor;
+  if (x.codes) {
+    const std::optional<Grid> grid = grid_of_codes(x);
+    if (!grid) refuse(node, "pads codes that nothing has quantized");
+    x.pad.value = grid->value(static_cast<std::int32_t>(fill));
+  } else {
+    x.pad.value = fill / x.factor;
+  }
   set(node, x);
 }
 
@@ -133,6 +139,11 @@ void Converter::concat(const OnnxNode& node) {
   if (parts.size() == 1) {
     set(node, parts[0]);
     return;
+  }
+  const bool codes = parts[0].codes;
+  for (const Value& part : parts) {
+    if (part.codes != codes || (codes && grid_of_codes(part) != grid_of_codes(parts[0])))
+      refuse(node, "joins codes of different scales, zero points or widths");
   }
   const double factor = equal_factors ? parts[0].factor : 1;
   std::vector<int> nodes;
@@ -153,6 +164,7 @@ void Converter::concat(const OnnxNode& node) {
   result.node = added(network_.graph.add_concatenate(nodes, fresh_name(node)));
   result.view = view_of(g, network_.graph.node(result.node).output);
   result.factor = factor;
+  result.codes = codes;
   set(node, result);
 }
 
@@ -239,6 +251,13 @@ Value Converter::select(const OnnxNode& node, const Value& x, int axis, std::int
   p.weight_bits = 2;  // exact, whatever width the plan gives
   p.scales.assign(at(count), 1.0);
   result.view = view_of(g, network_.graph.node(result.node).output);
+  if (x.codes) {
+    if (std::optional<Grid> grid = grid_of_codes(x)) {
+      grid->scale *= x.factor;
+      network_.grids[at(result.node)] = grid;
+    }
+    result.codes = true;
+  }
   return result;
 }
 

@@ -106,7 +106,7 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"Tanh", &C::tanh},
       {"Identity", &C::pass},
       {"Dropout", &C::pass},
-      {"Cast", &C::pass},
+      {"Cast", &C::cast},
       {"Shape", &C::shape_of},
       {"Reshape", &C::reshape},
       {"Flatten", &C::flatten},
@@ -130,13 +130,20 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"QLinearAdd", &C::qlinear_join},
       {"QLinearMul", &C::qlinear_join},
       {"QGemm", &C::qlinear_gemm},
-      {"QLinearGlobalAveragePool", &C::qlinear_pool},
+      {"QLinearGlobalAveragePool", &C::qlinear_global_pool},
+      {"QLinearAveragePool", &C::qlinear_function},
+      {"QLinearLeakyRelu", &C::qlinear_function},
+      {"QLinearSigmoid", &C::qlinear_function},
+      {"QLinearConcat", &C::qlinear_concat},
+      {"ConvInteger", &C::integer_sums},
+      {"MatMulInteger", &C::integer_sums},
   };
   return table;
 }
 
 FloatNetwork Converter::convert() {
   network_.graph = Network(tidy(graph_.name));
+  network_.notes = graph_.notes;
   if (graph_.outputs.empty()) throw std::invalid_argument("has no output");
   output_ = graph_.outputs[0];
   if (!options_.output.empty()) {
@@ -145,6 +152,7 @@ FloatNetwork Converter::convert() {
     network_.notes.push_back(fmt::format("of {} outputs, the first one is used: '{}'", graph_.outputs.size(), output_));
   }
   cut_host_tail();
+  fold_constants();
   const std::set<std::string> needed = needed_nodes();
   uses_[output_] = 1;
   for (const OnnxNode& node : graph_.nodes) {
@@ -154,12 +162,50 @@ FloatNetwork Converter::convert() {
   // Weights pass through a few nodes at most (a transpose, a quantizer); what goes far beyond them is no network.
   most_folded_ = std::int64_t{1} << 24;
   for (const auto& [name, tensor] : graph_.constants) most_folded_ += 8 * tensor.elements();
+  join_equal_quantizers();
   add_input();
   for (const OnnxNode& node : graph_.nodes) {
     if (needed.count(node.name) != 0) step(node);
   }
   check_result();
   return std::move(network_);
+}
+
+// Constants written as nodes, before anything asks for them.
+void Converter::fold_constants() {
+  for (const OnnxNode& node : graph_.nodes) {
+    if (node.op == "Constant" && node.domain.empty()) set_constant(node.outputs[0], fold(node, {}, graph_.opset).at(0));
+  }
+}
+
+// Exporters give every reader of a tensor a quantizer of its own. Where all readers quantize alike, the tensor may be
+// rounded itself, as if there were one.
+void Converter::join_equal_quantizers() {
+  std::map<std::string, std::vector<const OnnxNode*>> readers;
+  for (const OnnxNode& node : graph_.nodes) {
+    for (const std::string& input : node.inputs) readers[input].push_back(&node);
+  }
+  static const std::set<std::string> quantizers = {"QuantizeLinear", "Quant", "IntQuant", "BipolarQuant"};
+  const auto same_constant = [&](const std::string& a, const std::string& b) {
+    const Tensor *x = constant(a), *y = constant(b);
+    return a == b || (x != nullptr && y != nullptr && x->type == y->type && x->dims == y->dims &&
+                      x->reals == y->reals && x->ints == y->ints);
+  };
+  for (auto& [name, nodes] : readers) {
+    const int uses = uses_[name];
+    if (uses < 2 || uses != static_cast<int>(nodes.size())) continue;
+    const OnnxNode& first = *nodes[0];
+    const bool equal = std::all_of(nodes.begin(), nodes.end(), [&](const OnnxNode* node) {
+      bool alike = quantizers.count(node->op) != 0 && node->op == first.op && node->input(0) == name &&
+                   node->inputs.size() == first.inputs.size();
+      for (std::size_t i = 1; alike && i < first.inputs.size(); ++i)
+        alike = same_constant(node->inputs[i], first.inputs[i]);
+      for (const char* key : {"axis", "signed", "narrow", "output_dtype"})
+        alike = alike && node->whole(key, 1) == first.whole(key, 1);
+      return alike && node->text("rounding_mode", "ROUND") == first.text("rounding_mode", "ROUND");
+    });
+    if (equal) uses_[name] = 1;
+  }
 }
 
 void Converter::add_input() {
@@ -202,6 +248,15 @@ void Converter::add_input() {
   }
   input_dims_ = dims;
   Value value{.node = 0, .view = View::plain(dims)};
+  const bool real = input.type <= type::real32 || input.type == type::real64 || input.type == 10 || input.type == 16;
+  if (!real) {
+    input_codes_ = integer_type(input.type);
+    if (!input_codes_ || input_codes_->bits > 16) {
+      throw std::invalid_argument(fmt::format(
+          "input '{}' has data type {}; values of 32 bits or codes of up to 16 are supported", input.name, input.type));
+    }
+    value.codes = true;
+  }
   Shape shape{.channels = static_cast<int>(elements_of(dims))};
   if (layout_ != nullptr) {
     shape = layout_->shape;
@@ -217,9 +272,10 @@ void Converter::add_input() {
 
 // Softmax, ArgMax and the like at the very end are the host's work.
 void Converter::cut_host_tail() {
-  static const std::set<std::string> host = {"Softmax", "LogSoftmax", "ArgMax", "TopK", "Hardmax"};
-  static const std::set<std::string> harmless = {"Identity", "Cast",    "Reshape",   "Flatten",
-                                                 "Squeeze",  "Dropout", "Transpose", "Unsqueeze"};
+  static const std::set<std::string> host = {"Softmax", "QLinearSoftmax", "LogSoftmax", "ArgMax", "TopK", "Hardmax"};
+  static const std::set<std::string> harmless = {
+      "Identity", "Cast",      "Reshape",   "Flatten",        "Squeeze",
+      "Dropout",  "Transpose", "Unsqueeze", "QuantizeLinear", "DequantizeLinear"};
   std::map<std::string, const OnnxNode*> producers;
   for (const OnnxNode& node : graph_.nodes)
     for (const std::string& output : node.outputs) producers[output] = &node;
@@ -282,12 +338,29 @@ void Converter::step(const OnnxNode& node) {
     for (const auto& entry : handlers()) known.push_back(entry.first);
     refuse(node, fmt::format("the operator is not supported{}", did_you_mean(node.op, known)));
   }
+  refuse_codes(node);
   try {
     (this->*handler->second)(node);
   } catch (const std::invalid_argument& error) {
     const std::string text = error.what();
     if (text.find(fmt::format("node '{}'", node.name)) != std::string::npos) throw;
     refuse(node, text);
+  }
+}
+
+// Codes are numbers only to operators that say how they read them, and to those that move them as they are.
+void Converter::refuse_codes(const OnnxNode& node) const {
+  static const std::set<std::string> readers = {
+      "DequantizeLinear", "MaxPool", "Clip",      "Cast", "Identity", "Dropout", "Shape", "Reshape", "Flatten",
+      "Transpose",        "Squeeze", "Unsqueeze", "Pad",  "Concat",   "Split",   "Slice", "Resize",  "Upsample"};
+  if (readers.count(node.op) != 0 || node.op.starts_with("QLinear") || node.op == "QGemm" || node.op == "ConvInteger" ||
+      node.op == "MatMulInteger") {
+    return;
+  }
+  for (const std::string& input : node.inputs) {
+    const auto found = values_.find(input);
+    if (found != values_.end() && found->second.codes)
+      refuse(node, fmt::format("reads the codes '{}' as numbers; a DequantizeLinear is missing", input));
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct Value {
   Padding pad;
   double factor = 1;      // its values are `factor` times the node's; above 0. Taken by the next layer with weights.
   bool exclusive = true;  // nothing else reads the node
+  bool codes = false;     // the file's tensor holds their codes, not yet turned to values
 };
 
 // How the dimensions of an image are arranged.
@@ -58,9 +60,12 @@ class Converter {
 
   // converter.cpp: bookkeeping
   void add_input();
+  void fold_constants();
+  void join_equal_quantizers();
   void cut_host_tail();
   std::set<std::string> needed_nodes() const;
   void step(const OnnxNode& node);
+  void refuse_codes(const OnnxNode& node) const;
   void check_result();
   // The width that our own writer notes for a tensor of codes; nothing in other files.
   const std::string* noted_width(const std::string& name) const;
@@ -141,13 +146,30 @@ class Converter {
   void quantize(const OnnxNode& node);
   void dequantize(const OnnxNode& node);
   void trunc(const OnnxNode& node);
+  void cast(const OnnxNode& node);
+  void clip_codes(const OnnxNode& node, Value x, double low, double high);
+  std::optional<Grid> grid_of_codes(const Value& value) const;
+  // The values of codes that the node reads with a scale and a zero point: those they were made with, or refused.
+  Value decoded(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero);
+  void take_input_codes(const OnnxNode& node, double scale, double zero);
+  double scalar(const OnnxNode& node, std::size_t input, const char* what) const;
+  Value round_to(const OnnxNode& node, Value value, Grid grid);
+  void guard_rounding(int node, Op activation);
+  Grid grid_of(const OnnxNode& node, const Quantizer& quantizer) const;
+
+  // convert_qlinear.cpp
   void qlinear_conv(const OnnxNode& node);
   void qlinear_matmul(const OnnxNode& node);
   void qlinear_join(const OnnxNode& node);
   void qlinear_gemm(const OnnxNode& node);
-  void qlinear_pool(const OnnxNode& node);
-  Value round_to(const OnnxNode& node, Value value, Grid grid);
-  Grid grid_of(const OnnxNode& node, const Quantizer& quantizer) const;
+  void qlinear_global_pool(const OnnxNode& node);
+  void qlinear_function(const OnnxNode& node);
+  void qlinear_concat(const OnnxNode& node);
+  void integer_sums(const OnnxNode& node);
+  Value through(const OnnxNode& node, const std::string& op, const std::vector<Value>& inputs);
+  Value summed(Value result);
+  // Rounds the result to the grid of two inputs of the node and sets its codes as the output.
+  void recoded(const OnnxNode& node, const Value& result, std::size_t scale, std::size_t zero);
   Tensor dequantized(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero) const;
   Grid output_grid(const OnnxNode& node, std::size_t scale, std::size_t zero) const;
 
@@ -161,10 +183,15 @@ class Converter {
   Dims input_dims_;
   std::int64_t file_batch_ = 1;
   std::int64_t folded_ = 0, most_folded_ = 0;  // elements of the constants made by folding
+  std::optional<TypeRange> input_codes_;       // where the file's input is of an integer type
+  std::map<int, std::vector<int>> roundings_;  // layers that only round a node's values, by that node
   std::string output_;
 };
 
 // Replaces the shapes in which exporters write hard swish, hard sigmoid and SiLU by single nodes (rewrite.cpp).
 void rewrite_activations(Graph& graph);
+// Weights that meet dynamically quantized values become quantized weights that meet the values themselves, whose ranges
+// calibration then fixes (rewrite_dynamic.cpp).
+void rewrite_dynamic_quantization(Graph& graph);
 
 }  // namespace bitstrata::model::interchange

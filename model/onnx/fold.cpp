@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 
@@ -57,6 +58,7 @@ Tensor transpose(const OnnxNode& node, const Tensor& a) {
   }
   for (const std::int64_t index : from) push(result, a, index);
   result.grid = a.grid;
+  result.code_bits = a.code_bits;
   if (result.grid && result.grid->scales.size() > 1) {
     result.grid->axis = static_cast<int>(std::find(order.begin(), order.end(), result.grid->axis) - order.begin());
   }
@@ -216,31 +218,56 @@ Tensor quantized(const OnnxNode& node, const Inputs& inputs) {
   const Quantizer q = quantizer_of(node, inputs, a.dims);
   const Dims strides = strides_of(a.dims);
   const auto axis = static_cast<std::size_t>(q.grid.axis);
+  const std::size_t channels = q.grid.scales.size();
   const bool decode = node.op == "DequantizeLinear", encode = node.op == "QuantizeLinear";
   Tensor result = like(a, a.dims);
-  result.type = encode ? (inputs.size() > 2 && inputs[2] != nullptr ? inputs[2]->type : static_cast<int>(type::uint8))
-                       : static_cast<int>(type::real32);
+  const auto given = static_cast<int>(node.whole("output_dtype", type::uint8));
+  result.type =
+      encode ? (inputs.size() > 2 && inputs[2] != nullptr ? inputs[2]->type : given) : static_cast<int>(type::real32);
   for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
-    const std::size_t channel =
-        q.grid.scales.size() == 1 ? 0 : i / static_cast<std::size_t>(strides[axis]) % q.grid.scales.size();
-    const double scale = q.grid.scales[channel];
+    const std::size_t channel = channels == 1 ? 0 : i / static_cast<std::size_t>(strides[axis]) % channels;
+    const auto zero = static_cast<double>(q.zero_point(channel));
     double code = 0;
     if (q.grid.bipolar) {
       code = a.at(i) >= 0 ? 1 : -1;
     } else if (decode) {
-      code = a.at(i) - static_cast<double>(q.zero_point);
+      code = a.at(i) - zero;
     } else {
-      const double position = a.at(i) / scale + static_cast<double>(q.zero_point);
-      code = std::clamp(q.floor ? std::floor(position) : std::nearbyint(position), q.low(), q.high());
-      if (!encode) code -= static_cast<double>(q.zero_point);
+      code = q.code(a.at(i), channel) - (encode ? 0 : zero);
     }
     if (encode) {
       result.ints.push_back(whole_number(code));
     } else {
-      result.reals.push_back(static_cast<float>(code * scale));
+      result.reals.push_back(static_cast<float>(code * q.grid.scales[channel]));
     }
   }
   if (!encode) result.grid = q.grid;
+  return result;
+}
+
+// Codes limited to fewer bits than their type has are codes of that width.
+Tensor clip(const OnnxNode& node, const Inputs& inputs) {
+  const Tensor& a = need(node, inputs, 0);
+  double low = node.real("min", -std::numeric_limits<double>::infinity());
+  double high = node.real("max", std::numeric_limits<double>::infinity());
+  for (const std::size_t i : {1, 2}) {
+    if (i >= inputs.size() || inputs[i] == nullptr) continue;
+    if (inputs[i]->elements() != 1) refuse(node, "its limits must be single numbers");
+    (i == 1 ? low : high) = inputs[i]->at(0);
+  }
+  if (!(low <= high)) refuse(node, fmt::format("clips to {}..{}", low, high));
+  Tensor result = a;
+  result.grid.reset();
+  for (std::int64_t& value : result.ints) {
+    const auto limited = std::clamp(static_cast<double>(value), low, high);
+    if (limited != static_cast<double>(value)) value = static_cast<std::int64_t>(limited);
+  }
+  for (float& value : result.reals) value = static_cast<float>(std::clamp<double>(value, low, high));
+  const auto range = integer_type(a.type);
+  if (range && range->bits <= 16 && std::isfinite(low) && std::isfinite(high)) {
+    result.code_bits = bits_for(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high), range->is_signed);
+    if (result.code_bits >= range->bits) result.code_bits = 0;
+  }
   return result;
 }
 
@@ -276,6 +303,7 @@ std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_
     if (op == "Concat") return {concat(node, inputs)};
     if (op == "Slice") return {slice(node, inputs)};
     if (op == "Cast") return {cast(node, first())};
+    if (op == "Clip") return {clip(node, inputs)};
     if (op == "ConstantOfShape") return {constant_of_shape(node, first())};
     if (op == "Shape") {
       Dims sizes = part_of_shape(node, first().dims);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "model/float_network.h"
 #include "model/onnx/graph.h"
 
 namespace bitstrata::model::interchange {
@@ -41,14 +42,21 @@ Dims squeezed(const Dims& from, std::vector<std::int64_t> axes);
 // -1 is the last of `rank` axes. Throws std::invalid_argument.
 int axis_of(std::int64_t axis, int rank);
 
+// The fewest bits that hold the codes low..high of a signed or unsigned type.
+int bits_for(std::int64_t low, std::int64_t high, bool is_signed);
+
 // QONNX's Quant and BipolarQuant and ONNX's QuantizeLinear share this: how values become codes. Per-axis scales have
 // several entries in `scales`.
 struct Quantizer {
   ConstantGrid grid;
-  std::int64_t zero_point = 0;
-  bool is_signed = true, narrow = false, floor = false;
+  std::vector<std::int64_t> zero_points = {0};  // one, or one for each scale
+  bool is_signed = true, narrow = false;
+  Rounding rounding = Rounding::half_even;
   double low() const;
   double high() const;
+  std::int64_t zero_point(std::size_t channel) const { return zero_points[zero_points.size() == 1 ? 0 : channel]; }
+  // The code of a value, not less the zero point.
+  double code(double value, std::size_t channel) const;
 };
 // Of a Quant, BipolarQuant or QuantizeLinear node with constant parameters over a tensor of `dims`.
 Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims);

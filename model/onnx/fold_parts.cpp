@@ -102,6 +102,23 @@ double Quantizer::high() const {
   return is_signed ? std::exp2(grid.bits - 1) - 1 : std::exp2(grid.bits) - 1 - (narrow ? 1 : 0);
 }
 
+double Quantizer::code(double value, std::size_t channel) const {
+  const auto step = static_cast<float>(value) / static_cast<float>(grid.scales[grid.scales.size() == 1 ? 0 : channel]);
+  const auto zero = static_cast<double>(zero_point(channel));
+  if (rounding == Rounding::half_even_step) return std::clamp(std::nearbyint(double{step}) + zero, low(), high());
+  const double position = double{step} + zero;
+  return std::clamp(rounding == Rounding::floor ? std::floor(position) : std::nearbyint(position), low(), high());
+}
+
+int bits_for(std::int64_t low, std::int64_t high, bool is_signed) {
+  int bits = is_signed ? 2 : 1;
+  while (bits < 32 && (is_signed ? low < -(std::int64_t{1} << (bits - 1)) || high >= std::int64_t{1} << (bits - 1)
+                                 : high >= std::int64_t{1} << bits)) {
+    ++bits;
+  }
+  return bits;
+}
+
 Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims) {
   Quantizer q;
   const Tensor& scale = need(node, inputs, 1);
@@ -136,12 +153,27 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
   }
   if (inputs.size() > 2 && inputs[2] != nullptr) {
     const Tensor& zero = *inputs[2];
-    for (std::size_t i = 0; i < static_cast<std::size_t>(zero.elements()); ++i) {
-      if (zero.at(i) != zero.at(0) || zero.at(i) != std::nearbyint(zero.at(i)) || std::abs(zero.at(i)) > 65536) {
-        refuse(node, "zero points must be whole and equal for all channels");
-      }
+    const auto count = static_cast<std::size_t>(zero.elements());
+    if (count != 1 && count != static_cast<std::size_t>(scale.elements())) {
+      refuse(node, fmt::format("has {} zero points for {} scales", count, scale.elements()));
     }
-    if (zero.elements() > 0) q.zero_point = static_cast<std::int64_t>(zero.at(0));
+    q.zero_points.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (zero.at(i) != std::nearbyint(zero.at(i)) || !(std::abs(zero.at(i)) <= 65536)) {
+        refuse(node, fmt::format("zero point {} is no code", zero.at(i)));
+      }
+      q.zero_points.push_back(static_cast<std::int64_t>(zero.at(i)));
+    }
+    const bool equal =
+        std::all_of(q.zero_points.begin(), q.zero_points.end(), [&](std::int64_t z) { return z == q.zero_points[0]; });
+    if (equal) {
+      q.zero_points.resize(1);
+    } else if (q.grid.scales.size() == 1) {  // equal scales, but zero points of their own
+      q.grid.scales.resize(count, q.grid.scales[0]);
+      q.grid.axis = axis_of(node.whole("axis", 1), static_cast<int>(dims.size()));
+      if (dims[static_cast<std::size_t>(q.grid.axis)] != static_cast<std::int64_t>(count))
+        refuse(node, fmt::format("{} zero points do not fit {}", count, to_text(dims)));
+    }
   }
   if (qonnx) {
     const Tensor& bits = need(node, inputs, 3);
@@ -152,16 +184,21 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
     q.is_signed = node.whole("signed", 1) != 0;
     q.narrow = node.whole("narrow", 0) != 0;
     const std::string rounding = node.text("rounding_mode", "ROUND");
-    q.floor = rounding == "FLOOR";
-    if (!q.floor && rounding != "ROUND" && rounding != "HALF_EVEN") {
+    if (rounding == "FLOOR") q.rounding = Rounding::floor;
+    if (rounding != "FLOOR" && rounding != "ROUND" && rounding != "HALF_EVEN") {
       refuse(node, fmt::format("rounding_mode '{}' is not supported; ROUND and FLOOR are", rounding));
     }
     return q;
   }
-  const Tensor* typed = node.op == "DequantizeLinear" ? inputs.at(0) : inputs.size() > 2 ? inputs[2] : nullptr;
-  const auto range = integer_type(typed != nullptr ? typed->type : static_cast<int>(type::uint8));
+  if (node.whole("block_size", 0) != 0) refuse(node, "scales by blocks (block_size) are not supported");
+  const bool decode = node.op == "DequantizeLinear";
+  const Tensor* typed = decode ? inputs.at(0) : inputs.size() > 2 ? inputs[2] : nullptr;
+  const auto given = static_cast<int>(node.whole("output_dtype", 0));
+  const int code_type = typed != nullptr ? typed->type : given != 0 ? given : static_cast<int>(type::uint8);
+  const auto range = integer_type(code_type);
   if (!range) refuse(node, "its codes are no integers of 4, 8, 16 or 32 bits");
-  q.grid.bits = range->bits;
+  q.rounding = Rounding::half_even_step;
+  q.grid.bits = decode && typed->code_bits != 0 ? typed->code_bits : range->bits;
   q.is_signed = range->is_signed;
   return q;
 }

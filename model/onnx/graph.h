@@ -31,6 +31,7 @@ struct Tensor {
   std::vector<float> reals;
   std::vector<std::int64_t> ints;
   std::optional<ConstantGrid> grid;
+  int code_bits = 0;  // of codes that a Clip has limited to fewer bits than their type has; else 0
 
   bool whole() const;  // are the values in `ints`?
   std::int64_t elements() const { return elements_of(dims); }
@@ -94,6 +95,7 @@ struct GraphInput {
   std::string name;
   Dims dims;                         // -1 where unknown
   std::vector<std::string> symbols;  // what the file calls unknown dimensions
+  int type = 1;                      // ONNX's data type number
   bool known_rank = true;
 };
 
@@ -105,6 +107,7 @@ struct Graph {
   std::vector<GraphInput> inputs;  // without those that have an initializer
   std::vector<std::string> outputs;
   std::map<std::string, std::string> metadata;
+  std::vector<std::string> notes;  // what is done differently from the file
 };
 
 // Throws std::runtime_error naming the file and what is damaged.

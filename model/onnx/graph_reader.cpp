@@ -267,6 +267,7 @@ class GraphReader {
   GraphInput input_of(const onnx::ValueInfoProto& value) const {
     GraphInput input{.name = value.name(), .dims = {}, .symbols = {}};
     if (!value.type().has_tensor_type()) damaged(fmt::format("input '{}' is no tensor", value.name()));
+    input.type = value.type().tensor_type().elem_type();
     input.known_rank = value.type().tensor_type().has_shape();
     for (const auto& dim : value.type().tensor_type().shape().dim()) {
       const bool known = dim.has_dim_value() && dim.dim_value() > 0;

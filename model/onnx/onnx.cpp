@@ -25,6 +25,10 @@ void Converter::check_result() {
   }
   OnnxNode end{
       .op = "Output", .domain = "", .name = output_, .inputs = {output_}, .outputs = {output_}, .attributes = {}};
+  if (found->second.codes) {
+    network_.notes.push_back(
+        fmt::format("the file's output '{}' holds codes; here it holds the values they stand for", output_));
+  }
   const Value value = ready(end, found->second);
   if (geometry(value) == Geometry::other) {
     network_.notes.push_back(
@@ -83,6 +87,7 @@ FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions&
     Graph graph = read_graph(file);
     graph.name = file.stem().string();  // exporters call every graph the same
     rewrite_activations(graph);
+    rewrite_dynamic_quantization(graph);
     try {
       return Converter(graph, options, nullptr).convert();
     } catch (const LayoutDemand& demand) {

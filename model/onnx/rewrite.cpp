@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exporters spell hard sigmoid, hard swish and SiLU in several simple nodes; here they become one again.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "model/onnx/converter.h"
 
@@ -28,6 +30,7 @@ class Rewriter {
       const bool ours = graph_.metadata.count("bitstrata.format") != 0 && node.name.ends_with("/bitstrata_clip");
       if (node.op == "Clip" && ours) replace(node, "Identity", node.input(0));
       if (node.op == "Clip") skip_relu(node);
+      if (node.op == "QuantizeLinear") limit_codes(node);
       if (!node.domain.empty() || node.inputs.size() != 2 || (node.op != "Mul" && node.op != "Div")) continue;
       if (const auto x = hard_sigmoid(node)) {
         replace(node, "HardSigmoid", *x);
@@ -49,9 +52,55 @@ class Rewriter {
         }
       }
     }
+    insert_made();
   }
 
  private:
+  // A clip of values in front of their quantizer limits codes instead, which is the same and needs no layer. (With a
+  // lower limit of 0 it is a ReLU.)
+  void limit_codes(OnnxNode& node) {
+    const OnnxNode* clip = only(node.input(0));
+    if (clip == nullptr || clip->op != "Clip" || clip->inputs.size() < 3) return;
+    const auto low = number(clip->input(1)), high = number(clip->input(2)), scale = number(node.input(1));
+    const auto zero = graph_.constants.find(node.input(2));
+    if (!low || !high || !scale || !(*scale > 0) || *low == 0 || !(*low < *high)) return;
+    if (zero == graph_.constants.end() || zero->second.elements() != 1) return;
+    const auto range = integer_type(zero->second.type);
+    if (!range || range->bits > 16) return;
+    Quantizer quantizer;
+    quantizer.grid.bits = range->bits;
+    quantizer.grid.scales = {*scale};
+    quantizer.zero_points = zero->second.ints;
+    quantizer.is_signed = range->is_signed;
+    quantizer.rounding = Rounding::half_even_step;
+    const auto first = static_cast<std::int64_t>(quantizer.code(*low, 0));
+    const auto last = static_cast<std::int64_t>(quantizer.code(*high, 0));
+    if (first >= last || quantizer.zero_points[0] < first || quantizer.zero_points[0] > last) return;
+    OnnxNode limit{.op = "Clip",
+                   .domain = "",
+                   .name = node.name + "/limits",
+                   .inputs = {node.name + "/unlimited", node.name + "/first", node.name + "/last"},
+                   .outputs = {node.outputs[0]},
+                   .attributes = {}};
+    for (const auto& [name, code] : {std::pair{limit.inputs[1], first}, std::pair{limit.inputs[2], last}}) {
+      Tensor tensor = Tensor::of_ints({}, {code});
+      tensor.type = zero->second.type;
+      graph_.constants.insert_or_assign(name, std::move(tensor));
+    }
+    node.inputs[0] = clip->input(0);
+    node.outputs[0] = limit.inputs[0];
+    behind_.emplace_back(node.name, std::move(limit));
+  }
+
+  // Puts the nodes that rewriting has made behind those they belong to.
+  void insert_made() {
+    for (auto& [name, made] : behind_) {
+      const auto found = std::find_if(graph_.nodes.begin(), graph_.nodes.end(),
+                                      [&n = name](const OnnxNode& node) { return node.name == n; });
+      graph_.nodes.insert(found + 1, std::move(made));
+    }
+  }
+
   // A ReLU in front of a clip to 0 and more changes nothing; exporters write ReLU6 so.
   void skip_relu(OnnxNode& node) const {
     const OnnxNode* before = only(node.input(0));
@@ -141,6 +190,7 @@ class Rewriter {
   Graph& graph_;
   std::map<std::string, std::size_t> producers_;
   std::map<std::string, int> uses_;
+  std::vector<std::pair<std::string, OnnxNode>> behind_;
 };
 
 }  // namespace

@@ -288,11 +288,16 @@ class Writer {
     // The quantizer that is a layer of its own has that layer's name.
     const std::string name = n.op == Op::average_pool && n.window == Window{} ? n.name : n.name + "_codes";
     const std::string scale = constant({}, {grid.scale});
-    if (qonnx_) return quant(x, name, scale, grid.zero_point, grid.bits, bipolar, is_signed, grid.narrow, grid.floor);
-    if (bipolar || grid.floor) refuse("codes of -1 and +1, or rounded down, have no QDQ form; write QONNX");
+    const bool narrow = grid.cut_low + grid.cut_high == 1 && (is_signed ? grid.cut_low : grid.cut_high) == 1;
+    if (!narrow && grid.cut_low + grid.cut_high != 0) {
+      refuse(fmt::format("codes limited to {}..{} have no form in the files we write", grid.range().low,
+                         grid.range().high));
+    }
+    if (qonnx_) return quant(x, name, scale, grid.zero_point, grid.bits, bipolar, is_signed, narrow, grid.floor());
+    if (bipolar || grid.floor()) refuse("codes of -1 and +1, or rounded down, have no QDQ form; write QONNX");
     const int type = grid.bits <= 8 ? (is_signed ? onnx::TensorProto::INT8 : onnx::TensorProto::UINT8)
                                     : (is_signed ? onnx::TensorProto::INT16 : onnx::TensorProto::UINT16);
-    const bool narrower = (grid.bits != 8 && grid.bits != 16) || grid.narrow;
+    const bool narrower = (grid.bits != 8 && grid.bits != 16) || narrow;
     std::string value = x;
     if (narrower) {
       const CodeRange range = grid.range();
@@ -301,7 +306,7 @@ class Writer {
     }
     const std::string zero = constant({}, {static_cast<double>(grid.zero_point)}, type);
     const std::string codes = emit("QuantizeLinear", name, {value, scale, zero});
-    if (narrower) entry("bitstrata.bits." + codes, fmt::format("{}{}", grid.bits, grid.narrow ? " narrow" : ""));
+    if (narrower) entry("bitstrata.bits." + codes, fmt::format("{}{}", grid.bits, narrow ? " narrow" : ""));
     return emit("DequantizeLinear", n.name + "_values", {codes, scale, zero});
   }
 

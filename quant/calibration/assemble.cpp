@@ -70,7 +70,7 @@ class Assembler {
     const CodeRange range = out.range();
     layer_.clip_low = range.low;
     layer_.clip_high = range.high;
-    Target target{unit_of(out), zero_of(out) - (out.floor ? 0.5 : 0.0)};
+    Target target{unit_of(out), zero_of(out) - (out.floor() ? 0.5 : 0.0)};
     if (step.activation < 0) return target;
     const Node& node = graph_.node(step.activation);
     const auto code_at = [&](double value) {
@@ -133,7 +133,8 @@ class Assembler {
     layer_.table.clear();
     for (int i = 0; i < 256; ++i) {
       const double x = value_of(i), sigmoid = 1 / (1 + std::exp(-x));
-      layer_.table.push_back(static_cast<std::int16_t>(out.code(op == Op::sigmoid ? sigmoid : x * sigmoid)));
+      layer_.table.push_back(
+          static_cast<std::int16_t>(out.code(static_cast<float>(op == Op::sigmoid ? sigmoid : x * sigmoid))));
     }
   }
 
@@ -291,7 +292,7 @@ class Assembler {
         step.activation < 0 && in.scale == out.scale && in.zero_point == out.zero_point && in.coding == out.coding;
     for (int c = 0; c < channels; ++c) {
       if (same) {  // zero points cancel, exactly
-        Target codes{1, out.floor ? -0.5 : 0};
+        Target codes{1, out.floor() ? -0.5 : 0};
         add_channel(1.0 / taps, 0, codes);
       } else {
         add_channel(unit_of(in) / taps, -zero_of(in) * taps, target);

@@ -96,7 +96,7 @@ class Calibrator {
       std::optional<Grid>& out = grid_of_tensor(step.output);
       if (!out && step.activation < 0 && (only_moves(op) || op == Op::average_pool)) {
         out = grid_of_tensor(step.input());
-        if (out && op == Op::average_pool) out->floor = false;
+        if (out && out->floor() && op == Op::average_pool) out->rounding = Rounding::half_up;
       }
     }
   }
@@ -164,7 +164,7 @@ class Calibrator {
     const TensorNode& info = layout_.tensors[at(tensor)];
     if (info.source != tensor) {
       grid = grid_of_tensor(info.source);
-      if (grid) grid->floor = false;
+      if (grid && grid->floor()) grid->rounding = Rounding::half_up;
       return;
     }
     const Observation& seen = observed_.at(info.node);
@@ -173,6 +173,7 @@ class Calibrator {
     const int bits = bits_[at(tensor)];
     const auto found = producers_.find(tensor);
     Grid made{.bits = bits};
+    if (input) made.rounding = Rounding::half_even_step;  // hosts quantize the input as ONNX does
     if (bits == 1 && !positive) {
       made.coding = Coding::bipolar;
       made.scale = to_float(seen.mean_magnitude() > 0 ? seen.mean_magnitude() : 1.0);

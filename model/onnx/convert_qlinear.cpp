@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators that read and write codes: each is its float counterpart between two grids.
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "model/onnx/converter.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+
+}  // namespace
+
+Tensor Converter::dequantized(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero) const {
+  OnnxNode decode{
+      .op = "DequantizeLinear", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
+  decode.attributes["axis"].whole = node.op == "QLinearMatMul" ? 1 : 0;
+  const Tensor* zero_point = node.input(zero).empty() ? nullptr : &need_constant(node, zero, "weight zero point");
+  return fold(decode, {&need_constant(node, codes, "weight"), &need_constant(node, scale, "weight scale"), zero_point},
+              graph_.opset)
+      .at(0);
+}
+
+Grid Converter::output_grid(const OnnxNode& node, std::size_t scale, std::size_t zero) const {
+  OnnxNode encode{
+      .op = "QuantizeLinear", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
+  const Tensor* zero_point = node.input(zero).empty() ? nullptr : &need_constant(node, zero, "output zero point");
+  return grid_of(node, quantizer_of(encode, {nullptr, &need_constant(node, scale, "output scale"), zero_point}, {1}));
+}
+
+// Marks a layer as one that sums codes.
+Value Converter::summed(Value result) {
+  network_.parameters[at(result.node)].codes = true;
+  return result;
+}
+
+void Converter::recoded(const OnnxNode& node, const Value& result, std::size_t scale, std::size_t zero) {
+  Value codes = round_to(node, result, output_grid(node, scale, zero));
+  codes.codes = true;
+  set(node, codes);
+}
+
+void Converter::qlinear_conv(const OnnxNode& node) {
+  const Tensor weights = dequantized(node, 3, 4, 5);
+  std::vector<double> bias;
+  if (!node.input(8).empty()) {
+    const Tensor& codes = need_constant(node, 8, "bias");
+    const double in_scale = need_constant(node, 1, "input scale").at(0);
+    const Tensor& scales = need_constant(node, 4, "weight scale");
+    for (std::size_t n = 0; n < at(codes.elements()); ++n) {
+      bias.push_back(codes.at(n) * in_scale * scales.at(scales.elements() == 1 ? 0 : n));
+    }
+  }
+  recoded(node, summed(convolve(node, decoded(node, 0, 1, 2), weights, bias)), 6, 7);
+}
+
+void Converter::qlinear_matmul(const OnnxNode& node) {
+  const Tensor weights = dequantized(node, 3, 4, 5);
+  recoded(node, summed(multiply_matrix(node, decoded(node, 0, 1, 2), weights, false)), 6, 7);
+}
+
+// The sum or product of two tensors of codes, or of one and a constant.
+void Converter::qlinear_join(const OnnxNode& node) {
+  const bool add = node.op == "QLinearAdd";
+  const bool first = constant(node.input(0)) != nullptr, second = constant(node.input(3)) != nullptr;
+  if (!first && !second) {
+    recoded(node, join(node, decoded(node, 0, 1, 2), decoded(node, 3, 4, 5), add ? Op::add : Op::multiply), 6, 7);
+    return;
+  }
+  const Tensor other = first ? dequantized(node, 0, 1, 2) : dequantized(node, 3, 4, 5);
+  const Value x = first ? decoded(node, 3, 4, 5) : decoded(node, 0, 1, 2);
+  const std::vector<double> values = per_channel(node, x, other);
+  recoded(node, add ? affine(node, x, {1}, values) : affine(node, x, values, {0}), 6, 7);
+}
+
+void Converter::qlinear_gemm(const OnnxNode& node) {
+  if (node.whole("transA", 0) != 0 || node.real("alpha", 1) != 1) refuse(node, "transA and alpha are not supported");
+  const bool transposed = node.whole("transB", 0) != 0;
+  OnnxNode decode = node;
+  decode.op = transposed ? "QGemm" : "QLinearMatMul";  // the axis of the scales is that of the outputs
+  const Tensor weights = dequantized(decode, 3, 4, 5);
+  const Value product = summed(multiply_matrix(node, decoded(node, 0, 1, 2), weights, transposed));
+  if (!node.input(6).empty()) {
+    const Tensor& codes = need_constant(node, 6, "bias");
+    const double in_scale = need_constant(node, 1, "input scale").at(0);
+    const Tensor& scales = need_constant(node, 4, "weight scale");
+    std::vector<float>& bias = network_.parameters[at(product.node)].bias;
+    if (codes.elements() != static_cast<std::int64_t>(bias.size())) refuse(node, "its biases do not fit its outputs");
+    for (std::size_t n = 0; n < bias.size(); ++n)
+      bias[n] = static_cast<float>(codes.at(n) * in_scale * scales.at(scales.elements() == 1 ? 0 : n));
+  }
+  if (node.input(7).empty()) {
+    set(node, product);
+  } else {
+    recoded(node, product, 7, 8);
+  }
+}
+
+void Converter::qlinear_global_pool(const OnnxNode& node) {
+  const Value x = decoded(node, 0, 1, 2);
+  settle(x, node.whole("channels_last", 0) != 0 ? Geometry::nhwc : Geometry::nchw);
+  const Geometry g = geometry(x);
+  const Window window{.kernel_height = shape(x).height, .kernel_width = shape(x).width};
+  recoded(node, pooled(node, x, Op::average_pool, window, g), 3, 4);
+}
+
+// What the float operator `op` with the node's attributes makes of values.
+Value Converter::through(const OnnxNode& node, const std::string& op, const std::vector<Value>& inputs) {
+  OnnxNode plain = node;
+  plain.op = op;
+  plain.domain.clear();
+  plain.inputs.clear();
+  for (const Value& input : inputs) {
+    plain.inputs.push_back(fmt::format("{}/value_{}", node.name, plain.inputs.size()));
+    values_[plain.inputs.back()] = input;
+  }
+  plain.outputs = {node.name + "/result"};
+  (this->*handlers().at(op))(plain);
+  return values_.at(plain.outputs[0]);
+}
+
+// QLinearAveragePool, QLinearLeakyRelu and QLinearSigmoid.
+void Converter::qlinear_function(const OnnxNode& node) {
+  if (node.whole("channels_last", 0) != 0) refuse(node, "channels_last is not supported");
+  recoded(node, through(node, node.op.substr(7), {decoded(node, 0, 1, 2)}), 3, 4);
+}
+
+void Converter::qlinear_concat(const OnnxNode& node) {
+  if (node.inputs.size() < 5 || node.inputs.size() % 3 != 2)
+    refuse(node, "its inputs are not a scale, a zero point and three for each tensor");
+  std::vector<Value> parts;
+  for (std::size_t i = 2; i < node.inputs.size(); i += 3) {
+    if (constant(node.inputs[i]) != nullptr)
+      refuse(node, fmt::format("joins the constant '{}' to a tensor, which is not supported", node.inputs[i]));
+    parts.push_back(decoded(node, i, i + 1, i + 2));
+  }
+  recoded(node, through(node, "Concat", parts), 0, 1);
+}
+
+// ConvInteger and MatMulInteger: sums of codes as numbers. What they stand for is said by the scalings behind them.
+void Converter::integer_sums(const OnnxNode& node) {
+  const std::optional<Grid> grid = grid_of_codes(value(node, 0));
+  if (!grid || !value(node, 0).codes)
+    refuse(node, fmt::format("reads codes, but nothing has quantized its input '{}'", node.input(0)));
+  const double zero = node.input(2).empty() ? 0 : scalar(node, 2, "zero point");
+  if (zero != grid->zero_point) {
+    refuse(node, fmt::format("its zero point is {}, that of its input '{}' {}; they must be equal", zero, node.input(0),
+                             grid->zero_point));
+  }
+  Value x = value(node, 0);
+  x.codes = false;
+  x.factor = 1;
+  OnnxNode decode{
+      .op = "DequantizeLinear", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
+  decode.attributes["axis"].whole = node.op == "ConvInteger" ? 0 : 1;
+  const Tensor one = Tensor::of_reals({}, {1.0F});
+  const Tensor* weight_zero = node.input(3).empty() ? nullptr : &need_constant(node, 3, "weight zero point");
+  const Tensor weights = fold(decode, {&need_constant(node, 1, "weight"), &one, weight_zero}, graph_.opset).at(0);
+  Value result =
+      summed(node.op == "ConvInteger" ? convolve(node, x, weights, {}) : multiply_matrix(node, x, weights, false));
+  result.factor = 1 / grid->scale;
+  set(node, result);
+}
+
+}  // namespace bitstrata::model::interchange
