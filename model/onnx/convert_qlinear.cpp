@@ -37,7 +37,10 @@ Value Converter::summed(Value result) {
 }
 
 void Converter::recoded(const OnnxNode& node, const Value& result, std::size_t scale, std::size_t zero) {
-  Value codes = round_to(node, result, output_grid(node, scale, zero));
+  Grid grid = output_grid(node, scale, zero);
+  // ONNX Runtime's integer average adds the zero point before it rounds.
+  if (node.op == "QLinearAveragePool") grid.rounding = Rounding::half_even;
+  Value codes = round_to(node, result, grid);
   codes.codes = true;
   set(node, codes);
 }

@@ -62,6 +62,8 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
   if (!present && x.exclusive) {
     // An activation's quantizer rounds once what another one in front of it has rounded before.
     const Node& made = network_.graph.node(x.node);
+    if (made.op == Op::leaky_relu && grid.zero_point != 0)
+      refuse(node, fmt::format("a leaky ReLU's output must have a zero point of 0, not {}", grid.zero_point));
     if (made.op == Op::relu) {
       const std::optional<Grid>& before = network_.grids[at(made.inputs[0])];
       if (before && !alike(*before, grid)) network_.graph.keep_rounding(made.inputs[0]);
