@@ -10,7 +10,7 @@ namespace bitstrata::model {
 
 // SHA-1 as 40 hexadecimal digits. Tells inputs apart; no protection against somebody who means harm.
 std::string digest_of(std::string_view bytes);
-// Of a file's whole content. Throws std::runtime_error where it cannot be read.
+// The digest of a file's whole content. Throws std::runtime_error where it cannot be read.
 std::string digest_of_file(const std::filesystem::path& file);
 
 }  // namespace bitstrata::model

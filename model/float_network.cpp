@@ -75,7 +75,7 @@ double unit_of(const FloatNetwork& network, int node) {
   return network.grids[at(node)]->scale;
 }
 
-// Sums of codes, requantized by one 32-bit factor: what QLinearConv and its like do.
+// Sums of codes: Sums::codes and Sums::requantized.
 void weigh_codes(const FloatNetwork& network, int index, const Reals& from, Reals& to) {
   const Node& node = network.graph.node(index);
   const Parameters& p = network.parameters[at(index)];
@@ -86,14 +86,15 @@ void weigh_codes(const FloatNetwork& network, int index, const Reals& from, Real
   for (std::size_t k = 0; k < codes.size(); ++k) codes[k] = std::nearbyint(from[k] / unit);
   sum_products(node, network.graph.input_shape(index), weights, codes, sums);
   const auto& grid = network.grids[at(index)];
+  const bool requantized = p.sums == Sums::requantized && grid;
   for (std::size_t i = 0; i < to.size(); ++i) {
     const std::size_t n = i % channels;
     const float scale = unit * static_cast<float>(p.scales[n]);
-    const auto sum = static_cast<float>(sums[i] + std::nearbyint(p.bias[n] / (unit * p.scales[n])));
-    if (!grid) {
-      to[i] = sum * scale;
+    if (!requantized) {
+      to[i] = static_cast<float>(sums[i]) * scale + p.bias[n];
       continue;
     }
+    const auto sum = static_cast<float>(sums[i] + std::nearbyint(p.bias[n] / (unit * p.scales[n])));
     const CodeRange range = grid->range();
     const double code = std::nearbyint(sum * (scale / static_cast<float>(grid->scale))) + grid->zero_point;
     to[i] = static_cast<float>(grid->value(static_cast<std::int32_t>(std::clamp<double>(code, range.low, range.high))));
@@ -103,7 +104,7 @@ void weigh_codes(const FloatNetwork& network, int index, const Reals& from, Real
 void weigh(const FloatNetwork& network, int index, const Reals& from, bool rounded, Reals& to) {
   const Node& node = network.graph.node(index);
   const Parameters& p = network.parameters[at(index)];
-  if (rounded && p.codes && p.weight_bits != 0) {
+  if (rounded && p.sums != Sums::values && p.weight_bits != 0) {
     weigh_codes(network, index, from, to);
     return;
   }

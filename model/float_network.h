@@ -37,13 +37,20 @@ struct Grid {
   bool floor() const { return rounding == Rounding::floor; }
 };
 
+// How a file adds the products of a layer whose operands have codes.
+enum class Sums {
+  values,       // of values, in 32-bit floats
+  codes,        // of codes, exactly, scaled and biased in 32-bit floats (ConvInteger and what follows it)
+  requantized,  // of codes and a bias in their unit, exactly, and one factor to the result's codes (QLinearConv)
+};
+
 // Of a convolution or linear node; empty for others.
 struct Parameters {
   std::vector<float> weights;  // [out][ky][kx][in / groups]; linear: [out][NHWC]
   std::vector<float> bias;     // [out]
   int weight_bits = 0;         // 0: not quantized
   std::vector<double> scales;  // [out] where quantized: weight = scale * code; 1 bit: -scale or +scale
-  bool codes = false;          // the file sums codes and requantizes once (QLinearConv and its like)
+  Sums sums = Sums::values;
 };
 
 struct FloatNetwork {
@@ -63,7 +70,7 @@ struct RunOptions {
 };
 
 // The values of all nodes, indexed as the graph's nodes. `input` is what the network is given, before input_scale.
-// Of quantized networks sums are made as ONNX Runtime makes them: of codes exactly where the file does so, else in
+// A quantized network's sums are made as ONNX Runtime makes them: exactly of codes where the file adds codes, else in
 // 32-bit floats in its order.
 // Throws std::invalid_argument when its size is not that of the network's input.
 std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> input, RunOptions options = {});

@@ -81,8 +81,9 @@ class Builder {
       if (step.activation >= 0) last = step.activation;
     }
     // A mean that ends the network has a format of its own: it is as fine as the output is asked for, and what it is
-    // made of need not be.
-    const bool shares = moves(node.op) && !(node.op == Op::average_pool && ends_network(index));
+    // made of need not be. So has a second rounding, beside which others may read finer values.
+    const bool rounds = node.op == Op::average_pool && node.window == Window{};
+    const bool shares = moves(node.op) && !rounds && !(node.op == Op::average_pool && ends_network(index));
     const int source = shares && step.activation < 0 ? layout_.tensors[step.input()].source : -1;
     step.output = add_tensor(last, source, rectified(step));
     layout_.steps.push_back(std::move(step));

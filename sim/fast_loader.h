@@ -75,7 +75,7 @@ class Loader {
   void set_flow(const Flow& earlier, Cycle by, int block);
   // What the times of the weight tiles to come depend on. `whole_tiles`: past the end of this output tile.
   void draw(Picture& picture, bool whole_tiles) const;
-  // Of that, where the bursts to come are cut.
+  // The part of that which says where the bursts to come are cut.
   std::uint32_t weight_place(bool whole_tiles) const;
   // What the times from the beginning of block `block` on depend on, all blocks being alike. `array_read`: the array
   // has read the last but one of its vectors' windows there; rows that were loaded before do not hold it up any more.
@@ -85,7 +85,7 @@ class Loader {
   // The block behind the last one that, like all from `block` - `period` on, finds rows to load and rows freed as the
   // one before it did; `block` where there is none. For blocks that begin in the state of an earlier one.
   int alike_until(int block, int period) const;
-  // As if `blocks` more blocks had passed in `by` cycles.
+  // Sets the state as if `blocks` more blocks had passed in `by` cycles.
   void leap_blocks(Cycle by, int blocks);
   // As if `rows` more rows of weights had been commanded and taken, in `by` cycles: row tiles or output tiles of the
   // block that repeat those before them.

@@ -77,7 +77,7 @@ class Schedule {
   // Leaps over output tiles from `n` on that repeat the ones before; returns the next one to take.
   int leap_tiles(int block, int n);
 
-  // Likewise over row tiles; `state`: of the streamer.
+  // The same leap over row tiles; `state` is the streamer's.
   int leap_rows(int block, int n, int k, Cycle& state);
 
   // Output tile n of a block: its row tiles, then its post-processing.

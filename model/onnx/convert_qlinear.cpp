@@ -30,9 +30,8 @@ Grid Converter::output_grid(const OnnxNode& node, std::size_t scale, std::size_t
   return grid_of(node, quantizer_of(encode, {nullptr, &need_constant(node, scale, "output scale"), zero_point}, {1}));
 }
 
-// Marks a layer as one that sums codes.
-Value Converter::summed(Value result) {
-  network_.parameters[at(result.node)].codes = true;
+Value Converter::summed(Value result, Sums sums) {
+  network_.parameters[at(result.node)].sums = sums;
   return result;
 }
 
@@ -56,12 +55,12 @@ void Converter::qlinear_conv(const OnnxNode& node) {
       bias.push_back(codes.at(n) * in_scale * scales.at(scales.elements() == 1 ? 0 : n));
     }
   }
-  recoded(node, summed(convolve(node, decoded(node, 0, 1, 2), weights, bias)), 6, 7);
+  recoded(node, summed(convolve(node, decoded(node, 0, 1, 2), weights, bias), Sums::requantized), 6, 7);
 }
 
 void Converter::qlinear_matmul(const OnnxNode& node) {
   const Tensor weights = dequantized(node, 3, 4, 5);
-  recoded(node, summed(multiply_matrix(node, decoded(node, 0, 1, 2), weights, false)), 6, 7);
+  recoded(node, summed(multiply_matrix(node, decoded(node, 0, 1, 2), weights, false), Sums::requantized), 6, 7);
 }
 
 // The sum or product of two tensors of codes, or of one and a constant.
@@ -84,7 +83,8 @@ void Converter::qlinear_gemm(const OnnxNode& node) {
   OnnxNode decode = node;
   decode.op = transposed ? "QGemm" : "QLinearMatMul";  // the axis of the scales is that of the outputs
   const Tensor weights = dequantized(decode, 3, 4, 5);
-  const Value product = summed(multiply_matrix(node, decoded(node, 0, 1, 2), weights, transposed));
+  const Value product = summed(multiply_matrix(node, decoded(node, 0, 1, 2), weights, transposed),
+                               node.input(7).empty() ? Sums::codes : Sums::requantized);
   if (!node.input(6).empty()) {
     const Tensor& codes = need_constant(node, 6, "bias");
     const double in_scale = need_constant(node, 1, "input scale").at(0);
@@ -162,7 +162,8 @@ void Converter::integer_sums(const OnnxNode& node) {
   const Tensor* weight_zero = node.input(3).empty() ? nullptr : &need_constant(node, 3, "weight zero point");
   const Tensor weights = fold(decode, {&need_constant(node, 1, "weight"), &one, weight_zero}, graph_.opset).at(0);
   Value result =
-      summed(node.op == "ConvInteger" ? convolve(node, x, weights, {}) : multiply_matrix(node, x, weights, false));
+      summed(node.op == "ConvInteger" ? convolve(node, x, weights, {}) : multiply_matrix(node, x, weights, false),
+             Sums::codes);
   result.factor = 1 / grid->scale;
   set(node, result);
 }

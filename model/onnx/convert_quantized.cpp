@@ -113,6 +113,8 @@ void Converter::quantize(const OnnxNode& node) {
   }
   Value result = round_to(node, x, grid_of(node, quantizer));
   result.codes = node.op == "QuantizeLinear";
+  // What is done to one of equal quantizers' codes must not reach the others'.
+  if (shared_.count(node.input(0)) != 0) result.exclusive = false;
   set(node, result);
 }
 

@@ -204,7 +204,9 @@ void Converter::join_equal_quantizers() {
         alike = alike && node->whole(key, 1) == first.whole(key, 1);
       return alike && node->text("rounding_mode", "ROUND") == first.text("rounding_mode", "ROUND");
     });
-    if (equal) uses_[name] = 1;
+    if (!equal) continue;
+    uses_[name] = 1;
+    shared_.insert(name);
   }
 }
 

@@ -167,7 +167,7 @@ class Converter {
   void qlinear_concat(const OnnxNode& node);
   void integer_sums(const OnnxNode& node);
   Value through(const OnnxNode& node, const std::string& op, const std::vector<Value>& inputs);
-  Value summed(Value result);
+  Value summed(Value result, Sums sums);  // sets Parameters::sums
   // Rounds the result to the grid of two inputs of the node and sets its codes as the output.
   void recoded(const OnnxNode& node, const Value& result, std::size_t scale, std::size_t zero);
   Tensor dequantized(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero) const;
@@ -179,6 +179,7 @@ class Converter {
   FloatNetwork network_;
   std::map<std::string, Value> values_;
   std::map<std::string, int> uses_;
+  std::set<std::string> shared_;  // tensors of several readers that all quantize them alike
   std::set<std::string> names_;
   Dims input_dims_;
   std::int64_t file_batch_ = 1;

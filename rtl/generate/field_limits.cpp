@@ -68,7 +68,7 @@ std::int64_t least_bytes(const model::Architecture& a, const model::IntegerNetwo
   if (layer.kind != model::LayerKind::convolution) return bytes;
   const std::int64_t inputs = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels / layer.groups;
   const std::int64_t outputs = network.tensors[static_cast<std::size_t>(layer.output)].shape.channels;
-  // Of three factors of 24 bits each the product may not fit 64 bits.
+  // The product of three factors of 24 bits each may not fit 64 bits.
   const std::int64_t per_output = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width;
   if (per_output > 8 * address_space / inputs / outputs) return address_space + 1;
   return bytes + per_output * inputs * outputs * layer.weight_bits / 8;

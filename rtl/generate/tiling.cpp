@@ -63,7 +63,7 @@ class Cutter {
     const std::int64_t in_capacity = std::int64_t{a_.plane_banks()} * a_.activation_depth;
     const std::int64_t out_capacity = std::int64_t{a_.plane_banks()} * a_.output_depth;
     const int width = piece.x1 - piece.x0, height = piece.y1 - piece.y0;
-    // Of millions of channels the tiles are not laid out one by one.
+    // The tiles of millions of channels are not laid out one by one.
     if (const std::int64_t least = ceil_div(piece.n1 - piece.n0, m_.capacity()); least > longest_count)
       return fmt::format("{} output tiles; a descriptor counts {}", least, longest_count);
     const Channels& channels = channels_of(piece);
@@ -123,7 +123,7 @@ class Cutter {
   }
 
  private:
-  // Of output channels [n0, n1), which most pieces that are tried one after the other share.
+  // What holds of output channels [n0, n1), which most pieces that are tried one after the other share.
   struct Channels {
     int n0 = 0, n1 = 0;
     std::int64_t tiles = 0;

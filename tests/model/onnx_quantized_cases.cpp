@@ -61,7 +61,7 @@ class Case {
   std::string first(const Q& in, const Q& out) {
     return qdq(m.node("Conv", {qdq("x", in), weights({4, 3, 1, 1})}), out);
   }
-  // The same as codes.
+  // What `first` gives, as codes.
   std::string first_codes(const Q& in, const Q& out) {
     return quantize(m.node("Conv", {qdq("x", in), weights({4, 3, 1, 1})}), out);
   }
@@ -100,6 +100,24 @@ class Table {
  private:
   std::vector<QuantizedCase> rows_;
 };
+
+void branch_rows(Table& t) {
+  // Two quantizers of one tensor that are alike, and a limit behind one of them.
+  for (const bool limit_first : {true, false}) {
+    t.row(limit_first ? "ClipBehindTheFirstOfTwoQuantizers" : "ClipBehindTheSecondOfTwoQuantizers", [=](Case& c) {
+      const std::string x = c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 1, 1})});
+      const auto whole = [&] { return c.qdq(x, signed_values); };
+      const auto limited = [&] {
+        const std::string codes =
+            c.m.node("Clip", {c.quantize(x, signed_values), c.m.scalar(-8, i8), c.m.scalar(7, i8)});
+        return c.dequantize(codes, signed_values);
+      };
+      const std::string a = limit_first ? limited() : whole(), b = limit_first ? whole() : limited();
+      c.qdq(c.m.node("Concat", {a, b}, {{"axis", 1}}), signed_values);
+      return signed_values;
+    });
+  }
+}
 
 void qdq_rows(Table& t) {
   const auto out = [](const Q& q) {
@@ -373,6 +391,29 @@ void integer_rows(Table& t) {
     for (std::size_t i = 0; i < 3; ++i) all[i].back() = static_cast<char>('0' + i);
     return all;
   };
+  // Biases that are no whole numbers of the sums' unit.
+  t.row("ConvIntegerAndAFloatBias", [](Case& c) {
+    const std::string codes = c.quantize("x", pixels);
+    const std::string sums =
+        c.m.node("ConvInteger", {codes, c.weight_codes({4, 3, 2, 2}, u8, 9), c.m.scalar(0, u8), c.m.scalar(9, u8)});
+    const std::string scaled = c.m.node("Mul", {c.m.node("Cast", {sums}, {{"to", f32}}), c.m.scalar(1.0 / 1024)});
+    c.m.opset(21);  // quantizers know 16-bit codes from there on
+    const Q fine{1.0 / 4096, 0, i16};
+    c.qdq(c.m.node("Add", {scaled, c.m.constant({1, 4, 1, 1}, {0.00035, 0.0006, -0.0008, 0.00045})}), fine);
+    return fine;
+  });
+  t.row(
+      "QGemmInFloatsAndABias",
+      [](Case& c) {
+        Names all = c.operands(c.quantize("x", pixels), pixels);
+        all.insert(all.end(), {c.weight_codes({3, 12}), c.m.scalar(0.125), c.m.scalar(0, i8)});
+        const std::string sums = c.m.node("QGemm", all, {{"transB", 1}}, microsoft);
+        c.m.opset(21);  // quantizers know 16-bit codes from there on
+        const Q fine{1.0 / 4096, 0, i16};
+        c.qdq(c.m.node("Add", {sums, c.m.constant({1, 3}, {0.00035, 0.0006, -0.0008})}), fine);
+        return fine;
+      },
+      "", {1, 12}, false);
   t.row("DynamicConvInteger", [=](Case& c) {
     const Names q = outputs(c.m.node("DynamicQuantizeLinear", {"x"}, {}, "", 3));
     const std::string sums =
@@ -421,6 +462,7 @@ void integer_rows(Table& t) {
 
 std::vector<QuantizedCase> quantized_cases() {
   Table table;
+  branch_rows(table);
   qdq_rows(table);
   matrix_rows(table);
   clip_rows(table);

@@ -34,8 +34,8 @@ struct Comparison {
   std::int64_t apart = 0;
   std::string refused;  // by whom and why, where a side does not run the file
   bool owed = false;    // the refusal is the one that is right
-  // Of the foreign codes from: the tests' reference executor, the imported network run as the file says, and the
-  // golden integers.
+  // How far the tests' reference executor, the imported network run as the file says, and the golden integers are from
+  // the foreign codes.
   Difference reference, file, golden;
 };
 
