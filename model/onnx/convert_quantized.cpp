@@ -57,6 +57,9 @@ Grid Converter::grid_of(const OnnxNode& node, const Quantizer& q) const {
 }
 
 Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
+  // A factor goes into the weights while it can: a rounded layer does not take it any more.
+  const bool open = x.exclusive && !network_.grids[at(x.node)];
+  if (open && has_weights(network_.graph.node(x.node).op)) x = without_factor(node, x);
   grid.scale /= x.factor;
   std::optional<Grid>& present = network_.grids[at(x.node)];
   if (!present && x.exclusive) {
