@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <stdexcept>
 
@@ -16,10 +17,36 @@ namespace {
 constexpr const char* format_name = "bitstrata-plan-1";
 constexpr int widest = 16;
 
-void check_bits(const std::string& layer, const char* key, int bits) {
-  if (bits < 1 || bits > widest) {
-    throw std::invalid_argument(fmt::format("layer '{}': {} is {}; allowed is 1..{}", layer, key, bits, widest));
+bool allowed(int bits) { return bits >= 1 && bits <= widest; }
+
+std::string wrong_bits(const std::string& layer, const char* key, int bits) {
+  return fmt::format("layer '{}': {} is {}; allowed is 1..{}", layer, key, bits, widest);
+}
+
+// What of the plan's layers is not what the network has, in words: layers that one of the two lacks, else those that
+// stand elsewhere.
+std::vector<std::string> wrong_layers(const Plan& plan, const Network& network) {
+  std::vector<std::string> wrong, planned, known;
+  for (const LayerPlan& layer : plan.layers) planned.push_back(layer.layer);
+  for (const int index : network.weight_layers()) known.push_back(network.node(index).name);
+  if (planned == known) return wrong;
+  const auto differences = [&](const std::vector<std::string>& from, const std::vector<std::string>& other,
+                               const char* words) {
+    for (const std::string& name : from) {
+      const auto here = std::count(from.begin(), from.end(), name),
+                 there = std::count(other.begin(), other.end(), name);
+      if (here > there) wrong.push_back(fmt::format("{} layer '{}'", words, name));
+    }
+  };
+  differences(known, planned, "the plan lacks");
+  differences(planned, known, "the network does not have the plan's");
+  const bool all_there = wrong.empty();
+  for (std::size_t i = 0; all_there && i < known.size(); ++i) {
+    if (planned[i] == known[i]) continue;
+    wrong.push_back(fmt::format("layer {} of the plan is '{}'; in network '{}' it is '{}'", i + 1, planned[i],
+                                network.name(), known[i]));
   }
+  return wrong;
 }
 
 }  // namespace
@@ -34,47 +61,49 @@ Plan uniform_plan(const Network& network, int weight_bits, int activation_bits) 
   return plan;
 }
 
-void validate(const Plan& plan, const Network& network) {
-  if (plan.network != network.name()) {
-    throw std::invalid_argument(
-        fmt::format("the plan is for network '{}', not for '{}'", plan.network, network.name()));
-  }
+std::vector<std::string> contradictions(const Plan& plan, const Network& network) {
+  std::vector<std::string> found;
+  const bool other = plan.network != network.name();
+  if (other) found.push_back(fmt::format("the plan is for network '{}', not for '{}'", plan.network, network.name()));
   if (plan.output_bits < 2 || plan.output_bits > widest) {
-    throw std::invalid_argument(
-        fmt::format("output_bits is {}; allowed is 2..{} (two's complement)", plan.output_bits, widest));
+    found.push_back(fmt::format("output_bits is {}; allowed is 2..{} (two's complement)", plan.output_bits, widest));
   }
+  // What is said of a layer counts only where it is clear which one is meant. Nobody wants to read that all the layers
+  // of another network are others.
+  const std::vector<std::string> wrong = wrong_layers(plan, network);
+  if (!other) found.insert(found.end(), wrong.begin(), wrong.end());
+  if (!wrong.empty()) return found;
   const std::vector<int> layers = network.weight_layers();
-  if (plan.layers.size() != layers.size()) {
-    throw std::invalid_argument(fmt::format("the plan has {} layers, network '{}' has {} with weights",
-                                            plan.layers.size(), network.name(), layers.size()));
-  }
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const LayerPlan& layer = plan.layers[i];
     const Node& node = network.node(layers[i]);
-    if (layer.layer != node.name) {
-      throw std::invalid_argument(fmt::format("layer {} of the plan is '{}'; in network '{}' it is '{}'", i + 1,
-                                              layer.layer, network.name(), node.name));
+    for (const auto& [key, bits] :
+         {std::pair("weight_bits", layer.weight_bits), std::pair("activation_bits", layer.activation_bits)}) {
+      if (!allowed(bits)) found.push_back(wrong_bits(layer.layer, key, bits));
     }
-    check_bits(layer.layer, "weight_bits", layer.weight_bits);
-    check_bits(layer.layer, "activation_bits", layer.activation_bits);
     if (layer.channels < 0 || layer.channels > node.out_channels) {
-      throw std::invalid_argument(fmt::format("layer '{}': channels is {}; allowed is 1..{} (0 or none: all)",
-                                              layer.layer, layer.channels, node.out_channels));
-    }
-    if (i + 1 == layers.size() && layer.channels != 0 && layer.channels != node.out_channels) {
-      throw std::invalid_argument(fmt::format("layer '{}': the last layer keeps its {} channels, not {}", layer.layer,
-                                              node.out_channels, layer.channels));
+      found.push_back(fmt::format("layer '{}': channels is {}; allowed is 1..{} (0 or none: all)", layer.layer,
+                                  layer.channels, node.out_channels));
+    } else if (i + 1 == layers.size() && layer.channels != 0 && layer.channels != node.out_channels) {
+      found.push_back(fmt::format("layer '{}': the last layer keeps its {} channels, not {}", layer.layer,
+                                  node.out_channels, layer.channels));
     }
   }
   for (const TensorNode& tensor : lay_out(network).tensors) {
     for (int reader : tensor.readers) {
       const LayerPlan &first = plan.layers[tensor.readers[0]], &layer = plan.layers[reader];
       if (layer.activation_bits == first.activation_bits) continue;
-      throw std::invalid_argument(
+      found.push_back(
           fmt::format("layer '{}': activation_bits is {}, but '{}' reads the same tensor with {}; they must be equal",
                       layer.layer, layer.activation_bits, first.layer, first.activation_bits));
     }
   }
+  return found;
+}
+
+void validate(const Plan& plan, const Network& network) {
+  const std::vector<std::string> found = contradictions(plan, network);
+  if (!found.empty()) throw std::invalid_argument(fmt::format("{}", fmt::join(found, "; ")));
 }
 
 Network planned_network(const Network& network, const Plan& plan) {
@@ -127,12 +156,8 @@ Plan load_plan(const std::filesystem::path& file) {
     layer.weight_bits = item.at("weight_bits").as_int();
     layer.activation_bits = item.at("activation_bits").as_int();
     item.read("channels", layer.channels);
-    try {
-      check_bits(layer.layer, "weight_bits", layer.weight_bits);
-      check_bits(layer.layer, "activation_bits", layer.activation_bits);
-    } catch (const std::invalid_argument& error) {
-      item.fail(error.what());
-    }
+    if (!allowed(layer.weight_bits)) item.fail(wrong_bits(layer.layer, "weight_bits", layer.weight_bits));
+    if (!allowed(layer.activation_bits)) item.fail(wrong_bits(layer.layer, "activation_bits", layer.activation_bits));
     if (layer.channels < 0) item.fail(fmt::format("layer '{}': channels is {}", layer.layer, layer.channels));
     plan.layers.push_back(layer);
   }

@@ -26,7 +26,10 @@ struct Plan {
 
 Plan uniform_plan(const Network& network, int weight_bits, int activation_bits);
 
-// Throws std::invalid_argument naming layer, value and the allowed range.
+// All that keeps the plan from fitting the network, each in words that name layer, value and the allowed range.
+std::vector<std::string> contradictions(const Plan& plan, const Network& network);
+
+// Throws std::invalid_argument with all contradictions, joined by "; ".
 void validate(const Plan& plan, const Network& network);
 
 // The network with the plan's kept channels (0 resolved to all); validates the plan first.

@@ -293,6 +293,12 @@ void for_each_index(int count, int threads, const std::function<void(int)>& work
 
 Plan plan_of(const FloatNetwork& network, int weight_bits, int activation_bits) {
   Plan plan = uniform_plan(network.graph, weight_bits, activation_bits);
+  // Tables give 8 bits; who names no width of the output gets that.
+  if (needs_table(network.graph.nodes().back().op)) plan.output_bits = 8;
+  return plan_of(network, std::move(plan));
+}
+
+Plan plan_of(const FloatNetwork& network, Plan plan) {
   const Layout layout = lay_out(network.graph);
   for (const Step& step : layout.steps) {
     if (step.stage < 0) continue;
@@ -305,7 +311,6 @@ Plan plan_of(const FloatNetwork& network, int weight_bits, int activation_bits) 
   }
   tie_widths(layout, plan);
   const auto& last = network.grids.back();
-  if (needs_table(network.graph.nodes().back().op)) plan.output_bits = 8;
   if (last) plan.output_bits = std::max(2, last->bits);
   return plan;
 }
@@ -313,13 +318,15 @@ Plan plan_of(const FloatNetwork& network, int weight_bits, int activation_bits) 
 FloatNetwork calibrate(const FloatNetwork& network, const Plan& plan, const CalibrationInputs& inputs,
                        const CalibrationOptions& options) {
   validate(plan, network.graph);
+  std::vector<std::string> removed;
   for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     const Node& node = network.graph.node(network.graph.weight_layers()[i]);
-    if (plan.layers[i].channels != 0 && plan.layers[i].channels != node.out_channels) {
-      throw std::invalid_argument(
-          fmt::format("layer '{}': a plan that removes channels needs training; calibration keeps all {}", node.name,
-                      node.out_channels));
-    }
+    if (plan.layers[i].channels != 0 && plan.layers[i].channels != node.out_channels)
+      removed.push_back(fmt::format("'{}' ({} of {})", node.name, plan.layers[i].channels, node.out_channels));
+  }
+  if (!removed.empty()) {
+    throw std::invalid_argument(fmt::format("a plan that removes channels needs training; calibration keeps all: {}",
+                                            fmt::join(removed, ", ")));
   }
   return Calibrator(network, plan, inputs, options).run();
 }

@@ -114,14 +114,36 @@ TEST(Validate, NamesLayerValueAndRange) {
             "layer 'conv1': channels is 7; allowed is 1..6 (0 or none: all)");
   EXPECT_EQ(message([](Plan& p) { p.layers[4].channels = 9; }),
             "layer 'fc3': the last layer keeps its 10 channels, not 9");
-  EXPECT_EQ(message([](Plan& p) { p.layers.pop_back(); }),
-            "the plan has 4 layers, network 'lenet5' has 5 with weights");
+  EXPECT_EQ(message([](Plan& p) { p.layers.pop_back(); }), "the plan lacks layer 'fc3'");
   EXPECT_EQ(message([](Plan& p) { p.layers[1].layer = "conv3"; }),
-            "layer 2 of the plan is 'conv3'; in network 'lenet5' it is 'conv2'");
+            "the plan lacks layer 'conv2'; the network does not have the plan's layer 'conv3'");
+  EXPECT_EQ(message([](Plan& p) { std::swap(p.layers[2], p.layers[3]); }),
+            "layer 3 of the plan is 'fc2'; in network 'lenet5' it is 'fc1'; "
+            "layer 4 of the plan is 'fc1'; in network 'lenet5' it is 'fc2'");
   EXPECT_EQ(message([](Plan& p) { p.network = "vgg_small"; }), "the plan is for network 'vgg_small', not for 'lenet5'");
   EXPECT_EQ(message([](Plan& p) { p.output_bits = 1; }), "output_bits is 1; allowed is 2..16 (two's complement)");
-  EXPECT_EQ(message_of<std::invalid_argument>([&] { uniform_plan(net, 0, 8); }),
-            "layer 'conv1': weight_bits is 0; allowed is 1..16");
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { uniform_plan(net, 0, 8); }),
+              HasSubstr("layer 'conv1': weight_bits is 0; allowed is 1..16"));
+}
+
+TEST(Validate, TellsAllContradictionsAtOnce) {
+  const Network net = build_network("lenet5");
+  Plan plan = uniform_plan(net, 8, 8);
+  plan.output_bits = 17;
+  plan.layers[0].weight_bits = 0;
+  plan.layers[1].activation_bits = 20;
+  plan.layers[1].channels = -1;
+  EXPECT_EQ(
+      message_of<std::invalid_argument>([&] { validate(plan, net); }),
+      "output_bits is 17; allowed is 2..16 (two's complement); layer 'conv1': weight_bits is 0; allowed is 1..16; "
+      "layer 'conv2': activation_bits is 20; allowed is 1..16; layer 'conv2': channels is -1; allowed is 1..16 (0 "
+      "or none: all)");
+  // A plan of another network is told by that alone.
+  plan = uniform_plan(net, 8, 8);
+  plan.network = "other";
+  plan.layers.pop_back();
+  EXPECT_EQ(message_of<std::invalid_argument>([&] { validate(plan, net); }),
+            "the plan is for network 'other', not for 'lenet5'");
 }
 
 TEST(Validate, TiesReadersOfOneTensor) {
