@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstring>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 
@@ -254,6 +257,31 @@ class Description {
     }
   }
 
+  static double number(const Array& array, std::size_t index) {
+    const auto read = [&]<typename T>(T value) {
+      std::memcpy(&value, array.bytes.data() + index * sizeof(T), sizeof(T));
+      return static_cast<double>(value);
+    };
+    switch (array.type) {
+      case StoredType::uint8:
+        return read(std::uint8_t{});
+      case StoredType::int8:
+        return read(std::int8_t{});
+      case StoredType::uint16:
+        return read(std::uint16_t{});
+      case StoredType::int16:
+        return read(std::int16_t{});
+      case StoredType::int32:
+        return read(std::int32_t{});
+      case StoredType::float32:
+        return read(float{});
+      case StoredType::float64:
+        return read(double{});
+      default:
+        return read(std::int64_t{});
+    }
+  }
+
   static std::vector<int> read_labels(const fs::path& file) {
     if (file.extension() != ".npy") {
       const std::vector<std::uint8_t> bytes = read_bytes(file);
@@ -261,12 +289,23 @@ class Description {
     }
     Array array = read_npy(file);
     const std::size_t width = bytes_each(array.type, {});
-    if (array.bytes.size() % width != 0 || array.bytes.empty())
+    std::int64_t count = 1;
+    for (const std::int64_t side : array.dims) count *= side;
+    if (array.bytes.empty() || array.bytes.size() != static_cast<std::size_t>(count) * width)
       refuse(file, "its data do not have the size its header tells");
-    const int count = static_cast<int>(array.bytes.size() / width);
-    const Samples values({1, 1, count}, array.type, std::move(array.bytes), {}, {});
+    if (array.dims.size() != 1 && !(array.dims.size() == 2 && array.dims[1] == 1)) {
+      refuse(file, fmt::format("labels are one whole number a sample; the file holds an array of {}",
+                               fmt::join(array.dims, "x")));
+    }
     std::vector<int> labels;
-    for (const float value : values.values(0)) labels.push_back(static_cast<int>(value));
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+      const double label = number(array, i);
+      if (!(label >= 0 && label <= std::numeric_limits<int>::max()) || label != std::floor(label)) {
+        refuse(file, fmt::format("the label of sample {} (counted from 0) is {}; classes are whole numbers from 0 on",
+                                 i, label));
+      }
+      labels.push_back(static_cast<int>(label));
+    }
     return labels;
   }
 

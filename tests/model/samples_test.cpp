@@ -40,6 +40,35 @@ TEST(Samples, RawValuesAreScaledAndShifted) {
   EXPECT_THAT(set.test->values(1), ElementsAre(0.0F, 0.25F));
 }
 
+TEST(Samples, LabelsOfNumpyFilesAreWholeNumbersOnePerSample) {
+  const TemporaryFolder folder;
+  folder.write("x.bin", std::string("\x01\x02", 2));
+  const std::string file =
+      folder.write("d.yaml", head + "kind: raw\ntype: uint8\nshape: [1, 1, 1]\ntest: {images: x.bin, labels: y.npy}\n")
+          .string();
+  const auto read = [&](const std::string& type, const std::string& shape, const auto& values) {
+    folder.write(
+        "y.npy",
+        npy(type, shape, std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0]))));
+    return load_samples(file);
+  };
+  const auto refusal = [&](const std::string& type, const std::string& shape, const auto& values) {
+    return message_of<std::runtime_error>([&] { read(type, shape, values); });
+  };
+  // Floats of 32 bits do not hold this one.
+  EXPECT_EQ(read("<i8", "(2,)", std::vector<std::int64_t>{16777217, 3}).test->label(0), 16777217);
+  EXPECT_EQ(read("<i2", "(2, 1)", std::vector<std::int16_t>{5, 3}).test->label(0), 5);
+  EXPECT_EQ(read("<f8", "(2,)", std::vector<double>{1, 3}).test->label(1), 3);
+  EXPECT_THAT(refusal("<f4", "(2,)", std::vector<float>{1, 2.5F}),
+              HasSubstr("label of sample 1 (counted from 0) is 2.5"));
+  EXPECT_THAT(refusal("<i4", "(2,)", std::vector<std::int32_t>{-1, 0}),
+              HasSubstr("label of sample 0 (counted from 0) is -1"));
+  EXPECT_THAT(refusal("<i8", "(2,)", std::vector<std::int64_t>{0, std::int64_t{1} << 32}), HasSubstr("is 4294967296"));
+  EXPECT_THAT(refusal("<i4", "(1, 2)", std::vector<std::int32_t>{1, 0}), HasSubstr("an array of 1x2"));
+  EXPECT_THAT(refusal("<i4", "(2,)", std::vector<std::int32_t>{1, 0, 2}), HasSubstr("size its header tells"));
+  EXPECT_THAT(refusal("<i4", "(3,)", std::vector<std::int32_t>{1, 0, 2}), HasSubstr("3 labels for 2 samples"));
+}
+
 TEST(Samples, ChannelsFirstAndReversedAndResized) {
   const TemporaryFolder folder;
   // One image of 1x2 with 2 channels, channels first: channel 0 is 10, 20 and channel 1 is 30, 40.
