@@ -54,8 +54,4 @@ struct TableError {
 TableError check_sums(const CostTable& table, const sim::SweepNetwork& network, sim::FastCostModel& cost, int plans,
                       std::uint64_t seed);
 
-// The bytes of a NumPy file of one three-dimensional array.
-std::string npy(std::span<const std::int64_t> values, const std::vector<std::size_t>& shape);
-std::string npy(std::span<const double> values, const std::vector<std::size_t>& shape);
-
 }  // namespace bitstrata::cli

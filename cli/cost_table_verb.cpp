@@ -7,6 +7,8 @@
 #include <iostream>
 
 #include "cli/cost_table.h"
+#include "cli/imported.h"
+#include "cli/npy.h"
 #include "cli/pricing.h"
 #include "cli/run_folder.h"
 #include "cli/sweep_front.h"
@@ -21,7 +23,7 @@ namespace {
 
 struct Options {
   std::string network, architecture = "pim-64x64", out;
-  std::vector<std::string> technologies;
+  std::vector<std::string> outputs, technologies;
   int weight_bits = 8, activation_bits = 8, output_bits = 0, plans = 16;
   Common common;
 };
@@ -32,6 +34,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       // clang-format off
       ("network", po::value(&o.network)->required(),
        "built-in network, ONNX file, or list of layers: SCALE-Sim topology or NeuroSim NetWork.csv")
+      ("output", po::value(&o.outputs)->composing(),
+       "of ONNX networks: the tensor that is the result; may be repeated; default: the file's first output")
       ("architecture", po::value(&o.architecture)->default_value(o.architecture), "built-in name or YAML file")
       ("technology", po::value(&o.technologies)->composing(),
        "built-in name or YAML file; may be repeated; default: all built-in ones")
@@ -60,6 +64,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   check_range("max-activation-bits", o.activation_bits, 1, 16);
   check_range("output-bits", o.output_bits, 0, 16);
   check_range("check-plans", o.plans, 0, 1e6);
+  if (!o.outputs.empty() && !is_onnx(o.network))
+    throw std::invalid_argument("--output belongs to networks from ONNX files");
   o.common.check();
   return true;
 }
@@ -145,7 +151,7 @@ int table(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   RunRecord record("table", arguments, o.common);
   OutputFolder folder(o.out);
-  const sim::SweepNetwork network = load_shapes(o.network);
+  const sim::SweepNetwork network = load_shapes(o.network, o.outputs);
   record.add_file("network", o.network);
   const model::Architecture architecture = model::load_architecture(o.architecture);
   record.add_file("architecture", o.architecture);

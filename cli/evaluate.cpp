@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bitstrata evaluate of an ONNX file: accuracy of the float network and of its integers. Run folders are evaluated by
-// the training program.
+// bitstrata evaluate of an ONNX file: accuracy of the float network and of its integers, and their outputs. Run folders
+// are evaluated by the training program.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "cli/imported.h"
+#include "cli/npy.h"
 #include "cli/verbs.h"
 #include "model/golden.h"
 #include "model/progress.h"
@@ -16,12 +17,14 @@
 namespace bitstrata::cli {
 
 using nlohmann::json;
+namespace fs = std::filesystem;
 
 namespace {
 
 struct Options {
-  std::string network, dataset = "fashion-mnist", plan;
-  int images = 0, weight_bits = 8, activation_bits = 8;
+  std::string network, dataset = "fashion-mnist", outputs;
+  int images = 0;
+  WidthOptions widths;
   ImportOptions import;
   Common common;
 };
@@ -34,28 +37,29 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("dataset", po::value(&o.dataset)->default_value(o.dataset),
        "dataset.yaml, fashion-mnist, or a folder of IDX files")
       ("images", po::value(&o.images)->default_value(o.images), "how many test samples, from the first on; 0: all")
-      ("plan", po::value(&o.plan), "plan.yaml with the widths")
-      ("weight-bits", po::value(&o.weight_bits)->default_value(o.weight_bits), "of all layers, without --plan: 1 to 16")
-      ("activation-bits", po::value(&o.activation_bits)->default_value(o.activation_bits),
-       "of all tensors, without --plan: 1 to 16");
+      ("outputs", po::value(&o.outputs),
+       "NAME.npy: write the outputs of every sample, in the order that the ONNX file gives its output (N,C,H,W): "
+       "NAME.npy as the file says (float32), NAME.float.npy with no tensor rounded (float32), NAME.codes.npy of the "
+       "golden integers (int32)");
   // clang-format on
+  o.widths.add(options);
   o.import.add(options);
   o.common.add(options);
   po::variables_map values;
   if (!parse(arguments, options,
              {"evaluate --network FILE.onnx --dataset D [--plan P | --weight-bits W --activation-bits A]",
               "Calibrates the network and prints the share of test samples that the float network and the golden\n"
-              "integers answer rightly, with their standard errors. (evaluate --network DIR takes a run folder.)",
+              "integers answer rightly, with their standard errors, and how many final codes of the integers differ\n"
+              "from the run as the file says. With --outputs the samples need no labels. (evaluate --network DIR\n"
+              "takes a run folder.)",
               "evaluate --network model.onnx --dataset dataset.yaml --weight-bits 6 --calibration mse"},
              values)) {
     return false;
   }
   check_range("images", o.images, 0, 1e9);
-  check_range("weight-bits", o.weight_bits, 1, 16);
-  check_range("activation-bits", o.activation_bits, 1, 16);
-  if (!o.plan.empty() && (!values["weight-bits"].defaulted() || !values["activation-bits"].defaulted())) {
-    throw std::invalid_argument("--plan already gives the widths; leave out --*-bits");
-  }
+  if (values.count("outputs") != 0 && (fs::path(o.outputs).extension() != ".npy" || fs::is_directory(o.outputs)))
+    throw std::invalid_argument(fmt::format("--outputs is '{}'; it is a file NAME.npy", o.outputs));
+  o.widths.check(values);
   o.import.check(values, o.network);
   o.common.check();
   return true;
@@ -69,6 +73,156 @@ struct Score {
 
 json to_json(const Score& score) {
   return {{"correct", score.correct}, {"accuracy", score.accuracy()}, {"standard_error", score.standard_error()}};
+}
+
+// One sample's output, in the network's own order.
+struct Output {
+  model::Reals as_file, unrounded;
+  model::Codes golden;
+};
+
+// The outputs of all samples in the file's order, as NumPy files beside each other.
+class OutputFiles {
+ public:
+  OutputFiles(const std::string& file, const model::OutputLayout& layout)
+      : layout_(layout),
+        file_(file),
+        folder_(file.empty() ? fs::path() : fs::absolute(file_).parent_path(), "--outputs") {}
+
+  bool wanted() const { return folder_.wanted(); }
+
+  void add(const Output& output) {
+    if (!wanted()) return;
+    for (const std::int64_t place : layout_.places) {
+      as_file_.push_back(output.as_file.at(static_cast<std::size_t>(place)));
+      unrounded_.push_back(output.unrounded.at(static_cast<std::size_t>(place)));
+      golden_.push_back(output.golden.at(static_cast<std::size_t>(place)));
+    }
+    ++samples_;
+  }
+
+  void publish() {
+    std::vector<std::size_t> shape(layout_.dims.begin(), layout_.dims.end());
+    shape.at(0) = samples_;
+    const std::string stem = file_.stem().string();
+    folder_.add(file_.filename().string(), npy(std::span<const float>(as_file_), shape));
+    folder_.add(stem + ".float.npy", npy(std::span<const float>(unrounded_), shape));
+    folder_.add(stem + ".codes.npy", npy(std::span<const std::int32_t>(golden_), shape));
+    folder_.publish();
+  }
+
+ private:
+  const model::OutputLayout& layout_;
+  fs::path file_;
+  OutputFolder folder_;
+  std::vector<float> as_file_, unrounded_;
+  std::vector<std::int32_t> golden_;
+  std::size_t samples_ = 0;
+};
+
+// Final codes of the golden integers against those of the run as the file says.
+struct CodeComparison {
+  std::int64_t compared = 0, different = 0, largest = 0;
+  void add(const model::Grid& grid, const Output& output) {
+    const std::vector<std::int32_t> wanted = model::encode(grid, output.as_file);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const std::int64_t difference = std::abs(std::int64_t{wanted[i]} - output.golden.at(i));
+      different += difference != 0 ? 1 : 0;
+      largest = std::max(largest, difference);
+      ++compared;
+    }
+  }
+};
+
+struct Results {
+  int images = 0;
+  bool labelled = false;
+  Score floats, golden;
+  CodeComparison codes;
+};
+
+Results measure(const Options& o, const Imported& imported, const model::IntegerNetwork& integers, Results results,
+                OutputFiles& files) {
+  const model::Samples& test = *imported.samples->test;
+  const model::Shape input = imported.network.graph.node(0).output;
+  const model::Grid& grid = imported.calibrated.grids.back().value();
+  constexpr int batch = 64;
+  model::Progress progress("evaluate", results.images, o.common.quiet);
+  for (int first = 0; first < results.images; first += batch) {
+    const int size = std::min(batch, results.images - first);
+    std::vector<Output> outputs(static_cast<std::size_t>(size));
+    std::vector<model::Codes> codes(outputs.size());
+    quant::for_each_index(size, o.common.threads, [&](int i) {
+      const model::Reals values = model::fit(test, first + i, input);
+      Output& output = outputs[static_cast<std::size_t>(i)];
+      output.as_file = model::run(imported.network, values);
+      if (files.wanted()) output.unrounded = model::run_all(imported.network, values, {.round = false}).back();
+      codes[static_cast<std::size_t>(i)] =
+          model::encode(quant::input_grid(imported.calibrated), model::prepare_input(imported.calibrated, values));
+    });
+    std::vector<model::Codes> golden = model::run_batch(integers, codes, o.common.threads);
+    for (int i = 0; i < size; ++i) {
+      Output& output = outputs[static_cast<std::size_t>(i)];
+      output.golden = std::move(golden[static_cast<std::size_t>(i)]);
+      if (results.labelled) {
+        const int label = test.label(first + i);
+        const auto best = std::max_element(output.as_file.begin(), output.as_file.end()) - output.as_file.begin();
+        results.floats.correct += best == label ? 1 : 0;
+        results.golden.correct += model::argmax(output.golden) == label ? 1 : 0;
+      }
+      results.codes.add(grid, output);
+      files.add(output);
+      progress.advance();
+    }
+  }
+  if (results.codes.compared == 0) throw CheckFailed("no final code was compared");
+  return results;
+}
+
+json to_json(const Results& results, const Options& o, const Imported& imported, const std::string& network) {
+  const model::Grid& grid = imported.calibrated.grids.back().value();
+  json summary = {{"network", network},
+                  {"dataset", imported.samples->name},
+                  {"images", results.images},
+                  {"calibration", o.import.calibration},
+                  {"calibrated_on", imported.calibrated_on},
+                  {"codes",
+                   {{"compared", results.codes.compared},
+                    {"different", results.codes.different},
+                    {"largest_difference", results.codes.largest},
+                    {"scale", grid.scale},
+                    {"zero_point", grid.zero_point}}}};
+  if (results.labelled) {
+    summary["float"] = to_json(results.floats);
+    summary["integer"] = to_json(results.golden);
+  }
+  if (!o.outputs.empty()) summary["outputs"] = o.outputs;
+  return summary;
+}
+
+void print(const Results& results, const Options& o, const Imported& imported, const std::string& network) {
+  const model::Grid& grid = imported.calibrated.grids.back().value();
+  const char* name = imported.network.quantized() ? "as the file says" : "float";
+  fmt::print("{} on {} test samples of {}; {}\n", network, results.images, imported.samples->name,
+             imported.calibration_text());
+  if (results.labelled) {
+    for (const auto& [label, score] : {std::pair{name, results.floats}, std::pair{"golden integers", results.golden}}) {
+      fmt::print("{:<17}{} right, accuracy {:.2f} % +- {:.2f}\n", label, score.correct, 100 * score.accuracy(),
+                 100 * score.standard_error());
+    }
+  }
+  fmt::print("final codes      {} compared with the run {}, {} different, by {} at most\n", results.codes.compared,
+             imported.network.quantized() ? "as the file says" : "in float", results.codes.different,
+             results.codes.largest);
+  if (!o.outputs.empty()) {
+    const bool bipolar = grid.coding == model::Coding::bipolar;
+    const std::string code = bipolar                ? "(2 * code - 1)"
+                             : grid.zero_point == 0 ? "code"
+                                                    : fmt::format("(code - {})", grid.zero_point);
+    fmt::print("outputs          {}, its .float.npy and .codes.npy: {} samples of {}; value = {:.9g} * {}\n", o.outputs,
+               results.images, fmt::join(imported.output.dims.begin() + 1, imported.output.dims.end(), "x"), grid.scale,
+               code);
+  }
 }
 
 }  // namespace
@@ -86,57 +240,34 @@ int evaluate(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   RunRecord record("evaluate", arguments, o.common);
   if (o.dataset == "random") throw std::invalid_argument("--dataset random has no right answers");
-  const Imported imported =
-      import_network(o.network, o.plan, o.weight_bits, o.activation_bits, o.dataset, o.import, o.common, record);
-  if (!imported.samples->test || !imported.samples->test->labelled()) {
-    throw std::invalid_argument(fmt::format("data set '{}' has no test samples with labels", imported.samples->name));
+  const Imported imported = import_network(o.network, o.widths, {}, o.dataset, o.import, o.common, record);
+  OutputFiles files(o.outputs, imported.output);
+  const std::optional<model::Samples>& test = imported.samples->test;
+  if (!test || (!test->labelled() && !files.wanted())) {
+    throw std::invalid_argument(fmt::format("data set '{}' has no test samples{}", imported.samples->name,
+                                            files.wanted() ? "" : " with labels"));
   }
-  const model::Samples& test = *imported.samples->test;
   const model::IntegerNetwork integers = quant::assemble(imported.calibrated);
-  const model::Shape input = imported.network.graph.node(0).output;
-  const int count = o.images > 0 ? std::min(o.images, test.count()) : test.count();
-  if (integers.tensors[integers.output()].shape.elements() < 2)
+  const std::int64_t outputs = integers.tensors[integers.output()].shape.elements();
+  if (outputs < 2 && !files.wanted())
     throw std::invalid_argument("the network has one output; nothing to compare labels with");
-  Score floats{count, 0}, golden{count, 0};
-  constexpr int batch = 64;
-  model::Progress progress("evaluate", count, o.common.quiet);
-  for (int first = 0; first < count; first += batch) {
-    const int size = std::min(batch, count - first);
-    std::vector<char> right(static_cast<std::size_t>(size));
-    std::vector<model::Codes> codes(static_cast<std::size_t>(size));
-    quant::for_each_index(size, o.common.threads, [&](int i) {
-      const model::Reals values = model::fit(test, first + i, input);
-      const model::Reals result = model::run(imported.network, values);
-      const auto best = std::max_element(result.begin(), result.end()) - result.begin();
-      right[static_cast<std::size_t>(i)] = best == test.label(first + i) ? 1 : 0;
-      codes[static_cast<std::size_t>(i)] =
-          model::encode(quant::input_grid(imported.calibrated), model::prepare_input(imported.calibrated, values));
-    });
-    const std::vector<model::Codes> outputs = model::run_batch(integers, codes, o.common.threads);
-    for (int i = 0; i < size; ++i) {
-      floats.correct += right[static_cast<std::size_t>(i)];
-      golden.correct += model::argmax(outputs[static_cast<std::size_t>(i)]) == test.label(first + i) ? 1 : 0;
-      progress.advance();
-    }
+  Results results{.images = o.images > 0 ? std::min(o.images, test->count()) : test->count(),
+                  .labelled = test->labelled() && outputs > 1,
+                  .floats = {},
+                  .golden = {},
+                  .codes = {}};
+  results.floats.images = results.golden.images = results.images;
+  if (results.labelled) {
+    std::vector<int> labels;
+    for (int i = 0; i < results.images; ++i) labels.push_back(test->label(i));
+    check_labels(labels, outputs, imported.samples->name);
   }
-  const char* name = imported.network.quantized() ? "as the file says" : "float";
+  results = measure(o, imported, integers, results, files);
+  if (files.wanted()) files.publish();
   if (o.common.json) {
-    std::cout << json{{"network", integers.name},
-                      {"dataset", imported.samples->name},
-                      {"images", count},
-                      {"calibration", o.import.calibration},
-                      {"calibrated_on", imported.calibrated_on},
-                      {"float", to_json(floats)},
-                      {"integer", to_json(golden)}}
-                     .dump()
-              << "\n";
-    return 0;
-  }
-  fmt::print("{} on {} test samples of {}; calibration {} on {}\n", integers.name, count, imported.samples->name,
-             o.import.calibration, imported.calibrated_on);
-  for (const auto& [label, score] : {std::pair{name, floats}, std::pair{"golden integers", golden}}) {
-    fmt::print("{:<17}{} right, accuracy {:.2f} % +- {:.2f}\n", label, score.correct, 100 * score.accuracy(),
-               100 * score.standard_error());
+    std::cout << to_json(results, o, imported, integers.name).dump() << "\n";
+  } else {
+    print(results, o, imported, integers.name);
   }
   return 0;
 }

@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::string network, format = "onnx", out, dataset, plan;
-  int weight_bits = 8, activation_bits = 8;
+  std::string network, format = "onnx", out, dataset;
+  WidthOptions widths;
   ImportOptions import;
   Common common;
 };
@@ -32,12 +32,9 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "run folder of quantize, its integer.safetensors, or an ONNX file, which is calibrated")
       ("format", po::value(&o.format)->default_value(o.format), "onnx (QuantizeLinear and DequantizeLinear) or qonnx (Quant)")
       ("dataset", po::value(&o.dataset), "of an ONNX file: what it is calibrated on; default: random inputs")
-      ("plan", po::value(&o.plan), "of a float ONNX file: plan.yaml with the widths")
-      ("weight-bits", po::value(&o.weight_bits)->default_value(o.weight_bits), "of a float ONNX file, without --plan")
-      ("activation-bits", po::value(&o.activation_bits)->default_value(o.activation_bits),
-       "of a float ONNX file, without --plan")
       ("out", po::value(&o.out)->required(), "folder to write NAME.onnx into");
   // clang-format on
+  o.widths.add(options);
   o.import.add(options);
   o.common.add(options);
   po::variables_map values;
@@ -52,11 +49,10 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
     return false;
   }
   check_choice("format", o.format, {"onnx", "qonnx"});
-  check_range("weight-bits", o.weight_bits, 1, 16);
-  check_range("activation-bits", o.activation_bits, 1, 16);
+  o.widths.check(values);
   o.import.check(values, o.network);
   if (!is_onnx(o.network)) {
-    for (const char* name : {"dataset", "plan", "weight-bits", "activation-bits"}) {
+    for (const char* name : {"dataset", "plan", "weight-bits", "activation-bits", "output-bits"}) {
       if (values.count(name) != 0 && !values[name].defaulted()) {
         throw std::invalid_argument(
             fmt::format("--{} belongs to ONNX files; '{}' is quantized already", name, o.network));
@@ -75,9 +71,13 @@ int export_network(const std::vector<std::string>& arguments) {
   RunRecord record("export", arguments, o.common);
   model::FloatNetwork network;
   model::IntegerNetwork integers;
+  nlohmann::json calibration;  // null for networks that need none
+  std::string calibration_text;
   if (is_onnx(o.network)) {
-    network = import_network(o.network, o.plan, o.weight_bits, o.activation_bits, o.dataset, o.import, o.common, record)
-                  .calibrated;
+    Imported imported = import_network(o.network, o.widths, {}, o.dataset, o.import, o.common, record);
+    calibration = imported.calibration_json();
+    calibration_text = fmt::format("; {}", imported.calibration_text());
+    network = std::move(imported.calibrated);
     integers = quant::assemble(network);
     network = quant::settled(network, integers);
   } else {
@@ -110,13 +110,14 @@ int export_network(const std::vector<std::string>& arguments) {
   if (o.common.json) {
     std::cout << nlohmann::json{{"file", target.string()},
                                 {"format", o.format},
+                                {"calibration", calibration},
                                 {"outputs_compared", compared},
                                 {"outputs_different", different}}
                      .dump()
               << "\n";
   } else {
-    fmt::print("{}: {} layers; read back, {} output codes of 8 random inputs compared, {} different (seed {})\n",
-               target.string(), integers.layers.size(), compared, different, o.common.seed);
+    fmt::print("{}: {} layers; read back, {} output codes of 8 random inputs compared, {} different (seed {}){}\n",
+               target.string(), integers.layers.size(), compared, different, o.common.seed, calibration_text);
   }
   return different == 0 ? 0 : 1;
 }

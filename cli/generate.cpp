@@ -38,10 +38,6 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("network", po::value(&w.network),
        "for the testbench: built-in network with seeded random weights, or ONNX file, or run folder of quantize, or "
        "its integer.safetensors; without it the folder has no testbench")
-      ("plan", po::value(&w.plan), "plan.yaml with the widths of a built-in network")
-      ("weight-bits", po::value(&w.weight_bits)->default_value(w.weight_bits), "of all layers, without --plan: 1 to 16")
-      ("activation-bits", po::value(&w.activation_bits)->default_value(w.activation_bits),
-       "of all tensors, without --plan: 1 to 16")
       ("dataset", po::value(&w.dataset),
        "fashion-mnist, a folder of IDX files, or random (seeded codes); default: fashion-mnist, and for networks of "
        "another input shape random")
@@ -50,6 +46,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("out", po::value(&o.out)->required(), "folder to write; must not exist or be empty")
       ("force", po::bool_switch(&o.force), "replace the design that --out already holds");
   // clang-format on
+  w.widths.add(options);
   w.add_batch(options);
   w.import.add(options);
   o.common.add(options);
@@ -65,7 +62,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
     return false;
   }
   if (w.network.empty()) {
-    for (const char* name : {"plan", "weight-bits", "activation-bits", "dataset", "batch", "images", "layers"}) {
+    for (const char* name :
+         {"plan", "weight-bits", "activation-bits", "output-bits", "dataset", "batch", "images", "layers"}) {
       if (values.count(name) != 0 && !values[name].defaulted()) {
         throw std::invalid_argument(fmt::format("--{} belongs to the testbench, which needs --network", name));
       }
@@ -114,6 +112,7 @@ generate::Vectors make_vectors(const Options& o, const std::vector<std::string>&
                             .program = workload.program,
                             .tensors = {},
                             .cycles = {}};
+  if (workload.imported) vectors.weights += fmt::format(", {}", workload.imported->calibration_text());
   const std::size_t kept = workload.network.layers.size();
   if (kept < all) vectors.network += fmt::format(" (the first {} of {} layers)", kept, all);
   for (const model::Codes& image : inputs.images) vectors.tensors.push_back(model::run_all(workload.network, image));
@@ -153,6 +152,7 @@ int generate(const std::vector<std::string>& arguments) {
                                 static_cast<std::int64_t>(vectors->tensors.size()) / vectors->program.batch;
     const double seconds = static_cast<double>(cycles) / generate::icarus_cycles_per_second(architecture);
     summary["network"] = vectors->network;
+    summary["weights"] = vectors->weights;
     summary["layers"] = vectors->program.descriptors.size();
     summary["images"] = vectors->tensors.size();
     summary["batch"] = vectors->program.batch;
@@ -161,10 +161,11 @@ int generate(const std::vector<std::string>& arguments) {
     if (known) summary["icarus_seconds_estimate"] = seconds;
     text += fmt::format(
         "testbench: {} layers of {}, {} image(s), {} bytes of memory, {}\n"
+        "  weights {}\n"
         "  {}/sim/run_verilator.sh\n"
         "  {}/sim/run_icarus.sh{}{}\n",
         vectors->program.descriptors.size(), vectors->network, vectors->tensors.size(), vectors->program.memory_bytes,
-        known ? fmt::format("{} cycles", cycles) : "cycles that depend on the images", o.out, o.out,
+        known ? fmt::format("{} cycles", cycles) : "cycles that depend on the images", vectors->weights, o.out, o.out,
         known ? fmt::format("      about {:.0f} s", seconds < 1 ? 1 : seconds) : "",
         seconds > 300 ? "; --layers N shortens it" : "");
   }

@@ -11,6 +11,9 @@
 #include "quant/calibration/calibrate.h"
 
 namespace bitstrata::cli {
+
+using nlohmann::json;
+
 namespace {
 
 std::vector<std::int64_t> shape_of(const std::string& text) {
@@ -37,6 +40,9 @@ void ImportOptions::add(po::options_description& options) {
        "of ONNX networks: how the range of a tensor follows from its values: max, percentile, mse or kl")
       ("calibration-images", po::value(&calibration_images)->default_value(calibration_images),
        "so many, the first training samples of --dataset (test samples where it has no others)")
+      ("output", po::value(&outputs)->composing(),
+       "of ONNX networks: the tensor that is the result; may be repeated, then the tensors are joined along their "
+       "channels in this order; default: the file's first output")
       ("input-shape", po::value(&input_shape), "of ONNX networks that leave it open, as the file counts: 1,3,224,224");
   // clang-format on
 }
@@ -45,7 +51,7 @@ void ImportOptions::check(const po::variables_map& values, const std::string& ne
   quant::range_method(calibration);
   check_range("calibration-images", calibration_images, 1, 1e6);
   shape_of(input_shape);
-  for (const char* name : {"calibration", "calibration-images", "input-shape"}) {
+  for (const char* name : {"calibration", "calibration-images", "output", "input-shape"}) {
     if (values.count(name) != 0 && !values[name].defaulted() && !is_onnx(network)) {
       throw std::invalid_argument(fmt::format("--{} belongs to networks from ONNX files", name));
     }
@@ -54,21 +60,20 @@ void ImportOptions::check(const po::variables_map& values, const std::string& ne
 
 bool is_onnx(const std::string& network) { return std::filesystem::path(network).extension() == ".onnx"; }
 
-Imported import_network(const std::string& file, const std::string& plan, int weight_bits, int activation_bits,
+model::FloatNetwork read_network(const std::string& file, const ImportOptions& options, const Common& common,
+                                 model::OutputLayout& output) {
+  model::FloatNetwork network = model::import_onnx(file, {shape_of(options.input_shape), options.outputs}, &output);
+  for (const std::string& note : network.notes) say(common, note);
+  return network;
+}
+
+Imported import_network(const std::string& file, const WidthOptions& widths, const WidthLimits& limits,
                         const std::string& dataset, const ImportOptions& options, const Common& common,
                         RunRecord& record) {
-  model::FloatNetwork network = model::import_onnx(file, {shape_of(options.input_shape), ""});
+  model::OutputLayout output;
+  model::FloatNetwork network = read_network(file, options, common, output);
   record.add_file("network", file);
-  for (const std::string& note : network.notes) say(common, note);
-  model::Plan widths;
-  if (plan.empty()) {
-    widths = quant::plan_of(network, weight_bits, activation_bits);
-  } else {
-    if (network.quantized())
-      throw std::invalid_argument(fmt::format("the weights in '{}' are quantized already; leave out --plan", file));
-    widths = model::load_plan(plan);
-    record.add_file("plan", plan);
-  }
+  model::Plan plan = make_plan(network, widths, limits, common.seed, record);
   std::optional<model::SampleSet> samples;
   if (!dataset.empty() && dataset != "random") samples = model::load_samples(dataset);
   const model::Shape input = network.graph.node(0).output;
@@ -91,13 +96,28 @@ Imported import_network(const std::string& file, const std::string& plan, int we
       for (float& value : values) value = static_cast<float>(random() >> 40) * 0x1p-24F;
       return values;
     };
-    calibrated_on = fmt::format("random inputs, seed {}", common.seed);
+    calibrated_on = fmt::format("{} random inputs, seed {}", inputs.count, common.seed);
   }
   const quant::CalibrationOptions calibration{.method = quant::range_method(options.calibration),
                                               .threads = common.threads};
-  model::FloatNetwork calibrated = quant::calibrate(network, widths, inputs, calibration);
+  model::FloatNetwork calibrated = quant::calibrate(network, plan, inputs, calibration);
   record.add_input("calibration", {{"method", options.calibration}, {"on", calibrated_on}});
-  return {std::move(network), std::move(calibrated), std::move(widths), std::move(samples), calibrated_on};
+  return {std::move(network), std::move(output),   std::move(calibrated), std::move(plan),
+          std::move(samples), options.calibration, calibrated_on};
+}
+
+std::string Imported::calibration_text() const { return fmt::format("calibration {} on {}", method, calibrated_on); }
+
+json Imported::calibration_json() const { return {{"method", method}, {"on", calibrated_on}}; }
+
+void check_labels(std::span<const int> labels, std::int64_t outputs, const std::string& name) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] >= 0 && labels[i] < outputs) continue;
+    throw std::invalid_argument(
+        fmt::format("data set '{}': the label of sample {} (counted from 0) is {}; the network's {} outputs are the "
+                    "classes 0..{}",
+                    name, i, labels[i], outputs, outputs - 1));
+  }
 }
 
 }  // namespace bitstrata::cli

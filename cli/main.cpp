@@ -36,6 +36,7 @@ constexpr Verb verbs[] = {
     {"quantize", nullptr, "find widths and channels, train under them, export integers"},
     {"evaluate", nullptr, "accuracy of a run folder or ONNX file, float or golden integers"},
     {"run", cli::run, "cycles, energy and accuracy of a network on an accelerator"},
+    {"plan", cli::plan, "the widths of a network as a plan.yaml to edit"},
     {"verify", cli::verify, "compare all engines layer by layer: values, cycles, events"},
     {"table", cli::table, "cycles and energy of every layer at every pair of widths"},
     {"sweep", cli::sweep, "measure many architectures, networks and plans, and find their Pareto fronts"},

@@ -197,6 +197,7 @@ json summary_of(const Results& r) {
       {"layers", layers_json(r)}};
   for (const Price& p : r.prices) summary["energy"][p.technology.name] = to_json(p);
   if (r.tally.images() > 0) summary["images"] = {{"source", r.inputs.source}, {"count", r.tally.images()}};
+  r.workload.add_calibration(summary);
   if (a.skip_planes) summary["cycles_note"] = cycles_note(r);
   // Random weights recognise nothing: a figure would only mislead.
   if (r.workload.trained && !r.inputs.labels.empty()) {
@@ -218,8 +219,9 @@ json summary_of(const Results& r) {
 void print(const Results& r) {
   const model::Architecture& a = r.workload.architecture;
   const int batch = r.measurement.batch;
-  fmt::print("{} ({} weights) on {} ({}, {:g} MHz), engine {}\n\n", r.workload.network.name,
-             r.workload.trained ? "trained" : "random", a.name, a.array_text(), a.clock_mhz, r.options.engine);
+  fmt::print("{} ({} weights) on {} ({}, {:g} MHz), engine {}\n{}\n", r.workload.network.name,
+             r.workload.trained ? "trained" : "random", a.name, a.array_text(), a.clock_mhz, r.options.engine,
+             r.workload.calibration_line());
   // Short names keep the table on a screen; the line below it and layers.csv have the long ones.
   std::vector<std::string> header = {"layer",   "kind", "w",     "a",     "macs",        "cycles",
                                      "compute", "load", "store", "stall", "utilization", "latency_us"};
@@ -311,6 +313,11 @@ int run(const std::vector<std::string>& arguments) {
   const std::vector<model::Technology> technologies = load_technologies(o.technologies, record);
   Inputs inputs;
   if (o.images > 0) inputs = make_inputs(workload, o.workload, o.images, o.common, record);
+  if (workload.trained) {
+    const std::int64_t outputs = workload.network.tensors[workload.network.output()].shape.elements();
+    if (outputs < 2) inputs.labels.clear();  // one number is no class
+    check_labels(inputs.labels, outputs, inputs.source);
+  }
 
   Tally tally(workload);
   const bool toggles = o.engine != "fast" && std::ranges::any_of(technologies, [](const model::Technology& t) {

@@ -109,7 +109,7 @@ nlohmann::json RunRecord::to_json(const std::string& engine) const {
           {"wall_time_s", std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count()}};
 }
 
-OutputFolder::OutputFolder(const fs::path& folder) : folder_(folder) {
+OutputFolder::OutputFolder(const fs::path& folder, const std::string& option) : folder_(folder) {
   if (!wanted()) return;
   std::error_code error;
   folder_ = fs::absolute(folder).lexically_normal();
@@ -126,7 +126,7 @@ OutputFolder::OutputFolder(const fs::path& folder) : folder_(folder) {
   }
   const std::string reason = error ? error.message() : made ? "no permission" : "a file of that name is in the way";
   for (auto at = made_.rbegin(); at != made_.rend(); ++at) fs::remove(*at, error);
-  throw std::invalid_argument(fmt::format("--out: cannot write into '{}': {}", folder.string(), reason));
+  throw std::invalid_argument(fmt::format("{}: cannot write into '{}': {}", option, folder.string(), reason));
 }
 
 OutputFolder::~OutputFolder() {

@@ -41,8 +41,9 @@ class RunRecord {
 // that takes no files; nothing appears in it before publish(), and a folder made for a run that failed is removed.
 class OutputFolder {
  public:
-  // Throws std::invalid_argument when the folder cannot be made or written to. An empty path: nothing is ever written.
-  explicit OutputFolder(const std::filesystem::path& folder);
+  // `option` gave the folder. Throws std::invalid_argument when the folder cannot be made or written to. An empty path:
+  // nothing is ever written.
+  explicit OutputFolder(const std::filesystem::path& folder, const std::string& option = "--out");
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;

@@ -48,9 +48,9 @@ std::string plain(const json& value) { return value.is_string() ? value.get<std:
 
 }  // namespace
 
-sim::SweepNetwork load_shapes(const std::string& name) {
+sim::SweepNetwork load_shapes(const std::string& name, const std::vector<std::string>& outputs) {
   if (!is_onnx(name)) return sim::SweepNetwork::load(name);
-  model::Network graph = model::import_onnx(name).graph;
+  model::Network graph = model::import_onnx(name, {{}, outputs}).graph;
   std::string identity = graph.name() + " " + hash_of(std::filesystem::path(name));
   return {std::move(graph), std::move(identity)};
 }

@@ -17,8 +17,8 @@
 namespace bitstrata::cli {
 
 // What --network and a sweep's `networks` may name: a built-in network, a layer list, or an ONNX file, of which only
-// the graph is taken.
-sim::SweepNetwork load_shapes(const std::string& name);
+// the graph up to `outputs` (empty: its first output) is taken.
+sim::SweepNetwork load_shapes(const std::string& name, const std::vector<std::string>& outputs = {});
 
 // A finished point, as the sweep's file speaks of it.
 struct SweepPoint {

@@ -21,6 +21,8 @@ class Table {
   const std::vector<std::vector<std::string>>& rows() const { return rows_; }
   std::size_t left() const { return left_; }
 
+  // Very long words of the left columns are cut in their middle, so that no two become the same; markdown() and csv()
+  // keep them.
   std::string text() const;
   std::string markdown() const;
   std::string csv() const;

@@ -10,6 +10,7 @@ namespace bitstrata::cli {
 
 int list(const std::vector<std::string>& arguments);
 int run(const std::vector<std::string>& arguments);
+int plan(const std::vector<std::string>& arguments);
 int verify(const std::vector<std::string>& arguments);
 int table(const std::vector<std::string>& arguments);
 int sweep(const std::vector<std::string>& arguments);

@@ -150,6 +150,7 @@ int verify(const std::vector<std::string>& arguments) {
   summary["architecture"] = workload.architecture.name;
   summary["images"] = {{"source", inputs.source}, {"systemc", o.images}, {"rtl", o.rtl_images}};
   summary["batch"] = workload.program.batch;
+  workload.add_calibration(summary);
   summary["stall_probability"] = o.stall_probability;
   if (folder.wanted()) {
     folder.add("summary.json", summary);
@@ -159,10 +160,10 @@ int verify(const std::vector<std::string>& arguments) {
   if (o.common.json) {
     std::cout << summary.dump() << "\n";
   } else {
-    fmt::print("{} ({} weights) on {}; images of {}: {} by systemc, {} by rtl; stall probability {:g}\n\n{}\n{}",
+    fmt::print("{} ({} weights) on {}; images of {}: {} by systemc, {} by rtl; stall probability {:g}\n{}\n{}\n{}",
                workload.network.name, workload.trained ? "trained" : "random", workload.architecture.name,
-               inputs.source, o.images, o.rtl_images, o.stall_probability, comparison.value_table().text(),
-               comparison.timing_table().text());
+               inputs.source, o.images, o.rtl_images, o.stall_probability, workload.calibration_line(),
+               comparison.value_table().text(), comparison.timing_table().text());
     const int batch = workload.program.batch;
     fmt::print("values and events: compared / different; cycles: of the first {}{}\n",
                batch > 1 ? fmt::format("batch of {} images", batch) : "image",

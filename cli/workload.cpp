@@ -54,24 +54,9 @@ void load_trained(const fs::path& folder, Workload& workload, RunRecord& record)
   if (!is_file && fs::exists(folder / "summary.json")) workload.origin = read_json(folder / "summary.json");
 }
 
-constexpr const char* mixed_plan = "mixed";
-
 void draw_random(const WorkloadOptions& options, std::uint64_t seed, Workload& workload, RunRecord& record) {
   const model::Network network = model::build_network(options.network);
-  if (options.plan.empty()) {
-    workload.plan = model::uniform_plan(network, options.weight_bits, options.activation_bits);
-  } else if (options.plan == mixed_plan) {
-    const int most = std::min({8, workload.architecture.max_weight_bits, workload.architecture.max_activation_bits});
-    workload.plan = sim::random_plan(network, std::min(2, most), most, seed);
-  } else {
-    workload.plan = model::load_plan(options.plan);
-    model::validate(workload.plan, network);
-    record.add_file("plan", options.plan);
-  }
-  // Nobody asked for a width of the output: what the accelerator has.
-  const int widest = std::max(2, workload.architecture.max_activation_bits);
-  if (options.plan.empty() || options.plan == mixed_plan)
-    workload.plan.output_bits = std::min(workload.plan.output_bits, widest);
+  workload.plan = make_plan(network, options.widths, WidthLimits(workload.architecture), seed, record);
   workload.network = sim::random_integer_network(network, workload.plan, seed);
   record.add_input("network", {{"name", options.network}, {"weights", fmt::format("random, seed {}", seed)}});
 }
@@ -98,16 +83,12 @@ void WorkloadOptions::add(po::options_description& options) {
       ("network", po::value(&network)->required(),
        "built-in network with seeded random weights, or ONNX file, or run folder of quantize, or its "
        "integer.safetensors")
-      ("plan", po::value(&plan), "plan.yaml with the widths of a built-in network or of a float ONNX file; mixed: 2 to 8 bits drawn for each layer "
-       "and tensor of a built-in network (seeded)")
-      ("weight-bits", po::value(&weight_bits)->default_value(weight_bits), "of all layers, without --plan: 1 to 16")
-      ("activation-bits", po::value(&activation_bits)->default_value(activation_bits),
-       "of all tensors, without --plan: 1 to 16")
       ("architecture", po::value(&architecture)->default_value(architecture), "built-in name or YAML file")
       ("dataset", po::value(&dataset),
        "fashion-mnist, a folder of IDX files, for ONNX files also a dataset.yaml, or random (seeded codes); default: "
        "fashion-mnist, and for ONNX files and networks of another input shape random");
   // clang-format on
+  widths.add(options);
   add_batch(options);
   import.add(options);
 }
@@ -128,15 +109,10 @@ void WorkloadOptions::complete_batches(const po::variables_map& values, const ch
 
 void WorkloadOptions::check(const po::variables_map& values) const {
   check_range("batch", batch, 1, 1024);
-  check_range("weight-bits", weight_bits, 1, 16);
-  check_range("activation-bits", activation_bits, 1, 16);
-  const bool widths = !values["weight-bits"].defaulted() || !values["activation-bits"].defaulted();
-  if (!plan.empty() && widths) throw std::invalid_argument("--plan already gives the widths; leave out --*-bits");
+  widths.check(values);
   import.check(values, network);
-  if (is_onnx(network) && plan == mixed_plan)
-    throw std::invalid_argument("--plan mixed draws widths for built-in networks; an ONNX file needs a plan.yaml");
   if (is_onnx(network)) return;
-  if (fs::exists(network) && (!plan.empty() || widths)) {
+  if (fs::exists(network) && WidthOptions::given(values)) {
     throw std::invalid_argument(
         fmt::format("the weights in '{}' are quantized already; leave out --plan and --*-bits", network));
   }
@@ -169,7 +145,7 @@ Workload make_workload(const WorkloadOptions& options, const Common& common, Run
   Workload workload;
   workload.architecture = model::load_architecture(options.architecture);
   if (is_onnx(options.network)) {
-    workload.imported = import_network(options.network, options.plan, options.weight_bits, options.activation_bits,
+    workload.imported = import_network(options.network, options.widths, WidthLimits(workload.architecture),
                                        options.dataset, options.import, common, record);
     workload.network = quant::assemble(workload.imported->calibrated, workload.architecture.accumulator_bits);
     workload.plan = workload.imported->plan;

@@ -9,6 +9,7 @@
 #include "cli/common.h"
 #include "cli/imported.h"
 #include "cli/run_folder.h"
+#include "cli/widths.h"
 #include "model/architecture.h"
 #include "model/dataset.h"
 #include "model/integer_network.h"
@@ -18,8 +19,8 @@
 namespace bitstrata::cli {
 
 struct WorkloadOptions {
-  std::string network, plan, architecture = "pim-64x64", dataset;
-  int weight_bits = 8, activation_bits = 8;
+  std::string network, architecture = "pim-64x64", dataset;
+  WidthOptions widths;
   int batch = 1;  // images a run
   ImportOptions import;
   void add(po::options_description& options);
@@ -38,6 +39,11 @@ struct Workload {
   model::Architecture architecture;
   generate::Program program;
   std::optional<Imported> imported;  // from an ONNX file
+  // Of reports: what an ONNX file was calibrated on; nothing for other networks.
+  std::string calibration_line() const { return imported ? imported->calibration_text() + "\n" : ""; }
+  void add_calibration(nlohmann::json& summary) const {
+    if (imported) summary["calibration"] = imported->calibration_json();
+  }
   std::int64_t parameters() const;
   std::int64_t macs() const;
   std::int64_t weight_storage_bits() const;

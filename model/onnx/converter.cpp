@@ -141,20 +141,13 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
   return table;
 }
 
-FloatNetwork Converter::convert() {
+FloatNetwork Converter::convert(OutputLayout* layout) {
   network_.graph = Network(tidy(graph_.name));
   network_.notes = graph_.notes;
-  if (graph_.outputs.empty()) throw std::invalid_argument("has no output");
-  output_ = graph_.outputs[0];
-  if (!options_.output.empty()) {
-    output_ = options_.output;
-  } else if (graph_.outputs.size() > 1) {
-    network_.notes.push_back(fmt::format("of {} outputs, the first one is used: '{}'", graph_.outputs.size(), output_));
-  }
-  cut_host_tail();
+  choose_outputs();
   fold_constants();
   const std::set<std::string> needed = needed_nodes();
-  uses_[output_] = 1;
+  for (const std::string& head : heads_) uses_[head] = 1;
   for (const OnnxNode& node : graph_.nodes) {
     if (needed.count(node.name) == 0 || node.op == "Shape") continue;  // a shape is known without the values
     for (const std::string& input : node.inputs) ++uses_[input];
@@ -167,7 +160,9 @@ FloatNetwork Converter::convert() {
   for (const OnnxNode& node : graph_.nodes) {
     if (needed.count(node.name) != 0) step(node);
   }
+  join_outputs();
   check_result();
+  if (layout != nullptr) *layout = output_layout_;
   return std::move(network_);
 }
 
@@ -294,7 +289,7 @@ void Converter::cut_host_tail() {
 }
 
 std::set<std::string> Converter::needed_nodes() const {
-  std::set<std::string> tensors = {output_}, result;
+  std::set<std::string> tensors(heads_.begin(), heads_.end()), result;
   for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
     const bool wanted = std::any_of(node->outputs.begin(), node->outputs.end(),
                                     [&](const std::string& output) { return tensors.count(output) != 0; });

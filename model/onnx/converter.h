@@ -52,7 +52,7 @@ struct LayoutDemand {
 class Converter {
  public:
   Converter(Graph graph, const ImportOptions& options, const InputLayout* layout);
-  FloatNetwork convert();
+  FloatNetwork convert(OutputLayout* layout);
 
  private:
   using Handler = void (Converter::*)(const OnnxNode&);
@@ -63,6 +63,9 @@ class Converter {
   void fold_constants();
   void join_equal_quantizers();
   void cut_host_tail();
+  // outputs.cpp: which tensors are the result
+  void choose_outputs();
+  void join_outputs();
   std::set<std::string> needed_nodes() const;
   void step(const OnnxNode& node);
   void refuse_codes(const OnnxNode& node) const;
@@ -186,7 +189,9 @@ class Converter {
   std::int64_t folded_ = 0, most_folded_ = 0;  // elements of the constants made by folding
   std::optional<TypeRange> input_codes_;       // where the file's input is of an integer type
   std::map<int, std::vector<int>> roundings_;  // layers that only round a node's values, by that node
+  std::vector<std::string> heads_;             // the tensors that are the result, before they are joined
   std::string output_;
+  OutputLayout output_layout_;
 };
 
 // Replaces the shapes in which exporters write hard swish, hard sigmoid and SiLU by single nodes (rewrite.cpp).

@@ -34,6 +34,7 @@ void Converter::check_result() {
     network_.notes.push_back(
         "the last Reshape or Transpose is left to the host: the output comes as height, width, channels");
   }
+  output_layout_ = {value.view.sizes(), value.view.order()};
   const int last = static_cast<int>(network_.graph.nodes().size()) - 1;
   if (value.node != last) {
     throw std::invalid_argument(fmt::format("its output '{}' is not its last layer: '{}' comes after it", output_,
@@ -80,7 +81,7 @@ void Converter::check_result() {
 
 namespace bitstrata::model {
 
-FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options) {
+FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options, OutputLayout* layout) {
   using namespace interchange;
   std::string message;
   try {
@@ -89,9 +90,9 @@ FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions&
     rewrite_activations(graph);
     rewrite_dynamic_quantization(graph);
     try {
-      return Converter(graph, options, nullptr).convert();
+      return Converter(graph, options, nullptr).convert(layout);
     } catch (const LayoutDemand& demand) {
-      return Converter(std::move(graph), options, &demand.layout).convert();
+      return Converter(std::move(graph), options, &demand.layout).convert(layout);
     }
   } catch (const LayoutDemand&) {
     message = "its input is used in two arrangements";

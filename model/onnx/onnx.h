@@ -14,13 +14,23 @@ namespace bitstrata::model {
 
 struct ImportOptions {
   std::vector<std::int64_t> input_shape;  // as the file counts, batch first; for files that leave dimensions open
-  std::string output;                     // the tensor that is the result; empty: the file's first output
+  // Tensors that are the result, joined along their channels in this order where there are several; empty: the file's
+  // first output.
+  std::vector<std::string> outputs;
+};
+
+// How a file orders the network's output, or the tensor in front of what was left to the host.
+struct OutputLayout {
+  std::vector<std::int64_t> dims;    // as the file counts, batch of 1 first
+  std::vector<std::int64_t> places;  // of each of the file's elements, row-major: where it lies in the network's output
 };
 
 // The network in our graph: batch norms folded, layouts turned to NHWC, shape arithmetic gone. FloatNetwork::notes
 // tells what was left to the host. Throws std::runtime_error naming the file and the node where an operator is not
-// supported.
-FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options = {});
+// supported, or the outputs where an output that is asked for is not there or several cannot be joined. Fills `layout`
+// where one is given.
+FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options = {},
+                         OutputLayout* layout = nullptr);
 
 enum class OnnxStyle {
   qdq,    // QuantizeLinear/DequantizeLinear in opset 14, or 21 where codes are wider than 8 bits; widths other than 8

@@ -130,4 +130,19 @@ TEST(TableTest, AlignsQuotesAndGroups) {
   EXPECT_EQ(cli::short_number(123456.7), "123457");
 }
 
+TEST(Table, CutsLongWordsForPeopleOnlyAndKeepsThemApart) {
+  const std::string middle(60, 'x'), one = "block1/" + middle + "/conv1", two = "block1/" + middle + "/conv2";
+  cli::Table table({"layer", "cycles"});
+  table.add({one, "1"});
+  table.add({two, "2"});
+  const std::string cut = "block1/xxxxxxxxxxxx...xxxxxxxxxxxx/conv1";
+  ASSERT_EQ(cut.size(), 40U);
+  EXPECT_NE(table.text().find(cut + "       1\n"), std::string::npos) << table.text();
+  EXPECT_EQ(table.text().find(one), std::string::npos);
+  for (const std::string& text : {table.csv(), table.markdown()}) EXPECT_NE(text.find(one), std::string::npos);
+  // What differs in the middle only keeps it.
+  table.add({"block1/" + std::string(30, 'x') + "y" + std::string(29, 'x') + "/conv1", "3"});
+  EXPECT_NE(table.text().find("xyx"), std::string::npos) << table.text();
+}
+
 }  // namespace

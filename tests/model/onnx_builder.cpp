@@ -88,6 +88,7 @@ std::string OnnxBuilder::bytes() const {
     }
   }
   graph.add_output()->set_name(output_);
+  if (!second_output_.empty()) graph.add_output()->set_name(second_output_);
   for (const auto& [name, array] : constants_) {
     auto* tensor = graph.add_initializer();
     tensor->set_name(name);

@@ -55,6 +55,8 @@ class OnnxBuilder {
   std::string node(const std::string& op, std::vector<std::string> inputs, Attrs attributes = {},
                    const std::string& domain = "", int outputs = 1);
   void output(const std::string& name) { output_ = name; }
+  // A further output, which run() does not give.
+  void second_output(const std::string& name) { second_output_ = name; }
   void opset(int version) { opset_ = version; }
   // The model's input holds codes of this type instead of floats.
   void input_type(int type) { input_type_ = type; }
@@ -69,7 +71,7 @@ class OnnxBuilder {
   std::vector<std::int64_t> input_;
   std::map<std::string, Array> constants_;
   std::vector<Node> nodes_;
-  std::string output_;
+  std::string output_, second_output_;
   std::uint64_t state_ = 1;
   int opset_ = 13, input_type_ = 1;
 };

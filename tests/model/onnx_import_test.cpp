@@ -95,7 +95,7 @@ TEST(OnnxImport, OpenSidesAreAskedFor) {
   m.node("Conv", {"x", m.random({4, 3, 1, 1})});
   const auto file = m.save(folder / "model.onnx");
   EXPECT_THAT(message_of<std::runtime_error>([&] { import_onnx(file); }), HasSubstr("--input-shape"));
-  EXPECT_EQ(import_onnx(file, {{1, 3, 7, 8}, ""}).graph.node(0).output, (Shape{7, 8, 3}));
+  EXPECT_EQ(import_onnx(file, {{1, 3, 7, 8}, {}}).graph.node(0).output, (Shape{7, 8, 3}));
 }
 
 TEST(OnnxImport, SoftmaxIsLeftToTheHost) {
