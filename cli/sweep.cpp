@@ -238,7 +238,7 @@ int sweep(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   RunRecord record("sweep", arguments, o.common);
   OutputFolder folder(o.out);
-  const sim::Sweep sweep = sim::load_sweep(o.file, load_shapes);
+  const sim::Sweep sweep = sim::load_sweep(o.file, [](const std::string& name) { return load_shapes(name); });
   record.add_file("sweep", o.file);
   const std::string technology = chosen_technology(o, sweep);
   std::optional<model::FpgaFamily> fpga;
