@@ -136,6 +136,22 @@ Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> s
   return value;
 }
 
+// W (s x + t) = (W s) x + W t, for weights in the order of the node's elements.
+void Converter::take_features(const OnnxNode& node, const PerFeature& features, const Value& x, Parameters& p) const {
+  const std::vector<std::int64_t> order = x.view.order();
+  if (p.weights.size() != p.bias.size() * order.size())
+    refuse(node, "reads a BatchNormalization that differs from pixel to pixel over several rows");
+  for (std::size_t n = 0; n < p.bias.size(); ++n) {
+    double shift = 0;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+      float& weight = p.weights[n * order.size() + at(order[k])];
+      shift += weight / x.factor * features.shift[k];
+      weight = static_cast<float>(weight * features.scale[k]);
+    }
+    p.bias[n] = static_cast<float>(p.bias[n] + shift);
+  }
+}
+
 // A factor that nothing takes becomes a layer.
 Value Converter::without_factor(const OnnxNode& node, Value value) {
   if (value.factor == 1) return value;

@@ -114,6 +114,7 @@ Value Converter::convolve(const OnnxNode& node, Value x, const Tensor& weights, 
   if (rank != 1 && rank != 2)
     refuse(node, fmt::format("has weights of {}; 1 or 2 spatial dimensions are supported", to_text(weights.dims)));
   settle(x, rank == 1 ? Geometry::ncw : channels_last(node) ? Geometry::nhwc : Geometry::nchw);
+  if (const auto shuffle = shuffle_of(x)) return convolve_shuffled(node, std::move(x), *shuffle, weights, bias);
   const Geometry g = geometry(x);
   const bool fits = rank == 1 ? g == Geometry::ncw || g == Geometry::nch
                               : g == (channels_last(node) ? Geometry::nhwc : Geometry::nchw);
@@ -156,7 +157,6 @@ Value Converter::multiply_matrix(const OnnxNode& node, const Value& x, const Ten
   if (weights.dims.size() != 2)
     refuse(node, fmt::format("its matrix of {} must have 2 dimensions", to_text(weights.dims)));
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
-  settle(x, Geometry::flat);
   const std::int64_t in = weights.dims[transposed ? 1 : 0], out = weights.dims[transposed ? 0 : 1];
   const int outputs = small(node, "the number of outputs", out);
   if (in < 1 || out < 1) refuse(node, fmt::format("its matrix of {} is empty", to_text(weights.dims)));
@@ -164,6 +164,9 @@ Value Converter::multiply_matrix(const OnnxNode& node, const Value& x, const Ten
   if (sizes.empty() || sizes.back() != in) {
     refuse(node, fmt::format("its input of {} does not fit a matrix of {}", to_text(sizes), to_text(weights.dims)));
   }
+  // Several rows are pixels, whose channels stand last.
+  const bool rows = x.view.elements() != in;
+  settle(x, rows && sizes.size() == 3 ? Geometry::nwc : rows && sizes.size() == 4 ? Geometry::nhwc : Geometry::flat);
   const auto entry = [&](std::int64_t n, std::int64_t k) {
     return static_cast<float>(weights.at(at(transposed ? n * in + k : k * out + n)) * x.factor);
   };
@@ -193,7 +196,14 @@ Value Converter::multiply_matrix(const OnnxNode& node, const Value& x, const Ten
     });
   }
   p.bias.assign(at(outputs), 0.0F);
-  take_codes(node, weights, transposed ? 0 : 1, outputs, x.factor, p, network_.notes);
+  if (const auto found = features_.find(node.input(0)); found != features_.end()) {
+    take_features(node, found->second, x, p);
+    if (weights.grid)
+      network_.notes.push_back(
+          fmt::format("{} '{}': a batch norm scales its inputs; its weights are quantized anew", node.op, node.name));
+  } else {
+    take_codes(node, weights, transposed ? 0 : 1, outputs, x.factor, p, network_.notes);
+  }
   network_.parameters[at(result.node)] = std::move(p);
   return result;
 }
@@ -214,7 +224,7 @@ void Converter::gemm(const OnnxNode& node) {
     std::vector<float>& to = network_.parameters[at(result.node)].bias;
     if (bias.size() != 1 && bias.size() != to.size())
       refuse(node, fmt::format("has {} biases for {} outputs", bias.size(), to.size()));
-    for (std::size_t n = 0; n < to.size(); ++n) to[n] = static_cast<float>(beta * bias[bias.size() == 1 ? 0 : n]);
+    for (std::size_t n = 0; n < to.size(); ++n) to[n] += static_cast<float>(beta * bias[bias.size() == 1 ? 0 : n]);
   }
   set(node, result);
 }
@@ -239,6 +249,7 @@ void Converter::max_pool(const OnnxNode& node) {
   settle(x, channels_last(node)                       ? Geometry::nhwc
             : node.wholes("kernel_shape").size() == 1 ? Geometry::ncw
                                                       : Geometry::nchw);
+  x = straight(node, x);
   const Geometry g = geometry(x);
   if (g == Geometry::other || g == Geometry::flat)
     refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
@@ -270,6 +281,7 @@ void Converter::average_pool(const OnnxNode& node) {
   settle(x, channels_last(node)                       ? Geometry::nhwc
             : node.wholes("kernel_shape").size() == 1 ? Geometry::ncw
                                                       : Geometry::nchw);
+  x = straight(node, x);
   const Geometry g = geometry(x);
   if (g == Geometry::other || g == Geometry::flat)
     refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
@@ -305,6 +317,7 @@ void Converter::average_pool(const OnnxNode& node) {
 void Converter::global_pool(const OnnxNode& node) {
   Value x = value(node, 0);
   settle(x, channels_last(node) ? Geometry::nhwc : Geometry::nchw);
+  x = straight(node, x);
   const Geometry g = geometry(x);
   if (g == Geometry::other || g == Geometry::flat || x.pad.any())
     refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));

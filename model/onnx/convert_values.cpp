@@ -2,6 +2,7 @@
 // Operators on single values: sums, products, batch norms and activation functions.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -40,6 +41,7 @@ Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
   }
   const double factor = a.factor;
   if (a.view.elements() < b.view.elements()) std::swap(a, b);
+  if (a.view != b.view) a = straight(node, a), b = straight(node, b);
   const bool same = a.view == b.view && shape(a) == shape(b);
   if (!same) {
     // One pixel that meets all of the image's: its channels must lie where the image has its channels.
@@ -138,24 +140,40 @@ void Converter::batch_norm(const OnnxNode& node) {
   const Tensor& variance = need_constant(node, 4, "variance");
   const std::int64_t channels = shape(x).channels;
   const int axis = node.domain == "qonnx.custom_op.channels_last" ? x.view.rank() - 1 : 1;
-  // In flattened images channels no longer lie along one axis.
-  if (x.view.rank() < 2 || x.view.dim(axis) != View::flat({.channels = static_cast<int>(channels)}).dim(1)) {
-    refuse(node,
-           fmt::format("its input of {} does not have its channels along axis {}", to_text(x.view.sizes()), axis));
-  }
+  if (x.view.rank() < 2) refuse(node, fmt::format("its input of {} has no channels", to_text(x.view.sizes())));
+  const std::int64_t count = x.view.size(axis);
   for (const Tensor* t : {&gamma, &beta, &mean, &variance}) {
-    if (t->elements() != channels)
-      refuse(node, fmt::format("has {} parameters for {} channels", t->elements(), channels));
+    if (t->elements() != count) refuse(node, fmt::format("has {} parameters for {} channels", t->elements(), count));
   }
   const double epsilon = node.real("epsilon", 1e-5);
   std::vector<double> scale, shift;
-  for (std::size_t c = 0; c < at(channels); ++c) {
+  for (std::size_t c = 0; c < at(count); ++c) {
     scale.push_back(gamma.at(c) / std::sqrt(variance.at(c) + epsilon));
     shift.push_back(beta.at(c) - mean.at(c) * scale.back());
     if (!std::isfinite(scale.back()))
       refuse(node, fmt::format("the variance {} of channel {} is not above 0", variance.at(c), c));
   }
-  set(node, affine(node, x, scale, shift));
+  // Entries of the axis meet the node's channels in the order of the view; in a flattened image several meet each.
+  const std::vector<std::int64_t> order = View::of({x.view.dim(axis)}).order();
+  std::vector<double> channel_scale(at(channels), 1), channel_shift(at(channels), 0);
+  std::vector<bool> seen(at(channels), false);
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    const std::size_t c = at(order[k] % channels);
+    if (seen[c] && (channel_scale[c] != scale[k] || channel_shift[c] != shift[k])) {
+      if (count != x.view.elements() || x.pad.any())
+        refuse(node,
+               fmt::format("its input of {} does not have its channels along axis {}", to_text(x.view.sizes()), axis));
+      features_[node.outputs[0]] = {std::move(scale), std::move(shift)};
+      set(node, x);
+      return;
+    }
+    channel_scale[c] = scale[k], channel_shift[c] = shift[k];
+    seen[c] = true;
+  }
+  if (std::count(seen.begin(), seen.end(), true) != channels)
+    refuse(node,
+           fmt::format("its input of {} does not have its channels along axis {}", to_text(x.view.sizes()), axis));
+  set(node, affine(node, x, channel_scale, channel_shift));
 }
 
 void Converter::activation(const OnnxNode& node, Op op) {
@@ -238,18 +256,9 @@ void Converter::clip(const OnnxNode& node) {
   set(node, limited(node, value(node, 0), low, high));
 }
 
-void Converter::leaky_relu(const OnnxNode& node) {
-  double slope = node.real("alpha", 0.01);
-  if (node.op == "PRelu") {
-    const Tensor& slopes = need_constant(node, 1, "slope");
-    for (std::size_t i = 0; i < at(slopes.elements()); ++i) {
-      if (slopes.at(i) != slopes.at(0))
-        refuse(node, "its slopes differ from channel to channel; only one slope is supported");
-    }
-    if (slopes.elements() < 1) refuse(node, "has no slope");
-    slope = slopes.at(0);
-  }
-  Value x = value(node, 0);
+void Converter::leaky_relu(const OnnxNode& node) { set(node, leaky(node, value(node, 0), node.real("alpha", 0.01))); }
+
+Value Converter::leaky(const OnnxNode& node, Value x, double slope) {
   settle(x, Geometry::other);
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
   const std::string name = fresh_name(node);
@@ -257,7 +266,30 @@ void Converter::leaky_relu(const OnnxNode& node) {
   x.node =
       added(slope == 0 ? network_.graph.add_relu(x.node, name) : network_.graph.add_leaky_relu(x.node, name, slope));
   x.exclusive = true;
-  set(node, x);
+  return x;
+}
+
+// A leaky ReLU of one slope, or max(x, 0) + slope * min(x, 0) with a slope for each channel, of any sign and size.
+void Converter::prelu(const OnnxNode& node) {
+  const Tensor& slopes = need_constant(node, 1, "slope");
+  if (slopes.elements() < 1) refuse(node, "has no slope");
+  Value x = value(node, 0);
+  std::vector<double> slope = per_channel(node, x, slopes);
+  const bool one = std::all_of(slope.begin(), slope.end(), [&](double s) { return s == slope[0]; });
+  if (one && slope[0] >= 0 && slope[0] < 1) {
+    set(node, leaky(node, x, slope[0]));
+    return;
+  }
+  settle(x, Geometry::other);
+  const double infinity = std::numeric_limits<double>::infinity();
+  x.exclusive = false;  // read twice
+  OnnxNode part = node;
+  part.name += "_positive";
+  const Value positive = limited(part, x, 0, infinity);
+  part.name = node.name + "_negative";
+  const Value negative = limited(part, affine(part, x, {-1}, {0}), 0, infinity);
+  part.name = node.name + "_slope";
+  set(node, join(node, positive, affine(part, negative, negated(slope), {0}), Op::add));
 }
 
 }  // namespace bitstrata::model::interchange

@@ -88,8 +88,17 @@ void Converter::pad(const OnnxNode& node) {
     const Tensor& constant_value = need_constant(node, 2, "value");
     fill = constant_value.elements() > 0 ? constant_value.at(0) : 0;
   }
-  if (!node.input(3).empty()) refuse(node, "a list of axes is not supported");
   const int rank = x.view.rank();
+  if (!node.input(3).empty()) {
+    const std::vector<std::int64_t>& axes = need_constant(node, 3, "list of axes").ints;
+    if (pads.size() != 2 * axes.size()) refuse(node, fmt::format("has {} pads for {} axes", pads.size(), axes.size()));
+    std::vector<std::int64_t> all(at(2 * rank), 0);
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      const int axis = axis_of(axes[i], rank);
+      all[at(axis)] = pads[i], all[at(axis + rank)] = pads[i + axes.size()];
+    }
+    pads = std::move(all);
+  }
   if (pads.size() != at(2 * rank)) refuse(node, fmt::format("has {} pads for {} dimensions", pads.size(), rank));
   if (std::all_of(pads.begin(), pads.end(), [](std::int64_t p) { return p == 0; })) {
     set(node, x);
@@ -98,6 +107,7 @@ void Converter::pad(const OnnxNode& node) {
   if (mode != "constant") refuse(node, fmt::format("mode '{}' is not supported; constant is", mode));
   // An input whose arrangement is open: channels are not padded.
   settle(x, rank == 4 && pads[1] == 0 && pads[5] == 0 ? Geometry::nchw : rank == 4 ? Geometry::nhwc : Geometry::ncw);
+  x = straight(node, x);
   const Geometry g = geometry(x);
   int height = -1, width = -1;
   if (g == Geometry::nchw) height = 2, width = 3;
@@ -133,6 +143,7 @@ void Converter::concat(const OnnxNode& node) {
       refuse(node, fmt::format("joins the constant '{}' to a tensor, which is not supported", node.inputs[i]));
     parts.push_back(value(node, i));
     settle(parts.back(), Geometry::nchw);
+    parts.back() = straight(node, parts.back());
     equal_factors = equal_factors && parts[i].factor == parts[0].factor;
   }
   if (parts.empty()) refuse(node, "has no input");
@@ -171,6 +182,7 @@ void Converter::concat(const OnnxNode& node) {
 void Converter::resize(const OnnxNode& node) {
   Value x = value(node, 0);
   settle(x, Geometry::nchw);
+  x = straight(node, x);
   const Geometry g = geometry(x);
   if (x.pad.any() || (g != Geometry::nchw && g != Geometry::nhwc))
     refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
@@ -233,7 +245,8 @@ Value Converter::select(const OnnxNode& node, const Value& x, int axis, std::int
                         const std::string& suffix) {
   settle(x, Geometry::nchw);
   if (first == 0 && count == x.view.size(axis)) return x;
-  const Geometry g = geometry(x);
+  const auto shuffle = shuffle_of(x);
+  const Geometry g = shuffle ? shuffle->geometry : geometry(x);
   const bool flat = g == Geometry::flat && shape(x).height == 1 && shape(x).width == 1;
   if (count < 1 || g == Geometry::other || (g == Geometry::flat && !flat) || axis != (g == Geometry::nhwc ? 3 : 1)) {
     refuse(node,
@@ -247,7 +260,10 @@ Value Converter::select(const OnnxNode& node, const Value& x, int axis, std::int
   Parameters& p = network_.parameters[at(result.node)];
   p.weights.assign(at(count * channels), 0.0F);
   p.bias.assign(at(count), 0.0F);
-  for (std::int64_t n = 0; n < count; ++n) p.weights[at(n * channels + first + n)] = 1.0F;
+  for (std::int64_t n = 0; n < count; ++n) {
+    const std::int64_t from = shuffle ? shuffle->order[at(first + n)] : first + n;
+    p.weights[at(n * channels + from)] = 1.0F;
+  }
   p.weight_bits = 2;  // exact, whatever width the plan gives
   p.scales.assign(at(count), 1.0);
   result.view = view_of(g, network_.graph.node(result.node).output);

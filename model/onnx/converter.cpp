@@ -8,8 +8,6 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "model/yaml_reader.h"
-
 namespace bitstrata::model::interchange {
 namespace {
 
@@ -45,6 +43,9 @@ InputLayout layout_of(const View& view, Geometry geometry) {
     case Geometry::ncw:
     case Geometry::nch:
       channels = 1, width = 2;
+      break;
+    case Geometry::nwc:
+      width = 1, channels = 2;
       break;
     default:
       break;
@@ -98,7 +99,7 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"Relu", &C::relu},
       {"Clip", &C::clip},
       {"LeakyRelu", &C::leaky_relu},
-      {"PRelu", &C::leaky_relu},
+      {"PRelu", &C::prelu},
       {"HardSigmoid", &C::hard_sigmoid},
       {"HardSwish", &C::hard_swish},
       {"Sigmoid", &C::sigmoid},
@@ -147,6 +148,7 @@ FloatNetwork Converter::convert(OutputLayout* layout) {
   choose_outputs();
   fold_constants();
   const std::set<std::string> needed = needed_nodes();
+  check_operators(needed);
   for (const std::string& head : heads_) uses_[head] = 1;
   for (const OnnxNode& node : graph_.nodes) {
     if (needed.count(node.name) == 0 || node.op == "Shape") continue;  // a shape is known without the values
@@ -301,12 +303,6 @@ std::set<std::string> Converter::needed_nodes() const {
 }
 
 void Converter::step(const OnnxNode& node) {
-  static const std::set<std::string> domains = {"",
-                                                "onnx.brevitas",
-                                                "finn.custom_op.general",
-                                                "qonnx.custom_op.general",
-                                                "qonnx.custom_op.channels_last",
-                                                "com.microsoft"};
   bool all = true;
   std::vector<const Tensor*> inputs;
   for (const std::string& input : node.inputs) {
@@ -314,7 +310,7 @@ void Converter::step(const OnnxNode& node) {
     all = all && (input.empty() || inputs.back() != nullptr);
   }
   const auto handler = handlers().find(node.op);
-  if (domains.count(node.domain) == 0) {
+  if (known_domains().count(node.domain) == 0) {
     refuse(node, fmt::format("operators of domain '{}' are not supported", node.domain));
   }
   if (all) {
@@ -330,11 +326,7 @@ void Converter::step(const OnnxNode& node) {
     }
     return;
   }
-  if (handler == handlers().end()) {
-    std::vector<std::string> known;
-    for (const auto& entry : handlers()) known.push_back(entry.first);
-    refuse(node, fmt::format("the operator is not supported{}", did_you_mean(node.op, known)));
-  }
+  if (handler == handlers().end()) refuse(node, "the operator is not supported");
   refuse_codes(node);
   try {
     (this->*handler->second)(node);
@@ -390,6 +382,8 @@ void Converter::check_weights(const OnnxNode& node, std::int64_t count) {
 Value Converter::value(const OnnxNode& node, std::size_t input) const {
   const auto found = values_.find(node.input(input));
   if (found == values_.end()) refuse(node, fmt::format("input '{}' is written by nothing", node.input(input)));
+  if (features_.count(node.input(input)) != 0 && node.op != "Gemm" && node.op != "MatMul")
+    refuse(node, "reads a BatchNormalization that differs from pixel to pixel; only a Gemm or MatMul can take that");
   return found->second;
 }
 
@@ -450,8 +444,9 @@ void Converter::settle(const Value& value, Geometry wanted) const {
   if (layout_ != nullptr || value.node != 0) return;
   View view = value.view;
   int rank = view.rank();
-  const bool fits =
-      wanted == Geometry::nchw || wanted == Geometry::nhwc ? rank == 4 : wanted == Geometry::ncw && rank == 3;
+  const bool fits = wanted == Geometry::nchw || wanted == Geometry::nhwc
+                        ? rank == 4
+                        : (wanted == Geometry::ncw || wanted == Geometry::nwc) && rank == 3;
   if (!fits) {  // the file's own dimensions then, taken as they mostly are
     view = View::plain(input_dims_);
     rank = view.rank();

@@ -34,7 +34,7 @@ struct Value {
 };
 
 // How the dimensions of an image are arranged.
-enum class Geometry { nchw, nhwc, ncw, nch, flat, other };
+enum class Geometry { nchw, nhwc, ncw, nch, nwc, flat, other };
 
 // The elements of the file's input in NHWC: `size` steps of `onnx_stride` there are steps of `stride` here. Files do
 // not say what their dimensions mean; the first operator that knows demands a layout, and the conversion starts over.
@@ -67,6 +67,8 @@ class Converter {
   void choose_outputs();
   void join_outputs();
   std::set<std::string> needed_nodes() const;
+  // Throws std::invalid_argument naming all operators among the needed nodes that are not supported (missing.cpp).
+  void check_operators(const std::set<std::string>& needed) const;
   void step(const OnnxNode& node);
   void refuse_codes(const OnnxNode& node) const;
   void check_result();
@@ -96,6 +98,11 @@ class Converter {
   // scale * value + shift, one entry or one a channel: folded where it can be, else a 1x1 depthwise convolution.
   Value affine(const OnnxNode& node, Value value, std::vector<double> scale, std::vector<double> shift);
 
+  // A batch norm behind a Flatten that differs from pixel to pixel: the matrix that reads the tensor takes it.
+  struct PerFeature {
+    std::vector<double> scale, shift;  // [element of the view]
+  };
+
   // convert_layers.cpp
   void convolution(const OnnxNode& node);
   void gemm(const OnnxNode& node);
@@ -106,6 +113,7 @@ class Converter {
   void reduce(const OnnxNode& node);
   Value convolve(const OnnxNode& node, Value x, const Tensor& weights, const std::vector<double>& bias);
   Value multiply_matrix(const OnnxNode& node, const Value& x, const Tensor& weights, bool transposed);
+  void take_features(const OnnxNode& node, const PerFeature& features, const Value& x, Parameters& p) const;
   Window window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry geometry) const;
   Value pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry geometry);
 
@@ -119,6 +127,8 @@ class Converter {
   void relu(const OnnxNode& node);
   void clip(const OnnxNode& node);
   void leaky_relu(const OnnxNode& node);
+  void prelu(const OnnxNode& node);
+  Value leaky(const OnnxNode& node, Value value, double slope);
   void hard_sigmoid(const OnnxNode& node);
   void hard_swish(const OnnxNode& node);
   void sigmoid(const OnnxNode& node);
@@ -144,6 +154,16 @@ class Converter {
   void review(const OnnxNode& node, const Dims& sizes);
   Value select(const OnnxNode& node, const Value& value, int axis, std::int64_t first, std::int64_t count,
                const std::string& suffix);
+
+  // convert_shuffled.cpp
+  struct Shuffle {
+    Geometry geometry;                // of the image, were its channels in order
+    std::vector<std::int64_t> order;  // [channel of the view]: channel of the node
+  };
+  std::optional<Shuffle> shuffle_of(const Value& value) const;
+  Value straight(const OnnxNode& node, Value value);
+  Value convolve_shuffled(const OnnxNode& node, Value x, const Shuffle& shuffle, const Tensor& weights,
+                          const std::vector<double>& bias);
 
   // convert_quantized.cpp
   void quantize(const OnnxNode& node);
@@ -181,6 +201,7 @@ class Converter {
   const InputLayout* layout_;
   FloatNetwork network_;
   std::map<std::string, Value> values_;
+  std::map<std::string, PerFeature> features_;  // by the tensor's name
   std::map<std::string, int> uses_;
   std::set<std::string> shared_;  // tensors of several readers that all quantize them alike
   std::set<std::string> names_;
@@ -193,6 +214,9 @@ class Converter {
   std::string output_;
   OutputLayout output_layout_;
 };
+
+// Domains of operators that the importer knows.
+const std::set<std::string>& known_domains();
 
 // Replaces the shapes in which exporters write hard swish, hard sigmoid and SiLU by single nodes (rewrite.cpp).
 void rewrite_activations(Graph& graph);

@@ -29,8 +29,11 @@ void Converter::check_result() {
     network_.notes.push_back(
         fmt::format("the file's output '{}' holds codes; here it holds the values they stand for", output_));
   }
-  const Value value = ready(end, found->second);
-  if (geometry(value) == Geometry::other) {
+  if (features_.count(output_) != 0)
+    throw std::invalid_argument("its output is a BatchNormalization that differs from pixel to pixel");
+  const Value value = straight(end, ready(end, found->second));
+  const std::vector<Factor> whole = {{value.view.elements(), 1}};
+  if (geometry(value) == Geometry::other && value.view.factors() != whole) {
     network_.notes.push_back(
         "the last Reshape or Transpose is left to the host: the output comes as height, width, channels");
   }

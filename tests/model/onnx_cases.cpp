@@ -29,6 +29,14 @@ OnnxCase build(const char* name, int nodes, const Dims& input, void (*make)(Onnx
   return made;
 }
 
+// As exporters write it: channels in groups, groups and channels exchanged.
+std::string shuffle(OnnxBuilder& m, const std::string& x, std::int64_t groups, std::int64_t each, std::int64_t height,
+                    std::int64_t width) {
+  const std::string parted = m.node("Reshape", {x, m.ints({1, groups, each, height, width})});
+  const std::string turned = m.node("Transpose", {parted}, {{"perm", Dims{0, 2, 1, 3, 4}}});
+  return m.node("Reshape", {turned, m.ints({1, groups * each, height, width})});
+}
+
 // An activation behind a convolution.
 OnnxCase activated(const char* name, const char* op, Attrs attributes, int nodes, std::vector<double> limits = {}) {
   OnnxCase made{name, OnnxBuilder({1, 3, 6, 5}), nodes, true};
@@ -218,6 +226,92 @@ std::vector<OnnxCase> onnx_cases() {
         m.node("Add", {m.node("HardSwish", {a}), m.node("Sigmoid", {a})});
       },
       true));
+  cases.push_back(build(
+      "ShuffleIntoDense", 4, {1, 3, 5, 4},
+      [](OnnxBuilder& m) {
+        const std::string a = m.node("Relu", {convolution(m, "x", 3, 6, same())});
+        convolution(m, shuffle(m, a, 2, 3, 5, 4), 6, 4, same());
+      },
+      true));
+  cases.push_back(build(
+      "ShuffleIntoDepthwise", 5, {1, 3, 5, 4},
+      [](OnnxBuilder& m) {
+        const std::string a = m.node("Relu", {convolution(m, "x", 3, 6, same())});
+        convolution(m, convolution(m, shuffle(m, a, 3, 2, 5, 4), 6, 6, same(), 3, 6), 6, 4, {}, 1);
+      },
+      true));
+  cases.push_back(build(
+      "ShuffleIntoGroups", 5, {1, 3, 5, 4},
+      [](OnnxBuilder& m) {
+        const std::string a = m.node("Relu", {convolution(m, "x", 3, 6, same())});
+        convolution(m, shuffle(m, a, 2, 3, 5, 4), 6, 4, same(), 3, 2);
+      },
+      true));
+  cases.push_back(build("ShuffleIntoGemm", 4, {1, 3, 5, 4}, [](OnnxBuilder& m) {
+    const std::string a = m.node("Relu", {convolution(m, "x", 3, 6, same())});
+    m.node("MatMul", {m.node("Flatten", {shuffle(m, a, 2, 3, 5, 4)}), m.random({120, 5})});
+  }));
+  cases.push_back(build(
+      "ShuffleIntoPooling", 0, {1, 3, 6, 6},
+      [](OnnxBuilder& m) {
+        const std::string a = m.node("Relu", {convolution(m, "x", 3, 6, same())}), b = shuffle(m, a, 2, 3, 6, 6);
+        const std::string sum = m.node("Add", {m.node("Relu", {b}), a});
+        m.node("MaxPool", {sum}, {{"kernel_shape", Dims{2, 2}}, {"strides", Dims{2, 2}}});
+      },
+      true));
+  cases.push_back(build(
+      "ShuffleIntoSplit", 0, {1, 3, 5, 4},
+      [](OnnxBuilder& m) {
+        const std::string a = m.node("Relu", {convolution(m, "x", 3, 6, same())});
+        const std::string second = m.node("Slice", {shuffle(m, a, 2, 3, 5, 4), m.ints({2}), m.ints({6}), m.ints({1})});
+        convolution(m, second, 4, 3, same());
+      },
+      true));
+  cases.push_back(build(
+      "ShuffleAtTheEnd", 4, {1, 3, 5, 4},
+      [](OnnxBuilder& m) { shuffle(m, m.node("Relu", {convolution(m, "x", 3, 6, same())}), 2, 3, 5, 4); }, true));
+  cases.push_back(build(
+      "PReluOfChannels", 0, {1, 3, 6, 5},
+      [](OnnxBuilder& m) {
+        const std::string a = convolution(m, "x", 3, 4, same());
+        convolution(m, m.node("PRelu", {a, m.constant({4, 1, 1}, {0.25, -0.5, 1.5, 0})}), 4, 3, {}, 1);
+      },
+      true));
+  cases.push_back(build(
+      "PReluOfOneSlope", 3, {1, 3, 6, 5},
+      [](OnnxBuilder& m) {
+        m.node("PRelu", {convolution(m, "x", 3, 4, same()), m.constant({1}, {0.2})});
+      },
+      true));
+  cases.push_back(build(
+      "PadOfAxes", 3, {1, 2, 5, 7},
+      [](OnnxBuilder& m) {
+        const std::string padded = m.node("Pad", {"x", m.ints({2, 1, 1, 0}), "", m.ints({-1, 2})});
+        m.node("Relu", {convolution(m, padded, 2, 4, {{"strides", Dims{2, 2}}})});
+      },
+      true));
+  cases.push_back(build("BatchNormBehindFlatten", 4, {1, 3, 5, 4}, [](OnnxBuilder& m) {
+    const std::string a = m.node("Relu", {convolution(m, "x", 3, 4, same())});
+    const std::string scaled = m.node("Mul", {a, m.scalar(0.25)});
+    m.node("Gemm", {batch_norm(m, m.node("Flatten", {scaled}), 80), m.random({7, 80}, 0.3), m.random({7})},
+           {{"transB", 1}});
+  }));
+  cases.push_back(build("BatchNormOfChannelsBehindFlatten", 4, {1, 3, 5, 4}, [](OnnxBuilder& m) {
+    std::vector<double> scale, shift;
+    for (int k = 0; k < 80; ++k) scale.push_back(0.5 + 0.25 * (k / 20)), shift.push_back(0.1 * (k / 20) - 0.2);
+    const std::string one = m.constant({80}, std::vector<double>(80, 1)),
+                      none = m.constant({80}, std::vector<double>(80, 0));
+    const std::string flat = m.node("Flatten", {convolution(m, "x", 3, 4, same())});
+    const std::string normal =
+        m.node("BatchNormalization", {flat, m.constant({80}, scale), m.constant({80}, shift), none, one});
+    m.node("MatMul", {m.node("Relu", {normal}), m.random({80, 5})});
+  }));
+  cases.push_back(build("RowsOfPixels", 4, {1, 3, 4, 5}, [](OnnxBuilder& m) {
+    const std::string a = m.node("Relu", {convolution(m, "x", 3, 6, same())});
+    const std::string rows =
+        m.node("Transpose", {m.node("Reshape", {a, m.ints({1, 6, 20})})}, {{"perm", Dims{0, 2, 1}}});
+    m.node("Add", {m.node("MatMul", {rows, m.random({6, 3})}), m.random({3})});
+  }));
   cases.push_back(activated("Relu", "Relu", {}, 3));
   cases.push_back(activated("Relu6", "Clip", {}, 3, {0, 6}));
   cases.push_back(activated("ClipBothSides", "Clip", {}, 0, {-0.5, 0.75}));

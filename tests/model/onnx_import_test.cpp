@@ -78,6 +78,42 @@ TEST(OnnxImport, ImagesWithChannelsLastKeepTheirOrder) {
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(result[i], expected[i], 1e-5);
 }
 
+TEST(OnnxImport, ShuffledCodesStayAsTheyAre) {
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 3, 4, 4});
+  const auto zero = [&] { return m.scalar(0, 3); };
+  const std::string y = m.node("Conv", {"x", m.random({6, 3, 1, 1})});
+  const std::string codes = m.node("QuantizeLinear", {y, m.scalar(0.03125), zero()});
+  const std::string values = m.node("DequantizeLinear", {codes, m.scalar(0.03125), zero()});
+  const std::string parted = m.node("Reshape", {values, m.ints({1, 2, 3, 4, 4})});
+  const std::string turned = m.node("Transpose", {parted}, {{"perm", Dims{0, 2, 1, 3, 4}}});
+  m.node("MaxPool", {m.node("Reshape", {turned, m.ints({1, 6, 4, 4})})}, {{"kernel_shape", Dims{2, 2}}});
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  ASSERT_EQ(network.graph.nodes().size(), 4U);  // the third moves the channels
+  ASSERT_TRUE(network.grids[2].has_value());
+  EXPECT_EQ(network.grids[2]->scale, 0.03125);
+  EXPECT_EQ(network.grids[2]->coding, Coding::twos_complement);
+  const std::vector<Reals> all = run_all(network, to_nhwc(random_input(m, 1)));
+  for (std::size_t pixel = 0; pixel < 16; ++pixel)
+    for (std::size_t c = 0; c < 6; ++c) EXPECT_EQ(all[2][pixel * 6 + c], all[1][pixel * 6 + c / 2 + c % 2 * 3]);
+}
+
+TEST(OnnxImport, RowsOfTheInputArePixels) {
+  // 1 x rows x features, as token models have it: the features stand last.
+  const TemporaryFolder folder;
+  OnnxBuilder m({1, 5, 8});
+  const std::string h = m.node("Relu", {m.node("Add", {m.node("MatMul", {"x", m.random({8, 6})}), m.random({6})})});
+  m.node("MatMul", {h, m.random({6, 3})});
+  const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+  EXPECT_EQ(network.graph.node(0).output, (Shape{1, 5, 8}));
+  EXPECT_EQ(network.graph.nodes().size(), 4U);
+  EXPECT_TRUE(network.notes.empty());
+  const Array input = random_input(m, 1), expected = m.run(input);
+  const Reals result = run(network, std::vector<float>(input.values.begin(), input.values.end()));
+  ASSERT_EQ(result.size(), expected.values.size());
+  for (std::size_t i = 0; i < result.size(); ++i) EXPECT_NEAR(result[i], expected.values[i], 1e-5);
+}
+
 TEST(OnnxImport, ShapeArithmeticFoldsAway) {
   const TemporaryFolder folder;
   OnnxBuilder m({0, 3, 4, 5});
@@ -184,6 +220,22 @@ TEST(OnnxImport, RefusesWithOperatorAndNode) {
   unknown.node("Einsum", {"x"});
   EXPECT_THAT(refusal(unknown), ::testing::AllOf(HasSubstr("model.onnx"), HasSubstr("Einsum node 'n_Einsum_0_0'"),
                                                  HasSubstr("not supported")));
+  OnnxBuilder several({1, 3, 4, 4});
+  several.node("Einsum", {several.node("LRN", {several.node("Einsum", {several.node("Relux", {"x"}, {}, "acme")})})});
+  EXPECT_THAT(refusal(several),
+              ::testing::AllOf(HasSubstr("these operators are not supported: "),
+                               HasSubstr("Relux of domain 'acme' (node 'n_Relux_"), HasSubstr("Einsum (2 nodes, the "),
+                               HasSubstr("LRN (node 'n_LRN_"), HasSubstr("does not divide"),
+                               ::testing::Not(HasSubstr("did you mean"))));
+  OnnxBuilder features({1, 3, 4, 4});
+  std::vector<double> variance(48, 1);
+  variance[5] = 2;
+  const auto ones = [&] { return features.constant({48}, std::vector<double>(48, 1)); };
+  features.node("Relu",
+                {features.node("BatchNormalization",
+                               {features.node("Flatten", {features.node("Conv", {"x", features.random({3, 3, 1, 1})})}),
+                                ones(), ones(), ones(), features.constant({48}, variance)})});
+  EXPECT_THAT(refusal(features), HasSubstr("differs from pixel to pixel"));
   OnnxBuilder domain({1, 3, 4, 4});
   domain.node("Relu", {"x"}, {}, "acme");
   EXPECT_THAT(refusal(domain), HasSubstr("acme"));

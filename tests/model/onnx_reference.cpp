@@ -124,9 +124,11 @@ Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global)
   });
 }
 
+// All dimensions of `a` but the last are rows.
 Array matrix(const Array& a, const Array& b, bool transposed) {
-  const std::int64_t rows = a.dims[0], inner = a.dims[1], columns = b.dims[transposed ? 0 : 1];
-  Array y{{rows, columns}, {}};
+  const std::int64_t inner = a.dims.back(), rows = count(a.dims) / inner, columns = b.dims[transposed ? 0 : 1];
+  Array y{a.dims, {}};
+  y.dims.back() = columns;
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t n = 0; n < columns; ++n) {
       double sum = 0;
@@ -220,7 +222,9 @@ Array OnnxBuilder::run(const Array& input) const {
     } else if (op == "LeakyRelu") {
       const double slope = real("alpha", 0.01);
       out = map(in(0), [=](double x) { return x < 0 ? slope * x : x; });
-    } else if (op == "Sigmoid")
+    } else if (op == "PRelu")
+      out = broadcast(in(0), in(1), [](double x, double slope) { return x < 0 ? slope * x : x; });
+    else if (op == "Sigmoid")
       out = map(in(0), sigmoid);
     else if (op == "Tanh")
       out = map(in(0), [](double x) { return std::tanh(x); });
@@ -249,9 +253,21 @@ Array OnnxBuilder::run(const Array& input) const {
       out.dims = {1, count(in(0).dims)};
     } else if (op == "Transpose")
       out = transpose(in(0), node.attributes.at("perm").wholes);
-    else if (op == "Pad") {  // of height and width
+    else if (op == "Slice") {  // of channels
+      out = in(0);
+      const auto first = static_cast<std::int64_t>(in(1).values[0]), end = static_cast<std::int64_t>(in(2).values[0]);
+      const std::int64_t pixels = count(out.dims) / out.dims[1];
+      out.dims[1] = end - first;
+      out.values.assign(in(0).values.begin() + first * pixels, in(0).values.begin() + end * pixels);
+    } else if (op == "Pad") {  // of height and width
       const Array& x = in(0);
-      const auto pad = [&](std::size_t i) { return static_cast<std::int64_t>(in(1).values[i]); };
+      std::vector<std::int64_t> pads(8, 0);
+      for (std::size_t i = 0; i < in(1).values.size() / 2; ++i) {
+        const auto axis = has(3) ? static_cast<std::size_t>(in(3).values[i] + (in(3).values[i] < 0 ? 4 : 0)) : i;
+        pads[axis] = static_cast<std::int64_t>(in(1).values[i]);
+        pads[axis + 4] = static_cast<std::int64_t>(in(1).values[i + in(1).values.size() / 2]);
+      }
+      const auto pad = [&](std::size_t i) { return pads[i]; };
       out = {{x.dims[0], x.dims[1], x.dims[2] + pad(2) + pad(6), x.dims[3] + pad(3) + pad(7)}, {}};
       for (std::int64_t c = 0; c < x.dims[1]; ++c)
         for (std::int64_t y = -pad(2); y < x.dims[2] + pad(6); ++y)

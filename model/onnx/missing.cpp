@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators that a file needs and the importer lacks: all of them in one message.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <stdexcept>
+
+#include "model/onnx/converter.h"
+
+namespace bitstrata::model::interchange {
+namespace {
+
+// Why an operator that public files often have cannot be had.
+const std::map<std::string, std::string>& reasons() {
+  static const std::map<std::string, std::string> table = {
+      {"LRN", "it divides by sums over channels, and the array does not divide"},
+      {"LayerNormalization", "it divides by a deviation of each input, and the array does not divide"},
+      {"InstanceNormalization", "it divides by a deviation of each input, and the array does not divide"},
+      {"GroupNormalization", "it divides by a deviation of each input, and the array does not divide"},
+      {"Softmax", "it divides by a sum of each input, and the array does not divide; at the end the host does it"},
+      {"LSTM", "recurrent layers are not supported"},
+      {"GRU", "recurrent layers are not supported"},
+      {"RNN", "recurrent layers are not supported"},
+  };
+  return table;
+}
+
+struct Lacking {
+  int count = 0;
+  std::string first;  // node
+};
+
+}  // namespace
+
+const std::set<std::string>& known_domains() {
+  static const std::set<std::string> domains = {"",
+                                                "onnx.brevitas",
+                                                "finn.custom_op.general",
+                                                "qonnx.custom_op.general",
+                                                "qonnx.custom_op.channels_last",
+                                                "com.microsoft"};
+  return domains;
+}
+
+void Converter::check_operators(const std::set<std::string>& needed) const {
+  std::set<std::string> constants;  // what folding will make, by name
+  for (const auto& entry : graph_.constants) constants.insert(entry.first);
+  std::map<std::string, Lacking> lacking;
+  std::vector<std::string> order;
+  for (const OnnxNode& node : graph_.nodes) {
+    if (needed.count(node.name) == 0) continue;
+    const bool folds =
+        node.op == "Shape" || std::all_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& input) {
+          return input.empty() || constants.count(input) != 0;
+        });
+    if (folds) {
+      constants.insert(node.outputs.begin(), node.outputs.end());
+      continue;
+    }
+    const bool known = known_domains().count(node.domain) != 0;
+    if (known && handlers().count(node.op) != 0) continue;
+    const std::string op = known ? node.op : fmt::format("{} of domain '{}'", node.op, node.domain);
+    Lacking& entry = lacking[op];
+    if (entry.count++ == 0) {
+      entry.first = node.name;
+      order.push_back(op);
+    }
+  }
+  if (order.empty()) return;
+  const auto why = [](const std::string& op) {
+    const auto found = reasons().find(op);
+    return found == reasons().end() ? std::string() : fmt::format(": {}", found->second);
+  };
+  if (order.size() == 1 && lacking.at(order[0]).count == 1) {
+    throw std::invalid_argument(fmt::format("{} node '{}': the operator is not supported{}", order[0],
+                                            lacking.at(order[0]).first, why(order[0])));
+  }
+  std::vector<std::string> texts;
+  for (const std::string& op : order) {
+    const Lacking& entry = lacking.at(op);
+    texts.push_back(entry.count == 1
+                        ? fmt::format("{} (node '{}'{})", op, entry.first, why(op))
+                        : fmt::format("{} ({} nodes, the first is '{}'{})", op, entry.count, entry.first, why(op)));
+  }
+  throw std::invalid_argument(fmt::format(
+      "{} not supported: {}", order.size() == 1 ? "an operator is" : "these operators are", fmt::join(texts, ", ")));
+}
+
+}  // namespace bitstrata::model::interchange
