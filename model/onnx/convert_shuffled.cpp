@@ -67,10 +67,12 @@ Value Converter::straight(const OnnxNode& node, Value value) {
 Value Converter::convolve_shuffled(const OnnxNode& node, Value x, const Shuffle& shuffle, const Tensor& weights,
                                    const std::vector<double>& bias) {
   const std::int64_t groups = node.whole("group", 1), outputs = weights.dims[0], depth = weights.dims[1];
-  const bool dense = groups == 1 && depth == shape(x).channels;
+  const bool dense = groups == 1 && depth == shape(x).channels && outputs > 0;
   const bool depthwise = groups == shape(x).channels && outputs == groups && depth == 1;
   const bool per_output = weights.grid && weights.grid->scales.size() > 1;
-  if (!dense && !(depthwise && !per_output)) return convolve(node, straight(node, std::move(x)), weights, bias);
+  const bool biased = bias.empty() || static_cast<std::int64_t>(bias.size()) == outputs;  // else convolve refuses
+  if (!biased || (!dense && !(depthwise && !per_output)))
+    return convolve(node, straight(node, std::move(x)), weights, bias);
   const std::vector<std::vector<Factor>> before = x.view.dims();
   x.view = view_of(shuffle.geometry, shape(x));
   Tensor moved = weights;
@@ -88,7 +90,7 @@ Value Converter::convolve_shuffled(const OnnxNode& node, Value x, const Shuffle&
         }
       }
     }
-    if (depthwise && n < static_cast<std::int64_t>(bias.size())) moved_bias[at(shuffle.order[at(n)])] = bias[at(n)];
+    if (depthwise && !bias.empty()) moved_bias[at(shuffle.order[at(n)])] = bias[at(n)];
   }
   Value result = convolve(node, x, moved, moved_bias);
   if (!depthwise) return result;

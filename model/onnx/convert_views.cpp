@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 
 #include "model/onnx/converter.h"
@@ -90,11 +91,13 @@ void Converter::pad(const OnnxNode& node) {
   }
   const int rank = x.view.rank();
   if (!node.input(3).empty()) {
-    const std::vector<std::int64_t>& axes = need_constant(node, 3, "list of axes").ints;
+    const std::vector<std::int64_t> axes = need_wholes(node, 3, "list of axes");
+    std::set<int> seen;
     if (pads.size() != 2 * axes.size()) refuse(node, fmt::format("has {} pads for {} axes", pads.size(), axes.size()));
     std::vector<std::int64_t> all(at(2 * rank), 0);
     for (std::size_t i = 0; i < axes.size(); ++i) {
       const int axis = axis_of(axes[i], rank);
+      if (!seen.insert(axis).second) refuse(node, fmt::format("names axis {} twice", axis));
       all[at(axis)] = pads[i], all[at(axis + rank)] = pads[i + axes.size()];
     }
     pads = std::move(all);

@@ -21,6 +21,9 @@ const std::map<std::string, std::string>& reasons() {
       {"InstanceNormalization", "it divides by a deviation of each input, and the array does not divide"},
       {"GroupNormalization", "it divides by a deviation of each input, and the array does not divide"},
       {"Softmax", "it divides by a sum of each input, and the array does not divide; at the end the host does it"},
+      {"If", "its branches are not read"},
+      {"Loop", "its body is not read"},
+      {"Scan", "its body is not read"},
       {"LSTM", "recurrent layers are not supported"},
       {"GRU", "recurrent layers are not supported"},
       {"RNN", "recurrent layers are not supported"},
@@ -52,10 +55,11 @@ void Converter::check_operators(const std::set<std::string>& needed) const {
   std::vector<std::string> order;
   for (const OnnxNode& node : graph_.nodes) {
     if (needed.count(node.name) == 0) continue;
-    const bool folds =
-        node.op == "Shape" || std::all_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& input) {
-          return input.empty() || constants.count(input) != 0;
-        });
+    const bool inner = node.op == "If" || node.op == "Loop" || node.op == "Scan";  // read more than their inputs
+    const bool constant = std::all_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& input) {
+      return input.empty() || constants.count(input) != 0;
+    });
+    const bool folds = node.op == "Shape" || (constant && !inner);
     if (folds) {
       constants.insert(node.outputs.begin(), node.outputs.end());
       continue;

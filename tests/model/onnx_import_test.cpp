@@ -216,6 +216,24 @@ TEST(OnnxImport, RefusesWithOperatorAndNode) {
   const auto refusal = [&](const OnnxBuilder& m) {
     return message_of<std::runtime_error>([&] { import_onnx(m.save(folder / "model.onnx")); });
   };
+  const auto shuffled = [](OnnxBuilder& m) {
+    const std::string apart = m.node("Reshape", {"x", m.ints({1, 2, 2, 4, 4})});
+    const std::string turned = m.node("Transpose", {apart}, {{"perm", Dims{0, 2, 1, 3, 4}}});
+    return m.node("Reshape", {turned, m.ints({1, 4, 4, 4})});
+  };
+  OnnxBuilder biases({1, 4, 4, 4});
+  biases.node("Conv", {shuffled(biases), biases.random({4, 1, 3, 3}), biases.random({2})}, {{"group", 4}});
+  EXPECT_THAT(refusal(biases), HasSubstr("has 2 biases for 4 outputs"));
+  OnnxBuilder empty({1, 4, 4, 4});
+  empty.node("Conv", {shuffled(empty), empty.constant({0, 4, 1, 1}, {})});
+  EXPECT_THAT(refusal(empty), HasSubstr("Conv node"));
+  OnnxBuilder twice({1, 4, 4, 4});
+  const std::string padded = twice.node("Pad", {"x", twice.ints({1, 1, 1, 1}), "", twice.ints({2, -2})});
+  twice.node("Conv", {padded, twice.random({2, 4, 1, 1})});
+  EXPECT_THAT(refusal(twice), HasSubstr("names axis 2 twice"));
+  OnnxBuilder branches({1, 4, 4, 4});
+  branches.node("If", {branches.constant({}, {1}, 9)});
+  EXPECT_THAT(refusal(branches), HasSubstr("its branches are not read"));
   OnnxBuilder unknown({1, 3, 4, 4});
   unknown.node("Einsum", {"x"});
   EXPECT_THAT(refusal(unknown), ::testing::AllOf(HasSubstr("model.onnx"), HasSubstr("Einsum node 'n_Einsum_0_0'"),
