@@ -275,7 +275,8 @@ Architecture load_architecture(const std::string& name_or_file) {
   for (const Architecture& a : built_ins()) {
     if (a.name == name_or_file) return a;
   }
-  if (std::filesystem::exists(name_or_file)) return load_file(name_or_file);
+  std::error_code unknown;  // no file has a name that is too long
+  if (std::filesystem::exists(name_or_file, unknown)) return load_file(name_or_file);
   const std::vector<std::string> names = architecture_names();
   throw std::runtime_error(fmt::format("no architecture '{}': neither a file nor one of {}{}", name_or_file,
                                        fmt::join(names, ", "), did_you_mean(name_or_file, names)));

@@ -43,11 +43,11 @@ class ByteFile {
 
   std::vector<std::uint8_t> bytes(std::size_t count, const char* what) {
     // Grows as data arrive: a damaged header must not ask for the whole memory.
-    constexpr std::size_t step = std::size_t{1} << 26;
+    constexpr std::size_t least = std::size_t{1} << 16;
     std::vector<std::uint8_t> result;
     while (result.size() < count) {
       const std::size_t done = result.size();
-      result.resize(std::min(count, done + step));
+      result.resize(std::min(count, done + std::max(least, done)));
       read(result.data() + done, result.size() - done, what);
     }
     return result;

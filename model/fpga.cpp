@@ -187,9 +187,9 @@ FpgaFamily read_family(const YamlReader& top) {
                   "resources"});
   top.check_format(format_name);
   FpgaFamily family{.name = top.at("name").as_string(),
-                    .title = top.at("title").as_string(),
-                    .tools = top.at("tools").as_string(),
-                    .source = top.at("source").as_string(),
+                    .title = top.at("title").as_text(),
+                    .tools = top.at("tools").as_text(),
+                    .source = top.at("source").as_text(),
                     .points = top.at("points").as_int()};
   top.read("rules", family.rules);
   family.memories = read_memories(top.at("memories"));

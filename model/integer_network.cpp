@@ -17,6 +17,10 @@ namespace {
 // Room for the multiplication by multiplier[n] is made in `requantize`; the sum itself must stay in int64.
 constexpr std::int64_t largest_bound = std::int64_t{1} << 62;
 
+// Sides of tensors and windows, and products of them: within these, sums of sizes stay in int and products in int64.
+constexpr int largest_side = 1 << 24;
+constexpr std::int64_t largest_product = std::int64_t{1} << 38;
+
 template <typename... Args>
 [[noreturn]] void refuse(const std::string& what, fmt::format_string<Args...> format, Args&&... args) {
   throw std::invalid_argument(fmt::format("{}: {}", what, fmt::format(format, std::forward<Args>(args)...)));
@@ -27,6 +31,11 @@ std::string to_text(Shape shape) { return fmt::format("{}x{}x{}", shape.height, 
 void check_tensor(const TensorFormat& tensor, const std::string& what) {
   const Shape& s = tensor.shape;
   if (s.height < 1 || s.width < 1 || s.channels < 1) refuse(what, "the shape {} has a side below 1", to_text(s));
+  if (std::max({s.height, s.width, s.channels}) > largest_side ||
+      std::int64_t{s.height} * s.width > largest_product / s.channels) {
+    refuse(what, "the shape {} is too large; a side has at most {} and a tensor {} values", to_text(s), largest_side,
+           largest_product);
+  }
   if (tensor.bits < 1 || tensor.bits > 16) refuse(what, "bits is {}; allowed is 1..16", tensor.bits);
   if (tensor.coding == Coding::bipolar && tensor.bits != 1) {
     refuse(what, "bipolar codes have 1 bit, not {}", tensor.bits);
@@ -50,18 +59,18 @@ int check_axis(const std::string& what, const char* axis, LayerKind kind, int si
   if (kernel < 1 || stride < 1 || dilation < 1) refuse(what, "kernel, stride and dilation of {} must be >= 1", axis);
   if (before < 0 || after < 0) refuse(what, "padding of {} is negative", axis);
   if (kind == LayerKind::average_pool && (before != 0 || after != 0)) refuse(what, "average pooling takes no padding");
+  if (std::max({kernel, stride, dilation, before, after}) > largest_side)
+    refuse(what, "kernel, stride, dilation and padding of {} are at most {}", axis, largest_side);
   const std::int64_t reach = std::int64_t{dilation} * (kernel - 1) + 1;
   const std::int64_t padded = std::int64_t{size} + before + after;
   if (reach > padded) refuse(what, "a kernel reaching over {} does not fit the padded {} of {}", reach, axis, padded);
   const int count = static_cast<int>((padded - reach) / stride + 1);
   if (kind == LayerKind::max_pool) {
     for (int position = 0; position < count; ++position) {
-      bool real = false;
-      for (int tap = 0; tap < kernel && !real; ++tap) {
-        const std::int64_t at = std::int64_t{position} * stride - before + std::int64_t{tap} * dilation;
-        real = at >= 0 && at < size;
-      }
-      if (!real) refuse(what, "position {} of the window's {} lies in the padding alone", position, axis);
+      const std::int64_t first = std::int64_t{position} * stride - before;
+      const std::int64_t outside = first >= 0 ? 0 : (-first + dilation - 1) / dilation;  // taps before the tensor
+      if (outside >= kernel || first + outside * dilation >= size)
+        refuse(what, "position {} of the window's {} lies in the padding alone", position, axis);
     }
   }
   return count;
@@ -127,15 +136,15 @@ void check_weights(const IntegerLayer& layer, Shape input, Shape output, const s
   }
   if (layer.weight_bits < 1 || layer.weight_bits > 16)
     refuse(what, "weight_bits is {}; allowed is 1..16", layer.weight_bits);
-  const std::int64_t taps =
-      std::int64_t{layer.window.kernel_height} * layer.window.kernel_width * (input.channels / layer.groups);
-  const std::int64_t count = taps * output.channels;
+  std::int64_t taps = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width, count = 0, macs = 0;
+  if (__builtin_mul_overflow(taps, input.channels / layer.groups, &taps) ||
+      __builtin_mul_overflow(taps, output.channels, &count) || __builtin_mul_overflow(taps, output.elements(), &macs)) {
+    refuse(what, "its multiplications are more than 64 bits count");
+  }
   if (static_cast<std::int64_t>(layer.weights.size()) != count) {
     refuse(what, "has {} weights, its shape needs {}", layer.weights.size(), count);
   }
-  if (layer.macs != output.elements() * taps) {
-    refuse(what, "macs is {}, its shape gives {}", layer.macs, output.elements() * taps);
-  }
+  if (layer.macs != macs) refuse(what, "macs is {}, its shape gives {}", layer.macs, macs);
   const int low = layer.weight_bits == 1 ? -1 : -(1 << (layer.weight_bits - 1));
   const int high = layer.weight_bits == 1 ? 1 : (1 << (layer.weight_bits - 1)) - 1;
   layer.weights.for_each_block(1, [&](std::size_t, const WeightBlock& block) {
@@ -173,7 +182,7 @@ void check_activation(const IntegerLayer& layer, const TensorFormat& output, con
   if (layer.swish_shift < 0 || layer.swish_shift > 31) {
     refuse(what, "swish_shift is {}; allowed is 0..31", layer.swish_shift);
   }
-  if (std::abs(layer.swish_offset) > 65535) {
+  if (std::abs(std::int64_t{layer.swish_offset}) > 65535) {
     refuse(what, "swish_offset {} is outside -65535..65535", layer.swish_offset);
   }
 }
@@ -201,7 +210,7 @@ void check_post(const IntegerLayer& layer, const TensorFormat& input, const Tens
   }
   if (layer.kind == LayerKind::add || layer.kind == LayerKind::multiply) {
     for (int factor : layer.factor) {
-      if (std::abs(factor) > 65535) refuse(what, "factor {} is outside -65535..65535", factor);
+      if (std::abs(std::int64_t{factor}) > 65535) refuse(what, "factor {} is outside -65535..65535", factor);
     }
   }
   check_activation(layer, output, what);

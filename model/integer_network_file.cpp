@@ -6,14 +6,18 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <type_traits>
+#include <utility>
 
 #include "model/block_file.h"
 #include "model/integer_network.h"
+#include "model/yaml_reader.h"
 
 namespace bitstrata::model {
 namespace {
@@ -26,7 +30,7 @@ constexpr const char* format_name = "bitstrata-integer-network-1";
 constexpr std::uint64_t largest_header = 100'000'000;  // the limit of the safetensors format
 
 [[noreturn]] void damaged(const std::filesystem::path& file, const std::string& why) {
-  throw std::runtime_error(fmt::format("{} is damaged or not an integer network: {}", file.string(), why));
+  throw std::runtime_error(in_one_line(fmt::format("{} is damaged or not an integer network: {}", file.string(), why)));
 }
 
 json to_json(const Window& w) {
@@ -36,17 +40,36 @@ json to_json(const Window& w) {
           {"dilation", {w.dilation_height, w.dilation_width}}};
 }
 
+// A whole number as it stands. The library's own conversion cuts fractions off and lets large values wrap around.
+struct Whole {
+  const json& value;
+  template <std::integral Number>
+  operator Number() const {  // NOLINT: members take what they hold
+    const bool fits = value.is_number_unsigned()  ? std::in_range<Number>(value.get<std::uint64_t>())
+                      : value.is_number_integer() ? std::in_range<Number>(value.get<std::int64_t>())
+                                                  : false;
+    if (!fits) {
+      throw std::runtime_error(fmt::format("{} is no whole number from {} to {}", value.dump(),
+                                           std::numeric_limits<Number>::min(), std::numeric_limits<Number>::max()));
+    }
+    return value.get<Number>();
+  }
+};
+
+Whole whole(const json& j, const char* key) { return {j.at(key)}; }
+Whole whole(const json& j, const char* key, std::size_t index) { return {j.at(key).at(index)}; }
+
 Window window_from(const json& j) {
-  return {.kernel_height = j.at("kernel").at(0),
-          .kernel_width = j.at("kernel").at(1),
-          .stride_height = j.at("stride").at(0),
-          .stride_width = j.at("stride").at(1),
-          .pad_top = j.at("pad").at(0),
-          .pad_bottom = j.at("pad").at(1),
-          .pad_left = j.at("pad").at(2),
-          .pad_right = j.at("pad").at(3),
-          .dilation_height = j.at("dilation").at(0),
-          .dilation_width = j.at("dilation").at(1)};
+  return {.kernel_height = whole(j, "kernel", 0),
+          .kernel_width = whole(j, "kernel", 1),
+          .stride_height = whole(j, "stride", 0),
+          .stride_width = whole(j, "stride", 1),
+          .pad_top = whole(j, "pad", 0),
+          .pad_bottom = whole(j, "pad", 1),
+          .pad_left = whole(j, "pad", 2),
+          .pad_right = whole(j, "pad", 3),
+          .dilation_height = whole(j, "dilation", 0),
+          .dilation_width = whole(j, "dilation", 1)};
 }
 
 template <typename Enum>
@@ -94,10 +117,10 @@ IntegerNetwork network_from(const json& j) {
   IntegerNetwork network{.name = j.at("name"), .tensors = {}, .layers = {}};
   for (const json& t : j.at("tensors")) {
     network.tensors.push_back(
-        {.shape = {t.at("shape").at(0), t.at("shape").at(1), t.at("shape").at(2)},
-         .bits = t.at("bits"),
+        {.shape = {whole(t, "shape", 0), whole(t, "shape", 1), whole(t, "shape", 2)},
+         .bits = whole(t, "bits"),
          .coding = enum_from(t.at("coding"), {Coding::unsigned_code, Coding::twos_complement, Coding::bipolar}),
-         .zero_point = t.at("zero_point"),
+         .zero_point = whole(t, "zero_point"),
          .scale = t.at("scale")});
   }
   for (const json& l : j.at("layers")) {
@@ -106,27 +129,27 @@ IntegerNetwork network_from(const json& j) {
     layer.kind =
         enum_from(l.at("kind"), {LayerKind::convolution, LayerKind::max_pool, LayerKind::average_pool, LayerKind::add,
                                  LayerKind::multiply, LayerKind::concatenate, LayerKind::upsample});
-    layer.second = l.value("second", -1);
-    layer.factor = l.value("factor", layer.factor);
+    if (l.contains("second")) layer.second = whole(l, "second");
+    if (l.contains("factor")) layer.factor = {whole(l, "factor", 0), whole(l, "factor", 1)};
     if (l.contains("activation"))
       layer.activation = enum_from(l.at("activation"),
                                    {Activation::clip, Activation::leaky, Activation::hard_swish, Activation::table});
     if (l.contains("hard_swish")) {
       const json& swish = l.at("hard_swish");
-      layer.swish_three = swish.at("three");
-      layer.swish_six = swish.at("six");
-      layer.swish_shift = swish.at("shift");
-      layer.swish_offset = swish.at("offset");
+      layer.swish_three = whole(swish, "three");
+      layer.swish_six = whole(swish, "six");
+      layer.swish_shift = whole(swish, "shift");
+      layer.swish_offset = whole(swish, "offset");
     }
-    layer.input = l.at("input");
-    layer.output = l.at("output");
+    layer.input = whole(l, "input");
+    layer.output = whole(l, "output");
     layer.window = window_from(l.at("window"));
-    layer.groups = l.at("groups");
-    layer.weight_bits = l.at("weight_bits");
-    layer.acc_shift = l.at("acc_shift");
-    layer.clip_low = l.at("clip").at(0);
-    layer.clip_high = l.at("clip").at(1);
-    layer.macs = l.at("macs");
+    layer.groups = whole(l, "groups");
+    layer.weight_bits = whole(l, "weight_bits");
+    layer.acc_shift = whole(l, "acc_shift");
+    layer.clip_low = whole(l, "clip", 0);
+    layer.clip_high = whole(l, "clip", 1);
+    layer.macs = whole(l, "macs");
     network.layers.push_back(std::move(layer));
   }
   return network;
@@ -195,14 +218,16 @@ class Reader {
     const auto found = header_.find(name);
     if (found == header_.end()) throw std::runtime_error(fmt::format("tensor '{}' is missing", name));
     if (found->at("dtype") != dtype) throw std::runtime_error(fmt::format("tensor '{}' is not {}", name, dtype));
-    const std::uint64_t begin = found->at("data_offsets").at(0);
-    const std::uint64_t end = found->at("data_offsets").at(1);
+    const std::uint64_t begin = whole(*found, "data_offsets", 0);
+    const std::uint64_t end = whole(*found, "data_offsets", 1);
     if (begin > end || end > size_ || (end - begin) % element != 0) {
       throw std::runtime_error(fmt::format("tensor '{}' lies at {}..{} of {} bytes", name, begin, end, size_));
     }
     std::uint64_t count = 1;
-    for (const json& side : found->at("shape")) count *= side.get<std::uint64_t>();
-    if (count * element != end - begin) {
+    bool fits = true;
+    for (const json& side : found->at("shape"))
+      fits = !__builtin_mul_overflow(count, std::uint64_t{Whole{side}}, &count) && fits;
+    if (!fits || count != (end - begin) / element) {
       throw std::runtime_error(fmt::format("shape of tensor '{}' contradicts its size", name));
     }
     taken_ += end - begin;

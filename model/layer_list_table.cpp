@@ -19,7 +19,8 @@ namespace {
 
 using enum ListColumn;
 
-constexpr int largest = 1 << 24;  // of any number in a file
+constexpr int largest = 1 << 24;          // of any number in a file
+constexpr std::size_t most_cells = 1000;  // of a line; each line keeps what its cells are
 
 struct Known {
   ListColumn column;
@@ -116,6 +117,9 @@ std::vector<ListLine> read_lines(const std::filesystem::path& file) {
       cells.push_back(trimmed(cell.substr(0, cell.find(" #"))));
     }
     while (!cells.empty() && cells.back().empty()) cells.pop_back();
+    if (cells.size() > most_cells)
+      ListLine(file.string(), number, {})
+          .fail(fmt::format("{} cells; a line has at most {}", cells.size(), most_cells));
     if (!cells.empty()) lines.emplace_back(file.string(), number, std::move(cells));
   }
   if (lines.empty()) throw std::runtime_error(fmt::format("{}: holds no layers", file.string()));

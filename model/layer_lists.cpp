@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <set>
 #include <stdexcept>
 
@@ -157,6 +159,8 @@ LayerList load_layer_list(const std::filesystem::path& file) {
   const ListTable table = read_list_table(file);
   LayerList list{.name = file.stem().string(), .layers = {}};
   std::set<std::string> names;
+  std::map<std::string, int> copies;
+  std::int64_t macs = 0;
   for (const ListLine& line : table.lines) {
     const int number = static_cast<int>(list.layers.size()) + 1;
     ListedLayer layer = table.format == ListFormat::products    ? product_layer(line)
@@ -165,9 +169,13 @@ LayerList load_layer_list(const std::filesystem::path& file) {
     if (layer.name.empty()) line.fail("the layer has no name");
     check_extent(line);
     check_size(line, layer);
+    if (__builtin_add_overflow(macs, layer.macs(), &macs))
+      line.fail(fmt::format("with this layer the list has more than {} multiplications in all",
+                            std::numeric_limits<std::int64_t>::max()));
     // Such files repeat names; reports need to tell layers apart.
     const std::string given = layer.name;
-    for (int copy = 2; !names.insert(layer.name).second; ++copy) layer.name = fmt::format("{}_{}", given, copy);
+    while (!names.insert(layer.name).second)
+      layer.name = fmt::format("{}_{}", given, ++copies.try_emplace(given, 1).first->second);
     list.layers.push_back(std::move(layer));
   }
   return list;

@@ -22,11 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* format_name = "bitstrata-dataset-1";
 
-// A message is one line, whatever words of a damaged file stand in it.
-[[noreturn]] void refuse(const fs::path& file, std::string why) {
-  std::replace_if(
-      why.begin(), why.end(), [](char c) { return static_cast<unsigned char>(c) < 32; }, '?');
-  throw std::runtime_error(fmt::format("{}: {}", file.string(), why));
+[[noreturn]] void refuse(const fs::path& file, const std::string& why) {
+  throw std::runtime_error(in_one_line(fmt::format("{}: {}", file.string(), why)));
 }
 
 std::vector<std::uint8_t> read_bytes(const fs::path& file) {

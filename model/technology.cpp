@@ -30,7 +30,7 @@ Enum read_word(const YamlReader& reader, const std::vector<std::pair<std::string
 }
 
 std::string read_text(const YamlReader& reader, const std::string& key) {
-  const std::string text = reader.at(key).as_string();
+  const std::string text = reader.at(key).as_text();
   if (text.empty()) reader.at(key).fail(fmt::format("'{}' is empty", key));
   return text;
 }
@@ -84,12 +84,15 @@ Technology read_technology(const YamlReader& top) {
   top.check_keys({"format", "name", "title", "kind", "rules", "mac_energy", "coefficients", "gates"});
   top.check_format(format_name);
   Technology technology;
-  technology.name = read_text(top, "name");
+  technology.name = top.at("name").as_string();
+  if (technology.name.empty()) top.at("name").fail("'name' is empty");
   technology.title = read_text(top, "title");
   technology.kind = read_word<TechnologyKind>(top.at("kind"), {{"mac_table", TechnologyKind::mac_table},
                                                                {"mac_memory", TechnologyKind::mac_memory},
                                                                {"gate_level", TechnologyKind::gate_level}});
-  top.read("rules", technology.rules);
+  if (top.has("rules")) {
+    for (const YamlReader& rule : top.at("rules").items()) technology.rules.push_back(rule.as_text());
+  }
   switch (technology.kind) {
     case TechnologyKind::mac_table:
       read_mac_table(top, technology);
@@ -152,7 +155,8 @@ Technology load_technology(const std::string& name_or_file) {
       return technology;
     }
   }
-  if (std::filesystem::exists(name_or_file)) {
+  std::error_code unknown;  // no file has a name that is too long
+  if (std::filesystem::exists(name_or_file, unknown)) {
     Technology technology = read_technology(YamlReader::from_file(name_or_file));
     technology.digest = digest_of_file(name_or_file);
     return technology;

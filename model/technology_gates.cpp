@@ -102,19 +102,19 @@ void read_gate_level(const YamlReader& top, Technology& technology) {
   gates.check_keys({"library", "tools", "columns", "voltage_V", "wire_fF", "clock_period_ns", "dram",
                     "activation_density", "hardware", "area_mm2", "leakage_uW", "error", "structural_error", "terms",
                     "structural_terms"});
-  g.library = gates.at("library").as_string();
-  g.tools = gates.at("tools").as_string();
+  g.library = gates.at("library").as_text();
+  g.tools = gates.at("tools").as_text();
   g.columns = gates.at("columns").as_int();
   if (g.columns < 1) gates.at("columns").fail("must be at least 1");
   g.voltage = positive(gates.at("voltage_V"));
   g.wire = positive(gates.at("wire_fF")) * 1e-15;
   g.clock_period = positive(gates.at("clock_period_ns")) * 1e-9;
-  g.dram = gates.at("dram").as_string();
+  g.dram = gates.at("dram").as_text();
   const auto density = gates.at("activation_density").items();
   if (density.size() != 2) gates.at("activation_density").fail("must be a list of the least and the most");
   g.least_density = positive(density[0]);
   g.most_density = positive(density[1]);
-  for (const auto& [key, value] : gates.at("hardware").members()) g.hardware[key] = value.as_string();
+  for (const auto& [key, value] : gates.at("hardware").members()) g.hardware[key] = value.as_text();
   g.area = read_per_column(gates.at("area_mm2"), 1e-6);
   g.leakage = read_per_column(gates.at("leakage_uW"), 1e-6);
   g.toggles_error = read_error(gates.at("error"));

@@ -18,6 +18,11 @@ namespace {
 // yaml-cpp counts lines from 0 and gives -1 where it knows none.
 int line_of(const YAML::Node& node) { return std::max(0, node.Mark().line) + 1; }
 
+bool control(char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }
+
+// Nobody misspells a word of this length; comparing it would take its length squared.
+constexpr std::size_t longest_word = 200;
+
 }  // namespace
 
 int edit_distance(std::string_view a, std::string_view b) {
@@ -47,11 +52,17 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  if (word.size() > longest_word) return {};
   const std::string best = nearest(word, candidates);
   // Beyond about half of the letters the suggestion would be a guess.
   const int limit = std::max<int>(2, static_cast<int>(word.size()) / 2);
   if (best.empty() || edit_distance(word, best) > limit) return {};
   return fmt::format("; did you mean '{}'?", best);
+}
+
+std::string in_one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(), control, '?');
+  return text;
 }
 
 YamlReader::YamlReader(YAML::Node node, std::string file, std::string key, int line)
@@ -70,14 +81,15 @@ YamlReader YamlReader::from_text(const std::string& text, const std::string& lab
   try {
     return YamlReader(YAML::Load(text), label, "", 1);
   } catch (const YAML::Exception& error) {
-    throw std::runtime_error(fmt::format("{}:{}: not valid YAML: {}", label, error.mark.line + 1, error.msg));
+    throw std::runtime_error(
+        fmt::format("{}:{}: not valid YAML: {}", label, error.mark.line + 1, in_one_line(error.msg)));
   }
 }
 
 std::string YamlReader::where() const { return fmt::format("{}:{}", file_, line_); }
 
 void YamlReader::fail(const std::string& message) const {
-  throw std::runtime_error(fmt::format("{}: {}", where(), message));
+  throw std::runtime_error(in_one_line(fmt::format("{}: {}", where(), message)));
 }
 
 std::string YamlReader::subject() const { return key_.empty() ? "the file" : fmt::format("'{}'", key_); }
@@ -88,8 +100,8 @@ void YamlReader::check_keys(const std::vector<std::string>& known) const {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       const std::string hint = did_you_mean(key, known);
       throw std::runtime_error(
-          fmt::format("unknown key '{}' in {}{}", key, value.where(),
-                      hint.empty() ? fmt::format("; known keys: {}", fmt::join(known, ", ")) : hint));
+          in_one_line(fmt::format("unknown key '{}' in {}{}", key, value.where(),
+                                  hint.empty() ? fmt::format("; known keys: {}", fmt::join(known, ", ")) : hint)));
     }
     if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
       throw std::runtime_error(fmt::format("key '{}' stands twice, again in {}", key, value.where()));
@@ -177,6 +189,14 @@ bool YamlReader::as_bool() const {
 }
 
 std::string YamlReader::as_string() const {
+  const std::string text = as_text();
+  if (std::any_of(text.begin(), text.end(), control))
+    fail(fmt::format("{} is '{}', with a line end or another control character in it; write it in one line", subject(),
+                     text));
+  return text;
+}
+
+std::string YamlReader::as_text() const {
   if (!node_.IsScalar()) fail(fmt::format("{} must be a word or a text", subject()));
   return node_.Scalar();
 }

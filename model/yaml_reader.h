@@ -22,6 +22,10 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 // "; did you mean 'x'?" when a candidate is close enough to be a likely slip, else empty.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
+// `text` with a question mark in place of every control character: a message is one line, whatever words of a file
+// stand in it.
+std::string in_one_line(std::string text);
+
 // A YAML value together with the file it stands in. All errors are std::runtime_error.
 class YamlReader {
  public:
@@ -44,7 +48,8 @@ class YamlReader {
   int as_int() const;        // decimal digits with an optional sign; leading zeros and other bases are refused
   double as_double() const;  // finite
   bool as_bool() const;
-  std::string as_string() const;
+  std::string as_string() const;  // without control characters, line ends among them: a name, a word, a path
+  std::string as_text() const;    // of any lines
 
   // Leave `value` alone when the key is absent.
   void read(const std::string& key, int& value) const;

@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "model/yaml_reader.h"
 #include "sim/store_sqlite.h"
 
 namespace bitstrata::sim {
@@ -85,8 +86,9 @@ void check_format(Database& database, const std::filesystem::path& file) {
     if (read.step()) format = read.text(0);
   }
   if (format == format_name) return;
-  throw std::runtime_error(fmt::format("'{}' is a database, but no store of format {}{}; name another file",
-                                       file.string(), format_name, format.empty() ? "" : ": it says " + format));
+  throw std::runtime_error(
+      model::in_one_line(fmt::format("'{}' is a database, but no store of format {}{}; name another file",
+                                     file.string(), format_name, format.empty() ? "" : ": it says " + format)));
 }
 
 bool has_tables(Database& database) { return Statement(database, "SELECT 1 FROM sqlite_master").number().has_value(); }
@@ -137,11 +139,21 @@ Database& prepare(Database& database, const std::filesystem::path& file) {
 struct Store::Prepared {
   explicit Prepared(const std::filesystem::path& file) : database(checked(file)), ready(prepare(database, file)) {}
 
+  // What was just written. Throws std::runtime_error where a table that somebody changed does not keep it.
+  std::int64_t written(Statement& find, const char* table) {
+    if (const auto row = find.number()) return *row;
+    throw std::runtime_error(
+        fmt::format("store '{}': its table '{}' does not keep what is written into it; move it "
+                    "away and measure again",
+                    database.file(), table));
+  }
+
   // Row with these two texts in `table`, made where there is none.
-  std::int64_t intern(Statement& find, Statement& insert, const std::string& name, const std::string& identity) {
+  std::int64_t intern(Statement& find, Statement& insert, const char* table, const std::string& name,
+                      const std::string& identity) {
     if (const auto row = find.with(identity).number()) return *row;
     insert.with(name, identity).run();
-    return find.with(identity).number().value();  // this or, where it was faster, another process's
+    return written(find.with(identity), table);  // this row or, where it was faster, another process's
   }
 
   Database database;
@@ -174,7 +186,7 @@ Store::Store(const std::filesystem::path& file, StoreContext context) : context_
       .with(context_.version, context_.engine, context_.technologies)
       .run();
   Statement find(p.database, "SELECT id FROM context WHERE version = ? AND engine = ? AND technologies = ?");
-  p.context = find.with(context_.version, context_.engine, context_.technologies).number().value();
+  p.context = p.written(find.with(context_.version, context_.engine, context_.technologies), "context");
   const auto now = static_cast<std::int64_t>(std::time(nullptr));
   Statement(p.database,
             "INSERT INTO run(context, program_commit, command, started, host, pid, pid_started, seen) "
@@ -197,17 +209,18 @@ Store::~Store() {
 std::int64_t Store::architecture(const model::Architecture& architecture) {
   const std::string parameters = model::parameters_of(architecture).dump();
   const std::lock_guard lock(mutex_);
-  return prepared_->intern(prepared_->find_architecture, prepared_->insert_architecture, architecture.name, parameters);
+  return prepared_->intern(prepared_->find_architecture, prepared_->insert_architecture, "architecture",
+                           architecture.name, parameters);
 }
 
 std::int64_t Store::network(const std::string& name, const std::string& identity) {
   const std::lock_guard lock(mutex_);
-  return prepared_->intern(prepared_->find_network, prepared_->insert_network, name, identity);
+  return prepared_->intern(prepared_->find_network, prepared_->insert_network, "network", name, identity);
 }
 
 std::int64_t Store::plan(const std::string& label, const std::string& identity) {
   const std::lock_guard lock(mutex_);
-  return prepared_->intern(prepared_->find_plan, prepared_->insert_plan, label, identity);
+  return prepared_->intern(prepared_->find_plan, prepared_->insert_plan, "plan", label, identity);
 }
 
 std::vector<std::int64_t> Store::finished_plans(std::int64_t architecture, std::int64_t network) {

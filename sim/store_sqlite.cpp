@@ -5,6 +5,8 @@
 
 #include <stdexcept>
 
+#include "model/yaml_reader.h"
+
 namespace bitstrata::sim {
 
 namespace {
@@ -64,8 +66,10 @@ void Database::fail(const std::string& what) const {
   const int code = sqlite3_errcode(handle_);
   // A statement that is wrong in itself is a defect of this program or a table that somebody changed: say which.
   const bool ours = (code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_CONSTRAINT;
-  throw std::runtime_error(ours ? fmt::format("store '{}': {}: {}", file_, what, sqlite3_errmsg(handle_))
-                                : fmt::format("store '{}': {}", file_, reason_of(code)));
+  // SQLite's words may quote names of tables and columns of any letters.
+  throw std::runtime_error(
+      model::in_one_line(ours ? fmt::format("store '{}': {}: {}", file_, what, sqlite3_errmsg(handle_))
+                              : fmt::format("store '{}': {}", file_, reason_of(code))));
 }
 
 void Database::execute(const std::string& statements) {

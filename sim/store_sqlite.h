@@ -29,6 +29,7 @@ class Database {
   int changes() const { return sqlite3_changes(handle_); }
   [[noreturn]] void fail(const std::string& what) const;
   sqlite3* handle() const { return handle_; }
+  const std::string& file() const { return file_; }
 
  private:
   std::string file_;

@@ -26,7 +26,8 @@ constexpr std::int64_t most_points = 100'000'000;
 // A word of the sweep's file: what stands beside it comes first, then what the program knows by that name.
 std::string beside(const std::string& word, const fs::path& folder) {
   const fs::path file = folder / word;
-  return fs::exists(file) ? file.string() : word;
+  std::error_code unknown;  // no file has a name that is too long
+  return fs::exists(file, unknown) ? file.string() : word;
 }
 
 // Turns what a name or a value is refused with into an error with file and line.
@@ -45,6 +46,8 @@ std::vector<int> widths(const YamlReader& map, const std::string& key) {
   for (const YamlReader& item : list.items()) {
     const int bits = item.as_int();
     if (bits < 1 || bits > 16) item.fail(fmt::format("{} is {}; allowed is 1..16", key, bits));
+    if (std::find(values.begin(), values.end(), bits) != values.end())
+      item.fail(fmt::format("{} names {} twice", key, bits));
     values.push_back(bits);
   }
   if (values.empty()) list.fail(fmt::format("'{}' is empty; it needs at least one width", key));

@@ -11,6 +11,9 @@ namespace bitstrata::sim::gates {
 
 namespace {
 
+// Brackets and negations in each other; each takes a part of the stack. Functions of six inputs need few.
+constexpr int deepest = 256;
+
 bool begins_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 bool inside_name(char c) { return begins_name(c) || c == '[' || c == ']'; }
 
@@ -61,14 +64,22 @@ class Parser {
     return table;
   }
   TruthTable factor() {
-    if (take('!', '~')) return ~factor();
+    if (++depth_ > deepest)
+      throw std::invalid_argument(
+          fmt::format("a function of {} characters has more than {} brackets in each other", text_.size(), deepest));
     TruthTable table = 0;
+    if (take('!', '~')) {
+      table = ~factor();
+      --depth_;
+      return table;
+    }
     if (take('(', '(')) {
       table = sum();
       if (!take(')', ')')) fail();
     } else {
       table = name();
     }
+    --depth_;
     while (take('\'', '\'')) table = ~table;
     return table;
   }
@@ -88,6 +99,7 @@ class Parser {
   std::string_view text_;
   std::span<const std::string> inputs_;
   std::size_t at_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace

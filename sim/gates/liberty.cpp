@@ -31,7 +31,7 @@ double magnitude(std::string_view unit) {
 // "1ns", "100 mW"
 double scaled(std::string_view text) {
   const std::size_t digits = text.find_first_not_of("0123456789.eE+- ");
-  const double number = liberty_numbers(text.substr(0, digits)).at(0);
+  const double number = liberty_number(text.substr(0, digits), text);
   return number * (digits == std::string_view::npos ? 1 : magnitude(text.substr(digits)));
 }
 
@@ -69,12 +69,8 @@ class Reader {
   double number(const LibertyGroup& group, std::string_view name, double absent) {
     const LibertyAttribute* found = group.find(name);
     if (!found) return absent;
-    return at(found->line, [&] {
-      const std::vector<double> numbers =
-          found->values.empty() ? std::vector<double>{} : liberty_numbers(found->values.front());
-      if (numbers.size() != 1) throw std::invalid_argument(fmt::format("'{}' is no number", name));
-      return numbers.front();
-    });
+    return at(found->line,
+              [&] { return liberty_number(found->values.empty() ? std::string_view() : found->values.front(), name); });
   }
 
   // Energies of internal_power are in capacitive_load_unit * voltage_unit^2. (osu018 says nothing of it; 1 pJ it is:
@@ -91,7 +87,7 @@ class Reader {
       if (load->values.size() != 2) throw std::invalid_argument("capacitive_load_unit needs a number and a unit");
       std::string name = load->values[1];
       std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      capacitance_ = liberty_numbers(load->values[0]).at(0) * magnitude(name);
+      capacitance_ = liberty_number(load->values[0], "capacitive_load_unit") * magnitude(name);
     }
     energy_ = capacitance_ * volt * volt;
     library.voltage = number(root_, "nom_voltage", 0) * volt;
@@ -166,6 +162,8 @@ class Reader {
       }
     }
     try {
+      if (names.size() > static_cast<std::size_t>(max_inputs))
+        throw std::invalid_argument(fmt::format("it has {} inputs, more than {}", names.size(), max_inputs));
       if (clock_gate(group, names, cell)) return cell;
       states(group, names, cell);
       for (const LibertyGroup& pin : group.groups) {

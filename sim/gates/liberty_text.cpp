@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -13,6 +14,9 @@
 namespace bitstrata::sim::gates {
 
 namespace {
+
+// Groups in groups; libraries have six at most. Each takes a part of the stack.
+constexpr int deepest = 64;
 
 bool blank(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 bool of_name(char c) {
@@ -142,6 +146,7 @@ class Reader {
       return;
     }
     next();
+    if (++depth_ > deepest) fail(fmt::format("more than {} groups lie in each other", deepest));
     LibertyGroup group{std::move(name), std::move(values), {}, {}, line};
     for (skip(); peek() != '}'; skip()) {
       if (at_ >= text_.size()) fail(fmt::format("the file ends inside group '{}' of line {}", group.name, group.line));
@@ -151,6 +156,7 @@ class Reader {
       }
       statement(group);
     }
+    --depth_;
     next();
     skip();
     if (peek() == ';') next();
@@ -160,6 +166,7 @@ class Reader {
   std::string text_, file_;
   std::size_t at_ = 0;
   int line_ = 1;
+  int depth_ = 0;
 };
 
 }  // namespace
@@ -184,11 +191,18 @@ std::vector<double> liberty_numbers(std::string_view text) {
     if (*at == '+') ++at;
     double number = 0;
     const auto [rest, error] = std::from_chars(at, end, number);
-    if (error != std::errc{} || (rest != end && !blank(*rest) && *rest != ','))
+    // Infinities and what is no number would go on into every energy without a word.
+    if (error != std::errc{} || !std::isfinite(number) || (rest != end && !blank(*rest) && *rest != ','))
       throw std::invalid_argument(fmt::format("'{}' is no number", std::string(at, std::find(at, end, ','))));
     numbers.push_back(number);
     at = rest;
   }
+}
+
+double liberty_number(std::string_view text, std::string_view what) {
+  const std::vector<double> numbers = liberty_numbers(text);
+  if (numbers.size() != 1) throw std::invalid_argument(fmt::format("'{}' is no number", what));
+  return numbers.front();
 }
 
 LibertyGroup read_liberty_text(const std::filesystem::path& file) {

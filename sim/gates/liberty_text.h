@@ -30,8 +30,11 @@ struct LibertyGroup {
   std::string_view text(std::string_view attribute) const;
 };
 
-// The numbers in a text, parted by commas or blanks. Throws std::invalid_argument quoting what is no number.
+// The numbers in a text, parted by commas or blanks. Throws std::invalid_argument quoting what is no finite
+// number.
 std::vector<double> liberty_numbers(std::string_view text);
+// The one number in a text. Throws std::invalid_argument naming `what` it should be.
+double liberty_number(std::string_view text, std::string_view what);
 
 // The one outermost group (`library`) of a file. Throws std::runtime_error, "file:line: what", where the file cannot
 // be read or its text is damaged.

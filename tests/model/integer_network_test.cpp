@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <cstring>
 #include <functional>
@@ -137,6 +138,24 @@ TEST(AccumulatorBound, IsNeverPassed) {
 
 TEST(Validate, TakesTheSample) { EXPECT_NO_THROW(validate(sample())); }
 
+TEST(Validate, LooksForRealTapsWithoutTryingAll) {
+  // Before the first tap inside lie 2^24 - 1 in the padding, at each of 2^20 positions.
+  constexpr int far = 1 << 24, positions = 1 << 20;
+  IntegerNetwork net = sample();
+  net.layers.erase(net.layers.begin());
+  net.tensors.erase(net.tensors.begin() + 1);
+  net.tensors[0] = {.shape = {1, positions, 3}, .bits = 5, .coding = Coding::twos_complement};
+  net.tensors[1] = {.shape = {1, positions, 3}, .bits = 5, .coding = Coding::twos_complement};
+  IntegerLayer& pool = net.layers[0];
+  pool.input = 0, pool.output = 1;
+  pool.window = {1, far, 1, 1, 0, 0, far - 1, 0};
+  EXPECT_NO_THROW(validate(net));
+  pool.window.kernel_width = far - 1, pool.window.pad_left = far - 1;
+  net.tensors[1].shape.width = positions + 1;
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { validate(net); }),
+              HasSubstr("position 0 of the window's width lies in the padding alone"));
+}
+
 TEST(Validate, NamesTheLayerAndTheContradiction) {
   const std::vector<std::pair<std::string, std::function<void(IntegerNetwork&)>>> cases = {
       {"has no tensors or no layers", [](auto& n) { n.layers.clear(); }},
@@ -183,6 +202,25 @@ TEST(Validate, NamesTheLayerAndTheContradiction) {
       {"layer 'pool': macs is 1; pooling counts 0", [](auto& n) { n.layers[1].macs = 1; }},
       {"layer 'pool': position 0 of the window's height lies in the padding alone",
        [](auto& n) { n.layers[1].window.pad_top = 2; }},
+      {"layer 'pool': position 2 of the window's width lies in the padding alone",
+       [](auto& n) {
+         n.layers[1].window.pad_right = 6;  // columns 0..3; the third window begins in column 4
+       }},
+      // Sizes whose sums or products would leave the integers that count them.
+      {"tensor 0: the shape 16777217x4x2 is too large", [](auto& n) { n.tensors[0].shape.height = (1 << 24) + 1; }},
+      {"tensor 0: the shape 16777216x16384x2 is too large; a side has at most 16777216 and a tensor 274877906944 "
+       "values",
+       [](auto& n) {
+         n.tensors[0].shape = {1 << 24, 1 << 14, 2};
+       }},
+      {"layer 'conv': kernel, stride, dilation and padding of height are at most 16777216",
+       [](auto& n) { n.layers[0].window.pad_bottom = INT32_MAX; }},
+      {"layer 'conv': its multiplications are more than 64 bits count",
+       [](auto& n) {
+         n.tensors[0].shape = {1, 1, 1 << 24};
+         n.layers[0].window = {1 << 20, 1 << 20, 1, 1, 1 << 20, 0, 1 << 20, 0};
+         n.tensors[1].shape = {2, 2, 3};
+       }},
       {"layer 'pool': average pooling takes no padding",
        [](auto& n) { n.layers[1].kind = LayerKind::average_pool, n.layers[1].window.pad_left = 1; }},
   };
@@ -259,6 +297,73 @@ TEST(File, FlippedBytesAreDetectedOrHarmless) {
   }
   std::cout << detected << " of " << flipped << " flipped bytes detected, the others changed nothing\n";
   EXPECT_GT(detected, flipped * 9 / 10);
+}
+
+// Header and layers of a file, for tests that damage them on purpose, with a checksum that is right again.
+class Damaged {
+ public:
+  explicit Damaged(const std::string& bytes) {
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), 8);
+    header = nlohmann::json::parse(bytes.substr(8, length));
+    layers = nlohmann::json::parse(header.at("__metadata__").at("network").get<std::string>());
+    data_ = bytes.substr(8 + length);
+  }
+  std::string bytes() {
+    const std::string text = layers.dump();
+    uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(data_.data()), data_.size());
+    crc = crc32_z(crc, reinterpret_cast<const Bytef*>(text.data()), text.size());
+    char digits[9] = {};
+    std::snprintf(digits, sizeof(digits), "%08lx", crc);
+    header["__metadata__"]["network"] = text;
+    header["__metadata__"]["checksum"] = digits;
+    const std::string head = header.dump();
+    const std::uint64_t length = head.size();
+    return std::string(reinterpret_cast<const char*>(&length), 8) + head + data_;
+  }
+  nlohmann::json header, layers;
+
+ private:
+  std::string data_;
+};
+
+// A right checksum does not make numbers right: a fraction would be cut off, a large value wrap around.
+TEST(File, NumbersAreReadAsTheyStandOrRefused) {
+  const TemporaryFolder folder;
+  save(sample(), folder / "n.safetensors");
+  const std::string whole = read_text(folder / "n.safetensors");
+  const auto refusal = [&](const std::function<void(Damaged&)>& change) {
+    Damaged file(whole);
+    change(file);
+    folder.write("bad.safetensors", file.bytes());
+    return message_of<std::runtime_error>([&] { load_integer_network(folder / "bad.safetensors"); });
+  };
+  EXPECT_EQ(refusal([](Damaged&) {}), "(no exception)");
+  EXPECT_THAT(refusal([](Damaged& f) { f.layers["tensors"][0]["bits"] = 3.5; }),
+              HasSubstr("3.5 is no whole number from -2147483648 to 2147483647"));
+  EXPECT_THAT(refusal([](Damaged& f) { f.layers["tensors"][0]["shape"][0] = 4 + (1LL << 32); }),
+              HasSubstr("4294967300 is no whole number from -2147483648 to 2147483647"));
+  EXPECT_THAT(refusal([](Damaged& f) { f.layers["layers"][0]["window"]["kernel"][1] = "3"; }),
+              HasSubstr("\"3\" is no whole number"));
+  EXPECT_THAT(refusal([](Damaged& f) { f.layers["layers"][0]["macs"] = ~0ULL; }),
+              HasSubstr("18446744073709551615 is no whole number"));
+  EXPECT_THAT(refusal([](Damaged& f) {
+                f.layers["layers"][0]["factor"] = {0, INT64_MIN};
+              }),
+              HasSubstr("-9223372036854775808 is no whole number"));
+  EXPECT_THAT(refusal([](Damaged& f) { f.layers["layers"][0]["kind"] = "two\nlines"; }),
+              HasSubstr("unknown word \"two\\nlines\""));
+  EXPECT_THAT(refusal([](Damaged& f) { f.layers["layers"][0]["name"] = "two\nlines"; }),
+              HasSubstr("tensor 'two?lines.weight' is missing"));
+  // Multiplied in 64 bits without care, this is the right count.
+  EXPECT_THAT(refusal([](Damaged& f) {
+                f.header["conv.bias"]["shape"] = {(1ULL << 63) + 3, 1};
+              }),
+              HasSubstr("shape of tensor 'conv.bias' contradicts its size"));
+  EXPECT_THAT(refusal([](Damaged& f) {
+                f.header["conv.bias"]["shape"] = {1ULL << 32, 1ULL << 32, 3};
+              }),
+              HasSubstr("shape of tensor 'conv.bias' contradicts its size"));
 }
 
 TEST(File, SaysWhatIsMissing) {

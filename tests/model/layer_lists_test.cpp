@@ -199,6 +199,27 @@ TEST_F(LayerLists, SizesBeyond64BitsAreRefused) {
               HasSubstr("a depthwise layer of 1000000 channels with 1000000 filters each has 1000000000000 outputs"));
   EXPECT_THAT(refusal(std::string(headings) + "DP_1, 16777216, 16777216, 3, 3, 16777216, 1, 1,\n"),
               HasSubstr("lists hold layers of at most 1e+18"));
+  std::string many = "Layer,M,N,K\n";
+  for (int i = 0; i < 10; ++i) many += "a,1000000,1000000,1000000\n";
+  EXPECT_THAT(refusal(many), HasSubstr("list.csv:11: with this layer the list has more than 9223372036854775807 "
+                                       "multiplications in all"));
+}
+
+TEST_F(LayerLists, RepeatedNamesAreToldApartAtOnce) {
+  const std::vector<ListedLayer> few = load("a,1,2,3\na_2,1,2,3\na,1,2,3\na,1,2,3\n").layers;
+  EXPECT_EQ(few[2].name, "a_3");
+  EXPECT_EQ(few[3].name, "a_4");
+  // Trying every number again for every layer would take minutes.
+  std::string many;
+  for (int i = 0; i < 100000; ++i) many += "a,1,2,3\n";
+  EXPECT_EQ(load(many).layers.back().name, "a_100000");
+}
+
+TEST_F(LayerLists, LinesOfVeryManyCellsAreRefused) {
+  std::string cells = "Layer,M,N,K";
+  for (int i = 0; i < 997; ++i) cells += ",note";
+  EXPECT_THAT(refusal(cells + "\na,1,2,3\n"), HasSubstr("list.csv:1: 1001 cells; a line has at most 1000"));
+  EXPECT_EQ(load(cells.substr(0, cells.size() - 5) + "\na,1,2,3\n").layers.size(), 1U);
 }
 
 }  // namespace

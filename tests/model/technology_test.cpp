@@ -102,5 +102,23 @@ TEST(LoadTechnology, ReadsFilesAndAnswersSlips) {
   EXPECT_THAT(message_of<std::runtime_error>([] { load_technology("ad-pin"); }), EndsWith("did you mean 'ad-pim'?"));
 }
 
+TEST(Files, TextsMayHaveLinesAndNamesMayNot) {
+  const TemporaryFolder folder;
+  const auto load = [&](const std::string& name, const std::string& source) {
+    return load_technology(folder
+                               .write("t.yaml", "format: bitstrata-technology-1\nname: " + name +
+                                                    "\ntitle: T\nkind: mac_table\nrules:\n  - |\n    one\n    two\n"
+                                                    "mac_energy:\n  8: {value: 1, unit: fJ/MAC, source: " +
+                                                    source + ", conditions: c, status: cited}\n")
+                               .string());
+  };
+  const Technology read = load("mine", "\"a\\nb\"");
+  EXPECT_EQ(read.rules.at(0), "one\ntwo\n");
+  EXPECT_EQ(read.mac_energy.at(8).source, "a\nb");
+  EXPECT_THAT(message_of<std::runtime_error>([&] { load("\"a\\nb\"", "s"); }),
+              HasSubstr("t.yaml:2: 'name' is 'a?b', with a line end"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { load("\"\"", "s"); }), HasSubstr("'name' is empty"));
+}
+
 }  // namespace
 }  // namespace bitstrata::testing

@@ -127,5 +127,32 @@ TEST(YamlReader, RefusesFilesThatAreNoMap) {
   EXPECT_THAT(message_of<std::runtime_error>([&] { YamlReader::from_file(folder.path()); }), HasSubstr("cannot read"));
 }
 
+TEST(YamlReader, MessagesAreOneLineWhateverStandsInTheFile) {
+  const YamlReader top = YamlReader::from_text("\"two\\nlines\": 1\nname: \"a\\nb\"\nbell: \"a\\ab\"\n", "f.yaml");
+  EXPECT_EQ(message_of<std::runtime_error>([&] { top.check_keys({"name"}); }),
+            "unknown key 'two?lines' in f.yaml:1; known keys: name");
+  EXPECT_EQ(message_of<std::runtime_error>([&] { top.at("name").as_int(); }),
+            "f.yaml:2: 'name' must be a whole number, is 'a?b'");
+}
+
+TEST(YamlReader, WordsAreOneLineAndTextsMayBeMore) {
+  const YamlReader top = YamlReader::from_text("name: \"a\\nb\"\nbell: \"a\\ab\"\nfold: >\n  a\n  b\n", "f.yaml");
+  for (const char* key : {"name", "bell", "fold"}) {
+    EXPECT_THAT(message_of<std::runtime_error>([&] { top.at(key).as_string(); }),
+                HasSubstr("with a line end or another control character in it; write it in one line"))
+        << key;
+  }
+  EXPECT_EQ(top.at("name").as_text(), "a\nb");
+  EXPECT_EQ(top.at("fold").as_text(), "a b\n");
+}
+
+TEST(DidYouMean, ComparesNoWordsOfAnyLength) {
+  // Megabytes of a damaged file compared letter by letter would take all memory.
+  const std::string word(20'000'000, 'a');
+  EXPECT_EQ(did_you_mean(word, {"a", word}), "");
+  EXPECT_EQ(did_you_mean(std::string(200, 'a'), {std::string(199, 'a')}),
+            "; did you mean '" + std::string(199, 'a') + "'?");
+}
+
 }  // namespace
 }  // namespace bitstrata::testing

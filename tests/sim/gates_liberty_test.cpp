@@ -186,6 +186,67 @@ TEST(Liberty, SaysInOneLineWhereAFileIsDamaged) {
   EXPECT_THROW(read_liberty(folder / "absent.lib"), std::runtime_error);
 }
 
+TEST(Liberty, RefusesGroupsInEachOtherBeyondTheStack) {
+  const TemporaryFolder folder;
+  std::string text = "library (l) {\n nom_voltage : 1;\n";
+  for (int i = 0; i < 1000000; ++i) text += "a(){";
+  folder.write("deep.lib", text);
+  EXPECT_THAT(message_of<std::runtime_error>([&] { read_liberty(folder / "deep.lib"); }),
+              HasSubstr("deep.lib:3: more than 64 groups lie in each other"));
+  // The depth is that of groups in each other, not their count.
+  text = "library (l) {\n nom_voltage : 1;\n cell (A) { ";
+  for (int i = 0; i < 200; ++i) text += "a(){ b(){ } } ";
+  folder.write("wide.lib", text + "} }");
+  EXPECT_EQ(read_liberty(folder / "wide.lib").cells.size(), 1U);
+}
+
+TEST(Liberty, NumbersAreOneFiniteNumberEach) {
+  const TemporaryFolder folder;
+  const auto error = [&](const std::string& text) {
+    folder.write("bad.lib", "library (l) {\n" + text + " cell (A) { }\n}");
+    return message_of<std::runtime_error>([&] { read_liberty(folder / "bad.lib"); });
+  };
+  EXPECT_THAT(error("nom_voltage : 1; time_unit : \"ns\";"), HasSubstr("'ns' is no number"));
+  EXPECT_THAT(error("nom_voltage : 1; capacitive_load_unit (\"\", pf);"),
+              HasSubstr("'capacitive_load_unit' is no number"));
+  EXPECT_THAT(error("nom_voltage : 1; capacitive_load_unit (\"1 2\", pf);"),
+              HasSubstr("'capacitive_load_unit' is no number"));
+  EXPECT_THAT(error("nom_voltage : nan;"), HasSubstr("'nan' is no number"));
+  EXPECT_THAT(error("nom_voltage : inf;"), HasSubstr("'inf' is no number"));
+}
+
+TEST(Liberty, CellsOfManyInputsAreUnusable) {
+  const TemporaryFolder folder;
+  std::string pins;
+  for (const char* name : {"A", "B", "C", "D", "E", "F", "G"}) {
+    pins += std::string("pin (") + name +
+            ") { direction : input; clock_gate_clock_pin : true; clock_gate_enable_pin : true; }\n";
+  }
+  // Neither names a function, which would count the inputs itself.
+  folder.write("many.lib", "library (l) {\n nom_voltage : 1;\n cell (FF) { ff (IQ, IQN) { }\n" + pins +
+                               "}\n cell (GATE) { clock_gating_integrated_cell : latch_posedge;\n" + pins +
+                               "pin (Y) { direction : output; clock_gate_out_pin : true; } }\n}\n");
+  const Library library = read_liberty(folder / "many.lib");
+  for (const char* name : {"FF", "GATE"}) {
+    EXPECT_EQ(library.find(name)->kind, CellKind::unusable);
+    EXPECT_EQ(library.find(name)->unusable, "it has 7 inputs, more than 6");
+  }
+}
+
+TEST(BooleanFunction, RefusesBracketsInEachOtherBeyondTheStack) {
+  const std::vector<std::string> names = {"a"};
+  for (const char* repeated : {"(", "!", "!("}) {
+    std::string text;
+    for (int i = 0; i < 1000000; ++i) text += repeated;
+    EXPECT_THAT(message_of<std::invalid_argument>([&] { parse_function(text, names); }),
+                HasSubstr("has more than 256 brackets in each other"));
+  }
+  // The depth is that of brackets in each other, not their count.
+  std::string text = "a";
+  for (int i = 0; i < 1000; ++i) text += " | (!(!a))";
+  EXPECT_EQ(parse_function(text, names), input_table[0]);
+}
+
 TEST(BooleanFunction, KnowsPrecedence) {
   const std::vector<std::string> names = {"a", "b", "c1", "d[0]"};
   const TruthTable a = input_table[0], b = input_table[1], c = input_table[2], d = input_table[3];

@@ -178,5 +178,27 @@ TEST_F(StoreTest, SaysInItsOwnWordsWhatSqliteReports) {
               HasSubstr("it is damaged; move it away and measure again"));
 }
 
+TEST_F(StoreTest, SaysInOneLineWhatSomebodyChanged) {
+  { Store store(file(), context()); }
+  {
+    Database changed(file());
+    changed.execute("CREATE TRIGGER forget AFTER INSERT ON context BEGIN DELETE FROM context; END");
+  }
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context("2.0")); }),
+              HasSubstr("its table 'context' does not keep what is written into it; move it away and measure again"));
+  {
+    Database changed(file());
+    changed.execute("UPDATE meta SET value = 'two' || char(10) || 'lines'");
+  }
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }), HasSubstr("it says two?lines; name"));
+  {
+    Database changed(file());
+    changed.execute(
+        "UPDATE meta SET value = 'bitstrata-store-1'; DROP TRIGGER forget; DROP VIEW result;"
+        "ALTER TABLE plan RENAME COLUMN label TO \"two\nlines\"");
+  }
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }), ::testing::Not(HasSubstr("\n")));
+}
+
 }  // namespace
 }  // namespace bitstrata::sim

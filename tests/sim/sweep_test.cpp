@@ -187,6 +187,11 @@ TEST_F(SweepTest, RefusalsNameFileAndLine) {
   EXPECT_THAT(refusal("networks: [lenet5]\nparameters: {rows: [16, 16]}\n"), HasSubstr("takes the value 16 twice"));
   EXPECT_THAT(refusal("networks: [lenet5, lenet5]\n"), HasSubstr("network 'lenet5' is there already"));
   EXPECT_THAT(refusal("networks: [lenet5]\nplans: [{bits: [17]}]\n"), HasSubstr("bits is 17; allowed is 1..16"));
+  EXPECT_THAT(refusal("networks: [lenet5]\nplans: [{bits: [4, 8, 4]}]\n"), HasSubstr("bits names 4 twice"));
+  const std::string long_name(5000, 'x');  // longer than a file's name may be
+  EXPECT_THAT(refusal("networks: [" + long_name + "]\n"), HasSubstr("sweep.yaml:2: unknown network 'xxx"));
+  EXPECT_THAT(refusal("networks: [lenet5]\narchitectures: [" + long_name + "]\n"), HasSubstr("no architecture 'xxx"));
+  EXPECT_THAT(refusal("networks: [lenet5]\ntechnologies: [" + long_name + "]\n"), HasSubstr("no technology 'xxx"));
   EXPECT_THAT(refusal("networks: [lenet5]\nplans: [{bits: [4]}, {bits: [4]}]\n"),
               HasSubstr("plan 'w4a4' is there already"));
   EXPECT_THAT(refusal("networks: [lenet5]\nplans: [{weight_bit: [4], activation_bits: [4]}]\n"),
