@@ -188,7 +188,9 @@ void Converter::join_equal_quantizers() {
     return a == b || (x != nullptr && y != nullptr && x->type == y->type && x->dims == y->dims &&
                       x->reals == y->reals && x->ints == y->ints);
   };
-  for (auto& [name, nodes] : readers) {
+  for (const auto& reading : readers) {
+    const std::string& name = reading.first;  // not a structured binding: clang 14 captures none
+    const auto& nodes = reading.second;
     const int uses = uses_[name];
     if (uses < 2 || uses != static_cast<int>(nodes.size())) continue;
     const OnnxNode& first = *nodes[0];

@@ -67,7 +67,8 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
 }
 
 std::pair<std::size_t, std::size_t> Program::descriptors_of(std::size_t layer) const {
-  const auto [begin, end] = std::ranges::equal_range(descriptor_layer, static_cast<int>(layer));
+  // Not std::ranges: clang 14, which builds the fuzz targets, does not compile that of GCC 12's library.
+  const auto [begin, end] = std::equal_range(descriptor_layer.begin(), descriptor_layer.end(), static_cast<int>(layer));
   return {static_cast<std::size_t>(begin - descriptor_layer.begin()),
           static_cast<std::size_t>(end - descriptor_layer.begin())};
 }

@@ -3,10 +3,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <string_view>
 
 #include "model/integer_network.h"
 #include "sim/store.h"
+#include "sim/store_sqlite.h"
 #include "tests/model/onnx_cases.h"
+#include "tests/model/onnx_quantized_cases.h"
 #include "tests/model/random_network.h"
 
 namespace {
@@ -29,6 +32,29 @@ std::string idx(int count, int side) {
   return bytes + std::string(static_cast<std::size_t>(count * side * side), '\2');
 }
 
+// Stores of small pages: with SQLite's own of 4096 bytes most of a file would be empty space, which changes lead
+// nowhere.
+void write_stores(const std::filesystem::path& folder) {
+  using namespace bitstrata::sim;
+  for (const char* name : {"empty.sqlite", "points.sqlite"}) {
+    std::filesystem::remove(folder / name);
+    {
+      Store store(folder / name, {.version = "1", .commit = "1", .command = "fuzz"});
+      if (std::string_view(name) == "points.sqlite") {
+        StoredPoint point;
+        point.identity = {store.architecture({}), store.network("net", "net"), store.plan("w8a8", "w8a8")};
+        point.cycles = 1000, point.macs = 7, point.latency_us = 5;
+        point.energies = {{"t", "cited", 2.5, ""}, {"u", "recalled", std::nullopt, "too wide"}};
+        StoredPoint refused;
+        refused.identity = {point.identity.architecture, point.identity.network, store.plan("w4a4", "w4a4")};
+        refused.refused = true, refused.reason = "too large";
+        store.add({point, refused});
+      }
+    }
+    Database(folder / name).execute("PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -43,6 +69,11 @@ int main(int argc, char** argv) {
     const std::string bytes = seed.model.bytes();
     if (bytes.size() < 2048) write(corpus / "onnx" / ("case" + std::to_string(number++)), bytes);
   }
+  number = 0;
+  for (const testing::QuantizedCase& seed : testing::quantized_cases()) {
+    const std::string bytes = seed.graph.model.bytes();
+    if (bytes.size() < 1536) write(corpus / "onnx" / ("quantized" + std::to_string(number++)), bytes);
+  }
   testing::Random random(1);
   for (int layers = 1; layers <= 3; ++layers) {
     const auto file = corpus / "networks" / ("chain" + std::to_string(layers));
@@ -52,6 +83,6 @@ int main(int argc, char** argv) {
   write(corpus / "samples" / "float.npy", npy("<f4", "(2, 3, 4)", 96));
   write(corpus / "samples" / "images.idx", idx(2, 3));
   write(corpus / "samples" / "labels.idx", std::string("\0\0\x08\x01\0\0\0\2\1\2", 10));
-  sim::Store(corpus / "store" / "empty.sqlite", {.version = "1", .commit = "1", .command = "fuzz"});
+  write_stores(corpus / "store");
   return 0;
 }

@@ -7,6 +7,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bitstrata;
   const auto file = testing::file_of("points.sqlite", data, size);
+  // What an input before left beside the file belongs to that one.
+  for (const char* end : {"-wal", "-shm", "-journal"}) std::filesystem::remove(file.string() + end);
   testing::must_read_or_refuse([&] {
     sim::Store store(file, {.version = "1", .commit = "1", .command = "fuzz"});
     store.points(1);

@@ -93,6 +93,7 @@ void change_node(int n, const onnx::NodeProto& node, Changes& changes) {
     changes.add(fmt::format("{} and behind dropped", what),
                 [=](auto& graph) { graph.mutable_node(n)->mutable_input()->DeleteSubrange(i, node.input_size() - i); });
   }
+  if (node.output_size() == 0) return;  // a mutant's own
   changes.add(fmt::format("{} output twice", node.name()),
               [=](auto& graph) { graph.mutable_node(n)->add_output(graph.node(n).output(0)); });
   changes.add(fmt::format("{} output left out", node.name()),
@@ -136,10 +137,10 @@ void change_constant(int c, const onnx::TensorProto& tensor, Changes& changes) {
   for (const int type : types)
     changes.add(fmt::format("{} of type {}", what, type), [=](auto& graph) { at(graph)->set_data_type(type); });
   changes.add(fmt::format("{} one value longer", what), [=](auto& graph) {
-    std::int64_t count = 1;
-    for (const std::int64_t side : at(graph)->dims()) count *= side;
+    std::uint64_t count = 1;  // of a mutant of a mutant, whose sides may be of any size; wraps around as it likes
+    for (const std::int64_t side : at(graph)->dims()) count *= static_cast<std::uint64_t>(side);
     at(graph)->clear_dims();
-    at(graph)->add_dims(count + 1);
+    at(graph)->add_dims(static_cast<std::int64_t>(count + 1));
     if (tensor.float_data_size() > 0) at(graph)->add_float_data(1);
     if (tensor.int64_data_size() > 0) at(graph)->add_int64_data(1);
     if (tensor.int32_data_size() > 0) at(graph)->add_int32_data(1);
