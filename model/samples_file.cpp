@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* format_name = "bitstrata-dataset-1";
+constexpr std::int64_t most_values = std::int64_t{1} << 28;  // of a resized sample: 1 GB
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& why) {
   throw std::runtime_error(in_one_line(fmt::format("{}: {}", file.string(), why)));
@@ -172,6 +173,11 @@ class Description {
     const std::size_t each = bytes_each(array.type, shape);
     if (each == 0 || array.bytes.size() % each != 0)
       refuse(images, fmt::format("its {} bytes are no whole number of samples of {} bytes", array.bytes.size(), each));
+    const std::int64_t resized = std::int64_t{preparation_.resize_height} * preparation_.resize_width * shape.channels;
+    if (resized > most_values) {
+      top_.at("resize").fail(fmt::format("'resize' makes {} values of a sample of {} channels; at most {} are read",
+                                         resized, shape.channels, most_values));
+    }
     const std::size_t all = array.bytes.size() / each, begin = static_cast<std::size_t>(std::max(0, first));
     const std::size_t wanted = count > 0 ? static_cast<std::size_t>(count) : all - std::min(all, begin);
     if (first < 0 || count < 0 || begin + wanted > all || wanted == 0)

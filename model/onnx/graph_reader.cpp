@@ -8,9 +8,11 @@
 #include <bit>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "model/onnx/graph.h"
 
@@ -56,6 +58,31 @@ int width_of(int type) {
       return -1;
     default:
       return 0;
+  }
+}
+
+// Whole numbers that a type holds. Fields of the file are wider than most types; what is read goes into 64 bits.
+std::pair<std::int64_t, std::int64_t> range_of(int type) {
+  const auto of = []<typename T>(T) {
+    return std::pair<std::int64_t, std::int64_t>(std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+  };
+  switch (type) {
+    case onnx::TensorProto::BOOL:
+      return {0, 1};
+    case onnx::TensorProto::INT8:
+      return of(std::int8_t{});
+    case onnx::TensorProto::UINT8:
+      return of(std::uint8_t{});
+    case onnx::TensorProto::INT16:
+      return of(std::int16_t{});
+    case onnx::TensorProto::UINT16:
+      return of(std::uint16_t{});
+    case onnx::TensorProto::UINT32:
+      return of(std::uint32_t{});
+    case onnx::TensorProto::UINT64:
+      return {0, std::numeric_limits<std::int64_t>::max()};
+    default:
+      return of(std::int64_t{});
   }
 }
 
@@ -178,6 +205,7 @@ class GraphReader {
             fmt::format("{} of {} needs {} bytes, the file has {}", what, to_text(tensor.dims), expected, raw.size()));
       }
       from_raw(raw, type, count, tensor);
+      check_range(tensor, what);
       return tensor;
     }
     const auto check = [&](int have) {
@@ -210,7 +238,20 @@ class GraphReader {
     } else {
       damaged(fmt::format("{} has 4-bit data outside raw_data, which is not read", what));
     }
+    check_range(tensor, what);
     return tensor;
+  }
+
+  void check_range(const Tensor& tensor, const std::string& what) const {
+    const auto [low, high] = range_of(tensor.type);
+    for (const std::int64_t value : tensor.ints) {
+      if (value >= low && value <= high) continue;
+      // In 64 bits, unsigned values above the largest signed one have become negative.
+      damaged(fmt::format("{} holds {}; its type has {} to {}", what,
+                          tensor.type == onnx::TensorProto::UINT64 ? std::to_string(static_cast<std::uint64_t>(value))
+                                                                   : std::to_string(value),
+                          low, high));
+    }
   }
 
   static void from_raw(const std::string& raw, int type, std::size_t count, Tensor& tensor) {

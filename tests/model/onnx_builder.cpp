@@ -100,6 +100,8 @@ std::string OnnxBuilder::bytes() const {
         tensor->add_float_data(static_cast<float>(value));
       } else if (data_type == onnx::TensorProto::INT64) {
         tensor->add_int64_data(static_cast<std::int64_t>(value));
+      } else if (data_type == onnx::TensorProto::UINT32 || data_type == onnx::TensorProto::UINT64) {
+        tensor->add_uint64_data(static_cast<std::uint64_t>(value));
       } else {
         tensor->add_int32_data(static_cast<int>(value));
       }

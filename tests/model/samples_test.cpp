@@ -40,6 +40,22 @@ TEST(Samples, RawValuesAreScaledAndShifted) {
   EXPECT_THAT(set.test->values(1), ElementsAre(0.0F, 0.25F));
 }
 
+TEST(Samples, ResizedSamplesFitIntoMemory) {
+  const TemporaryFolder folder;
+  folder.write("x.bin", std::string(65536, '\1'));
+  const auto refusal = [&](const std::string& shape, const std::string& resize) {
+    const auto file = folder.write("d.yaml", head + "kind: raw\ntype: uint8\nshape: " + shape + "\nresize: " + resize +
+                                                 "\ntest: {images: x.bin}\n");
+    return message_of<std::runtime_error>([&] { load_samples(file.string()); });
+  };
+  EXPECT_THAT(
+      refusal("[1, 1, 65536]", "[4096, 4096]"),
+      HasSubstr("d.yaml:5: 'resize' makes 1099511627776 values of a sample of 65536 channels; at most 268435456 "
+                "are read"));
+  EXPECT_EQ(refusal("[1, 1, 65536]", "[64, 64]"), "(no exception)");
+  EXPECT_EQ(refusal("[1, 4096, 16]", "[4096, 4096]"), "(no exception)");
+}
+
 TEST(Samples, LabelsOfNumpyFilesAreWholeNumbersOnePerSample) {
   const TemporaryFolder folder;
   folder.write("x.bin", std::string("\x01\x02", 2));
