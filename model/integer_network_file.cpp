@@ -40,6 +40,12 @@ json to_json(const Window& w) {
           {"dilation", {w.dilation_height, w.dilation_width}}};
 }
 
+// A value in words for a message: itself, or of lists and maps, which may lie in each other beyond the stack, the kind.
+std::string shown(const json& value) {
+  return value.is_structured() ? std::string(value.is_array() ? "a list" : "a map")
+                               : value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 // A whole number as it stands. The library's own conversion cuts fractions off and lets large values wrap around.
 struct Whole {
   const json& value;
@@ -49,7 +55,7 @@ struct Whole {
                       : value.is_number_integer() ? std::in_range<Number>(value.get<std::int64_t>())
                                                   : false;
     if (!fits) {
-      throw std::runtime_error(fmt::format("{} is no whole number from {} to {}", value.dump(),
+      throw std::runtime_error(fmt::format("{} is no whole number from {} to {}", shown(value),
                                            std::numeric_limits<Number>::min(), std::numeric_limits<Number>::max()));
     }
     return value.get<Number>();
@@ -77,7 +83,7 @@ Enum enum_from(const json& j, std::initializer_list<Enum> values) {
   for (Enum value : values) {
     if (j == to_string(value)) return value;
   }
-  throw std::runtime_error(fmt::format("unknown word {}", j.dump()));
+  throw std::runtime_error(fmt::format("unknown word {}", shown(j)));
 }
 
 json to_json(const IntegerNetwork& network) {

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -95,7 +96,6 @@ void YamlReader::fail(const std::string& message) const {
 std::string YamlReader::subject() const { return key_.empty() ? "the file" : fmt::format("'{}'", key_); }
 
 void YamlReader::check_keys(const std::vector<std::string>& known) const {
-  std::vector<std::string> seen;
   for (const auto& [key, value] : members()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       const std::string hint = did_you_mean(key, known);
@@ -103,10 +103,6 @@ void YamlReader::check_keys(const std::vector<std::string>& known) const {
           in_one_line(fmt::format("unknown key '{}' in {}{}", key, value.where(),
                                   hint.empty() ? fmt::format("; known keys: {}", fmt::join(known, ", ")) : hint)));
     }
-    if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
-      throw std::runtime_error(fmt::format("key '{}' stands twice, again in {}", key, value.where()));
-    }
-    seen.push_back(key);
   }
 }
 
@@ -140,10 +136,15 @@ std::vector<YamlReader> YamlReader::items() const {
 std::vector<std::pair<std::string, YamlReader>> YamlReader::members() const {
   if (!node_.IsMap()) fail(fmt::format("{} must be a map of keys to values", subject()));
   std::vector<std::pair<std::string, YamlReader>> result;
+  std::set<std::string> seen;
   for (const auto& member : node_) {
     if (!member.first.IsScalar()) fail(fmt::format("{} has a key that is not a word", subject()));
     const std::string& key = member.first.Scalar();
     result.emplace_back(key, YamlReader(member.second, file_, key, line_of(member.first)));
+    if (!seen.insert(key).second) {
+      throw std::runtime_error(
+          in_one_line(fmt::format("key '{}' stands twice, again in {}", key, result.back().second.where())));
+    }
   }
   return result;
 }

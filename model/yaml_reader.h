@@ -42,8 +42,9 @@ class YamlReader {
   bool has(const std::string& key) const;
   // The value of `key`; fails when the key is missing.
   YamlReader at(const std::string& key) const;
-  std::vector<YamlReader> items() const;                            // of a list
-  std::vector<std::pair<std::string, YamlReader>> members() const;  // of a map, in the file's order
+  std::vector<YamlReader> items() const;  // of a list
+  // Of a map, in the file's order; fails where a key stands twice.
+  std::vector<std::pair<std::string, YamlReader>> members() const;
 
   int as_int() const;        // decimal digits with an optional sign; leading zeros and other bases are refused
   double as_double() const;  // finite

@@ -57,7 +57,8 @@ TensorFile parse(const std::string& content) {
     std::uint64_t size = element_size(tensor.type);
     for (std::int64_t side : tensor.shape) {
       if (side < 0 || side > (1 << 28)) throw std::runtime_error(fmt::format("tensor '{}' has side {}", name, side));
-      size *= static_cast<std::uint64_t>(side);
+      if (__builtin_mul_overflow(size, static_cast<std::uint64_t>(side), &size))
+        throw std::runtime_error(fmt::format("tensor '{}' has more bytes than 64 bits count", name));
     }
     if (begin > end || end > data.size() || end - begin != size)
       throw std::runtime_error(

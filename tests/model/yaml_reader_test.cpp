@@ -106,6 +106,8 @@ TEST(YamlReader, RefusesKeysWrittenTwice) {
               top.check_keys({"a", "b"});
             }),
             "key 'a' stands twice, again in f.yaml:3");
+  // Also where any key may stand: of two energies of one part, one would be lost without a word.
+  EXPECT_EQ(message_of<std::runtime_error>([&] { top.members(); }), "key 'a' stands twice, again in f.yaml:3");
 }
 
 TEST(YamlReader, RefusesNumbersThatAreNone) {

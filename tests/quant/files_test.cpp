@@ -71,6 +71,20 @@ TEST(TensorFile, EveryTruncationIsNamed) {
   }
 }
 
+TEST(TensorFile, SizesBeyond64BitsAreRefused) {
+  const auto file = test::scratch_folder() / "t.safetensors";
+  // 8 * 2^28 * 2^28 * 2^5 bytes are 2^64, which wraps around to the 0 bytes that are there.
+  const std::string header = R"({"a": {"dtype": "F64", "shape": [268435456, 268435456, 32], "data_offsets": [0, 0]}})";
+  const std::uint64_t length = header.size();
+  std::ofstream(file, std::ios::binary) << std::string(reinterpret_cast<const char*>(&length), 8) << header;
+  try {
+    load_tensor_file(file);
+    FAIL() << "accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("tensor 'a' has more bytes than 64 bits count"), std::string::npos);
+  }
+}
+
 TEST(ReplaceFile, LeavesTheOldFileWhenWritingFails) {
   const auto folder = test::scratch_folder();
   replace_file(folder / "f", std::string("old"));
