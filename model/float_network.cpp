@@ -110,7 +110,11 @@ void weigh(const FloatNetwork& network, int index, const Reals& from, bool round
   }
   const Shape in = network.graph.input_shape(index);
   if (rounded && network.quantized()) {
-    sum_in_order(node, in, p.weights, from, to);
+    if (p.transposed) {
+      sum_transposed(node, in, *p.transposed, p.weights, from, to);
+    } else {
+      sum_in_order(node, in, p.weights, from, to);
+    }
   } else {
     sum_products(node, in, p.weights, from, to);
   }
@@ -166,6 +170,19 @@ void upsample(const Node& node, Shape in, const Reals& from, Reals& to) {
     for (int x = 0; x < node.output.width; ++x, target += in.channels) {
       const std::int64_t pixel = std::int64_t{y / node.factor} * in.width + x / node.factor;
       std::copy_n(from.data() + pixel * in.channels, in.channels, target);
+    }
+  }
+}
+
+void spread(const Node& node, Shape in, const Reals& from, Reals& to) {
+  const auto [rows, columns] = node.block;
+  const int channels = node.output.channels;
+  float* target = to.data();
+  for (int y = 0; y < node.output.height; ++y) {
+    for (int x = 0; x < node.output.width; ++x, target += channels) {
+      const std::int64_t pixel = std::int64_t{y / rows} * in.width + x / columns;
+      const int first = (y % rows * columns + x % columns) * channels;
+      std::copy_n(from.data() + pixel * in.channels + first, channels, target);
     }
   }
 }
@@ -282,6 +299,9 @@ std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> i
           break;
         case Op::upsample:
           upsample(node, in, from, to);
+          break;
+        case Op::depth_to_space:
+          spread(node, in, from, to);
           break;
         case Op::input:
         case Op::batch_norm:

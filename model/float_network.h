@@ -44,6 +44,14 @@ enum class Sums {
   requantized,  // of codes and a bias in their unit, exactly, and one factor to the result's codes (QLinearConv)
 };
 
+// A transposed convolution that is written as a convolution whose outputs are the pixels of blocks, block after block
+// of `channels`. ONNX Runtime adds each tap's products over the channels of its group, then tap after tap in the order
+// of its own kernel, which is the reverse of the convolution's.
+struct Transposed {
+  int channels = 0;  // of a pixel of its output
+  int groups = 1;    // of channels; weights between different groups are 0
+};
+
 // Of a convolution or linear node; empty for others.
 struct Parameters {
   std::vector<float> weights;  // [out][ky][kx][in / groups]; linear: [out][NHWC]
@@ -51,6 +59,7 @@ struct Parameters {
   int weight_bits = 0;         // 0: not quantized
   std::vector<double> scales;  // [out] where quantized: weight = scale * code; 1 bit: -scale or +scale
   Sums sums = Sums::values;
+  std::optional<Transposed> transposed;
 };
 
 struct FloatNetwork {

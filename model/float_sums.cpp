@@ -10,9 +10,9 @@ namespace {
 constexpr std::size_t width = 32;  // outputs side by side, in registers
 
 // ONNX Runtime's MLAS begins a new sum after so many products and adds the sums (sgemm.cpp, convolve.cpp: blocks of
-// 128 columns by 128 products; where there are fewer columns, longer sums; matrices packed beforehand: 256).
-std::size_t block_of(const Node& node, std::size_t pixels, std::size_t products) {
-  if (node.op == Op::linear) return 256;
+// 128 columns by 128 products; where there are fewer columns, longer sums; matrices packed beforehand: 256). A column
+// is a pixel.
+std::size_t block_of(std::size_t pixels, std::size_t products) {
   std::size_t columns = 128, block = 128;
   if (pixels >= products) return block;
   while (columns > 16 && columns / 2 >= pixels) columns /= 2, block *= 2;
@@ -35,7 +35,7 @@ void sum_in_order(const Node& node, Shape in, const std::vector<float>& weights,
   const auto taps = static_cast<std::size_t>(window.kernel_height) * static_cast<std::size_t>(window.kernel_width);
   const std::size_t products = taps * depth, padded = (outputs + width - 1) / width * width;
   const auto pixels = static_cast<std::size_t>(node.output.height) * static_cast<std::size_t>(node.output.width);
-  const std::size_t block = block_of(node, pixels, products);
+  const std::size_t block = node.op == Op::linear ? 256 : block_of(pixels, products);
   std::vector<float> turned(products * padded), patch(products), sums(padded);
   for (int group = 0; group < groups; ++group) {
     const std::size_t first = static_cast<std::size_t>(group) * outputs;
@@ -62,6 +62,44 @@ void sum_in_order(const Node& node, Shape in, const std::vector<float>& weights,
           }
         }
         std::copy_n(sums.data(), outputs, target);
+      }
+    }
+  }
+}
+
+void sum_transposed(const Node& node, Shape in, const Transposed& transposed, const std::vector<float>& weights,
+                    const std::vector<float>& from, std::vector<float>& to) {
+  const auto channels = static_cast<std::size_t>(in.channels), outputs = static_cast<std::size_t>(node.out_channels);
+  const auto groups = static_cast<std::size_t>(transposed.groups);
+  const std::size_t depth = channels / groups, each = static_cast<std::size_t>(transposed.channels) / groups;
+  const std::size_t taps = weights.size() / (outputs * channels);
+  const std::size_t pixels = static_cast<std::size_t>(in.height) * static_cast<std::size_t>(in.width);
+  const std::size_t block = block_of(pixels, depth);
+  std::vector<float> turned(weights.size());  // [tap][channel][output]
+  for (std::size_t n = 0; n < outputs; ++n)
+    for (std::size_t k = 0; k < taps * channels; ++k) turned[k * outputs + n] = weights[n * taps * channels + k];
+  std::vector<std::int64_t> places(taps);
+  std::vector<float> sums(each), part(each);
+  float* target = to.data();
+  for (int y = 0; y < node.output.height; ++y) {
+    for (int x = 0; x < node.output.width; ++x, target += outputs) {
+      for_taps(node.window, in, y, x,
+               [&](std::int64_t pixel, int tap) { places[static_cast<std::size_t>(tap)] = pixel; });
+      std::fill_n(target, outputs, 0.0F);
+      for (std::size_t tap = taps; tap-- > 0;) {
+        if (places[tap] < 0) continue;
+        for (std::size_t first = 0, group = 0; first < outputs; first += each, group = (group + 1) % groups) {
+          const float* values = from.data() + static_cast<std::size_t>(places[tap]) * channels + group * depth;
+          const float* factors = turned.data() + (tap * channels + group * depth) * outputs + first;
+          std::fill(sums.begin(), sums.end(), 0.0F);
+          for (std::size_t start = 0; start < depth; start += block) {
+            std::fill(part.begin(), part.end(), 0.0F);
+            for (std::size_t c = start; c < std::min(depth, start + block); ++c)
+              for (std::size_t i = 0; i < each; ++i) part[i] += values[c] * factors[c * outputs + i];
+            for (std::size_t i = 0; i < each; ++i) sums[i] += part[i];
+          }
+          for (std::size_t i = 0; i < each; ++i) target[first + i] += sums[i];
+        }
       }
     }
   }

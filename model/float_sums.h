@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/network.h"
+#include "model/float_network.h"
 
 namespace bitstrata::model {
 
@@ -56,5 +56,9 @@ void sum_depthwise(const Node& node, Shape in, const std::vector<T>& weights, co
 // where that runtime puts them. `weights` and `from` as FloatNetwork has them; `to` has the size of the output.
 void sum_in_order(const Node& node, Shape in, const std::vector<float>& weights, const std::vector<float>& from,
                   std::vector<float>& to);
+
+// The same for a transposed convolution that `node` stands for.
+void sum_transposed(const Node& node, Shape in, const Transposed& transposed, const std::vector<float>& weights,
+                    const std::vector<float>& from, std::vector<float>& to);
 
 }  // namespace bitstrata::model

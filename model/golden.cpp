@@ -54,6 +54,11 @@ std::int64_t combine(const IntegerLayer& layer, Shape from, Shape second, const 
                               static_cast<std::size_t>(channel)]};
   };
   if (layer.kind == LayerKind::upsample) return code(first, from, y / layer.factor[0], x / layer.factor[0], n);
+  if (layer.kind == LayerKind::depth_to_space) {
+    const auto [rows, columns] = layer.factor;
+    const int place = y % rows * columns + x % columns;
+    return code(first, from, y / rows, x / columns, place * layer.out_channels() + n);
+  }
   if (layer.kind == LayerKind::concatenate) {
     return n < from.channels ? code(first, from, y, x, n) : code(other, second, y, x, n - from.channels);
   }

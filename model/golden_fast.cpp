@@ -180,23 +180,33 @@ class FastLayer {
     }
   }
 
+  // Where the codes lie in the input that an operator on single values reads for the output pixel.
+  std::int64_t first_code(int y, int x) const {
+    if (layer_.kind != LayerKind::upsample && layer_.kind != LayerKind::depth_to_space)
+      return (std::int64_t{y} * to_.width + x) * from_.shape.channels;
+    const bool spreads = layer_.kind == LayerKind::depth_to_space;
+    const int rows = layer_.factor[0], columns = spreads ? layer_.factor[1] : rows;
+    const int place = spreads ? y % rows * columns + x % columns : 0;
+    return (std::int64_t{y / rows} * from_.shape.width + x / columns) * from_.shape.channels +
+           std::int64_t{place} * to_.channels;
+  }
+
   // Operators on single values, pixel by pixel.
   void combine(const Codes& input, const Codes& second, Codes& output) const {
     const int channels = to_.channels, mine = from_.shape.channels;
     std::vector<std::int64_t> sums(static_cast<std::size_t>(channels));
     const bool one_pixel = second_ != from_.shape;
     const bool multiply = layer_.kind == LayerKind::multiply;
+    const bool second_of_pixel = multiply || layer_.kind == LayerKind::add;
     std::int32_t* target = output.data();
     for (int y = 0; y < to_.height; ++y) {
       for (int x = 0; x < to_.width; ++x) {
-        const std::int64_t pixel = layer_.kind == LayerKind::upsample
-                                       ? std::int64_t{y / layer_.factor[0]} * from_.shape.width + x / layer_.factor[0]
-                                       : std::int64_t{y} * to_.width + x;
-        const std::int32_t* a = input.data() + pixel * mine;
-        std::copy_n(a, mine, sums.begin());
+        const std::int64_t pixel = std::int64_t{y} * to_.width + x;
+        const std::int32_t* a = input.data() + first_code(y, x);
+        std::copy_n(a, std::min(mine, channels), sums.begin());
         if (layer_.kind == LayerKind::concatenate) {
           std::copy_n(second.data() + pixel * second_.channels, second_.channels, sums.begin() + mine);
-        } else if (layer_.kind != LayerKind::upsample) {
+        } else if (second_of_pixel) {
           const std::int32_t* b = second.data() + (one_pixel ? 0 : pixel * mine);
           for (int c = 0; c < channels; ++c) {
             sums[static_cast<std::size_t>(c)] = (multiply ? std::int64_t{a[c]} * b[c] : 0) +

@@ -111,6 +111,17 @@ void check_shapes(const IntegerLayer& layer, Shape input, const Shape* second, S
       expected.height *= layer.factor[0];
       expected.width *= layer.factor[0];
       break;
+    case LayerKind::depth_to_space: {
+      const auto [rows, columns] = layer.factor;
+      if (rows < 1 || rows > 64 || columns < 1 || columns > 64)
+        refuse(what, "spreads pixels to blocks of {}x{}; allowed is 1..64", rows, columns);
+      if (input.channels % (rows * columns) != 0) {
+        refuse(what, "spreads {} channels to blocks of {}x{}, which they are no multiple of", input.channels, rows,
+               columns);
+      }
+      expected = {input.height * rows, input.width * columns, input.channels / (rows * columns)};
+      break;
+    }
   }
   if (output != expected) refuse(what, "gives {}, its output tensor is {}", to_text(expected), to_text(output));
   if (layer.out_channels() != output.channels) {
@@ -246,6 +257,8 @@ const char* to_string(LayerKind kind) {
       return "concatenate";
     case LayerKind::upsample:
       return "upsample";
+    case LayerKind::depth_to_space:
+      return "depth_to_space";
   }
   return "unknown";
 }
@@ -354,6 +367,7 @@ std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer
       case LayerKind::max_pool:
       case LayerKind::concatenate:
       case LayerKind::upsample:
+      case LayerKind::depth_to_space:
         sum = std::max(largest, second);
         break;
     }

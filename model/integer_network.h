@@ -31,7 +31,7 @@ struct TensorFormat {
   double scale = 1.0;
 };
 
-enum class LayerKind { convolution, max_pool, average_pool, add, multiply, concatenate, upsample };
+enum class LayerKind { convolution, max_pool, average_pool, add, multiply, concatenate, upsample, depth_to_space };
 
 const char* to_string(LayerKind kind);
 inline bool has_two_inputs(LayerKind kind) {
@@ -61,6 +61,8 @@ CodeRange code_range(Coding coding, int bits);
 //                          (second may be 1 x 1 x channels: its one pixel meets all of the input's)
 //            concatenate:  the code of `input` for its channels, then that of `second`
 //            upsample:     the code at (y / factor[0], x / factor[0])
+//            depth_to_space: the code at (y / factor[0], x / factor[1]) of channel
+//                          (y % factor[0] * factor[1] + x % factor[1]) * channels of the output + n
 //   v      = (acc << acc_shift) + bias[n]       (bias has fraction bits; bipolar inputs of convolutions take one of
 //                                                them: their values are 2c - 1)
 //   r      = round_half_up(v * m / 2^shift[n])  (m: multiplier[n]; leaky: negative_multiplier[n] where v < 0)
@@ -85,7 +87,8 @@ struct IntegerLayer {
   std::vector<std::uint16_t> multiplier;        // [out channels]; all 1 for power-of-two requantization
   std::vector<std::uint8_t> shift;              // [out channels]; 0..63
   int acc_shift = 0;                            // 0..7; convolutions of bipolar inputs: 1..7
-  std::array<std::int32_t, 2> factor = {0, 0};  // add, multiply: -65535..65535; upsample: the factor
+  std::array<std::int32_t, 2> factor = {0, 0};  // add, multiply: -65535..65535; upsample: the factor;
+                                                // depth_to_space: rows and columns of a block
   Activation activation = Activation::clip;
   std::vector<std::uint16_t> negative_multiplier;  // leaky: [out channels]
   std::int32_t swish_three = 0, swish_six = 0;     // hard_swish: 3 and 6 in units of p; 0..65535

@@ -132,9 +132,9 @@ IntegerNetwork network_from(const json& j) {
   for (const json& l : j.at("layers")) {
     IntegerLayer layer;
     layer.name = l.at("name");
-    layer.kind =
-        enum_from(l.at("kind"), {LayerKind::convolution, LayerKind::max_pool, LayerKind::average_pool, LayerKind::add,
-                                 LayerKind::multiply, LayerKind::concatenate, LayerKind::upsample});
+    layer.kind = enum_from(
+        l.at("kind"), {LayerKind::convolution, LayerKind::max_pool, LayerKind::average_pool, LayerKind::add,
+                       LayerKind::multiply, LayerKind::concatenate, LayerKind::upsample, LayerKind::depth_to_space});
     if (l.contains("second")) layer.second = whole(l, "second");
     if (l.contains("factor")) layer.factor = {whole(l, "factor", 0), whole(l, "factor", 1)};
     if (l.contains("activation"))

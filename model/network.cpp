@@ -68,6 +68,8 @@ const char* to_string(Op op) {
       return "concatenate";
     case Op::upsample:
       return "upsample";
+    case Op::depth_to_space:
+      return "depth_to_space";
     case Op::relu:
       return "relu";
     case Op::leaky_relu:
@@ -237,6 +239,26 @@ int Network::add_upsample(int input, std::string name, int factor) {
   return add(std::move(node));
 }
 
+int Network::add_depth_to_space(int input, std::string name, std::array<int, 2> block) {
+  Node node{.name = std::move(name), .op = Op::depth_to_space, .inputs = {input}, .block = block};
+  const auto [rows, columns] = block;
+  if (rows < 1 || rows > 64 || columns < 1 || columns > 64)
+    refuse(node, fmt::format("the block is {}x{}; its sides must lie in 1..64", rows, columns));
+  node = same_shape(std::move(node));
+  Shape& shape = node.output;
+  if (shape.channels % (rows * columns) != 0) {
+    refuse(node, fmt::format("{} channels are not a multiple of the {} pixels of a block of {}x{}", shape.channels,
+                             rows * columns, rows, columns));
+  }
+  shape.channels /= rows * columns;
+  if (__builtin_mul_overflow(shape.height, rows, &shape.height) ||
+      __builtin_mul_overflow(shape.width, columns, &shape.width)) {
+    refuse(node, fmt::format("spreads {} to blocks of {}x{}, which is too large", to_text(this->node(input).output),
+                             rows, columns));
+  }
+  return add(std::move(node));
+}
+
 Node Network::same_shape(Node node) const {
   const int input = node.inputs.at(0);
   if (input >= 0 && input < static_cast<int>(nodes_.size())) node.output = this->node(input).output;
@@ -344,6 +366,9 @@ Network Network::with_channels(const std::vector<int>& channels) const {
         break;
       case Op::upsample:
         result.add_upsample(input, n.name, n.factor);
+        break;
+      case Op::depth_to_space:
+        result.add_depth_to_space(input, n.name, n.block);
         break;
       default: {
         Node activation = n;

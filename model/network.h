@@ -2,6 +2,7 @@
 // The network graph: what is computed, independent of precision and of hardware.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,11 +24,12 @@ enum class Op {
   linear,       // fully connected over the whole input tensor, flattened in NHWC order
   batch_norm,   // follows a convolution or linear; folded before quantization
   max_pool,
-  average_pool,  // divisor is always kernel_height * kernel_width; padding must be zero
-  add,           // of two tensors of one shape
-  multiply,      // of two tensors of one shape, or of one with a 1 x 1 x channels tensor
-  concatenate,   // two or more tensors, along the channels
-  upsample,      // nearest neighbour, by a whole factor
+  average_pool,    // divisor is always kernel_height * kernel_width; padding must be zero
+  add,             // of two tensors of one shape
+  multiply,        // of two tensors of one shape, or of one with a 1 x 1 x channels tensor
+  concatenate,     // two or more tensors, along the channels
+  upsample,        // nearest neighbour, by a whole factor
+  depth_to_space,  // a pixel's channels become a block of pixels, in the order (row, column, channel)
   // Functions of single values: f(x).
   relu,          // max(x, 0), and min(.., Node::limit) where that is not 0
   leaky_relu,    // x < 0 ? Node::slope * x : x
@@ -53,16 +55,17 @@ struct Window {
 struct Node {
   std::string name;  // unique; convolution and linear names are the layer names of plans and reports
   Op op = Op::input;
-  std::vector<int> inputs;  // indices of earlier nodes
-  Window window;            // convolution and pooling
-  int groups = 1;           // convolution
-  int out_channels = 0;     // convolution, linear
-  int factor = 1;           // upsample
-  double limit = 0;         // relu: upper limit, 0 for none
-  double slope = 0;         // leaky_relu
-  bool rounded = false;     // its values are rounded by themselves: no activation behind it becomes part of its layer
-  bool bias = true;         // convolution: has one of its own; published ones in front of a batch norm often have none
-  Shape output;             // inferred by Network::add
+  std::vector<int> inputs;            // indices of earlier nodes
+  Window window;                      // convolution and pooling
+  int groups = 1;                     // convolution
+  int out_channels = 0;               // convolution, linear
+  int factor = 1;                     // upsample
+  std::array<int, 2> block = {1, 1};  // depth_to_space: rows and columns that a pixel becomes
+  double limit = 0;                   // relu: upper limit, 0 for none
+  double slope = 0;                   // leaky_relu
+  bool rounded = false;  // its values are rounded by themselves: no activation behind it becomes part of its layer
+  bool bias = true;      // convolution: has one of its own; published ones in front of a batch norm often have none
+  Shape output;          // inferred by Network::add
 };
 
 // A directed acyclic graph in topological order. `add` infers and checks shapes and throws
@@ -84,6 +87,7 @@ class Network {
   int add_elementwise(int first, int second, std::string name, Op kind);
   int add_concatenate(std::vector<int> inputs, std::string name);
   int add_upsample(int input, std::string name, int factor);
+  int add_depth_to_space(int input, std::string name, std::array<int, 2> block);
   // Sets Node::rounded.
   void keep_rounding(int index) { nodes_.at(static_cast<std::size_t>(index)).rounded = true; }
 

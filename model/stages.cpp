@@ -89,7 +89,9 @@ class Builder {
     layout_.steps.push_back(std::move(step));
   }
 
-  static bool moves(Op op) { return op == Op::max_pool || op == Op::average_pool || op == Op::upsample; }
+  static bool moves(Op op) {
+    return op == Op::max_pool || op == Op::average_pool || op == Op::upsample || op == Op::depth_to_space;
+  }
 
   // Whether nothing but poolings and enlargements comes behind `node`.
   bool ends_network(int node) const {

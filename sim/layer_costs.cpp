@@ -19,18 +19,20 @@ using namespace model;
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 // Everything a layer's events depend on, and whether it fits: no names, no numbers.
-using LayerKey = std::array<int, 30>;
+using LayerKey = std::array<int, 31>;
 
 LayerKey key_of(const IntegerNetwork& network, const IntegerLayer& layer) {
   const TensorFormat &in = network.tensors[at(layer.input)], &out = network.tensors[at(layer.output)];
   const TensorFormat second = layer.second < 0 ? TensorFormat{.bits = 0} : network.tensors[at(layer.second)];
   const Window& w = layer.window;
+  const bool enlarges = layer.kind == LayerKind::upsample || layer.kind == LayerKind::depth_to_space;
   return {static_cast<int>(layer.kind),
           layer.groups,
           layer.weight_bits,
           layer.acc_shift,
           static_cast<int>(layer.activation),
-          layer.kind == LayerKind::upsample ? layer.factor[0] : 0,
+          enlarges ? layer.factor[0] : 0,
+          enlarges ? layer.factor[1] : 0,
           in.shape.height,
           in.shape.width,
           in.shape.channels,

@@ -58,6 +58,8 @@ LayerKind kind_of(Op op) {
       return LayerKind::concatenate;
     case Op::upsample:
       return LayerKind::upsample;
+    case Op::depth_to_space:
+      return LayerKind::depth_to_space;
     default:  // average pooling; an activation alone is one over single pixels
       return LayerKind::average_pool;
   }
@@ -170,6 +172,7 @@ IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
     layer.activation = step.activation < 0 ? Activation::clip : activation_of(network.node(step.activation).op);
     if (layer.kind <= LayerKind::average_pool) layer.window = node.window;
     if (node.op == Op::upsample) layer.factor[0] = node.factor;
+    if (node.op == Op::depth_to_space) layer.factor = node.block;
     if (step.stage >= 0) {
       layer.weight_bits = plan.layers.at(static_cast<std::size_t>(step.stage)).weight_bits;
       layer.macs = network.macs(step.node);

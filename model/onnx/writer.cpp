@@ -202,6 +202,9 @@ class Writer {
         value = made.output(0);
         break;
       }
+      case Op::depth_to_space:
+        value = spread(n);
+        break;
       case Op::batch_norm:
         refuse("a batch norm must be folded before it is written");
       default:
@@ -209,6 +212,27 @@ class Writer {
         value = activation(n, values_[at(n.inputs[0])]);
     }
     values_.push_back(network_.grids[at(index)] ? rounded(value, *network_.grids[at(index)], n) : value);
+  }
+
+  // DepthToSpace for square blocks, else what it is defined as.
+  std::string spread(const Node& n) {
+    const std::int64_t rows = n.block[0], columns = n.block[1];
+    if (rows == columns) {
+      auto& made = node("DepthToSpace", n.name, {image(0)});
+      attribute(made, "blocksize", rows);
+      attribute(made, "mode", std::string("DCR"));
+      return made.output(0);
+    }
+    const Shape in = graph_.input_shape(now_);
+    const auto sides = [&](std::initializer_list<std::int64_t> values) {
+      const std::vector<double> numbers(values.begin(), values.end());
+      return constant({static_cast<std::int64_t>(numbers.size())}, numbers, onnx::TensorProto::INT64);
+    };
+    const std::string parted = emit("Reshape", n.name + "_parted",
+                                    {image(0), sides({1, rows, columns, n.output.channels, in.height, in.width})});
+    auto& turned = node("Transpose", n.name + "_turned", {parted});
+    attribute(turned, "perm", Sides{0, 3, 4, 1, 5, 2});
+    return emit("Reshape", n.name, {turned.output(0), sides({1, n.output.channels, n.output.height, n.output.width})});
   }
 
   std::string input(const Node& n) {

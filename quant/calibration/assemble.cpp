@@ -233,6 +233,11 @@ class Assembler {
         layer_.factor[0] = node.factor;
         pass(step, node.output.channels, 1);
         break;
+      case Op::depth_to_space:
+        layer_.kind = LayerKind::depth_to_space;
+        layer_.factor = node.block;
+        pass(step, node.output.channels, 1);
+        break;
       default:  // an activation that no layer takes
         standalone(step, node);
         break;

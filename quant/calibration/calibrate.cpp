@@ -72,7 +72,7 @@ class Calibrator {
  private:
   std::optional<Grid>& grid_of_tensor(int tensor) { return network_.grids[at(layout_.tensors[at(tensor)].node)]; }
 
-  static bool only_moves(Op op) { return op == Op::max_pool || op == Op::upsample; }
+  static bool only_moves(Op op) { return op == Op::max_pool || op == Op::upsample || op == Op::depth_to_space; }
 
   // Grids that a file gives at one end of a pooling, joining or ReLU hold at the other end too.
   void spread_known_grids() {
@@ -241,6 +241,12 @@ class Calibrator {
     const Grid& in = *grid_of_tensor(step.input());
     const std::vector<float> before = p.weights;
     p.weight_bits = plan_.layers.at(at(step.stage)).weight_bits;
+    // The phases of a transposed convolution share windows of which each uses its part.
+    if (p.weight_bits == 1 && p.transposed && std::count(p.weights.begin(), p.weights.end(), 0.0F) > 0) {
+      throw std::invalid_argument(fmt::format(
+          "layer '{}' is a transposed convolution whose phases need weights of 0, which 1 bit cannot hold; give it 2",
+          node.name));
+    }
     p.scales = weight_scales(p, static_cast<std::size_t>(node.out_channels), options_.per_channel, in.scale);
     round_weights(p);
     if (options_.correct_bias) {

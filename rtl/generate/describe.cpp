@@ -34,6 +34,7 @@ Opcode opcode_of(LayerKind kind) {
       return OP_MULTIPLY;
     case LayerKind::concatenate:
     case LayerKind::upsample:
+    case LayerKind::depth_to_space:
       return OP_COPY;
   }
   return OP_COPY;
@@ -146,8 +147,11 @@ class Writer {
     set(D_RUN_STEP_Y, run_step);
     set(D_RUN_STEP_RING, ring_steps(run_step));
     set(D_PIXEL_STEP_X, w.stride_width * channels);
-    // Outputs of poolings and of operators on single values begin at their own channel of the input.
-    const std::int64_t first_channel = m_.convolution ? 0 : piece_.n0;
+    // Outputs of poolings and of operators on single values begin at their own channel of the input, those of a row of
+    // depth to space's blocks at that row's.
+    const std::int64_t row_of_block =
+        layer_.kind == LayerKind::depth_to_space ? std::int64_t{piece_.phase} * m_.segment : 0;
+    const std::int64_t first_channel = m_.convolution ? 0 : piece_.n0 + row_of_block;
     const std::int64_t first_tap =
         std::int64_t{piece_.x0} * w.stride_width - w.pad_left + piece_.kx0 * w.dilation_width;
     const std::int64_t x = first_tap * channels + first_channel;
@@ -190,12 +194,13 @@ class Writer {
 
   void output() {
     const std::int64_t stride = row_lines(a_, out_) * std::int64_t{out_.bits} * line_bytes();
-    const int enlarged = layer_.kind == LayerKind::upsample ? layer_.factor[0] : 1;
-    const std::int64_t pixel = std::int64_t{enlarged} * out_.shape.channels;  // values from pixel to pixel
+    // A row of W pixels of f*C values is a row of f*W pixels of C channels.
+    const int columns = layer_.kind == LayerKind::depth_to_space ? layer_.factor[1] : m_.repeats;
+    const std::int64_t pixel = std::int64_t{columns} * out_.shape.channels;  // values from pixel to pixel
     const std::int64_t first_line = (piece_.x0 * pixel + piece_.n0) / a_.data_bits;
-    set(D_OUT_ADDRESS, addresses_.output + (std::int64_t{piece_.y0} * enlarged + piece_.phase) * stride +
+    set(D_OUT_ADDRESS, addresses_.output + (std::int64_t{piece_.y0} * m_.phases + piece_.phase) * stride +
                            first_line * out_.bits * line_bytes());
-    set(D_OUT_ROW_STRIDE, stride * enlarged);
+    set(D_OUT_ROW_STRIDE, stride * m_.phases);
     set(D_OUT_WIDTH, piece_.x1 - piece_.x0);
     set(D_OUT_HEIGHT, piece_.y1 - piece_.y0);
     const std::int64_t written = piece_.n1 - piece_.n0;
@@ -215,7 +220,7 @@ class Writer {
                        (static_cast<std::uint32_t>(layer_.swish_shift) << 8));
     set(D_SWISH, static_cast<std::uint32_t>(layer_.swish_three) | (static_cast<std::uint32_t>(layer_.swish_six) << 16));
     set(D_SWISH_OFFSET, layer_.swish_offset);
-    if (layer_.kind != LayerKind::upsample) {
+    if (layer_.kind != LayerKind::upsample && layer_.kind != LayerKind::depth_to_space) {
       set(D_FACTOR_0, layer_.factor[0]);
       set(D_FACTOR_1, layer_.factor[1]);
     }

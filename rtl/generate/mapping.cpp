@@ -19,7 +19,8 @@ Mapping of_values(const Architecture& a, const IntegerLayer& layer, int first_ch
   m.slice = m.tile_step = m.lanes;
   m.segment = m.segment_next = first_channels;
   if (layer.kind == LayerKind::concatenate) m.segment_next = second_channels;
-  if (layer.kind == LayerKind::upsample) m.repeats = layer.factor[0];
+  if (layer.kind == LayerKind::upsample) m.repeats = m.phases = layer.factor[0];
+  if (layer.kind == LayerKind::depth_to_space) m.phases = layer.factor[0];
   return m;
 }
 
@@ -42,7 +43,9 @@ std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork
     const int second = layer.kind == LayerKind::concatenate
                            ? network.tensors[static_cast<std::size_t>(layer.second)].shape.channels
                            : 0;
-    return {of_values(a, layer, in_channels, second)};
+    // Depth to space copies the channels of one row of its blocks at a time.
+    const int rows = layer.kind == LayerKind::depth_to_space ? layer.factor[0] : 1;
+    return {of_values(a, layer, in_channels / rows, second)};
   }
   const int out_channels = network.tensors[static_cast<std::size_t>(layer.output)].shape.channels;
   if (layer.groups == 1) return {dense(a, layer, in_channels, out_channels)};

@@ -38,9 +38,11 @@ class Cutter {
         m_(mapping),
         in_(network.tensors[static_cast<std::size_t>(layer.input)]),
         out_(network.tensors[static_cast<std::size_t>(layer.output)]) {
-    // Upsampling walks over its input; each piece writes one row of the enlarged pixels.
-    grid_ = layer.kind == LayerKind::upsample ? in_.shape : out_.shape;
-    pixel_channels_ = m_.repeats * (layer.kind == LayerKind::upsample ? in_.shape.channels : out_.shape.channels);
+    // Upsampling and depth to space walk over their input; each piece writes one row of the enlarged pixels.
+    const bool upsample = layer.kind == LayerKind::upsample, spreads = layer.kind == LayerKind::depth_to_space;
+    grid_ = upsample || spreads ? in_.shape : out_.shape;
+    pixel_channels_ =
+        spreads ? in_.shape.channels / m_.phases : m_.repeats * (upsample ? in_.shape.channels : out_.shape.channels);
   }
 
   // Adds tilings to `all` and the reason why the last one tried does not fit to `reason`.
@@ -187,7 +189,7 @@ class Cutter {
   std::vector<Piece> grid(int width, int height, const std::vector<Piece>& parts, int rows = 1) const {
     std::vector<Piece> pieces;
     for (int n0 = 0, step = channel_step(width, !parts.empty(), rows); n0 < pixel_channels_; n0 += step) {
-      for (int phase = 0; phase < m_.repeats; ++phase) {
+      for (int phase = 0; phase < m_.phases; ++phase) {
         for (int y = 0; y < grid_.height; y += height) {
           for (int x = 0; x < grid_.width; x += width) {
             const Piece place = piece_at(x, y, width, height, n0, step, phase);
@@ -224,7 +226,7 @@ class Cutter {
     const Piece first = piece_at(0, 0, width, height, 0, step, 0);
     reason = misfit(parts.empty() ? first : part_of(first, parts, 0));
     if (!reason.empty()) return;
-    const std::int64_t count = ceil_div(pixel_channels_, step) * m_.repeats * ceil_div(grid_.height, height) *
+    const std::int64_t count = ceil_div(pixel_channels_, step) * m_.phases * ceil_div(grid_.height, height) *
                                ceil_div(grid_.width, width) *
                                std::max<std::int64_t>(1, static_cast<std::int64_t>(parts.size()));
     if (count > most_descriptors) {
@@ -237,7 +239,7 @@ class Cutter {
   // Output channels of a piece. Only pieces of one pixel a row can be cut, where their channels are whole lines.
   int channel_step(int width, bool carries, int rows) const {
     const bool lines = grid_.width == 1 || (m_.convolution && pixel_channels_ % a_.data_bits == 0);
-    if (width != 1 || !lines || m_.groups > 1 || m_.repeats > 1 || layer_.kind == LayerKind::concatenate)
+    if (width != 1 || !lines || m_.groups > 1 || m_.phases > 1 || layer_.kind == LayerKind::concatenate)
       return pixel_channels_;
     const std::int64_t groups = m_.macros * ceil_div(m_.lanes, a_.post_lanes);
     std::int64_t tiles = a_.parameter_depth / groups;

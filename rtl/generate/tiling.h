@@ -17,7 +17,7 @@ struct Piece {
   int run0 = 0, run1 = 0;                    // part of a kernel row in input values, where `whole_row`; else 0, 0
   int kx0 = 0, kx1 = 0;                      // part of a pooling's kernel row in taps; else 0, 0
   bool carry_in = false, carry_out = false;  // partial sums go on from the piece before, and into the next one
-  int phase = 0;                             // upsampling: row of the enlarged pixel
+  int phase = 0;                             // upsampling, depth to space: row of the enlarged pixel
   int row_step =
       1;  // input rows from one that is loaded to the next; more than 1 divides the stride, of one kernel row
 

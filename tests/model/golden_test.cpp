@@ -121,6 +121,27 @@ TEST(RunLayer, BipolarByHand) {
   EXPECT_THAT(run_layer(net, net.layers[0], {1, 0, 1}), ElementsAre(1, -1, 1));
 }
 
+// Two pixels of 2 x 3 blocks of two channels: in a block's rows, then its columns, then the channels.
+TEST(RunLayer, DepthToSpaceByHand) {
+  IntegerNetwork net{.name = "space", .tensors = {{.shape = {1, 2, 12}, .bits = 5}, {.shape = {2, 6, 2}, .bits = 6}}};
+  IntegerLayer layer;
+  layer.name = "spread";
+  layer.kind = LayerKind::depth_to_space;
+  layer.output = 1;
+  layer.factor = {2, 3};
+  layer.bias = {0, 1};
+  layer.multiplier = {1, 2};
+  layer.shift = {0, 0};
+  layer.clip_high = 60;
+  net.layers = {layer};
+  validate(net);
+  const Codes input = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+  const Codes output = {0, 4,  2, 8,  4,  12, 20, 44, 22, 48, 24, 52,  // the second channel: 2 * (code + 1)
+                        6, 16, 8, 20, 10, 24, 26, 56, 28, 60, 30, 60};
+  EXPECT_EQ(run_layer_reference(net, net.layers[0], input), output);
+  EXPECT_EQ(run_layer(net, net.layers[0], input), output);
+}
+
 TEST(RunLayer, FastPathEqualsTheDefinitionOnRandomLayers) {
   constexpr std::uint64_t seed = 20240607;
   Random random(seed);

@@ -70,7 +70,7 @@ void expect_equal(const IntegerNetwork& a, const IntegerNetwork& b) {
                 s.window == t.window && s.groups == t.groups && s.weight_bits == t.weight_bits &&
                 s.weights == t.weights && s.bias == t.bias && s.multiplier == t.multiplier && s.shift == t.shift &&
                 s.acc_shift == t.acc_shift && s.clip_low == t.clip_low && s.clip_high == t.clip_high &&
-                s.macs == t.macs);
+                s.macs == t.macs && s.factor == t.factor);
   }
 }
 
@@ -223,6 +223,18 @@ TEST(Validate, NamesTheLayerAndTheContradiction) {
        }},
       {"layer 'pool': average pooling takes no padding",
        [](auto& n) { n.layers[1].kind = LayerKind::average_pool, n.layers[1].window.pad_left = 1; }},
+      {"layer 'pool': spreads pixels to blocks of 0x65; allowed is 1..64",
+       [](auto& n) {
+         n.layers[1].kind = LayerKind::depth_to_space, n.layers[1].factor = {0, 65};
+       }},
+      {"layer 'pool': spreads 3 channels to blocks of 2x1, which they are no multiple of",
+       [](auto& n) {
+         n.layers[1].kind = LayerKind::depth_to_space, n.layers[1].factor = {2, 1};
+       }},
+      {"layer 'pool': gives 12x4x1, its output tensor is 2x2x3",
+       [](auto& n) {
+         n.layers[1].kind = LayerKind::depth_to_space, n.layers[1].factor = {3, 1};
+       }},
   };
   for (const auto& [message, change] : cases) {
     IntegerNetwork net = sample();
@@ -241,6 +253,18 @@ TEST(File, SurvivesTheTrip) {
     save(net, folder / "n.safetensors");
     expect_equal(load_integer_network(folder / "n.safetensors"), net);
   }
+}
+
+TEST(File, KeepsBlocks) {
+  const TemporaryFolder folder;
+  IntegerNetwork net = sample();
+  net.layers[1].kind = LayerKind::depth_to_space;
+  net.layers[1].window = {};
+  net.layers[1].factor = {1, 3};
+  net.layers[1].bias = {0}, net.layers[1].multiplier = {1}, net.layers[1].shift = {0};
+  net.tensors[2].shape = {4, 12, 1};
+  save(net, folder / "n.safetensors");
+  expect_equal(load_integer_network(folder / "n.safetensors"), net);
 }
 
 // What other readers of safetensors rely on: length, aligned JSON header, dense offsets, string metadata.

@@ -121,6 +121,14 @@ TEST(Network, RefusesWhatDoesNotFit) {
       {"concatenate 'j': needs at least two inputs", [](Network& n, int c, int) { n.add_concatenate({c}, "j"); }},
       {"upsample 'u': the factor is 0; it must lie in 1..64",
        [](Network& n, int c, int) { n.add_upsample(c, "u", 0); }},
+      {"depth_to_space 'd': the block is 0x2; its sides must lie in 1..64",
+       [](Network& n, int c, int) {
+         n.add_depth_to_space(c, "d", {0, 2});
+       }},
+      {"depth_to_space 'd': 4 channels are not a multiple of the 6 pixels of a block of 2x3",
+       [](Network& n, int c, int) {
+         n.add_depth_to_space(c, "d", {2, 3});
+       }},
       {"relu 'p': is not a kind of pooling", [](Network& n, int c, int) { n.add_pool(c, "p", Op::relu, {}); }},
       {"average_pool 'p': average pooling takes no padding",
        [](Network& n, int c, int) { n.add_pool(c, "p", Op::average_pool, square(3, 1, 1)); }},
@@ -138,6 +146,17 @@ TEST(Network, RefusesWhatDoesNotFit) {
   EXPECT_THAT(message_of<std::invalid_argument>([&] { empty.add_linear(0, "fc", 3); }),
               HasSubstr("the first node must be the input"));
   EXPECT_THAT(message_of<std::invalid_argument>([&] { empty.add_input({0, 1, 1}); }), HasSubstr("0x1x1"));
+}
+
+TEST(Network, BlocksOfChannelsBecomePixels) {
+  Network net("space");
+  const int conv = net.add_convolution(net.add_input({2, 3, 1}), "conv", 18, square(1));
+  const int spread = net.add_depth_to_space(conv, "spread", {3, 2});
+  EXPECT_EQ(net.node(spread).output, (Shape{6, 6, 3}));
+  EXPECT_EQ(net.macs(spread), 0);
+  const Network narrow = net.with_channels({18});
+  EXPECT_EQ(narrow.node(spread).block, (std::array<int, 2>{3, 2}));
+  EXPECT_EQ(narrow.node(spread).output, (Shape{6, 6, 3}));
 }
 
 TEST(Network, NothingElseReadsWhatABatchNormFolds) {

@@ -105,7 +105,7 @@ inline model::Shape random_operator(Random& random, const model::Architecture& a
       if (fits(network.tensors[t].shape)) found.push_back(static_cast<int>(t));
     return found[static_cast<std::size_t>(pick(random, 0, static_cast<int>(found.size()) - 1))];
   };
-  switch (pick(random, a.vector_unit ? 0 : 2, 3)) {
+  switch (pick(random, a.vector_unit ? 0 : 2, 4)) {
     case 0:
       layer.kind = LayerKind::add;
       layer.second = other([&](Shape s) { return s == in; });
@@ -121,6 +121,19 @@ inline model::Shape random_operator(Random& random, const model::Architecture& a
       layer.second = other([&](Shape s) { return s.height == in.height && s.width == in.width; });
       const int more = network.tensors[static_cast<std::size_t>(layer.second)].shape.channels;
       return {in.height, in.width, in.channels + more};
+    }
+    case 3: {
+      // Blocks that the channels can be cut into; often no cut at all is left.
+      const auto divisor = [&](int channels) {
+        int side = pick(random, 1, 4);
+        while (channels % side != 0) --side;
+        return side;
+      };
+      layer.kind = LayerKind::depth_to_space;
+      layer.factor[0] = divisor(in.channels);
+      layer.factor[1] = divisor(in.channels / layer.factor[0]);
+      return {in.height * layer.factor[0], in.width * layer.factor[1],
+              in.channels / (layer.factor[0] * layer.factor[1])};
     }
     default:
       layer.kind = LayerKind::upsample;
