@@ -114,6 +114,7 @@ Value Converter::convolve(const OnnxNode& node, Value x, const Tensor& weights, 
   if (rank != 1 && rank != 2)
     refuse(node, fmt::format("has weights of {}; 1 or 2 spatial dimensions are supported", to_text(weights.dims)));
   settle(x, rank == 1 ? Geometry::ncw : channels_last(node) ? Geometry::nhwc : Geometry::nchw);
+  if (const auto blocks = blocks_of(x)) x = spread(node, std::move(x), *blocks);
   if (const auto shuffle = shuffle_of(x)) return convolve_shuffled(node, std::move(x), *shuffle, weights, bias);
   const Geometry g = geometry(x);
   const bool fits = rank == 1 ? g == Geometry::ncw || g == Geometry::nch
@@ -327,8 +328,9 @@ void Converter::global_pool(const OnnxNode& node) {
 
 // Mean or maximum over height, width or both.
 void Converter::reduce(const OnnxNode& node) {
-  const Value x = value(node, 0);
+  Value x = value(node, 0);
   settle(x, Geometry::other);
+  if (const auto blocks = blocks_of(x)) x = spread(node, std::move(x), *blocks);
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
   std::vector<std::int64_t> axes = node.wholes("axes");
   if (!node.input(1).empty()) axes = need_wholes(node, 1, "list of axes");

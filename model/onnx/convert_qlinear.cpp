@@ -102,8 +102,9 @@ void Converter::qlinear_gemm(const OnnxNode& node) {
 }
 
 void Converter::qlinear_global_pool(const OnnxNode& node) {
-  const Value x = decoded(node, 0, 1, 2);
+  Value x = decoded(node, 0, 1, 2);
   settle(x, node.whole("channels_last", 0) != 0 ? Geometry::nhwc : Geometry::nchw);
+  x = straight(node, x);
   const Geometry g = geometry(x);
   const Window window{.kernel_height = shape(x).height, .kernel_width = shape(x).width};
   recoded(node, pooled(node, x, Op::average_pool, window, g), 3, 4);

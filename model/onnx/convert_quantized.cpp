@@ -26,8 +26,10 @@ bool alike(const Grid& a, const Grid& b) {
 // Is it a table of an index of 8 bits?
 bool is_table(Op op) { return op == Op::sigmoid || op == Op::silu; }
 
-// Pooling to the largest, enlarging and joining leave codes as they are.
-bool keeps_codes(Op op) { return op == Op::max_pool || op == Op::upsample || op == Op::concatenate; }
+// Pooling to the largest, enlarging, spreading and joining leave codes as they are.
+bool keeps_codes(Op op) {
+  return op == Op::max_pool || op == Op::upsample || op == Op::depth_to_space || op == Op::concatenate;
+}
 
 }  // namespace
 

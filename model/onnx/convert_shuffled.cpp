@@ -37,11 +37,20 @@ std::optional<Converter::Shuffle> Converter::shuffle_of(const Value& value) cons
   return {};
 }
 
-// The same image with its channels as the file has them.
+// The same image with its pixels and channels as the file has them.
 Value Converter::straight(const OnnxNode& node, Value value) {
+  if (const auto blocks = blocks_of(value)) return spread(node, std::move(value), *blocks);
   const auto shuffle = shuffle_of(value);
   if (!shuffle) return value;
+  Value result = ordered(node, std::move(value), shuffle->order);
+  result.view = view_of(shuffle->geometry, shape(result));
+  return result;
+}
+
+// Channel k of the result is channel order[k] of the value's node.
+Value Converter::ordered(const OnnxNode& node, Value value, const std::vector<std::int64_t>& order) {
   const int channels = shape(value).channels;
+  check_weights(node, std::int64_t{channels} * channels);
   Value result = value;
   result.node = added(network_.graph.add_convolution(value.node, fresh_name(node, "_order"), channels, {}));
   result.factor = 1;
@@ -50,7 +59,7 @@ Value Converter::straight(const OnnxNode& node, Value value) {
   p.weights.assign(at(std::int64_t{channels} * channels), 0.0F);
   p.bias.assign(at(channels), 0.0F);
   for (std::size_t n = 0; n < at(channels); ++n)
-    p.weights[n * at(channels) + at(shuffle->order[n])] = static_cast<float>(value.factor);
+    p.weights[n * at(channels) + at(order[n])] = static_cast<float>(value.factor);
   p.weight_bits = 2;  // exact, whatever width the plan gives
   p.scales.assign(at(channels), value.factor);
   // Nothing is rounded: what is moved keeps its codes.
@@ -59,7 +68,6 @@ Value Converter::straight(const OnnxNode& node, Value value) {
     grid->rounding = Rounding::half_up;
     network_.grids[at(result.node)] = grid;
   }
-  result.view = view_of(shuffle->geometry, shape(result));
   return result;
 }
 

@@ -153,13 +153,16 @@ void Converter::batch_norm(const OnnxNode& node) {
     if (!std::isfinite(scale.back()))
       refuse(node, fmt::format("the variance {} of channel {} is not above 0", variance.at(c), c));
   }
-  // Entries of the axis meet the node's channels in the order of the view; in a flattened image several meet each.
-  const std::vector<std::int64_t> order = View::of({x.view.dim(axis)}).order();
+  // Entries of the axis meet the node's channels in the order of the view; in a flattened image several meet each, and
+  // each meets all pixels of a block.
+  const auto blocks = blocks_of(x);
+  const std::vector<std::int64_t> order = blocks ? blocks->order : View::of({x.view.dim(axis)}).order();
   std::vector<double> channel_scale(at(channels), 1), channel_shift(at(channels), 0);
   std::vector<bool> seen(at(channels), false);
   for (std::size_t k = 0; k < order.size(); ++k) {
     const std::size_t c = at(order[k] % channels);
-    if (seen[c] && (channel_scale[c] != scale[k] || channel_shift[c] != shift[k])) {
+    const std::size_t entry = k % at(count);
+    if (seen[c] && (channel_scale[c] != scale[entry] || channel_shift[c] != shift[entry])) {
       if (count != x.view.elements() || x.pad.any())
         refuse(node,
                fmt::format("its input of {} does not have its channels along axis {}", to_text(x.view.sizes()), axis));
@@ -167,7 +170,7 @@ void Converter::batch_norm(const OnnxNode& node) {
       set(node, x);
       return;
     }
-    channel_scale[c] = scale[k], channel_shift[c] = shift[k];
+    channel_scale[c] = scale[entry], channel_shift[c] = shift[entry];
     seen[c] = true;
   }
   if (std::count(seen.begin(), seen.end(), true) != channels)

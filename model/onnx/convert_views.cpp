@@ -244,10 +244,11 @@ void Converter::resize(const OnnxNode& node) {
 }
 
 // Some of the channels, by a 1x1 convolution of zeros and ones.
-Value Converter::select(const OnnxNode& node, const Value& x, int axis, std::int64_t first, std::int64_t count,
+Value Converter::select(const OnnxNode& node, Value x, int axis, std::int64_t first, std::int64_t count,
                         const std::string& suffix) {
   settle(x, Geometry::nchw);
   if (first == 0 && count == x.view.size(axis)) return x;
+  if (const auto blocks = blocks_of(x)) x = spread(node, std::move(x), *blocks);
   const auto shuffle = shuffle_of(x);
   const Geometry g = shuffle ? shuffle->geometry : geometry(x);
   const bool flat = g == Geometry::flat && shape(x).height == 1 && shape(x).width == 1;

@@ -81,6 +81,7 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
   using C = Converter;
   static const std::map<std::string, Handler> table = {
       {"Conv", &C::convolution},
+      {"ConvTranspose", &C::transposed_convolution},
       {"Gemm", &C::gemm},
       {"MatMul", &C::matmul},
       {"MaxPool", &C::max_pool},
@@ -119,6 +120,8 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"Upsample", &C::resize},
       {"Resize", &C::resize},
       {"Split", &C::split},
+      {"DepthToSpace", &C::depth_to_space},
+      {"SpaceToDepth", &C::space_to_depth},
       {"Slice", &C::slice},
       {"QuantizeLinear", &C::quantize},
       {"DequantizeLinear", &C::dequantize},
@@ -342,8 +345,9 @@ void Converter::step(const OnnxNode& node) {
 // Codes are numbers only to operators that say how they read them, and to those that move them as they are.
 void Converter::refuse_codes(const OnnxNode& node) const {
   static const std::set<std::string> readers = {
-      "DequantizeLinear", "MaxPool", "Clip",      "Cast", "Identity", "Dropout", "Shape", "Reshape", "Flatten",
-      "Transpose",        "Squeeze", "Unsqueeze", "Pad",  "Concat",   "Split",   "Slice", "Resize",  "Upsample"};
+      "DequantizeLinear", "MaxPool",   "Clip",         "Cast",        "Identity", "Dropout", "Shape", "Reshape",
+      "Flatten",          "Transpose", "Squeeze",      "Unsqueeze",   "Pad",      "Concat",  "Split", "Slice",
+      "Resize",           "Upsample",  "DepthToSpace", "SpaceToDepth"};
   if (readers.count(node.op) != 0 || node.op.starts_with("QLinear") || node.op == "QGemm" || node.op == "ConvInteger" ||
       node.op == "MatMulInteger") {
     return;
@@ -393,6 +397,7 @@ void Converter::set(const OnnxNode& node, Value value, std::size_t output) {
   const std::string& name = node.outputs.at(output);
   const auto uses = uses_.find(name);
   const int count = uses == uses_.end() ? 0 : uses->second;
+  if (const auto cut = cuts_.find(name); cut != cuts_.end()) value = cut_off(node, std::move(value), cut->second);
   value.exclusive = value.exclusive && count <= 1;
   values_[name] = std::move(value);
 }

@@ -2,6 +2,7 @@
 // Walks an ONNX graph and builds ours (internal to model/onnx). One handler an operator; the table is in converter.cpp.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -152,8 +153,33 @@ class Converter {
   void split(const OnnxNode& node);
   void slice(const OnnxNode& node);
   void review(const OnnxNode& node, const Dims& sizes);
-  Value select(const OnnxNode& node, const Value& value, int axis, std::int64_t first, std::int64_t count,
+  Value select(const OnnxNode& node, Value x, int axis, std::int64_t first, std::int64_t count,
                const std::string& suffix);
+
+  // convert_space.cpp
+  struct Blocks {
+    Geometry geometry;                // of the image
+    std::array<int, 2> block;         // rows and columns that a pixel of the node holds
+    std::vector<std::int64_t> order;  // [row, column and channel of the block]: channel of the node
+  };
+  struct Spread {
+    int from;
+    View view;
+    int image;
+  };
+  void depth_to_space(const OnnxNode& node);
+  void space_to_depth(const OnnxNode& node);
+  std::optional<Blocks> blocks_of(const Value& value) const;
+  bool reorder_outputs(const Value& value, const std::vector<std::int64_t>& order);
+  Value spread(const OnnxNode& node, Value value, const Blocks& blocks);
+
+  // convert_transposed.cpp
+  struct Cut {
+    int rows = 0, columns = 0;  // the last ones
+  };
+  void transposed_convolution(const OnnxNode& node);
+  std::string end_of_chain(std::string tensor) const;
+  Value cut_off(const OnnxNode& node, Value value, Cut cut);
 
   // convert_shuffled.cpp
   struct Shuffle {
@@ -162,6 +188,7 @@ class Converter {
   };
   std::optional<Shuffle> shuffle_of(const Value& value) const;
   Value straight(const OnnxNode& node, Value value);
+  Value ordered(const OnnxNode& node, Value value, const std::vector<std::int64_t>& order);
   Value convolve_shuffled(const OnnxNode& node, Value x, const Shuffle& shuffle, const Tensor& weights,
                           const std::vector<double>& bias);
 
@@ -209,6 +236,8 @@ class Converter {
   std::int64_t file_batch_ = 1;
   std::int64_t folded_ = 0, most_folded_ = 0;  // elements of the constants made by folding
   std::optional<TypeRange> input_codes_;       // where the file's input is of an integer type
+  std::vector<Spread> spread_;
+  std::map<std::string, Cut> cuts_;            // of tensors that are not set yet
   std::map<int, std::vector<int>> roundings_;  // layers that only round a node's values, by that node
   std::vector<std::string> heads_;             // the tensors that are the result, before they are joined
   std::string output_;

@@ -45,7 +45,7 @@ TEST(OnnxQuantizedImport, GivesTheReferencesCodesOrSaysWhyNot) {
   std::size_t compared = 0, refused = 0;
   for (const QuantizedCase& tested : quantized_cases()) {
     SCOPED_TRACE(tested.graph.name);
-    if (tested.reference_only) continue;
+    if (tested.reference_only || !tested.graph.exact) continue;
     const auto file = tested.graph.model.save(folder / "model.onnx");
     if (!tested.refused.empty()) {
       EXPECT_THAT(message_of<std::runtime_error>([&] { import_onnx(file); }), ::testing::HasSubstr(tested.refused));

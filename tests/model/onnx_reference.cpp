@@ -109,6 +109,74 @@ Array convolve(const OnnxBuilder::Node& node, const Array& x, const Array& weigh
   });
 }
 
+// Every input adds its products to all outputs that its kernel reaches. Weights are [in][out / groups][height][width].
+Array convolve_transposed(const OnnxBuilder::Node& node, const Array& x, const Array& weights, const Array* bias) {
+  const auto list = [&](const char* key, Dims otherwise) {
+    const auto found = node.attributes.find(key);
+    return found == node.attributes.end() ? otherwise : found->second.wholes;
+  };
+  const Dims strides = list("strides", {1, 1}), dilations = list("dilations", {1, 1});
+  const Dims more = list("output_padding", {0, 0}), wanted = list("output_shape", {});
+  Dims pads = list("pads", {0, 0, 0, 0});
+  const auto automatic = node.attributes.find("auto_pad");
+  const std::int64_t groups = list("group", {1})[0], each = weights.dims[1], depth = x.dims[1] / groups;
+  Dims sides;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::int64_t reach =
+        (x.dims[i + 2] - 1) * strides[i] + (weights.dims[i + 2] - 1) * dilations[i] + 1 + more[i];
+    const bool same = automatic != node.attributes.end() && automatic->second.words != "VALID";
+    if (same || !wanted.empty()) {
+      sides.push_back(wanted.empty() ? x.dims[i + 2] * strides[i] : wanted[i]);
+      const std::int64_t all = std::max<std::int64_t>(0, reach - sides[i]);
+      pads[i] = same && automatic->second.words == "SAME_UPPER" ? all / 2 : all - all / 2;
+    } else {
+      sides.push_back(reach - pads[i] - pads[i + 2]);
+    }
+  }
+  Array y{{x.dims[0], groups * each, sides[0], sides[1]}, {}};
+  for (std::int64_t k = 0; k < count(y.dims); ++k)
+    y.values.push_back(bias != nullptr ? bias->values[at(k / (sides[0] * sides[1]))] : 0);
+  for (std::int64_t c = 0; c < x.dims[1]; ++c)
+    for (std::int64_t iy = 0; iy < x.dims[2]; ++iy)
+      for (std::int64_t ix = 0; ix < x.dims[3]; ++ix)
+        for (std::int64_t n = 0; n < each; ++n)
+          for (std::int64_t ky = 0; ky < weights.dims[2]; ++ky)
+            for (std::int64_t kx = 0; kx < weights.dims[3]; ++kx) {
+              const std::int64_t oy = iy * strides[0] + ky * dilations[0] - pads[0];
+              const std::int64_t ox = ix * strides[1] + kx * dilations[1] - pads[1];
+              if (oy < 0 || ox < 0 || oy >= sides[0] || ox >= sides[1]) continue;
+              y.values[at(((c / depth * each + n) * sides[0] + oy) * sides[1] + ox)] +=
+                  x.values[at((c * x.dims[2] + iy) * x.dims[3] + ix)] *
+                  weights.values[at(((c * each + n) * weights.dims[2] + ky) * weights.dims[3] + kx)];
+            }
+  return y;
+}
+
+Array depth_to_space(const Array& x, std::int64_t block, bool by_column) {
+  const std::int64_t channels = x.dims[1] / (block * block), height = x.dims[2], width = x.dims[3];
+  Array y{{x.dims[0], channels, height * block, width * block}, {}, x.type};
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t oy = 0; oy < height * block; ++oy)
+      for (std::int64_t ox = 0; ox < width * block; ++ox) {
+        const std::int64_t place = oy % block * block + ox % block;
+        const std::int64_t from = by_column ? c * block * block + place : place * channels + c;
+        y.values.push_back(x.values[at((from * height + oy / block) * width + ox / block)]);
+      }
+  return y;
+}
+
+Array space_to_depth(const Array& x, std::int64_t block) {
+  const std::int64_t height = x.dims[2] / block, width = x.dims[3] / block;
+  Array y{{x.dims[0], x.dims[1] * block * block, height, width}, {}, x.type};
+  for (std::int64_t n = 0; n < y.dims[1]; ++n)
+    for (std::int64_t oy = 0; oy < height; ++oy)
+      for (std::int64_t ox = 0; ox < width; ++ox) {
+        const std::int64_t place = n / x.dims[1], row = oy * block + place / block, column = ox * block + place % block;
+        y.values.push_back(x.values[at((n % x.dims[1] * x.dims[2] + row) * x.dims[3] + column)]);
+      }
+  return y;
+}
+
 Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global) {
   const Window w(node, x, global ? Dims{x.dims[2], x.dims[3]} : Dims{});
   const auto include = node.attributes.find("count_include_pad");
@@ -190,7 +258,15 @@ Array OnnxBuilder::run(const Array& input) const {
     if (run_quantized(node, values)) continue;
     Array& out = values[node.outputs[0]];
     const std::string& op = node.op;
-    if (op == "Conv")
+    if (op == "ConvTranspose")
+      out = convolve_transposed(node, in(0), in(1), has(2) ? &in(2) : nullptr);
+    else if (op == "DepthToSpace") {
+      const auto found = node.attributes.find("mode");
+      const bool by_column = found != node.attributes.end() && found->second.words == "CRD";
+      out = depth_to_space(in(0), whole("blocksize", 1), by_column);
+    } else if (op == "SpaceToDepth")
+      out = space_to_depth(in(0), whole("blocksize", 1));
+    else if (op == "Conv")
       out = convolve(node, in(0), in(1), has(2) ? &in(2) : nullptr);
     else if (op == "MaxPool")
       out = pool(node, in(0), true, false);

@@ -21,6 +21,10 @@ Array map(const Array& x, const std::function<double(double)>& f);
 Array broadcast(const Array& a, const Array& b, const std::function<double(double, double)>& f);
 // N,C,H,W; nothing is added where the window lies in the padding.
 Array convolve(const OnnxBuilder::Node& node, const Array& x, const Array& weights, const Array* bias);
+Array convolve_transposed(const OnnxBuilder::Node& node, const Array& x, const Array& weights, const Array* bias);
+// `by_column`: CRD, else DCR.
+Array depth_to_space(const Array& x, std::int64_t block, bool by_column);
+Array space_to_depth(const Array& x, std::int64_t block);
 Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global);
 Array matrix(const Array& a, const Array& b, bool transposed);
 // Along axis 1 of a batch of 1.

@@ -81,6 +81,39 @@ TEST(OnnxReference, MatricesOfCodes) {
   EXPECT_THAT(m.run(input_of(m, x)).values, ElementsAre(6, 18));  // 2*1 + 4*1, 2*3 + 4*3
 }
 
+TEST(OnnxReference, TransposedConvolutionsAddWhatEachInputGives) {
+  OnnxBuilder m({1, 1, 1, 3});
+  m.node("ConvTranspose", {"x", m.constant({1, 2, 1, 3}, {1, 10, 100, -1, 0, 0}), m.constant({2}, {0, 5})},
+         {{"strides", Dims{1, 2}}, {"pads", Dims{0, 1, 0, 0}}, {"output_padding", Dims{0, 1}}});
+  // 1 10 100, two further on 2 20 200, two further on 3 30 300; without the first, and with one more.
+  EXPECT_THAT(m.run(input_of(m, {1, 2, 3})).values, ElementsAre(10, 102, 20, 203, 30, 300, 0, 5, 3, 5, 2, 5, 5, 5));
+  OnnxBuilder groups({1, 2, 1, 2});
+  groups.node("ConvTranspose", {"x", groups.constant({2, 1, 1, 2}, {1, 2, 10, 20})},
+              {{"group", 2}, {"dilations", Dims{1, 2}}});
+  EXPECT_THAT(groups.run(input_of(groups, {1, 2, 3, 4})).values, ElementsAre(1, 2, 2, 4, 30, 40, 60, 80));
+  // The larger part of an odd padding lies behind the image where its name says the upper side.
+  for (const bool upper : {true, false}) {
+    OnnxBuilder same({1, 1, 1, 2});
+    same.node("ConvTranspose", {"x", same.constant({1, 1, 1, 2}, {1, 10})},
+              {{"auto_pad", upper ? "SAME_UPPER" : "SAME_LOWER"}});
+    const Values expected = upper ? Values{1, 12} : Values{12, 20};
+    EXPECT_EQ(same.run(input_of(same, {1, 2})).values, expected);
+  }
+}
+
+TEST(OnnxReference, BlocksOfPixelsAndChannels) {
+  const Values x = {1, 2, 3, 4, 5, 6, 7, 8};
+  for (const char* mode : {"DCR", "CRD"}) {
+    OnnxBuilder m({1, 8, 1, 1});
+    m.node("DepthToSpace", {"x"}, {{"blocksize", 2}, {"mode", mode}});
+    const Values by_row = {1, 3, 5, 7, 2, 4, 6, 8};
+    EXPECT_EQ(m.run(input_of(m, x)).values, mode == std::string("DCR") ? by_row : x);
+  }
+  OnnxBuilder m({1, 2, 2, 2});
+  m.node("SpaceToDepth", {"x"}, {{"blocksize", 2}});
+  EXPECT_THAT(m.run(input_of(m, x)).values, ElementsAre(1, 5, 2, 6, 3, 7, 4, 8));
+}
+
 TEST(OnnxReference, GemmOfFloatsScalesBothItsParts) {
   OnnxBuilder m({2, 1});
   m.node("Gemm", {"x", m.constant({2, 1}, {3, 4}), m.constant({1}, {10})},

@@ -12,9 +12,9 @@
 #include <limits>
 
 #include "model/onnx/onnx.h"
-#include "tests/model/onnx_cases.h"
 #include "tests/model/onnx_mutants.h"
 #include "tests/model/onnx_quantized_cases.h"
+#include "tests/model/onnx_space_cases.h"
 #include "tests/model/temporary.h"
 
 namespace bitstrata::testing {
@@ -218,6 +218,7 @@ TEST(OnnxRobust, OneChangeInAValidModel) {
   const std::size_t every = std::getenv("BITSTRATA_ALL_MUTANTS") != nullptr ? 1 : 20;
   std::vector<std::pair<std::string, std::string>> models;
   for (const OnnxCase& tested : onnx_cases()) models.emplace_back(tested.name, tested.model.bytes());
+  for (const OnnxCase& tested : onnx_space_cases()) models.emplace_back(tested.name, tested.model.bytes());
   for (const QuantizedCase& tested : quantized_cases())
     models.emplace_back(tested.graph.name, tested.graph.model.bytes());
   std::size_t mutants = 0, refused = 0, ran = 0;
