@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "model/stages.h"
+#include "quant/channel_groups.h"
 
 namespace bitstrata::quant {
 
@@ -15,22 +16,18 @@ using nlohmann::json;
 
 namespace {
 
+json to_json(const Densities& density) { return {{"outputs", density.outputs}, {"inputs", density.inputs}}; }
+
+Densities densities_from(const json& state) {
+  return {state.at("outputs").get<std::vector<double>>(), state.at("inputs").get<std::vector<double>>()};
+}
+
 bool same(const model::Plan& a, const model::Plan& b) {
   for (std::size_t i = 0; i < a.layers.size(); ++i)
     if (a.layers[i].weight_bits != b.layers[i].weight_bits ||
         a.layers[i].activation_bits != b.layers[i].activation_bits || a.layers[i].channels != b.layers[i].channels)
       return false;
   return true;
-}
-
-// The stage that writes the tensor `stage` reads; -1 for the network's input.
-int producer_of(const model::Layout& layout, int stage) {
-  for (const model::Step& reader : layout.steps) {
-    if (reader.stage != stage) continue;
-    for (const model::Step& writer : layout.steps)
-      if (writer.output == layout.tensors[reader.input()].source) return writer.stage;
-  }
-  return -1;
 }
 
 }  // namespace
@@ -42,16 +39,15 @@ ActivationDensity::ActivationDensity(ActivationDensityOptions options, SearchPro
         fmt::format("the floor of {} bits must lie in 1..{}", options_.floor_bits, options_.initial_bits));
 }
 
-model::Plan ActivationDensity::shrink(const model::Network& network, const model::Plan& plan,
-                                      const std::vector<double>& density, bool channels) const {
+model::Plan ActivationDensity::shrink(const model::Network& network, const model::Plan& plan, const Densities& density,
+                                      bool channels) const {
   const model::Layout layout = lay_out(network);
   model::Plan next = plan;
   const int last = static_cast<int>(plan.layers.size()) - 1;
   for (int i = 0; i <= last; ++i) {
     model::LayerPlan& layer = next.layers[i];
     if (i > 0 && i < last) {
-      const double drives =
-          options_.density_of == DensityOf::output ? density.at(i) : density.at(std::max(0, producer_of(layout, i)));
+      const double drives = options_.density_of == DensityOf::output ? density.outputs.at(i) : density.inputs.at(i);
       int bits = static_cast<int>(std::lround(layer.weight_bits * drives));
       bits = std::clamp(bits, std::min(options_.floor_bits, layer.weight_bits), layer.weight_bits);
       const auto allowed = std::lower_bound(problem_.allowed_bits.begin(), problem_.allowed_bits.end(), bits);
@@ -61,11 +57,13 @@ model::Plan ActivationDensity::shrink(const model::Network& network, const model
     const int present = network.node(layout.stages[i].weight).output.channels;
     layer.channels = present;
     if (channels && i < last) {
-      const int kept = static_cast<int>(std::lround(present * density.at(i)));
+      const int kept = static_cast<int>(std::lround(present * density.outputs.at(i)));
       layer.channels = std::clamp(kept, std::min(options_.minimum_channels, present), present);
     }
   }
   tie_widths(layout, next);  // layers that read one tensor keep one width
+  const ChannelGroups groups = channel_groups(network, layout);
+  set_channels(groups, group_counts(groups, next), next);
   return next;
 }
 
@@ -78,15 +76,15 @@ void ActivationDensity::begin(Trainable& network) {
 
 bool ActivationDensity::saturated() const {
   if (densities_.size() < 2) return false;
-  const std::vector<double>& now = densities_.back();
-  const std::vector<double>& before = densities_[densities_.size() - 2];
+  const std::vector<double>& now = densities_.back().outputs;
+  const std::vector<double>& before = densities_[densities_.size() - 2].outputs;
   for (std::size_t i = 0; i < now.size(); ++i)
     if (std::abs(now[i] - before[i]) > options_.saturation) return false;
   return true;
 }
 
 bool ActivationDensity::dead() const {
-  return std::any_of(densities_.back().begin(), densities_.back().end(),
+  return std::any_of(densities_.back().outputs.begin(), densities_.back().outputs.end(),
                      [&](double density) { return density <= options_.dead_density; });
 }
 
@@ -100,7 +98,7 @@ void ActivationDensity::record(Trainable& network, double accuracy, const std::s
   step.price = problem_.price ? problem_.price(network.network(), network.plan()) : 0.0;
   step.macs = network.network().total_macs();
   step.plan = network.plan();
-  step.density = densities_.back();
+  step.density = densities_.back().outputs;
   log_.push_back(std::move(step));
 }
 
@@ -108,7 +106,7 @@ void ActivationDensity::step(Trainable& network) {
   if (done_) return;
   if (!started_) begin(network);
   const EpochReport report = network.train_epoch(options_.schedule);
-  densities_.push_back(report.density);
+  densities_.push_back({report.density, report.input_density});
   ++epochs_;
   passes_ += report.passes;
   // A dead layer cannot recover (its gradient is zero), so there is nothing to wait for.
@@ -156,11 +154,13 @@ void ActivationDensity::advance(Trainable& network) {
 json ActivationDensity::state() const {
   json log = json::array();
   for (const SearchStep& step : log_) log.push_back(to_json(step));
+  json densities = json::array();
+  for (const Densities& density : densities_) densities.push_back(to_json(density));
   return {{"started", started_},     {"done", done_},
           {"pruning", pruning_},     {"channels_shrank", channels_shrank_},
           {"iteration", iteration_}, {"epochs", epochs_},
           {"passes", passes_},       {"best_accuracy", best_accuracy_},
-          {"densities", densities_}, {"good_density", good_density_},
+          {"densities", densities},  {"good_density", to_json(good_density_)},
           {"good_step", good_step_}, {"log", log}};
 }
 
@@ -173,8 +173,9 @@ void ActivationDensity::resume(const json& state) {
   epochs_ = state.at("epochs");
   passes_ = state.at("passes");
   best_accuracy_ = state.at("best_accuracy");
-  densities_ = state.at("densities").get<std::vector<std::vector<double>>>();
-  good_density_ = state.at("good_density").get<std::vector<double>>();
+  densities_.clear();
+  for (const json& density : state.at("densities")) densities_.push_back(densities_from(density));
+  good_density_ = densities_from(state.at("good_density"));
   good_step_ = state.at("good_step");
   log_.clear();
   for (const json& step : state.at("log")) log_.push_back(step_from(step));

@@ -15,6 +15,11 @@ namespace bitstrata::quant {
 // share one width, because the published PIM table prices unequal widths at the larger one.
 enum class DensityOf { output, input };
 
+// By weight layer: of what it writes and of what it reads.
+struct Densities {
+  std::vector<double> outputs, inputs;
+};
+
 struct ActivationDensityOptions {
   int initial_bits = 16;         // first and last layer keep it
   int floor_bits = 3;            // the bare rule halves widths for ever: post-ReLU density stays near one half
@@ -42,7 +47,7 @@ class ActivationDensity final : public Search {
   void resume(const nlohmann::json& state) override;
 
   // The rule itself: widths and channels that follow `plan` under `density`.
-  model::Plan shrink(const model::Network& network, const model::Plan& plan, const std::vector<double>& density,
+  model::Plan shrink(const model::Network& network, const model::Plan& plan, const Densities& density,
                      bool channels) const;
 
  private:
@@ -60,11 +65,11 @@ class ActivationDensity final : public Search {
   bool pruning_ = false;          // channels still shrink
   bool channels_shrank_ = false;  // in the present iteration
   int iteration_ = 0;
-  double passes_ = 0;                           // over the training images in this iteration
-  int epochs_ = 0;                              // of this iteration
-  double best_accuracy_ = 0;                    // of all iterations
-  std::vector<std::vector<double>> densities_;  // of this iteration's epochs
-  std::vector<double> good_density_;            // of the kept state
+  double passes_ = 0;                 // over the training images in this iteration
+  int epochs_ = 0;                    // of this iteration
+  double best_accuracy_ = 0;          // of all iterations
+  std::vector<Densities> densities_;  // of this iteration's epochs
+  Densities good_density_;            // of the kept state
   std::vector<SearchStep> log_;
   int good_step_ = -1;  // the log entry of the kept state
 };

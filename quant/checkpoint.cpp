@@ -30,13 +30,8 @@ std::vector<Tensor> zeros_like_all(const Module& module) {
 }  // namespace
 
 TrainingState TrainingState::clone() const {
-  std::vector<std::vector<std::int64_t>> all;
-  for (int channels : channels_of(module.network())) {
-    all.emplace_back(static_cast<std::size_t>(channels));
-    for (std::size_t i = 0; i < all.back().size(); ++i) all.back()[i] = static_cast<std::int64_t>(i);
-  }
   std::vector<Tensor> copies = momentum;
-  Module copy = module.with_channels(all, &copies);
+  Module copy = module.with_channels(all_channels(module.groups()), &copies);
   return {std::move(copy), std::move(copies)};
 }
 

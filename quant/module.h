@@ -5,13 +5,16 @@
 #include <torch/torch.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "model/float_network.h"
 #include "model/network.h"
 #include "model/plan.h"
 #include "model/stages.h"
+#include "quant/channel_groups.h"
 #include "quant/fake_quantize.h"
 #include "quant/options.h"
 
@@ -31,10 +34,10 @@ struct StageWeights {
   bool normalised() const { return gamma.defined(); }
 };
 
-// Non-zero and total elements behind each stage, of the tensors as the next layer reads them.
+// Non-zero and total elements of every tensor, as the next layer reads it.
 struct DensityCount {
-  std::vector<std::int64_t> nonzero, total;
-  std::vector<torch::Tensor> channel_nonzero;  // [channels], int64; filled where `per_channel`
+  std::vector<std::int64_t> nonzero, total;    // by tensor
+  std::vector<torch::Tensor> channel_nonzero;  // by tensor: [channels], int64; filled where `per_channel`
   bool per_channel = false;
 };
 
@@ -51,15 +54,35 @@ struct ForwardOptions {
 // hold them, multiplied by gamma/sqrt(running_var+eps) (the folded domain), divided by that factor again, and batch
 // norm follows with batch statistics. So the codes trained with are the codes exported, no second convolution is
 // needed, and with frozen or evaluated batch norm the result is exactly the folded layer.
+//
+// Each step's result is rounded where the accelerator rounds it: behind its activation, and in front of a function
+// that is a table, whose index has 8 bits.
 class Module {
  public:
   static constexpr double kNormEpsilon = 1e-5;
 
-  // He-normal weights from `seed`.
+  // He-normal weights from `seed`. Throws std::invalid_argument naming a node that training does not know.
   Module(model::Network network, std::uint64_t seed);
+  // With the weights of `network`, whose batch norms are folded. Throws std::invalid_argument where weights are
+  // missing.
+  explicit Module(const model::FloatNetwork& network);
 
-  // `images`: bytes, [n][channel][y][x]. Returns logits [n][classes].
+  // `images`: bytes, whose values are byte / 255, or values as the network's input node has them;
+  // [n][channel][y][x]. Returns the last node's values, [n][elements]; logits are left unrounded.
   torch::Tensor forward(const torch::Tensor& images, const ForwardOptions& options);
+
+  // All tensors of one batch, and their grids where they are rounded.
+  struct Values {
+    std::vector<torch::Tensor> tensors;
+    std::vector<Grid> grids;
+  };
+  // The input's values; the first thing of a forward pass.
+  Values begin(const torch::Tensor& images, const ForwardOptions& options);
+  // Steps `first` and on, from the values that earlier ones left: what changes behind a step is found without the steps
+  // in front of it.
+  void run(Values& values, std::size_t first, const ForwardOptions& options);
+  // What step `index` gives before it is rounded to its tensor's grid.
+  torch::Tensor unrounded(std::size_t index, const Values& values, const ForwardOptions& options);
 
   // Everything that is trained / everything that must be stored, by name ("conv1.weight", "range.conv1", ...).
   std::vector<std::pair<std::string, torch::Tensor>> parameters() const;
@@ -75,19 +98,21 @@ class Module {
   // Sets the widths; ranges of tensors whose width changed are found anew.
   void set_plan(const model::Plan& plan);
 
-  // The network with only `kept[stage]` output channels of each stage (ascending indices), the rest cut out of every
-  // tensor. `cut` applies the same cut to tensors that run parallel to parameters() (momentum).
-  Module with_channels(const std::vector<std::vector<std::int64_t>>& kept, std::vector<torch::Tensor>* parallel) const;
+  // The network with only the `kept` channels of each group, the rest cut out of every tensor. The same cut is applied
+  // to `parallel`, tensors that run parallel to parameters() (momentum).
+  Module with_channels(const KeptChannels& kept, std::vector<torch::Tensor>* parallel) const;
 
   // Grids of all tensors, in tensor order, and the weight scales they follow from.
   struct Grids {
     std::vector<Grid> tensors;
+    std::vector<std::optional<Grid>> tables;   // per tensor: of the index of the table that makes it
     std::vector<torch::Tensor> weight_scales;  // per stage, of folded weights
   };
   Grids grids() const;
 
   const model::Network& network() const { return network_; }
   const Layout& layout() const { return layout_; }
+  const ChannelGroups& groups() const { return groups_; }
   const model::Plan& plan() const { return plan_; }
   const StageWeights& stage(int index) const { return weights_.at(static_cast<std::size_t>(index)); }
   StageWeights& stage(int index) { return weights_.at(static_cast<std::size_t>(index)); }
@@ -98,23 +123,27 @@ class Module {
   QuantizeOptions options;
 
  private:
+  explicit Module(model::Network network);
   torch::Tensor run_stage(const Step& step, const torch::Tensor& input, const Grid& input_grid,
-                          const torch::Tensor& scale, const ForwardOptions& options);
+                          const torch::Tensor& scale, const ForwardOptions& forward);
+  torch::Tensor evaluate(const Step& step, const Values& values, const torch::Tensor& scale,
+                         const ForwardOptions& forward);
+  void observe(const Step& step, const torch::Tensor& values, const ForwardOptions& options);
+  torch::Tensor scale_of(int stage) const;
   Grid tensor_grid(int tensor, double smallest_step) const;
-  double smallest_step(double unit, const torch::Tensor& scale) const;
+  model::Coding coding(int tensor) const;
+  double smallest_step(const Step& step, const std::vector<Grid>& grids, const torch::Tensor& scale) const;
+  bool by_table(const Step& step) const;
+  bool shares_format(const Step& step) const;
 
   model::Network network_;
   Layout layout_;
+  ChannelGroups groups_;
   model::Plan plan_;
   std::vector<int> bits_;  // per tensor
   std::vector<StageWeights> weights_;
-  std::vector<Range> ranges_;  // per tensor; those of source tensors count
+  std::vector<Range> ranges_;        // per tensor; those of source tensors count
+  std::vector<Range> table_ranges_;  // per tensor: in front of the table that makes it
 };
-
-// Shared by the float and the exact path. `padding` fills the border.
-torch::Tensor convolve(const torch::Tensor& input, const torch::Tensor& weight, const model::Node& node,
-                       double padding);
-torch::Tensor pool_max(const torch::Tensor& input, const model::Window& window);
-torch::Tensor pool_sum(const torch::Tensor& input, const model::Window& window);
 
 }  // namespace bitstrata::quant

@@ -2,10 +2,10 @@
 // The price of a plan from a published energy-per-MAC table, and the accuracy of integers on a data set.
 #pragma once
 
-#include "model/dataset.h"
 #include "model/integer_network.h"
 #include "model/technology.h"
 #include "quant/search.h"
+#include "quant/training_data.h"
 
 namespace bitstrata::quant {
 
@@ -20,7 +20,7 @@ struct Score {
   double standard_error() const;  // of the accuracy, binomial
 };
 
-// Answers of the golden integers to the first `count` images (0: all), on `threads` threads.
-Score golden_score(const model::IntegerNetwork& network, const model::Images& images, int count, int threads);
+// Answers of the golden integers to the first `count` examples (0: all), on `threads` threads.
+Score golden_score(const model::IntegerNetwork& network, const Examples& examples, int count, int threads);
 
 }  // namespace bitstrata::quant

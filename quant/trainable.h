@@ -14,8 +14,10 @@ struct EpochReport {
   double loss = 0;            // mean cross entropy of the epoch's batches
   double train_accuracy = 0;  // 0..1, of the batches as they were trained on
   double seconds = 0;
-  double passes = 1;            // over the training images
-  std::vector<double> density;  // per weight layer: share of non-zero outputs, after ReLU, over the epoch
+  double passes = 1;  // over the training images
+  // Share of non-zero values over the epoch: of every weight layer's output, behind its activation, and of the tensor
+  // that it reads.
+  std::vector<double> density, input_density;
 };
 
 class Trainable {

@@ -16,8 +16,8 @@
 
 #include "model/golden.h"
 #include "quant/checkpoint.h"
-#include "quant/exact.h"
 #include "quant/export.h"
+#include "quant/price.h"
 
 namespace bitstrata::quant {
 
@@ -35,19 +35,21 @@ constexpr std::int64_t kStatisticsBatch = 256;
 constexpr int kEvaluationBatch = 250;       // double-precision convolutions unfold their input: keep it in the cache
 constexpr std::int64_t kSmallestBatch = 8;  // a shorter rest of an epoch has no useful batch statistics
 
-// Bytes, [n][channel][y][x].
-Tensor to_tensor(const model::Images& images) {
-  const model::Shape& s = images.shape;
-  const Tensor view = torch::from_blob(const_cast<std::uint8_t*>(images.pixels.data()),
-                                       {images.count(), s.height, s.width, s.channels}, torch::kUInt8);
+// [n][channel][y][x], bytes or values.
+Tensor to_tensor(const Examples& examples) {
+  const model::Shape& s = examples.shape;
+  const std::vector<std::int64_t> sizes{examples.count(), s.height, s.width, s.channels};
+  const Tensor view = examples.bytes.empty()
+                          ? torch::from_blob(const_cast<float*>(examples.values.data()), sizes, torch::kFloat32)
+                          : torch::from_blob(const_cast<std::uint8_t*>(examples.bytes.data()), sizes, torch::kUInt8);
   return view.permute({0, 3, 1, 2}).clone(torch::MemoryFormat::Contiguous);
 }
 
 struct Labelled {
   Tensor images, labels;
-  explicit Labelled(const model::Images& source)
+  explicit Labelled(const Examples& source)
       : images(to_tensor(source)),
-        labels(torch::from_blob(const_cast<std::uint8_t*>(source.labels.data()), {source.count()}, torch::kUInt8)
+        labels(torch::from_blob(const_cast<int*>(source.labels.data()), {source.count()}, torch::kInt32)
                    .to(torch::kInt64)) {}
 };
 
@@ -75,14 +77,13 @@ double EpochSchedule::rate(double part_of_epoch) const {
 }
 
 struct Trainer::Impl {
-  Impl(const model::Network& network, const model::Dataset& data, const TrainOptions& options,
-       const QuantizeOptions& quantize)
-      : base(network),
-        dataset(data),
+  Impl(Module module, const TrainingData& training_data, const TrainOptions& options, const QuantizeOptions& quantize)
+      : base(module.network()),
+        data(training_data),
         train_options(options),
         train(data.train),
         validation(data.validation),
-        state{Module(network, options.seed), {}} {
+        state{std::move(module), {}} {
     state.module.options = quantize;
     for (const auto& [name, tensor] : state.module.parameters())
       state.momentum.push_back(torch::zeros_like(tensor.detach()));
@@ -128,9 +129,10 @@ struct Trainer::Impl {
     }
   }
 
-  // Keeps the channels that contribute most: the share of non-zero outputs of a channel times the scale its batch norm
-  // gives it (without batch norm: the norm of its weights). A dead channel ranks last whatever its weights.
-  void prune(const model::Plan& plan) {
+  // Keeps the channels of each group that contribute most: the share of non-zero outputs of a channel times the scale
+  // its batch norm gives it (without batch norm: the norm of its weights), as a share of the layer's largest, over all
+  // layers that write the group. A dead channel ranks last whatever its weights.
+  void prune(const std::vector<int>& counts) {
     const torch::NoGradGuard no_grad;
     DensityCount density;
     density.per_channel = true;
@@ -140,36 +142,51 @@ struct Trainer::Impl {
     const std::int64_t images = std::min<std::int64_t>(kRankingImages, train.labels.size(0));
     for (std::int64_t i = 0; i < images; i += kEvaluationBatch)
       state.module.forward(train.images.narrow(0, i, std::min<std::int64_t>(kEvaluationBatch, images - i)), forward);
-    std::vector<std::vector<std::int64_t>> chosen;
-    for (std::size_t s = 0; s < plan.layers.size(); ++s) {
-      const StageWeights& stage = state.module.stage(static_cast<int>(s));
+    const ChannelGroups& groups = state.module.groups();
+    std::vector<Tensor> scores;
+    for (const ChannelGroup& group : groups.groups) scores.push_back(torch::zeros({group.size}));
+    for (const Step& step : state.module.layout().steps) {
+      if (step.stage < 0) continue;
+      const StageWeights& stage = state.module.stage(step.stage);
       const Tensor scale =
           stage.normalised() ? stage.gamma.detach().abs() : stage.weight.detach().flatten(1).norm(2, 1);
-      const Tensor score = density.channel_nonzero[s].to(torch::kFloat32) * scale;
-      const std::int64_t count = plan.layers[s].channels > 0 ? plan.layers[s].channels : score.size(0);
-      const Tensor best = std::get<0>(torch::argsort(score, 0, true).narrow(0, 0, count).sort());
-      chosen.emplace_back(best.data_ptr<std::int64_t>(), best.data_ptr<std::int64_t>() + best.numel());
+      Tensor score = density.channel_nonzero[static_cast<std::size_t>(step.output)].to(torch::kFloat32) * scale;
+      score = score / score.max().clamp_min(1e-30);
+      std::int64_t start = 0;
+      for (const int part : groups.outputs[static_cast<std::size_t>(step.stage)]) {
+        Tensor& sum = scores[static_cast<std::size_t>(part)];
+        sum += score.narrow(0, start, sum.size(0));
+        start += sum.size(0);
+      }
     }
-    state.module = state.module.with_channels(chosen, &state.momentum);
+    KeptChannels best_of;
+    for (std::size_t g = 0; g < counts.size(); ++g) {
+      const Tensor best = std::get<0>(torch::argsort(scores[g], 0, true).narrow(0, 0, counts[g]).sort());
+      best_of.emplace_back(best.data_ptr<std::int64_t>(), best.data_ptr<std::int64_t>() + best.numel());
+    }
+    state.module = state.module.with_channels(best_of, &state.momentum);
   }
 
-  double accuracy(const Labelled& part, std::int64_t count) {
+  // Share of correct answers among the first `count` examples (0: all); quantized: of the golden integers.
+  double accuracy(const Examples& part, std::int64_t count) {
     const torch::NoGradGuard no_grad;
-    std::optional<ExactPath> exact;
-    if (quantized) exact.emplace(state.module);
-    const std::int64_t images = count > 0 ? std::min(count, part.labels.size(0)) : part.labels.size(0);
+    const std::int64_t images = count > 0 ? std::min<std::int64_t>(count, part.count()) : part.count();
+    if (images == 0) return 0;
+    if (quantized)
+      return golden_score(export_integers(state.module), part, static_cast<int>(images), train_options.threads)
+          .accuracy();
+    const Labelled labelled(part);
     std::int64_t correct = 0;
     for (std::int64_t i = 0; i < images; i += kEvaluationBatch) {
       const std::int64_t n = std::min<std::int64_t>(kEvaluationBatch, images - i);
-      const Tensor batch = part.images.narrow(0, i, n);
-      const Tensor logits = exact ? exact->run(batch) : state.module.forward(batch, {});
-      correct += logits.argmax(1).eq(part.labels.narrow(0, i, n)).sum().item<std::int64_t>();
+      const Tensor logits = state.module.forward(labelled.images.narrow(0, i, n), {});
+      correct += logits.argmax(1).eq(labelled.labels.narrow(0, i, n)).sum().item<std::int64_t>();
     }
-    return images == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(images);
+    return static_cast<double>(correct) / static_cast<double>(images);
   }
 
   model::Network base;  // with all channels
-  const model::Dataset& dataset;
+  const TrainingData& data;
   TrainOptions train_options;
   Labelled train, validation;
   TrainingState state;
@@ -178,20 +195,31 @@ struct Trainer::Impl {
   std::int64_t epoch = 0;  // epochs trained since the beginning
 };
 
-Trainer::Trainer(const model::Network& network, const model::Dataset& dataset, const TrainOptions& train,
-                 const QuantizeOptions& quantize) {
-  const Layout layout = lay_out(network);
-  const model::Shape wanted = network.node(layout.tensors[0].node).output;
-  const int classes = network.nodes().back().output.channels;
-  if (!(dataset.train.shape == wanted))
-    throw std::invalid_argument("images of data set '" + dataset.name + "' do not have the input shape of network '" +
+void Trainer::check(const TrainingData& data) const {
+  const model::Network& network = this->network();
+  const model::Shape wanted = network.node(0).output;
+  const int classes = static_cast<int>(network.nodes().back().output.elements());
+  if (!(data.train.shape == wanted))
+    throw std::invalid_argument("images of data set '" + data.name + "' do not have the input shape of network '" +
                                 network.name() + "'");
-  if (dataset.classes != classes)
+  if (data.classes != classes)
     throw std::invalid_argument("network '" + network.name() + "' has " + std::to_string(classes) +
-                                " outputs, data set '" + dataset.name + "' has " + std::to_string(dataset.classes) +
+                                " outputs, data set '" + data.name + "' has " + std::to_string(data.classes) +
                                 " classes");
+}
+
+Trainer::Trainer(const model::Network& network, const TrainingData& data, const TrainOptions& train,
+                 const QuantizeOptions& quantize) {
   torch::set_num_threads(train.threads);
-  impl_ = std::make_unique<Impl>(network, dataset, train, quantize);
+  impl_ = std::make_unique<Impl>(Module(network, train.seed), data, train, quantize);
+  check(data);
+}
+
+Trainer::Trainer(const model::FloatNetwork& network, const TrainingData& data, const TrainOptions& train,
+                 const QuantizeOptions& quantize) {
+  torch::set_num_threads(train.threads);
+  impl_ = std::make_unique<Impl>(Module(network), data, train, quantize);
+  check(data);
 }
 
 Trainer::~Trainer() = default;
@@ -240,27 +268,36 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
   EpochReport report;
   report.loss = loss_sum / static_cast<double>(seen);
   report.train_accuracy = static_cast<double>(correct) / static_cast<double>(seen);
-  for (std::size_t s = 0; s < density.total.size(); ++s)
-    report.density.push_back(static_cast<double>(density.nonzero[s]) / static_cast<double>(density.total[s]));
+  const auto share = [&](int tensor) {
+    const auto t = static_cast<std::size_t>(tensor);
+    return static_cast<double>(density.nonzero[t]) / static_cast<double>(density.total[t]);
+  };
+  for (const Step& step : own.state.module.layout().steps) {
+    if (step.stage < 0) continue;
+    report.density.push_back(share(step.output));
+    report.input_density.push_back(share(step.input()));
+  }
   report.passes = static_cast<double>(images) / static_cast<double>(own.train.labels.size(0));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 
-double Trainer::validation_accuracy() { return impl_->accuracy(impl_->validation, 0); }
+double Trainer::validation_accuracy() { return impl_->accuracy(impl_->data.validation, 0); }
 
 double Trainer::accuracy(Part part, int count) {
-  if (part == Part::test) return impl_->accuracy(Labelled(impl_->dataset.test), count);
-  return impl_->accuracy(part == Part::train ? impl_->train : impl_->validation, count);
+  const TrainingData& data = impl_->data;
+  return impl_->accuracy(part == Part::test ? data.test : part == Part::train ? data.train : data.validation, count);
 }
 
 void Trainer::apply(const model::Plan& plan) {
-  const std::vector<int> channels = channels_of(network());
+  const ChannelGroups& groups = impl_->state.module.groups();
+  const std::vector<int> counts = group_counts(groups, plan);
   bool fewer = false;
-  for (std::size_t s = 0; s < channels.size(); ++s)
-    fewer = fewer || (plan.layers.at(s).channels > 0 && plan.layers[s].channels < channels[s]);
-  if (fewer) impl_->prune(plan);
-  impl_->state.module.set_plan(plan);
+  for (std::size_t g = 0; g < counts.size(); ++g) fewer = fewer || counts[g] < groups.groups[g].size;
+  model::Plan tied = plan;
+  set_channels(groups, counts, tied);
+  if (fewer) impl_->prune(counts);
+  impl_->state.module.set_plan(tied);
 }
 
 void Trainer::keep() { impl_->kept = impl_->state.clone(); }
@@ -293,7 +330,7 @@ void Trainer::calibrate(int images) {
 
 GoldenTest Trainer::golden_test(const model::IntegerNetwork& integers) {
   const torch::NoGradGuard no_grad;
-  const model::Images& images = impl_->dataset.test;
+  const Examples& images = impl_->data.test;
   const Labelled part(images);
   std::atomic<std::int64_t> correct = 0, compared = 0, equal = 0;
   for (int first = 0; first < images.count(); first += kEvaluationBatch) {
@@ -307,9 +344,10 @@ GoldenTest Trainer::golden_test(const model::IntegerNetwork& integers) {
     at::parallel_for(0, n, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const int image = first + static_cast<int>(i);
-        const auto golden = model::run_all(integers, model::encode_image(integers.tensors.at(0), images.image(image)));
+        const auto golden = model::run_all(integers, encode(integers.tensors.at(0), images, image));
         correct += model::argmax(golden.back()) == images.labels[static_cast<std::size_t>(image)];
-        for (std::size_t t = 1; t < golden.size(); ++t) {
+        // Joinings of many tensors make further ones, which come behind those of the module.
+        for (std::size_t t = 1; t < codes.size(); ++t) {
           const auto size = static_cast<std::int64_t>(golden[t].size());
           const std::int32_t* mine = codes.at(t).data_ptr<std::int32_t>() + i * size;
           compared += size;

@@ -7,10 +7,11 @@
 #include <memory>
 #include <string>
 
-#include "model/dataset.h"
+#include "model/float_network.h"
 #include "model/integer_network.h"
 #include "quant/price.h"
 #include "quant/trainable.h"
+#include "quant/training_data.h"
 
 namespace bitstrata::quant {
 
@@ -29,15 +30,18 @@ enum class Part { train, validation, test };
 // number, so a run that is resumed from a checkpoint ends as an uninterrupted one does (at the same thread count).
 class Trainer final : public Trainable {
  public:
-  // `dataset` must outlive the trainer. Throws std::invalid_argument when images or classes do not fit the network.
-  Trainer(const model::Network& network, const model::Dataset& dataset, const TrainOptions& train,
+  // From weights drawn by the seed, or from those of a float network. `data` must outlive the trainer. Throws
+  // std::invalid_argument when its shape or classes do not fit the network.
+  Trainer(const model::Network& network, const TrainingData& data, const TrainOptions& train,
+          const QuantizeOptions& quantize = {});
+  Trainer(const model::FloatNetwork& network, const TrainingData& data, const TrainOptions& train,
           const QuantizeOptions& quantize = {});
   ~Trainer() override;
 
   const model::Network& network() const override;
   const model::Plan& plan() const override;
   EpochReport train_epoch(const EpochSchedule& schedule) override;
-  // Float: by the float network. Quantized: by the exact path.
+  // Float: by the float network. Quantized: by the golden integers.
   double validation_accuracy() override;
   void apply(const model::Plan& plan) override;
   void keep() override;
@@ -71,6 +75,7 @@ class Trainer final : public Trainable {
 
  private:
   struct Impl;
+  void check(const TrainingData& data) const;
   std::unique_ptr<Impl> impl_;
 };
 

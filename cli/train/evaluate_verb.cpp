@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-quant::Score float_score(const std::filesystem::path& file, const model::Dataset& data, int images,
+quant::Score float_score(const std::filesystem::path& file, const quant::TrainingData& data, int images,
                          const Common& common) {
   std::string name;
   try {
@@ -31,7 +31,7 @@ quant::Score float_score(const std::filesystem::path& file, const model::Dataset
   return score;
 }
 
-quant::Score integer_score(const std::filesystem::path& file, const model::Dataset& data, int images,
+quant::Score integer_score(const std::filesystem::path& file, const quant::TrainingData& data, int images,
                            const Common& common) {
   model::IntegerNetwork network;
   try {
@@ -72,7 +72,7 @@ int evaluate_verb(const std::vector<std::string>& arguments) {
   const bool integer = std::filesystem::exists(integers);
   if (!integer && !std::filesystem::exists(weights))
     throw std::invalid_argument(fmt::format("'{}' holds neither integer.safetensors nor float.safetensors", folder));
-  const model::Dataset data = load_data(dataset);
+  const quant::TrainingData data = load_data(dataset);
   const int count = images > 0 ? std::min(images, data.test.count()) : data.test.count();
   const quant::Score score =
       integer ? integer_score(integers, data, count, common) : float_score(weights, data, count, common);

@@ -235,7 +235,7 @@ void print(const Common& common, const json& summary) {
 
 class Quantization {
  public:
-  Quantization(const Options& options, const json& identity, const Start& start, const model::Dataset& data,
+  Quantization(const Options& options, const json& identity, const Start& start, const quant::TrainingData& data,
                RunFolder& folder)
       : o_(options),
         start_(start),
@@ -421,7 +421,7 @@ class Quantization {
 
   const Options& o_;
   const Start& start_;
-  const model::Dataset& data_;
+  const quant::TrainingData& data_;
   RunFolder& folder_;
   model::Technology technology_;
   Session session_;
@@ -442,7 +442,7 @@ int quantize_verb(const std::vector<std::string>& arguments) {
     print(o.common, read_json(folder.file("summary.json")));
     return 0;
   }
-  const model::Dataset data = o.training.load();
+  const quant::TrainingData data = o.training.load();
   folder.add_input("dataset", data);
   if (!start.weights.empty()) folder.add_input("start", start.weights);
   Quantization(o, identity, start, data, folder).run();

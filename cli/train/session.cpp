@@ -15,7 +15,7 @@ void load_weights(quant::Trainer& trainer, const std::filesystem::path& file) {
   }
 }
 
-Session::Session(const model::Network& network, const model::Dataset& data, const quant::TrainOptions& train,
+Session::Session(const model::Network& network, const quant::TrainingData& data, const quant::TrainOptions& train,
                  const quant::QuantizeOptions& quantize, const Common& common)
     : common_(common), trainer_(std::make_unique<quant::Trainer>(network, data, train, quantize)) {
   trainer_->on_batch = [this](int done, int batches, double loss) {

@@ -16,7 +16,7 @@ void load_weights(quant::Trainer& trainer, const std::filesystem::path& file);
 
 class Session {
  public:
-  Session(const model::Network& network, const model::Dataset& data, const quant::TrainOptions& train,
+  Session(const model::Network& network, const quant::TrainingData& data, const quant::TrainOptions& train,
           const quant::QuantizeOptions& quantize, const Common& common);
   quant::Trainer& trainer() { return *trainer_; }
   const quant::Trainer& trainer() const { return *trainer_; }

@@ -83,7 +83,7 @@ int train_verb(const std::vector<std::string>& arguments) {
     print(o.common, *run);
     return 0;
   }
-  const model::Dataset data = o.training.load();
+  const quant::TrainingData data = o.training.load();
   folder.add_input("dataset", data);
   if (!o.init.empty()) folder.add_input("init", std::filesystem::path(o.init));
 

@@ -50,8 +50,8 @@ quant::TrainOptions Training::options(const Common& common) const {
   return options;
 }
 
-model::Dataset Training::load() const {
-  model::Dataset data = load_data(dataset);
+quant::TrainingData Training::load() const {
+  quant::TrainingData data = load_data(dataset);
   if (data.validation.count() == 0)
     throw std::invalid_argument(
         fmt::format("data set '{}' has {} training images; one in 12 is set aside for validation, so at least 12 are "
@@ -60,14 +60,14 @@ model::Dataset Training::load() const {
   return data;
 }
 
-double Training::passes(const model::Dataset& data, int epochs) const {
+double Training::passes(const quant::TrainingData& data, int epochs) const {
   const double all = data.train.count();
   return epochs * (epoch_images > 0 ? std::min(1.0, static_cast<double>(epoch_images) / all) : 1.0);
 }
 
-model::Dataset load_data(const std::string& name) {
+quant::TrainingData load_data(const std::string& name) {
   try {
-    return model::load_dataset(name);
+    return quant::training_data(model::load_dataset(name));
   } catch (const std::runtime_error& error) {
     throw std::invalid_argument(error.what());
   }
@@ -86,11 +86,16 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const std::string& ver
   record_.add_tool("libtorch", quant::libtorch_version());
 }
 
-void RunFolder::add_input(const std::string& name, const model::Dataset& dataset) {
+void RunFolder::add_input(const std::string& name, const quant::TrainingData& dataset) {
   json description = {{"name", dataset.name}};
-  auto add = [&](const char* key, const model::Images& part) {
-    std::vector<std::uint8_t> bytes = part.pixels;
-    bytes.insert(bytes.end(), part.labels.begin(), part.labels.end());
+  auto add = [&](const char* key, const quant::Examples& part) {
+    std::vector<std::uint8_t> bytes = part.bytes;
+    const auto append = [&bytes](const auto& numbers) {
+      const auto* first = reinterpret_cast<const std::uint8_t*>(numbers.data());
+      bytes.insert(bytes.end(), first, first + numbers.size() * sizeof(numbers[0]));
+    };
+    append(part.values);
+    append(part.labels);
     description[key] = {{"images", part.count()}, {"hash", hash_of(bytes)}};
   };
   add("train", dataset.train);

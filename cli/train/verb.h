@@ -12,8 +12,8 @@
 
 #include "cli/common.h"
 #include "cli/run_folder.h"
-#include "model/dataset.h"
 #include "quant/options.h"
+#include "quant/training_data.h"
 
 namespace bitstrata::cli {
 
@@ -28,14 +28,14 @@ struct Training {
   void check() const;
   quant::TrainOptions options(const Common& common) const;
   // The data set to train on. Throws std::invalid_argument when there is no such data set or it cannot be split.
-  model::Dataset load() const;
+  quant::TrainingData load() const;
   // Passes over the training images in so many epochs.
-  double passes(const model::Dataset& data, int epochs) const;
+  double passes(const quant::TrainingData& data, int epochs) const;
 };
 
 void add_dataset_option(po::options_description& options, std::string& dataset);
 // Throws std::invalid_argument when there is no such data set.
-model::Dataset load_data(const std::string& name);
+quant::TrainingData load_data(const std::string& name);
 
 // Throws std::invalid_argument naming the first option that `now` has otherwise than `before`; `run`: "interrupted",
 // "finished".
@@ -52,7 +52,7 @@ class RunFolder {
             const Common& common);
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
   void add_input(const std::string& name, const std::filesystem::path& file) { record_.add_file(name, file); }
-  void add_input(const std::string& name, const model::Dataset& dataset);
+  void add_input(const std::string& name, const quant::TrainingData& dataset);
   // With --resume: run.json of a finished run of the same verb and options, which is to be left as it is. Without: says
   // what will be replaced. Throws std::invalid_argument when the finished run is another one.
   std::optional<nlohmann::json> finished(bool resume, const nlohmann::json& options);

@@ -25,6 +25,7 @@ class Scripted final : public Trainable {
     ++epochs;
     EpochReport report;
     report.density = density ? density(epochs) : std::vector<double>(plan_.layers.size(), 0.5);
+    report.input_density = report.density;
     return report;
   }
   double validation_accuracy() override { return accuracy ? accuracy(plan_) : 0.9; }
@@ -185,7 +186,7 @@ TEST(ActivationDensity, TriesWidthsAloneWhenPruningCostTheAccuracy) {
 TEST(ActivationDensity, WidthsFollowTheChosenDensity) {
   const model::Network network = test::tiny_network();
   const model::Plan plan = model::uniform_plan(network, 16, 16);
-  const std::vector<double> density{0.25, 0.5, 0.75, 1.0};
+  const Densities density{{0.25, 0.5, 0.75, 1.0}, {1.0, 0.25, 0.5, 0.75}};
   ActivationDensityOptions options;
   EXPECT_EQ(bits_of(ActivationDensity(options, {}).shrink(network, plan, density, false)),
             (std::vector<int>{16, 8, 12, 16}));
@@ -198,23 +199,28 @@ TEST(ActivationDensity, RoundsUpToAllowedWidths) {
   const model::Network network = test::tiny_network();
   const ActivationDensity search({}, {{2, 4, 8, 16}, {}});
   const model::Plan plan = model::uniform_plan(network, 16, 16);
-  EXPECT_EQ(bits_of(search.shrink(network, plan, {0.5, 0.3, 0.6, 1}, false)), (std::vector<int>{16, 8, 16, 16}));
+  EXPECT_EQ(bits_of(search.shrink(network, plan, {{0.5, 0.3, 0.6, 1}, {}}, false)), (std::vector<int>{16, 8, 16, 16}));
 }
 
 TEST(ActivationDensity, LayersThatReadOneTensorStayTied) {
   model::Network network("fork");
   const int input = network.add_input({8, 8, 1});
   const int first = network.add_relu(network.add_convolution(input, "a", 4, {}), "a_relu");
-  const int left = network.add_relu(network.add_convolution(first, "b", 4, {}), "b_relu");
-  const int right = network.add_relu(network.add_convolution(first, "c", 4, {}), "c_relu");
+  const int left = network.add_relu(network.add_convolution(first, "b", 8, {}), "b_relu");
+  const int right = network.add_relu(network.add_convolution(first, "c", 8, {}), "c_relu");
   network.add_linear(network.add_elementwise(left, right, "sum", model::Op::add), "d", 2);
   const model::Layout layout = lay_out(network);
-  const ActivationDensity search({}, {});
-  const model::Plan plan = search.shrink(network, model::uniform_plan(network, 16, 16), {0.5, 0.25, 0.75, 1}, false);
+  ActivationDensityOptions options;
+  options.minimum_channels = 1;
+  const ActivationDensity search(options, {});
+  const Densities density{{0.5, 0.25, 0.75, 1}, {}};
+  const model::Plan plan = search.shrink(network, model::uniform_plan(network, 16, 16), density, true);
   EXPECT_EQ(plan.layers[1].activation_bits, 12);
   EXPECT_EQ(plan.layers[2].activation_bits, 12);
   EXPECT_EQ(plan.layers[1].weight_bits, 4);
   EXPECT_NO_THROW(tensor_bits(layout, plan));
+  EXPECT_EQ(channels_of(plan), (std::vector<int>{2, 6, 6, 2}));  // what a sum joins keeps the more of both
+  EXPECT_NO_THROW(model::planned_network(network, plan));
 }
 
 TEST(ActivationDensity, ResumesFromAnyStep) {

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a module: operators, and the grids that values are rounded to.
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+
+#include "quant/module.h"
+#include "quant/operators.h"
+
+namespace bitstrata::quant {
+
+namespace {
+
+using model::Coding;
+using model::Op;
+using torch::Tensor;
+
+Tensor column(const Tensor& per_channel) { return per_channel.view({-1, 1, 1, 1}); }
+
+// Output margin: logits of unseen images may exceed the calibrated ones, and two clipped logits would tie.
+// A step rounded to a power of two may shrink the range by 1/sqrt(2), which the margin makes up for.
+double output_margin(Scales scales) { return scales == Scales::power_of_two ? 1.25 * std::numbers::sqrt2 : 1.25; }
+
+// torch's count_nonzero takes as long as a convolution of few channels; this loop is as fast as memory.
+std::int64_t nonzero_elements(const Tensor& tensor) {
+  const Tensor values = tensor.detach().contiguous();
+  const float* data = values.data_ptr<float>();
+  const std::int64_t size = values.numel();
+  constexpr std::int64_t kBlock = 1 << 16;  // keeps the inner sum in 32 bits, which vectorizes best
+  std::int64_t count = 0;
+  for (std::int64_t start = 0; start < size; start += kBlock) {
+    const std::int64_t end = std::min(size, start + kBlock);
+    std::int32_t part = 0;
+    for (std::int64_t i = start; i < end; ++i) part += data[i] != 0.0F;
+    count += part;
+  }
+  return count;
+}
+
+void count(DensityCount& density, std::size_t tensor, const Tensor& values) {
+  density.total[tensor] += values.numel();
+  if (!density.per_channel) {
+    density.nonzero[tensor] += nonzero_elements(values);
+    return;
+  }
+  const Tensor nonzero = values.detach().count_nonzero({0, 2, 3});
+  Tensor& sum = density.channel_nonzero[tensor];
+  sum = sum.defined() ? sum + nonzero : nonzero;
+  density.nonzero[tensor] += nonzero.sum().item<std::int64_t>();
+}
+
+bool is_table(Op op) { return op == Op::sigmoid || op == Op::silu; }
+
+// A table that is a layer of its own is indexed by the upper 8 bits of the codes it reads.
+Tensor upper_bits(const Tensor& x, const Grid& grid) {
+  if (grid.bits <= 8) return x;
+  const double each = std::ldexp(1.0, grid.bits - 8), low = static_cast<double>(grid.low);
+  const Tensor index = grid_codes(x.detach(), grid).sub_(low).div_(each).add_(0.5).floor_().clamp_(0, 255);
+  const Tensor rounded = index.mul(each).add_(low - grid.offset).mul_(grid.step);
+  return x + (rounded - x.detach());
+}
+
+// The grid of a table's index: 8 bits over what is seen in front of it.
+Grid table_grid(const Range& range) {
+  Grid grid;
+  grid.bits = 8;
+  grid.coding = Coding::twos_complement;
+  grid.low = -128;
+  grid.high = 127;
+  grid.step = static_cast<float>((range.high - range.low) / 255);
+  grid.offset = std::clamp(std::nearbyint(-128 - range.low / grid.step), -128.0, 127.0);
+  return grid;
+}
+
+// Beyond these arguments an 8-bit sigmoid is 0 or 1, a SiLU 0.
+Range table_range(const Range& seen, Op op) {
+  Range range{std::clamp(seen.low, -10.0, -1e-3), std::max(seen.high, 1e-3), true};
+  if (op == Op::sigmoid) range.high = std::min(range.high, 10.0);
+  return range;
+}
+
+void follow(Range& range, const Range& seen, double share) {
+  if (!range.ready) share = 1;
+  range = {range.low + share * (seen.low - range.low), range.high + share * (seen.high - range.high), true};
+}
+
+}  // namespace
+
+bool Module::by_table(const Step& step) const {
+  return step.activation >= 0 && step.activation != step.node && is_table(network_.node(step.activation).op);
+}
+
+bool Module::shares_format(const Step& step) const { return layout_.tensors[step.output].source != step.output; }
+
+Coding Module::coding(int tensor) const {
+  const int source = layout_.tensors[tensor].source, bits = bits_[tensor];
+  const TensorNode& info = layout_.tensors[source];
+  if (source == 0) {  // what was found of the data decides
+    const Range& range = ranges_[0];
+    if (range.low >= 0) return Coding::unsigned_code;
+    if (bits == 1) return Coding::bipolar;
+    const double smaller = std::min(-range.low, std::max(0.0, range.high));
+    return smaller < 0.6 * std::max(-range.low, range.high) ? Coding::unsigned_code : Coding::twos_complement;
+  }
+  if (info.is_output) return info.rectified ? Coding::unsigned_code : Coding::twos_complement;
+  const Op made_by = network_.node(info.node).op;
+  // Functions that hardly leave 0 on one side would waste half of a symmetric range.
+  if (made_by == Op::hard_swish || made_by == Op::silu) return Coding::unsigned_code;
+  if (made_by == Op::leaky_relu) return Coding::twos_complement;  // its slope turns about code 0
+  return coding_of(info.rectified, bits, options.signed_tensors);
+}
+
+Grid Module::tensor_grid(int tensor, double smallest) const {
+  return make_grid(ranges_[layout_.tensors[tensor].source], bits_[tensor], coding(tensor), options.scales, smallest);
+}
+
+double Module::smallest_step(const Step& step, const std::vector<Grid>& grids, const Tensor& scale) const {
+  // A right shift cannot enlarge, and a 16-bit multiplier by at most 2^15: the output's step must not be finer.
+  if (step.stage >= 0) {
+    const double largest = grids[step.input()].unit() * scale.max().item<double>();
+    return options.scales == Scales::power_of_two ? largest : largest / 32768;
+  }
+  double unit = grids[step.input()].unit();
+  if (network_.node(step.node).op == Op::multiply) unit *= grids[step.inputs[1]].unit();
+  return unit / 32768;
+}
+
+Tensor Module::scale_of(int stage) const {
+  return weight_scale(folded_weight(stage), plan_.layers[stage].weight_bits, options.granularity, options.scales);
+}
+
+Module::Grids Module::grids() const {
+  Grids grids;
+  grids.tensors.resize(layout_.tensors.size());
+  grids.tables.resize(layout_.tensors.size());
+  grids.weight_scales.resize(layout_.stages.size());
+  grids.tensors[0] = tensor_grid(0, 0);
+  for (const Step& step : layout_.steps) {
+    Tensor scale;
+    if (step.stage >= 0) scale = grids.weight_scales[step.stage] = scale_of(step.stage);
+    if (by_table(step)) grids.tables[step.output] = table_grid(table_ranges_[step.output]);
+    grids.tensors[step.output] = shares_format(step)
+                                     ? grids.tensors[layout_.tensors[step.output].source]
+                                     : tensor_grid(step.output, smallest_step(step, grids.tensors, scale));
+  }
+  return grids;
+}
+
+Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& input_grid, const Tensor& scale,
+                         const ForwardOptions& forward) {
+  StageWeights& stage = this->stage(step.stage);
+  Tensor weight = stage.weight;
+  if (forward.quantized) {
+    const Tensor gain = column(folding_gain(step.stage));
+    const Tensor folded = stage.weight.detach() * gain;
+    const Tensor quantized = fake_quantize_weights(folded, scale, plan_.layers[step.stage].weight_bits).div_(gain);
+    weight = stage.weight + (quantized - stage.weight.detach());  // straight through
+  }
+  Tensor x = convolve(input, weight, network_.node(step.node), forward.quantized ? input_grid.padding_value() : 0.0);
+  if (stage.normalised())
+    return torch::batch_norm(x, stage.gamma, stage.beta, stage.running_mean, stage.running_var,
+                             forward.batch_statistics, forward.norm_momentum, kNormEpsilon, false);
+  return x + stage.bias.view({1, -1, 1, 1});
+}
+
+Tensor Module::evaluate(const Step& step, const Values& values, const Tensor& scale, const ForwardOptions& forward) {
+  Tensor x;
+  if (step.stage >= 0) {
+    const Grid grid = forward.quantized ? values.grids[step.input()] : Grid{};
+    x = run_stage(step, values.tensors[step.input()], grid, scale, forward);
+  } else if (step.activation != step.node) {
+    std::vector<Tensor> inputs;
+    for (const int input : step.inputs) inputs.push_back(values.tensors[input]);
+    x = run_operator(network_.node(step.node), inputs);
+  } else {
+    x = values.tensors[step.input()];
+  }
+  if (step.activation < 0) return x;
+  const model::Node& activation = network_.node(step.activation);
+  if (forward.quantized && step.activation == step.node && is_table(activation.op))
+    x = upper_bits(x, values.grids[step.input()]);
+  if (forward.quantized && by_table(step)) {
+    Range& range = table_ranges_[step.output];
+    if (forward.observe > 0 || !range.ready) {
+      const auto extremes = x.detach().aminmax();
+      const Range seen{std::get<0>(extremes).item<double>(), std::get<1>(extremes).item<double>(), true};
+      follow(range, table_range(seen, activation.op), forward.observe);
+    }
+    x = fake_quantize(x, table_grid(range));
+  }
+  // The grid of a rectified tensor begins at 0, so rounding to it is the ReLU.
+  const bool in_grid = forward.quantized && activation.op == Op::relu && activation.limit == 0 &&
+                       !layout_.tensors[step.output].is_output;
+  return in_grid ? x : run_operator(activation, {x});
+}
+
+Tensor Module::unrounded(std::size_t index, const Values& values, const ForwardOptions& options_now) {
+  const Step& step = layout_.steps.at(index);
+  return evaluate(step, values, step.stage >= 0 && options_now.quantized ? scale_of(step.stage) : Tensor(),
+                  options_now);
+}
+
+void Module::observe(const Step& step, const Tensor& values, const ForwardOptions& forward) {
+  Range& range = ranges_[step.output];
+  if (range.ready && forward.observe == 0) return;
+  const TensorNode& tensor = layout_.tensors[step.output];
+  const Op op = network_.node(tensor.node).op;
+  if (op == Op::sigmoid || op == Op::hard_sigmoid) {
+    range = {0, 1, true};  // they reach 1 whatever was seen
+    return;
+  }
+  Range seen =
+      observe_range(tensor.rectified ? values.detach().clamp_min(0) : values, bits_[step.output], coding(step.output));
+  const double margin = tensor.is_output ? output_margin(options.scales) : 1;
+  follow(range, {seen.low * margin, seen.high * margin, true}, forward.observe);
+}
+
+Module::Values Module::begin(const Tensor& images, const ForwardOptions& forward) {
+  Values values{std::vector<Tensor>(layout_.tensors.size()), std::vector<Grid>(layout_.tensors.size())};
+  Tensor& input = values.tensors[0];
+  const bool bytes = images.scalar_type() == torch::kUInt8;
+  if (!forward.quantized) {
+    input = bytes ? images.to(torch::kFloat32).div_(255.0) : images;
+    return values;
+  }
+  const Grid grid = values.grids[0] = tensor_grid(0, 0);
+  if (bytes) {
+    const double codes = static_cast<double>(grid.high);
+    input = images.to(torch::kFloat32).mul_(codes / 255.0).add_(0.5).floor_().mul_(grid.step);
+  } else {
+    // Halves to even, as hosts that follow ONNX do.
+    const bool bipolar = grid.coding == Coding::bipolar;
+    Tensor codes = bipolar ? images.ge(0).to(torch::kFloat32) : images.div(grid.step).round_().add_(grid.offset);
+    input =
+        codes.clamp_(static_cast<double>(grid.low), static_cast<double>(grid.high)).sub_(grid.offset).mul_(grid.step);
+  }
+  return values;
+}
+
+void Module::run(Values& values, std::size_t first, const ForwardOptions& forward) {
+  if (forward.density && forward.density->total.empty()) {
+    forward.density->nonzero.assign(layout_.tensors.size(), 0);
+    forward.density->total.assign(layout_.tensors.size(), 0);
+    forward.density->channel_nonzero.resize(layout_.tensors.size());
+  }
+  if (forward.density && first == 0) count(*forward.density, 0, values.tensors[0]);
+  for (std::size_t i = first; i < layout_.steps.size(); ++i) {
+    const Step& step = layout_.steps[i];
+    const Tensor scale = forward.quantized && step.stage >= 0 ? scale_of(step.stage) : Tensor();
+    Tensor output = evaluate(step, values, scale, forward);
+    if (forward.quantized) {
+      Grid& grid = values.grids[step.output];
+      if (shares_format(step)) {
+        grid = values.grids[layout_.tensors[step.output].source];
+        if (step.pools) output = round_to_grid(output, grid);
+      } else {
+        observe(step, output, forward);
+        grid = tensor_grid(step.output, smallest_step(step, values.grids, scale));
+        // Logits keep their full resolution while training: their codes only matter to the argmax.
+        if (!layout_.tensors[step.output].is_output) output = fake_quantize(output, grid);
+      }
+    }
+    if (forward.density) count(*forward.density, static_cast<std::size_t>(step.output), output);
+    values.tensors[step.output] = std::move(output);
+  }
+}
+
+Tensor Module::forward(const Tensor& images, const ForwardOptions& forward) {
+  Values values = begin(images, forward);
+  run(values, 0, forward);
+  if (forward.codes)
+    for (std::size_t t = 0; t < values.tensors.size(); ++t)
+      forward.codes->push_back(grid_codes(values.tensors[t].detach(), values.grids[t]));
+  return values.tensors.back().flatten(1);
+}
+
+}  // namespace bitstrata::quant

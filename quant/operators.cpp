@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/operators.h"
+
+#include <limits>
+#include <stdexcept>
+
+namespace bitstrata::quant {
+
+namespace {
+
+using model::Node;
+using model::Op;
+using torch::Tensor;
+
+Tensor pool_max(const Tensor& input, const model::Window& w) {
+  Tensor x = input;
+  if (w.pad_top || w.pad_bottom || w.pad_left || w.pad_right)  // taps outside the image never win
+    x = torch::constant_pad_nd(x, {w.pad_left, w.pad_right, w.pad_top, w.pad_bottom},
+                               -std::numeric_limits<double>::infinity());
+  return torch::max_pool2d(x, {w.kernel_height, w.kernel_width}, {w.stride_height, w.stride_width}, {0, 0},
+                           {w.dilation_height, w.dilation_width});
+}
+
+Tensor pool_average(const Tensor& input, const model::Window& w) {
+  // A mean over the whole image is much faster as a reduction than as a pooling.
+  if (input.size(2) == w.kernel_height && input.size(3) == w.kernel_width) return input.mean({2, 3}, true);
+  return torch::avg_pool2d(input, {w.kernel_height, w.kernel_width}, {w.stride_height, w.stride_width});
+}
+
+}  // namespace
+
+Tensor convolve(const Tensor& input, const Tensor& weight, const Node& node, double padding) {
+  model::Window w = node.window;
+  if (node.op == Op::linear) w = {static_cast<int>(weight.size(2)), static_cast<int>(weight.size(3))};
+  const bool even = w.pad_top == w.pad_bottom && w.pad_left == w.pad_right;
+  Tensor x = input;
+  std::vector<std::int64_t> pad{w.pad_top, w.pad_left};
+  if (!even || (padding != 0.0 && (w.pad_top > 0 || w.pad_left > 0))) {
+    x = torch::constant_pad_nd(x, {w.pad_left, w.pad_right, w.pad_top, w.pad_bottom}, padding);
+    pad = {0, 0};
+  }
+  const int groups = node.op == Op::linear ? 1 : node.groups;
+  return torch::conv2d(x, weight, {}, {w.stride_height, w.stride_width}, pad, {w.dilation_height, w.dilation_width},
+                       groups);
+}
+
+Tensor run_operator(const Node& node, const std::vector<Tensor>& inputs) {
+  const Tensor& x = inputs.front();
+  switch (node.op) {
+    case Op::max_pool:
+      return pool_max(x, node.window);
+    case Op::average_pool:
+      return pool_average(x, node.window);
+    case Op::add:
+      return x + inputs.at(1);
+    case Op::multiply:
+      return x * inputs.at(1);
+    case Op::concatenate:
+      return torch::cat(inputs, 1);
+    case Op::upsample:
+      return x.repeat_interleave(node.factor, 2).repeat_interleave(node.factor, 3);
+    case Op::relu:
+      return node.limit > 0 ? torch::hardtanh(x, 0, node.limit) : torch::relu(x);
+    case Op::leaky_relu:
+      return torch::leaky_relu(x, node.slope);
+    case Op::hard_sigmoid:
+      return torch::hardsigmoid(x);
+    case Op::hard_swish:
+      return torch::hardswish(x);
+    case Op::sigmoid:
+      return torch::sigmoid(x);
+    case Op::silu:
+      return torch::silu(x);
+    default:
+      throw std::invalid_argument(std::string("training does not know the operator ") + to_string(node.op) +
+                                  " of node '" + node.name + "'");
+  }
+}
+
+void check_trainable(const model::Network& network) {
+  for (const Node& node : network.nodes()) {
+    if (node.op == Op::input || node.op == Op::batch_norm || model::has_weights(node.op)) continue;
+    if (node.op > Op::silu) run_operator(node, {Tensor()});  // throws
+  }
+}
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph's operators on LibTorch tensors, [n][channel][y][x] (internal: includes LibTorch).
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "model/network.h"
+
+namespace bitstrata::quant {
+
+// Convolution, or linear layer whose weights are a kernel over its whole input. `padding` fills the border.
+torch::Tensor convolve(const torch::Tensor& input, const torch::Tensor& weight, const model::Node& node,
+                       double padding);
+
+// All other operators but batch norm: poolings (means, not sums), sums, products, joinings, enlargements and functions
+// of single values. Throws std::invalid_argument for one that cannot be trained.
+torch::Tensor run_operator(const model::Node& node, const std::vector<torch::Tensor>& inputs);
+
+// Throws std::invalid_argument naming the first node that training does not know.
+void check_trainable(const model::Network& network);
+
+}  // namespace bitstrata::quant
