@@ -83,8 +83,8 @@ double rounding(const Module& module, const Step& step, const Module::Values& va
     const int fraction = layer->acc_shift - (grid_of(step.input()).coding == model::Coding::bipolar ? 1 : 0);
     codes += unit / output.step * std::exp2(-fraction - 1);
     // Products of a float and its rounded multiplier cancel in the sum, but not their errors.
-    codes += std::exp2(-16) * std::abs(static_cast<double>(layer->bias.front())) * std::exp2(-fraction) * unit /
-             output.step;
+    codes +=
+        std::exp2(-16) * std::abs(static_cast<double>(layer->bias.front())) * std::exp2(-fraction) * unit / output.step;
   }
   if (layer->kind == model::LayerKind::add)  // factors of 15 bits
     codes += std::exp2(-15) * (largest(step.inputs[0]) + largest(step.inputs[1])) / output.step;
