@@ -7,8 +7,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "model/channel_groups.h"
 #include "model/stages.h"
-#include "quant/channel_groups.h"
 
 namespace bitstrata::quant {
 
@@ -62,8 +62,8 @@ model::Plan ActivationDensity::shrink(const model::Network& network, const model
     }
   }
   tie_widths(layout, next);  // layers that read one tensor keep one width
-  const ChannelGroups groups = channel_groups(network, layout);
-  set_channels(groups, group_counts(groups, next), next);
+  const model::ChannelGroups groups = model::channel_groups(network, layout);
+  model::set_channels(groups, model::group_counts(groups, next), next);
   return next;
 }
 

@@ -10,16 +10,19 @@
 #include <utility>
 #include <vector>
 
+#include "model/channel_groups.h"
 #include "model/float_network.h"
 #include "model/network.h"
 #include "model/plan.h"
 #include "model/stages.h"
-#include "quant/channel_groups.h"
 #include "quant/fake_quantize.h"
 #include "quant/options.h"
 
 namespace bitstrata::quant {
 
+using model::ChannelGroup;
+using model::ChannelGroups;
+using model::KeptChannels;
 using model::Layout;
 using model::Stage;
 using model::Step;

@@ -2,10 +2,15 @@
 #include "sim/plan_cost.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <stdexcept>
+#include <unordered_map>
 #include <vector>
 
+#include "model/channel_groups.h"
 #include "model/stages.h"
+#include "sim/energy.h"
 #include "sim/layer_costs.h"
 #include "sim/random_network.h"
 
@@ -21,11 +26,13 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 class PlanCost::Tables {
  public:
-  Tables(const model::Network& network, const model::Architecture& architecture)
+  Tables(const model::Network& network, const model::Architecture& architecture, const model::Technology* technology)
       : costs(architecture),
         network_(network),
         layout_(model::lay_out(network)),
+        groups_(model::channel_groups(network, layout_)),
         shapes_(integer_shapes(network, model::uniform_plan(network, 8, 8))) {
+    if (technology) technology_ = *technology;
     for (const model::IntegerLayer& layer : shapes_.layers) {
       Layer entry;
       const auto stage = std::ranges::find(layout_.stages, layer.name, &model::Stage::name);
@@ -34,27 +41,58 @@ class PlanCost::Tables {
       entry.input = source(layer.input);
       entry.second = layer.second < 0 ? -1 : source(layer.second);
       entry.output = source(layer.output);
-      entry.cycles.assign(widths * widths * widths, -1);
+      entry.prices.assign(widths * widths * widths, {-1, 0});
       layers_.push_back(std::move(entry));
     }
+    prices_.resize(layers_.size());
   }
 
-  std::int64_t cycles(const model::Plan& plan) {
+  std::vector<model::PricedLayer> layers() const {
+    std::vector<model::PricedLayer> result;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const Layer& layer = layers_[i];
+      result.push_back({shapes_.layers[i].name, layer.stage, {layer.input, layer.output}});
+      if (layer.second >= 0) result.back().tensors.push_back(layer.second);
+    }
+    return result;
+  }
+
+  const std::vector<model::LayerPrice>& prices(const model::Plan& plan) {
     if (plan.layers.size() != layout_.stages.size())
       throw std::invalid_argument("the plan has another number of layers than network '" + network_.name() + "'");
     const std::vector<int> bits = model::tensor_bits(layout_, plan);
-    std::int64_t total = 0;
+    const bool whole = keeps_all(plan);
+    if (!whole) follow_channels(plan);
+    std::optional<model::IntegerNetwork> pruned;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      const Layer& layer = layers_[i];
+      Layer& layer = layers_[i];
       const int first = layer.stage >= 0    ? plan.layers[at(layer.stage)].weight_bits
                         : layer.second >= 0 ? bits[at(layer.second)]
                                             : 0;
       const int in = bits[at(layer.input)], out = bits[at(layer.output)];
       if (at(first) >= widths || at(in) >= widths || at(out) >= widths) model::validate(plan, network_);
-      const std::int64_t known = layer.known(first, in, out);
-      if (known < 0) model::validate(plan, network_);
-      total += known >= 0 ? known : predict_layer(i, first, in, out);
+      if (whole || layer.keeps_all) {
+        const model::LayerPrice& known = layer.known(first, in, out);
+        if (known.cycles < 0) model::validate(plan, network_);
+        prices_[i] = known.cycles >= 0 ? known : predict_layer(i, first, in, out);
+        continue;
+      }
+      const std::uint64_t place = Layer::place(first, in, out) << 48 | layer.channels;
+      const auto known = layer.pruned.find(place);
+      if (known != layer.pruned.end()) {
+        prices_[i] = known->second;
+        continue;
+      }
+      // The whole network with these channels, of which this layer is looked at: rare, and always right.
+      if (!pruned) pruned = integer_shapes(model::planned_network(network_, plan), plan);
+      prices_[i] = layer.pruned[place] = price_of(*pruned, pruned->layers.at(i));
     }
+    return prices_;
+  }
+
+  std::int64_t cycles(const model::Plan& plan) {
+    std::int64_t total = 0;
+    for (const model::LayerPrice& price : prices(plan)) total += price.cycles;
     return total;
   }
 
@@ -81,10 +119,59 @@ class PlanCost::Tables {
  private:
   struct Layer {
     int stage = -1, input = 0, second = -1, output = 0;  // tensors of the layout
-    std::vector<std::int64_t> cycles;  // by widths of weights (or second input), input, output; -1: not known
-    static std::size_t place(int first, int in, int out) { return (at(first) * widths + at(in)) * widths + at(out); }
-    std::int64_t known(int first, int in, int out) const { return cycles[place(first, in, out)]; }
+    // With all channels, by widths of weights (or second input), input, output; -1 cycles: not known.
+    std::vector<model::LayerPrice> prices;
+    // With fewer: by place, and the channels of both inputs and the output.
+    std::unordered_map<std::uint64_t, model::LayerPrice> pruned;
+    std::uint64_t channels = 0;  // of the plan that is being priced
+    bool keeps_all = true;
+    static std::uint64_t place(int first, int in, int out) { return (at(first) * widths + at(in)) * widths + at(out); }
+    const model::LayerPrice& known(int first, int in, int out) const { return prices[place(first, in, out)]; }
   };
+
+  bool keeps_all(const model::Plan& plan) const {
+    for (std::size_t s = 0; s < layout_.stages.size(); ++s) {
+      const int all = network_.node(layout_.stages[s].weight).output.channels;
+      if (plan.layers[s].channels != 0 && plan.layers[s].channels != all) return false;
+    }
+    return true;
+  }
+
+  // Sets the channels of every layer's tensors under a plan that removes some.
+  void follow_channels(const model::Plan& plan) {
+    model::validate(plan, network_);
+    const std::vector<int> counts = model::group_counts(groups_, plan);
+    const auto channels = [&](int tensor) {
+      std::uint64_t sum = 0;
+      for (const int part : groups_.nodes[at(layout_.tensors[at(tensor)].node)]) sum += at(counts[at(part)]);
+      return sum;
+    };
+    const auto all = [&](int tensor) { return at(network_.node(layout_.tensors[at(tensor)].node).output.channels); };
+    for (Layer& layer : layers_) {
+      layer.channels = 0;
+      layer.keeps_all = true;
+      for (const int tensor : {layer.input, layer.second, layer.output}) {
+        layer.channels <<= 16;
+        if (tensor < 0) continue;
+        const std::uint64_t kept = channels(tensor);
+        layer.keeps_all = layer.keeps_all && kept == all(tensor);
+        layer.channels |= kept & 0xffff;
+      }
+    }
+  }
+
+  model::LayerPrice price_of(const model::IntegerNetwork& shapes, const model::IntegerLayer& layer) {
+    const model::Events& events = costs.events(shapes, layer);
+    model::LayerPrice price{events.cycles, 0};
+    if (!technology_) return price;
+    const auto bits = [&](int tensor) { return shapes.tensors[at(tensor)].bits; };
+    const model::LayerMeasurement measured{
+        layer.name, layer.kind, layer.weight_bits, bits(layer.input), bits(layer.output), layer.macs, events};
+    const EnergyParts parts =
+        sim::price(measured, geometry_of(shapes, layer), *technology_, {&costs.architecture(), 1}).parts;
+    if (parts.any()) price.energy_fj = 1000 * parts.total_pj();
+    return price;
+  }
 
   int source(int tensor) const {
     if (at(tensor) < layout_.tensors.size()) return tensor;
@@ -95,14 +182,14 @@ class PlanCost::Tables {
 
   void try_layer(std::size_t index, int first, int in, int out) {
     try {
-      if (layers_[index].known(first, in, out) < 0) predict_layer(index, first, in, out);
+      if (layers_[index].known(first, in, out).cycles < 0) predict_layer(index, first, in, out);
     } catch (const std::invalid_argument&) {
       // Refused: a plan that asks for it is told why.
     }
   }
 
   // The layer by itself, as integer_shapes would make it at these widths.
-  std::int64_t predict_layer(std::size_t index, int first, int in, int out) {
+  const model::LayerPrice& predict_layer(std::size_t index, int first, int in, int out) {
     const Layer& entry = layers_[index];
     model::IntegerLayer layer = shapes_.layers[index];
     model::IntegerNetwork alone{.name = network_.name(), .tensors = {}, .layers = {}};
@@ -118,17 +205,25 @@ class PlanCost::Tables {
     layer.output = add(layer.output, entry.output, out);
     if (entry.stage >= 0) layer.weight_bits = first;
     fit_to_tensors(layer, alone);
-    return layers_[index].cycles[Layer::place(first, in, out)] = costs.events(alone, layer).cycles;
+    return layers_[index].prices[Layer::place(first, in, out)] = price_of(alone, layer);
   }
 
   model::Network network_;
   model::Layout layout_;
+  model::ChannelGroups groups_;
   model::IntegerNetwork shapes_;
+  std::optional<model::Technology> technology_;
   std::vector<Layer> layers_;
+  std::vector<model::LayerPrice> prices_;
 };
 
-PlanCost::PlanCost(const model::Network& network, const model::Architecture& architecture)
-    : tables_(std::make_unique<Tables>(network, architecture)) {}
+PlanCost::PlanCost(const model::Network& network, const model::Architecture& architecture,
+                   const model::Technology* technology)
+    : tables_(std::make_unique<Tables>(network, architecture, technology)) {}
+
+std::vector<model::PricedLayer> PlanCost::layers() const { return tables_->layers(); }
+
+const std::vector<model::LayerPrice>& PlanCost::prices(const model::Plan& plan) { return tables_->prices(plan); }
 
 PlanCost::~PlanCost() = default;
 

@@ -7,23 +7,28 @@
 #include <memory>
 
 #include "model/architecture.h"
-#include "model/plan.h"
+#include "model/plan_prices.h"
+#include "model/technology.h"
 
 namespace bitstrata::sim {
 
 // One network on one architecture. A layer's cycles depend on the widths of its weights and of the tensors it reads
-// and writes; each combination is predicted when it is first asked for (exact, as FastCostModel) and looked up from
-// then on. Plans must keep all channels. Not for use from several threads at once.
-class PlanCost {
+// and writes, and on their kept channels; each combination is predicted when it is first asked for (exact, as
+// FastCostModel) and looked up from then on. Not for use from several threads at once.
+class PlanCost final : public model::PlanPrices {
  public:
-  PlanCost(const model::Network& network, const model::Architecture& architecture);
-  ~PlanCost();
+  // With a technology, layers have energies too: of events alone, since a search has no operands.
+  PlanCost(const model::Network& network, const model::Architecture& architecture,
+           const model::Technology* technology = nullptr);
+  ~PlanCost() override;
 
-  // Cycles of one image under `plan`, whose layers are those of the network in order; only their widths are looked at.
+  std::vector<model::PricedLayer> layers() const override;
+  const std::vector<model::LayerPrice>& prices(const model::Plan& plan) override;
+  // Cycles of one image under `plan`, whose layers are those of the network in order; of its channels 0 stands for all.
   // Throws std::invalid_argument when layers that read one tensor disagree, or a layer does not fit.
   std::int64_t cycles(const model::Plan& plan);
-  // Predicts every layer at all widths from 1 to `widest` and the network's usual output width, so that searches among
-  // them only look up.
+  // Predicts every layer at all widths from 1 to `widest`, all channels and the network's usual output width, so that
+  // searches among them only look up.
   void prepare(int widest);
   // Layer predictions made so far; layers of one shape share them.
   std::int64_t predicted() const;

@@ -10,9 +10,11 @@
 #include <random>
 #include <set>
 
+#include "model/channel_groups.h"
 #include "model/golden.h"
 #include "model/stages.h"
 #include "rtl/generate/program.h"
+#include "sim/energy.h"
 #include "sim/engine.h"
 #include "sim/fast.h"
 #include "sim/plan_cost.h"
@@ -234,6 +236,44 @@ TEST(PlanCost, PreparedOnlyLooksUp) {
   EXPECT_THROW(cost.cycles(wide), std::invalid_argument);
   wide.layers[1].weight_bits = 0;
   EXPECT_THROW(cost.cycles(wide), std::invalid_argument);
+}
+
+// Removed channels and energies: layer by layer what FastCostModel measures and sim::price makes of it.
+TEST(PlanCost, KnowsChannelsAndEnergies) {
+  const model::Technology technology = model::load_technology("ad-pim");
+  std::int64_t layers = 0, pruned = 0;
+  for (const char* name : {"pim-64x64", "overlay-8x64x8"}) {
+    const Architecture a = model::load_architecture(name);
+    for (const char* which : {"resnet8", "dscnn"}) {
+      const Network network = model::build_network(which);
+      const model::ChannelGroups groups = model::channel_groups(network, model::lay_out(network));
+      Random random(7);
+      FastCostModel model(a);
+      PlanCost cost(network, a, &technology);
+      for (int i = 0; i < 4; ++i) {
+        Plan plan = random_plan(random, network, 8);
+        model::tie_widths(model::lay_out(network), plan);
+        std::vector<int> counts;
+        for (const model::ChannelGroup& group : groups.groups)
+          counts.push_back(group.fixed.empty() ? pick(random, 1, group.size) : group.size);
+        model::set_channels(groups, counts, plan);
+        const Network kept = model::planned_network(network, plan);
+        const model::Measurement measured = model.measure(kept, plan);
+        const model::IntegerNetwork shapes = integer_shapes(kept, plan);
+        const Energy energy = price(measured, shapes, technology, a);
+        const std::vector<model::LayerPrice> prices = cost.prices(plan);
+        ASSERT_EQ(prices.size(), measured.layers.size());
+        for (std::size_t k = 0; k < prices.size(); ++k, ++layers) {
+          EXPECT_EQ(prices[k].cycles, measured.layers[k].events.cycles) << which << " " << measured.layers[k].layer;
+          EXPECT_NEAR(prices[k].energy_fj, 1000 * energy.layers[k].parts.total_pj(), 1e-6) << measured.layers[k].layer;
+        }
+        pruned += kept.total_macs() < network.total_macs();
+        EXPECT_EQ(cost.total(plan).cycles, cost.cycles(plan));
+      }
+    }
+  }
+  std::cout << layers << " layers of plans compared, " << pruned << " plans with fewer channels\n";
+  EXPECT_EQ(pruned, 16);
 }
 
 }  // namespace

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "quant/channel_groups.h"
+#include "model/channel_groups.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 
-namespace bitstrata::quant {
+namespace bitstrata::model {
 
 namespace {
-
-using model::Node;
-using model::Op;
 
 // Groups while they are being joined: a forest whose roots stand for their trees.
 class Builder {
  public:
-  explicit Builder(const model::Network& network) : network_(network) {}
+  explicit Builder(const Network& network) : network_(network) {}
 
-  ChannelGroups build(const model::Layout& layout) {
+  ChannelGroups build(const Layout& layout) {
     for (std::size_t i = 0; i < network_.nodes().size(); ++i) values_.push_back(value(static_cast<int>(i)));
     for (const int group : values_.back()) fix(group, "the network's output keeps its channels");
     return number(layout);
@@ -99,7 +96,7 @@ class Builder {
     }
   }
 
-  ChannelGroups number(const model::Layout& layout) const {
+  ChannelGroups number(const Layout& layout) const {
     ChannelGroups result;
     std::vector<int> numbers(parent_.size(), -1);
     const auto number_of = [&](int group) {
@@ -115,8 +112,8 @@ class Builder {
       for (const int part : values_[node]) parts.push_back(number_of(part));
       return parts;
     };
-    numbered(0);  // the network's input comes first
-    for (const model::Stage& stage : layout.stages) {
+    for (std::size_t i = 0; i < values_.size(); ++i) result.nodes.push_back(numbered(static_cast<int>(i)));
+    for (const Stage& stage : layout.stages) {
       result.inputs.push_back(numbered(network_.node(stage.weight).inputs[0]));
       result.outputs.push_back(numbered(stage.weight));
       for (const int part : result.outputs.back()) {
@@ -128,7 +125,7 @@ class Builder {
     return result;
   }
 
-  const model::Network& network_;
+  const Network& network_;
   std::vector<int> parent_, size_;
   std::vector<std::string> fixed_;
   std::vector<std::vector<int>> values_;  // by node
@@ -136,11 +133,9 @@ class Builder {
 
 }  // namespace
 
-ChannelGroups channel_groups(const model::Network& network, const model::Layout& layout) {
-  return Builder(network).build(layout);
-}
+ChannelGroups channel_groups(const Network& network, const Layout& layout) { return Builder(network).build(layout); }
 
-std::vector<int> group_counts(const ChannelGroups& groups, const model::Plan& plan) {
+std::vector<int> group_counts(const ChannelGroups& groups, const Plan& plan) {
   std::vector<int> counts;
   for (std::size_t g = 0; g < groups.groups.size(); ++g) {
     const ChannelGroup& group = groups.groups[g];
@@ -155,7 +150,7 @@ std::vector<int> group_counts(const ChannelGroups& groups, const model::Plan& pl
   return counts;
 }
 
-void set_channels(const ChannelGroups& groups, const std::vector<int>& counts, model::Plan& plan) {
+void set_channels(const ChannelGroups& groups, const std::vector<int>& counts, Plan& plan) {
   for (std::size_t s = 0; s < groups.outputs.size(); ++s) {
     int channels = 0;
     for (const int part : groups.outputs[s]) channels += counts.at(part);
@@ -183,4 +178,4 @@ std::vector<std::int64_t> positions(const ChannelGroups& groups, const std::vect
   return result;
 }
 
-}  // namespace bitstrata::quant
+}  // namespace bitstrata::model

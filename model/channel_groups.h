@@ -10,7 +10,7 @@
 #include "model/plan.h"
 #include "model/stages.h"
 
-namespace bitstrata::quant {
+namespace bitstrata::model {
 
 // Channels with one fate. Index k of a group is the same channel in every tensor that holds the group.
 struct ChannelGroup {
@@ -21,18 +21,20 @@ struct ChannelGroup {
 
 struct ChannelGroups {
   std::vector<ChannelGroup> groups;
-  // By stage: the groups whose channels lie behind one another in the tensor that it reads, and in the one it writes.
+  // By node: the groups whose channels lie behind one another in its value.
+  std::vector<std::vector<int>> nodes;
+  // By stage: the same of the tensor that it reads, and of the one it writes.
   std::vector<std::vector<int>> inputs, outputs;
 };
 
 // `layout` is that of `network`.
-ChannelGroups channel_groups(const model::Network& network, const model::Layout& layout);
+ChannelGroups channel_groups(const Network& network, const Layout& layout);
 
 // How many channels of every group `plan` keeps: the most that one of its stages asks for, all of a fixed group.
-std::vector<int> group_counts(const ChannelGroups& groups, const model::Plan& plan);
+std::vector<int> group_counts(const ChannelGroups& groups, const Plan& plan);
 
 // Sets the channels of the plan's layers from those of the groups.
-void set_channels(const ChannelGroups& groups, const std::vector<int>& counts, model::Plan& plan);
+void set_channels(const ChannelGroups& groups, const std::vector<int>& counts, Plan& plan);
 
 // Kept channels of every group, ascending.
 using KeptChannels = std::vector<std::vector<std::int64_t>>;
@@ -43,4 +45,4 @@ KeptChannels all_channels(const ChannelGroups& groups);
 std::vector<std::int64_t> positions(const ChannelGroups& groups, const std::vector<int>& parts,
                                     const KeptChannels& kept);
 
-}  // namespace bitstrata::quant
+}  // namespace bitstrata::model
