@@ -18,6 +18,7 @@
 #include "quant/checkpoint.h"
 #include "quant/export.h"
 #include "quant/price.h"
+#include "quant/sensitivity.h"
 
 namespace bitstrata::quant {
 
@@ -129,42 +130,11 @@ struct Trainer::Impl {
     }
   }
 
-  // Keeps the channels of each group that contribute most: the share of non-zero outputs of a channel times the scale
-  // its batch norm gives it (without batch norm: the norm of its weights), as a share of the layer's largest, over all
-  // layers that write the group. A dead channel ranks last whatever its weights.
+  // Keeps the highest ranked channels of each group.
   void prune(const std::vector<int>& counts) {
-    const torch::NoGradGuard no_grad;
-    DensityCount density;
-    density.per_channel = true;
-    ForwardOptions forward;
-    forward.quantized = quantized;
-    forward.density = &density;
     const std::int64_t images = std::min<std::int64_t>(kRankingImages, train.labels.size(0));
-    for (std::int64_t i = 0; i < images; i += kEvaluationBatch)
-      state.module.forward(train.images.narrow(0, i, std::min<std::int64_t>(kEvaluationBatch, images - i)), forward);
-    const ChannelGroups& groups = state.module.groups();
-    std::vector<Tensor> scores;
-    for (const ChannelGroup& group : groups.groups) scores.push_back(torch::zeros({group.size}));
-    for (const Step& step : state.module.layout().steps) {
-      if (step.stage < 0) continue;
-      const StageWeights& stage = state.module.stage(step.stage);
-      const Tensor scale =
-          stage.normalised() ? stage.gamma.detach().abs() : stage.weight.detach().flatten(1).norm(2, 1);
-      Tensor score = density.channel_nonzero[static_cast<std::size_t>(step.output)].to(torch::kFloat32) * scale;
-      score = score / score.max().clamp_min(1e-30);
-      std::int64_t start = 0;
-      for (const int part : groups.outputs[static_cast<std::size_t>(step.stage)]) {
-        Tensor& sum = scores[static_cast<std::size_t>(part)];
-        sum += score.narrow(0, start, sum.size(0));
-        start += sum.size(0);
-      }
-    }
-    KeptChannels best_of;
-    for (std::size_t g = 0; g < counts.size(); ++g) {
-      const Tensor best = std::get<0>(torch::argsort(scores[g], 0, true).narrow(0, 0, counts[g]).sort());
-      best_of.emplace_back(best.data_ptr<std::int64_t>(), best.data_ptr<std::int64_t>() + best.numel());
-    }
-    state.module = state.module.with_channels(best_of, &state.momentum);
+    const std::vector<Tensor> ranking = rank_channels(state.module, train.images.narrow(0, 0, images), quantized);
+    state.module = state.module.with_channels(highest(ranking, counts), &state.momentum);
   }
 
   // Share of correct answers among the first `count` examples (0: all); quantized: of the golden integers.
