@@ -94,7 +94,8 @@ Sensitivity::Answer Sensitivity::judge(const Tensor& logits, std::int64_t first)
   Answer answer;
   if (labels_.defined()) answer.right = logits.argmax(1).eq(labels_.narrow(0, first, n)).sum().item<std::int64_t>();
   if (against_ == Against::labels) {
-    answer.loss = torch::cross_entropy_loss(logits, labels_.narrow(0, first, n)).item<double>() * static_cast<double>(n);
+    answer.loss =
+        torch::cross_entropy_loss(logits, labels_.narrow(0, first, n)).item<double>() * static_cast<double>(n);
   } else {
     const Tensor wanted = torch::log_softmax(teacher_.narrow(0, first, n), 1), own = torch::log_softmax(logits, 1);
     answer.loss = (wanted.exp() * (wanted - own)).sum().item<double>();

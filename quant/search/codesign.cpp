@@ -24,7 +24,12 @@ class Codesign {
  public:
   Codesign(const SearchSpace& space, PlanCosts& costs, LossOracle& oracle, const Costs& allowed,
            const CodesignOptions& options, const std::function<void(const CodesignStep&)>& shown)
-      : space_(space), costs_(costs), oracle_(oracle), allowed_(allowed), options_(options), shown_(shown),
+      : space_(space),
+        costs_(costs),
+        oracle_(oracle),
+        allowed_(allowed),
+        options_(options),
+        shown_(shown),
         random_(options.seed) {}
 
   CodesignResult run() {

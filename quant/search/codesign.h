@@ -35,7 +35,7 @@ struct CodesignOptions {
 
 struct CodesignStep {
   int phase = 0;
-  std::string event;     // "start", "chosen", "candidate", "stands"
+  std::string event;  // "start", "chosen", "candidate", "stands"
   Point point;
   Costs costs{};
   double predicted = 0;  // change of the loss, from the phase's start

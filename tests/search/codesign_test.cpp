@@ -111,8 +111,8 @@ TEST(Codesign, RepeatsItselfForASeed) {
 TEST(Codesign, SaysWhereNoPlanKeepsTheLimits) {
   Problem problem("pim-64x64", 1);
   Known oracle(problem, 0.0);
-  const CodesignResult result = codesign(problem.space, problem.costs, oracle,
-                                         resolve({parse_limit("latency=0.01")}, problem.uniform, 100), {});
+  const CodesignResult result =
+      codesign(problem.space, problem.costs, oracle, resolve({parse_limit("latency=0.01")}, problem.uniform, 100), {});
   EXPECT_FALSE(result.feasible);
   EXPECT_EQ(result.point, smallest(problem.losses));  // what comes nearest
 }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Losses of single changes: what is recalculated behind a change gives what whole passes give.
+#include "quant/sensitivity.h"
+
+#include <gtest/gtest.h>
+
+#include "quant/trainer.h"
+#include "tests/quant/support.h"
+
+namespace bitstrata::quant {
+namespace {
+
+using torch::Tensor;
+
+constexpr std::int64_t kImages = 256;
+
+Tensor images() {
+  const Examples& test = test::small_dataset().test;
+  return torch::from_blob(const_cast<std::uint8_t*>(test.bytes.data()), {kImages, 28, 28, 1}, torch::kUInt8)
+      .permute({0, 3, 1, 2})
+      .contiguous();
+}
+
+Tensor labels() {
+  return torch::from_blob(const_cast<int*>(test::small_dataset().test.labels.data()), {kImages}, torch::kInt32)
+      .to(torch::kInt64);
+}
+
+TEST(Sensitivity, OfSingleChangesIsThatOfWholePlans) {
+  std::int64_t compared = 0;
+  for (const auto& make : {test::tiny_network, test::residual_network, test::mobile_network, test::branching_network}) {
+    const model::Network network = make();
+    Trainer trainer(network, test::small_dataset(), {});
+    trainer.train_epoch({});
+    const Tensor teacher = [&] {
+      const torch::NoGradGuard no_grad;
+      return trainer.module().forward(images(), {});
+    }();
+    SpaceOptions options;
+    options.weight_bits = {3, 6, 8};
+    options.activation_bits = {2, 8};
+    for (const ChannelGroup& group : trainer.module().groups().groups)
+      options.levels.push_back(group.fixed.empty() ? std::vector<int>{group.size / 2, group.size} : std::vector<int>{});
+    const SearchSpace space(network, options);
+    trainer.quantize(space.plan(space.largest()));
+    trainer.calibrate(512);
+    for (const Against against : {Against::labels, Against::teacher}) {
+      Sensitivity sensitivity(trainer.module(), images(), labels(), teacher, against);
+      const double own = sensitivity.loss(space.plan(space.largest()));
+      const double before = sensitivity.passes();
+      const Losses changes = sensitivity.single_changes(space, space.largest());
+      const double passes = sensitivity.passes() - before;
+      double whole = kImages;  // had nothing been left out
+      for (std::size_t v = 0; v < changes.size(); ++v) {
+        EXPECT_EQ(changes[v].back(), 0.0);
+        for (std::size_t k = 0; k + 1 < changes[v].size(); ++k) {
+          Point point = space.largest();
+          point[v] = static_cast<int>(k);
+          EXPECT_NEAR(changes[v][k], sensitivity.loss(space.plan(point)) - own, 1e-6)
+              << network.name() << " " << to_string(space.variables()[v].kind) << " " << space.variables()[v].name;
+          ++compared;
+          whole += kImages;
+        }
+      }
+      EXPECT_GT(passes, kImages);
+      EXPECT_LT(passes, 0.9 * whole) << network.name();
+    }
+  }
+  std::cout << compared << " changes compared\n";
+  EXPECT_GT(compared, 100);
+}
+
+TEST(Sensitivity, NarrowPlansLoseMore) {
+  const model::Network network = test::residual_network();
+  Trainer trainer(network, test::small_dataset(), {});
+  trainer.train_epoch({});
+  const SearchSpace space(network, {});
+  trainer.quantize(space.plan(space.largest()));
+  trainer.calibrate(512);
+  Sensitivity sensitivity(trainer.module(), images(), labels(), {}, Against::labels);
+  const double wide = sensitivity.loss(model::uniform_plan(network, 8, 8));
+  EXPECT_GT(sensitivity.loss(model::uniform_plan(network, 2, 2)), wide + 0.1);
+  EXPECT_NEAR(sensitivity.accuracy(model::uniform_plan(network, 8, 8)), trainer.accuracy(Part::test), 0.02);
+  // The module itself stays as it was.
+  EXPECT_EQ(trainer.plan().layers[0].weight_bits, 8);
+}
+
+TEST(Ranking, KeepsTheHighest) {
+  const std::vector<Tensor> ranking = {torch::tensor({2, 0, 1}, torch::kInt64), torch::tensor({1, 0}, torch::kInt64)};
+  EXPECT_EQ(highest(ranking, {2, 1}), (KeptChannels{{0, 2}, {1}}));
+}
+
+}  // namespace
+}  // namespace bitstrata::quant
