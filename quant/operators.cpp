@@ -59,6 +59,12 @@ Tensor run_operator(const Node& node, const std::vector<Tensor>& inputs) {
       return torch::cat(inputs, 1);
     case Op::upsample:
       return x.repeat_interleave(node.factor, 2).repeat_interleave(node.factor, 3);
+    case Op::depth_to_space: {
+      const std::int64_t n = x.size(0), height = x.size(2), width = x.size(3), by = node.block[0], bx = node.block[1];
+      return x.view({n, by, bx, x.size(1) / (by * bx), height, width})
+          .permute({0, 3, 4, 1, 5, 2})
+          .reshape({n, -1, height * by, width * bx});
+    }
     case Op::relu:
       return node.limit > 0 ? torch::hardtanh(x, 0, node.limit) : torch::relu(x);
     case Op::leaky_relu:

@@ -121,7 +121,9 @@ model::Network branching_network() {
   const int leaky =
       network.add_leaky_relu(network.add_convolution(joined, "mix", 6, square(1, 1, 0)), "mix_leaky", 0.125);
   const int pooled = network.add_pool(joined, "pool", Op::max_pool, square(3, 1, 1));
-  const int all = network.add_concatenate({leaky, pooled, large}, "three");
+  const int deep = block(network, small, "deep", 12, square(1, 1, 0), 1, Op::input);
+  const int wide = network.add_depth_to_space(deep, "blocks", {2, 2});
+  const int all = network.add_concatenate({leaky, pooled, large, wide}, "four");
   int end = block(network, all, "merge", 8, square(1, 1, 0));
   end = block(network, end, "grouped", 8, square(3, 2, 1), 4);
   end = network.add_pool(end, "mean", Op::average_pool, square(2, 2, 0));

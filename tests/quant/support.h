@@ -24,8 +24,8 @@ model::Network residual_network();
 // A mobile network: depthwise layers, ReLU6, hard swish, squeeze and excitation (a product with one pixel).
 model::Network mobile_network();
 
-// A detector's operators: SiLU, sigmoid, leaky ReLU, enlarging, joining of two and of three tensors, padded maximum
-// pooling, and a product of two images.
+// A detector's operators: SiLU, sigmoid, leaky ReLU, enlarging, depth to space, joining of two and of four tensors,
+// padded maximum pooling, and a product of two images.
 model::Network branching_network();
 
 // A folder of its own for each test, empty.
