@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "cli/run_folder.h"
 #include "cli/train/build_info.h"
 #include "cli/verbs.h"
+#include "model/output_file.h"
 #include "model/progress.h"
 #include "model/technology.h"
 #include "sim/gate_energy.h"
@@ -181,6 +181,9 @@ std::string runs_csv(const model::Architecture& a, const sim::gates::Characteriz
 int characterize(const std::vector<std::string>& arguments) {
   Options o;
   if (!read(arguments, o)) return 0;
+  // First of all, so that a bad name costs no minutes.
+  check_output("out", o.out);
+  if (!o.runs.empty()) check_output("runs", o.runs);
   const model::Architecture architecture = model::load_architecture(o.architecture);
   sim::gates::CharacterizeOptions options;
   options.columns = o.columns != 0 ? o.columns : architecture.overlay() ? 2 : 16;
@@ -219,14 +222,8 @@ int characterize(const std::vector<std::string>& arguments) {
   if (progress) progress->finish();
   const model::Architecture calibrated = sim::gates::calibrated_architecture(architecture, options.columns);
   const model::Technology technology = technology_of(o, architecture, c);
-  if (fs::path(o.out).has_parent_path()) fs::create_directories(fs::path(o.out).parent_path());
   model::save_gate_level(technology, o.out);
-  if (!o.runs.empty()) {
-    std::ofstream file(o.runs, std::ios::binary);
-    file << runs_csv(calibrated, c);
-    file.close();
-    if (!file) throw std::runtime_error("cannot write " + o.runs);
-  }
+  if (!o.runs.empty()) model::write_whole(o.runs, runs_csv(calibrated, c));
   std::optional<model::FitError> check;
   if (checked) check = sim::gates::error_of(checked->gates.with_toggles, c.points, calibrated, true);
   const model::GateLevel& g = technology.gates;

@@ -84,10 +84,9 @@ struct Output {
 // The outputs of all samples in the file's order, as NumPy files beside each other.
 class OutputFiles {
  public:
-  OutputFiles(const std::string& file, const model::OutputLayout& layout)
-      : layout_(layout),
-        file_(file),
-        folder_(file.empty() ? fs::path() : fs::absolute(file_).parent_path(), "--outputs") {}
+  // The folder was tried before.
+  OutputFiles(const std::string& file, const model::OutputLayout& layout, OutputFolder& folder)
+      : layout_(layout), file_(file), folder_(folder) {}
 
   bool wanted() const { return folder_.wanted(); }
 
@@ -114,7 +113,7 @@ class OutputFiles {
  private:
   const model::OutputLayout& layout_;
   fs::path file_;
-  OutputFolder folder_;
+  OutputFolder& folder_;
   std::vector<float> as_file_, unrounded_;
   std::vector<std::int32_t> golden_;
   std::size_t samples_ = 0;
@@ -240,8 +239,9 @@ int evaluate(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   RunRecord record("evaluate", arguments, o.common);
   if (o.dataset == "random") throw std::invalid_argument("--dataset random has no right answers");
+  OutputFolder folder(o.outputs.empty() ? fs::path() : fs::absolute(o.outputs).parent_path(), "--outputs");
   const Imported imported = import_network(o.network, o.widths, {}, o.dataset, o.import, o.common, record);
-  OutputFiles files(o.outputs, imported.output);
+  OutputFiles files(o.outputs, imported.output, folder);
   const std::optional<model::Samples>& test = imported.samples->test;
   if (!test || (!test->labelled() && !files.wanted())) {
     throw std::invalid_argument(fmt::format("data set '{}' has no test samples{}", imported.samples->name,

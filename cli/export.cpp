@@ -69,6 +69,7 @@ int export_network(const std::vector<std::string>& arguments) {
   Options o;
   if (!read(arguments, o)) return 0;
   RunRecord record("export", arguments, o.common);
+  OutputFolder folder(o.out);
   model::FloatNetwork network;
   model::IntegerNetwork integers;
   nlohmann::json calibration;  // null for networks that need none
@@ -86,7 +87,6 @@ int export_network(const std::vector<std::string>& arguments) {
     integers = model::load_integer_network(file);
     network = quant::float_of(integers);
   }
-  OutputFolder folder(o.out);
   const fs::path target = fs::path(o.out) / (integers.name + ".onnx");
   const auto style = o.format == "onnx" ? model::OnnxStyle::qdq : model::OnnxStyle::qonnx;
   folder.add(target.filename().string(),

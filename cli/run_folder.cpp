@@ -9,10 +9,13 @@
 #include <algorithm>
 #include <boost/uuid/detail/sha1.hpp>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
+#include <list>
 #include <stdexcept>
 
 #include "cli/train/build_info.h"
+#include "model/output_file.h"
 
 namespace bitstrata::cli {
 
@@ -38,17 +41,6 @@ double peak_memory_mb() {
   rusage children{};
   getrusage(RUSAGE_CHILDREN, &children);
   return 1.024e-3 * static_cast<double>(std::max(kilobytes, children.ru_maxrss));
-}
-
-// False when the file cannot be written whole; it is then removed.
-bool write_text(const fs::path& file, const std::string& text) {
-  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
-  stream << text;
-  stream.close();
-  if (stream) return true;
-  std::error_code ignored;
-  fs::remove(file, ignored);
-  return false;
 }
 
 }  // namespace
@@ -118,13 +110,15 @@ OutputFolder::OutputFolder(const fs::path& folder, const std::string& option) : 
     if (at == at.parent_path()) break;
   }
   fs::create_directories(folder_, error);
-  const bool made = !error && fs::is_directory(folder_);
-  const fs::path probe = folder_ / fmt::format(".write-test-{}", getpid());
-  if (made && write_text(probe, "x")) {
-    fs::remove(probe);
-    return;
+  std::string reason = error ? error.message() : !fs::is_directory(folder_) ? "a file of that name is in the way" : "";
+  if (reason.empty()) {
+    try {
+      model::check_writable(folder_ / ".write-test");
+      return;
+    } catch (const std::runtime_error& failed) {
+      reason = failed.what();
+    }
   }
-  const std::string reason = error ? error.message() : made ? "no permission" : "a file of that name is in the way";
   for (auto at = made_.rbegin(); at != made_.rend(); ++at) fs::remove(*at, error);
   throw std::invalid_argument(fmt::format("{}: cannot write into '{}': {}", option, folder.string(), reason));
 }
@@ -138,15 +132,20 @@ OutputFolder::~OutputFolder() {
 
 void OutputFolder::publish() {
   if (!wanted()) return;
-  const auto temporary = [&](const std::string& name) { return folder_ / fmt::format(".{}.{}", name, getpid()); };
-  for (std::size_t i = 0; i < texts_.size(); ++i) {
-    if (write_text(temporary(texts_[i].first), texts_[i].second)) continue;
-    std::error_code ignored;
-    for (std::size_t j = 0; j < i; ++j) fs::remove(temporary(texts_[j].first), ignored);
-    throw std::runtime_error(fmt::format("cannot write {}", (folder_ / texts_[i].first).string()));
-  }
-  for (const auto& [name, text] : texts_) fs::rename(temporary(name), folder_ / name);
+  // All of them are on the disk before the first takes its name.
+  std::list<model::OutputFile> files;
+  for (const auto& [name, text] : texts_)
+    files.emplace_back(folder_ / name, std::initializer_list<std::string_view>{text});
+  for (model::OutputFile& file : files) file.publish();
   published_ = true;
+}
+
+void check_output(const std::string& option, const fs::path& file) {
+  try {
+    model::check_writable(file);
+  } catch (const std::runtime_error& error) {
+    throw std::invalid_argument(fmt::format("--{}: {}", option, error.what()));
+  }
 }
 
 std::string text_of(const std::function<void(const fs::path&)>& save) {

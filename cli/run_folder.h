@@ -61,6 +61,9 @@ class OutputFolder {
   bool published_ = false;
 };
 
+// Throws std::invalid_argument, naming the option, where the file it gave cannot be written.
+void check_output(const std::string& option, const std::filesystem::path& file);
+
 // The text that `save(file)` writes, for files that only exist as a function writing to a path.
 std::string text_of(const std::function<void(const std::filesystem::path&)>& save);
 

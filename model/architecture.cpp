@@ -6,11 +6,11 @@
 
 #include <bit>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 
+#include "model/output_file.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::model {
@@ -259,10 +259,7 @@ void save(const Architecture& architecture, const std::filesystem::path& file) {
   BITSTRATA_MEMORY_KEYS(X)
 #undef X
   out << YAML::EndMap << YAML::EndMap;
-  std::ofstream stream(file);
-  stream << out.c_str() << '\n';
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", file.string()));
+  write_whole(file, fmt::format("{}\n", out.c_str()));
 }
 
 std::vector<std::string> architecture_names() {

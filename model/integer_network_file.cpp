@@ -8,7 +8,6 @@
 #include <bit>
 #include <concepts>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -17,6 +16,7 @@
 
 #include "model/block_file.h"
 #include "model/integer_network.h"
+#include "model/output_file.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::model {
@@ -319,15 +319,7 @@ void save(const IntegerNetwork& network, const std::filesystem::path& file) {
   header.append((8 - header.size() % 8) % 8, ' ');  // safetensors aligns the data
   const std::uint64_t length = header.size();
 
-  // Written beside and renamed, so that an interrupted run leaves no half file under this name.
-  std::filesystem::path partial = file;
-  partial += ".partial";
-  std::ofstream stream(partial, std::ios::binary);
-  stream.write(reinterpret_cast<const char*>(&length), sizeof(length));
-  stream << header << writer.data;
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", partial.string()));
-  std::filesystem::rename(partial, file);
+  write_whole(file, {{reinterpret_cast<const char*>(&length), sizeof(length)}, header, writer.data});
 }
 
 IntegerNetwork load_integer_network(const std::filesystem::path& file) {

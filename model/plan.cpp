@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 
+#include "model/output_file.h"
 #include "model/stages.h"
 #include "model/yaml_reader.h"
 
@@ -135,12 +135,7 @@ std::string to_text(const Plan& plan) {
   return fmt::format("{}\n", out.c_str());
 }
 
-void save(const Plan& plan, const std::filesystem::path& file) {
-  std::ofstream stream(file);
-  stream << to_text(plan);
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", file.string()));
-}
+void save(const Plan& plan, const std::filesystem::path& file) { write_whole(file, to_text(plan)); }
 
 Plan load_plan(const std::filesystem::path& file) {
   const YamlReader top = YamlReader::from_file(file);

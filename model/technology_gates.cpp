@@ -5,10 +5,10 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 
 #include "model/events.h"
+#include "model/output_file.h"
 
 namespace bitstrata::model {
 
@@ -172,10 +172,7 @@ void save_gate_level(const Technology& technology, const std::filesystem::path& 
     out << YAML::Key << "status" << YAML::Value << to_string(c.status) << YAML::EndMap;
   }
   out << YAML::EndMap << YAML::EndMap;
-  std::ofstream stream(file, std::ios::binary);
-  stream << out.c_str() << "\n";
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", file.string()));
+  write_whole(file, fmt::format("{}\n", out.c_str()));
 }
 
 }  // namespace bitstrata::model

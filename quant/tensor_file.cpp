@@ -2,7 +2,6 @@
 #include "quant/tensor_file.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <bit>
@@ -11,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
+
+#include "model/output_file.h"
 
 namespace bitstrata::quant {
 
@@ -88,7 +89,7 @@ void save(const TensorFile& content, const std::filesystem::path& file) {
   const std::uint64_t length = text.size();
   std::string bytes(8, '\0');
   std::memcpy(bytes.data(), &length, 8);
-  replace_file(file, bytes + text + data);
+  model::write_whole(file, {bytes, text, data});
 }
 
 TensorFile load_tensor_file(const std::filesystem::path& file) {
@@ -101,27 +102,6 @@ TensorFile load_tensor_file(const std::filesystem::path& file) {
   } catch (const std::exception& error) {
     throw std::runtime_error(fmt::format("{} is damaged or no safetensors file: {}", file.string(), error.what()));
   }
-}
-
-void replace_file(const std::filesystem::path& file, const std::function<void(const std::filesystem::path&)>& write) {
-  const std::filesystem::path temporary = fmt::format("{}.{}.tmp", file.string(), getpid());
-  std::error_code ignored;
-  try {
-    write(temporary);
-    std::filesystem::rename(temporary, file);
-  } catch (...) {
-    std::filesystem::remove(temporary, ignored);
-    throw;
-  }
-}
-
-void replace_file(const std::filesystem::path& file, const std::string& content) {
-  replace_file(file, [&](const std::filesystem::path& temporary) {
-    std::ofstream stream(temporary, std::ios::binary);
-    stream.write(content.data(), static_cast<std::streamsize>(content.size()));
-    stream.close();
-    if (!stream) throw std::runtime_error(fmt::format("{} cannot be written", file.string()));
-  });
 }
 
 }  // namespace bitstrata::quant

@@ -28,8 +28,4 @@ void save(const TensorFile& content, const std::filesystem::path& file);
 // Throws std::runtime_error naming the file and what is wrong with it; a checksum covers every byte of the tensors.
 TensorFile load_tensor_file(const std::filesystem::path& file);
 
-// Calls `write` with a temporary name in the same folder, then renames to `file`; removes it when `write` throws.
-void replace_file(const std::filesystem::path& file, const std::function<void(const std::filesystem::path&)>& write);
-void replace_file(const std::filesystem::path& file, const std::string& content);
-
 }  // namespace bitstrata::quant

@@ -398,7 +398,7 @@ class Quantization {
       if (start_.run.contains(key)) summary[key] = start_.run[key];
     folder_.replace_earlier(kStartFile);
     folder_.write_text("plan.yaml", model::to_text(plan));
-    quant::replace_file(folder_.file("integer.safetensors"), [&](const auto& file) { model::save(integers, file); });
+    model::save(integers, folder_.file("integer.safetensors"));
     trainer.save(folder_.file("checkpoint.safetensors"), "");
     folder_.write("summary.json", summary);
     folder_.write_run("golden integers", identity_,

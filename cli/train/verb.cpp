@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "model/output_file.h"
 #include "quant/tensor_file.h"
 #include "quant/trainer.h"
 
@@ -143,7 +144,7 @@ void RunFolder::write_run(const std::string& engine, const json& options, const 
 void RunFolder::write(const std::string& name, const json& content) const { write_text(name, content.dump(2) + "\n"); }
 
 void RunFolder::write_text(const std::string& name, const std::string& content) const {
-  quant::replace_file(file(name), content);
+  model::write_whole(file(name), content);
 }
 
 }  // namespace bitstrata::cli

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <stdexcept>
 
 #include "model/onnx/onnx.h"
+#include "model/output_file.h"
 
 namespace bitstrata::model {
 namespace {
@@ -373,14 +373,7 @@ class Writer {
 }  // namespace
 
 void write_onnx(const FloatNetwork& network, OnnxStyle style, const std::filesystem::path& file) {
-  const std::string bytes = Writer(network, style).bytes();
-  std::filesystem::path partial = file;
-  partial += ".partial";  // an interrupted run leaves no half file under this name
-  std::ofstream stream(partial, std::ios::binary);
-  stream << bytes;
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("cannot write {}", partial.string()));
-  std::filesystem::rename(partial, file);
+  write_whole(file, Writer(network, style).bytes());
 }
 
 }  // namespace bitstrata::model

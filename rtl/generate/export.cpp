@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <numeric>
 #include <regex>
@@ -13,6 +12,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "model/output_file.h"
 #include "rtl/generate/rtl_files.h"
 #include "rtl/generate/templates.h"
 
@@ -90,10 +90,7 @@ class Writer {
   void write(const std::string& name, std::string_view text, bool program = false) {
     const fs::path path = folder_ / name;
     fs::create_directories(path.parent_path());
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file) throw std::runtime_error("cannot write " + path.string());
+    model::write_whole(path, text);
     if (program) {
       fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec,
                       fs::perm_options::add);
@@ -298,14 +295,18 @@ DesignFolder::DesignFolder(fs::path folder, bool replace) : folder_(std::move(fo
   for (fs::path at = folder_.parent_path(); !at.empty() && !fs::exists(at, error); at = at.parent_path()) {
     made_.insert(made_.begin(), at);
   }
+  // Registered together with making it, so that an interrupted run leaves no half design.
+  const auto held = model::hold_interrupts();
   fs::create_directories(work_, error);
   if (error) {
     discard();
     throw std::runtime_error(fmt::format("cannot write to '{}': {}", folder_.parent_path().string(), error.message()));
   }
+  interrupted_.emplace([this] { discard(); });
 }
 
 DesignFolder::~DesignFolder() {
+  interrupted_.reset();
   if (!published_) discard();
 }
 

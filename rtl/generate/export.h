@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/architecture.h"
 #include "model/golden.h"
+#include "model/interrupt.h"
 #include "rtl/generate/program.h"
 
 namespace bitstrata::generate {
@@ -51,6 +53,7 @@ class DesignFolder {
   void discard();
 
   std::filesystem::path folder_, work_;
+  std::optional<model::WhenInterrupted> interrupted_;
   std::vector<std::filesystem::path> made_;  // parents that did not exist before, outermost first
   bool replace_;
   bool published_ = false;

@@ -3,9 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <sstream>
 #include <stdexcept>
+
+#include "model/output_file.h"
 
 namespace bitstrata::generate {
 
@@ -95,11 +96,7 @@ std::vector<std::string> write_rtl(const model::Architecture& architecture, bool
   std::filesystem::create_directories(folder);
   std::vector<std::string> names;
   const auto write = [&](std::string_view name, std::string_view text) {
-    const auto path = folder / name;
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file) throw std::runtime_error("cannot write " + path.string());
+    model::write_whole(folder / name, text);
     if (name.ends_with(".sv")) names.emplace_back(name);
   };
   for (const auto& file : rtl_files()) {

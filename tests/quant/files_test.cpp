@@ -85,18 +85,5 @@ TEST(TensorFile, SizesBeyond64BitsAreRefused) {
   }
 }
 
-TEST(ReplaceFile, LeavesTheOldFileWhenWritingFails) {
-  const auto folder = test::scratch_folder();
-  replace_file(folder / "f", std::string("old"));
-  EXPECT_THROW(replace_file(folder / "f",
-                            [](const std::filesystem::path& temporary) {
-                              std::ofstream(temporary) << "half";
-                              throw std::runtime_error("disk full");
-                            }),
-               std::runtime_error);
-  EXPECT_EQ(read(folder / "f"), "old");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
-}
-
 }  // namespace
 }  // namespace bitstrata::quant
