@@ -6,16 +6,21 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <memory>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "model/output_file.h"
 #include "rtl/generate/rtl_files.h"
+#include "sim/cached_file.h"
+#include "sim/process.h"
 #include "sim/rtl_shim.h"
 
 namespace bitstrata::sim {
@@ -34,11 +39,12 @@ namespace {
 // -O3, --x-assign fast, --x-initial fast: all of Verilator's optimisations; unknown values become whatever is fastest.
 // --noassert, --threads 1: no code for assertions; one thread, for synchronisation costs more than an array's cycle.
 // -fPIC, -shared: a library for dlopen. -include: popcount_text below.
-constexpr const char* verilator_flags =
-    "-O3 --x-assign fast --x-initial fast --noassert --threads 1 -CFLAGS '" BITSTRATA_NATIVE_FLAGS
-    " -fPIC -include ../popcount.h' -LDFLAGS '-shared'";
+const std::vector<std::string> verilator_flags = {
+    "-O3",        "--x-assign", "fast", "--x-initial", "fast",
+    "--noassert", "--threads",  "1",    "-CFLAGS",     BITSTRATA_NATIVE_FLAGS " -fPIC -include ../popcount.h",
+    "-LDFLAGS",   "-shared"};
 // With the monitors of bs_toggles.sv.
-constexpr const char* toggle_flags = " +define+BS_TOGGLES -CFLAGS -DBS_TOGGLES";
+const std::vector<std::string> toggle_flags = {"+define+BS_TOGGLES", "-CFLAGS", "-DBS_TOGGLES"};
 // Flags for the code of every cycle, of Verilator's runtime, and for linking. Functions the exercise did not reach are
 // optimised as usual rather than for size (-fprofile-partial-training).
 struct Stage {
@@ -66,32 +72,32 @@ std::uint64_t fnv1a(std::uint64_t hash, std::string_view text) {
   return hash;
 }
 
-std::string run(const std::string& command, int& status) {
-  std::string output;
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((command + " 2>&1").c_str(), "r"), [](FILE*) { return 0; });
-  if (!pipe) throw std::runtime_error("cannot start: " + command);
-  std::array<char, 4096> buffer;
-  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe.get())) output.append(buffer.data(), n);
-  status = pclose(pipe.get());
-  return output;
+std::uint64_t fnv1a(std::uint64_t hash, const std::vector<std::string>& words) {
+  for (const std::string& word : words) hash = fnv1a(fnv1a(hash, word), "\n");
+  return hash;
 }
 
 const std::string& verilator_version() {
   static const std::string version = [] {
-    int status = 0;
-    const std::string text = run("verilator --version", status);
-    if (status != 0) throw std::runtime_error("the rtl engine needs Verilator on the PATH (scripts/setup installs it)");
-    return text;
+    const Finished asked = run_tool({"verilator", "--version"});
+    if (asked.status != 0)
+      throw std::runtime_error("the rtl engine needs Verilator on the PATH (scripts/setup installs it)");
+    return asked.output;
   }();
   return version;
+}
+
+std::vector<std::string> words_of(const std::string& flags) {
+  std::istringstream stream(flags);
+  return {std::istream_iterator<std::string>(stream), {}};
 }
 
 // The compiler's own account of its version and of what -march=native means on this processor: a library made by
 // another compiler or for another processor is another library, also where machines share a cache folder.
 const std::string& compiler_account() {
   static const std::string account = [] {
-    int status = 0;  // without a compiler the account is the shell's complaint, and compiling will fail and say so
-    return run("g++ " BITSTRATA_NATIVE_FLAGS " -v -E -x c++ /dev/null", status);
+    std::vector<std::string> words = words_of("g++ " BITSTRATA_NATIVE_FLAGS " -v -E -x c++ /dev/null");
+    return run_tool(words).output;  // without a compiler it says so, and compiling will fail and say so, too
   }();
   return account;
 }
@@ -124,22 +130,73 @@ fs::path cache_folder() {
 
 namespace {
 
+// Where `make` is told to look for ccache, which helps when only a parameter changed; empty where there is none.
+const std::string& object_cache() {
+  static const std::string name = run_tool({"ccache", "--version"}).status == 0 ? "ccache" : "";
+  return name;
+}
+
 // Compiles what Verilator wrote to work/obj into work/library.so; the tools' output joins `log`.
 bool compile(const fs::path& work, const Stage& stage, std::string& log) {
   for (const auto& entry : fs::directory_iterator(work / "obj")) {
     if (entry.path().extension() == ".o" || entry.path().extension() == ".a") fs::remove(entry.path());
   }
   fs::remove(work / "library.so");
-  // ccache, where it is installed, helps when only a parameter changed; profiles it would only store.
-  const bool cached = std::string_view(stage.code) == plain.code;
+  // Profiles would only fill the cache of objects.
+  const std::string cache = std::string_view(stage.code) == plain.code ? object_cache() : "";
   // The makefile appends its own -O behind CFLAGS, so optimisation goes through its OPT_ variables.
-  int status = 0;
-  log += run(fmt::format("cd '{}' && make -C obj -j 2 -f V{}.mk OBJCACHE=\"{}\" OPT_FAST='{}' OPT_GLOBAL='{}' "
-                         "OPT_SLOW=-O1 USER_LDFLAGS='{}'",
-                         work.string(), generate::top_module, cached ? "$(command -v ccache || true)" : "", stage.code,
-                         stage.code, stage.link),
-             status);
-  return status == 0 && fs::exists(work / "library.so");
+  const Finished made =
+      run_tool({"make", "-C", "obj", "-j", "2", "-f", fmt::format("V{}.mk", generate::top_module), "OBJCACHE=" + cache,
+                fmt::format("OPT_FAST={}", stage.code), fmt::format("OPT_GLOBAL={}", stage.code), "OPT_SLOW=-O1",
+                fmt::format("USER_LDFLAGS={}", stage.link)},
+               work);
+  log += made.output;
+  return made.status == 0 && fs::exists(work / "library.so");
+}
+
+// Where the makefile's tools can work: they split paths at spaces and take apostrophes for quotes, so a cache folder
+// with such a name gets libraries that were built elsewhere.
+fs::path work_parent() {
+  constexpr const char* harmless = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+";
+  const fs::path cache = fs::absolute(cache_folder());
+  return cache.string().find_first_not_of(harmless) == std::string::npos ? cache : fs::temp_directory_path();
+}
+
+// Makes `library` of the accelerator; `name` is the architecture's.
+void build(const model::Architecture& hardware, const std::string& name, bool toggles, bool profile,
+           const Exercise& exercise, const fs::path& library) {
+  WorkFolder folder(work_parent(), "bitstrata-build");
+  const fs::path& work = folder.path();
+  std::vector<std::string> words = {"verilator", "--cc", "--exe"};
+  words.insert(words.end(), verilator_flags.begin(), verilator_flags.end());
+  if (toggles) words.insert(words.end(), toggle_flags.begin(), toggle_flags.end());
+  for (const std::string_view word : std::initializer_list<std::string_view>{
+           "-Wno-fatal", "-I.", "--top-module", generate::top_module, "-Mdir", "obj", "-o", "../library.so"})
+    words.emplace_back(word);
+  for (const std::string& source : generate::write_rtl(hardware, true, work, toggles)) words.push_back(source);
+  words.emplace_back("../shim.cpp");
+  model::write_whole(work / "shim.cpp", rtl_shim_text);
+  model::write_whole(work / "popcount.h", popcount_text);
+  const Finished verilated = run_tool(words, work);
+  std::string log = verilated.output;
+  bool built = verilated.status == 0 && compile(work, profile ? instrumented : plain, log);
+  if (built && profile) {
+    const Stage* stage = &profiled;
+    try {
+      exercise(work / "library.so");
+    } catch (const std::exception& error) {  // slower, and as right
+      log += std::string("not profiled: ") + error.what() + "\n";
+      stage = &plain;
+    }
+    built = compile(work, *stage, log);
+  }
+  if (!built) {
+    const fs::path log_file = cache_folder() / "build.log";
+    model::write_whole(log_file, log);
+    throw std::runtime_error(fmt::format("compiling the RTL of architecture '{}' failed; the tools' output is in {}",
+                                         name, log_file.string()));
+  }
+  keep_in_cache(work / "library.so", library);
 }
 
 }  // namespace
@@ -156,43 +213,13 @@ fs::path build_rtl(const model::Architecture& architecture, bool toggles, const 
   hash = fnv1a(fnv1a(hash, compiler_account()), profile ? profiled.code : plain.code);
   if (toggles) hash = fnv1a(hash, toggle_flags);
   const fs::path library = cache_folder() / fmt::format("rtl-{:016x}.so", hash);
-  if (fs::exists(library)) return library;
+  if (is_cached(library)) return library;
 
   // Processes that want the same accelerator wait for the first one.
-  fs::create_directories(cache_folder());
+  std::error_code told_by_lock;
+  fs::create_directories(cache_folder(), told_by_lock);
   const Lock lock(cache_folder() / fmt::format("rtl-{:016x}.lock", hash));
-  if (fs::exists(library)) return library;
-  const fs::path work = cache_folder() / fmt::format("build-{:016x}-{}", hash, getpid());
-  fs::create_directories(work);
-  std::string sources;
-  for (const auto& name : generate::write_rtl(hardware, true, work, toggles)) sources += " " + name;
-  std::ofstream(work / "shim.cpp") << rtl_shim_text;
-  std::ofstream(work / "popcount.h") << popcount_text;
-  int status = 0;
-  std::string log =
-      run(fmt::format("cd '{}' && verilator --cc --exe {}{} -Wno-fatal -I. --top-module {} -Mdir obj "
-                      "-o ../library.so{} ../shim.cpp",
-                      work.string(), verilator_flags, toggles ? toggle_flags : "", generate::top_module, sources),
-          status);
-  bool built = status == 0 && compile(work, profile ? instrumented : plain, log);
-  if (built && profile) {
-    const Stage* stage = &profiled;
-    try {
-      exercise(work / "library.so");
-    } catch (const std::exception& error) {  // slower, and as right
-      log += std::string("not profiled: ") + error.what() + "\n";
-      stage = &plain;
-    }
-    built = compile(work, *stage, log);
-  }
-  if (!built) {
-    const fs::path log_file = work / "build.log";
-    std::ofstream(log_file) << log;
-    throw std::runtime_error(fmt::format("compiling the RTL of architecture '{}' failed; the tools' output is in {}",
-                                         architecture.name, log_file.string()));
-  }
-  fs::rename(work / "library.so", library);
-  fs::remove_all(work);
+  if (!is_cached(library)) build(hardware, architecture.name, toggles, profile, exercise, library);
   return library;
 }
 

@@ -2,18 +2,20 @@
 #include "sim/gates/synthesis.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <fstream>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
+#include <vector>
 
+#include "model/output_file.h"
 #include "rtl/generate/rtl_files.h"
+#include "sim/cached_file.h"
 #include "sim/gates/buffers.h"
 #include "sim/gates/timing_verilog.h"
+#include "sim/process.h"
 #include "sim/rtl_build.h"
 
 namespace bitstrata::sim::gates {
@@ -35,11 +37,18 @@ std::uint64_t fnv1a(std::uint64_t hash, std::string_view text) {
   return hash;
 }
 
-// Runs a tool in `folder`, its output in a file there.
-void run(const fs::path& folder, const std::string& command, const std::string& log, const char* what) {
-  if (std::system(fmt::format("cd '{}' && {} > '{}' 2>&1", folder.string(), command, log).c_str()) == 0) return;
+// Runs a tool in `folder`; its output goes to `log` there, or, where it fails, to the cache folder.
+std::string run(const fs::path& folder, const std::vector<std::string>& words, const std::string& log,
+                const char* what) {
+  const Finished finished = run_tool(words, folder);
+  if (finished.status == 0) {
+    model::write_whole(folder / log, finished.output);
+    return finished.output;
+  }
+  const fs::path kept = cache_folder() / log;
+  model::write_whole(kept, finished.output);
   throw std::runtime_error(
-      fmt::format("{} failed; its output is in {} (scripts/setup installs the tools)", what, (folder / log).string()));
+      fmt::format("{} failed; its output is in {} (scripts/setup installs the tools)", what, kept.string()));
 }
 
 // The smallest cell that `fits`.
@@ -107,26 +116,30 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
     if (!file.name.ends_with("toggles.sv")) hash = fnv1a(fnv1a(hash, file.name), file.text);
   }
   hash = fnv1a(fnv1a(hash, generate::top_text(hardware, false)), text_of(liberty));
-  hash = fnv1a(fnv1a(fnv1a(hash, map), sizing), yosys_script("", "", period));
+  const Finished asked = run_tool({"yosys", "-V"});
+  if (asked.status != 0) throw std::runtime_error("synthesis needs Yosys on the PATH (scripts/setup installs it)");
+  const std::string& version = asked.output;
+  hash = fnv1a(fnv1a(fnv1a(fnv1a(hash, map), sizing), yosys_script("", "", period)), version);
   const fs::path folder = cache_folder() / fmt::format("gates-{:016x}", hash);
   Synthesis result{folder / "netlist.json", "", 0};
-  if (!fs::exists(folder)) {
+  if (!is_cached(result.netlist)) {
     const auto start = std::chrono::steady_clock::now();
-    const fs::path work = cache_folder() / fmt::format("gates-build-{:016x}-{}", hash, getpid());
-    fs::create_directories(work);
+    WorkFolder folder_of_work(cache_folder(), "gates-build");
+    const fs::path& work = folder_of_work.path();
     std::string sources;
     for (const auto& name : generate::write_rtl(hardware, false, work)) sources += " " + name;
-    std::ofstream(work / "latches.v") << map;
-    std::ofstream(work / "constraints") << sizing;
-    std::ofstream(work / "synthesis.ys") << yosys_script(sources, library_path, period);
-    run(work, "yosys -q -l yosys.log synthesis.ys", "yosys.out", "synthesis");
-    run(work, "yosys -V", "yosys.version", "yosys");
-    std::error_code taken;  // another process may have been faster
-    fs::rename(work, folder, taken);
-    if (taken) fs::remove_all(work);
+    model::write_whole(work / "latches.v", map);
+    model::write_whole(work / "constraints", sizing);
+    // The tools' scripts split paths at spaces: they read the library under a name of our own.
+    fs::copy_file(library_path, work / "library.lib");
+    model::write_whole(work / "synthesis.ys", yosys_script(sources, "library.lib", period));
+    run(work, {"yosys", "-q", "-l", "yosys.log", "synthesis.ys"}, "yosys.out", "synthesis");
+    fs::create_directories(folder);
+    fs::copy_file(work / "yosys.log", folder / "yosys.log", fs::copy_options::overwrite_existing);
+    keep_in_cache(work / "netlist.json", result.netlist);
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  std::istringstream(text_of(folder / "yosys.version")) >> result.tools >> result.tools;
+  std::istringstream(version) >> result.tools >> result.tools;
   result.tools = "Yosys " + result.tools;
   return result;
 }
@@ -136,13 +149,17 @@ double clock_period(const Synthesis& synthesis, const Netlist& netlist, const Li
   const fs::path folder = synthesis.netlist.parent_path();
   write_timing_verilog(netlist, library, folder / "timing.v");
   constexpr double guess = 1000;  // in the library's unit of time; long enough for anything
-  std::ofstream(folder / "timing.tcl") << fmt::format(
-      "read_liberty {}\nread_verilog timing.v\nlink_design {}\ncreate_clock -name clk -period {} [get_ports clk_i]\n"
-      "report_checks -path_delay max -to [all_registers -edge_triggered -data_pins] -format full\nputs \"unit "
-      "[sta::unit_scale time]\"\nexit\n",
-      fs::absolute(liberty).string(), generate::top_module, guess);
-  run(folder, "sta -exit timing.tcl < /dev/null", "timing.log", "timing analysis");
-  const std::string log = text_of(folder / "timing.log");
+  // The tools' scripts split paths at spaces: they read the library under a name of our own.
+  fs::copy_file(liberty, folder / "library.lib", fs::copy_options::overwrite_existing);
+  model::write_whole(
+      folder / "timing.tcl",
+      fmt::format(
+          "read_liberty library.lib\nread_verilog timing.v\nlink_design {}\ncreate_clock -name clk -period {} "
+          "[get_ports clk_i]\n"
+          "report_checks -path_delay max -to [all_registers -edge_triggered -data_pins] -format full\nputs \"unit "
+          "[sta::unit_scale time]\"\nexit\n",
+          generate::top_module, guess));
+  const std::string log = run(folder, {"sta", "-exit", "timing.tcl"}, "timing.log", "timing analysis");
   // Of the paths to flip-flops. Latches of clock gates take what comes before the same edge; reset, in a group of its
   // own, is a tree that placement buffers.
   std::smatch unit, slack;

@@ -15,8 +15,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
+#include "model/interrupt.h"
 #include "sim/run_memory.h"
 #include "sim/systemc/accelerator.h"
 
@@ -102,9 +104,13 @@ class Child {
   // `work` gets the child's end of the line.
   template <class Work>
   explicit Child(Work work) {
+    // Held from the start of the child until it is registered, so that none outlives an interruption in between: it
+    // blocks the signals that this program waits for.
+    const auto held = model::hold_interrupts();
     process_ = fork();
     if (process_ < 0) throw std::system_error(errno, std::generic_category(), "process for a SystemC run");
     if (process_ != 0) {
+      interrupted_.emplace([process = process_] { kill(process, SIGKILL); });
       line_.close_end(1);
       return;
     }
@@ -144,6 +150,7 @@ class Child {
   int wait() {
     line_.close_end(0);
     int status = 0;
+    interrupted_.reset();
     if (process_ > 0) {
       while (waitpid(process_, &status, 0) < 0 && errno == EINTR) continue;
     }
@@ -153,6 +160,7 @@ class Child {
 
   Line line_;
   pid_t process_ = 0;
+  std::optional<model::WhenInterrupted> interrupted_;
 };
 
 class SystemcEngine final : public Engine {
