@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <stdexcept>
 #include <thread>
 
+#include "cli/option_values.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::cli {
@@ -50,7 +52,10 @@ bool parse(const std::vector<std::string>& arguments, const po::options_descript
   try {
     // Guessing would let `--image` pass for `--images` until a new option makes it ambiguous.
     const auto style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-    po::store(po::command_line_parser(arguments).options(options).positional(positional).style(style).run(), values);
+    const po::parsed_options given =
+        po::command_line_parser(arguments).options(options).positional(positional).style(style).run();
+    check_numbers(given, options);
+    po::store(given, values);
     po::notify(values);
   } catch (const po::unknown_option& error) {
     std::vector<std::string> known;
@@ -59,8 +64,20 @@ bool parse(const std::vector<std::string>& arguments, const po::options_descript
                                             model::did_you_mean(error.get_option_name(), known)));
   } catch (const po::too_many_positional_options_error&) {
     throw std::invalid_argument("a word stands alone on the command line; every value needs its option (see --help)");
+  } catch (const po::required_option& error) {
+    throw std::invalid_argument(fmt::format("{} is missing; see --help", error.get_option_name()));
+  } catch (const po::multiple_occurrences& error) {
+    throw std::invalid_argument(fmt::format("{} is given more than once", error.get_option_name()));
+  } catch (const po::invalid_command_line_syntax& error) {
+    const bool lacks = error.kind() == po::invalid_syntax::missing_parameter ||
+                       error.kind() == po::invalid_syntax::empty_adjacent_parameter;
+    throw std::invalid_argument(
+        fmt::format("{} {}; see --help", error.get_option_name(), lacks ? "lacks its value" : "takes no value"));
+  } catch (const po::error_with_option_name& error) {
+    throw std::invalid_argument(
+        fmt::format("{} has a value that is not understood; see --help", error.get_option_name()));
   } catch (const po::error& error) {
-    throw std::invalid_argument(error.what());
+    throw std::invalid_argument(fmt::format("the command line is not understood ({}); see --help", error.what()));
   }
   return true;
 }
@@ -78,7 +95,8 @@ void check_choice(const std::string& option, const std::string& value, const std
 }
 
 void say(const Common& common, const std::string& line) {
-  if (!common.quiet) fmt::print(stderr, "{}\n", line);
+  // A stderr that takes nothing is no reason to end the work.
+  if (!common.quiet) std::fputs(fmt::format("{}\n", line).c_str(), stderr);
 }
 
 }  // namespace bitstrata::cli

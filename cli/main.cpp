@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bitstrata: the table of verbs, and the one place that ends the program.
+// bitstrata: the table of verbs.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/common.h"
+#include "cli/ending.h"
 #include "cli/train/build_info.h"
 #include "cli/verbs.h"
 #include "model/layer_lists.h"
@@ -103,29 +103,20 @@ int dispatch(const std::string& name, const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   const Arguments words(argv + 1, argv + argc);
-  if (words.empty()) {
-    fmt::print(stderr, "bitstrata: a verb is missing; see bitstrata --help\n");
-    return 2;
-  }
-  if (words[0] == "--help" || words[0] == "-h") {
-    print_usage();
-    return 0;
-  }
-  if (words[0] == "--version") {
-    fmt::print("bitstrata {} ({})\n", cli::build_info::version, cli::build_info::commit);
-    return 0;
-  }
   std::string name = "bitstrata";
   for (const Verb& verb : verbs) {
-    if (words[0] == verb.name) name = fmt::format("bitstrata {}", verb.name);
+    if (!words.empty() && words[0] == verb.name) name = fmt::format("bitstrata {}", verb.name);
   }
-  try {
+  return cli::run_program(name, [&] {
+    if (words.empty()) throw std::invalid_argument("a verb is missing; see bitstrata --help");
+    if (words[0] == "--help" || words[0] == "-h") {
+      print_usage();
+      return 0;
+    }
+    if (words[0] == "--version") {
+      fmt::print("bitstrata {} ({})\n", cli::build_info::version, cli::build_info::commit);
+      return 0;
+    }
     return dispatch(words[0], {words.begin() + 1, words.end()});
-  } catch (const cli::CheckFailed& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
-    return 1;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
-    return 2;
-  }
+  });
 }

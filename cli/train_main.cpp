@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/ending.h"
 #include "cli/train/verb.h"
 #include "model/yaml_reader.h"
 
@@ -68,13 +69,5 @@ int main(int argc, char** argv) {
   std::string name = "bitstrata";
   for (const Verb& verb : kVerbs)
     if (argc > 1 && std::string(argv[1]) == verb.name) name += std::string(" ") + verb.name;
-  try {
-    return dispatch({argv + 1, argv + argc});
-  } catch (const cli::CheckFailed& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
-    return 1;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
-    return 2;
-  }
+  return cli::run_program(name, [&] { return dispatch({argv + 1, argv + argc}); });
 }
