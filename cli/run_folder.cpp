@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string read_text(const fs::path& file) {
+  if (fs::is_directory(file)) throw std::runtime_error(fmt::format("{} is a folder, not a file", file.string()));
   std::ifstream stream(file, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   if (!stream && text.empty()) throw std::runtime_error(fmt::format("cannot read {}", file.string()));

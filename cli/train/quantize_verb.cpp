@@ -150,9 +150,10 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
 }
 
 // What decides the result, for --resume.
-json identity_of(const Options& o, const std::string& start) {
+json identity_of(const Options& o, const std::filesystem::path& start, const quant::TrainingData& data) {
   return {{"verb", "quantize"},
-          {"start", start},
+          {"start", std::filesystem::weakly_canonical(start).string()},
+          {"contents", contents_of(data, start)},
           {"dataset", o.training.dataset},
           {"method", o.method},
           {"bits", {o.weight_bits, o.activation_bits, o.output_bits}},
@@ -437,12 +438,12 @@ int quantize_verb(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   const Start start = find_start(o.network);
   RunFolder folder(o.out, "quantize", arguments, o.common);
-  const json identity = identity_of(o, std::filesystem::weakly_canonical(start.weights).string());
+  const quant::TrainingData data = o.training.load();
+  const json identity = identity_of(o, start.weights, data);
   if (folder.finished(o.training.resume, identity)) {
     print(o.common, read_json(folder.file("summary.json")));
     return 0;
   }
-  const quant::TrainingData data = o.training.load();
   folder.add_input("dataset", data);
   if (!start.weights.empty()) folder.add_input("start", start.weights);
   Quantization(o, identity, start, data, folder).run();

@@ -41,6 +41,11 @@ std::optional<json> Session::resume(const std::filesystem::path& file, bool want
   try {
     const json note = json::parse(quant::read_head(file).note);
     check_same_options(note.at("identity"), identity, "interrupted");
+    if (const std::string changed = changed_content(note.at("identity"), identity); !changed.empty()) {
+      say(common_, fmt::format("{}: the {} is another one than the interrupted run's: beginning anew",
+                               file.parent_path().string(), changed));
+      return std::nullopt;
+    }
     trainer_->load(file);
     return note.at("progress");
   } catch (const std::invalid_argument&) {

@@ -69,6 +69,7 @@ int train_verb(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   const model::Network network = model::build_network(o.network);
   RunFolder folder(o.out, "train", arguments, o.common);
+  const quant::TrainingData data = o.training.load();
   const json identity = {{"verb", "train"},
                          {"network", o.network},
                          {"dataset", o.training.dataset},
@@ -78,12 +79,12 @@ int train_verb(const std::vector<std::string>& arguments) {
                          {"epoch_images", o.training.epoch_images},
                          {"augment", o.training.augment},
                          {"seed", o.common.seed},
-                         {"init", o.init}};
+                         {"init", o.init},
+                         {"contents", contents_of(data, o.init)}};
   if (const auto run = folder.finished(o.training.resume, identity)) {
     print(o.common, *run);
     return 0;
   }
-  const quant::TrainingData data = o.training.load();
   folder.add_input("dataset", data);
   if (!o.init.empty()) folder.add_input("init", std::filesystem::path(o.init));
 

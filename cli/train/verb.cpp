@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "cli/train/build_info.h"
+#include "model/digest.h"
 #include "model/output_file.h"
 #include "quant/tensor_file.h"
 #include "quant/trainer.h"
@@ -74,11 +76,44 @@ quant::TrainingData load_data(const std::string& name) {
   }
 }
 
+namespace {
+
+std::string hash_of_examples(const quant::Examples& part) {
+  std::vector<std::uint8_t> bytes = part.bytes;
+  const auto append = [&bytes](const auto& numbers) {
+    const auto* first = reinterpret_cast<const std::uint8_t*>(numbers.data());
+    bytes.insert(bytes.end(), first, first + numbers.size() * sizeof(numbers[0]));
+  };
+  append(part.values);
+  append(part.labels);
+  return hash_of(bytes);
+}
+
+}  // namespace
+
+json contents_of(const quant::TrainingData& dataset, const std::filesystem::path& start) {
+  json contents = {{"program", build_info::code}};
+  std::string images;
+  for (const quant::Examples* part : {&dataset.train, &dataset.validation, &dataset.test})
+    images += hash_of_examples(*part);
+  contents["data set"] = model::digest_of(images);
+  if (!start.empty()) contents["start"] = model::digest_of_file(start);
+  return contents;
+}
+
 void check_same_options(const json& before, const json& now, const std::string& run) {
-  for (const auto& [key, value] : now.items())
-    if (before.at(key) != value)
-      throw std::invalid_argument(fmt::format("--resume: the {} run had {} = {}, not {}; repeat its options", run, key,
-                                              before.at(key).dump(), value.dump()));
+  for (const auto& [key, value] : now.items()) {
+    if (key == "contents" || (before.contains(key) && before.at(key) == value)) continue;
+    throw std::invalid_argument(fmt::format("--resume: the {} run had {} = {}, not {}; repeat its options", run, key,
+                                            before.value(key, json()).dump(), value.dump()));
+  }
+}
+
+std::string changed_content(const json& before, const json& now) {
+  const json earlier = before.value("contents", json::object());
+  for (const auto& [key, digest] : now.at("contents").items())
+    if (earlier.value(key, "") != digest) return key;
+  return "";
 }
 
 RunFolder::RunFolder(const std::filesystem::path& folder, const std::string& verb,
@@ -90,14 +125,7 @@ RunFolder::RunFolder(const std::filesystem::path& folder, const std::string& ver
 void RunFolder::add_input(const std::string& name, const quant::TrainingData& dataset) {
   json description = {{"name", dataset.name}};
   auto add = [&](const char* key, const quant::Examples& part) {
-    std::vector<std::uint8_t> bytes = part.bytes;
-    const auto append = [&bytes](const auto& numbers) {
-      const auto* first = reinterpret_cast<const std::uint8_t*>(numbers.data());
-      bytes.insert(bytes.end(), first, first + numbers.size() * sizeof(numbers[0]));
-    };
-    append(part.values);
-    append(part.labels);
-    description[key] = {{"images", part.count()}, {"hash", hash_of(bytes)}};
+    description[key] = {{"images", part.count()}, {"hash", hash_of_examples(part)}};
   };
   add("train", dataset.train);
   add("validation", dataset.validation);
@@ -121,7 +149,14 @@ std::optional<json> RunFolder::finished(bool resume, const json& options) {
   if (verb != verb_)
     throw std::invalid_argument(
         fmt::format("--resume: '{}' holds a finished run of {}, not of {}", folder_.string(), verb, verb_));
-  if (run.contains("options")) check_same_options(run["options"], options, "finished");
+  const json before = run.value("options", json::object());
+  check_same_options(before, options, "finished");
+  if (const std::string changed = changed_content(before, options); !changed.empty()) {
+    say(common_, fmt::format("{}: the {} is another one than the finished run's: beginning anew", folder_.string(),
+                             changed));
+    replaced_ = false;
+    return std::nullopt;
+  }
   say(common_, fmt::format("{}: the run is finished; nothing to resume", folder_.string()));
   return run;
 }
