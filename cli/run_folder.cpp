@@ -110,6 +110,8 @@ OutputFolder::OutputFolder(const fs::path& folder, const std::string& option) : 
     if (!at.filename().empty()) made_.insert(made_.begin(), at);
     if (at == at.parent_path()) break;
   }
+  const auto held = model::hold_interrupts();
+  interrupted_.emplace([this] { take_back(); });
   fs::create_directories(folder_, error);
   std::string reason = error ? error.message() : !fs::is_directory(folder_) ? "a file of that name is in the way" : "";
   if (reason.empty()) {
@@ -120,11 +122,16 @@ OutputFolder::OutputFolder(const fs::path& folder, const std::string& option) : 
       reason = failed.what();
     }
   }
-  for (auto at = made_.rbegin(); at != made_.rend(); ++at) fs::remove(*at, error);
+  take_back();
   throw std::invalid_argument(fmt::format("{}: cannot write into '{}': {}", option, folder.string(), reason));
 }
 
 OutputFolder::~OutputFolder() {
+  interrupted_.reset();
+  take_back();
+}
+
+void OutputFolder::take_back() {
   std::error_code ignored;
   if (published_) return;
   // Only empty folders go: fs::remove leaves a folder alone that holds something.

@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cli/common.h"
+#include "model/interrupt.h"
 
 namespace bitstrata::cli {
 
@@ -55,10 +57,12 @@ class OutputFolder {
   void publish();
 
  private:
+  void take_back();  // removes the folders that were made for nothing
   std::filesystem::path folder_;
   std::vector<std::filesystem::path> made_;  // folders that did not exist before, outermost first
   std::vector<std::pair<std::string, std::string>> texts_;
   bool published_ = false;
+  std::optional<model::WhenInterrupted> interrupted_;  // the last member: it uses the others
 };
 
 // Throws std::invalid_argument, naming the option, where the file it gave cannot be written.

@@ -42,9 +42,14 @@ bool is_cached(const fs::path& file) {
     if (model::digest_of_file(file) == content_of(digest_file(file))) return true;
   } catch (const std::runtime_error&) {  // it cannot be read, which making it again may mend
   }
+  return false;
+}
+
+void tell_of_damage(const fs::path& file) {
+  std::error_code missing;
+  if (!fs::exists(file, missing)) return;
   std::fputs(fmt::format("{} in the cache is damaged or incomplete: it is made again\n", file.string()).c_str(),
              stderr);
-  return false;
 }
 
 }  // namespace bitstrata::sim

@@ -219,7 +219,9 @@ fs::path build_rtl(const model::Architecture& architecture, bool toggles, const 
   std::error_code told_by_lock;
   fs::create_directories(cache_folder(), told_by_lock);
   const Lock lock(cache_folder() / fmt::format("rtl-{:016x}.lock", hash));
-  if (!is_cached(library)) build(hardware, architecture.name, toggles, profile, exercise, library);
+  if (is_cached(library)) return library;
+  tell_of_damage(library);
+  build(hardware, architecture.name, toggles, profile, exercise, library);
   return library;
 }
 

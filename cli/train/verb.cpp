@@ -152,8 +152,8 @@ std::optional<json> RunFolder::finished(bool resume, const json& options) {
   const json before = run.value("options", json::object());
   check_same_options(before, options, "finished");
   if (const std::string changed = changed_content(before, options); !changed.empty()) {
-    say(common_, fmt::format("{}: the {} is another one than the finished run's: beginning anew", folder_.string(),
-                             changed));
+    say(common_,
+        fmt::format("{}: the {} is another one than the finished run's: beginning anew", folder_.string(), changed));
     replaced_ = false;
     return std::nullopt;
   }

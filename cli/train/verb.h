@@ -37,8 +37,9 @@ void add_dataset_option(po::options_description& options, std::string& dataset);
 // Throws std::invalid_argument when there is no such data set.
 quant::TrainingData load_data(const std::string& name);
 
-// What a run is made from besides its options, under "contents" of what decides its result: the digests of the program's
-// code, of the data set and, where there is one, of the weights it starts from. Names of files say nothing of it.
+// What a run is made from besides its options, under "contents" of what decides its result: the digests of the
+// program's code, of the data set and, where there is one, of the weights it starts from. Names of files say nothing of
+// it.
 nlohmann::json contents_of(const quant::TrainingData& dataset, const std::filesystem::path& start);
 
 // Throws std::invalid_argument naming the first option that `now` has otherwise than `before`; `run`: "interrupted",
@@ -59,8 +60,9 @@ class RunFolder {
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
   void add_input(const std::string& name, const std::filesystem::path& file) { record_.add_file(name, file); }
   void add_input(const std::string& name, const quant::TrainingData& dataset);
-  // With --resume: run.json of a finished run of the same verb, options and contents, which is to be left as it is; where
-  // contents differ it says so, and the run begins anew. Without: says what will be replaced. Throws std::invalid_argument when the finished run is another one.
+  // With --resume: run.json of a finished run of the same verb, options and contents, which is to be left as it is;
+  // where contents differ it says so, and the run begins anew. Without: says what will be replaced. Throws
+  // std::invalid_argument when the finished run is another one.
   std::optional<nlohmann::json> finished(bool resume, const nlohmann::json& options);
   // Removes what an earlier run left, so that the folder never holds half of each: called before the first file of a
   // new run is written; does nothing from then on, nor with --resume. `keep`: the name of a file that stays.

@@ -123,6 +123,7 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
   const fs::path folder = cache_folder() / fmt::format("gates-{:016x}", hash);
   Synthesis result{folder / "netlist.json", "", 0};
   if (!is_cached(result.netlist)) {
+    tell_of_damage(result.netlist);
     const auto start = std::chrono::steady_clock::now();
     WorkFolder folder_of_work(cache_folder(), "gates-build");
     const fs::path& work = folder_of_work.path();

@@ -60,7 +60,7 @@ class ReaderGone {
  public:
   explicit ReaderGone(const fs::path& pipe) {
     mkfifo(pipe.c_str(), 0600);
-    reader_ = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+    reader_ = open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   }
   ~ReaderGone() { go(); }
   void go() {
