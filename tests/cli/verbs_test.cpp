@@ -396,6 +396,17 @@ TEST_F(Verbs, FromTrainingToCost) {
   ASSERT_EQ(cost.status, 0) << cost.err;
   EXPECT_EQ(json::parse(cost.out).at("outputs_equal_to_golden"), 20);
   EXPECT_EQ(json::parse(cost.out).at("test_accuracy"), summary.at("test_accuracy"));
+
+  // Contents decide what may be resumed: first other weights under the same name, then another data set.
+  const Words anew = {"train",     "--network", "lenet5", "--dataset", data(),  "--epochs",   "1",
+                      "--threads", "1",         "--seed", "2",         "--out", path("float")};
+  ASSERT_EQ(run_program(anew).status, 0);
+  EXPECT_THAT(run_program(with(quantize, {"--resume"})).err,
+              HasSubstr("the start is another one than the finished run's: beginning anew"));
+  write_images(folder_, "train", 310);
+  EXPECT_THAT(run_program(with(anew, {"--resume"})).err,
+              HasSubstr("the data set is another one than the finished run's: beginning anew"));
+  EXPECT_THAT(run_program(with(anew, {"--resume"})).err, HasSubstr("the run is finished"));
 }
 
 TEST_F(Verbs, TrainingIsAProgramOfItsOwn) {
