@@ -207,7 +207,8 @@ double liberty_number(std::string_view text, std::string_view what) {
 
 LibertyGroup read_liberty_text(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
-  if (!in || std::filesystem::is_directory(file)) throw std::runtime_error(fmt::format("{}: cannot be read", file.string()));
+  if (!in || std::filesystem::is_directory(file))
+    throw std::runtime_error(fmt::format("{}: cannot be read", file.string()));
   return Reader({std::istreambuf_iterator<char>(in), {}}, file.string()).library();
 }
 
