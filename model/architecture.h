@@ -45,7 +45,7 @@ struct Architecture {
   bool skip_planes = false;    // leading activation planes that are zero, or repeat the sign, are not streamed
   bool vector_unit = true;     // adds and products of two tensors
   bool swish_unit = true;      // hard swish
-  bool table_unit = true;      // activations by table: sigmoid, SiLU
+  bool table_unit = true;      // activations by table (model/activations.h)
   bool event_counters = true;  // hardware counters of structural events
   bool popcount_tree = false;  // popcounts as trees of adders, for gate-level flows; else $countones
   bool clock_gating = false;   // the array's and the widest other registers are clocked when they load

@@ -9,6 +9,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "model/activations.h"
 #include "model/float_sums.h"
 
 namespace bitstrata::model {
@@ -187,25 +188,6 @@ void spread(const Node& node, Shape in, const Reals& from, Reals& to) {
   }
 }
 
-float activate(const Node& node, float x) {
-  switch (node.op) {
-    case Op::relu:
-      return node.limit > 0 ? std::clamp(x, 0.0F, static_cast<float>(node.limit)) : std::max(x, 0.0F);
-    case Op::leaky_relu:
-      return x < 0 ? static_cast<float>(node.slope) * x : x;
-    case Op::hard_sigmoid:
-      return std::clamp(x / 6 + 0.5F, 0.0F, 1.0F);
-    case Op::hard_swish:
-      return x * std::clamp(x / 6 + 0.5F, 0.0F, 1.0F);
-    case Op::sigmoid:
-      return 1 / (1 + std::exp(-x));
-    case Op::silu:
-      return x / (1 + std::exp(-x));
-    default:
-      return x;
-  }
-}
-
 }  // namespace
 
 CodeRange Grid::range() const {
@@ -233,6 +215,9 @@ std::int32_t Grid::code(float value) const {
       break;
     case Rounding::half_even_step:
       code = std::nearbyint(double{step}) + zero_point;
+      break;
+    case Rounding::half_away:
+      code = std::round(double{step} + zero_point);
       break;
     case Rounding::floor:
       code = std::floor(double{step} + zero_point);

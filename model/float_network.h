@@ -19,6 +19,7 @@ enum class Rounding {
   half_up,         // to the nearest code, halves up: what the accelerator does
   half_even,       // to the nearest code, halves to the even code: QONNX's ROUND, which adds the zero point first
   half_even_step,  // the same of value / scale, before the zero point is added: ONNX's QuantizeLinear
+  half_away,       // to the nearest code, halves away from zero, behind the zero point: QONNX's HALF_UP
   floor,           // down
 };
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "model/activations.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::model {
@@ -78,12 +79,11 @@ const char* to_string(Op op) {
       return "hard_sigmoid";
     case Op::hard_swish:
       return "hard_swish";
-    case Op::sigmoid:
-      return "sigmoid";
-    case Op::silu:
-      return "silu";
+    default:
+      break;
   }
-  return "unknown";
+  const TableFunction* table = table_function(op);
+  return table == nullptr ? "unknown" : table->name;
 }
 
 int Network::add(Node node) {
@@ -169,8 +169,8 @@ int Network::add_leaky_relu(int input, std::string name, double slope) {
   return add(same_shape(std::move(node)));
 }
 
-int Network::add_activation(int input, std::string name, Op kind) {
-  Node node{.name = std::move(name), .op = kind, .inputs = {input}};
+int Network::add_activation(int input, std::string name, Op kind, double alpha, double gamma) {
+  Node node{.name = std::move(name), .op = kind, .inputs = {input}, .alpha = alpha, .gamma = gamma};
   if (!is_activation(kind) || kind == Op::leaky_relu) refuse(node, "is not an activation without parameters");
   return add(same_shape(std::move(node)));
 }

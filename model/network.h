@@ -35,8 +35,20 @@ enum class Op {
   leaky_relu,    // x < 0 ? Node::slope * x : x
   hard_sigmoid,  // clip(x / 6 + 1/2, 0, 1)
   hard_swish,    // x * hard_sigmoid(x)
+  // Those that hardware reads from a table; model/activations.cpp has their formulas.
   sigmoid,
   silu,  // x * sigmoid(x)
+  tanh,
+  erf,
+  elu,               // of Node::alpha
+  selu,              // of Node::alpha and Node::gamma
+  celu,              // of Node::alpha
+  softplus,          // log(1 + e^x)
+  softsign,          // x / (1 + |x|)
+  mish,              // x * tanh(softplus(x))
+  gelu,              // x * (1 + erf(x / sqrt(2))) / 2
+  gelu_tanh,         // the same with an approximation of erf
+  thresholded_relu,  // x > Node::alpha ? x : 0
 };
 
 const char* to_string(Op op);
@@ -63,6 +75,8 @@ struct Node {
   std::array<int, 2> block = {1, 1};  // depth_to_space: rows and columns that a pixel becomes
   double limit = 0;                   // relu: upper limit, 0 for none
   double slope = 0;                   // leaky_relu
+  double alpha = 0;                   // elu, selu, celu, thresholded_relu
+  double gamma = 0;                   // selu
   bool rounded = false;  // its values are rounded by themselves: no activation behind it becomes part of its layer
   bool bias = true;      // convolution: has one of its own; published ones in front of a batch norm often have none
   Shape output;          // inferred by Network::add
@@ -80,7 +94,8 @@ class Network {
   int add_batch_norm(int input, std::string name);
   int add_relu(int input, std::string name, double limit = 0);
   int add_leaky_relu(int input, std::string name, double slope);
-  int add_activation(int input, std::string name, Op kind);  // all but leaky_relu
+  // All activations but leaky_relu; `alpha` and `gamma` go into the node.
+  int add_activation(int input, std::string name, Op kind, double alpha = 0, double gamma = 0);
   int add_pool(int input, std::string name, Op kind, Window window);
   int add_global_average_pool(int input, std::string name);
   // add and multiply; multiply takes a 1 x 1 x channels tensor on either side.

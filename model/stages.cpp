@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "model/activations.h"
+
 namespace bitstrata::model {
 
 namespace {
@@ -107,10 +109,7 @@ class Builder {
   }
 
   bool rectified(const Step& step) const {
-    if (step.activation >= 0) {
-      const Op op = network_.node(step.activation).op;
-      if (op == Op::relu || op == Op::hard_sigmoid || op == Op::sigmoid) return true;
-    }
+    if (step.activation >= 0 && never_negative(network_.node(step.activation))) return true;
     if (step.stage >= 0) return false;
     if (step.activation >= 0 && network_.node(step.activation).op != Op::leaky_relu) return false;
     return std::all_of(step.inputs.begin(), step.inputs.end(), [&](int t) { return layout_.tensors[t].rectified; });

@@ -23,10 +23,11 @@ struct Stage {
 
 // One quantized tensor: the network's input or the output of a step.
 struct TensorNode {
-  int node = 0;              // the node whose value it is
-  int source = 0;            // tensor whose format it shares: itself, or through pooling and upsampling its origin;
-                             // an average pooling that ends the network has its own
-  bool rectified = false;    // never negative: the input image, behind a ReLU or sigmoid, or made of such tensors
+  int node = 0;    // the node whose value it is
+  int source = 0;  // tensor whose format it shares: itself, or through pooling and upsampling its origin;
+                   // an average pooling that ends the network has its own
+  bool rectified =
+      false;  // never negative: the input image, behind a ReLU, sigmoid or the like, or made of such tensors
   bool is_output = false;    // the network's output
   std::vector<int> readers;  // stages that read it, directly or through pooling (source tensors only)
 };

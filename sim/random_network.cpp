@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "model/activations.h"
 #include "model/fixed_point.h"
 #include "model/stages.h"
 
@@ -71,11 +72,8 @@ Activation activation_of(Op op) {
       return Activation::leaky;
     case Op::hard_swish:
       return Activation::hard_swish;
-    case Op::sigmoid:
-    case Op::silu:
-      return Activation::table;
     default:  // ReLU and hard sigmoid are the clip itself
-      return Activation::clip;
+      return needs_table(op) ? Activation::table : Activation::clip;
   }
 }
 
@@ -142,9 +140,8 @@ void fit_to_tensors(IntegerLayer& layer, const IntegerNetwork& network) {
   const TensorFormat& out = network.tensors[at(layer.output)];
   layer.acc_shift = layer.kind == LayerKind::convolution && in.coding == Coding::bipolar ? 1 : 0;
   if (layer.activation == Activation::table && out.bits > 8) {
-    throw std::invalid_argument(
-        fmt::format("layer '{}': sigmoid and SiLU are tables of at most 8 bits, the plan gives their output {}",
-                    layer.name, out.bits));
+    throw std::invalid_argument(fmt::format(
+        "layer '{}': an activation by table gives at most 8 bits, the plan gives its output {}", layer.name, out.bits));
   }
   const CodeRange range = code_range(out.coding, out.bits);
   layer.clip_low = range.low;

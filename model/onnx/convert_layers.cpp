@@ -24,6 +24,23 @@ std::vector<double> as_doubles(const Tensor& tensor) {
   return values;
 }
 
+// ceil_mode: a last window that begins in the image may reach beyond it.
+void stretch(Shape in, Window& w) {
+  const auto side = [](int size, int kernel, int stride, int dilation, int before, int& after) {
+    const int reach = dilation * (kernel - 1) + 1, room = size + before + after - reach;
+    if (room < 0 || room % stride == 0) return;
+    if ((room / stride + 1) * stride < size + before) after += stride - room % stride;
+  };
+  side(in.height, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top, w.pad_bottom);
+  side(in.width, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.pad_right);
+}
+
+// Takes away padding behind the image that no window reaches.
+void trim(int size, int kernel, int stride, int dilation, int before, int& after) {
+  const int reach = dilation * (kernel - 1) + 1, room = size + before + after - reach;
+  if (room >= 0) after = std::clamp(room / stride * stride + reach - before - size, 0, after);
+}
+
 bool channels_last(const OnnxNode& node) { return node.domain == "qonnx.custom_op.channels_last"; }
 
 // The codes of weights; `per_output` scales when there are several.
@@ -263,17 +280,7 @@ void Converter::max_pool(const OnnxNode& node) {
     x.pad.value = 0;
   }
   Window w = window_of(node, x, {}, g);
-  if (node.whole("ceil_mode", 0) != 0) {
-    const Shape in = shape(x);
-    const auto stretch = [](int size, int kernel, int stride, int dilation, int before, int& after) {
-      const int reach = dilation * (kernel - 1) + 1, room = size + before + after - reach;
-      if (room < 0 || room % stride == 0) return;
-      // A window that would start behind the image is dropped.
-      if ((room / stride + 1) * stride < size + before) after += stride - room % stride;
-    };
-    stretch(in.height, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top, w.pad_bottom);
-    stretch(in.width, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.pad_right);
-  }
+  if (node.whole("ceil_mode", 0) != 0) stretch(shape(x), w);
   set(node, pooled(node, x, Op::max_pool, w, g));
 }
 
@@ -286,33 +293,19 @@ void Converter::average_pool(const OnnxNode& node) {
   const Geometry g = geometry(x);
   if (g == Geometry::other || g == Geometry::flat)
     refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
-  const Window w = window_of(node, x, {}, g);
+  Window w = window_of(node, x, {}, g);
   const Shape in = shape(x);
-  const auto rest = [](int size, int reach, int stride) { return size < reach ? 0 : (size - reach) % stride; };
-  if (node.whole("ceil_mode", 0) != 0 &&
-      (rest(in.height + w.pad_top + w.pad_bottom, w.kernel_height, w.stride_height) != 0 ||
-       rest(in.width + w.pad_left + w.pad_right, w.kernel_width, w.stride_width) != 0)) {
-    refuse(node, "ceil_mode gives windows of other sizes at the border, which are not supported");
-  }
+  // Padding of a Pad in front holds values, the pooling's own only where it says so.
+  const bool counts = node.whole("count_include_pad", 0) != 0;
+  const Taps rows{std::vector<std::int64_t>(at(w.kernel_height), 1), counts ? w.pad_top : x.pad.top,
+                  counts ? w.pad_bottom : x.pad.bottom};
+  const Taps columns{std::vector<std::int64_t>(at(w.kernel_width), 1), counts ? w.pad_left : x.pad.left,
+                     counts ? w.pad_right : x.pad.right};
+  if (node.whole("ceil_mode", 0) != 0) stretch(in, w);
+  trim(in.height, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top, w.pad_bottom);
+  trim(in.width, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.pad_right);
   const bool padded = w.pad_top != 0 || w.pad_bottom != 0 || w.pad_left != 0 || w.pad_right != 0;
-  if (!padded) {
-    set(node, pooled(node, x, Op::average_pool, w, g));
-    return;
-  }
-  const bool own =
-      w.pad_top != x.pad.top || w.pad_bottom != x.pad.bottom || w.pad_left != x.pad.left || w.pad_right != x.pad.right;
-  if (own && node.whole("count_include_pad", 0) == 0) {
-    refuse(node, "averages over fewer values at the border (count_include_pad is 0), which is not supported");
-  }
-  // The average over zeros too is a depthwise convolution of equal weights.
-  const int channels = in.channels;
-  const std::int64_t taps = std::int64_t{w.kernel_height} * w.kernel_width;
-  check_weights(node, channels * taps);
-  const int made = added(network_.graph.add_convolution(x.node, fresh_name(node), channels, w, channels));
-  network_.parameters[at(made)].weights.assign(at(channels * taps),
-                                               static_cast<float>(x.factor / static_cast<double>(taps)));
-  network_.parameters[at(made)].bias.assign(at(channels), 0.0F);
-  set(node, {.node = made, .view = view_of(g, network_.graph.node(made).output)});
+  set(node, padded ? weighted_mean(node, x, w, rows, columns, g) : pooled(node, x, Op::average_pool, w, g));
 }
 
 void Converter::global_pool(const OnnxNode& node) {

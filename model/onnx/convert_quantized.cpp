@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "model/activations.h"
 #include "model/onnx/converter.h"
 
 namespace bitstrata::model::interchange {
@@ -22,9 +23,6 @@ bool alike(const Grid& a, const Grid& b) {
   if (a.floor() == b.floor()) same.rounding = b.rounding;
   return same == b && std::abs(a.scale - b.scale) <= 1e-6 * b.scale;
 }
-
-// Is it a table of an index of 8 bits?
-bool is_table(Op op) { return op == Op::sigmoid || op == Op::silu; }
 
 // Pooling to the largest, enlarging, spreading and joining leave codes as they are.
 bool keeps_codes(Op op) {
@@ -64,11 +62,16 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
   if (open && has_weights(network_.graph.node(x.node).op)) x = without_factor(node, x);
   grid.scale /= x.factor;
   std::optional<Grid>& present = network_.grids[at(x.node)];
-  if (!present && x.exclusive) {
+  // A leaky ReLU multiplies by one of two factors, behind which no zero point can be added. Codes of few bits it reads
+  // from a table; other values are rounded finely first, to the grid that calibration gives them, and then to this one.
+  const Node& made = network_.graph.node(x.node);
+  bool direct = !present && x.exclusive;
+  if (direct && made.op == Op::leaky_relu && grid.zero_point != 0) {
+    const std::optional<Grid>& before = network_.grids[at(made.inputs[0])];
+    direct = before && before->bits <= 8 && grid.bits <= 8;
+  }
+  if (direct) {
     // An activation's quantizer rounds once what another one in front of it has rounded before.
-    const Node& made = network_.graph.node(x.node);
-    if (made.op == Op::leaky_relu && grid.zero_point != 0)
-      refuse(node, fmt::format("a leaky ReLU's output must have a zero point of 0, not {}", grid.zero_point));
     if (made.op == Op::relu) {
       const std::optional<Grid>& before = network_.grids[at(made.inputs[0])];
       if (before && !alike(*before, grid)) network_.graph.keep_rounding(made.inputs[0]);
@@ -101,7 +104,7 @@ void Converter::guard_rounding(int node, Op activation) {
   if (!grid || activation == Op::relu) return;  // a ReLU's own quantizer decides
   const bool index =
       grid->bits == 8 && grid->coding == Coding::twos_complement && grid->cut_low == 0 && grid->cut_high == 0;
-  if (!(is_table(activation) && index)) network_.graph.keep_rounding(node);
+  if (!(needs_table(activation) && index)) network_.graph.keep_rounding(node);
 }
 
 // Quant, BipolarQuant and QuantizeLinear.

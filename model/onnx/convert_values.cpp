@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "model/activations.h"
 #include "model/onnx/converter.h"
 
 namespace bitstrata::model::interchange {
@@ -42,6 +43,13 @@ Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
   const double factor = a.factor;
   if (a.view.elements() < b.view.elements()) std::swap(a, b);
   if (a.view != b.view) a = straight(node, a), b = straight(node, b);
+  // One channel that meets all the image's is spread over as many.
+  const Geometry image = geometry(a);
+  const Shape large = shape(a), plane = {.height = large.height, .width = large.width, .channels = 1};
+  if (shape(b) == plane && large.channels > 1 && image != Geometry::flat && image != Geometry::other &&
+      geometry(b) == image && large.height * large.width > 1) {
+    b = widened(node, b, large.channels, image);
+  }
   const bool same = a.view == b.view && shape(a) == shape(b);
   if (!same) {
     // One pixel that meets all of the image's: its channels must lie where the image has its channels.
@@ -179,29 +187,32 @@ void Converter::batch_norm(const OnnxNode& node) {
   set(node, affine(node, x, channel_scale, channel_shift));
 }
 
-void Converter::activation(const OnnxNode& node, Op op) {
+void Converter::activation(const OnnxNode& node, Op op, double alpha, double gamma) {
   Value x = ready(node, value(node, 0));
   guard_rounding(x.node, op);
-  x.node = added(network_.graph.add_activation(x.node, fresh_name(node), op));
+  x.node = added(network_.graph.add_activation(x.node, fresh_name(node), op, alpha, gamma));
   x.exclusive = true;
   set(node, x);
 }
 
-void Converter::sigmoid(const OnnxNode& node) { activation(node, Op::sigmoid); }
 void Converter::silu(const OnnxNode& node) { activation(node, Op::silu); }
 void Converter::hard_swish(const OnnxNode& node) { activation(node, Op::hard_swish); }
 
-// 2 * sigmoid(2 x) - 1
-void Converter::tanh(const OnnxNode& node) {
-  Value x = value(node, 0);
-  settle(x, Geometry::other);
-  x = ready(node, affine(node, x, {2}, {0}));
-  guard_rounding(x.node, Op::sigmoid);
-  x.node = added(network_.graph.add_activation(x.node, fresh_name(node), Op::sigmoid));
-  x.exclusive = true;
-  OnnxNode after = node;
-  after.name += "_range";
-  set(node, affine(after, x, {2}, {-1}));
+void Converter::table_function(const OnnxNode& node) {
+  const TableFunction& row = *table_function_of_onnx(node.op);
+  if (row.op == Op::gelu) {
+    const std::string approximate = node.text("approximate", "none");
+    if (approximate != "none" && approximate != "tanh")
+      refuse(node, fmt::format("approximate is '{}'; it must be 'none' or 'tanh'", approximate));
+    activation(node, approximate == "tanh" ? Op::gelu_tanh : Op::gelu);
+    return;
+  }
+  const double alpha = row.alpha == 0 ? 0 : node.real("alpha", row.alpha);
+  const double gamma = row.gamma == 0 ? 0 : node.real("gamma", row.gamma);
+  if (!std::isfinite(alpha) || !std::isfinite(gamma))
+    refuse(node, fmt::format("alpha is {} and gamma {}; they must be finite", alpha, gamma));
+  if (row.op == Op::celu && alpha == 0) refuse(node, "alpha is 0, by which it divides");
+  activation(node, row.op, alpha, gamma);
 }
 
 // clip(alpha x + beta, 0, 1); ours has alpha 1/6 and beta 1/2.

@@ -17,6 +17,12 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 }  // namespace
 
+// The branch that is taken stands in the If's place when the conversion starts over.
+void Converter::branch(const OnnxNode& node) {
+  const double condition = scalar(node, 0, "condition");
+  throw BranchDemand{node.name, condition != 0};
+}
+
 void Converter::pass(const OnnxNode& node) {
   if (node.outputs.size() > 1 && !node.outputs[1].empty() && uses_[node.outputs[1]] > 0) {
     refuse(node, "only its first output is supported");
@@ -205,8 +211,9 @@ void Converter::resize(const OnnxNode& node) {
   const double factor = scales[g == Geometry::nchw ? 2 : 1], other = scales[g == Geometry::nchw ? 3 : 2];
   const double rest = scales[0] * scales[g == Geometry::nchw ? 1 : 3];
   const bool whole = factor == other && factor >= 1 && factor == std::nearbyint(factor) && rest == 1;
-  if (mode != "nearest" && !(whole && factor == 1))
-    refuse(node, fmt::format("mode '{}' is not supported; nearest is", mode));
+  const bool linear = mode == "linear" || mode == "bilinear";
+  if (mode != "nearest" && !linear && !(whole && factor == 1))
+    refuse(node, fmt::format("mode '{}' is not supported; nearest and linear are", mode));
   if (whole && factor > 64) refuse(node, fmt::format("enlarges by {}; at most 64 is supported", factor));
   if (!whole)
     refuse(node, fmt::format("enlarges by {} and {}; only one whole factor for height and width is supported", factor,
@@ -215,6 +222,18 @@ void Converter::resize(const OnnxNode& node) {
   const auto f = static_cast<int>(factor);
   const std::string coordinates = node.text("coordinate_transformation_mode", upsample ? "asymmetric" : "half_pixel");
   const std::string rounding = node.text("nearest_mode", upsample ? "floor" : "round_prefer_floor");
+  if (linear && f > 1) {
+    const bool centred =
+        coordinates == "half_pixel" || coordinates == "pytorch_half_pixel" || coordinates == "half_pixel_symmetric";
+    if (!centred && coordinates != "asymmetric") {
+      refuse(node, fmt::format("linear with {} coordinates is not supported: {}", coordinates,
+                               coordinates == "align_corners"
+                                   ? "the weights differ from pixel to pixel; half_pixel and asymmetric have one kernel"
+                                   : "half_pixel and asymmetric are"));
+    }
+    set(node, enlarged_linearly(node, x, f, centred, g));
+    return;
+  }
   for (int y = 0; y < 4 * f && f > 1; ++y) {
     double from = 0;
     if (coordinates == "asymmetric") {

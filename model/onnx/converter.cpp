@@ -103,10 +103,20 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"PRelu", &C::prelu},
       {"HardSigmoid", &C::hard_sigmoid},
       {"HardSwish", &C::hard_swish},
-      {"Sigmoid", &C::sigmoid},
       {"Silu", &C::silu},  // made by rewrite_activations
-      {"Tanh", &C::tanh},
+      {"Sigmoid", &C::table_function},
+      {"Tanh", &C::table_function},
+      {"Erf", &C::table_function},
+      {"Elu", &C::table_function},
+      {"Selu", &C::table_function},
+      {"Celu", &C::table_function},
+      {"Softplus", &C::table_function},
+      {"Softsign", &C::table_function},
+      {"Mish", &C::table_function},
+      {"Gelu", &C::table_function},
+      {"ThresholdedRelu", &C::table_function},
       {"Identity", &C::pass},
+      {"If", &C::branch},
       {"Dropout", &C::pass},
       {"Cast", &C::cast},
       {"Shape", &C::shape_of},
@@ -303,6 +313,7 @@ std::set<std::string> Converter::needed_nodes() const {
     if (!wanted) continue;
     result.insert(node->name);
     tensors.insert(node->inputs.begin(), node->inputs.end());
+    tensors.insert(node->captured.begin(), node->captured.end());
   }
   return result;
 }
@@ -318,7 +329,7 @@ void Converter::step(const OnnxNode& node) {
   if (known_domains().count(node.domain) == 0) {
     refuse(node, fmt::format("operators of domain '{}' are not supported", node.domain));
   }
-  if (all) {
+  if (all && node.op != "If") {
     std::vector<Tensor> results = fold(node, inputs, graph_.opset);
     if (const std::string* width = noted_width(node.outputs[0]); width != nullptr && results[0].grid) {
       results[0].grid->bits = std::clamp(std::atoi(width->c_str()), 1, 16);

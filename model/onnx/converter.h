@@ -34,6 +34,12 @@ struct Value {
   bool codes = false;     // the file's tensor holds their codes, not yet turned to values
 };
 
+// Weights of a mean along one side of its window, and how much of the padding counts as values of 0.
+struct Taps {
+  std::vector<std::int64_t> weights;
+  int counted_before = 0, counted_after = 0;
+};
+
 // How the dimensions of an image are arranged.
 enum class Geometry { nchw, nhwc, ncw, nch, nwc, flat, other };
 
@@ -48,6 +54,12 @@ struct InputLayout {
 };
 struct LayoutDemand {
   InputLayout layout;
+};
+
+// The condition of an If is known: the conversion starts over with that branch in its place.
+struct BranchDemand {
+  std::string node;
+  bool then;
 };
 
 class Converter {
@@ -118,6 +130,14 @@ class Converter {
   Window window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry geometry) const;
   Value pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry geometry);
 
+  // convert_borders.cpp
+  int same_kernels(const OnnxNode& node, int input, const std::string& suffix, const Window& window, int groups,
+                   const std::vector<std::int64_t>& kernel, int channels, double scale);
+  Value weighted_mean(const OnnxNode& node, Value x, const Window& window, const Taps& rows, const Taps& columns,
+                      Geometry geometry);
+  Value enlarged_linearly(const OnnxNode& node, Value x, int factor, bool centred, Geometry geometry);
+  Value widened(const OnnxNode& node, const Value& one, int channels, Geometry geometry);
+
   // convert_values.cpp
   void add(const OnnxNode& node);
   void subtract(const OnnxNode& node);
@@ -132,15 +152,15 @@ class Converter {
   Value leaky(const OnnxNode& node, Value value, double slope);
   void hard_sigmoid(const OnnxNode& node);
   void hard_swish(const OnnxNode& node);
-  void sigmoid(const OnnxNode& node);
   void silu(const OnnxNode& node);
-  void tanh(const OnnxNode& node);
-  void activation(const OnnxNode& node, Op op);
+  void table_function(const OnnxNode& node);
+  void activation(const OnnxNode& node, Op op, double alpha = 0, double gamma = 0);
   Value limited(const OnnxNode& node, Value value, double low, double high);
   Value join(const OnnxNode& node, Value a, Value b, Op op);
 
   // convert_views.cpp
   void pass(const OnnxNode& node);
+  void branch(const OnnxNode& node);
   void shape_of(const OnnxNode& node);
   void reshape(const OnnxNode& node);
   void flatten(const OnnxNode& node);
@@ -247,7 +267,7 @@ class Converter {
 // Domains of operators that the importer knows.
 const std::set<std::string>& known_domains();
 
-// Replaces the shapes in which exporters write hard swish, hard sigmoid and SiLU by single nodes (rewrite.cpp).
+// Replaces the shapes in which exporters write hard swish, hard sigmoid, SiLU and GELU by single nodes (rewrite.cpp).
 void rewrite_activations(Graph& graph);
 // Weights that meet dynamically quantized values become quantized weights that meet the values themselves, whose ranges
 // calibration then fixes (rewrite_dynamic.cpp).

@@ -312,6 +312,7 @@ std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_
     }
     if (op == "Size") return {Tensor::of_ints({}, {first().elements()})};
     if (const auto result = unary(node, first())) return {*result};
+    if (const auto result = comparison(node, inputs)) return {*result};
     if (op == "Quant" || op == "IntQuant" || op == "BipolarQuant" || op == "QuantizeLinear" ||
         op == "DequantizeLinear") {
       return {quantized(node, inputs)};

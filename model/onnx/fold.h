@@ -18,6 +18,8 @@ std::vector<Tensor> fold(const OnnxNode& node, const std::vector<const Tensor*>&
 // the operator is another. Throw std::invalid_argument where whole numbers leave 64 bits or divide by 0.
 Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b);
 std::optional<Tensor> unary(const OnnxNode& node, const Tensor& a);
+// Equal, Less, Not, And and the like: 0 and 1; nothing where the operator is none of those.
+std::optional<Tensor> comparison(const OnnxNode& node, const std::vector<const Tensor*>& inputs);
 Tensor cast(const OnnxNode& node, const Tensor& a);
 
 // A tensor of `model`'s type, still without values. A small file can ask for any size: throws std::invalid_argument

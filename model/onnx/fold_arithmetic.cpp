@@ -142,6 +142,33 @@ std::optional<Tensor> unary(const OnnxNode& node, const Tensor& a) {
   return result;
 }
 
+std::optional<Tensor> comparison(const OnnxNode& node, const std::vector<const Tensor*>& inputs) {
+  using Function = bool (*)(double, double);
+  static const std::map<std::string, Function> functions = {
+      {"Equal", [](double x, double y) { return x == y; }},
+      {"Less", [](double x, double y) { return x < y; }},
+      {"LessOrEqual", [](double x, double y) { return x <= y; }},
+      {"Greater", [](double x, double y) { return x > y; }},
+      {"GreaterOrEqual", [](double x, double y) { return x >= y; }},
+      {"And", [](double x, double y) { return x != 0 && y != 0; }},
+      {"Or", [](double x, double y) { return x != 0 || y != 0; }},
+      {"Xor", [](double x, double y) { return (x != 0) != (y != 0); }},
+      {"Not", [](double x, double) { return x == 0; }},
+  };
+  const auto function = functions.find(node.op);
+  if (function == functions.end()) return {};
+  const Tensor &a = need(node, inputs, 0), &b = node.op == "Not" ? a : need(node, inputs, 1);
+  Tensor result = like(a, broadcast(a.dims, b.dims), std::max(a.elements(), b.elements()));
+  result.type = type::boolean;
+  if (result.elements() == 0) return result;
+  const auto left = spread(a.dims, result.dims), right = spread(b.dims, result.dims);
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const double x = a.at(static_cast<std::size_t>(left[i])), y = b.at(static_cast<std::size_t>(right[i]));
+    result.ints.push_back(function->second(x, y) ? 1 : 0);
+  }
+  return result;
+}
+
 Tensor cast(const OnnxNode& node, const Tensor& a) {
   Tensor result = like(a, a.dims, a.elements());
   const auto to = node.whole("to", type::real32);

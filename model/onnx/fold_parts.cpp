@@ -107,7 +107,10 @@ double Quantizer::code(double value, std::size_t channel) const {
   const auto zero = static_cast<double>(zero_point(channel));
   if (rounding == Rounding::half_even_step) return std::clamp(std::nearbyint(double{step}) + zero, low(), high());
   const double position = double{step} + zero;
-  return std::clamp(rounding == Rounding::floor ? std::floor(position) : std::nearbyint(position), low(), high());
+  const double code = rounding == Rounding::floor       ? std::floor(position)
+                      : rounding == Rounding::half_away ? std::round(position)
+                                                        : std::nearbyint(position);
+  return std::clamp(code, low(), high());
 }
 
 int bits_for(std::int64_t low, std::int64_t high, bool is_signed) {
@@ -184,9 +187,12 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
     q.is_signed = node.whole("signed", 1) != 0;
     q.narrow = node.whole("narrow", 0) != 0;
     const std::string rounding = node.text("rounding_mode", "ROUND");
-    if (rounding == "FLOOR") q.rounding = Rounding::floor;
-    if (rounding != "FLOOR" && rounding != "ROUND" && rounding != "HALF_EVEN") {
-      refuse(node, fmt::format("rounding_mode '{}' is not supported; ROUND and FLOOR are", rounding));
+    if (rounding == "FLOOR") {
+      q.rounding = Rounding::floor;
+    } else if (rounding == "HALF_UP") {
+      q.rounding = Rounding::half_away;
+    } else if (rounding != "ROUND" && rounding != "HALF_EVEN") {
+      refuse(node, fmt::format("rounding_mode '{}' is not supported; ROUND, HALF_UP and FLOOR are", rounding));
     }
     return q;
   }

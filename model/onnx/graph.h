@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,6 +67,8 @@ struct TypeRange {
 };
 std::optional<TypeRange> integer_type(int type);
 
+struct Graph;
+
 struct Attribute {
   double real = 0;
   std::int64_t whole = 0;
@@ -73,12 +76,14 @@ struct Attribute {
   std::vector<double> reals;
   std::vector<std::int64_t> wholes;
   std::optional<Tensor> tensor;
+  std::shared_ptr<const Graph> graph;  // a branch of an If; its nodes also read tensors of the graphs around it
 };
 
 struct OnnxNode {
   std::string op, domain, name;  // the name is never empty
   std::vector<std::string> inputs, outputs;
   std::map<std::string, Attribute> attributes;
+  std::vector<std::string> captured = {};  // tensors from around its branches that these read
 
   bool has(const std::string& key) const { return attributes.count(key) != 0; }
   std::int64_t whole(const std::string& key, std::int64_t otherwise) const;
@@ -109,6 +114,9 @@ struct Graph {
   std::map<std::string, std::string> metadata;
   std::vector<std::string> notes;  // what is done differently from the file
 };
+
+// Puts one branch of the If called `node` in its place.
+void take_branch(Graph& graph, const std::string& node, bool then);
 
 // Throws std::runtime_error naming the file and what is damaged.
 Graph read_graph(const std::filesystem::path& file);

@@ -133,16 +133,42 @@ class GraphReader {
       if (graph.constants.count(value.name()) == 0) graph.inputs.push_back(input_of(value));
     }
     for (const auto& value : model.graph().output()) graph.outputs.push_back(value.name());
-    std::vector<OnnxNode> nodes;
-    std::set<std::string> names;
-    for (const auto& node : model.graph().node()) nodes.push_back(node_of(node, nodes.size(), names));
-    sort(std::move(nodes), graph);
+    nodes_of(model.graph(), graph);
     return graph;
   }
 
  private:
   [[noreturn]] void damaged(const std::string& why) const {
     throw std::runtime_error(fmt::format("{}: {}", file_.string(), why));
+  }
+
+  void nodes_of(const onnx::GraphProto& proto, Graph& graph) const {
+    std::vector<OnnxNode> nodes;
+    std::set<std::string> names;
+    for (const auto& node : proto.node()) nodes.push_back(node_of(node, nodes.size(), names));
+    sort(std::move(nodes), graph);
+  }
+
+  Graph branch_of(const onnx::GraphProto& proto) const {
+    Graph graph;
+    for (const auto& tensor : proto.initializer()) graph.constants.insert_or_assign(tensor.name(), constant(tensor));
+    if (proto.sparse_initializer_size() != 0) damaged("holds sparse initializers, which are not read");
+    for (const auto& value : proto.output()) graph.outputs.push_back(value.name());
+    nodes_of(proto, graph);
+    return graph;
+  }
+
+  // What a branch reads from the graphs around it.
+  static void capture(const Graph& branch, std::vector<std::string>& captured) {
+    std::set<std::string> made;
+    for (const auto& entry : branch.constants) made.insert(entry.first);
+    for (const OnnxNode& node : branch.nodes) made.insert(node.outputs.begin(), node.outputs.end());
+    const auto take = [&](const std::vector<std::string>& names) {
+      for (const std::string& name : names)
+        if (!name.empty() && made.count(name) == 0) captured.push_back(name);
+    };
+    for (const OnnxNode& node : branch.nodes) take(node.inputs), take(node.captured);
+    take(branch.outputs);
   }
 
   // The bytes of a tensor that lies in a file beside the model.
@@ -340,6 +366,10 @@ class GraphReader {
       value.reals.assign(attribute.floats().begin(), attribute.floats().end());
       value.wholes.assign(attribute.ints().begin(), attribute.ints().end());
       if (attribute.has_t()) value.tensor = constant(attribute.t());
+      if (node.op == "If" && attribute.has_g()) {
+        value.graph = std::make_shared<const Graph>(branch_of(attribute.g()));
+        capture(*value.graph, node.captured);
+      }
       node.attributes[attribute.name()] = std::move(value);
     }
     return node;
@@ -369,7 +399,9 @@ class GraphReader {
         const bool again = states[i] == State::open;
         states[i] = State::open;
         bool ready = true;
-        for (const std::string& input : nodes[i].inputs) {
+        std::vector<std::string> read = nodes[i].inputs;
+        read.insert(read.end(), nodes[i].captured.begin(), nodes[i].captured.end());
+        for (const std::string& input : read) {
           const auto found = producer.find(input);
           if (found == producer.end() || states[found->second] == State::done) continue;
           if (again || states[found->second] == State::open) {

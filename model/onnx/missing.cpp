@@ -21,7 +21,6 @@ const std::map<std::string, std::string>& reasons() {
       {"InstanceNormalization", "it divides by a deviation of each input, and the array does not divide"},
       {"GroupNormalization", "it divides by a deviation of each input, and the array does not divide"},
       {"Softmax", "it divides by a sum of each input, and the array does not divide; at the end the host does it"},
-      {"If", "its branches are not read"},
       {"Loop", "its body is not read"},
       {"Scan", "its body is not read"},
       {"LSTM", "recurrent layers are not supported"},
@@ -59,6 +58,11 @@ void Converter::check_operators(const std::set<std::string>& needed) const {
     const bool constant = std::all_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& input) {
       return input.empty() || constants.count(input) != 0;
     });
+    if (node.op == "If" && !constant) {
+      refuse(node, fmt::format("its condition '{}' depends on the values of the network's input; only conditions that "
+                               "follow from constants and shapes are supported",
+                               node.input(0)));
+    }
     const bool folds = node.op == "Shape" || (constant && !inner);
     if (folds) {
       constants.insert(node.outputs.begin(), node.outputs.end());

@@ -14,6 +14,16 @@ namespace {
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
+FloatNetwork convert(Graph graph, const ImportOptions& options, OutputLayout* layout) {
+  rewrite_activations(graph);
+  rewrite_dynamic_quantization(graph);
+  try {
+    return Converter(graph, options, nullptr).convert(layout);
+  } catch (const LayoutDemand& demand) {
+    return Converter(std::move(graph), options, &demand.layout).convert(layout);
+  }
+}
+
 }  // namespace
 
 // The last of the conversion: the output is the last layer, and all numbers are fit for hardware.
@@ -90,12 +100,12 @@ FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions&
   try {
     Graph graph = read_graph(file);
     graph.name = file.stem().string();  // exporters call every graph the same
-    rewrite_activations(graph);
-    rewrite_dynamic_quantization(graph);
-    try {
-      return Converter(graph, options, nullptr).convert(layout);
-    } catch (const LayoutDemand& demand) {
-      return Converter(std::move(graph), options, &demand.layout).convert(layout);
+    while (true) {
+      try {
+        return convert(graph, options, layout);
+      } catch (const BranchDemand& demand) {
+        take_branch(graph, demand.node, demand.then);
+      }
     }
   } catch (const LayoutDemand&) {
     message = "its input is used in two arrangements";

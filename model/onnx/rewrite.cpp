@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exporters spell hard sigmoid, hard swish and SiLU in several simple nodes; here they become one again.
+// Exporters spell hard sigmoid, hard swish, SiLU and GELU in several simple nodes; here they become one again.
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numbers>
 #include <optional>
 #include <set>
 #include <utility>
@@ -38,6 +39,8 @@ class Rewriter {
         node.attributes["beta"].real = 0.5;
       } else if (const auto y = scaled_hard_swish(node)) {
         replace(node, "HardSwish", *y);
+      } else if (const auto z = gelu(node)) {
+        replace(node, "Gelu", *z);
       } else if (node.op == "Mul") {
         for (int side = 0; side < 2; ++side) {
           const std::string& value = node.inputs[side];
@@ -176,6 +179,51 @@ class Rewriter {
     for (int side = 0; side < 2; ++side) {
       const std::string value = inner->input(static_cast<std::size_t>(side));
       if (shifted_clip(inner->input(static_cast<std::size_t>(1 - side))) == value) return value;
+    }
+    return {};
+  }
+
+  // What a product or quotient multiplies, through products that nothing else reads: the constants to one number, the
+  // tensors by name.
+  struct Product {
+    double constant = 1;
+    std::vector<std::string> tensors;
+  };
+  void factors_of(const OnnxNode& node, Product& product) const {
+    for (std::size_t side = 0; side < 2; ++side) {
+      const std::string& input = node.input(side);
+      const bool divides = node.op == "Div" && side == 1;
+      const OnnxNode* inner = only(input);
+      if (const auto factor = number(input)) {
+        product.constant *= divides ? 1 / *factor : *factor;
+      } else if (!divides && inner != nullptr && inner->inputs.size() == 2 &&
+                 (inner->op == "Mul" || inner->op == "Div")) {
+        factors_of(*inner, product);
+      } else {
+        product.tensors.push_back(divides ? "" : input);
+      }
+    }
+  }
+
+  // x of x * (1 + erf(x / sqrt(2))) / 2, in any order of the factors.
+  std::optional<std::string> gelu(const OnnxNode& node) const {
+    Product product;
+    factors_of(node, product);
+    if (std::abs(product.constant * 2 - 1) > 1e-4 || product.tensors.size() != 2) return {};
+    for (std::size_t side = 0; side < 2; ++side) {
+      const OnnxNode* add = only(product.tensors[side]);
+      if (add == nullptr || add->op != "Add" || add->inputs.size() != 2) continue;
+      const std::size_t one = number(add->input(0)) ? 0 : 1;
+      const OnnxNode* erf = only(add->input(1 - one));
+      if (number(add->input(one)) != 1.0 || erf == nullptr || erf->op != "Erf") continue;
+      const OnnxNode* inner = only(erf->input(0));
+      if (inner == nullptr || inner->inputs.size() != 2) continue;
+      const auto argument = scaled(*inner);
+      const std::string& x = product.tensors[1 - side];
+      if ((inner->op == "Mul" || inner->op == "Div") && argument && argument->first == x && !x.empty() &&
+          std::abs(argument->second * std::numbers::sqrt2 - 1) < 1e-4) {
+        return x;
+      }
     }
     return {};
   }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "model/activations.h"
 #include "model/onnx/onnx.h"
 #include "model/output_file.h"
 
@@ -26,12 +27,12 @@ class Writer {
       : network_(network), graph_(network.graph), qonnx_(style == OnnxStyle::qonnx) {}
 
   std::string bytes() {
-    const bool wide = !qonnx_ && has_wide_codes();
-    model_.set_ir_version(wide ? 10 : 8);
+    const int version = opset();
+    model_.set_ir_version(version > 20 ? 10 : version > 19 ? 9 : 8);
     model_.set_producer_name("bitstrata");
     auto* opset = model_.add_opset_import();
     opset->set_domain("");
-    opset->set_version(wide ? 21 : 14);
+    opset->set_version(version);
     if (qonnx_) {
       auto* own = model_.add_opset_import();
       own->set_domain(qonnx_domain);
@@ -54,8 +55,15 @@ class Writer {
  private:
   onnx::GraphProto& proto() { return *model_.mutable_graph(); }
 
-  // Quantizers have 16-bit types from opset 21 on, which came with version 10 of the format. Older readers refuse both,
-  // so files that need neither stay with opset 14.
+  // Quantizers have 16-bit types from opset 21 on, which came with version 10 of the format, and some activations came
+  // late too. Older readers refuse such files, so those that need neither stay with opset 14.
+  int opset() const {
+    int version = !qonnx_ && has_wide_codes() ? 21 : 14;
+    for (const Node& node : graph_.nodes())
+      if (const TableFunction* row = table_function(node.op)) version = std::max(version, row->opset);
+    return version;
+  }
+
   bool has_wide_codes() const {
     const auto wide_grid = [](const std::optional<Grid>& grid) { return grid && grid->bits > 8; };
     return std::any_of(network_.grids.begin(), network_.grids.end(), wide_grid) ||
@@ -288,11 +296,11 @@ class Writer {
     std::vector<std::int64_t> along(dims.size(), 1);
     along[0] = outputs;
     return quant(constant(dims, codes), n.name + "_weights", constant(along, p.scales), 0, p.weight_bits,
-                 p.weight_bits == 1, true, false, false);
+                 p.weight_bits == 1, true, false, Rounding::half_even);
   }
 
   std::string quant(const std::string& x, const std::string& name, const std::string& scale, int zero, int bits,
-                    bool bipolar, bool is_signed, bool narrow, bool floor) {
+                    bool bipolar, bool is_signed, bool narrow, Rounding rounding) {
     if (bipolar) {
       auto& made = node("BipolarQuant", name, {x, scale});
       made.set_domain(qonnx_domain);
@@ -303,7 +311,10 @@ class Writer {
     made.set_domain(qonnx_domain);
     attribute(made, "signed", std::int64_t{is_signed});
     attribute(made, "narrow", std::int64_t{narrow});
-    attribute(made, "rounding_mode", std::string(floor ? "FLOOR" : "ROUND"));
+    attribute(made, "rounding_mode",
+              std::string(rounding == Rounding::floor       ? "FLOOR"
+                          : rounding == Rounding::half_away ? "HALF_UP"
+                                                            : "ROUND"));
     return made.output(0);
   }
 
@@ -317,7 +328,7 @@ class Writer {
       refuse(fmt::format("codes limited to {}..{} have no form in the files we write", grid.range().low,
                          grid.range().high));
     }
-    if (qonnx_) return quant(x, name, scale, grid.zero_point, grid.bits, bipolar, is_signed, narrow, grid.floor());
+    if (qonnx_) return quant(x, name, scale, grid.zero_point, grid.bits, bipolar, is_signed, narrow, grid.rounding);
     if (bipolar || grid.floor()) refuse("codes of -1 and +1, or rounded down, have no QDQ form; write QONNX");
     const int type = grid.bits <= 8 ? (is_signed ? onnx::TensorProto::INT8 : onnx::TensorProto::UINT8)
                                     : (is_signed ? onnx::TensorProto::INT16 : onnx::TensorProto::UINT16);
@@ -352,12 +363,17 @@ class Writer {
       }
       case Op::hard_swish:
         return emit("HardSwish", n.name, {x});
-      case Op::sigmoid:
-        return emit("Sigmoid", n.name, {x});
       case Op::silu:
         return emit("Mul", n.name, {x, emit("Sigmoid", n.name + "_gate", {x})});
-      default:
-        refuse("has no ONNX form");
+      default: {
+        const TableFunction* row = table_function(n.op);
+        if (row == nullptr) refuse("has no ONNX form");
+        auto& made = node(row->onnx, n.name, {x});
+        if (row->alpha != 0) attribute(made, "alpha", n.alpha);
+        if (row->gamma != 0) attribute(made, "gamma", n.gamma);
+        if (n.op == Op::gelu_tanh) attribute(made, "approximate", std::string("tanh"));
+        return made.output(0);
+      }
     }
   }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "model/activations.h"
 #include "model/stages.h"
 #include "quant/calibration/calibrate.h"
 #include "quant/fixed_point.h"
@@ -110,32 +111,28 @@ class Assembler {
         layer_.swish_offset = out.zero_point;
         break;
       }
-      case Op::sigmoid:
-      case Op::silu: {
+      default: {
+        if (!needs_table(node.op)) refuse(fmt::format("the activation {} has no integer form", to_string(node.op)));
         layer_.activation = Activation::table;
-        if (out.bits > 8)
-          refuse(fmt::format("sigmoid and SiLU are tables of at most 8 bits, its output has {}", out.bits));
         const auto& pre = network_.grids[at(node.inputs[0])];
         if (!pre || pre->bits != 8 || pre->coding != Coding::twos_complement)
           refuse("has no 8-bit grid in front of its table");
         target = {pre->scale, static_cast<double>(pre->zero_point)};
-        fill_table(node.op, out, [&](int i) { return pre->scale * (i - 128 - pre->zero_point); });
+        fill_table(node, out, [&](int i) { return pre->value(i - 128); });
         break;
       }
-      default:
-        refuse(fmt::format("the activation {} has no integer form", to_string(node.op)));
     }
     return target;
   }
 
   template <typename ValueOf>
-  void fill_table(Op op, const Grid& out, ValueOf value_of) {
-    layer_.table.clear();
-    for (int i = 0; i < 256; ++i) {
-      const double x = value_of(i), sigmoid = 1 / (1 + std::exp(-x));
-      layer_.table.push_back(
-          static_cast<std::int16_t>(out.code(static_cast<float>(op == Op::sigmoid ? sigmoid : x * sigmoid))));
+  void fill_table(const Node& node, const Grid& out, ValueOf value_of) {
+    if (out.bits > 8) {
+      refuse(fmt::format("{} is a table of at most 8 bits, its output has {}", to_string(node.op), out.bits));
     }
+    layer_.table.clear();
+    for (int i = 0; i < 256; ++i)
+      layer_.table.push_back(static_cast<std::int16_t>(out.code(activate(node, static_cast<float>(value_of(i))))));
   }
 
   // One channel's results: an accumulator counts in `ratio` codes and holds `base` when the real result is 0, for which
@@ -309,7 +306,8 @@ class Assembler {
   void standalone(const Step& step, const Node& node) {
     const Grid &in = grid(step.input()), &out = grid(step.output);
     layer_.kind = LayerKind::average_pool;
-    if (node.op != Op::sigmoid && node.op != Op::silu) {
+    const bool offset = node.op == Op::leaky_relu && zero_of(out) != 0 && in.bits <= 8;
+    if (!needs_table(node.op) && !offset) {
       const double reach = std::max(std::abs(in.value(in.range().low)), std::abs(in.value(in.range().high)));
       const Target target = finish(step, out, reach);
       for (int c = 0; c < node.output.channels; ++c) add_channel(unit_of(in), -zero_of(in), target);
@@ -317,13 +315,12 @@ class Assembler {
       return;
     }
     // The table's index is the input's code itself, or its upper 8 bits.
-    if (out.bits > 8) refuse(fmt::format("sigmoid and SiLU are tables of at most 8 bits, its output has {}", out.bits));
     const CodeRange codes = code_range(in.coding, in.bits), range = out.range();
     const int shift = std::max(0, in.bits - 8);
     layer_.activation = Activation::table;
     layer_.clip_low = range.low;
     layer_.clip_high = range.high;
-    fill_table(node.op, out, [&](int i) { return in.value(codes.low + (i << shift)); });
+    fill_table(node, out, [&](int i) { return in.value(codes.low + (i << shift)); });
     layer_.bias.assign(at(node.output.channels), -(std::int64_t{codes.low} + (std::int64_t{128} << shift)));
     layer_.multiplier.assign(at(node.output.channels), 1);
     layer_.shift.assign(at(node.output.channels), static_cast<std::uint8_t>(shift));

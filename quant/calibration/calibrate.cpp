@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "model/activations.h"
 #include "model/stages.h"
 #include "quant/calibration/ranges.h"
 #include "quant/calibration/weights.h"
@@ -36,8 +37,6 @@ std::vector<double> by_channel(const std::vector<double>& means, std::size_t cha
     result[i % channels] += means[i] * static_cast<double>(channels) / static_cast<double>(means.size());
   return result;
 }
-
-bool needs_table(Op op) { return op == Op::sigmoid || op == Op::silu; }
 
 class Calibrator {
  public:
@@ -152,10 +151,26 @@ class Calibrator {
   bool takes_zero_point(const Step& step) const {
     if (step.activation >= 0) {
       const Op op = network_.graph.node(step.activation).op;
-      return op == Op::hard_swish || op == Op::silu;
+      return op == Op::hard_swish || needs_table(op);
     }
     const Op op = network_.graph.node(step.node).op;
     return has_weights(op) || op == Op::add || op == Op::multiply;
+  }
+
+  // Values that a layer of its own rounds and nothing else reads have 16 bits until then: rounded twice, few of them
+  // end at another code than rounded once.
+  std::optional<Grid> finer_than_its_rounding(int node) const {
+    const std::vector<int> readers = network_.graph.consumers(node);
+    if (readers.size() != 1) return {};
+    const Node& reader = network_.graph.node(readers[0]);
+    const std::optional<Grid>& grid = network_.grids[at(readers[0])];
+    if (reader.op != Op::average_pool || reader.window != Window{} || !grid || grid->coding == Coding::bipolar)
+      return {};
+    const CodeRange range = grid->range();
+    const int reach = std::max({range.high - grid->zero_point, grid->zero_point - range.low, 1});
+    Grid fine{.bits = 16, .coding = Coding::twos_complement};
+    fine.scale = grid->scale * std::exp2(-std::floor(std::log2(32767.0 / reach)));
+    return fine;
   }
 
   void give_grid(int tensor) {
@@ -165,6 +180,10 @@ class Calibrator {
     if (info.source != tensor) {
       grid = grid_of_tensor(info.source);
       if (grid && grid->floor()) grid->rounding = Rounding::half_up;
+      return;
+    }
+    if (const auto fine = finer_than_its_rounding(info.node)) {
+      grid = fine;
       return;
     }
     const Observation& seen = observed_.at(info.node);
@@ -189,7 +208,7 @@ class Calibrator {
     const bool symmetric = !positive && !one_sided;
     const int levels = (1 << bits) - 1;
     Range range = seen.choose(options_.method, options_.percentile, levels, symmetric);
-    if (needs_unit_range(found)) range = {0, 1};
+    if (const double bound = bound_of(found); bound > 0) range = {-bound, bound};
     const double top = symmetric ? std::exp2(bits - 1) - 1 : static_cast<double>(levels);
     double reach = 0;
     if (symmetric) {
@@ -204,11 +223,13 @@ class Calibrator {
     grid = made;
   }
 
-  // Sigmoids reach 1 whatever was seen.
-  bool needs_unit_range(std::map<int, const Step*>::const_iterator producer) const {
-    if (producer == producers_.end() || producer->second->activation < 0) return false;
+  // Sigmoids reach 1 whatever was seen; 0 for results of no such bound.
+  double bound_of(std::map<int, const Step*>::const_iterator producer) const {
+    if (producer == producers_.end() || producer->second->activation < 0) return 0;
     const Op op = network_.graph.node(producer->second->activation).op;
-    return op == Op::sigmoid || op == Op::hard_sigmoid;
+    if (op == Op::hard_sigmoid) return 1;
+    const TableFunction* table = table_function(op);
+    return table == nullptr ? 0 : table->bound;
   }
 
   bool lacks_table_grid(const Step& step) const {
@@ -224,10 +245,9 @@ class Calibrator {
     const Node& node = network_.graph.node(step.activation);
     std::optional<Grid>& grid = network_.grids[at(node.inputs[0])];
     Range range = observed_.at(node.inputs[0]).extremes();
-    // Beyond these arguments an 8-bit sigmoid is 0 or 1, a SiLU 0.
-    range.low = std::clamp(range.low, -10.0, -1e-3);
-    range.high = std::max(range.high, 1e-3);
-    if (node.op == Op::sigmoid) range.high = std::min(range.high, 10.0);
+    const TableFunction& table = *table_function(node.op);
+    range.low = std::clamp(range.low, table.flat_low, -1e-3);
+    range.high = std::clamp(range.high, 1e-3, table.flat_high);
     Grid made{.bits = 8, .coding = Coding::twos_complement};
     made.scale = to_float((range.high - range.low) / 255);
     made.zero_point = static_cast<int>(std::clamp(std::nearbyint(-128 - range.low / made.scale), -128.0, 127.0));

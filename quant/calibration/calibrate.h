@@ -43,7 +43,8 @@ model::Plan plan_of(const model::FloatNetwork& network, int weight_bits = 8, int
 model::Plan plan_of(const model::FloatNetwork& network, model::Plan open);
 
 // The network with a grid for every tensor and codes for all weights. Throws std::invalid_argument where the plan does
-// not fit, where a width cannot be had (sigmoid and SiLU give at most 8 bits), or where `inputs` is empty but needed.
+// not fit, where a width cannot be had (activations by table give at most 8 bits), or where `inputs` is empty but
+// needed.
 model::FloatNetwork calibrate(const model::FloatNetwork& network, const model::Plan& plan,
                               const CalibrationInputs& inputs, const CalibrationOptions& options = {});
 

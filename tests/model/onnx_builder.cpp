@@ -36,7 +36,7 @@ std::pair<double, double> range_of_type(int type) {
 }
 
 std::string OnnxBuilder::constant(std::vector<std::int64_t> dims, std::vector<double> values, int type) {
-  const std::string name = fmt::format("c{}", constants_.size());
+  const std::string name = fmt::format("{}c{}", prefix_, constants_.size());
   constants_[name] = {std::move(dims), std::move(values), type};
   return name;
 }
@@ -57,36 +57,14 @@ std::string OnnxBuilder::random(std::vector<std::int64_t> dims, double scale) {
 std::string OnnxBuilder::node(const std::string& op, std::vector<std::string> inputs, Attrs attributes,
                               const std::string& domain, int outputs) {
   Node made{op, std::move(inputs), {}, std::move(attributes), domain};
-  for (int i = 0; i < outputs; ++i) made.outputs.push_back(fmt::format("{}_{}_{}", op, nodes_.size(), i));
+  for (int i = 0; i < outputs; ++i) made.outputs.push_back(fmt::format("{}{}_{}_{}", prefix_, op, nodes_.size(), i));
   nodes_.push_back(made);
   output_ = made.outputs[0];
   return output_;
 }
 
-std::string OnnxBuilder::bytes() const {
-  onnx::ModelProto model;
-  model.set_ir_version(opset_ < 21 ? 8 : 10);
-  std::set<std::string> domains = {""};
-  for (const Node& node : nodes_) domains.insert(node.domain);
-  for (const std::string& domain : domains) {
-    auto* opset = model.add_opset_import();
-    opset->set_domain(domain);
-    opset->set_version(domain.empty() ? opset_ : 1);
-  }
-  onnx::GraphProto& graph = *model.mutable_graph();
-  graph.set_name("test");
-  auto* input = graph.add_input();
-  input->set_name("x");
-  auto* type = input->mutable_type()->mutable_tensor_type();
-  type->set_elem_type(input_type_);
-  for (const std::int64_t side : input_) {
-    auto* dim = type->mutable_shape()->add_dim();
-    if (side > 0) {
-      dim->set_dim_value(side);
-    } else {
-      dim->set_dim_param("size");
-    }
-  }
+template <typename GraphProto>
+void OnnxBuilder::fill(GraphProto& graph) const {
   graph.add_output()->set_name(output_);
   if (!second_output_.empty()) graph.add_output()->set_name(second_output_);
   for (const auto& [name, array] : constants_) {
@@ -134,9 +112,41 @@ std::string OnnxBuilder::bytes() const {
           attribute->set_type(onnx::AttributeProto::INTS);
           for (const std::int64_t entry : value.wholes) attribute->add_ints(entry);
           break;
+        case Attr::graph:
+          attribute->set_type(onnx::AttributeProto::GRAPH);
+          attribute->mutable_g()->set_name(key);
+          value.branch->fill(*attribute->mutable_g());
+          break;
       }
     }
   }
+}
+
+std::string OnnxBuilder::bytes() const {
+  onnx::ModelProto model;
+  model.set_ir_version(opset_ < 21 ? 8 : 10);
+  std::set<std::string> domains = {""};
+  for (const Node& node : nodes_) domains.insert(node.domain);
+  for (const std::string& domain : domains) {
+    auto* opset = model.add_opset_import();
+    opset->set_domain(domain);
+    opset->set_version(domain.empty() ? opset_ : 1);
+  }
+  onnx::GraphProto& graph = *model.mutable_graph();
+  graph.set_name("test");
+  auto* input = graph.add_input();
+  input->set_name("x");
+  auto* type = input->mutable_type()->mutable_tensor_type();
+  type->set_elem_type(input_type_);
+  for (const std::int64_t side : input_) {
+    auto* dim = type->mutable_shape()->add_dim();
+    if (side > 0) {
+      dim->set_dim_value(side);
+    } else {
+      dim->set_dim_param("size");
+    }
+  }
+  fill(graph);
   return model.SerializeAsString();
 }
 

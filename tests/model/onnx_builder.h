@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,15 +22,19 @@ struct Array {
 // The least and the largest value of an ONNX data type of integers; throws std::invalid_argument for another type.
 std::pair<double, double> range_of_type(int type);
 
+class OnnxBuilder;
+
 struct Attr {
   Attr(double value) : kind(real), reals{value} {}       // NOLINT: written as literals in tests
   Attr(int value) : kind(whole), wholes{value} {}        // NOLINT
   Attr(const char* value) : kind(text), words(value) {}  // NOLINT
   Attr(std::vector<std::int64_t> value) : kind(list), wholes(std::move(value)) {}  // NOLINT
-  enum { real, whole, text, list } kind;
+  Attr(const OnnxBuilder& value);                                                  // NOLINT: a branch of an If
+  enum { real, whole, text, list, graph } kind;
   std::vector<double> reals;
   std::vector<std::int64_t> wholes;
   std::string words;
+  std::shared_ptr<const OnnxBuilder> branch;
 };
 using Attrs = std::map<std::string, Attr>;
 
@@ -43,6 +48,12 @@ class OnnxBuilder {
   };
 
   explicit OnnxBuilder(std::vector<std::int64_t> input) : input_(std::move(input)) {}
+  // A branch of an If: it has no input but may read what is around it; the names it makes begin with `prefix`.
+  static OnnxBuilder branch(std::string prefix) {
+    OnnxBuilder made(std::vector<std::int64_t>{});
+    made.prefix_ = std::move(prefix);
+    return made;
+  }
   // Dimensions below 1 are written as symbols.
   const std::vector<std::int64_t>& input_dims() const { return input_; }
   // A float constant; `type` is another ONNX data type, whose values are then whole.
@@ -64,17 +75,21 @@ class OnnxBuilder {
 
   std::filesystem::path save(const std::filesystem::path& file) const;
   std::string bytes() const;
-  // The output for an input of input_dims().
-  Array run(const Array& input) const;
+  // The output for an input of input_dims(); `around`: the values that a branch may read.
+  Array run(const Array& input, const std::map<std::string, Array>& around = {}) const;
 
  private:
+  template <typename GraphProto>
+  void fill(GraphProto& graph) const;  // all but the input
   std::vector<std::int64_t> input_;
   std::map<std::string, Array> constants_;
   std::vector<Node> nodes_;
-  std::string output_, second_output_;
+  std::string output_, second_output_, prefix_;
   std::uint64_t state_ = 1;
   int opset_ = 13, input_type_ = 1;
 };
+
+inline Attr::Attr(const OnnxBuilder& value) : kind(graph), branch(std::make_shared<const OnnxBuilder>(value)) {}
 
 // Values 0..1 for the input, or codes of its type (seeded), and the same in NHWC, as the imported network reads them.
 Array random_input(const OnnxBuilder& model, std::uint64_t seed);

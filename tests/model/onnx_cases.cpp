@@ -320,7 +320,49 @@ std::vector<OnnxCase> onnx_cases() {
   cases.push_back(activated("HardSigmoidOfKeras", "HardSigmoid", {}, 3));
   cases.push_back(activated("HardSwish", "HardSwish", {}, 3));
   cases.push_back(activated("Sigmoid", "Sigmoid", {}, 3));
-  cases.push_back(activated("Tanh", "Tanh", {}, 4));
+  cases.push_back(activated("Tanh", "Tanh", {}, 3));
+  cases.push_back(activated("Erf", "Erf", {}, 3));
+  cases.push_back(activated("Elu", "Elu", {}, 3));
+  cases.push_back(activated("EluOfAlpha", "Elu", {{"alpha", 0.5}}, 3));
+  cases.push_back(activated("Selu", "Selu", {}, 3));
+  cases.push_back(activated("SeluOfParameters", "Selu", {{"alpha", 1.25}, {"gamma", 0.75}}, 3));
+  cases.push_back(activated("Celu", "Celu", {{"alpha", 2.0}}, 3));
+  cases.push_back(activated("Softplus", "Softplus", {}, 3));
+  cases.push_back(activated("Softsign", "Softsign", {}, 3));
+  cases.push_back(activated("Mish", "Mish", {}, 3));
+  cases.back().model.opset(18);
+  cases.push_back(activated("Gelu", "Gelu", {}, 3));
+  cases.back().model.opset(20);
+  cases.push_back(activated("GeluOfTanh", "Gelu", {{"approximate", "tanh"}}, 3));
+  cases.back().model.opset(20);
+  cases.push_back(activated("ThresholdedRelu", "ThresholdedRelu", {{"alpha", 0.25}}, 3));
+  cases.push_back(build(
+      "GeluOfErf", 3, {1, 3, 6, 6},
+      [](OnnxBuilder& m) {
+        const std::string a = convolution(m, "x", 3, 4, same());
+        const std::string erf = m.node("Erf", {m.node("Div", {a, m.scalar(1.4142135)})});
+        m.node("Mul", {m.node("Mul", {a, m.node("Add", {erf, m.scalar(1)})}), m.scalar(0.5)});
+      },
+      true));
+  cases.push_back(build(
+      "GeluOfHalfTheValue", 3, {1, 3, 6, 6},
+      [](OnnxBuilder& m) {
+        const std::string a = convolution(m, "x", 3, 4, same());
+        const std::string erf = m.node("Erf", {m.node("Mul", {m.scalar(0.70710678), a})});
+        m.node("Mul", {m.node("Add", {m.scalar(1), erf}), m.node("Div", {a, m.scalar(2)})});
+      },
+      true));
+  // The factor 1 / sqrt(3) makes it something else, which runs node by node.
+  cases.push_back(build(
+      "AlmostGelu", 0, {1, 3, 6, 6},
+      [](OnnxBuilder& m) {
+        const std::string a = convolution(m, "x", 3, 4, same());
+        const std::string erf = m.node("Erf", {m.node("Mul", {a, m.scalar(0.5773503)})});
+        m.node("Mul", {m.node("Mul", {a, m.node("Add", {erf, m.scalar(1)})}), m.scalar(0.5)});
+      },
+      true));
+  add_border_cases(cases);
+  add_branch_cases(cases);
   return cases;
 }
 

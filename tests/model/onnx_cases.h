@@ -16,4 +16,8 @@ std::vector<OnnxCase> onnx_cases();
 // Convolutions of seeded random windows, groups and paddings.
 OnnxCase random_convolution(std::uint64_t seed);
 
+// onnx_border_cases.cpp
+void add_border_cases(std::vector<OnnxCase>& cases);
+void add_branch_cases(std::vector<OnnxCase>& cases);
+
 }  // namespace bitstrata::testing

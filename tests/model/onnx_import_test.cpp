@@ -211,6 +211,24 @@ TEST(OnnxImport, QonnxWidths) {
   for (const float w : network.parameters[2].weights) EXPECT_EQ(std::abs(w), 0.125F);
 }
 
+TEST(OnnxImport, QonnxRoundsHalvesAwayFromZero) {
+  const TemporaryFolder folder;
+  const auto run_with = [&](const char* mode, double zero) {
+    OnnxBuilder m({1, 6});
+    const std::string quantized =
+        m.node("Quant", {"x", m.scalar(0.5), m.scalar(zero), m.scalar(4)},
+               {{"signed", 1}, {"narrow", 0}, {"rounding_mode", mode}}, "qonnx.custom_op.general");
+    m.node("Mul", {quantized, m.constant({1}, {2})});
+    return run(import_onnx(m.save(folder / "model.onnx")), Reals{0.25F, -0.25F, 0.75F, -0.75F, 100, -100});
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(run_with("HALF_UP", 0), ElementsAre(1, -1, 2, -2, 7, -8));
+  EXPECT_THAT(run_with("ROUND", 0), ElementsAre(0, 0, 2, -2, 7, -8));
+  EXPECT_THAT(run_with("HALF_UP", 1), ElementsAre(1, 0, 2, -2, 6, -9));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { run_with("UP", 0); }),
+              HasSubstr("rounding_mode 'UP' is not supported; ROUND, HALF_UP and FLOOR are"));
+}
+
 TEST(OnnxImport, RefusesWithOperatorAndNode) {
   const TemporaryFolder folder;
   const auto refusal = [&](const OnnxBuilder& m) {
@@ -232,8 +250,26 @@ TEST(OnnxImport, RefusesWithOperatorAndNode) {
   twice.node("Conv", {padded, twice.random({2, 4, 1, 1})});
   EXPECT_THAT(refusal(twice), HasSubstr("names axis 2 twice"));
   OnnxBuilder branches({1, 4, 4, 4});
-  branches.node("If", {branches.constant({}, {1}, 9)});
-  EXPECT_THAT(refusal(branches), HasSubstr("its branches are not read"));
+  branches.node("Add", {"x", branches.node("If", {branches.constant({}, {1}, 9)})});
+  EXPECT_THAT(refusal(branches), HasSubstr("has no then_branch"));
+  OnnxBuilder open({1, 4, 4, 4}), branch = OnnxBuilder::branch("branch_");
+  branch.node("Relu", {"x"});
+  open.node("If", {open.node("Conv", {"x", open.random({1, 4, 4, 4})})},
+            {{"then_branch", branch}, {"else_branch", branch}});
+  EXPECT_THAT(refusal(open), HasSubstr("its condition 'Conv_0_0' depends on the values of the network's input"));
+  OnnxBuilder corners({1, 4, 4, 4});
+  corners.node("Resize", {"x", "", corners.constant({4}, {1, 1, 2, 2})},
+               {{"mode", "linear"}, {"coordinate_transformation_mode", "align_corners"}});
+  EXPECT_THAT(refusal(corners), HasSubstr("linear with align_corners coordinates is not supported"));
+  OnnxBuilder padding({1, 4, 4, 4});
+  padding.node("AveragePool", {"x"}, {{"kernel_shape", Dims{2, 2}}, {"pads", Dims{2, 0, 0, 0}}});
+  EXPECT_THAT(refusal(padding), HasSubstr("a window lies in the padding alone"));
+  OnnxBuilder gelu({1, 4, 4, 4});
+  gelu.node("Gelu", {"x"}, {{"approximate", "fast"}});
+  EXPECT_THAT(refusal(gelu), HasSubstr("approximate is 'fast'; it must be 'none' or 'tanh'"));
+  OnnxBuilder celu({1, 4, 4, 4});
+  celu.node("Celu", {"x"}, {{"alpha", 0.0}});
+  EXPECT_THAT(refusal(celu), HasSubstr("alpha is 0, by which it divides"));
   OnnxBuilder unknown({1, 3, 4, 4});
   unknown.node("Einsum", {"x"});
   EXPECT_THAT(refusal(unknown), ::testing::AllOf(HasSubstr("model.onnx"), HasSubstr("Einsum node 'n_Einsum_0_0'"),

@@ -49,6 +49,7 @@ namespace {
 
 struct Window {
   Dims kernel, strides, dilations, pads;
+  bool ceil = false;
   Window(const OnnxBuilder::Node& node, const Array& x, Dims default_kernel) {
     const auto list = [&](const char* key, Dims otherwise) {
       const auto found = node.attributes.find(key);
@@ -56,6 +57,8 @@ struct Window {
     };
     kernel = list("kernel_shape", std::move(default_kernel));
     strides = list("strides", {1, 1}), dilations = list("dilations", {1, 1}), pads = list("pads", {0, 0, 0, 0});
+    const auto rounding = node.attributes.find("ceil_mode");
+    ceil = rounding != node.attributes.end() && rounding->second.wholes[0] != 0;
     const auto found = node.attributes.find("auto_pad");
     if (found == node.attributes.end()) return;
     for (std::size_t i = 0; i < 2; ++i) {
@@ -67,11 +70,33 @@ struct Window {
     }
   }
   std::int64_t outputs(std::int64_t size, std::size_t i) const {
-    return (size + pads[i] + pads[i + 2] - (dilations[i] * (kernel[i] - 1) + 1)) / strides[i] + 1;
+    const std::int64_t room = size + pads[i] + pads[i + 2] - (dilations[i] * (kernel[i] - 1) + 1);
+    const std::int64_t count = (room + (ceil ? strides[i] - 1 : 0)) / strides[i] + 1;
+    return ceil && (count - 1) * strides[i] >= size + pads[i] ? count - 1 : count;
   }
 };
 
-// Calls visit(output index, image, channel, values of the window, NaN in the padding).
+// What a window sees.
+struct Taps {
+  const Array& x;
+  const Window& w;
+  std::int64_t image, oy, ox;
+  std::int64_t place(std::size_t i, std::int64_t output, std::int64_t tap) const {
+    return output * w.strides[i] - w.pads[i] + tap * w.dilations[i];
+  }
+  // A value; NaN outside the image.
+  double operator()(std::int64_t channel, std::int64_t ky, std::int64_t kx) const {
+    const std::int64_t iy = place(0, oy, ky), ix = place(1, ox, kx);
+    if (iy < 0 || ix < 0 || iy >= x.dims[2] || ix >= x.dims[3]) return std::numeric_limits<double>::quiet_NaN();
+    return x.values[at(((image * x.dims[1] + channel) * x.dims[2] + iy) * x.dims[3] + ix)];
+  }
+  // Does it lie in the image or in its padding? With ceil_mode, a window may reach beyond both.
+  bool padding(std::int64_t ky, std::int64_t kx) const {
+    return place(0, oy, ky) < x.dims[2] + w.pads[2] && place(1, ox, kx) < x.dims[3] + w.pads[3];
+  }
+};
+
+// Calls visit(channel, taps) for every output.
 template <typename Visit>
 Array slide(const Array& x, const Window& w, std::int64_t channels, Visit visit) {
   Array y{{x.dims[0], channels, w.outputs(x.dims[2], 0), w.outputs(x.dims[3], 1)}, {}};
@@ -79,12 +104,7 @@ Array slide(const Array& x, const Window& w, std::int64_t channels, Visit visit)
     for (std::int64_t c = 0; c < channels; ++c)
       for (std::int64_t oy = 0; oy < y.dims[2]; ++oy)
         for (std::int64_t ox = 0; ox < y.dims[3]; ++ox) {
-          const auto value = [&](std::int64_t channel, std::int64_t ky, std::int64_t kx) {
-            const std::int64_t iy = oy * w.strides[0] - w.pads[0] + ky * w.dilations[0];
-            const std::int64_t ix = ox * w.strides[1] - w.pads[1] + kx * w.dilations[1];
-            if (iy < 0 || ix < 0 || iy >= x.dims[2] || ix >= x.dims[3]) return std::numeric_limits<double>::quiet_NaN();
-            return x.values[at(((n * x.dims[1] + channel) * x.dims[2] + iy) * x.dims[3] + ix)];
-          };
+          const Taps value{x, w, n, oy, ox};
           y.values.push_back(visit(c, value));
         }
   return y;
@@ -186,9 +206,10 @@ Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global)
     for (std::int64_t ky = 0; ky < w.kernel[0]; ++ky)
       for (std::int64_t kx = 0; kx < w.kernel[1]; ++kx) {
         const double v = value(c, ky, kx);
-        if (!std::isnan(v)) sum += v, ++values, best = std::max(best, v);
+        if (!std::isnan(v)) sum += v, best = std::max(best, v);
+        if (!std::isnan(v) || (padding_counts && value.padding(ky, kx))) ++values;
       }
-    return max ? best : sum / (padding_counts ? static_cast<double>(w.kernel[0] * w.kernel[1]) : values);
+    return max ? best : sum / values;
   });
 }
 
@@ -240,9 +261,10 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 }  // namespace
 }  // namespace reference
 
-Array OnnxBuilder::run(const Array& input) const {
+Array OnnxBuilder::run(const Array& input, const std::map<std::string, Array>& around) const {
   using namespace reference;
   std::map<std::string, Array> values = constants_;
+  values.insert(around.begin(), around.end());
   values["x"] = input;
   for (const Node& node : nodes_) {
     const auto in = [&](std::size_t i) -> const Array& { return values.at(node.inputs.at(i)); };
@@ -268,6 +290,18 @@ Array OnnxBuilder::run(const Array& input) const {
       out = space_to_depth(in(0), whole("blocksize", 1));
     else if (op == "Conv")
       out = convolve(node, in(0), in(1), has(2) ? &in(2) : nullptr);
+    else if (op == "If")
+      out = node.attributes.at(in(0).values[0] != 0 ? "then_branch" : "else_branch").branch->run(input, values);
+    else if (op == "Shape") {
+      const Dims& dims = in(0).dims;
+      out = {{static_cast<std::int64_t>(dims.size())}, {dims.begin(), dims.end()}, 7};
+    } else if (op == "Gather") {  // of a list
+      out = in(1);
+      for (double& index : out.values) index = in(0).values[at(static_cast<std::int64_t>(index))];
+    } else if (op == "Identity")
+      out = in(0);
+    else if (op == "Equal")
+      out = broadcast(in(0), in(1), [](double a, double b) { return a == b ? 1.0 : 0.0; });
     else if (op == "MaxPool")
       out = pool(node, in(0), true, false);
     else if (op == "AveragePool")
@@ -304,6 +338,8 @@ Array OnnxBuilder::run(const Array& input) const {
       out = map(in(0), sigmoid);
     else if (op == "Tanh")
       out = map(in(0), [](double x) { return std::tanh(x); });
+    else if (std::optional<Array> result = function(node, in(0)))
+      out = std::move(*result);
     else if (op == "HardSigmoid") {
       const double alpha = real("alpha", 0.2), beta = real("beta", 0.5);
       out = map(in(0), [=](double x) { return std::clamp(alpha * x + beta, 0.0, 1.0); });
@@ -351,6 +387,8 @@ Array OnnxBuilder::run(const Array& input) const {
             const bool inside = y >= 0 && k >= 0 && y < x.dims[2] && k < x.dims[3];
             out.values.push_back(inside ? x.values[at((c * x.dims[2] + y) * x.dims[3] + k)] : 0);
           }
+    } else if (op == "Resize" && node.attributes.at("mode").words == "linear") {
+      out = enlarge_linearly(node, in(0), in(2).values);
     } else if (op == "Resize") {  // nearest, by the scales of input 2
       const Array& x = in(0);
       const auto f = static_cast<std::int64_t>(in(2).values[2]);

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,12 @@ Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global)
 Array matrix(const Array& a, const Array& b, bool transposed);
 // Along axis 1 of a batch of 1.
 Array concatenate(const std::vector<const Array*>& inputs);
+
+// Resize with mode linear, of height and width.
+Array enlarge_linearly(const OnnxBuilder::Node& node, const Array& x, const std::vector<double>& scales);
+
+// A function of single values (onnx_reference_functions.cpp); nothing where the node is none of those there.
+std::optional<Array> function(const OnnxBuilder::Node& node, const Array& x);
 
 // Runs a node whose operator belongs to quantization (among them Cast) and adds its outputs to `values`; false: it is
 // none of those. Throws std::invalid_argument for what is not modelled.

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/model/onnx_quantized_rows.h"
+
+namespace bitstrata::testing::rows {
+
+// Each between quantizers: of int8 codes, which index the table themselves, and of uint8 codes, which a layer of its
+// own reads.
+void function_rows(Table& t) {
+  struct Function {
+    const char *name, *op;
+    Attrs attributes;
+    int opset;
+    Q out;
+  };
+  const Q open{1.0 / 64, 20, u8}, within{1.0 / 128, 0, i8};
+  const std::vector<Function> functions = {
+      {"Tanh", "Tanh", {}, 13, within},
+      {"Erf", "Erf", {}, 13, within},
+      {"Elu", "Elu", {}, 13, {1.0 / 32, 40, u8}},
+      {"EluOfAlpha", "Elu", {{"alpha", 0.5}}, 13, {1.0 / 32, -100, i8}},
+      {"Selu", "Selu", {}, 13, {1.0 / 32, 64, u8}},
+      {"SeluOfParameters", "Selu", {{"alpha", 1.25}, {"gamma", 0.75}}, 13, open},
+      {"Celu", "Celu", {{"alpha", 2.0}}, 13, {1.0 / 32, 64, u8}},
+      {"Softplus", "Softplus", {}, 13, {1.0 / 64, 0, u8}},
+      {"Softsign", "Softsign", {}, 13, {1.0 / 100, 0, i8}},
+      {"Mish", "Mish", {}, 18, open},
+      {"Gelu", "Gelu", {}, 20, open},
+      {"GeluOfTanh", "Gelu", {{"approximate", "tanh"}}, 20, open},
+      {"ThresholdedRelu", "ThresholdedRelu", {{"alpha", 0.5}}, 13, {1.0 / 32, 0, u8}},
+  };
+  for (const Function& f : functions) {
+    for (const Q& in : {signed_values, values}) {
+      const std::string name = std::string(f.name) + (in.type == i8 ? "OfInt8" : "OfUint8");
+      t.row(name.c_str(), [&](Case& c) {
+        c.m.opset(f.opset);
+        c.qdq(c.m.node(f.op, {c.first(pixels, in)}, f.attributes), f.out);
+        return f.out;
+      });
+    }
+  }
+  t.row("GeluOfErfOfInt8", [=](Case& c) {
+    const std::string x = c.first(pixels, signed_values);
+    const std::string erf = c.m.node("Erf", {c.m.node("Div", {x, c.m.scalar(1.4142135)})});
+    c.qdq(c.m.node("Mul", {c.m.node("Mul", {x, c.m.node("Add", {erf, c.m.scalar(1)})}), c.m.scalar(0.5)}), open);
+    return open;
+  });
+}
+
+void border_rows(Table& t) {
+  const auto average = [&](const char* name, const Attrs& attributes, const Q& in) {
+    t.row(name, [=](Case& c) {
+      c.m.opset(19);
+      c.qdq(c.m.node("AveragePool", {c.first(pixels, in)}, attributes), in);
+      return in;
+    });
+  };
+  const Attrs pads = {{"kernel_shape", Dims{3, 3}}, {"pads", Dims{1, 1, 1, 1}}};
+  average("AverageWithoutPadding", pads, values);
+  average("AverageWithoutPaddingOfInt8", pads, signed_values);
+  average("AverageOfCeilMode", {{"kernel_shape", Dims{2, 2}}, {"strides", Dims{2, 2}}, {"ceil_mode", 1}}, values);
+  average("AverageOfCeilModeOverPadding",
+          {{"kernel_shape", Dims{2, 2}},
+           {"pads", Dims{1, 1, 1, 1}},
+           {"strides", Dims{2, 3}},
+           {"ceil_mode", 1},
+           {"count_include_pad", 1}},
+          values);
+  for (const char* coordinates : {"half_pixel", "asymmetric"}) {
+    for (const double factor : {2.0, 4.0}) {
+      const std::string name = std::string("LinearBy") + (factor == 2 ? "2" : "4") + "_" + coordinates;
+      t.row(name.c_str(), [=](Case& c) {
+        const std::string x = c.first(pixels, signed_values);
+        c.qdq(c.m.node("Resize", {x, "", c.m.constant({4}, {1, 1, factor, factor})},
+                       {{"mode", "linear"}, {"coordinate_transformation_mode", coordinates}}),
+              signed_values);
+        return signed_values;
+      });
+    }
+  }
+  t.row("SpatialAttention", [=](Case& c) {
+    const Q gate{1.0 / 256};
+    const std::string x = c.first(pixels, values);
+    const std::string logits = c.qdq(c.m.node("Conv", {x, c.weights({1, 4, 1, 1}, 1.0 / 16)}), signed_values);
+    c.qdq(c.m.node("Mul", {x, c.qdq(c.m.node("Sigmoid", {logits}), gate)}), values);
+    return values;
+  });
+  const Q offset{1.0 / 32, 30};
+  t.row("LeakyReluWithAZeroPoint", [=](Case& c) {
+    const std::string x = c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 1, 1})});
+    c.qdq(c.m.node("LeakyRelu", {x}, {{"alpha", 0.25}}), offset);
+    return offset;
+  });
+}
+
+}  // namespace bitstrata::testing::rows
