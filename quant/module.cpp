@@ -7,6 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "model/activations.h"
 #include "quant/operators.h"
 
 namespace bitstrata::quant {
@@ -104,9 +105,9 @@ void Module::set_plan(const model::Plan& plan) {
     if (step.activation < 0) continue;
     const model::Node& node = network_.node(step.activation);
     const int own = bits[step.output];
-    if (own > 8 && (node.op == model::Op::sigmoid || node.op == model::Op::silu))
+    if (own > 8 && model::needs_table(node.op))
       throw std::invalid_argument(
-          fmt::format("'{}' would have {} bits: sigmoid and SiLU are tables of at most 8", node.name, own));
+          fmt::format("'{}' would have {} bits: {} is a table of at most 8", node.name, own, to_string(node.op)));
     if (own < 2 && node.op == model::Op::leaky_relu)
       throw std::invalid_argument(
           fmt::format("'{}' would have 1 bit: a leaky ReLU needs a sign and so at least 2", node.name));

@@ -4,6 +4,7 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "model/activations.h"
 #include "quant/module.h"
 #include "quant/operators.h"
 
@@ -49,8 +50,6 @@ void count(DensityCount& density, std::size_t tensor, const Tensor& values) {
   density.nonzero[tensor] += nonzero.sum().item<std::int64_t>();
 }
 
-bool is_table(Op op) { return op == Op::sigmoid || op == Op::silu; }
-
 // A table that is a layer of its own is indexed by the upper 8 bits of the codes it reads.
 Tensor upper_bits(const Tensor& x, const Grid& grid) {
   if (grid.bits <= 8) return x;
@@ -72,11 +71,16 @@ Grid table_grid(const Range& range) {
   return grid;
 }
 
-// Beyond these arguments an 8-bit sigmoid is 0 or 1, a SiLU 0.
+// What is seen in front of a table, as far as it makes a difference to 8-bit results.
 Range table_range(const Range& seen, Op op) {
-  Range range{std::clamp(seen.low, -10.0, -1e-3), std::max(seen.high, 1e-3), true};
-  if (op == Op::sigmoid) range.high = std::min(range.high, 10.0);
-  return range;
+  const model::TableFunction& table = *model::table_function(op);
+  return {std::clamp(seen.low, table.flat_low, -1e-3), std::clamp(seen.high, 1e-3, table.flat_high), true};
+}
+
+// The largest result of a function that is bounded whatever it is given; 0 for others.
+double bound_of(Op op) {
+  const model::TableFunction* table = model::table_function(op);
+  return op == Op::hard_sigmoid ? 1 : table ? table->bound : 0;
 }
 
 void follow(Range& range, const Range& seen, double share) {
@@ -87,7 +91,7 @@ void follow(Range& range, const Range& seen, double share) {
 }  // namespace
 
 bool Module::by_table(const Step& step) const {
-  return step.activation >= 0 && step.activation != step.node && is_table(network_.node(step.activation).op);
+  return step.activation >= 0 && step.activation != step.node && model::needs_table(network_.node(step.activation).op);
 }
 
 bool Module::shares_format(const Step& step) const { return layout_.tensors[step.output].source != step.output; }
@@ -105,7 +109,8 @@ Coding Module::coding(int tensor) const {
   if (info.is_output) return info.rectified ? Coding::unsigned_code : Coding::twos_complement;
   const Op made_by = network_.node(info.node).op;
   // Functions that hardly leave 0 on one side would waste half of a symmetric range.
-  if (made_by == Op::hard_swish || made_by == Op::silu) return Coding::unsigned_code;
+  const bool one_sided = made_by == Op::hard_swish || (model::needs_table(made_by) && bound_of(made_by) == 0);
+  if (one_sided) return Coding::unsigned_code;
   if (made_by == Op::leaky_relu) return Coding::twos_complement;  // its slope turns about code 0
   return coding_of(info.rectified, bits, options.signed_tensors);
 }
@@ -177,7 +182,7 @@ Tensor Module::evaluate(const Step& step, const Values& values, const Tensor& sc
   }
   if (step.activation < 0) return x;
   const model::Node& activation = network_.node(step.activation);
-  if (forward.quantized && step.activation == step.node && is_table(activation.op))
+  if (forward.quantized && step.activation == step.node && model::needs_table(activation.op))
     x = upper_bits(x, values.grids[step.input()]);
   if (forward.quantized && by_table(step)) {
     Range& range = table_ranges_[step.output];
@@ -205,8 +210,8 @@ void Module::observe(const Step& step, const Tensor& values, const ForwardOption
   if (range.ready && forward.observe == 0) return;
   const TensorNode& tensor = layout_.tensors[step.output];
   const Op op = network_.node(tensor.node).op;
-  if (op == Op::sigmoid || op == Op::hard_sigmoid) {
-    range = {0, 1, true};  // they reach 1 whatever was seen
+  if (const double bound = bound_of(op); bound > 0) {
+    range = {tensor.rectified ? 0 : -bound, bound, true};  // they reach it whatever was seen
     return;
   }
   Range seen =

@@ -77,6 +77,28 @@ Tensor run_operator(const Node& node, const std::vector<Tensor>& inputs) {
       return torch::sigmoid(x);
     case Op::silu:
       return torch::silu(x);
+    case Op::tanh:
+      return torch::tanh(x);
+    case Op::erf:
+      return torch::erf(x);
+    case Op::elu:
+      return torch::elu(x, node.alpha);
+    case Op::selu:
+      return torch::elu(x, node.alpha * node.gamma, node.gamma);
+    case Op::celu:
+      return torch::celu(x, node.alpha);
+    case Op::softplus:
+      return torch::softplus(x);
+    case Op::softsign:
+      return x / (1 + x.abs());
+    case Op::mish:
+      return torch::mish(x);
+    case Op::gelu:
+      return torch::gelu(x, "none");
+    case Op::gelu_tanh:
+      return torch::gelu(x, "tanh");
+    case Op::thresholded_relu:
+      return x * x.gt(node.alpha);
     default:
       throw std::invalid_argument(std::string("training does not know the operator ") + to_string(node.op) +
                                   " of node '" + node.name + "'");
@@ -86,7 +108,7 @@ Tensor run_operator(const Node& node, const std::vector<Tensor>& inputs) {
 void check_trainable(const model::Network& network) {
   for (const Node& node : network.nodes()) {
     if (node.op == Op::input || node.op == Op::batch_norm || model::has_weights(node.op)) continue;
-    if (node.op > Op::silu) run_operator(node, {Tensor()});  // throws
+    if (node.op > Op::thresholded_relu) run_operator(node, {Tensor()});  // throws
   }
 }
 

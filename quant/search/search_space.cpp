@@ -7,6 +7,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "model/activations.h"
+
 namespace bitstrata::quant {
 
 namespace {
@@ -64,7 +66,7 @@ void SearchSpace::add_widths(const SpaceOptions& options) {
   for (const model::Step& step : layout_.steps) {
     if (step.activation < 0) continue;
     const model::Op op = network_.node(step.activation).op;
-    if (op == model::Op::sigmoid || op == model::Op::silu) widest[at(step.output)] = 8;
+    if (model::needs_table(op)) widest[at(step.output)] = 8;
     if (op == model::Op::leaky_relu) narrowest[at(step.output)] = 2;
   }
   for (std::size_t t = 0; t < layout_.tensors.size(); ++t) {

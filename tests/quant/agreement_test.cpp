@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "model/activations.h"
 #include "model/golden.h"
 #include "quant/export.h"
 #include "quant/price.h"
@@ -123,7 +124,7 @@ TEST_P(Agreement, EveryCodeOfEveryLayer) {
     const Tensor codes = golden[static_cast<std::size_t>(step.output)].to(torch::kFloat64);
     const Tensor distance = (position - codes).abs() - 0.5 - rounding(module, step, values, integers);
     const model::Op function = step.activation < 0 ? model::Op::input : module.network().node(step.activation).op;
-    const bool table = function == model::Op::silu || function == model::Op::sigmoid;
+    const bool table = model::needs_table(function);
     const std::int64_t outside = distance.gt(0).sum().item<std::int64_t>();
     compared += codes.numel();
     nonzero += codes.ne(0).sum().item<std::int64_t>();
@@ -177,6 +178,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"mobile16", test::mobile_network, {16}, {16}, kTensor},
         Case{"branching8", test::branching_network, {8}, {8}, kFree},
         Case{"branching_mixed", test::branching_network, {4, 3, 6, 8}, {8, 4, 4, 4, 4, 4}, kZeroPoint},
+        Case{"functions", test::functions_network, {8}, {8}, kFree},
         Case{"lenet5", [] { return model::build_network("lenet5"); }, {8, 3, 4, 1, 6}, {8, 5, 4, 1, 2}, kFree}),
     [](const auto& chosen) { return chosen.param.name; });
 

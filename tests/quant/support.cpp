@@ -131,6 +131,21 @@ model::Network branching_network() {
   return network;
 }
 
+model::Network functions_network() {
+  using model::Op;
+  model::Network network("functions");
+  const int at = block(network, network.add_input({28, 28, 1}), "stem", 4, square(3, 4, 1), 1, Op::input);
+  std::vector<int> parts;
+  for (int kind = static_cast<int>(Op::sigmoid); kind <= static_cast<int>(Op::thresholded_relu); ++kind) {
+    const Op op = static_cast<Op>(kind);
+    const int mixed = block(network, at, std::string("c_") + to_string(op), 2, square(1, 1, 0), 1, Op::input);
+    const double alpha = op == Op::thresholded_relu ? 0.5 : 1.25;
+    parts.push_back(network.add_activation(mixed, to_string(op), op, alpha, 1.05));
+  }
+  network.add_linear(network.add_concatenate(parts, "all"), "last", 10);
+  return network;
+}
+
 std::filesystem::path scratch_folder() {
   const auto* test = testing::UnitTest::GetInstance()->current_test_info();
   const std::filesystem::path folder = std::filesystem::temp_directory_path() /

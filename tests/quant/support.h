@@ -28,6 +28,9 @@ model::Network mobile_network();
 // padded maximum pooling, and a product of two images.
 model::Network branching_network();
 
+// Every function that hardware reads from a table, behind a convolution of its own.
+model::Network functions_network();
+
 // A folder of its own for each test, empty.
 std::filesystem::path scratch_folder();
 
