@@ -9,7 +9,7 @@
 
 #include "quant/calibration/calibrate.h"
 #include "tests/cli/process.h"
-#include "tests/model/onnx_builder.h"
+#include "tests/model/onnx_space_cases.h"
 
 namespace {
 
@@ -94,6 +94,22 @@ TEST_F(OnnxFiles, RunAndVerifyExecuteTheSamples) {
   EXPECT_EQ(verify.status, 0) << verify.out;
   EXPECT_THAT(verify.out, HasSubstr("0 values and 0 events different"));
   EXPECT_THAT(verify.err, HasSubstr("Softmax"));
+}
+
+TEST_F(OnnxFiles, UNetsRunOnAllEngines) {
+  const std::string file = unet().save(folder / "unet.onnx").string();
+  const json verified = result({"verify", "--network", file, "--architecture", "pim-16x16", "--weight-bits", "4",
+                                "--activation-bits", "5", "--images", "1", "--rtl-images", "1"});
+  EXPECT_EQ(verified["passed"], true);
+  std::size_t spread = 0;
+  for (const json& layer : verified["layers"]) {
+    if (!layer["layer"].get<std::string>().ends_with("_space")) continue;
+    ++spread;
+    EXPECT_GT(layer["values"]["rtl-golden"]["compared"], 0);
+    EXPECT_EQ(layer["cycles"]["rtl"], layer["cycles"]["systemc"]);
+    EXPECT_EQ(layer["cycles"]["rtl"], layer["cycles"]["fast"]);
+  }
+  EXPECT_EQ(spread, 2U);
 }
 
 TEST_F(OnnxFiles, WithoutSamplesHardwareStillRuns) {
