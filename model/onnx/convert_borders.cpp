@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -118,9 +119,15 @@ Value Converter::weighted_mean(const OnnxNode& node, Value x, const Window& w, c
     result.factor = x.factor / static_cast<double>(factors[0][0] * factors[1][0]);
     return result;
   }
-  // Sums of codes stay exact where a tensor has room for them.
+  // Sums of codes stay exact where a tensor has room for them. Enlarging and pooling to the largest keep codes.
+  int origin = x.node;
+  while (!network_.grids[at(origin)]) {
+    const Node& source = network_.graph.node(origin);
+    if (source.op != Op::upsample && source.op != Op::max_pool) break;
+    origin = source.inputs[0];
+  }
   const std::int64_t total = std::accumulate(kernel.begin(), kernel.end(), std::int64_t{0});
-  if (const std::optional<Grid>& grid = network_.grids[at(x.node)]; grid && grid->coding != Coding::bipolar) {
+  if (const std::optional<Grid>& grid = network_.grids[at(origin)]; grid && grid->coding != Coding::bipolar) {
     const CodeRange range = grid->range();
     const std::int64_t low = total * std::min(0, range.low - grid->zero_point);
     const std::int64_t high = total * std::max(0, range.high - grid->zero_point);
@@ -139,15 +146,15 @@ Value Converter::weighted_mean(const OnnxNode& node, Value x, const Window& w, c
   Grid whole{.bits = bits_for(0, largest, false)};
   if (whole.bits > 16)
     refuse(node, fmt::format("divides by numbers whose least common multiple needs {} bits", whole.bits));
-  // The map holds the reciprocals themselves where they come out as the nearest floats. Where they do not, values
-  // halfway between two codes would fall to the other side: it holds whole numbers then, and the unit goes on as a
-  // factor.
+  // The map holds the reciprocals themselves where they are so near that products which have a float come out as it.
+  // Where they are not, values halfway between two codes would fall to the other side: it holds whole numbers then, and
+  // the unit goes on as a factor.
   double unit = 1 / common;
   const double stored = static_cast<float>(unit);
   for (const std::int64_t a : factors[0])
     for (const std::int64_t b : factors[1]) {
-      const auto code = static_cast<double>(a * b);
-      if (static_cast<float>(code * stored) != static_cast<float>(code / common)) unit = 1;
+      const double reciprocal = static_cast<float>(static_cast<double>(a * b) * stored);
+      if (std::abs(reciprocal * (common / static_cast<double>(a * b)) - 1) > 0x1p-25) unit = 1;
     }
   // Ones, whatever the image holds; small scales of the zero weights keep the bias exact.
   const int more[2] = {sides[0].missing(), sides[1].missing()};
