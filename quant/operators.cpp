@@ -84,7 +84,7 @@ Tensor run_operator(const Node& node, const std::vector<Tensor>& inputs) {
     case Op::elu:
       return torch::elu(x, node.alpha);
     case Op::selu:
-      return torch::elu(x, node.alpha * node.gamma, node.gamma);
+      return torch::elu(x, node.alpha, node.gamma);
     case Op::celu:
       return torch::celu(x, node.alpha);
     case Op::softplus:

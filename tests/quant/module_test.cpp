@@ -257,7 +257,7 @@ TEST(Plans, WidthsThatCannotBeHadAreRefused) {
     }
     return "accepted";
   };
-  EXPECT_EQ(message(test::branching_network(), "merge", 9),
+  EXPECT_EQ(message(test::branching_network(), "deep", 9),
             "'small_act' would have 9 bits: silu is a table of at most 8");
   model::Network leaky("leaky");
   int at = leaky.add_leaky_relu(leaky.add_convolution(leaky.add_input({4, 4, 1}), "c", 2, {}), "c_leaky", 0.1);
