@@ -191,7 +191,7 @@ void build(const model::Architecture& hardware, const std::string& name, bool to
     built = compile(work, *stage, log);
   }
   if (!built) {
-    const fs::path log_file = cache_folder() / "build.log";
+    const fs::path log_file = fs::path(library).replace_extension(".log");
     model::write_whole(log_file, log);
     throw std::runtime_error(fmt::format("compiling the RTL of architecture '{}' failed; the tools' output is in {}",
                                          name, log_file.string()));

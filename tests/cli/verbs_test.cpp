@@ -322,7 +322,7 @@ class Tools {
 TEST_F(Verbs, RtlThatDoesNotCompileIsOneLineAndALog) {
   const Words verify = {"verify",   "--network", "lenet5",       "--dataset", "random",
                         "--images", "0",         "--rtl-images", "1",         "--quiet"};
-  const std::regex log("the tools' output is in (.*/build-([0-9a-f]{16})-.*)\n");
+  const std::regex log("the tools' output is in (.*/rtl-([0-9a-f]{16})\\.log)\n");
   std::set<std::string> hashes;
   for (const char* version : {"12.2", "13.1", "12.2"}) {
     const Tools tools(folder_ / version);
