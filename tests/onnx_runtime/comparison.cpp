@@ -69,7 +69,12 @@ void compare_ours(const Subject& subject, const std::filesystem::path& file, con
     add(c.file, wanted, encoded(out, model::run(network, input)));
     const model::Codes codes =
         model::run(integers, model::encode(quant::input_grid(calibrated), model::prepare_input(calibrated, input)));
-    add(c.golden, wanted, {codes.begin(), codes.end()});
+    // Where a layer of ours follows the file's last rounding, the result has another grid than the file's codes.
+    const model::TensorFormat& result = integers.tensors[integers.output()];
+    Reals values;
+    for (const std::int32_t code : codes)
+      values.push_back(static_cast<float>(result.scale * (code - result.zero_point)));
+    add(c.golden, wanted, encoded(out, values));
   }
 }
 
