@@ -120,6 +120,8 @@ class Module {
   const StageWeights& stage(int index) const { return weights_.at(static_cast<std::size_t>(index)); }
   StageWeights& stage(int index) { return weights_.at(static_cast<std::size_t>(index)); }
   const std::vector<Range>& ranges() const { return ranges_; }
+  // The values that float inputs take; those of bytes lie between 0 and 1.
+  void set_input_range(double low, double high) { ranges_[0] = {low, high, true}; }
   bool ranges_ready() const;
   void forget_ranges();
 

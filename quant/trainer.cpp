@@ -86,6 +86,8 @@ struct Trainer::Impl {
         validation(data.validation),
         state{std::move(module), {}} {
     state.module.options = quantize;
+    if (train.images.scalar_type() != torch::kUInt8 && train.images.numel() > 0)
+      state.module.set_input_range(train.images.min().item<double>(), train.images.max().item<double>());
     for (const auto& [name, tensor] : state.module.parameters())
       state.momentum.push_back(torch::zeros_like(tensor.detach()));
   }

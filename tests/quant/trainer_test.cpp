@@ -82,6 +82,26 @@ TEST(Training, RefusesDataThatDoNotFit) {
   EXPECT_THROW(Trainer(network, test::small_dataset(), {}), std::invalid_argument);
 }
 
+// Inputs of both signs: their range is that of the training data, and hosts encode them as the module does.
+TEST(Training, TakesValuesAsWellAsBytes) {
+  TrainingData data = test::small_dataset();
+  for (Examples* part : {&data.train, &data.validation, &data.test}) {
+    for (const std::uint8_t byte : part->bytes) part->values.push_back(static_cast<float>(byte) / 100 - 0.5F);
+    part->bytes.clear();
+  }
+  Trainer trainer(test::residual_network(), data, {});
+  for (int i = 0; i < 3; ++i) trainer.train_epoch({});
+  const double before = trainer.accuracy(Part::test);
+  EXPECT_GT(before, 0.4);
+  trainer.quantize(model::uniform_plan(trainer.network(), 8, 8));
+  trainer.calibrate(512);
+  const model::IntegerNetwork integers = trainer.integers();
+  EXPECT_NE(integers.tensors[0].zero_point, 0);
+  const GoldenTest golden = trainer.golden_test(integers);
+  EXPECT_GT(static_cast<double>(golden.equal), 0.97 * static_cast<double>(golden.compared));
+  EXPECT_NEAR(golden.score.accuracy(), before, 0.05);
+}
+
 TEST(Resume, AnnealingEndsAsUninterrupted) {
   const auto file = test::scratch_folder() / "resume.safetensors";
   auto make = [] { return std::make_unique<Trainer>(test::tiny_network(), test::small_dataset(), TrainOptions{}); };
