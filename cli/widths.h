@@ -35,8 +35,8 @@ struct WidthLimits {
 // has, in one message; std::runtime_error where the file is damaged. Notes the file in `record`.
 model::Plan make_plan(const model::Network& network, const WidthOptions& options, const WidthLimits& limits,
                       std::uint64_t seed, RunRecord& record);
-// Of a network from a file: widths that the file prescribes hold whatever was asked for, except that a plan.yaml must
-// not say otherwise, nor be given where the file leaves nothing open.
+// The widths of a network from a file: those that the file prescribes hold whatever was asked for, except that a
+// plan.yaml must not say otherwise, nor be given where the file leaves nothing open.
 model::Plan make_plan(const model::FloatNetwork& network, const WidthOptions& options, const WidthLimits& limits,
                       std::uint64_t seed, RunRecord& record);
 

@@ -39,7 +39,7 @@ struct Workload {
   model::Architecture architecture;
   generate::Program program;
   std::optional<Imported> imported;  // from an ONNX file
-  // Of reports: what an ONNX file was calibrated on; nothing for other networks.
+  // What reports say: what an ONNX file was calibrated on; nothing for other networks.
   std::string calibration_line() const { return imported ? imported->calibration_text() + "\n" : ""; }
   void add_calibration(nlohmann::json& summary) const {
     if (imported) summary["calibration"] = imported->calibration_json();

@@ -53,7 +53,7 @@ struct Transposed {
   int groups = 1;    // of channels; weights between different groups are 0
 };
 
-// Of a convolution or linear node; empty for others.
+// What a convolution or linear node multiplies by and adds; empty for others.
 struct Parameters {
   std::vector<float> weights;  // [out][ky][kx][in / groups]; linear: [out][NHWC]
   std::vector<float> bias;     // [out]

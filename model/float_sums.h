@@ -57,7 +57,7 @@ void sum_depthwise(const Node& node, Shape in, const std::vector<T>& weights, co
 void sum_in_order(const Node& node, Shape in, const std::vector<float>& weights, const std::vector<float>& from,
                   std::vector<float>& to);
 
-// The same for a transposed convolution that `node` stands for.
+// Sums of the transposed convolution that `node` stands for, in the order of its own file.
 void sum_transposed(const Node& node, Shape in, const Transposed& transposed, const std::vector<float>& weights,
                     const std::vector<float>& from, std::vector<float>& to);
 

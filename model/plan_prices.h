@@ -10,7 +10,7 @@
 
 namespace bitstrata::model {
 
-// Of one image.
+// What one image costs in one layer.
 struct LayerPrice {
   std::int64_t cycles = 0;
   double energy_fj = 0;  // 0 where no technology prices the layer
@@ -24,9 +24,9 @@ struct PricedLayer {
   std::vector<int> tensors;
 };
 
-// Of one network on one accelerator. A layer's price depends on the widths of its weights and of the tensors that it
-// reads and writes, and on their kept channels, and on nothing else of a plan; a network's is the sum of its layers'.
-// Not for use from several threads at once.
+// Prices of one network on one accelerator. A layer's price depends on the widths of its weights and of the tensors
+// that it reads and writes, and on their kept channels, and on nothing else of a plan; a network's is the sum of its
+// layers'. Not for use from several threads at once.
 class PlanPrices {
  public:
   virtual ~PlanPrices() = default;

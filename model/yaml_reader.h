@@ -43,7 +43,7 @@ class YamlReader {
   // The value of `key`; fails when the key is missing.
   YamlReader at(const std::string& key) const;
   std::vector<YamlReader> items() const;  // of a list
-  // Of a map, in the file's order; fails where a key stands twice.
+  // The keys of a map, in the file's order; fails where one stands twice.
   std::vector<std::pair<std::string, YamlReader>> members() const;
 
   int as_int() const;        // decimal digits with an optional sign; leading zeros and other bases are refused

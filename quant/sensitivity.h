@@ -20,7 +20,7 @@ class Sensitivity final : public LossOracle {
   // `images` as Module::forward takes them, `labels` int64 [n]. `teacher`: logits [n][classes] of the float network.
   Sensitivity(const Module& module, torch::Tensor images, torch::Tensor labels, torch::Tensor teacher, Against against);
 
-  // Of the module with the plan's widths and the highest ranked of its channels.
+  // The mean loss of the module with the plan's widths and the highest ranked of its channels.
   double loss(const model::Plan& plan) override;
   // Share of right answers, in the same way.
   double accuracy(const model::Plan& plan);

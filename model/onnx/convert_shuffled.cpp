@@ -37,7 +37,7 @@ std::optional<Converter::Shuffle> Converter::shuffle_of(const Value& value) cons
   return {};
 }
 
-// The same image with its pixels and channels as the file has them.
+// The value with its pixels and channels in the order that the file has them in.
 Value Converter::straight(const OnnxNode& node, Value value) {
   if (const auto blocks = blocks_of(value)) return spread(node, std::move(value), *blocks);
   const auto shuffle = shuffle_of(value);

@@ -25,7 +25,7 @@ struct Axis {
   std::int64_t first = 0, step = 1, taps = 1, after = 0;  // offset of the first tap, and from tap to tap
 
   std::int64_t blocks() const { return (outputs + stride - 1) / stride; }
-  // Of tap k in phase p in the convolution; nothing where it meets no input.
+  // The place of tap k of phase p in the convolution; nothing where it meets no input.
   std::optional<std::int64_t> tap(std::int64_t p, std::int64_t k) const {
     const std::int64_t distance = p + pad - k * dilation;
     if (distance % stride != 0) return {};
@@ -129,7 +129,7 @@ struct Phases {
     return result;
   }
 
-  // Of the codes of weights; empty where they run along inputs of several outputs.
+  // Scales of the codes of weights; empty where they run along inputs of several outputs.
   std::vector<double> scales(const ConstantGrid& grid, double factor) const {
     std::vector<double> result;
     const bool by_input = grid.axis == 0 && inputs == groups;
@@ -257,16 +257,10 @@ Value Converter::cut_off(const OnnxNode& node, Value value, Cut cut) {
   const Geometry g = geometry(value);
   const int channels = shape(value).channels;
   const Window window{.kernel_height = cut.rows + 1, .kernel_width = cut.columns + 1};
-  const std::int64_t taps = std::int64_t{window.kernel_height} * window.kernel_width;
-  check_weights(node, channels * taps);
+  std::vector<std::int64_t> first(at(std::int64_t{window.kernel_height} * window.kernel_width), 0);
+  first[0] = 1;
   Value result = value;
-  result.node = added(network_.graph.add_convolution(value.node, fresh_name(node, "_cut"), channels, window, channels));
-  Parameters& p = network_.parameters[at(result.node)];
-  p.weights.assign(at(channels * taps), 0.0F);
-  for (std::int64_t c = 0; c < channels; ++c) p.weights[at(c * taps)] = 1.0F;
-  p.bias.assign(at(channels), 0.0F);
-  p.weight_bits = 2;  // exact, whatever width the plan gives
-  p.scales.assign(at(channels), 1.0);
+  result.node = same_kernels(node, value.node, "_cut", window, channels, first, channels, 1);
   if (std::optional<Grid> grid = grid_of_codes(value)) {
     grid->rounding = Rounding::half_up;
     network_.grids[at(result.node)] = grid;

@@ -39,7 +39,7 @@ struct CalibrationInputs {
 
 // Widths of a network from a file: its own, and `weight_bits` and `activation_bits` where it leaves them open.
 model::Plan plan_of(const model::FloatNetwork& network, int weight_bits = 8, int activation_bits = 8);
-// Likewise, with the widths of `open` where the file leaves them open. `open` is valid for the network's graph.
+// Its own widths, and those of `open` where the file leaves them open. `open` is valid for the network's graph.
 model::Plan plan_of(const model::FloatNetwork& network, model::Plan open);
 
 // The network with a grid for every tensor and codes for all weights. Throws std::invalid_argument where the plan does

@@ -16,7 +16,7 @@ namespace bitstrata::quant {
 class LossOracle {
  public:
   virtual ~LossOracle() = default;
-  // Of the network under the plan, on some images.
+  // The mean loss of the network under the plan, on some images.
   virtual double loss(const model::Plan& plan) = 0;
   // How the loss changes from that of `point` when one variable takes another of its values; 0 at the point's own.
   virtual Losses single_changes(const SearchSpace& space, const Point& point) = 0;

@@ -14,7 +14,7 @@ inline constexpr int quantities = 3;
 
 const char* to_string(Quantity quantity);
 
-// Of one image: cycles, fJ, and bits of all weights.
+// What one image costs: cycles, fJ, and bits of all weights.
 using Costs = std::array<double, quantities>;
 
 // A limit as it is written: "latency=0.6" (of uniform 8/8 with all channels), "latency=2.5ms", "energy=40uJ",

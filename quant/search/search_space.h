@@ -24,7 +24,7 @@ struct Variable {
 
 const char* to_string(Variable::Kind kind);
 
-// Of every variable the place among its values.
+// A choice: every variable's place among its values.
 using Point = std::vector<int>;
 
 struct SpaceOptions {
