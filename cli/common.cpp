@@ -54,7 +54,7 @@ bool parse(const std::vector<std::string>& arguments, const po::options_descript
     const auto style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
     const po::parsed_options given =
         po::command_line_parser(arguments).options(options).positional(positional).style(style).run();
-    check_numbers(given, options);
+    check_values(given, options);
     po::store(given, values);
     po::notify(values);
   } catch (const po::unknown_option& error) {

@@ -45,13 +45,14 @@ void check_real(const std::string& option, const std::string& text) {
 
 }  // namespace
 
-void check_numbers(const po::parsed_options& given, const po::options_description& options) {
+void check_values(const po::parsed_options& given, const po::options_description& options) {
   for (const auto& option : given.options) {
     const po::option_description* const known = options.find_nothrow(option.string_key, false);
     if (known == nullptr || option.value.empty()) continue;
     const auto* const typed = dynamic_cast<const po::typed_value_base*>(known->semantic().get());
     if (typed == nullptr) continue;
     for (const std::string& text : option.value) {
+      if (text.empty()) throw std::invalid_argument(fmt::format("--{} is empty", option.string_key));
       const std::type_info& type = typed->value_type();
       if (type == typeid(int)) check_whole<int>(option.string_key, text);
       if (type == typeid(std::int64_t)) check_whole<std::int64_t>(option.string_key, text);

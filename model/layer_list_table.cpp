@@ -82,6 +82,11 @@ std::string trimmed(std::string text) {
 
 std::optional<int> whole_number(const std::string& text) {
   int value = 0;
+  // Some programs read 064 as 52.
+  if (text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string::npos && text.size() > 1 &&
+      text[text.starts_with('-') ? 1 : 0] == '0') {
+    return std::nullopt;
+  }
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;

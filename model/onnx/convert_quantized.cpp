@@ -115,9 +115,9 @@ void Converter::quantize(const OnnxNode& node) {
   }
   const Value x = value(node, 0);
   Quantizer quantizer = quantizer_of(node, inputs, x.view.sizes());
-  if (const std::string* width = noted_width(node.outputs[0])) {
-    quantizer.grid.bits = std::clamp(std::atoi(width->c_str()), 1, 16);
-    quantizer.narrow = width->ends_with("narrow");
+  if (const std::optional<NotedWidth> noted = noted_width(node, quantizer.grid.bits)) {
+    quantizer.grid.bits = noted->bits;
+    quantizer.narrow = noted->narrow;
   }
   Value result = round_to(node, x, grid_of(node, quantizer));
   result.codes = node.op == "QuantizeLinear";

@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <stdexcept>
+#include <string_view>
+#include <system_error>
 
 namespace bitstrata::model::interchange {
 namespace {
@@ -14,8 +17,6 @@ namespace {
 constexpr std::int64_t largest_tensor = std::int64_t{1} << 27;  // elements: a damaged file must not take all memory
 
 constexpr int most_layers = 10000;  // every new layer is compared with all the others
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 // Layer names go into plans, tables and file names.
 std::string tidy(const std::string& name) {
@@ -25,51 +26,6 @@ std::string tidy(const std::string& name) {
     if (!(result.empty() && c == '/')) result += plain ? c : '_';
   }
   return result.empty() ? "node" : result;
-}
-
-bool is_image_side(std::int64_t size) { return size == 1 || size == 3; }
-
-// Where the dimensions of `view` lie in NHWC when they are arranged as `geometry` says.
-InputLayout layout_of(const View& view, Geometry geometry) {
-  const Dims sizes = view.sizes();
-  int height = -1, width = -1, channels = -1;
-  switch (geometry) {
-    case Geometry::nchw:
-      channels = 1, height = 2, width = 3;
-      break;
-    case Geometry::nhwc:
-      height = 1, width = 2, channels = 3;
-      break;
-    case Geometry::ncw:
-    case Geometry::nch:
-      channels = 1, width = 2;
-      break;
-    case Geometry::nwc:
-      width = 1, channels = 2;
-      break;
-    default:
-      break;
-  }
-  InputLayout layout;
-  const auto side = [&](int axis) { return axis < 0 ? 1 : static_cast<int>(sizes[at(axis)]); };
-  layout.shape = {side(height), side(width), side(channels)};
-  if (channels < 0) layout.shape.channels = static_cast<int>(view.elements());
-  std::int64_t stride = 1;
-  const auto place = [&](const std::vector<Factor>& factors) {
-    for (std::size_t i = factors.size(); i-- > 0;) {
-      layout.steps.push_back({factors[i].size, factors[i].stride, stride});
-      stride *= factors[i].size;
-    }
-  };
-  if (channels < 0) {
-    place(view.factors());
-  } else {
-    for (const int axis : {channels, width, height})
-      if (axis >= 0) place(view.dim(axis));
-  }
-  std::sort(layout.steps.begin(), layout.steps.end(),
-            [](const auto& a, const auto& b) { return a.onnx_stride > b.onnx_stride; });
-  return layout;
 }
 
 }  // namespace
@@ -331,9 +287,11 @@ void Converter::step(const OnnxNode& node) {
   }
   if (all && node.op != "If") {
     std::vector<Tensor> results = fold(node, inputs, graph_.opset);
-    if (const std::string* width = noted_width(node.outputs[0]); width != nullptr && results[0].grid) {
-      results[0].grid->bits = std::clamp(std::atoi(width->c_str()), 1, 16);
-      results[0].grid->bipolar = results[0].grid->bits == 1;
+    if (results[0].grid) {
+      if (const std::optional<NotedWidth> noted = noted_width(node, results[0].grid->bits)) {
+        results[0].grid->bits = noted->bits;
+        results[0].grid->bipolar = noted->bits == 1;
+      }
     }
     for (std::size_t i = 0; i < results.size() && i < node.outputs.size(); ++i) {
       folded_ += results[i].elements();
@@ -370,9 +328,20 @@ void Converter::refuse_codes(const OnnxNode& node) const {
   }
 }
 
-const std::string* Converter::noted_width(const std::string& name) const {
-  const auto found = graph_.metadata.find("bitstrata.bits." + name);
-  return found == graph_.metadata.end() ? nullptr : &found->second;
+std::optional<NotedWidth> Converter::noted_width(const OnnxNode& node, int type_bits) const {
+  const auto found = graph_.metadata.find("bitstrata.bits." + node.outputs[0]);
+  if (found == graph_.metadata.end()) return std::nullopt;
+  NotedWidth noted;
+  const std::string& text = found->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), noted.bits);
+  const std::string_view rest(end, text.data() + text.size());
+  noted.narrow = rest == " narrow";
+  if (error != std::errc{} || noted.bits < 1 || noted.bits > type_bits || !(rest.empty() || noted.narrow)) {
+    refuse(node, fmt::format("the file notes its width as '{}'; it is 1 to {} bits, with ' narrow' behind the number "
+                             "where the lowest code is left out",
+                             text, type_bits));
+  }
+  return noted;
 }
 
 const Tensor* Converter::constant(const std::string& name) const {
@@ -431,55 +400,6 @@ int Converter::added(int index) {
   network_.parameters.resize(network_.graph.nodes().size());
   network_.grids.resize(network_.graph.nodes().size());
   return index;
-}
-
-View Converter::view_of(Geometry geometry, Shape s) const {
-  switch (geometry) {
-    case Geometry::nchw:
-      return View::nchw(s);
-    case Geometry::nhwc:
-      return View::nhwc(s);
-    case Geometry::ncw:
-      return View::ncw(s);
-    case Geometry::nch:
-      return View::nch(s);
-    default:
-      return View::flat(s);
-  }
-}
-
-Geometry Converter::geometry(const Value& value) const {
-  const Shape s = shape(value);
-  if (value.view == View::nchw(s)) return Geometry::nchw;
-  if (value.view == View::nhwc(s)) return Geometry::nhwc;
-  if (s.height == 1 && value.view == View::ncw(s)) return Geometry::ncw;
-  if (s.width == 1 && value.view == View::nch(s)) return Geometry::nch;
-  if (value.view == View::flat(s)) return Geometry::flat;
-  return Geometry::other;
-}
-
-void Converter::settle(const Value& value, Geometry wanted) const {
-  if (layout_ != nullptr || value.node != 0) return;
-  View view = value.view;
-  int rank = view.rank();
-  const bool fits = wanted == Geometry::nchw || wanted == Geometry::nhwc
-                        ? rank == 4
-                        : (wanted == Geometry::ncw || wanted == Geometry::nwc) && rank == 3;
-  if (!fits) {  // the file's own dimensions then, taken as they mostly are
-    view = View::plain(input_dims_);
-    rank = view.rank();
-    wanted = Geometry::flat;
-    if (rank == 4) {
-      const bool last = is_image_side(view.size(3)) && !is_image_side(view.size(1));
-      wanted = last ? Geometry::nhwc : Geometry::nchw;
-    } else if (rank == 3) {
-      wanted = Geometry::ncw;
-    }
-  }
-  if (wanted != Geometry::flat && view.size(0) != 1) {
-    throw std::invalid_argument(fmt::format("the batch of its input {} is not 1", to_text(view.sizes())));
-  }
-  throw LayoutDemand{layout_of(view, wanted)};
 }
 
 Value Converter::ready(const OnnxNode& node, Value value) {

@@ -40,6 +40,12 @@ struct Taps {
   int counted_before = 0, counted_after = 0;
 };
 
+// Of a tensor of codes: `narrow` leaves the lowest code out.
+struct NotedWidth {
+  int bits = 0;
+  bool narrow = false;
+};
+
 // How the dimensions of an image are arranged.
 enum class Geometry { nchw, nhwc, ncw, nch, nwc, flat, other };
 
@@ -85,8 +91,8 @@ class Converter {
   void step(const OnnxNode& node);
   void refuse_codes(const OnnxNode& node) const;
   void check_result();
-  // The width that our own writer notes for a tensor of codes; nothing in other files.
-  const std::string* noted_width(const std::string& name) const;
+  // The width that our own writer notes for the codes of `type_bits` that a node makes; nothing in other files.
+  std::optional<NotedWidth> noted_width(const OnnxNode& node, int type_bits) const;
   const Tensor* constant(const std::string& name) const;
   const Tensor& need_constant(const OnnxNode& node, std::size_t input, const char* what) const;
   const std::vector<std::int64_t>& need_wholes(const OnnxNode& node, std::size_t input, const char* what) const;

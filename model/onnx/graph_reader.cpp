@@ -6,12 +6,14 @@
 #include <onnx/onnx_pb.h>
 
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <limits>
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "model/onnx/graph.h"
@@ -177,13 +179,17 @@ class GraphReader {
     std::uint64_t offset = 0, length = 0;
     bool has_length = false;
     for (const auto& entry : proto.external_data()) {
-      try {
-        if (entry.key() == "location") location = entry.value();
-        if (entry.key() == "offset") offset = std::stoull(entry.value());
-        if (entry.key() == "length") length = std::stoull(entry.value()), has_length = true;
-      } catch (const std::exception&) {
-        damaged(fmt::format("tensor '{}': '{}' is no number", proto.name(), entry.value()));
-      }
+      const auto number = [&] {
+        const std::string& text = entry.value();
+        std::uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error != std::errc{} || end != text.data() + text.size())
+          damaged(fmt::format("tensor '{}': {} '{}' is no number of bytes", proto.name(), entry.key(), text));
+        return value;
+      };
+      if (entry.key() == "location") location = entry.value();
+      if (entry.key() == "offset") offset = number();
+      if (entry.key() == "length") length = number(), has_length = true;
     }
     const fs::path relative = location;
     bool inside = !location.empty() && relative.is_relative();

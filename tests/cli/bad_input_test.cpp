@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <sstream>
 
 #include "tests/cli/images.h"
 #include "tests/cli/process.h"
@@ -39,6 +40,8 @@ void prepare(const TemporaryFolder& folder) {
   folder.write("narrow.yaml", "psum_depth: 16\n");
   folder.write("small.yaml", "accumulator_bits: 16\n");
   folder.write("in-the-way", "a file");
+  folder.write("damaged.onnx", "no model");
+  folder.write("list.csv", "conv, 8, 8, 3, 3, 1, 4, 1,\n");
   for (const char* name : {"empty", "foreign", "damaged", "interrupted", "few"})
     std::filesystem::create_directories(folder / name);
   folder.write("foreign/letter.txt", "somebody else's");
@@ -80,6 +83,39 @@ void expect_one_line(const Case& c) {
 class BadInput : public ::testing::TestWithParam<Case> {};
 
 TEST_P(BadInput, EndsWithOneLine) { expect_one_line(GetParam()); }
+
+// What each verb is given wrongly, whatever it does.
+TEST(BadInputOfEveryVerb, EndsWithOneLine) {
+  const Finished help = run_program({"--help"});
+  std::istringstream lines(help.out);
+  std::string line;
+  int verbs = 0;
+  while (std::getline(lines, line)) {
+    if (!line.starts_with("  ") || line.starts_with("  bitstrata")) continue;
+    std::istringstream words(line);
+    std::string verb;
+    words >> verb;
+    SCOPED_TRACE(verb);
+    ++verbs;
+    expect_one_line({"", {verb, "--nowhere", "1"}, {"bitstrata " + verb + ":", "--nowhere"}});
+    if (verb == "list") continue;  // it has no options
+    // sweep and report take files and folders by themselves, export and characterize have no network.
+    const bool by_file = verb == "sweep" || verb == "report" || verb == "export";
+    for (const char* network : {"@damaged.onnx", "@in-the-way", "@nothing", "@empty", "@list.csv", ""}) {
+      SCOPED_TRACE(network);
+      if (verb == "characterize") continue;
+      // These load LibTorch, which takes a second each time.
+      const bool slow = verb == "train" || verb == "quantize";
+      if (slow && network != std::string("@damaged.onnx") && *network != '\0') continue;
+      Words given = {verb};
+      if (!by_file) given.emplace_back("--network");
+      given.emplace_back(network);
+      if (verb == "table" && network == std::string("@list.csv")) given.insert(given.end(), {"--max-weight-bits", "0"});
+      expect_one_line({"", given, {"bitstrata " + verb}});
+    }
+  }
+  EXPECT_EQ(verbs, 13);
+}
 
 // Of the verbs that a build may lack.
 class BadTrainingInput : public ::testing::TestWithParam<Case> {};
@@ -236,6 +272,7 @@ INSTANTIATE_TEST_SUITE_P(
              {"train", "--network", "lenet5", "--dataset", "@", "--resume", "--out", "@interrupted"},
              {"--resume:", "resume.safetensors"}},
         Case{"TrainOutCannotBeMade", {"train", "--out", "/proc/bitstrata/run"}, {"--out: cannot write"}},
+        Case{"QuantizeOutCannotBeMade", {"quantize", "--out", "/proc/bitstrata/run"}, {"--out: cannot write"}},
         Case{"QuantizeUnknownMethod", {"quantize", "--method", "unifrom"}, {"did you mean 'uniform'"}},
         Case{"QuantizeDamagedStart", {"quantize", "--network", "@damaged"}, {"--network", "float.safetensors"}},
         Case{"QuantizeTooFewImages", {"quantize", "--network", "lenet5", "--dataset", "@few"}, {"at least 12"}},

@@ -10,6 +10,7 @@
 #include "sim/store_sqlite.h"
 #include "tests/model/onnx_cases.h"
 #include "tests/model/onnx_quantized_cases.h"
+#include "tests/model/onnx_space_cases.h"
 #include "tests/model/random_network.h"
 
 namespace {
@@ -68,6 +69,11 @@ int main(int argc, char** argv) {
   for (const testing::OnnxCase& seed : testing::onnx_cases()) {
     const std::string bytes = seed.model.bytes();
     if (bytes.size() < 2048) write(corpus / "onnx" / ("case" + std::to_string(number++)), bytes);
+  }
+  number = 0;
+  for (const testing::OnnxCase& seed : testing::onnx_space_cases()) {
+    const std::string bytes = seed.model.bytes();
+    if (bytes.size() < 2048) write(corpus / "onnx" / ("space" + std::to_string(number++)), bytes);
   }
   number = 0;
   for (const testing::QuantizedCase& seed : testing::quantized_cases()) {

@@ -2,6 +2,7 @@
 // Layer lists: the shapes SCALE-Sim and NeuroSim give to the lines of their files, and refusals with file and line.
 #include "model/layer_lists.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -102,6 +103,10 @@ TEST_F(LayerLists, RefusalsNameFileAndLine) {
   EXPECT_THAT(refusal(std::string(headings) + "a, 8, 8, 3, 3, 1,\n"), HasSubstr("list.csv:2: filters is missing"));
   EXPECT_THAT(refusal(std::string(headings) + "a, 8, 8, 3, 3, 1, 4x, 1,\n"),
               HasSubstr("list.csv:2: filters is '4x'; it must be a whole number from 1 to 16777216"));
+  for (const char* number : {"04", "+4", "4.0", "0x4"}) {
+    EXPECT_THAT(refusal(fmt::format("{}a, 8, 8, 3, 3, 1, {}, 1,\n", headings, number)),
+                HasSubstr(fmt::format("list.csv:2: filters is '{}'; it must be a whole number", number)));
+  }
   EXPECT_THAT(refusal(std::string(headings) + "\na, 8, 2, 3, 3, 1, 4, 1,\n"),
               HasSubstr("list.csv:3: a filter of 3x3 does not fit an IFMAP of 8x2, which includes its padding"));
   EXPECT_THAT(refusal("1,1,512,1,1,1000,0,1\n1,1,512,1,1,1000,2,1\n"),
