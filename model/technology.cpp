@@ -57,7 +57,8 @@ void read_mac_table(const YamlReader& top, Technology& technology) {
   if (top.has("coefficients")) top.at("coefficients").fail("kind mac_table has 'mac_energy', not 'coefficients'");
   const YamlReader table = top.at("mac_energy");
   for (const auto& [key, entry] : table.members()) {
-    const bool digits = !key.empty() && key[0] != '0' && key.size() <= 2 && key.find_first_not_of("0123456789") == std::string::npos;
+    const bool digits =
+        !key.empty() && key[0] != '0' && key.size() <= 2 && key.find_first_not_of("0123456789") == std::string::npos;
     const int bits = digits ? std::stoi(key) : 0;
     if (bits < 1 || bits > 16) entry.fail(fmt::format("'{}' is no width; widths are 1..16 bits", key));
     if (!technology.mac_energy.emplace(bits, read_coefficient(entry, "fJ/MAC")).second) {
