@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ class PlanPrices {
   // All layers under `plan`, whose layers are those of the network in order. Throws std::invalid_argument where the
   // plan does not fit the network or a layer does not fit the accelerator. Good until the next call.
   virtual const std::vector<LayerPrice>& prices(const Plan& plan) = 0;
+  // One layer under `plan`; nothing where it does not fit the accelerator. The plan fits the network.
+  virtual std::optional<LayerPrice> price(std::size_t layer, const Plan& plan) = 0;
 
   LayerPrice total(const Plan& plan) {
     LayerPrice sum;

@@ -63,31 +63,19 @@ class PlanCost::Tables {
     const std::vector<int> bits = model::tensor_bits(layout_, plan);
     const bool whole = keeps_all(plan);
     if (!whole) follow_channels(plan);
-    std::optional<model::IntegerNetwork> pruned;
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      Layer& layer = layers_[i];
-      const int first = layer.stage >= 0    ? plan.layers[at(layer.stage)].weight_bits
-                        : layer.second >= 0 ? bits[at(layer.second)]
-                                            : 0;
-      const int in = bits[at(layer.input)], out = bits[at(layer.output)];
-      if (at(first) >= widths || at(in) >= widths || at(out) >= widths) model::validate(plan, network_);
-      if (whole || layer.keeps_all) {
-        const model::LayerPrice& known = layer.known(first, in, out);
-        if (known.cycles < 0) model::validate(plan, network_);
-        prices_[i] = known.cycles >= 0 ? known : predict_layer(i, first, in, out);
-        continue;
-      }
-      const std::uint64_t place = Layer::place(first, in, out) << 48 | layer.channels;
-      const auto known = layer.pruned.find(place);
-      if (known != layer.pruned.end()) {
-        prices_[i] = known->second;
-        continue;
-      }
-      // The whole network with these channels, of which this layer is looked at: rare, and always right.
-      if (!pruned) pruned = integer_shapes(model::planned_network(network_, plan), plan);
-      prices_[i] = layer.pruned[place] = price_of(*pruned, pruned->layers.at(i));
-    }
+    for (std::size_t i = 0; i < layers_.size(); ++i) prices_[i] = price_layer(i, plan, bits, whole);
     return prices_;
+  }
+
+  std::optional<model::LayerPrice> price(std::size_t layer, const model::Plan& plan) {
+    const bool whole = keeps_all(plan);
+    if (!whole) follow_channels(plan);
+    const std::vector<int> bits = model::tensor_bits(layout_, plan);
+    try {
+      return price_layer(layer, plan, bits, whole);
+    } catch (const std::invalid_argument&) {
+      return std::nullopt;
+    }
   }
 
   std::int64_t cycles(const model::Plan& plan) {
@@ -117,17 +105,49 @@ class PlanCost::Tables {
   LayerCosts costs;
 
  private:
+  // A layer with the formats of its tensors, whose widths are set when it is priced.
+  struct Alone {
+    model::IntegerLayer layer;
+    model::TensorFormat input, second, output;
+  };
   struct Layer {
     int stage = -1, input = 0, second = -1, output = 0;  // tensors of the layout
     // With all channels, by widths of weights (or second input), input, output; -1 cycles: not known.
     std::vector<model::LayerPrice> prices;
     // With fewer: by place, and the channels of both inputs and the output.
     std::unordered_map<std::uint64_t, model::LayerPrice> pruned;
-    std::uint64_t channels = 0;  // of the plan that is being priced
+    std::unordered_map<std::uint64_t, Alone> shapes;  // by these channels
+    std::uint64_t channels = 0;                       // of the plan that is being priced
     bool keeps_all = true;
     static std::uint64_t place(int first, int in, int out) { return (at(first) * widths + at(in)) * widths + at(out); }
     const model::LayerPrice& known(int first, int in, int out) const { return prices[place(first, in, out)]; }
   };
+
+  model::LayerPrice price_layer(std::size_t index, const model::Plan& plan, const std::vector<int>& bits, bool whole) {
+    Layer& layer = layers_[index];
+    const int first = layer.stage >= 0    ? plan.layers[at(layer.stage)].weight_bits
+                      : layer.second >= 0 ? bits[at(layer.second)]
+                                          : 0;
+    const int in = bits[at(layer.input)], out = bits[at(layer.output)];
+    if (at(first) >= widths || at(in) >= widths || at(out) >= widths) model::validate(plan, network_);
+    if (whole || layer.keeps_all) {
+      const model::LayerPrice& known = layer.known(first, in, out);
+      if (known.cycles < 0) model::validate(plan, network_);
+      return known.cycles >= 0 ? known : predict_layer(index, first, in, out);
+    }
+    const std::uint64_t place = Layer::place(first, in, out) << 48 | layer.channels;
+    const auto known = layer.pruned.find(place);
+    if (known != layer.pruned.end()) return known->second;
+    if (!layer.shapes.contains(layer.channels)) shape_layers(plan);
+    return layer.pruned[place] = predict(index, layer.shapes.at(layer.channels), first, in, out);
+  }
+
+  // Takes down what all layers are with the channels of `plan`: widths change no more than formats of it.
+  void shape_layers(const model::Plan& plan) {
+    const model::IntegerNetwork pruned = integer_shapes(model::planned_network(network_, plan), plan);
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+      layers_[i].shapes.try_emplace(layers_[i].channels, alone(pruned, i));
+  }
 
   bool keeps_all(const model::Plan& plan) const {
     for (std::size_t s = 0; s < layout_.stages.size(); ++s) {
@@ -188,24 +208,36 @@ class PlanCost::Tables {
     }
   }
 
-  // The layer by itself, as integer_shapes would make it at these widths.
+  Alone alone(const model::IntegerNetwork& shapes, std::size_t index) const {
+    Alone found{shapes.layers.at(index), {}, {}, {}};
+    const auto format = [&](int tensor) { return shapes.tensors[at(tensor)]; };
+    found.input = format(found.layer.input);
+    if (found.layer.second >= 0) found.second = format(found.layer.second);
+    found.output = format(found.layer.output);
+    return found;
+  }
+
   const model::LayerPrice& predict_layer(std::size_t index, int first, int in, int out) {
+    return layers_[index].prices[Layer::place(first, in, out)] = predict(index, alone(shapes_, index), first, in, out);
+  }
+
+  // The layer by itself, as integer_shapes would make it at these widths.
+  model::LayerPrice predict(std::size_t index, const Alone& shape, int first, int in, int out) {
     const Layer& entry = layers_[index];
-    model::IntegerLayer layer = shapes_.layers[index];
-    model::IntegerNetwork alone{.name = network_.name(), .tensors = {}, .layers = {}};
-    const auto add = [&](int tensor, int source, int bits) {
-      model::TensorFormat format = shapes_.tensors[at(tensor)];
+    model::IntegerLayer layer = shape.layer;
+    model::IntegerNetwork network{.name = network_.name(), .tensors = {}, .layers = {}};
+    const auto add = [&](model::TensorFormat format, int source, int bits) {
       format.bits = bits;
       format.coding = coding_of(layout_.source(source).rectified, bits);
-      alone.tensors.push_back(format);
-      return static_cast<int>(alone.tensors.size()) - 1;
+      network.tensors.push_back(format);
+      return static_cast<int>(network.tensors.size()) - 1;
     };
-    layer.input = add(layer.input, entry.input, in);
-    if (entry.second >= 0) layer.second = add(layer.second, entry.second, first);
-    layer.output = add(layer.output, entry.output, out);
+    layer.input = add(shape.input, entry.input, in);
+    if (entry.second >= 0) layer.second = add(shape.second, entry.second, first);
+    layer.output = add(shape.output, entry.output, out);
     if (entry.stage >= 0) layer.weight_bits = first;
-    fit_to_tensors(layer, alone);
-    return layers_[index].prices[Layer::place(first, in, out)] = price_of(alone, layer);
+    fit_to_tensors(layer, network);
+    return price_of(network, layer);
   }
 
   model::Network network_;
@@ -224,6 +256,10 @@ PlanCost::PlanCost(const model::Network& network, const model::Architecture& arc
 std::vector<model::PricedLayer> PlanCost::layers() const { return tables_->layers(); }
 
 const std::vector<model::LayerPrice>& PlanCost::prices(const model::Plan& plan) { return tables_->prices(plan); }
+
+std::optional<model::LayerPrice> PlanCost::price(std::size_t layer, const model::Plan& plan) {
+  return tables_->price(layer, plan);
+}
 
 PlanCost::~PlanCost() = default;
 

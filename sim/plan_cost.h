@@ -24,6 +24,7 @@ class PlanCost final : public model::PlanPrices {
 
   std::vector<model::PricedLayer> layers() const override;
   const std::vector<model::LayerPrice>& prices(const model::Plan& plan) override;
+  std::optional<model::LayerPrice> price(std::size_t layer, const model::Plan& plan) override;
   // Cycles of one image under `plan`, whose layers are those of the network in order; of its channels 0 stands for all.
   // Throws std::invalid_argument when layers that read one tensor disagree, or a layer does not fit.
   std::int64_t cycles(const model::Plan& plan);

@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "quant/search/plan_search.h"
+#include "quant/search/program.h"
 
 namespace bitstrata::quant {
 

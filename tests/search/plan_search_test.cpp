@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "quant/search/elimination.h"
+#include "quant/search/program.h"
 #include "tests/search/problem.h"
 
 namespace bitstrata::quant {
@@ -47,6 +50,113 @@ TEST(Program, FindsTheBestOfAllPoints) {
   std::cout << programs << " programs against " << points << " points, " << impossible << " without a plan\n";
   EXPECT_GT(programs - impossible, 20);
   EXPECT_GE(impossible, 6);
+}
+
+// What is remembered by layer, and added up by differences, is what the whole network costs.
+TEST(Neighbourhood, CostsAreThoseOfThePlans) {
+  std::mt19937 random(3);
+  const model::Technology technology = model::load_technology("ad-pim");
+  int compared = 0;
+  for (const char* name : {"resnet8", "dscnn", "mobilenetv3_small"}) {
+    const model::Network network = model::build_network(name);
+    SpaceOptions options;
+    for (const model::ChannelGroup& group : model::channel_groups(network, model::lay_out(network)).groups)
+      options.levels.push_back(group.size < 8 ? std::vector<int>{}
+                                              : std::vector<int>{group.size / 2, group.size * 3 / 4, group.size});
+    const SearchSpace space(network, options);
+    sim::PlanCost prices(network, model::load_architecture("pim-64x64"), &technology);
+    sim::PlanCost others(network, model::load_architecture("pim-64x64"), &technology);
+    PlanCosts costs(space, prices), plain(space, others);
+    const auto draw = [&](std::size_t v) { return static_cast<int>(random() % space.variables()[v].values.size()); };
+    Point point = space.largest();
+    Neighbourhood near(costs, point);
+    const auto expect_same = [&](const Costs& a, const Costs& b) {
+      EXPECT_EQ(a[0], b[0]);
+      EXPECT_NEAR(a[1], b[1], 1e-9 * b[1]);
+      EXPECT_EQ(a[2], b[2]);
+      ++compared;
+    };
+    for (int i = 0; i < 40; ++i) {
+      const std::size_t v = random() % point.size(), other = random() % point.size();
+      Point changed = point;
+      changed[v] = draw(v);
+      expect_same(near.with(v, changed[v]), plain.total(space.plan(changed)));
+      changed[other] = draw(other);
+      expect_same(near.with(v, changed[v], other, changed[other]), plain.total(space.plan(changed)));
+      expect_same(costs.total(changed), plain.total(space.plan(changed)));
+      near.move_to(changed);
+      point = changed;
+    }
+  }
+  std::cout << compared << " costs compared\n";
+  EXPECT_EQ(compared, 360);
+}
+
+TEST(Descend, KeepsTheLimitsByTheCheapestSteps) {
+  Problem problem("pim-64x64", 2);
+  const Costs allowed = resolve({parse_limit("latency=0.75"), parse_limit("size=0.5")}, problem.uniform, 100);
+  const Point found = descend(problem.costs, problem.losses, allowed, problem.space.largest(), 1);
+  EXPECT_TRUE(within(problem.costs.total(found), allowed));
+  EXPECT_GE(loss_of(problem.losses, found), problem.enumerate(allowed) - 1e-9);
+  // Steps that add no loss come first, and are enough here.
+  Losses free = problem.losses;
+  for (std::size_t v = 1; v < free.size(); ++v) free[v].assign(free[v].size(), 0.0);
+  const Costs mild = resolve({parse_limit("size=0.9")}, problem.uniform, 100);
+  EXPECT_EQ(loss_of(free, descend(problem.costs, free, mild, problem.space.largest(), 1)), 0.0);
+  const Costs none = resolve({parse_limit("latency=0.001")}, problem.uniform, 100);
+  EXPECT_FALSE(
+      within(problem.costs.total(descend(problem.costs, problem.losses, none, problem.space.largest(), 1)), none));
+}
+
+TEST(Elimination, FindsTheLeastSum) {
+  std::mt19937 random(5);
+  int sums = 0;
+  for (int n = 0; n < 40; ++n) {
+    const int count = 2 + static_cast<int>(random() % 5);
+    std::vector<int> sizes;
+    for (int v = 0; v < count; ++v) sizes.push_back(1 + static_cast<int>(random() % 4));
+    std::vector<std::vector<int>> scopes;
+    std::vector<std::vector<double>> values;
+    for (int f = 0; f < 6; ++f) {
+      std::vector<int> scope;
+      std::size_t size = 1;
+      for (int v = 0; v < count; ++v)
+        if (random() % 3 == 0) scope.push_back(v), size *= static_cast<std::size_t>(sizes[static_cast<std::size_t>(v)]);
+      std::shuffle(scope.begin(), scope.end(), random);
+      scopes.push_back(scope);
+      values.emplace_back();
+      for (std::size_t i = 0; i < size; ++i) values.back().push_back(random() % 8 == 0 ? INFINITY : random() % 1000);
+    }
+    const auto sum = [&](const std::vector<int>& point) {
+      double total = 0;
+      for (std::size_t f = 0; f < scopes.size(); ++f) {
+        std::size_t place = 0, stride = 1;
+        for (const int v : scopes[f]) {
+          place += stride * static_cast<std::size_t>(point[static_cast<std::size_t>(v)]);
+          stride *= static_cast<std::size_t>(sizes[static_cast<std::size_t>(v)]);
+        }
+        total += values[f][place];
+      }
+      return total;
+    };
+    double best = INFINITY;
+    std::vector<int> point(static_cast<std::size_t>(count), 0);
+    for (bool more = true; more; ++sums) {
+      best = std::min(best, sum(point));
+      more = false;
+      for (std::size_t v = 0; v < point.size() && !more; ++v) {
+        more = ++point[v] < sizes[v];
+        if (!more) point[v] = 0;
+      }
+    }
+    Elimination elimination(sizes, scopes);
+    EXPECT_EQ(elimination.minimize(values, point), best);
+    if (std::isfinite(best)) {
+      EXPECT_EQ(sum(point), best);
+    }
+  }
+  std::cout << sums << " sums\n";
+  EXPECT_GT(sums, 1000);
 }
 
 TEST(Program, TakesNoValueOfInfiniteLoss) {

@@ -59,13 +59,13 @@ TEST(SearchSpace, KnowsWhatALayersPriceDependsOn) {
     std::vector<std::vector<bool>> moves(costs.variables().size(), std::vector<bool>(space.variables().size()));
     for (int i = 0; i < 3; ++i) {
       const Point point = random_point(space, random);
-      const std::vector<Costs> before = costs.layers(space.plan(point));
+      const std::vector<model::LayerPrice> before = prices.prices(space.plan(point));
       for (std::size_t v = 0; v < point.size(); ++v) {
         Point other = point;
         other[v] = point[v] == 0 ? static_cast<int>(space.variables()[v].values.size()) - 1 : 0;
-        const std::vector<Costs>& after = costs.layers(space.plan(other));
+        const std::vector<model::LayerPrice>& after = prices.prices(space.plan(other));
         for (std::size_t layer = 0; layer < after.size(); ++layer)
-          if (after[layer] != before[layer]) moves[layer][v] = true;
+          if (after[layer].cycles != before[layer].cycles) moves[layer][v] = true;
       }
     }
     for (std::size_t layer = 0; layer < moves.size(); ++layer) {
