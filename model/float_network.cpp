@@ -227,7 +227,9 @@ std::int32_t Grid::code(float value) const {
 }
 
 bool FloatNetwork::quantized() const {
-  return std::any_of(parameters.begin(), parameters.end(), [](const Parameters& p) { return p.weight_bits != 0; });
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (!parameters[i].of_importer && (parameters[i].weight_bits != 0 || (i < grids.size() && grids[i]))) return true;
+  return false;
 }
 
 Reals prepare_input(const FloatNetwork& network, std::span<const float> input) {

@@ -59,6 +59,7 @@ struct Parameters {
   std::vector<float> bias;     // [out]
   int weight_bits = 0;         // 0: not quantized
   std::vector<double> scales;  // [out] where quantized: weight = scale * code; 1 bit: -scale or +scale
+  bool of_importer = false;    // its codes are exact and not the file's: the layer moves or counts values
   Sums sums = Sums::values;
   std::optional<Transposed> transposed;
 };
@@ -69,7 +70,7 @@ struct FloatNetwork {
   std::vector<std::optional<Grid>> grids;         // one entry a node: what its values are rounded to
   std::vector<double> input_scale, input_offset;  // [channel]: the host feeds scale * x + offset; empty: x itself
   std::vector<std::string> notes;                 // what was left to the host, or done differently from the file
-  bool quantized() const;                         // some weights are
+  bool quantized() const;                         // the file has codes somewhere
 };
 
 // Values of one image, [y][x][channel].

@@ -2,6 +2,8 @@
 #include "quant/sensitivity.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <limits>
 #include <stdexcept>
 
 namespace bitstrata::quant {
@@ -79,9 +81,12 @@ Sensitivity::Sensitivity(const Module& module, Tensor images, Tensor labels, Ten
 
 Module Sensitivity::under(const model::Plan& plan) const {
   const ChannelGroups& groups = module_.groups();
-  const std::vector<int> counts = model::group_counts(groups, plan);
+  std::vector<int> counts = model::group_counts(groups, plan);
   bool fewer = false;
-  for (std::size_t g = 0; g < counts.size(); ++g) fewer = fewer || counts[g] < groups.groups[g].size;
+  for (std::size_t g = 0; g < counts.size(); ++g) {
+    counts[g] = std::min(counts[g], groups.groups[g].size);  // channels that training went on without do not come back
+    fewer = fewer || counts[g] < groups.groups[g].size;
+  }
   Module module = fewer ? module_.with_channels(highest(ranking_, counts), nullptr) : module_;
   model::Plan tied = plan;
   model::set_channels(groups, counts, tied);
@@ -127,7 +132,26 @@ double Sensitivity::accuracy(const model::Plan& plan) {
   return static_cast<double>(answers(module).right) / static_cast<double>(images_.size(0));
 }
 
-Losses Sensitivity::single_changes(const SearchSpace& space, const Point& point) {
+std::vector<double> Sensitivity::densities(const model::Plan& plan) {
+  const torch::NoGradGuard no_grad;
+  Module module = under(plan);
+  DensityCount density;
+  ForwardOptions forward = quantized_pass();
+  forward.density = &density;
+  for (std::int64_t i = 0; i < images_.size(0); i += kBatch) {
+    const std::int64_t n = std::min(kBatch, images_.size(0) - i);
+    module.forward(images_.narrow(0, i, n), forward);
+    passes_ += static_cast<double>(n);
+  }
+  std::vector<double> shares;
+  for (const Step& step : module.layout().steps)
+    if (step.stage >= 0)
+      shares.push_back(static_cast<double>(density.nonzero[at(step.output)]) /
+                       static_cast<double>(density.total[at(step.output)]));
+  return shares;
+}
+
+Losses Sensitivity::single_changes(const SearchSpace& space, const Point& point, int reach) {
   const torch::NoGradGuard no_grad;
   Module base = under(space.plan(point));
   const Layout& layout = base.layout();
@@ -163,6 +187,13 @@ Losses Sensitivity::single_changes(const SearchSpace& space, const Point& point)
     losses.emplace_back(variable.values.size(), 0.0);
     for (std::size_t k = 0; k < variable.values.size(); ++k) {
       if (static_cast<int>(k) == point[v]) continue;
+      const bool far = std::abs(static_cast<int>(k) - point[v]) > reach;
+      const bool gone = variable.kind == Variable::Kind::channels &&
+                        variable.values[k] > module_.groups().groups[at(variable.index)].size;
+      if (far || gone) {
+        losses[v][k] = std::numeric_limits<double>::infinity();
+        continue;
+      }
       Point other = point;
       other[v] = static_cast<int>(k);
       const model::Plan plan = space.plan(other);

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "quant/module.h"
-#include "quant/search/codesign.h"
+#include "quant/search/oracle.h"
 
 namespace bitstrata::quant {
 
@@ -25,9 +25,11 @@ class Sensitivity final : public LossOracle {
   // Share of right answers, in the same way.
   double accuracy(const model::Plan& plan);
 
-  // How the loss changes from that of `point` when one variable takes another of its values, everything else as it is;
-  // 0 at the point's own. What lies in front of a change is not calculated again.
-  Losses single_changes(const SearchSpace& space, const Point& point) override;
+  // What lies in front of a change is not calculated again.
+  Losses single_changes(const SearchSpace& space, const Point& point, int reach) override;
+  std::vector<double> densities(const model::Plan& plan) override;
+  // Nothing: the weights stay as they are, and channels may come back.
+  void adapt(const model::Plan&) override {}
 
   // Images through the whole network so far, parts of it counted as such.
   double passes() const override { return passes_; }

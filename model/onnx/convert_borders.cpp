@@ -90,6 +90,7 @@ int Converter::same_kernels(const OnnxNode& node, int input, const std::string& 
   p.bias.assign(at(channels), 0.0F);
   const auto [low, high] = std::minmax_element(kernel.begin(), kernel.end());
   p.weight_bits = bits_for(std::min<std::int64_t>(*low, 0), *high, true);
+  p.of_importer = true;
   if (p.weight_bits > 16) refuse(node, fmt::format("needs weights of {} bits at the border", p.weight_bits));
   p.scales.assign(at(channels), scale);
   return made;
@@ -170,6 +171,7 @@ Value Converter::weighted_mean(const OnnxNode& node, Value x, const Window& w, c
   p.weights.assign(at(std::int64_t{channels} * (more[0] + 1) * (more[1] + 1)), 0.0F);
   p.bias = {1.0F};
   p.weight_bits = 2;
+  p.of_importer = true;
   p.scales = {1.0 / 256};
   network_.grids[at(ones)] = Grid{.bits = 2};
   std::vector<std::int64_t> both;

@@ -61,6 +61,7 @@ Value Converter::ordered(const OnnxNode& node, Value value, const std::vector<st
   for (std::size_t n = 0; n < at(channels); ++n)
     p.weights[n * at(channels) + at(order[n])] = static_cast<float>(value.factor);
   p.weight_bits = 2;  // exact, whatever width the plan gives
+  p.of_importer = true;
   p.scales.assign(at(channels), value.factor);
   // Nothing is rounded: what is moved keeps its codes.
   if (std::optional<Grid> grid = network_.grids[at(value.node)]) {

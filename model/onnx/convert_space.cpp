@@ -71,6 +71,7 @@ void Converter::space_to_depth(const OnnxNode& node) {
   for (std::int64_t n = 0; n < channels; ++n) p.weights[at(n * channels + n)] = 1.0F;
   p.bias.assign(at(channels), 0.0F);
   p.weight_bits = 2;  // exact, whatever width the plan gives
+  p.of_importer = true;
   p.scales.assign(at(channels), 1.0);
   if (std::optional<Grid> grid = grid_of_codes(x)) {
     grid->rounding = Rounding::half_up;

@@ -288,6 +288,7 @@ Value Converter::select(const OnnxNode& node, Value x, int axis, std::int64_t fi
     p.weights[at(n * channels + from)] = 1.0F;
   }
   p.weight_bits = 2;  // exact, whatever width the plan gives
+  p.of_importer = true;
   p.scales.assign(at(count), 1.0);
   result.view = view_of(g, network_.graph.node(result.node).output);
   if (x.codes) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "quant/search/codesign.h"
-
+// Widths and kept channels chosen together against measured cost. In phases: losses of single changes are measured
+// around the present plan, a program finds the plans of least predicted loss within a budget, their real losses decide,
+// training goes on under the one that was chosen, and the budget tightens.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
+
+#include "quant/search/method.h"
 
 namespace bitstrata::quant {
 
@@ -12,137 +15,91 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Losses with only the values that lie within `reach` of the point.
-Losses near(Losses losses, const Point& point, int reach) {
-  for (std::size_t v = 0; v < losses.size(); ++v)
-    for (std::size_t k = 0; k < losses[v].size(); ++k)
-      if (std::abs(static_cast<int>(k) - point[v]) > reach) losses[v][k] = infinity;
-  return losses;
-}
-
 class Codesign {
  public:
-  Codesign(const SearchSpace& space, PlanCosts& costs, LossOracle& oracle, const Costs& allowed,
-           const CodesignOptions& options, const std::function<void(const CodesignStep&)>& shown)
-      : space_(space),
-        costs_(costs),
-        oracle_(oracle),
-        allowed_(allowed),
-        options_(options),
-        shown_(shown),
-        random_(options.seed) {}
+  explicit Codesign(const SearchProblem& problem)
+      : problem_(problem), options_(problem.options), random_(problem.options.seed) {}
 
-  CodesignResult run() {
-    Point point = space_.largest();
-    const Costs start = costs_.total(point);
-    show("start", point, 0, oracle_.loss(space_.plan(point)));
+  SearchResult run() {
+    Point point = problem_.space.largest();
+    const Costs start = problem_.costs.total(point);
+    problem_.show(0, "start", point, 0, loss(point));
     const int last = options_.phases + options_.settling;
     for (phase_ = 1; phase_ <= last; ++phase_) {
       const bool at_limits = phase_ >= options_.phases;
-      const Point next = step(point, at_limits ? allowed_ : budget(start));
-      const bool stands = at_limits && phase_ > options_.phases && next == point;
+      const double part = at_limits ? 1 : static_cast<double>(phase_) / options_.phases;
+      const Point next = step(point, budget(start, problem_.allowed, part));
+      if (next.empty()) return no_plan(problem_, phase_, point);
+      const bool stands = phase_ > options_.phases && next == point;
       point = next;
       if (stands) break;
+      problem_.oracle.adapt(problem_.space.plan(point));
     }
-    CodesignResult result{within(costs_.total(point), allowed_), point, costs_.total(point), chosen_loss_};
-    return result;
+    return {true, point, problem_.costs.total(point), loss(point)};
   }
 
  private:
-  void show(const std::string& event, const Point& point, double predicted, double loss) const {
-    if (shown_) shown_({phase_, event, point, costs_.total(point), predicted, loss, oracle_.passes()});
-  }
+  double loss(const Point& point) { return problem_.oracle.loss(problem_.space.plan(point)); }
 
-  // Between the largest plan's costs and the limits, in equal ratios.
-  Costs budget(const Costs& start) const {
-    Costs budget = allowed_;
-    const double part = static_cast<double>(phase_) / options_.phases;
-    for (std::size_t q = 0; q < budget.size(); ++q)
-      if (std::isfinite(allowed_[q]) && allowed_[q] < start[q])
-        budget[q] = start[q] * std::pow(allowed_[q] / start[q], part);
-    return budget;
-  }
-
-  // The best plan within the budget by program, neighbourhood and promotion; empty where the program finds none.
-  Point best(const Losses& losses, const Costs& budget) {
-    const ProgramResult result = solve(space_, costs_, losses, budget, options_.program);
-    if (!result.feasible || !within(costs_.total(result.point), budget)) return {};
-    return promote(costs_, losses, budget, improve(costs_, losses, budget, result.point));
+  // The best plan within the budget, with what costs nothing more; empty where there is none.
+  Point best(const Losses& losses, const Costs& budget, double seconds) {
+    ProgramOptions program = options_.program;
+    program.seconds = seconds;
+    const ProgramResult result = solve(problem_.space, problem_.costs, losses, budget, program);
+    if (!result.feasible) return {};
+    return promote(problem_.costs, losses, budget, result.point);
   }
 
   Point step(const Point& point, const Costs& budget) {
-    const Losses losses = monotone(oracle_.single_changes(space_, point));
+    int reach = options_.reach;
+    Losses losses = monotone(problem_.oracle.single_changes(problem_.space, point, reach));
+    Point first = best(losses, budget, options_.program.seconds);
+    if (first.empty()) {  // nothing near keeps the budget: all values are open
+      losses = monotone(problem_.oracle.single_changes(problem_.space, point, any_reach));
+      first = best(losses, budget, options_.program.seconds);
+      if (first.empty()) return {};
+    }
     std::vector<Point> candidates;
     const auto add = [&](const Point& candidate) {
-      if (!candidate.empty() && std::find(candidates.begin(), candidates.end(), candidate) == candidates.end())
+      if (!candidate.empty() && std::ranges::find(candidates, candidate) == candidates.end())
         candidates.push_back(candidate);
     };
-    // Where nothing near keeps the budget, all values are open.
-    int reach = options_.reach;
-    add(best(near(losses, point, reach), budget));
-    if (candidates.empty()) {
-      reach = std::numeric_limits<int>::max();
-      add(best(losses, budget));
-    }
-    if (candidates.empty()) return cheaper(point, losses, budget);
-    if (within(costs_.total(point), budget)) add(point);
+    add(first);
+    if (within(problem_.costs.total(point), budget)) add(point);
     // Single changes miss what changes do to each other: programs of other weights give other plans, and the real loss
-    // decides (after SPDY, whose weights are drawn in the same way).
+    // decides (after SPDY, Frantar and Alistarh 2022, whose weights are drawn in the same way). They need no proof.
     std::uniform_real_distribution<double> weight(0.0, 1.0);
     for (int tries = 0; static_cast<int>(candidates.size()) < options_.candidates && tries < 2 * options_.candidates;
          ++tries) {
-      Losses drawn = near(losses, point, reach);
+      Losses drawn = losses;
       for (std::vector<double>& curve : drawn) {
         const double factor = weight(random_);
-        for (double& loss : curve) loss *= factor;
+        for (double& loss : curve)
+          if (std::isfinite(loss)) loss *= factor;
       }
-      add(best(drawn, budget));
+      add(best(drawn, budget, 0));
     }
     Point chosen;
     double least = infinity;
     for (const Point& candidate : candidates) {
-      const double loss = oracle_.loss(space_.plan(candidate));
-      show("candidate", candidate, loss_of(losses, candidate), loss);
-      if (loss >= least) continue;
-      least = loss;
+      const double real = loss(candidate);
+      problem_.show(phase_, "candidate", candidate, loss_of(losses, candidate), real);
+      if (real >= least) continue;
+      least = real;
       chosen = candidate;
     }
-    chosen_loss_ = least;
-    show(chosen == point ? "stands" : "chosen", chosen, loss_of(losses, chosen), least);
+    problem_.show(phase_, chosen == point ? "stands" : "chosen", chosen, loss_of(losses, chosen), least);
     return chosen;
   }
 
-  // Where no plan keeps the budget: the smallest of all, which comes nearest.
-  Point cheaper(const Point& point, const Losses& losses, const Costs& budget) {
-    Point lowest = smallest(losses);
-    if (costs_.total(lowest)[0] > costs_.total(point)[0] && !within(costs_.total(lowest), budget)) lowest = point;
-    chosen_loss_ = oracle_.loss(space_.plan(lowest));
-    show("no plan keeps the budget", lowest, loss_of(losses, lowest), chosen_loss_);
-    return lowest;
-  }
-
-  const SearchSpace& space_;
-  PlanCosts& costs_;
-  LossOracle& oracle_;
-  Costs allowed_;
-  CodesignOptions options_;
-  const std::function<void(const CodesignStep&)>& shown_;
+  const SearchProblem& problem_;
+  const SearchOptions& options_;
   std::mt19937_64 random_;
   int phase_ = 0;
-  double chosen_loss_ = 0;
 };
 
 }  // namespace
 
-Losses monotone(Losses losses) {
-  for (std::vector<double>& curve : losses)
-    for (std::size_t k = curve.size(); k-- > 1;) curve[k - 1] = std::max(curve[k - 1], curve[k]);
-  return losses;
-}
-
-CodesignResult codesign(const SearchSpace& space, PlanCosts& costs, LossOracle& oracle, const Costs& allowed,
-                        const CodesignOptions& options, const std::function<void(const CodesignStep&)>& shown) {
-  return Codesign(space, costs, oracle, allowed, options, shown).run();
-}
+SearchResult codesign(const SearchProblem& problem) { return Codesign(problem).run(); }
 
 }  // namespace bitstrata::quant

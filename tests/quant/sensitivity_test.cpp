@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "quant/trainer.h"
 #include "tests/quant/support.h"
 
@@ -48,7 +50,7 @@ TEST(Sensitivity, OfSingleChangesIsThatOfWholePlans) {
       Sensitivity sensitivity(trainer.module(), images(), labels(), teacher, against);
       const double own = sensitivity.loss(space.plan(space.largest()));
       const double before = sensitivity.passes();
-      const Losses changes = sensitivity.single_changes(space, space.largest());
+      const Losses changes = sensitivity.single_changes(space, space.largest(), any_reach);
       const double passes = sensitivity.passes() - before;
       double whole = kImages;  // had nothing been left out
       for (std::size_t v = 0; v < changes.size(); ++v) {
@@ -83,6 +85,41 @@ TEST(Sensitivity, NarrowPlansLoseMore) {
   EXPECT_NEAR(sensitivity.accuracy(model::uniform_plan(network, 8, 8)), trainer.accuracy(Part::test), 0.02);
   // The module itself stays as it was.
   EXPECT_EQ(trainer.plan().layers[0].weight_bits, 8);
+}
+
+TEST(Sensitivity, MeasuresWithinReachAndWhatIsStillThere) {
+  const model::Network network = test::residual_network();
+  Trainer trainer(network, test::small_dataset(), {});
+  SpaceOptions options;
+  for (const ChannelGroup& group : trainer.module().groups().groups)
+    options.levels.push_back(group.fixed.empty() ? std::vector<int>{group.size / 4, group.size / 2, group.size}
+                                                 : std::vector<int>{});
+  const SearchSpace space(network, options);
+  trainer.quantize(space.plan(space.largest()));
+  trainer.calibrate(512);
+  Point half = space.largest();
+  for (std::size_t v = 0; v < half.size(); ++v)
+    if (space.variables()[v].kind == Variable::Kind::channels) half[v] = 1;
+  trainer.apply(space.plan(half));
+  Sensitivity sensitivity(trainer.module(), images(), labels(), {}, Against::labels);
+  const Losses changes = sensitivity.single_changes(space, half, 1);
+  int measured = 0, far = 0, gone = 0;
+  for (std::size_t v = 0; v < changes.size(); ++v)
+    for (int k = 0; k < static_cast<int>(changes[v].size()); ++k) {
+      const bool finite = std::isfinite(changes[v][static_cast<std::size_t>(k)]);
+      const bool channels = space.variables()[v].kind == Variable::Kind::channels;
+      EXPECT_EQ(finite, std::abs(k - half[v]) <= 1 && !(channels && k > half[v])) << v << " " << k;
+      (finite ? measured : channels && k > half[v] ? gone : far) += 1;
+    }
+  EXPECT_GT(measured, 10);
+  EXPECT_GT(far, 10);
+  EXPECT_GT(gone, 0);
+  const std::vector<double> density = sensitivity.densities(space.plan(half));
+  ASSERT_EQ(density.size(), space.plan(half).layers.size());
+  for (const double share : density) {
+    EXPECT_GT(share, 0.01);
+    EXPECT_LE(share, 1.0);
+  }
 }
 
 TEST(Ranking, KeepsTheHighest) {

@@ -1,57 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The method's logic on losses that are known for every plan, without training.
-#include "quant/search/codesign.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <tuple>
 
-#include "tests/search/problem.h"
+#include "quant/search/method.h"
+#include "quant/search/recorded_oracle.h"
+#include "tests/model/temporary.h"
+#include "tests/search/known.h"
 
 namespace bitstrata::quant {
 namespace {
 
+using test::Known;
 using test::Problem;
 
-// Losses of single values, and of neighbouring variables that are narrow together.
-class Known final : public LossOracle {
- public:
-  Known(const Problem& problem, double interaction) : problem_(problem), interaction_(interaction) {}
-
-  double at(const Point& point) const {
-    double loss = loss_of(problem_.losses, point);
-    for (std::size_t v = 1; v < point.size(); ++v)
-      loss += interaction_ * problem_.losses[v][static_cast<std::size_t>(point[v])] *
-              problem_.losses[v - 1][static_cast<std::size_t>(point[v - 1])];
-    return loss;
-  }
-  double loss(const model::Plan& plan) override {
-    ++passes_;
-    return at(problem_.space.point(plan));
-  }
-  Losses single_changes(const SearchSpace& space, const Point& point) override {
-    Losses changes;
-    for (std::size_t v = 0; v < point.size(); ++v) {
-      changes.emplace_back();
-      for (std::size_t k = 0; k < space.variables()[v].values.size(); ++k, ++passes_) {
-        Point other = point;
-        other[v] = static_cast<int>(k);
-        changes.back().push_back(at(other) - at(point));
-      }
-    }
-    return changes;
-  }
-  double passes() const override { return passes_; }
-
- private:
-  const Problem& problem_;
-  double interaction_;
-  double passes_ = 0;
-};
-
 // Enough for problems this small, and quick.
-CodesignOptions few_candidates() {
-  CodesignOptions options;
+SearchOptions few_candidates() {
+  SearchOptions options;
   options.phases = 3;
   options.candidates = 3;
   return options;
@@ -76,9 +46,10 @@ TEST(Codesign, ComesNearTheBestPlanThatKeepsTheLimits) {
       Problem problem("pim-64x64", seed);
       Known oracle(problem, interaction);
       const Costs allowed = resolve({parse_limit("latency=0.75"), parse_limit("energy=0.6")}, problem.uniform, 100);
-      std::vector<CodesignStep> steps;
-      const CodesignResult result = codesign(problem.space, problem.costs, oracle, allowed, few_candidates(),
-                                             [&](const CodesignStep& step) { steps.push_back(step); });
+      std::vector<SearchRecord> steps;
+      const SearchResult result = codesign({problem.space, problem.costs, allowed, oracle, few_candidates(),
+                                            [&](const SearchRecord& step) { steps.push_back(step); }});
+      EXPECT_GT(oracle.adapted, 1);
       ASSERT_TRUE(result.feasible);
       EXPECT_TRUE(within(problem.costs.total(result.point), allowed));
       EXPECT_DOUBLE_EQ(result.loss, oracle.at(result.point));
@@ -86,7 +57,7 @@ TEST(Codesign, ComesNearTheBestPlanThatKeepsTheLimits) {
       EXPECT_EQ(steps.back().point, result.point);
       // The budget tightens: no later choice is beyond what an earlier one was held to.
       double before = std::numeric_limits<double>::infinity();
-      for (const CodesignStep& step : steps) {
+      for (const SearchRecord& step : steps) {
         if (step.event != "chosen") continue;
         EXPECT_LE(step.costs[0], std::max(before, allowed[0]));
         before = step.costs[0];
@@ -106,27 +77,121 @@ TEST(Codesign, RepeatsItselfForASeed) {
     Problem problem("overlay-8x64x8", 1);
     Known oracle(problem, 2.0);
     std::vector<Point> points;
-    CodesignOptions options = few_candidates();
+    SearchOptions options = few_candidates();
     options.seed = seed;
-    codesign(problem.space, problem.costs, oracle, resolve({parse_limit("latency=0.6")}, problem.uniform, 100), options,
-             [&](const CodesignStep& step) { points.push_back(step.point); });
+    codesign({problem.space, problem.costs, resolve({parse_limit("latency=0.6")}, problem.uniform, 100), oracle,
+              options, [&](const SearchRecord& step) { points.push_back(step.point); }});
     return points;
   };
   EXPECT_EQ(run(1), run(1));
   EXPECT_NE(run(1), run(2));  // other candidates
 }
 
-TEST(Codesign, SaysWhereNoPlanKeepsTheLimits) {
-  Problem problem("pim-64x64", 1);
-  Known oracle(problem, 0.0);
-  const CodesignResult result =
-      codesign(problem.space, problem.costs, oracle, resolve({parse_limit("latency=0.01")}, problem.uniform, 100), {});
-  EXPECT_FALSE(result.feasible);
-  EXPECT_EQ(result.point, smallest(problem.losses));  // what comes nearest
+TEST(SearchMethods, KeepTheLimitsOrSayThatNothingDoes) {
+  int kept = 0;
+  for (const SearchMethod& method : search_methods()) {
+    SCOPED_TRACE(method.name);
+    EXPECT_EQ(find_search_method(method.name), &method);
+    for (const char* limit : {"latency=0.75", "energy=0.5", "size=0.6"}) {
+      Problem problem("pim-64x64", 2);
+      Known oracle(problem, 0.5);
+      const Costs allowed = resolve({parse_limit(limit)}, problem.uniform, 100);
+      const SearchResult result = method.run({problem.space, problem.costs, allowed, oracle, few_candidates()});
+      ASSERT_TRUE(result.feasible) << limit;
+      EXPECT_TRUE(within(result.costs, allowed)) << limit;
+      EXPECT_EQ(result.costs, problem.costs.total(result.point));
+      EXPECT_DOUBLE_EQ(result.loss, oracle.at(result.point));
+      EXPECT_GE(result.loss, least(problem, oracle, allowed) - 1e-9);
+      ++kept;
+    }
+    Problem problem("pim-64x64", 1);
+    Known oracle(problem, 0.0);
+    std::vector<SearchRecord> steps;
+    const SearchResult result = method.run({problem.space,
+                                            problem.costs,
+                                            resolve({parse_limit("latency=0.01")}, problem.uniform, 100),
+                                            oracle,
+                                            {},
+                                            [&](const SearchRecord& step) { steps.push_back(step); }});
+    EXPECT_FALSE(result.feasible);
+    EXPECT_EQ(result.point, smallest(problem.losses));  // what comes nearest
+    EXPECT_EQ(steps.back().event, "no plan keeps the limits");
+  }
+  EXPECT_EQ(find_search_method("codesing"), nullptr);
+  EXPECT_EQ(kept, 18);
+}
+
+TEST(SearchMethods, CodesignIsNotWorseThanTheOthers) {
+  Problem problem("pim-64x64", 3);
+  const Costs allowed = resolve({parse_limit("latency=0.7")}, problem.uniform, 100);
+  std::map<std::string, double> losses;
+  for (const SearchMethod& method : search_methods()) {
+    Known oracle(problem, 1.0);
+    losses[method.name] = method.run({problem.space, problem.costs, allowed, oracle, few_candidates()}).loss;
+  }
+  for (const auto& [name, loss] : losses) EXPECT_LE(losses["codesign"], loss + 1e-9) << name;
+  EXPECT_LT(losses["codesign"], losses["uniform-pairs"]);
+}
+
+// Stopped anywhere, a search that is resumed arrives where one that was never stopped does, and asks nothing twice.
+TEST(RecordedOracle, ResumesEveryMethodWhereItWasStopped) {
+  const testing::TemporaryFolder folder;
+  int stops = 0;
+  for (const SearchMethod& method : search_methods()) {
+    SCOPED_TRACE(method.name);
+    Problem problem("pim-64x64", 2);
+    const Costs allowed = resolve({parse_limit("latency=0.7")}, problem.uniform, 100);
+    using Records = std::vector<std::tuple<std::string, Point, double, double>>;
+    const auto run = [&](LossOracle& oracle, Records& records) {
+      records.clear();
+      return method.run({problem.space, problem.costs, allowed, oracle, few_candidates(),
+                         [&](const SearchRecord& r) { records.emplace_back(r.event, r.point, r.loss, r.passes); }});
+    };
+    Known whole(problem, 0.5);
+    Records expected, found;
+    const SearchResult result = run(whole, expected);
+    for (const int stop : {0, 1, whole.asked / 2, whole.asked - 1}) {
+      std::filesystem::remove(folder / "journal");
+      Known first(problem, 0.5), second(problem, 0.5);
+      first.most = stop;
+      const RecordedOracle::States states{[](int) {}, [&](int n) { second.adapted = n; }};
+      {
+        RecordedOracle recorded(first, folder / "journal", true, states);
+        EXPECT_THROW(run(recorded, found), std::runtime_error);
+      }
+      std::ofstream(folder / "journal", std::ios::app) << "{\"question\": {\"lo";  // cut off in the middle of a line
+      RecordedOracle recorded(second, folder / "journal", true, states);
+      const SearchResult resumed = run(recorded, found);
+      EXPECT_EQ(resumed.point, result.point);
+      EXPECT_EQ(resumed.loss, result.loss);
+      EXPECT_EQ(found, expected);
+      EXPECT_EQ(recorded.replayed(), stop);
+      EXPECT_EQ(second.asked, whole.asked - stop);
+      ++stops;
+    }
+  }
+  EXPECT_EQ(stops, 24);
+}
+
+TEST(RecordedOracle, RefusesTheJournalOfAnotherSearch) {
+  const testing::TemporaryFolder folder;
+  Problem problem("pim-64x64", 2);
+  Known known(problem, 0.5);
+  const RecordedOracle::States states{[](int) {}, [](int) {}};
+  { RecordedOracle(known, folder / "journal", false, states).loss(problem.space.plan(problem.space.largest())); }
+  RecordedOracle other(known, folder / "journal", true, states);
+  const std::string refusal =
+      testing::message_of<std::invalid_argument>([&] { other.loss(problem.space.plan(smallest(problem.losses))); });
+  EXPECT_NE(refusal.find("journal:1: the journal is of another search"), std::string::npos) << refusal;
+  RecordedOracle anew(known, folder / "journal", false, states);
+  anew.loss(problem.space.plan(smallest(problem.losses)));
+  EXPECT_EQ(anew.replayed(), 0);
+  EXPECT_THROW(RecordedOracle(known, folder / "missing" / "journal", false, states), std::runtime_error);
 }
 
 TEST(Losses, BecomeMonotone) {
   EXPECT_EQ(monotone({{3, 1, 2, 0, -1}, {0, 0.5}}), (Losses{{3, 2, 2, 0, -1}, {0.5, 0.5}}));
+  EXPECT_EQ(monotone({{INFINITY, 1, 2, INFINITY}}), (Losses{{INFINITY, 2, 2, INFINITY}}));
 }
 
 }  // namespace

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Searches that better ones must beat.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <set>
+
+#include "quant/search/method.h"
+
+namespace bitstrata::quant {
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+// The best of what was judged.
+class Best {
+ public:
+  explicit Best(const SearchProblem& problem) : problem_(problem) {}
+
+  void judge(int phase, const std::string& event, const Point& point, double predicted = 0) {
+    const double loss = problem_.oracle.loss(problem_.space.plan(point));
+    problem_.show(phase, event, point, predicted, loss);
+    if (!within(problem_.costs.total(point), problem_.allowed) || loss >= loss_) return;
+    loss_ = loss;
+    point_ = point;
+  }
+  SearchResult result(int phase, const Point& otherwise) const {
+    if (point_.empty()) return no_plan(problem_, phase, otherwise);
+    problem_.show(phase, "chosen", point_, 0, loss_);
+    return {true, point_, problem_.costs.total(point_), loss_};
+  }
+
+ private:
+  const SearchProblem& problem_;
+  Point point_;
+  double loss_ = infinity;
+};
+
+// Every variable of a kind at the widest of its values up to `bits`, else at its narrowest.
+void set_all(const SearchSpace& space, Variable::Kind kind, int bits, Point& point) {
+  for (std::size_t v = 0; v < point.size(); ++v) {
+    const std::vector<int>& values = space.variables()[v].values;
+    if (space.variables()[v].kind != kind) continue;
+    const auto above = std::ranges::upper_bound(values, bits);
+    point[v] = std::max(0, static_cast<int>(above - values.begin()) - 1);
+  }
+}
+
+std::set<int> values_of(const SearchSpace& space, Variable::Kind kind) {
+  std::set<int> values;
+  for (const Variable& variable : space.variables())
+    if (variable.kind == kind) values.insert(variable.values.begin(), variable.values.end());
+  return values;
+}
+
+}  // namespace
+
+SearchResult uniform_pairs(const SearchProblem& problem) {
+  Best best(problem);
+  for (const int weights : values_of(problem.space, Variable::Kind::weights)) {
+    for (const int activations : values_of(problem.space, Variable::Kind::tensor)) {
+      Point point = problem.space.largest();
+      set_all(problem.space, Variable::Kind::weights, weights, point);
+      set_all(problem.space, Variable::Kind::tensor, activations, point);
+      best.judge(1, "pair", point);
+    }
+  }
+  Point narrowest = problem.space.largest();
+  set_all(problem.space, Variable::Kind::weights, 0, narrowest);
+  set_all(problem.space, Variable::Kind::tensor, 0, narrowest);
+  return best.result(1, narrowest);
+}
+
+SearchResult random_plans(const SearchProblem& problem) {
+  std::mt19937_64 random(problem.options.seed);
+  Best best(problem);
+  const double before = problem.oracle.passes();
+  const Point lowest(problem.space.variables().size(), 0);
+  constexpr int plans = 200;
+  for (int n = 0; problem.options.passes > 0 ? problem.oracle.passes() - before < problem.options.passes : n < plans;
+       ++n) {
+    Point point;
+    for (const Variable& variable : problem.space.variables())
+      point.push_back(static_cast<int>(random() % variable.values.size()));
+    // What is beyond the limits falls, one drawn variable after another, until it keeps them.
+    while (!within(problem.costs.total(point), problem.allowed) && point != lowest) {
+      const std::size_t v = random() % point.size();
+      point[v] = std::max(0, point[v] - 1);
+    }
+    if (!within(problem.costs.total(point), problem.allowed)) break;
+    best.judge(1, "drawn", point);
+  }
+  return best.result(1, lowest);
+}
+
+// The budget falls in as many steps as codesign's, so that both train equally often.
+SearchResult greedy(const SearchProblem& problem) {
+  Neighbourhood near(problem.costs, problem.space.largest());
+  const Costs start = near.costs();
+  for (int phase = 1; phase <= problem.options.phases; ++phase) {
+    const Costs allowed = budget(start, problem.allowed, static_cast<double>(phase) / problem.options.phases);
+    for (double beyond = excess(near.costs(), allowed); beyond > 0; beyond = excess(near.costs(), allowed)) {
+      const Losses losses = problem.oracle.single_changes(problem.space, near.point(), 1);
+      // What the step takes off counts against the loss that it adds; a step that adds none is worth most.
+      double best = 0, predicted = 0;
+      Point chosen;
+      for (std::size_t v = 0; v < losses.size(); ++v) {
+        const int value = near.point()[v] - 1;
+        if (value < 0 || !std::isfinite(losses[v][at(value)])) continue;
+        const double off = beyond - excess(near.with(v, value), allowed);
+        const double worth = off / std::max(losses[v][at(value)], 1e-9);
+        if (off <= 0 || worth <= best) continue;
+        best = worth;
+        predicted = losses[v][at(value)];
+        chosen = near.point();
+        chosen[v] = value;
+      }
+      if (chosen.empty()) return no_plan(problem, phase, near.point());
+      near.move_to(chosen);
+      problem.show(phase, "fell", chosen, predicted, 0);
+    }
+    problem.oracle.adapt(problem.space.plan(near.point()));
+  }
+  SearchResult result{true, near.point(), problem.costs.total(near.point()),
+                      problem.oracle.loss(problem.space.plan(near.point()))};
+  problem.show(problem.options.phases, "chosen", result.point, 0, result.loss);
+  return result;
+}
+
+SearchResult sensitivity_program(const SearchProblem& problem) {
+  const Point largest = problem.space.largest();
+  const Losses losses = monotone(problem.oracle.single_changes(problem.space, largest, any_reach));
+  const ProgramResult found = solve(problem.space, problem.costs, losses, problem.allowed, problem.options.program);
+  if (!found.feasible) return no_plan(problem, 1, largest);
+  Best best(problem);
+  best.judge(1, found.proven ? "optimum of the program" : "best of the program", found.point, found.loss);
+  return best.result(1, largest);
+}
+
+// k <- round(k * AD) of every layer (Vasquez et al., DATE 2021), for weights and the tensor that it reads, again and
+// again until the limits are kept; of the last round only the layers of least density follow. The network is given the
+// narrowest of the space's values that are not below what the rule says.
+SearchResult density_rule(const SearchProblem& problem) {
+  model::Plan rule = problem.space.plan(problem.space.largest());
+  Point point = problem.space.point(rule);
+  constexpr int rounds = 16;
+  int round = 0;
+  for (; round < rounds && !within(problem.costs.total(point), problem.allowed); ++round) {
+    const std::vector<double> density = problem.oracle.densities(problem.space.plan(point));
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < density.size(); ++i) order.push_back(i);
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return density[i]; });
+    for (const std::size_t i : order) {
+      const auto shrink = [&](int bits) { return std::max(1, static_cast<int>(std::lround(bits * density[i]))); };
+      rule.layers[i].weight_bits = shrink(rule.layers[i].weight_bits);
+      rule.layers[i].activation_bits = shrink(rule.layers[i].activation_bits);
+      model::tie_widths(problem.space.layout(), rule);
+      point = problem.space.point(rule);
+      if (within(problem.costs.total(point), problem.allowed)) break;
+    }
+    problem.show(round + 1, "shrunk", point, 0, 0);
+    problem.oracle.adapt(problem.space.plan(point));
+  }
+  if (!within(problem.costs.total(point), problem.allowed)) return no_plan(problem, round, point);
+  SearchResult result{true, point, problem.costs.total(point), problem.oracle.loss(problem.space.plan(point))};
+  problem.show(round, "chosen", point, 0, result.loss);
+  return result;
+}
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interface of all searches among plans: a space, its costs, limits and somebody who knows the losses go in; the
+// plan of least loss within the limits and a record of every step come out.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "quant/search/oracle.h"
+#include "quant/search/program.h"
+
+namespace bitstrata::quant {
+
+// What all methods are given. Each reads what it needs of the numbers.
+struct SearchOptions {
+  int phases = 4;      // codesign: the budget falls in so many steps from the largest plan's costs to the limits
+  int settling = 3;    // codesign: further phases at the limits, at most: until the plan stands
+  int candidates = 8;  // codesign: plans whose real loss is taken in a phase
+  int reach = 2;       // codesign: a variable moves by at most so many values in a phase
+  ProgramOptions program{.seconds = 20, .gap = 1e-3};
+  double passes = 0;  // random: images through the network that it may use; 0: as many as 200 plans take
+  std::uint64_t seed = 1;
+};
+
+struct SearchRecord {
+  int phase = 0;
+  std::string event;  // "start", "candidate", "chosen", "stands", ...
+  Point point;
+  Costs costs{};
+  double predicted = 0;  // change of the loss from the phase's start, where the method predicts
+  double loss = 0;       // real, on the oracle's images
+  double passes = 0;     // of the oracle so far
+};
+
+struct SearchProblem {
+  const SearchSpace& space;
+  PlanCosts& costs;
+  Costs allowed;
+  LossOracle& oracle;
+  SearchOptions options;
+  std::function<void(const SearchRecord&)> shown = {};  // told of every step as it is made
+
+  void show(int phase, const std::string& event, const Point& point, double predicted, double loss) const {
+    if (shown) shown({phase, event, point, costs.total(point), predicted, loss, oracle.passes()});
+  }
+};
+
+struct SearchResult {
+  bool feasible = false;  // else `point` is the cheapest plan that was found, beyond the limits
+  Point point;
+  Costs costs{};
+  double loss = 0;
+};
+
+struct SearchMethod {
+  const char* name;
+  const char* what;  // a line for people
+  SearchResult (*run)(const SearchProblem& problem);
+};
+
+// Every method, in the order in which people are shown them.
+const std::vector<SearchMethod>& search_methods();
+// Nothing where there is none of the name.
+const SearchMethod* find_search_method(const std::string& name);
+
+// The methods themselves, one file each.
+SearchResult codesign(const SearchProblem& problem);
+SearchResult uniform_pairs(const SearchProblem& problem);
+SearchResult random_plans(const SearchProblem& problem);
+SearchResult greedy(const SearchProblem& problem);
+SearchResult sensitivity_program(const SearchProblem& problem);
+SearchResult density_rule(const SearchProblem& problem);
+
+// Losses whose curves fall with every value: a wider or fuller choice is never worse than a narrower one. What was
+// measured otherwise is noise of few images, and would make a search prefer the narrower one for it. Infinite losses
+// stay as they are.
+Losses monotone(Losses losses);
+
+// Between what `start` costs (`part` 0) and the limits (1), in equal ratios.
+Costs budget(const Costs& start, const Costs& allowed, double part);
+
+// What a method returns that found no plan within the limits: the cheaper of `point` and the smallest plan.
+SearchResult no_plan(const SearchProblem& problem, int phase, const Point& point);
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Losses that are known for every plan of a small problem, without training.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include "quant/search/oracle.h"
+#include "tests/search/problem.h"
+
+namespace bitstrata::quant::test {
+
+// Losses of single values, and of neighbouring variables that are narrow together.
+class Known final : public LossOracle {
+ public:
+  Known(const Problem& problem, double interaction) : problem_(problem), interaction_(interaction) {}
+
+  double at(const Point& point) const {
+    double loss = loss_of(problem_.losses, point);
+    for (std::size_t v = 1; v < point.size(); ++v)
+      loss += interaction_ * problem_.losses[v][static_cast<std::size_t>(point[v])] *
+              problem_.losses[v - 1][static_cast<std::size_t>(point[v - 1])];
+    return loss * std::pow(0.9, adapted);  // training helps a little, every time
+  }
+  double loss(const model::Plan& plan) override {
+    ask();
+    ++passes_;
+    return at(problem_.space.point(plan));
+  }
+  Losses single_changes(const SearchSpace& space, const Point& point, int reach) override {
+    ask();
+    Losses changes;
+    for (std::size_t v = 0; v < point.size(); ++v) {
+      changes.emplace_back();
+      for (std::size_t k = 0; k < space.variables()[v].values.size(); ++k, ++passes_) {
+        Point other = point;
+        other[v] = static_cast<int>(k);
+        const bool far = std::abs(other[v] - point[v]) > reach;
+        changes.back().push_back(far ? std::numeric_limits<double>::infinity() : at(other) - at(point));
+      }
+    }
+    return changes;
+  }
+  std::vector<double> densities(const model::Plan& plan) override {
+    ask();
+    return std::vector<double>(plan.layers.size(), 0.6);
+  }
+  void adapt(const model::Plan&) override {
+    ask();
+    ++adapted;
+  }
+  double passes() const override { return passes_; }
+
+  int adapted = 0, asked = 0;
+  int most = std::numeric_limits<int>::max();  // questions until it is as if the program were killed
+
+ private:
+  void ask() {
+    if (asked >= most) throw std::runtime_error("killed");
+    ++asked;
+  }
+  const Problem& problem_;
+  double interaction_;
+  double passes_ = 0;
+};
+
+}  // namespace bitstrata::quant::test
