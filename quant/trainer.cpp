@@ -198,6 +198,8 @@ Trainer::~Trainer() = default;
 
 const model::Network& Trainer::network() const { return impl_->state.module.network(); }
 const model::Plan& Trainer::plan() const { return impl_->state.module.plan(); }
+int Trainer::training_images() const { return static_cast<int>(impl_->train.labels.size(0)); }
+
 bool Trainer::quantized() const { return impl_->quantized; }
 Module& Trainer::module() { return impl_->state.module; }
 

@@ -50,6 +50,7 @@ class Trainer final : public Trainable {
   // From float to quantized: sets the plan; from now on forward passes are fake-quantized.
   void quantize(const model::Plan& plan);
   bool quantized() const;
+  int training_images() const;
   // Finds the activation ranges from `images` training images, without training.
   void calibrate(int images);
 

@@ -24,7 +24,7 @@ quant::Score float_score(const std::filesystem::path& file, const quant::Trainin
   }
   quant::TrainOptions options;
   options.threads = common.threads;
-  Session session(model::build_network(name), data, options, {}, common);
+  Session session(std::make_unique<quant::Trainer>(model::build_network(name), data, options), common);
   load_weights(session.trainer(), file);
   quant::Score score{images, 0};
   score.correct = static_cast<int>(session.trainer().accuracy(quant::Part::test, images) * images + 0.5);

@@ -7,10 +7,12 @@
 #include <map>
 
 #include "cli/train/session.h"
+#include "cli/train/start.h"
 #include "cli/train/verb.h"
 #include "quant/activation_density.h"
 #include "quant/annealing.h"
 #include "quant/price.h"
+#include "quant/search/method.h"
 #include "quant/tensor_file.h"
 
 namespace bitstrata::cli {
@@ -61,8 +63,9 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   options.add_options()
       // clang-format off
       ("network", po::value(&o.network)->default_value(o.network),
-       "run folder of `train` to start from, or a built-in network to start untrained")
-      ("method", po::value(&o.method)->default_value(o.method), "uniform, or ad (activation density)")
+       "run folder of `train` to start from, an ONNX file with its weights, or a built-in network to start untrained")
+      ("method", po::value(&o.method)->default_value(o.method), "uniform, or ad (activation density); those that choose by measured costs have options of their own: quantize "
+       "--method codesign --help")
       ("weight-bits", po::value(&o.weight_bits)->default_value(o.weight_bits), "uniform: 1 to 16")
       ("activation-bits", po::value(&o.activation_bits)->default_value(o.activation_bits), "uniform: 1 to 16")
       ("output-bits", po::value(&o.output_bits)->default_value(o.output_bits), "of the network's outputs, 2 to 16")
@@ -180,28 +183,14 @@ json identity_of(const Options& o, const std::filesystem::path& start, const qua
           {"seed", o.common.seed}};
 }
 
-// Where the run starts: a built-in network untrained, or a run folder's float network with what is known of it.
-struct Start {
-  model::Network network;
-  std::filesystem::path weights;  // empty: untrained
-  json run = json::object();      // run.json of the folder
-};
-
-Start find_start(const std::string& name) {
-  Start start;
-  if (!std::filesystem::is_directory(name)) {
-    start.network = model::build_network(name);
-    return start;
+// The word behind --method.
+std::string method_of(const std::vector<std::string>& arguments) {
+  const std::string option = "--method";
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == option && i + 1 < arguments.size()) return arguments[i + 1];
+    if (arguments[i].starts_with(option + "=")) return arguments[i].substr(option.size() + 1);
   }
-  start.weights = std::filesystem::path(name) / "float.safetensors";
-  try {
-    start.network = model::build_network(quant::read_head(start.weights).network);
-    std::ifstream stream(std::filesystem::path(name) / "run.json");
-    if (stream) start.run = json::parse(stream);
-  } catch (const std::exception& error) {
-    throw std::invalid_argument(fmt::format("--network {}: {}", name, error.what()));
-  }
-  return start;
+  return {};
 }
 
 std::string widths_line(const quant::SearchStep& step) {
@@ -243,7 +232,7 @@ class Quantization {
         data_(data),
         folder_(folder),
         technology_(model::load_technology("ad-pim")),
-        session_(start.network, data, options.training.options(options.common), options.quantize, options.common),
+        session_(start.make_trainer(data, options.training.options(options.common), options.quantize), options.common),
         identity_(identity),
         search_(options.density, {{},
                                   [this](const model::Network& n, const model::Plan& p) {
@@ -273,7 +262,7 @@ class Quantization {
       annealing_.resume(note->at("annealing"));
       return;
     }
-    if (!start_.weights.empty()) load_weights(trainer, start_.weights);
+    if (!start_.weights.empty() && !start_.imported) load_weights(trainer, start_.weights);
     const bool ad = o_.method == "ad";
     model::Plan plan = model::uniform_plan(trainer.network(), ad ? o_.density.initial_bits : o_.weight_bits,
                                            ad ? o_.density.initial_bits : o_.activation_bits);
@@ -434,11 +423,18 @@ class Quantization {
 }  // namespace
 
 int quantize_verb(const std::vector<std::string>& arguments) {
+  if (const std::string method = method_of(arguments); !method.empty()) {
+    std::vector<std::string> known = {"uniform", "ad"};
+    for (const quant::SearchMethod& search : quant::search_methods()) known.emplace_back(search.name);
+    check_choice("method", method, known);
+    if (quant::find_search_method(method) != nullptr) return search_quantize(arguments);
+  }
   Options o;
   if (!read(arguments, o)) return 0;
   const Start start = find_start(o.network);
   RunFolder folder(o.out, "quantize", arguments, o.common);
-  const quant::TrainingData data = o.training.load();
+  quant::TrainingData data = o.training.load();
+  if (start.imported) prepare_inputs(*start.imported, data);
   const json identity = identity_of(o, start.weights, data);
   if (folder.finished(o.training.resume, identity)) {
     print(o.common, read_json(folder.file("summary.json")));

@@ -15,9 +15,8 @@ void load_weights(quant::Trainer& trainer, const std::filesystem::path& file) {
   }
 }
 
-Session::Session(const model::Network& network, const quant::TrainingData& data, const quant::TrainOptions& train,
-                 const quant::QuantizeOptions& quantize, const Common& common)
-    : common_(common), trainer_(std::make_unique<quant::Trainer>(network, data, train, quantize)) {
+Session::Session(std::unique_ptr<quant::Trainer> trainer, const Common& common)
+    : common_(common), trainer_(std::move(trainer)) {
   trainer_->on_batch = [this](int done, int batches, double loss) {
     if (!progress_) progress_ = std::make_unique<model::Progress>(label_, batches, common_.quiet);
     progress_->advance(1, fmt::format("loss {:.4f}", loss));

@@ -16,8 +16,7 @@ void load_weights(quant::Trainer& trainer, const std::filesystem::path& file);
 
 class Session {
  public:
-  Session(const model::Network& network, const quant::TrainingData& data, const quant::TrainOptions& train,
-          const quant::QuantizeOptions& quantize, const Common& common);
+  Session(std::unique_ptr<quant::Trainer> trainer, const Common& common);
   quant::Trainer& trainer() { return *trainer_; }
   const quant::Trainer& trainer() const { return *trainer_; }
 

@@ -88,7 +88,7 @@ int train_verb(const std::vector<std::string>& arguments) {
   folder.add_input("dataset", data);
   if (!o.init.empty()) folder.add_input("init", std::filesystem::path(o.init));
 
-  Session session(network, data, o.training.options(o.common), {}, o.common);
+  Session session(std::make_unique<quant::Trainer>(network, data, o.training.options(o.common)), o.common);
   quant::Trainer& trainer = session.trainer();
   quant::EpochSchedule schedule;
   schedule.peak = o.learning_rate;

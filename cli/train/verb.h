@@ -83,6 +83,8 @@ class RunFolder {
 
 int train_verb(const std::vector<std::string>& arguments);
 int quantize_verb(const std::vector<std::string>& arguments);
+// quantize with a method of quant/search.
+int search_quantize(const std::vector<std::string>& arguments);
 int evaluate_verb(const std::vector<std::string>& arguments);
 
 }  // namespace bitstrata::cli

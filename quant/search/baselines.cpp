@@ -19,7 +19,7 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 // The best of what was judged.
 class Best {
  public:
-  explicit Best(const SearchProblem& problem) : problem_(problem) {}
+  explicit Best(const PlanProblem& problem) : problem_(problem) {}
 
   void judge(int phase, const std::string& event, const Point& point, double predicted = 0) {
     const double loss = problem_.oracle.loss(problem_.space.plan(point));
@@ -35,7 +35,7 @@ class Best {
   }
 
  private:
-  const SearchProblem& problem_;
+  const PlanProblem& problem_;
   Point point_;
   double loss_ = infinity;
 };
@@ -59,7 +59,7 @@ std::set<int> values_of(const SearchSpace& space, Variable::Kind kind) {
 
 }  // namespace
 
-SearchResult uniform_pairs(const SearchProblem& problem) {
+SearchResult uniform_pairs(const PlanProblem& problem) {
   Best best(problem);
   for (const int weights : values_of(problem.space, Variable::Kind::weights)) {
     for (const int activations : values_of(problem.space, Variable::Kind::tensor)) {
@@ -75,7 +75,7 @@ SearchResult uniform_pairs(const SearchProblem& problem) {
   return best.result(1, narrowest);
 }
 
-SearchResult random_plans(const SearchProblem& problem) {
+SearchResult random_plans(const PlanProblem& problem) {
   std::mt19937_64 random(problem.options.seed);
   Best best(problem);
   const double before = problem.oracle.passes();
@@ -98,7 +98,7 @@ SearchResult random_plans(const SearchProblem& problem) {
 }
 
 // The budget falls in as many steps as codesign's, so that both train equally often.
-SearchResult greedy(const SearchProblem& problem) {
+SearchResult greedy(const PlanProblem& problem) {
   Neighbourhood near(problem.costs, problem.space.largest());
   const Costs start = near.costs();
   for (int phase = 1; phase <= problem.options.phases; ++phase) {
@@ -131,7 +131,7 @@ SearchResult greedy(const SearchProblem& problem) {
   return result;
 }
 
-SearchResult sensitivity_program(const SearchProblem& problem) {
+SearchResult sensitivity_program(const PlanProblem& problem) {
   const Point largest = problem.space.largest();
   const Losses losses = monotone(problem.oracle.single_changes(problem.space, largest, any_reach));
   const ProgramResult found = solve(problem.space, problem.costs, losses, problem.allowed, problem.options.program);
@@ -144,7 +144,7 @@ SearchResult sensitivity_program(const SearchProblem& problem) {
 // k <- round(k * AD) of every layer (Vasquez et al., DATE 2021), for weights and the tensor that it reads, again and
 // again until the limits are kept; of the last round only the layers of least density follow. The network is given the
 // narrowest of the space's values that are not below what the rule says.
-SearchResult density_rule(const SearchProblem& problem) {
+SearchResult density_rule(const PlanProblem& problem) {
   model::Plan rule = problem.space.plan(problem.space.largest());
   Point point = problem.space.point(rule);
   constexpr int rounds = 16;

@@ -17,7 +17,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 class Codesign {
  public:
-  explicit Codesign(const SearchProblem& problem)
+  explicit Codesign(const PlanProblem& problem)
       : problem_(problem), options_(problem.options), random_(problem.options.seed) {}
 
   SearchResult run() {
@@ -92,7 +92,7 @@ class Codesign {
     return chosen;
   }
 
-  const SearchProblem& problem_;
+  const PlanProblem& problem_;
   const SearchOptions& options_;
   std::mt19937_64 random_;
   int phase_ = 0;
@@ -100,6 +100,6 @@ class Codesign {
 
 }  // namespace
 
-SearchResult codesign(const SearchProblem& problem) { return Codesign(problem).run(); }
+SearchResult codesign(const PlanProblem& problem) { return Codesign(problem).run(); }
 
 }  // namespace bitstrata::quant

@@ -43,7 +43,7 @@ Costs budget(const Costs& start, const Costs& allowed, double part) {
   return between;
 }
 
-SearchResult no_plan(const SearchProblem& problem, int phase, const Point& point) {
+SearchResult no_plan(const PlanProblem& problem, int phase, const Point& point) {
   const Point lowest(point.size(), 0);
   const Costs present = problem.costs.total(point), least = problem.costs.total(lowest);
   const bool cheaper = excess(least, problem.allowed) < excess(present, problem.allowed);

@@ -35,7 +35,7 @@ struct SearchRecord {
   double passes = 0;     // of the oracle so far
 };
 
-struct SearchProblem {
+struct PlanProblem {
   const SearchSpace& space;
   PlanCosts& costs;
   Costs allowed;
@@ -58,7 +58,7 @@ struct SearchResult {
 struct SearchMethod {
   const char* name;
   const char* what;  // a line for people
-  SearchResult (*run)(const SearchProblem& problem);
+  SearchResult (*run)(const PlanProblem& problem);
 };
 
 // Every method, in the order in which people are shown them.
@@ -67,12 +67,12 @@ const std::vector<SearchMethod>& search_methods();
 const SearchMethod* find_search_method(const std::string& name);
 
 // The methods themselves, one file each.
-SearchResult codesign(const SearchProblem& problem);
-SearchResult uniform_pairs(const SearchProblem& problem);
-SearchResult random_plans(const SearchProblem& problem);
-SearchResult greedy(const SearchProblem& problem);
-SearchResult sensitivity_program(const SearchProblem& problem);
-SearchResult density_rule(const SearchProblem& problem);
+SearchResult codesign(const PlanProblem& problem);
+SearchResult uniform_pairs(const PlanProblem& problem);
+SearchResult random_plans(const PlanProblem& problem);
+SearchResult greedy(const PlanProblem& problem);
+SearchResult sensitivity_program(const PlanProblem& problem);
+SearchResult density_rule(const PlanProblem& problem);
 
 // Losses whose curves fall with every value: a wider or fuller choice is never worse than a narrower one. What was
 // measured otherwise is noise of few images, and would make a search prefer the narrower one for it. Infinite losses
@@ -83,6 +83,6 @@ Losses monotone(Losses losses);
 Costs budget(const Costs& start, const Costs& allowed, double part);
 
 // What a method returns that found no plan within the limits: the cheaper of `point` and the smallest plan.
-SearchResult no_plan(const SearchProblem& problem, int phase, const Point& point);
+SearchResult no_plan(const PlanProblem& problem, int phase, const Point& point);
 
 }  // namespace bitstrata::quant

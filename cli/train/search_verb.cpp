@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata quantize with a method that chooses by measured costs.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "cli/train/measured.h"
+#include "cli/train/search_options.h"
+#include "cli/train/session.h"
+#include "cli/train/start.h"
+#include "model/architecture.h"
+#include "model/progress.h"
+#include "quant/annealing.h"
+#include "quant/search/channel_levels.h"
+#include "quant/search/recorded_oracle.h"
+#include "sim/plan_cost.h"
+
+namespace bitstrata::cli {
+
+using nlohmann::json;
+
+namespace {
+
+quant::SearchSpace make_space(const SearchVerbOptions& o, const model::Network& network, model::PlanPrices& prices) {
+  quant::SpaceOptions space;
+  space.weight_bits = space.activation_bits = o.widths;
+  space.first_bits = o.first_bits;
+  space.last_bits = o.last_bits;
+  space.output_bits = o.output_bits;
+  if (o.levels > 1) space.levels = quant::channel_levels(network, prices, o.levels, o.minimum_channels);
+  return {network, space};
+}
+
+json to_json(const quant::Costs& costs) {
+  return {{"cycles", costs[0]}, {"energy_fj", costs[1]}, {"weight_bits", costs[2]}};
+}
+
+// "8 4 4": the values of all variables of a kind.
+std::string values_of(const quant::SearchSpace& space, quant::Variable::Kind kind, const quant::Point& point) {
+  std::string text;
+  for (std::size_t v = 0; v < point.size(); ++v) {
+    const quant::Variable& variable = space.variables()[v];
+    if (variable.kind != kind) continue;
+    if (!text.empty()) text += ' ';
+    text += fmt::format("{}", variable.values[static_cast<std::size_t>(point[v])]);
+  }
+  return text;
+}
+
+class MeasuredSearch {
+ public:
+  MeasuredSearch(const SearchVerbOptions& options, const json& identity, Start& start, quant::TrainingData& data,
+                 RunFolder& folder)
+      : o_(options),
+        identity_(identity),
+        start_(start),
+        data_(data),
+        folder_(folder),
+        architecture_(model::load_architecture(options.architecture)),
+        session_(start.make_trainer(data, options.training.options(options.common), options.quantize), options.common),
+        annealing_(options.finetune_epochs, finetune_schedule(options), options.finetune_epochs > 1 ? 1 : 0, true) {
+    if (!o_.technology.empty()) technology_ = model::load_technology(o_.technology);
+    network_ = session_.trainer().network();
+    prices_ = std::make_unique<sim::PlanCost>(network_, architecture_, technology_ ? &*technology_ : nullptr);
+    space_ = std::make_unique<quant::SearchSpace>(make_space(o_, network_, *prices_));
+    costs_ = std::make_unique<quant::PlanCosts>(*space_, *prices_);
+    uniform_ = costs_->total(uniform_plan());
+    std::vector<quant::Limit> limits;
+    for (const std::string& limit : o_.limits) limits.push_back(quant::parse_limit(limit));
+    allowed_ = quant::resolve(limits, uniform_, architecture_.clock_mhz);
+  }
+
+  void run() {
+    prepare();
+    search();
+    if (!found_.feasible) {
+      end();
+      throw std::invalid_argument(fmt::format("no plan keeps {}: the nearest that '{}' found takes {}",
+                                              fmt::join(o_.limits, " and "), o_.method,
+                                              quant::to_text(found_.costs, allowed_, uniform_)));
+    }
+    finetune();
+    finish();
+  }
+
+ private:
+  static quant::EpochSchedule finetune_schedule(const SearchVerbOptions& o) {
+    quant::EpochSchedule schedule;
+    schedule.peak = o.learning_rate;
+    schedule.warmup = 0.05;
+    return schedule;
+  }
+
+  model::Plan uniform_plan() const {
+    model::Plan plan = model::uniform_plan(network_, 8, 8);
+    plan.output_bits = o_.output_bits;
+    return plan;
+  }
+
+  void prepare() {
+    quant::Trainer& trainer = session_.trainer();
+    const std::filesystem::path file = folder_.file(resume_file);
+    if (const auto note = session_.resume(file, o_.training.resume, identity_)) {
+      resumed_ = true;
+      tuning_ = note->at("tuning");
+      if (tuning_) annealing_.resume(note->at("annealing"));
+      return;
+    }
+    if (!start_.weights.empty() && !start_.imported) load_weights(trainer, start_.weights);
+    trainer.quantize(space_->plan(space_->largest()));
+    trainer.calibrate(o_.calibration_images);
+    folder_.replace_earlier(start_file);
+    save();
+  }
+
+  void save() {
+    session_.save(folder_.file(resume_file), identity_, {{"tuning", tuning_}, {"annealing", annealing_.state()}});
+  }
+
+  std::filesystem::path state_file(int training) const {
+    return folder_.file(fmt::format("search-{}.safetensors", training));
+  }
+
+  void search() {
+    quant::Trainer& trainer = session_.trainer();
+    quant::TrainingOracle oracle(trainer, data_, o_.oracle);
+    int trained = 0;
+    oracle.on_epoch = [&](int epoch, int epochs) {
+      session_.begin_epoch(fmt::format("training {}, epoch {}/{}", trained + 1, epoch, epochs));
+    };
+    quant::RecordedOracle recorded(oracle, folder_.file(journal), resumed_,
+                                   {[&](int training) {
+                                      trained = training;
+                                      session_.end_epoch();
+                                      trainer.save(state_file(training), "");
+                                      if (training > 1) std::filesystem::remove(state_file(training - 1));
+                                    },
+                                    [&](int training) {
+                                      trained = training;
+                                      if (tuning_) return;  // the network is beyond the search
+                                      trainer.load(state_file(training));
+                                      oracle.refresh();
+                                    }});
+    csv_ =
+        "phase,event,cycles,energy_fj,weight_bits,predicted_loss_change,loss,forward_passes,weight_widths,"
+        "activation_widths,channels\n";
+    model::Progress progress(o_.method, o_.search.phases, o_.common.quiet);
+    int phase = 0;
+    found_ = quant::find_search_method(o_.method)->run(
+        {*space_, *costs_, allowed_, recorded, o_.search, [&](const quant::SearchRecord& record) {
+           if (record.phase > phase && record.phase <= o_.search.phases)
+             progress.advance(record.phase - phase, record.event);
+           phase = std::max(phase, record.phase);
+           add(record);
+         }});
+    progress.finish();
+    if (!tuning_) {
+      trainer.apply(space_->plan(found_.point));
+      trainer.calibrate(o_.calibration_images);  // a width that changed has no range yet
+    }
+    passes_ = recorded.passes();
+    loss_images_ = oracle.images();
+    std::filesystem::remove(state_file(trained));
+    write_log();
+  }
+
+  void add(const quant::SearchRecord& r) {
+    csv_ += fmt::format("{},{},{:.0f},{:.6g},{:.0f},{:.6g},{:.6g},{:.0f},{},{},{}\n", r.phase, r.event, r.costs[0],
+                        r.costs[1], r.costs[2], r.predicted, r.loss, r.passes,
+                        values_of(*space_, quant::Variable::Kind::weights, r.point),
+                        values_of(*space_, quant::Variable::Kind::tensor, r.point),
+                        values_of(*space_, quant::Variable::Kind::channels, r.point));
+    ++steps_;
+    if (r.event == "candidate" || r.event == "pair" || r.event == "drawn" || r.event == "fell") return;
+    say(o_.common, fmt::format("phase {}: {}, loss {:.4f}, {}", r.phase, r.event, r.loss,
+                               quant::to_text(r.costs, allowed_, uniform_)));
+    write_log();
+  }
+
+  void write_log() { folder_.write_text("search.csv", csv_); }
+
+  void finetune() {
+    tuning_ = true;
+    while (!annealing_.done()) {
+      const int epoch = static_cast<int>(annealing_.epochs().size()) + 1;
+      session_.begin_epoch(fmt::format("fine-tuning {}/{}", epoch, o_.finetune_epochs));
+      annealing_.step(session_.trainer());
+      session_.end_epoch();
+      const quant::Annealing::Epoch& last = annealing_.epochs().back();
+      say(o_.common, fmt::format("fine-tuning {}/{}  loss {:.4f}  validation {:.2f} %  {:.1f} s", epoch,
+                                 o_.finetune_epochs, last.loss, 100 * last.validation_accuracy, last.seconds));
+      save();
+    }
+  }
+
+  void finish() {
+    quant::Trainer& trainer = session_.trainer();
+    const model::IntegerNetwork integers = trainer.integers();
+    // The one look at the test images, by the referee, under the final plan.
+    const quant::GoldenTest golden = trainer.golden_test(integers);
+    const model::Plan plan = space_->plan(found_.point);
+    json layers = json::array();
+    for (const model::LayerPlan& layer : plan.layers)
+      layers.push_back({{"layer", layer.layer},
+                        {"weight_bits", layer.weight_bits},
+                        {"activation_bits", layer.activation_bits},
+                        {"channels", layer.channels}});
+    json epochs = json::array();
+    for (const auto& epoch : annealing_.epochs()) epochs.push_back(quant::to_json(epoch));
+    summary_ = {{"network", network_.name()},
+                {"dataset", data_.name},
+                {"method", o_.method},
+                {"architecture", architecture_.name},
+                {"technology", technology_ ? json(technology_->name) : json(nullptr)},
+                {"limits", o_.limits},
+                {"validation_accuracy", trainer.validation_accuracy()},
+                {"test_accuracy", golden.score.accuracy()},
+                {"test_standard_error", golden.score.standard_error()},
+                {"test_images", golden.score.images},
+                {"fake_quantization", {{"codes_compared", golden.compared}, {"codes_equal", golden.equal}}},
+                {"search_loss", found_.loss},
+                {"search_loss_images", loss_images_},
+                {"search_steps", steps_},
+                {"forward_passes", passes_},
+                {"cost_questions", costs_->asked()},
+                {"cost_cpu_seconds", costs_->seconds()},
+                {"predicted", to_json(costs_->total(plan))},
+                {"uniform_8_8", to_json(uniform_)},
+                {"parameters", trainer.network().total_parameters()},
+                {"macs", trainer.network().total_macs()},
+                {"layers", layers},
+                {"output_bits", plan.output_bits},
+                {"finetune", epochs}};
+    for (const char* key : {"float_validation_accuracy", "float_test_accuracy", "float_test_standard_error"})
+      if (start_.run.contains(key)) summary_[key] = start_.run[key];
+    folder_.write_text("plan.yaml", model::to_text(plan));
+    model::save(integers, folder_.file("integer.safetensors"));
+    trainer.save(folder_.file("checkpoint.safetensors"), "");
+    summary_["measured"] = measure({.folder = folder_.file(""),
+                                    .architecture = o_.architecture,
+                                    .dataset = o_.training.dataset,
+                                    .systemc_images = o_.systemc_images,
+                                    .rtl_images = o_.rtl_images,
+                                    .seed = o_.common.seed},
+                                   static_cast<std::int64_t>(costs_->total(plan)[0]));
+    folder_.write("summary.json", summary_);
+    folder_.write_run("golden integers", identity_,
+                      {{"network", network_.name()},
+                       {"dataset", data_.name},
+                       {"test_accuracy", golden.score.accuracy()},
+                       {"test_standard_error", golden.score.standard_error()}});
+    end();
+    print_search(o_.common, summary_);
+  }
+
+  // Nothing is left to be resumed.
+  void end() const {
+    std::filesystem::remove(folder_.file(resume_file));
+    std::filesystem::remove(folder_.file(journal));
+  }
+
+  static constexpr const char* start_file = "float.safetensors";  // may lie in the folder, as what the run starts from
+  static constexpr const char* journal = "search.journal";
+
+  const SearchVerbOptions& o_;
+  const json& identity_;
+  Start& start_;
+  quant::TrainingData& data_;
+  RunFolder& folder_;
+  model::Architecture architecture_;
+  std::optional<model::Technology> technology_;
+  Session session_;
+  quant::Annealing annealing_;
+  model::Network network_;
+  std::unique_ptr<sim::PlanCost> prices_;
+  std::unique_ptr<quant::SearchSpace> space_;
+  std::unique_ptr<quant::PlanCosts> costs_;
+  quant::Costs uniform_{}, allowed_{};
+  quant::SearchResult found_;
+  bool resumed_ = false, tuning_ = false;
+  double passes_ = 0;
+  int loss_images_ = 0, steps_ = 0;
+  std::string csv_;
+  json summary_;
+};
+
+}  // namespace
+
+int search_quantize(const std::vector<std::string>& arguments) {
+  SearchVerbOptions o;
+  if (!o.read(arguments)) return 0;
+  Start start = find_start(o.network);
+  RunFolder folder(o.out, "quantize", arguments, o.common);
+  quant::TrainingData data = o.training.load();
+  if (start.imported) prepare_inputs(*start.imported, data);
+  json identity = o.identity();
+  identity["start"] = std::filesystem::weakly_canonical(start.weights).string();
+  identity["contents"] = contents_of(data, start.weights);
+  if (folder.finished(o.training.resume, identity)) {
+    print_search(o.common, read_json(folder.file("summary.json")));
+    return 0;
+  }
+  folder.add_input("dataset", data);
+  if (!start.weights.empty()) folder.add_input("start", start.weights);
+  MeasuredSearch(o, identity, start, data, folder).run();
+  return 0;
+}
+
+}  // namespace bitstrata::cli

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/training_oracle.h"
+
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
+
+#include "quant/sensitivity.h"
+
+namespace bitstrata::quant {
+
+namespace {
+
+using torch::Tensor;
+
+// The first examples of a part as Module::forward takes them.
+Tensor images_of(const Examples& part, std::int64_t count) {
+  const model::Shape s = part.shape;
+  const std::vector<std::int64_t> dims = {count, s.height, s.width, s.channels};
+  const Tensor stored = part.values.empty()
+                            ? torch::from_blob(const_cast<std::uint8_t*>(part.bytes.data()), dims, torch::kUInt8)
+                            : torch::from_blob(const_cast<float*>(part.values.data()), dims, torch::kFloat32);
+  return stored.permute({0, 3, 1, 2}).contiguous().clone();
+}
+
+Tensor labels_of(const Examples& part, std::int64_t count) {
+  return torch::from_blob(const_cast<int*>(part.labels.data()), {count}, torch::kInt32).to(torch::kInt64);
+}
+
+}  // namespace
+
+struct TrainingOracle::Impl {
+  Impl(Trainer& trained, const TrainingData& data, const OracleOptions& asked) : trainer(trained), options(asked) {
+    const std::int64_t wanted = options.images;
+    const std::int64_t first = std::min<std::int64_t>(wanted, data.validation.count());
+    const std::int64_t more = std::min<std::int64_t>(wanted - first, data.train.count());
+    if (first + more == 0) throw std::invalid_argument("data set '" + data.name + "' has no images to search on");
+    std::vector<Tensor> parts, answers;
+    for (const auto& [part, count] : {std::pair{&data.validation, first}, std::pair{&data.train, more}}) {
+      if (count == 0) continue;
+      parts.push_back(images_of(*part, count));
+      answers.push_back(labels_of(*part, count));
+    }
+    images = torch::cat(parts);
+    labels = torch::cat(answers);
+    if (options.teacher) {
+      const torch::NoGradGuard no_grad;
+      std::vector<Tensor> logits;
+      for (std::int64_t i = 0; i < images.size(0); i += kBatch)
+        logits.push_back(trainer.module().forward(images.narrow(0, i, std::min(kBatch, images.size(0) - i)), {}));
+      teacher = torch::cat(logits);
+      passes += static_cast<double>(images.size(0));
+    }
+    refresh();
+  }
+
+  void refresh() {
+    if (sensitivity) passes += sensitivity->passes();
+    sensitivity.emplace(trainer.module(), images, labels, teacher,
+                        options.teacher ? Against::teacher : Against::labels);
+  }
+
+  static constexpr std::int64_t kBatch = 256;
+  Trainer& trainer;
+  OracleOptions options;
+  Tensor images, labels, teacher;
+  std::optional<Sensitivity> sensitivity;
+  double passes = 0;  // of training and of earlier states of the network
+};
+
+TrainingOracle::TrainingOracle(Trainer& trainer, const TrainingData& data, const OracleOptions& options)
+    : impl_(std::make_unique<Impl>(trainer, data, options)) {}
+
+TrainingOracle::~TrainingOracle() = default;
+
+double TrainingOracle::loss(const model::Plan& plan) { return impl_->sensitivity->loss(plan); }
+
+double TrainingOracle::accuracy(const model::Plan& plan) { return impl_->sensitivity->accuracy(plan); }
+
+Losses TrainingOracle::single_changes(const SearchSpace& space, const Point& point, int reach) {
+  return impl_->sensitivity->single_changes(space, point, reach);
+}
+
+std::vector<double> TrainingOracle::densities(const model::Plan& plan) { return impl_->sensitivity->densities(plan); }
+
+void TrainingOracle::adapt(const model::Plan& plan) {
+  if (impl_->options.epochs == 0) return;
+  impl_->trainer.apply(plan);
+  for (int epoch = 1; epoch <= impl_->options.epochs; ++epoch) {
+    if (on_epoch) on_epoch(epoch, impl_->options.epochs);
+    EpochSchedule schedule = impl_->options.schedule;
+    schedule.from = static_cast<double>(epoch - 1) / impl_->options.epochs;
+    schedule.to = static_cast<double>(epoch) / impl_->options.epochs;
+    const EpochReport report = impl_->trainer.train_epoch(schedule);
+    impl_->passes += 3 * report.passes * static_cast<double>(impl_->trainer.training_images());
+  }
+  refresh();
+}
+
+void TrainingOracle::refresh() { impl_->refresh(); }
+
+double TrainingOracle::passes() const { return impl_->passes + impl_->sensitivity->passes(); }
+
+int TrainingOracle::images() const { return static_cast<int>(impl_->images.size(0)); }
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// A trainer's network as searches ask about it: losses on images that training does not see, and training in between.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "quant/search/oracle.h"
+#include "quant/trainer.h"
+
+namespace bitstrata::quant {
+
+struct OracleOptions {
+  int images = 512;      // that losses are taken on: of validation first, and where these are fewer, of training
+  bool teacher = false;  // divergence from the float network's answers, which needs no labels, instead of cross entropy
+  int epochs = 0;        // of training between questions; 0: the weights stay as they are
+  EpochSchedule schedule;
+};
+
+class TrainingOracle final : public LossOracle {
+ public:
+  // Both are referred to. The trainer is quantized already.
+  TrainingOracle(Trainer& trainer, const TrainingData& data, const OracleOptions& options);
+  ~TrainingOracle() override;
+
+  double loss(const model::Plan& plan) override;
+  Losses single_changes(const SearchSpace& space, const Point& point, int reach) override;
+  std::vector<double> densities(const model::Plan& plan) override;
+  void adapt(const model::Plan& plan) override;
+  double passes() const override;
+
+  // Share of right answers on the oracle's images; 0..1.
+  double accuracy(const model::Plan& plan);
+  // The trainer's network was replaced by a stored one.
+  void refresh();
+  int images() const;
+  // Told before every epoch of training.
+  std::function<void(int epoch, int epochs)> on_epoch;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bitstrata::quant

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// bitstrata quantize with methods that choose by measured costs.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/images.h"
+#include "tests/cli/process.h"
+#include "tests/cli/spawned.h"
+
+namespace {
+
+using namespace bitstrata::testing;
+using nlohmann::json;
+using ::testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+class SearchVerb : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto program = std::filesystem::path(BITSTRATA_PROGRAM).parent_path() / "bitstrata-train";
+    if (!std::filesystem::exists(program)) GTEST_SKIP() << "this build has no training";
+    write_images(folder_, "train", 300);
+    write_images(folder_, "t10k", 20);
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  // A search that is over in seconds.
+  Words quantize(const std::string& out, const Words& more) const {
+    Words words = {"quantize",      "--network", "lenet5", "--dataset", folder_.path().string(), "--threads", "1",
+                   "--loss-images", "24",        "--out",  path(out)};
+    words.insert(words.end(), more.begin(), more.end());
+    if (std::ranges::find(more, "--widths") == more.end()) words.insert(words.end(), {"--widths", "2,4,8"});
+    return words;
+  }
+  json summary(const std::string& out) const { return json::parse(read_text(folder_ / out / "summary.json")); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(SearchVerb, PlansKeepTheirLimitsAsTheEnginesMeasure) {
+  const Finished finished = run_program(
+      quantize("run", {"--method", "codesign", "--limit", "latency=0.6", "--limit", "energy=0.5", "--technology",
+                       "ad-pim", "--levels", "4", "--candidates", "3", "--phases", "2", "--systemc-images", "2"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("measured by systemc"));
+  EXPECT_THAT(finished.out, HasSubstr("values compared, 0 different"));
+  const json found = summary("run");
+  const auto cost = [&](const char* of, const char* what) { return found.at(of).at(what).get<double>(); };
+  EXPECT_LE(cost("predicted", "cycles"), 0.6 * cost("uniform_8_8", "cycles"));
+  EXPECT_LE(cost("predicted", "energy_fj"), 0.5 * cost("uniform_8_8", "energy_fj"));
+  EXPECT_EQ(found.at("measured").at("cycles").at("systemc"), found.at("predicted").at("cycles"));
+  EXPECT_GT(found.at("measured").at("values_compared"), 0);
+
+  // What another verb measures on the folder is the same.
+  const Finished run = run_program(
+      {"run", "--network", path("run"), "--dataset", folder_.path().string(), "--technology", "ad-pim", "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(json::parse(run.out).at("cycles"), found.at("predicted").at("cycles"));
+  const std::string log = read_text(folder_ / "run/search.csv");
+  EXPECT_THAT(log, HasSubstr("phase,event,cycles"));
+  EXPECT_THAT(log, HasSubstr("1,candidate,"));
+  EXPECT_THAT(log, HasSubstr("2,chosen,"));
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), found.at("search_steps").get<int>() + 1);
+  for (const char* left : {"search.journal", "resume.safetensors", "search-1.safetensors"})
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "run" / left)) << left;
+}
+
+TEST_F(SearchVerb, EveryMethodHasARow) {
+  const Finished help = run_program({"quantize", "--method", "greedy", "--help"});
+  ASSERT_EQ(help.status, 0);
+  int methods = 0;
+  for (const char* method : {"codesign", "greedy", "program", "uniform-pairs", "random", "density"}) {
+    SCOPED_TRACE(method);
+    EXPECT_THAT(help.out, HasSubstr(fmt::format("\n  {} ", method)));
+    Words more = {"--method", method, "--limit", "size=0.6", "--systemc-images", "0", "--quiet"};
+    if (method == std::string("random")) more.insert(more.end(), {"--passes", "200"});
+    const Finished finished = run_program(quantize(method, more));
+    ASSERT_EQ(finished.status, 0) << finished.err;
+    const json found = summary(method);
+    EXPECT_EQ(found.at("method"), method);
+    EXPECT_LE(found.at("predicted").at("weight_bits").get<double>(),
+              0.6 * found.at("uniform_8_8").at("weight_bits").get<double>());
+    EXPECT_TRUE(found.at("measured").is_null());
+    ++methods;
+  }
+  EXPECT_EQ(methods, 6);
+}
+
+// SIGKILL in the middle of a search that also trains: resumed, it ends as one that was left alone.
+TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
+  const Words search = {
+      "--method",     "codesign", "--limit",          "latency=0.5", "--levels", "3", "--phases",          "3",
+      "--candidates", "2",        "--systemc-images", "0",           "--epochs", "1", "--finetune-epochs", "1"};
+  ASSERT_EQ(run_program(quantize("whole", search)).status, 0);
+  Words resumed = quantize("killed", search);
+  resumed.emplace_back("--resume");
+  int answers = 0;
+  for (const int wanted : {2, 6}) {
+    Spawned child(resumed, folder_ / "temporary");
+    ASSERT_TRUE(child.wait_until([&] {
+      if (!std::filesystem::exists(folder_ / "killed/search.journal")) return false;
+      const std::string journal = read_text(folder_ / "killed/search.journal");
+      answers = static_cast<int>(std::count(journal.begin(), journal.end(), '\n'));
+      return answers >= wanted;
+    }));
+    child.send_to_group(SIGKILL);
+    child.wait();
+    ASSERT_TRUE(std::filesystem::exists(folder_ / "killed/search.journal")) << "it was over before it could be killed";
+  }
+  const Finished rest = run_program(resumed);
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  for (const char* file : {"plan.yaml", "search.csv"})
+    EXPECT_EQ(read_text(folder_ / "killed" / file), read_text(folder_ / "whole" / file)) << file;
+  for (const char* key : {"test_accuracy", "validation_accuracy", "forward_passes", "search_loss"})
+    EXPECT_EQ(summary("killed").at(key), summary("whole").at(key)) << key;
+  EXPECT_THAT(run_program(resumed).err, HasSubstr("the run is finished"));
+}
+
+TEST_F(SearchVerb, MisuseIsOneLine) {
+  const std::vector<std::pair<Words, std::vector<std::string>>> cases = {
+      {{"--method", "codesing", "--limit", "latency=0.5"}, {"did you mean 'codesign'"}},
+      {{"--method", "codesign"}, {"--limit is missing", "latency=0.6"}},
+      {{"--method", "codesign", "--limit", "speed=2"}, {"speed=2", "latency"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--limit", "latency=0.4"}, {"latency", "twice"}},
+      {{"--method", "codesign", "--limit", "energy=0.5"}, {"--limit energy=0.5 needs a --technology"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--widths", "8,4"}, {"--widths is '8,4'", "2-8"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--widths", "2-17"}, {"--widths is '2-17'"}},
+      {{"--method", "greedy", "--limit", "latency=0.5", "--candidates", "3"}, {"--candidates", "--method codesign"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--learning-rate", "1"},
+       {"--learning-rate", "--finetune-epochs"}},
+      {{"--method", "codesign", "--limit", "latency=0.01"},
+       {"no plan keeps latency=0.01", "the nearest that 'codesign' found takes"}},
+  };
+  for (const auto& [more, expected] : cases) {
+    const Finished finished = run_program(quantize("refused", more));
+    SCOPED_TRACE(fmt::format("{}", fmt::join(more, " ")));
+    EXPECT_EQ(finished.status, 2);
+    EXPECT_EQ(finished.out, "");
+    const std::string last = finished.err.substr(finished.err.rfind('\n', finished.err.size() - 2) + 1);
+    for (const std::string& part : expected) EXPECT_THAT(last, HasSubstr(part));
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "refused/plan.yaml"));
+  }
+}
+
+}  // namespace
