@@ -129,6 +129,25 @@ void read_axes(const YamlReader& top, Sweep& sweep) {
   }
 }
 
+YamlReader read_top(const fs::path& file) {
+  YamlReader top = YamlReader::from_file(file);
+  top.check_keys({"format", "networks", "architectures", "parameters", "plans", "technologies"});
+  top.check_format(format_name);
+  return top;
+}
+
+void read_bases(const YamlReader& top, const fs::path& folder, Sweep& sweep) {
+  if (top.has("architectures")) {
+    for (const YamlReader& item : top.at("architectures").items()) {
+      const std::string word = item.as_string();
+      sweep.bases.push_back(at_line(item, [&] { return model::load_architecture(beside(word, folder)); }));
+    }
+  } else {
+    sweep.bases.emplace_back();
+  }
+  if (sweep.bases.empty()) top.at("architectures").fail("'architectures' is empty; leave it out for pim-64x64");
+}
+
 }  // namespace
 
 SweepNetwork SweepNetwork::load(const std::string& name) {
@@ -217,11 +236,30 @@ std::string Sweep::technology_identity() const {
   return text;
 }
 
+std::vector<model::Architecture> load_sweep_architectures(const fs::path& file) {
+  const YamlReader top = read_top(file);
+  Sweep sweep;
+  read_bases(top, file.parent_path(), sweep);
+  read_axes(top, sweep);
+  if (sweep.architectures() > most_points)
+    top.fail(fmt::format("the sweep has more than {} architectures", most_points));
+  std::vector<model::Architecture> valid;
+  for (std::int64_t i = 0; i < sweep.architectures(); ++i) {
+    model::Architecture architecture = sweep.architecture(i);
+    try {
+      model::validate(architecture);
+    } catch (const std::invalid_argument&) {
+      continue;  // some combinations contradict each other
+    }
+    valid.push_back(std::move(architecture));
+  }
+  if (valid.empty()) top.fail("no combination of the parameters is an architecture");
+  return valid;
+}
+
 Sweep load_sweep(const fs::path& file, const NetworkLoader& load_network) {
-  const YamlReader top = YamlReader::from_file(file);
+  const YamlReader top = read_top(file);
   const fs::path folder = file.parent_path();
-  top.check_keys({"format", "networks", "architectures", "parameters", "plans", "technologies"});
-  top.check_format(format_name);
   Sweep sweep;
   for (const YamlReader& item : top.at("networks").items()) {
     const std::string word = item.as_string();
@@ -233,15 +271,7 @@ Sweep load_sweep(const fs::path& file, const NetworkLoader& load_network) {
     }
   }
   if (sweep.networks.empty()) top.at("networks").fail("'networks' is empty");
-  if (top.has("architectures")) {
-    for (const YamlReader& item : top.at("architectures").items()) {
-      const std::string word = item.as_string();
-      sweep.bases.push_back(at_line(item, [&] { return model::load_architecture(beside(word, folder)); }));
-    }
-  } else {
-    sweep.bases.emplace_back();
-  }
-  if (sweep.bases.empty()) top.at("architectures").fail("'architectures' is empty; leave it out for pim-64x64");
+  read_bases(top, folder, sweep);
   read_axes(top, sweep);
   read_plans(top, folder, sweep);
   if (top.has("technologies")) {

@@ -90,6 +90,10 @@ using NetworkLoader = std::function<SweepNetwork(const std::string&)>;
 // Throws std::runtime_error with file and line; unknown words are refused with the nearest known one.
 Sweep load_sweep(const std::filesystem::path& file, const NetworkLoader& load_network = SweepNetwork::load);
 
+// The architectures of a sweep's file, which needs no more than they: those of its combinations that are sound. What
+// else the file holds is not read.
+std::vector<model::Architecture> load_sweep_architectures(const std::filesystem::path& file);
+
 struct SweepState {
   std::int64_t total = 0;      // points of the sweep
   std::int64_t before = 0;     // finished when it began

@@ -57,6 +57,7 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
   if (o.method != "codesign" && o.method != "greedy") refuse({"phases"}, "--method codesign or greedy");
   if (o.method != "codesign" && o.method != "greedy" && o.method != "density")
     refuse({"epochs", "search-images", "search-learning-rate"}, "--method codesign, greedy or density");
+  if (o.architectures.empty()) refuse({"area", "confirm"}, "--architectures");
   if (o.method != "random") refuse({"passes"}, "--method random");
   if (o.method != "codesign" && o.method != "program")
     refuse({"solver-seconds", "gap"}, "--method codesign or program");
@@ -77,6 +78,12 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
        "run folder of `train`, an ONNX file with its weights, or a built-in network to start untrained")
       ("method", po::value(&method)->required(), "codesign, greedy, program, uniform-pairs, random or density")
       ("architecture", po::value(&architecture)->default_value(architecture), "the array that costs are measured on")
+      ("architectures", po::value(&architectures),
+       "sweep file: choose the array, too, among its architectures; --architecture is then what shares are of")
+      ("area", po::value(&area)->default_value(area, "any"),
+       "of an array of --architectures, at most, as a share of --architecture's bits on chip")
+      ("confirm", po::value(&confirm)->default_value(confirm),
+       "pairs of array and plan of the least predicted loss whose real loss is taken")
       ("technology", po::value(&technology), "what prices energies; needed where one is limited")
       ("limit", po::value(&limits)->composing(),
        "what a plan may cost, once for each of latency, energy and size: latency=0.6 (of uniform 8/8), latency=2.5ms, "
@@ -149,6 +156,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   if (last_bits) check_range("last-bits", last, 1, 16);
   refuse_unread(values, *this);
   if (limits.empty()) throw std::invalid_argument("--limit is missing, such as --limit latency=0.6");
+  if (values.count("area") != 0 && !values["area"].defaulted()) check_range("area", area, 1e-6, 1e6);
+  check_range("confirm", confirm, 1, 1000);
   check_range("output-bits", output_bits, 2, 16);
   check_range("levels", levels, 0, 64);
   check_range("minimum-channels", minimum_channels, 1, 1e6);
@@ -188,6 +197,9 @@ json SearchVerbOptions::identity() const {
           {"dataset", training.dataset},
           {"method", method},
           {"architecture", architecture},
+          {"architectures", architectures},
+          {"area", area},
+          {"confirm", confirm},
           {"technology", technology},
           {"limits", limits},
           {"widths", widths},

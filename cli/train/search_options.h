@@ -14,7 +14,7 @@
 namespace bitstrata::cli {
 
 struct SearchVerbOptions {
-  std::string network = "vgg_small", method, architecture = "pim-64x64", technology, out;
+  std::string network = "vgg_small", method, architecture = "pim-64x64", architectures, technology, out;
   std::vector<std::string> limits;
   std::vector<int> widths = {2, 3, 4, 5, 6, 7, 8};
   std::optional<int> first_bits, last_bits;
@@ -23,6 +23,8 @@ struct SearchVerbOptions {
   double learning_rate = 0.02, search_learning_rate = 0.03;
   std::int64_t search_images = 13750;
   std::string against = "labels";
+  double area = 0;  // largest share of the architecture's bits on chip; 0: any
+  int confirm = 4;
   int systemc_images = 2, rtl_images = 0;
   quant::SearchOptions search;
   quant::OracleOptions oracle;

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 
+#include "cli/train/arrays.h"
 #include "cli/train/measured.h"
 #include "cli/train/search_options.h"
 #include "cli/train/session.h"
@@ -16,6 +17,7 @@
 #include "quant/search/channel_levels.h"
 #include "quant/search/recorded_oracle.h"
 #include "sim/plan_cost.h"
+#include "sim/sweep.h"
 
 namespace bitstrata::cli {
 
@@ -143,6 +145,7 @@ class MeasuredSearch {
                                       trainer.load(state_file(training));
                                       oracle.refresh();
                                     }});
+    if (!o_.architectures.empty()) choose(recorded);
     csv_ =
         "phase,event,cycles,energy_fj,weight_bits,predicted_loss_change,loss,forward_passes,weight_widths,"
         "activation_widths,channels\n";
@@ -164,6 +167,27 @@ class MeasuredSearch {
     loss_images_ = oracle.images();
     std::filesystem::remove(state_file(trained));
     write_log();
+  }
+
+  // The array, too: from then on all costs are those of the one that was chosen.
+  void choose(quant::LossOracle& oracle) {
+    const ArraysOptions arrays{.architectures = sim::load_sweep_architectures(o_.architectures),
+                               .technology = technology_ ? &*technology_ : nullptr,
+                               .area_share = o_.area,
+                               .confirmed = o_.confirm,
+                               .program = {.seconds = 0, .gap = o_.search.program.gap}};
+    const ArrayChoice choice = choose_array(*space_, architecture_, allowed_, oracle, arrays);
+    folder_.write_text("arrays.csv", choice.csv);
+    model::save(choice.architecture, folder_.file("architecture.yaml"));
+    arrays_ = choice.report;
+    say(o_.common, fmt::format("array '{}' of {}", choice.architecture.name, arrays.architectures.size()));
+    // Latency is a time: cycles follow the clock.
+    allowed_[0] *= choice.architecture.clock_mhz / architecture_.clock_mhz;
+    architecture_ = choice.architecture;
+    auto prices = std::make_unique<sim::PlanCost>(network_, architecture_, technology_ ? &*technology_ : nullptr);
+    costs_ = std::make_unique<quant::PlanCosts>(*space_, *prices);
+    prices_ = std::move(prices);
+    uniform_ = costs_->total(uniform_plan());
   }
 
   void add(const quant::SearchRecord& r) {
@@ -226,6 +250,7 @@ class MeasuredSearch {
                 {"forward_passes", passes_},
                 {"cost_questions", costs_->asked()},
                 {"cost_cpu_seconds", costs_->seconds()},
+                {"arrays", arrays_},
                 {"predicted", to_json(costs_->total(plan))},
                 {"uniform_8_8", to_json(uniform_)},
                 {"parameters", trainer.network().total_parameters()},
@@ -238,13 +263,14 @@ class MeasuredSearch {
     folder_.write_text("plan.yaml", model::to_text(plan));
     model::save(integers, folder_.file("integer.safetensors"));
     trainer.save(folder_.file("checkpoint.safetensors"), "");
-    summary_["measured"] = measure({.folder = folder_.file(""),
-                                    .architecture = o_.architecture,
-                                    .dataset = o_.training.dataset,
-                                    .systemc_images = o_.systemc_images,
-                                    .rtl_images = o_.rtl_images,
-                                    .seed = o_.common.seed},
-                                   static_cast<std::int64_t>(costs_->total(plan)[0]));
+    summary_["measured"] = measure(
+        {.folder = folder_.file(""),
+         .architecture = o_.architectures.empty() ? o_.architecture : folder_.file("architecture.yaml").string(),
+         .dataset = o_.training.dataset,
+         .systemc_images = o_.systemc_images,
+         .rtl_images = o_.rtl_images,
+         .seed = o_.common.seed},
+        static_cast<std::int64_t>(costs_->total(plan)[0]));
     folder_.write("summary.json", summary_);
     folder_.write_run("golden integers", identity_,
                       {{"network", network_.name()},
@@ -283,7 +309,7 @@ class MeasuredSearch {
   double passes_ = 0;
   int loss_images_ = 0, steps_ = 0;
   std::string csv_;
-  json summary_;
+  json summary_, arrays_;
 };
 
 }  // namespace

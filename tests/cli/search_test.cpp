@@ -67,6 +67,34 @@ TEST_F(SearchVerb, PlansKeepTheirLimitsAsTheEnginesMeasure) {
     EXPECT_FALSE(std::filesystem::exists(folder_ / "run" / left)) << left;
 }
 
+TEST_F(SearchVerb, ArraysAreChosenWithTheirPlans) {
+  folder_.write("arrays.yaml",
+                "format: bitstrata-sweep-1\narchitectures: [pim-64x64]\n"
+                "parameters: {rows: [16, 32, 128], columns: [64]}\n");
+  const Finished finished = run_program(
+      quantize("run", {"--method", "program", "--limit", "latency=0.8", "--architectures", path("arrays.yaml"),
+                       "--architecture", "pim-64x64", "--area", "1.01", "--systemc-images", "1"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const json found = summary("run"), arrays = found.at("arrays");
+  EXPECT_EQ(arrays.at("architectures"), 3);
+  const std::string csv = read_text(folder_ / "run/arrays.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + arrays.at("pairs").get<int>());
+  EXPECT_THAT(csv, HasSubstr("\"pim-64x64 rows=128 columns=64\",1,1,"));
+  const std::string chosen = arrays.at("chosen").at("architecture");
+  EXPECT_THAT(chosen, HasSubstr("rows="));
+  EXPECT_EQ(found.at("architecture"), chosen);
+  EXPECT_LE(arrays.at("chosen").at("loss").get<double>(), arrays.at("array_first").at("loss").get<double>());
+  EXPECT_EQ(found.at("measured").at("cycles").at("systemc"), found.at("predicted").at("cycles"));
+  // The limit is a share of the array that was named, at its clock.
+  const Finished reference = run_program({"run", "--network", "lenet5", "--json"});
+  EXPECT_LE(found.at("predicted").at("cycles").get<double>(),
+            0.8 * json::parse(reference.out).at("cycles").get<double>());
+  const Finished run = run_program({"run", "--network", path("run"), "--dataset", folder_.path().string(),
+                                    "--architecture", path("run/architecture.yaml"), "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(json::parse(run.out).at("cycles"), found.at("predicted").at("cycles"));
+}
+
 TEST_F(SearchVerb, EveryMethodHasARow) {
   const Finished help = run_program({"quantize", "--method", "greedy", "--help"});
   ASSERT_EQ(help.status, 0);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/search/array_choice.h"
 #include "quant/search/elimination.h"
 #include "quant/search/program.h"
 #include "tests/search/problem.h"
@@ -168,6 +169,35 @@ TEST(Program, TakesNoValueOfInfiniteLoss) {
   for (const int value : result.point) EXPECT_NE(value, 1);
   problem.losses[0].assign(3, std::numeric_limits<double>::infinity());
   EXPECT_THROW(solve(problem.space, problem.costs, problem.losses, problem.uniform), std::invalid_argument);
+}
+
+// Losses are the same on every array; each pair is what a program for that array alone finds.
+TEST(PairArrays, AreThoseOfEachArrayAlone) {
+  Problem pim("pim-64x64", 3), overlay("overlay-8x64x8", 3), large("pim-64x64", 3);
+  ASSERT_EQ(pim.losses, overlay.losses);
+  const std::vector<ArrayCandidate> arrays = {
+      {"pim", 200, 10, &pim.prices}, {"overlay", 100, 5, &overlay.prices}, {"large", 200, 11, &large.prices}};
+  const double infinity = std::numeric_limits<double>::infinity();
+  const ArrayLimits limits = {
+      .latency_us = 0.7 * pim.uniform[0] / 200, .energy_fj = infinity, .size_bits = infinity, .area = 10};
+  const std::vector<ArrayPair> pairs = pair_arrays(pim.space, arrays, pim.losses, limits, {1, 2, 0.001}, {});
+  ASSERT_EQ(pairs.size(), 6U);  // one array is too large
+  int feasible = 0;
+  for (const ArrayPair& pair : pairs) {
+    Problem& alone = pair.array == 0 ? pim : overlay;
+    const double clock = arrays[pair.array].clock_mhz;
+    EXPECT_DOUBLE_EQ(pair.uniform_latency_us, alone.uniform[0] / clock);
+    const Costs allowed = {pair.part * limits.latency_us * clock, infinity, infinity};
+    const double best = alone.enumerate(allowed);
+    ASSERT_EQ(pair.feasible, std::isfinite(best)) << pair.array << " " << pair.part;
+    if (!pair.feasible) continue;
+    ++feasible;
+    EXPECT_NEAR(pair.predicted, best, 1e-3 * best + 1e-9);
+    EXPECT_LE(pair.latency_us, pair.part * limits.latency_us);
+    EXPECT_EQ(pair.costs, alone.costs.total(pair.point));
+  }
+  EXPECT_GE(feasible, 3);
+  EXPECT_LT(feasible, 6);
 }
 
 TEST(Improve, KeepsTheLimitsAndComesNearTheBest) {
