@@ -16,12 +16,14 @@ Network vgg19();
 Network vgg19_cifar();
 // residual.cpp
 Network resnet8();
+Network resnet8_small();
 Network resnet18();
 Network resnet18_cifar();
 Network resnet20();
 Network resnet50();
 // mobile.cpp
 Network mobilenetv1();
+Network mobilenetv1_cifar();
 Network mobilenetv1_vww();
 Network mobilenetv2();
 Network mobilenetv2_96();

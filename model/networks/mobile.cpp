@@ -14,7 +14,8 @@ namespace {
 constexpr Activate hard_swish{Op::hard_swish}, hard_sigmoid{Op::hard_sigmoid}, silu{Op::silu}, sigmoid{Op::sigmoid};
 
 // Thirteen pairs of depthwise and pointwise convolutions. `quarter`: a quarter of the channels.
-Network version1(const std::string& name, Shape input, bool quarter, Activate activation, bool bias, int classes) {
+Network version1(const std::string& name, Shape input, bool quarter, Activate activation, bool bias, int classes,
+                 int first_stride = 2) {
   struct Pair {
     int channels, stride;
   };
@@ -23,7 +24,7 @@ Network version1(const std::string& name, Shape input, bool quarter, Activate ac
   const int divisor = quarter ? 4 : 1;
   const auto same = [](const Chain& chain, int stride) { return keras_same(chain.shape(), 3, 3, stride); };
   Chain chain(name, input);
-  chain.convolve("conv1", 32 / divisor, same(chain, 2), activation, {.bias = bias});
+  chain.convolve("conv1", 32 / divisor, same(chain, first_stride), activation, {.bias = bias});
   int index = 0;
   for (const auto& [channels, stride] : pairs) {
     ++index;
@@ -102,6 +103,9 @@ Network version3(const std::string& name, std::span<const Row> rows, int last_co
 Network mobilenetv1() { return version1("mobilenetv1", {224, 224, 3}, false, relu6, false, 1000); }
 // MLPerf Tiny, visual wake words: width 0.25, plain ReLU, biases everywhere.
 Network mobilenetv1_vww() { return version1("mobilenetv1_vww", {96, 96, 3}, true, relu, true, 2); }
+
+// A quarter of the channels, and a first convolution that keeps the small image's size.
+Network mobilenetv1_cifar() { return version1("mobilenetv1_cifar", {32, 32, 3}, true, relu, false, 10, 1); }
 
 Network mobilenetv2() { return version2("mobilenetv2", 224); }
 Network mobilenetv2_96() { return version2("mobilenetv2_96", 96); }

@@ -80,6 +80,14 @@ Network resnet18_cifar() { return cifar("resnet18_cifar", {2, 2, 2, 2}, 64); }
 // 2,752 parameters more than with shortcuts padded with zero channels (option A).
 Network resnet20() { return cifar("resnet20", {3, 3, 3}, 16); }
 
+// Three blocks for 28x28 images, of half as many channels as MLPerf Tiny's.
+Network resnet8_small() {
+  Chain chain("resnet8_small", {28, 28, 1});
+  chain.convolve("conv1", 8, square(3, 1, 1), relu);
+  stages(chain, {1, 1, 1}, 8, {});
+  return chain.pool_globally("pool").fully_connect("fc", 10).finish();
+}
+
 // MLPerf Tiny, image classification: three blocks, Keras's padding and biases.
 Network resnet8() {
   Chain chain("resnet8", {32, 32, 3});

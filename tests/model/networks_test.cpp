@@ -54,12 +54,20 @@ constexpr Published torchvision[] = {
 // counted by thop). MLPerf Tiny: arXiv 2106.07597 and the papers that count its networks (12.5, 7.5, 2.7, 0.26
 // million).
 constexpr Published others[] = {
-    {"mobilenetv1", 4231976, 568740352, 569e6, 1e6},   {"mobilenetv2_96", 3504872, 56289152, 56e6, 1e6},
-    {"resnet20", 272474, 40813184, 41e6, 1e6},         {"resnet18_cifar", 11173962, 555422720, 0.56e9, 1e7},
-    {"vgg19_cifar", 20040522, 398136320, 0.40e9, 1e7}, {"resnet8", 78186, 12501632, 12.5e6, 1e5},
-    {"mobilenetv1_vww", 216322, 7489664, 7.49e6, 1e4}, {"dscnn", 23756, 2656768, 2.657e6, 1e3},
-    {"autoencoder", 267928, 264192, 0.264e6, 1e3},     {"lenet5", 61706, 416520, 416520, 1},
+    {"mobilenetv1", 4231976, 568740352, 569e6, 1e6},
+    {"mobilenetv2_96", 3504872, 56289152, 56e6, 1e6},
+    {"resnet20", 272474, 40813184, 41e6, 1e6},
+    {"resnet18_cifar", 11173962, 555422720, 0.56e9, 1e7},
+    {"vgg19_cifar", 20040522, 398136320, 0.40e9, 1e7},
+    {"resnet8", 78186, 12501632, 12.5e6, 1e5},
+    {"mobilenetv1_vww", 216322, 7489664, 7.49e6, 1e4},
+    {"dscnn", 23756, 2656768, 2.657e6, 1e3},
+    {"autoencoder", 267928, 264192, 0.264e6, 1e3},
+    {"lenet5", 61706, 416520, 416520, 1},
     {"vgg_small", 36938, 3669760, 3669760, 1},
+    // Ours: counted by hand, layer by layer.
+    {"resnet8_small", 19810, 2364864, 2364864, 1},
+    {"mobilenetv1_cifar", 215642, 3331072, 3331072, 1},
 };
 
 void expect_counts(const Published& published) {
