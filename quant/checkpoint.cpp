@@ -54,7 +54,7 @@ Tensor to_tensor(const TensorData& data) {
 void put_state(TensorFile& file, const std::string& prefix, const TrainingState& state) {
   for (const auto& [name, tensor] : state.module.state()) file.tensors[prefix + name] = to_data(tensor);
   const auto parameters = state.module.parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i)
+  for (std::size_t i = 0; i < state.momentum.size(); ++i)
     file.tensors[prefix + kMomentum + parameters[i].first] = to_data(state.momentum[i]);
   const model::Plan& plan = state.module.plan();
   json layers = json::array();
@@ -79,7 +79,11 @@ TrainingState take_state(const TensorFile& file, const std::string& prefix, cons
     else
       tensors[name] = tensor;
   }
-  if (!weights_only) {
+  if (weights_only) {  // steps belong to the plan they were learned under
+    std::erase_if(tensors, [](const auto& entry) { return is_step(entry.first); });
+    for (const auto& [name, tensor] : state.module.parameters())
+      if (is_step(name)) tensors[name] = tensor.detach().clone();
+  } else {
     model::Plan plan = state.module.plan();
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
       plan.layers[i].weight_bits = description.at("layers").at(i).at(0);

@@ -22,7 +22,8 @@ struct TrainingState {
 TensorData to_data(const torch::Tensor& tensor);
 torch::Tensor to_tensor(const TensorData& data);
 
-// Tensors under `prefix`, plan and channels as JSON in the metadata under the same prefix.
+// Tensors under `prefix` (without momentum where there is none), plan and channels as JSON in the metadata under the
+// same prefix.
 void put_state(TensorFile& file, const std::string& prefix, const TrainingState& state);
 // `base` is the network with all channels. Throws std::runtime_error naming what is missing or does not fit. With
 // `weights_only` plan, ranges and momentum stay as a fresh module has them.

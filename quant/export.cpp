@@ -51,8 +51,10 @@ model::FloatNetwork float_network(const Module& module) {
     const int stage = static_cast<int>(s), bits = module.plan().layers[s].weight_bits;
     model::Parameters& parameters = result.parameters.at(static_cast<std::size_t>(layout.stages[s].weight));
     const Tensor scales = grids.weight_scales[s].to(torch::kFloat64);
-    const Tensor codes = weight_codes(module.folded_weight(stage).to(torch::kFloat64), scales, bits);
-    const Tensor values = (codes * scales.view({-1, 1, 1, 1})).permute({0, 2, 3, 1}).to(torch::kFloat32);
+    // In 32 bits, as training rounds them.
+    const Tensor codes = weight_codes(module.folded_weight(stage), grids.weight_scales[s], bits);
+    const Tensor values =
+        (codes.to(torch::kFloat64) * scales.view({-1, 1, 1, 1})).permute({0, 2, 3, 1}).to(torch::kFloat32);
     parameters.weights = to_vector<float>(values);  // [out][ky][kx][in]
     parameters.bias = to_vector<float>(module.folded_bias(stage));
     parameters.weight_bits = bits;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "quant/fixed_point.h"
+#include "quant/rounding.h"
 
 namespace bitstrata::quant {
 
@@ -16,53 +17,152 @@ constexpr int kClippedBelow = 8;      // tensors of fewer bits are clipped by sq
 constexpr int kWeightsClippedTo = 4;  // weights of at most so many bits are clipped by squared error
 constexpr double kCandidateRatio = 0.85;
 
+double largest_code(int bits) { return bits == 1 ? 0 : std::ldexp(1.0, bits - 1) - 1; }  // as rounding.h has it
+
 Tensor per_channel(const Tensor& scale, const Tensor& like) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
   shape[0] = -1;
   return scale.view(shape);
 }
 
-Tensor codes_of(const Tensor& weights, const Tensor& scale, int bits) {
-  if (bits == 1) return torch::where(weights.ge(0), torch::ones_like(weights), -torch::ones_like(weights));
-  const double largest = std::ldexp(1.0, bits - 1) - 1;
-  return (weights / scale).round_().clamp_(-largest, largest);
-}
-
-// Of the scales first * ratios, row by row the one with the smallest squared error. `rows` is [row][weight].
-Tensor best_scale(const Tensor& rows, const Tensor& first, double ratio, int count, int bits) {
-  Tensor best = first;
-  Tensor least = torch::full_like(first, std::numeric_limits<float>::infinity());
-  Tensor scale = first;
-  for (int i = 0; i < count; ++i, scale = scale * ratio) {
-    const Tensor error = (codes_of(rows, scale, bits) * scale - rows).square_().sum(1, true);
-    const Tensor better = error < least;
-    best = torch::where(better, scale, best);
-    least = torch::where(better, error, least);
+// Of the scales first * ratio^i the one with the smallest squared error.
+float best_scale(const float* weights, std::int64_t size, float first, float ratio, int count, int bits) {
+  float best = first;
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < count; ++i, first *= ratio) {
+    const double error = weight_error(weights, size, first, static_cast<float>(largest_code(bits)));
+    if (error < least) least = error, best = first;
   }
   return best;
+}
+
+Rounding rounding_of(const Grid& grid) {
+  return {static_cast<float>(1.0 / grid.step), static_cast<float>(grid.offset + 0.5), static_cast<float>(grid.low),
+          static_cast<float>(grid.high),       static_cast<float>(grid.offset),       static_cast<float>(grid.step)};
+}
+
+// Calls `round` with the weights of each channel, where they begin, and how they are rounded.
+template <typename Round>
+void for_channels(const Tensor& weights, const Tensor& gain, const Tensor& scale, int bits, const Round& round) {
+  const std::int64_t channels = weights.size(0), each = weights.numel() / channels;
+  const float* gains = gain.defined() ? gain.data_ptr<float>() : nullptr;
+  const float* scales = scale.data_ptr<float>();
+  for (std::int64_t n = 0; n < channels; ++n)
+    round(n, n * each, each,
+          WeightRounding{gains ? gains[n] : 1.0F, scales[n], static_cast<float>(largest_code(bits))});
+}
+
+Tensor rounded_weights(const Tensor& weights, const Tensor& gain, const Tensor& scale, int bits) {
+  const Tensor from = weights.detach().contiguous();
+  Tensor values = torch::empty_like(from);
+  for_channels(from, gain, scale, bits, [&](std::int64_t, std::int64_t start, std::int64_t size, const auto& rounding) {
+    round_weights(from.data_ptr<float>() + start, values.data_ptr<float>() + start, size, rounding);
+  });
+  return values;
+}
+
+Tensor reference_gain(const Tensor& gain, Granularity granularity) {
+  return granularity == Granularity::per_channel ? gain.abs() : gain.abs().mean().expand_as(gain);
+}
+
+class StraightThrough : public torch::autograd::Function<StraightThrough> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext*, const Tensor&, const Tensor& value) { return value; }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext*,
+                                                 torch::autograd::variable_list gradients) {
+    return {gradients[0], Tensor()};
+  }
+};
+
+Tensor rounded(const Tensor& x, const Grid& grid) {  // contiguous
+  Tensor values = torch::empty_like(x);
+  round_values(x.data_ptr<float>(), values.data_ptr<float>(), x.numel(), rounding_of(grid));
+  return values;
+}
+
+std::vector<double> stored(const Grid& grid) {
+  return {grid.step, grid.offset, static_cast<double>(grid.low), static_cast<double>(grid.high)};
+}
+
+Grid stored_grid(torch::autograd::AutogradContext* context) {
+  const std::vector<double> saved = context->saved_data["grid"].toDoubleVector();
+  Grid grid;
+  grid.step = saved[0], grid.offset = saved[1];
+  grid.low = static_cast<std::int64_t>(saved[2]), grid.high = static_cast<std::int64_t>(saved[3]);
+  return grid;
 }
 
 // Clamp and round with the gradient of the clamp alone.
 class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, double step, double offset,
-                        std::int64_t low, std::int64_t high) {
-    context->save_for_backward({x});
-    context->saved_data["low"] = (static_cast<double>(low) - offset) * step;
-    context->saved_data["high"] = (static_cast<double>(high) - offset) * step;
-    return x.mul(1.0 / step)
-        .add_(offset + 0.5)
-        .floor_()
-        .clamp_(static_cast<double>(low), static_cast<double>(high))
-        .sub_(offset)
-        .mul_(step);
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Grid* grid) {
+    const Tensor from = x.contiguous();
+    context->save_for_backward({from});
+    context->saved_data["grid"] = stored(*grid);
+    return rounded(from, *grid);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
-    const Tensor x = context->get_saved_variables()[0];
-    const double low = context->saved_data["low"].toDouble();
-    const double high = context->saved_data["high"].toDouble();
-    return {at::hardtanh_backward(gradients[0], x, low, high), Tensor(), Tensor(), Tensor(), Tensor()};
+    const Grid grid = stored_grid(context);
+    return {at::hardtanh_backward(gradients[0], context->get_saved_variables()[0],
+                                  (static_cast<double>(grid.low) - grid.offset) * grid.step,
+                                  (static_cast<double>(grid.high) - grid.offset) * grid.step),
+            Tensor()};
+  }
+};
+
+// The same with a gradient of the step.
+class LearnedFakeQuantize : public torch::autograd::Function<LearnedFakeQuantize> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor&, const Grid* grid) {
+    const Tensor from = x.contiguous();
+    context->save_for_backward({from});
+    context->saved_data["grid"] = stored(*grid);
+    return rounded(from, *grid);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const Grid grid = stored_grid(context);
+    const Tensor x = context->get_saved_variables()[0], gradient = gradients[0].contiguous();
+    Tensor to_x = torch::empty_like(x);
+    const double to_step = round_backward(gradient.data_ptr<float>(), x.data_ptr<float>(), to_x.data_ptr<float>(),
+                                          x.numel(), rounding_of(grid));
+    const double features = static_cast<double>(x.numel()) / static_cast<double>(x.size(0));
+    const double largest = std::max(1.0, static_cast<double>(grid.high) - grid.offset);
+    return {to_x, torch::full({1}, to_step / std::sqrt(features * largest), torch::kFloat32), Tensor()};
+  }
+};
+
+class LearnedWeights : public torch::autograd::Function<LearnedWeights> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& weights, const Tensor&,
+                        const Tensor& scale, std::int64_t bits, const Tensor& gain, bool per_tensor) {
+    context->save_for_backward({weights, scale, gain});
+    context->saved_data["bits"] = bits;
+    context->saved_data["per_tensor"] = per_tensor;
+    return rounded_weights(weights, gain, scale, static_cast<int>(bits));
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor weights = saved[0].contiguous(), scale = saved[1], gain = saved[2];
+    const int bits = static_cast<int>(context->saved_data["bits"].toInt());
+    const bool per_tensor = context->saved_data["per_tensor"].toBool();
+    const Tensor gradient = gradients[0].contiguous();
+    Tensor to_weights = torch::empty_like(weights), to_scale = torch::empty_like(scale);
+    for_channels(weights, gain, scale, bits,
+                 [&](std::int64_t n, std::int64_t start, std::int64_t size, const auto& rounding) {
+                   to_scale.data_ptr<float>()[n] = static_cast<float>(
+                       round_weights_backward(gradient.data_ptr<float>() + start, weights.data_ptr<float>() + start,
+                                              to_weights.data_ptr<float>() + start, size, rounding));
+                 });
+    Tensor to_step = to_scale * reference_gain(gain, per_tensor ? Granularity::per_tensor : Granularity::per_channel);
+    if (per_tensor) to_step = to_step.sum().expand_as(scale);
+    const double of_a_step =
+        static_cast<double>(weights.numel()) / (per_tensor ? 1.0 : static_cast<double>(scale.numel()));
+    return {to_weights, to_step / std::sqrt(of_a_step * std::max(1.0, largest_code(bits))),
+            Tensor(),   Tensor(),
+            Tensor(),   Tensor()};
   }
 };
 
@@ -71,39 +171,75 @@ Range scaled(const Range& range, double factor) { return {range.low * factor, ra
 }  // namespace
 
 torch::Tensor weight_scale(const torch::Tensor& weights, int bits, Granularity granularity, Scales scales) {
-  const torch::NoGradGuard no_grad;
-  const std::int64_t channels = weights.size(0);
-  const Tensor rows = granularity == Granularity::per_channel ? weights.detach().reshape({channels, -1})
-                                                              : weights.detach().reshape({1, -1});
-  const Tensor magnitude = rows.abs();
-  const double largest_code = std::max(1.0, std::ldexp(1.0, bits - 1) - 1);
-  Tensor scale = bits == 1 ? magnitude.mean(1, true) : magnitude.amax(1, true) / largest_code;
-  const double largest = scale.max().item<double>();
-  if (largest <= 0) return torch::ones({channels}, weights.options());  // no weight at all: any scale is right
-  scale = scale.clamp_min(largest / 1024);
-  if (scales == Scales::power_of_two) {
-    scale = best_scale(rows, torch::exp2(torch::ceil(torch::log2(scale))), 0.5, 5, bits);
-    scale = scale.clamp_min(nearest_power_of_two(largest) / 1024);
-  } else if (bits > 1 && bits <= kWeightsClippedTo) {
-    scale = best_scale(rows, scale, kCandidateRatio, 12, bits);
+  const Tensor all = weights.detach().contiguous();
+  const float* data = all.data_ptr<float>();
+  const std::int64_t channels = weights.size(0), rows = granularity == Granularity::per_channel ? channels : 1;
+  const std::int64_t each = all.numel() / rows;
+  std::vector<float> scale(static_cast<std::size_t>(rows));
+  float largest = 0;
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const auto [sum, most] = magnitude(data + n * each, each);
+    float& own = scale[static_cast<std::size_t>(n)];
+    own =
+        bits == 1 ? static_cast<float>(sum / static_cast<double>(each)) : most / static_cast<float>(largest_code(bits));
+    largest = std::max(largest, own);
   }
-  return scale.reshape({-1}).expand({channels}).contiguous();
+  if (!(largest > 0)) return torch::ones({channels}, all.options());  // no weight at all: any scale is right
+  for (std::int64_t n = 0; n < rows; ++n) {
+    float& own = scale[static_cast<std::size_t>(n)];
+    own = std::max(own, largest / 1024);
+    if (scales == Scales::power_of_two) {
+      own = best_scale(data + n * each, each, std::exp2(std::ceil(std::log2(own))), 0.5F, 5, bits);
+      own = std::max(own, static_cast<float>(nearest_power_of_two(largest) / 1024));
+    } else if (bits > 1 && bits <= kWeightsClippedTo) {
+      own = best_scale(data + n * each, each, own, static_cast<float>(kCandidateRatio), 12, bits);
+    }
+  }
+  return torch::tensor(scale).expand({channels}).contiguous();
 }
 
 torch::Tensor weight_codes(const torch::Tensor& weights, const torch::Tensor& scale, int bits) {
   const torch::NoGradGuard no_grad;
-  return codes_of(weights, per_channel(scale, weights), bits);
+  if (bits == 1) return torch::where(weights.ge(0), torch::ones_like(weights), -torch::ones_like(weights));
+  return (weights / per_channel(scale, weights)).round_().clamp_(-largest_code(bits), largest_code(bits));
 }
 
-torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::Tensor& scale, int bits) {
-  const Tensor quantized = weight_codes(weights.detach(), scale, bits) * per_channel(scale, weights);
-  return weights + (quantized - weights.detach());
+torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::Tensor& scale, int bits,
+                                    const torch::Tensor& gain) {
+  return straight_through(weights, rounded_weights(weights, gain, scale, bits));
+}
+
+torch::Tensor learned_weight_scale(const torch::Tensor& step, const torch::Tensor& gain, Granularity granularity,
+                                   Scales scales) {
+  const torch::NoGradGuard no_grad;
+  Tensor scale = step.detach() * reference_gain(gain, granularity);
+  scale = scale.clamp_min(scale.max().item<double>() / 1024);
+  return scales == Scales::power_of_two ? torch::exp2(torch::round(torch::log2(scale))) : scale;
+}
+
+torch::Tensor learned_weight_step(const torch::Tensor& scale, const torch::Tensor& gain, Granularity granularity) {
+  const torch::NoGradGuard no_grad;
+  return scale / reference_gain(gain, granularity);
+}
+
+torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::Tensor& step, const torch::Tensor& scale,
+                                    int bits, const torch::Tensor& gain, Granularity granularity) {
+  return LearnedWeights::apply(weights, step, scale, bits, gain, granularity == Granularity::per_tensor);
 }
 
 model::Coding coding_of(bool rectified, int bits, SignedTensors signed_tensors) {
   if (rectified) return model::Coding::unsigned_code;
   if (bits == 1) return model::Coding::bipolar;
   return signed_tensors == SignedTensors::zero_point ? model::Coding::unsigned_code : model::Coding::twos_complement;
+}
+
+double allowed_step(double step, Scales scales, double smallest) {
+  step = std::max(step, smallest);
+  if (scales == Scales::power_of_two) {
+    step = nearest_power_of_two(step);
+    if (step < smallest) step *= 2;
+  }
+  return step;
 }
 
 Grid make_grid(const Range& range, int bits, model::Coding coding, Scales scales, double smallest_step) {
@@ -131,12 +267,7 @@ Grid make_grid(const Range& range, int bits, model::Coding coding, Scales scales
       break;
   }
   if (!(step > 1e-12)) step = 1.0;  // a tensor that was never anything but zero
-  step = std::max(step, smallest_step);
-  if (scales == Scales::power_of_two) {
-    step = nearest_power_of_two(step);
-    if (step < smallest_step) step *= 2;
-  }
-  grid.step = step;
+  grid.step = step = allowed_step(step, scales, smallest_step);
   if (coding == model::Coding::unsigned_code && range.low < 0)
     grid.offset = std::clamp(std::nearbyint(-range.low / step), 0.0, static_cast<double>(grid.high));
   return grid;
@@ -144,19 +275,29 @@ Grid make_grid(const Range& range, int bits, model::Coding coding, Scales scales
 
 torch::Tensor grid_codes(const torch::Tensor& x, const Grid& grid) {
   const torch::NoGradGuard no_grad;
-  return x.mul(1.0 / grid.step)
-      .add_(grid.offset + 0.5)
-      .floor_()
-      .clamp_(static_cast<double>(grid.low), static_cast<double>(grid.high));
+  if (x.scalar_type() != torch::kFloat32)
+    return x.mul(1.0 / grid.step)
+        .add_(grid.offset + 0.5)
+        .floor_()
+        .clamp_(static_cast<double>(grid.low), static_cast<double>(grid.high));
+  const Tensor from = x.contiguous();
+  Tensor codes = torch::empty_like(from);
+  round_codes(from.data_ptr<float>(), codes.data_ptr<float>(), from.numel(), rounding_of(grid));
+  return codes;
 }
 
-torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid) {
-  return FakeQuantize::apply(x, grid.step, grid.offset, grid.low, grid.high);
+torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid) { return FakeQuantize::apply(x, &grid); }
+
+torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid, const torch::Tensor& step) {
+  return LearnedFakeQuantize::apply(x, step, &grid);
+}
+
+torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& value) {
+  return StraightThrough::apply(x, value);
 }
 
 torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid) {
-  const Tensor rounded = grid_codes(x.detach(), grid).sub_(grid.offset).mul_(grid.step);
-  return x + (rounded - x.detach());
+  return straight_through(x, rounded(x.detach().contiguous(), grid));
 }
 
 Range observe_range(const torch::Tensor& x, int bits, model::Coding coding) {
@@ -178,8 +319,7 @@ Range observe_range(const torch::Tensor& x, int bits, model::Coding coding) {
   for (int i = 0; i < 24; ++i, factor *= kCandidateRatio) {
     const Range range = scaled(full, factor);
     const Grid grid = make_grid(range, bits, coding, Scales::free, 0);
-    const double error =
-        (grid_codes(sample, grid).sub_(grid.offset).mul_(grid.step) - sample).square_().sum().item<double>();
+    const double error = rounding_error(sample.data_ptr<float>(), sample.numel(), rounding_of(grid));
     if (error < least) {
       least = error;
       best = range;

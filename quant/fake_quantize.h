@@ -20,9 +20,22 @@ torch::Tensor weight_scale(const torch::Tensor& weights, int bits, Granularity g
 // Integer codes in the floating type of `weights`.
 torch::Tensor weight_codes(const torch::Tensor& weights, const torch::Tensor& scale, int bits);
 
-// codes * scale; the gradient passes to every weight unchanged, also where it was clipped, so that a clipped weight
-// can come back.
-torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::Tensor& scale, int bits);
+// codes * scale of weights that are multiplied by `gain` ([channels]; none: 1) before and divided by it behind; the
+// gradient passes to every weight unchanged, also where it was clipped, so that a clipped weight can come back.
+torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::Tensor& scale, int bits,
+                                    const torch::Tensor& gain = {});
+
+// Learned steps of weights, [channels]. They are those of the weights before the gain, so that a batch norm whose
+// statistics move does not move codes: scale = step * |gain|, or, with one scale a tensor, times the mean |gain|; all
+// steps of a tensor are then equal and get the same gradient. A scale has the same floor as in `weight_scale`.
+torch::Tensor learned_weight_scale(const torch::Tensor& step, const torch::Tensor& gain, Granularity granularity,
+                                   Scales scales);
+// The step that gives `scale`.
+torch::Tensor learned_weight_step(const torch::Tensor& scale, const torch::Tensor& gain, Granularity granularity);
+// As fake_quantize_weights at scale = learned_weight_scale(step, ...). The gradient passes to weights that are not
+// clipped, and to the step as LSQ has it (quant/rounding.h), times 1/sqrt(weights of a step * largest code).
+torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::Tensor& step, const torch::Tensor& scale,
+                                    int bits, const torch::Tensor& gain, Granularity granularity);
 
 // Codes of a tensor: code = clamp(floor(x / step + offset + 1/2), low, high), value = (code - offset) * step.
 // Bipolar codes are the grid of step 2*scale and offset 1/2.
@@ -52,11 +65,21 @@ model::Coding coding_of(bool rectified, int bits, SignedTensors signed_tensors);
 // The grid of `bits` over `range`; its step is at least `smallest_step`.
 Grid make_grid(const Range& range, int bits, model::Coding coding, Scales scales, double smallest_step);
 
+// `step` as hardware has it: at least `smallest`, and a power of two where scales are.
+double allowed_step(double step, Scales scales, double smallest);
+
 torch::Tensor grid_codes(const torch::Tensor& x, const Grid& grid);
 
 // (code - offset) * step; the gradient passes inside the clipping range and is zero outside. For a rectified tensor
 // the grid starts at 0, so this contains the ReLU.
 torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid);
+
+// The same where grid.step was learned: `step`, [1], gets its gradient as LSQ has it, times 1/sqrt(values of one image
+// * largest code).
+torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid, const torch::Tensor& step);
+
+// `value`, with the gradient of `x`.
+torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& value);
 
 // Rounds to a multiple of the grid's step, gradient unchanged: average pooling keeps its input's format.
 torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid);

@@ -24,12 +24,21 @@ Tensor to_tensor(const Range& range) {
   return torch::tensor({range.low, range.high, range.ready ? 1.0 : 0.0}, torch::kFloat64);
 }
 
+constexpr const char* kWeightStep = ".weight_step";
+constexpr const char* kTensorStep = "step.";
+
+Tensor no_step(std::int64_t size) { return torch::zeros({size}).requires_grad_(); }
+
 Range to_range(const Tensor& tensor) {
   const Tensor values = tensor.to(torch::kFloat64);
   return {values[0].item<double>(), values[1].item<double>(), values[2].item<double>() != 0};
 }
 
 }  // namespace
+
+bool is_step(const std::string& parameter) {
+  return parameter.starts_with(kTensorStep) || parameter.ends_with(kWeightStep);
+}
 
 Module::Module(model::Network network)
     : network_(std::move(network)),
@@ -41,6 +50,9 @@ Module::Module(model::Network network)
   check_trainable(network_);
   ranges_[0] = {0.0, 1.0, true};
   bits_ = tensor_bits(layout_, plan_);
+  for (std::size_t t = 0; t < layout_.tensors.size(); ++t) steps_.push_back(no_step(1));
+  for (const Step& step : layout_.steps)
+    if (!shares_format(step) && !layout_.tensors[step.output].is_output) rounded_.push_back(step.output);
 }
 
 Module::Module(model::Network network, std::uint64_t seed) : Module(std::move(network)) {
@@ -65,6 +77,7 @@ Module::Module(model::Network network, std::uint64_t seed) : Module(std::move(ne
     } else {
       weights.bias = torch::zeros({out}).requires_grad_();
     }
+    weights.step = no_step(out);
     weights_.push_back(std::move(weights));
   }
 }
@@ -94,6 +107,7 @@ Module::Module(const model::FloatNetwork& network) : Module(network.graph) {
     weights.weight = from(parameters.weights, shape).permute({0, 3, 1, 2}).contiguous().requires_grad_();
     weights.bias = parameters.bias.empty() ? torch::zeros({out}) : from(parameters.bias, {out});
     weights.bias.requires_grad_();
+    weights.step = no_step(out);
     weights_.push_back(std::move(weights));
   }
 }
@@ -112,10 +126,55 @@ void Module::set_plan(const model::Plan& plan) {
       throw std::invalid_argument(
           fmt::format("'{}' would have 1 bit: a leaky ReLU needs a sign and so at least 2", node.name));
   }
-  for (std::size_t t = 1; t < bits.size(); ++t)
-    if (bits[t] != bits_[t]) ranges_[t] = {};
+  const torch::NoGradGuard no_grad;
+  const auto grid_of = [&](int tensor, int width) {
+    return make_grid(ranges_[tensor], width, coding(tensor, width), Scales::free, 0);
+  };
+  for (int t = 1; t < static_cast<int>(bits.size()); ++t) {
+    if (bits[t] == bits_[t]) continue;
+    const Grid from = grid_of(t, bits_[t]), to = grid_of(t, bits[t]);
+    if (learned(t) && from.coding == to.coding) {
+      steps_[t] = (steps_[t] * (to.step / from.step)).requires_grad_();
+    } else {
+      ranges_[t] = {};
+      steps_[t] = no_step(1);
+    }
+  }
+  for (std::size_t s = 0; s < weights_.size(); ++s) {
+    const int from = plan_.layers[s].weight_bits, to = plan.layers[s].weight_bits;
+    if (from == to || !learned_weights(static_cast<int>(s))) continue;
+    Tensor& step = weights_[s].step;
+    if (from == 1 || to == 1) {
+      step = no_step(step.size(0));
+    } else {
+      step = (step * ((std::ldexp(1.0, from - 1) - 1) / (std::ldexp(1.0, to - 1) - 1))).requires_grad_();
+    }
+  }
   plan_ = plan;
   bits_ = bits;
+}
+
+bool Module::learned(int tensor) const {
+  return options.quantizer == Quantizer::learned_steps && steps_[tensor].item<float>() > 0;
+}
+
+bool Module::learned_weights(int stage) const {
+  return options.quantizer == Quantizer::learned_steps && this->stage(stage).step[0].item<float>() > 0;
+}
+
+void Module::start_steps() {
+  if (options.quantizer != Quantizer::learned_steps) return;
+  if (!ranges_ready()) throw std::logic_error("steps can only be learned once ranges are known");
+  const torch::NoGradGuard no_grad;
+  const Grids grids = this->grids();
+  for (const Step& step : layout_.steps) {
+    if (step.stage >= 0 && !learned_weights(step.stage))
+      stage(step.stage)
+          .step.copy_(
+              learned_weight_step(grids.weight_scales[step.stage], folding_gain(step.stage), options.granularity));
+  }
+  for (const int t : rounded_)
+    if (!learned(t)) steps_[t].fill_(grids.tensors[t].step);
 }
 
 bool Module::ranges_ready() const {
@@ -128,6 +187,8 @@ bool Module::ranges_ready() const {
 
 void Module::forget_ranges() {
   for (std::size_t t = 1; t < ranges_.size(); ++t) ranges_[t] = table_ranges_[t] = {};
+  for (Tensor& step : steps_) step = no_step(1);
+  for (StageWeights& stage : weights_) stage.step = no_step(stage.step.size(0));
 }
 
 Tensor Module::folding_gain(int index) const {
@@ -161,7 +222,11 @@ std::vector<std::pair<std::string, Tensor>> Module::parameters() const {
     } else {
       list.emplace_back(name + ".bias", weights_[s].bias);
     }
+    if (options.quantizer == Quantizer::learned_steps) list.emplace_back(name + kWeightStep, weights_[s].step);
   }
+  if (options.quantizer == Quantizer::learned_steps)
+    for (const int t : rounded_)
+      list.emplace_back(kTensorStep + network_.node(layout_.tensors[t].node).name, steps_[t]);
   return list;
 }
 
@@ -222,6 +287,8 @@ Module Module::with_channels(const KeptChannels& kept, std::vector<Tensor>* para
   for (const model::LayerPlan& layer : plan.layers) outputs.push_back(layer.channels);
   Module cut(network_.with_channels(outputs));
   cut.options = options;
+  cut.set_plan(plan);
+  const bool learns = options.quantizer == Quantizer::learned_steps;
   std::vector<Tensor> sliced;
   std::size_t next = 0;  // position in parameters() and `parallel`
   for (std::size_t s = 0; s < weights_.size(); ++s) {
@@ -248,11 +315,15 @@ Module Module::with_channels(const KeptChannels& kept, std::vector<Tensor>* para
     } else {
       to.bias = trained(weights_[s].bias);
     }
+    to.step = learns ? trained(weights_[s].step) : no_step(rows.numel());
     cut.weights_.push_back(std::move(to));
   }
-  cut.set_plan(plan);
   cut.ranges_ = ranges_;  // cutting channels takes values away but adds none
   cut.table_ranges_ = table_ranges_;
+  for (const int t : rounded_) {
+    cut.steps_[t] = steps_[t].detach().clone().requires_grad_();
+    if (learns && parallel) sliced.push_back(parallel->at(next++).clone());
+  }
   if (parallel) *parallel = std::move(sliced);
   return cut;
 }

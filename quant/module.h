@@ -34,8 +34,12 @@ struct StageWeights {
   torch::Tensor weight;  // [out][in/groups][ky][kx]
   torch::Tensor bias;
   torch::Tensor gamma, beta, running_mean, running_var;
+  torch::Tensor step;  // [out], learned (fake_quantize.h); 0: not yet
   bool normalised() const { return gamma.defined(); }
 };
+
+// Is this the name of a learned step among Module::parameters()?
+bool is_step(const std::string& parameter);
 
 // Non-zero and total elements of every tensor, as the next layer reads it.
 struct DensityCount {
@@ -57,6 +61,10 @@ struct ForwardOptions {
 // hold them, multiplied by gamma/sqrt(running_var+eps) (the folded domain), divided by that factor again, and batch
 // norm follows with batch statistics. So the codes trained with are the codes exported, no second convolution is
 // needed, and with frozen or evaluated batch norm the result is exactly the folded layer.
+//
+// Learned steps (QuantizeOptions::quantizer) begin as what the ranges give, at start_steps(); from then on they decide
+// instead of the ranges, and are what is exported. The image, whose codes are fixed, the outputs, which training does
+// not round, and the indices of tables keep their ranges.
 //
 // Each step's result is rounded where the accelerator rounds it: behind its activation, and in front of a function
 // that is a table, whose index has 8 bits.
@@ -98,8 +106,13 @@ class Module {
   torch::Tensor folded_weight(int stage) const;
   torch::Tensor folded_bias(int stage) const;
 
-  // Sets the widths; ranges of tensors whose width changed are found anew.
+  // Sets the widths. Ranges of tensors whose width changed are found anew; learned steps are rescaled so that the range
+  // stays, unless one of the widths is 1 bit with -1 and +1 alone, whose step has no range: then they are found anew,
+  // too.
   void set_plan(const model::Plan& plan);
+  // Takes the present scales and ranges as steps to be learned from now on, where there are none yet. Throws
+  // std::logic_error when a range is not known.
+  void start_steps();
 
   // The network with only the `kept` channels of each group, the rest cut out of every tensor. The same cut is applied
   // to `parallel`, tensors that run parallel to parameters() (momentum).
@@ -129,15 +142,23 @@ class Module {
 
  private:
   explicit Module(model::Network network);
-  torch::Tensor run_stage(const Step& step, const torch::Tensor& input, const Grid& input_grid,
-                          const torch::Tensor& scale, const ForwardOptions& forward);
-  torch::Tensor evaluate(const Step& step, const Values& values, const torch::Tensor& scale,
+  // What the weights of a stage are multiplied by, and their scales behind that; undefined in a float pass.
+  struct StageScale {
+    torch::Tensor gain, scale;
+    double largest = 0;
+  };
+  torch::Tensor run_stage(const Step& step, const torch::Tensor& input, const Grid& input_grid, const StageScale& scale,
+                          const ForwardOptions& forward);
+  torch::Tensor evaluate(const Step& step, const Values& values, const StageScale& scale,
                          const ForwardOptions& forward);
   void observe(const Step& step, const torch::Tensor& values, const ForwardOptions& options);
-  torch::Tensor scale_of(int stage) const;
+  StageScale scale_of(const Step& step) const;
+  // Does the tensor, or do the stage's weights, have a learned step?
+  bool learned(int tensor) const;
+  bool learned_weights(int stage) const;
   Grid tensor_grid(int tensor, double smallest_step) const;
-  model::Coding coding(int tensor) const;
-  double smallest_step(const Step& step, const std::vector<Grid>& grids, const torch::Tensor& scale) const;
+  model::Coding coding(int tensor, int bits) const;
+  double smallest_step(const Step& step, const std::vector<Grid>& grids, const StageScale& scale) const;
   bool by_table(const Step& step) const;
   bool shares_format(const Step& step) const;
 
@@ -147,8 +168,10 @@ class Module {
   model::Plan plan_;
   std::vector<int> bits_;  // per tensor
   std::vector<StageWeights> weights_;
-  std::vector<Range> ranges_;        // per tensor; those of source tensors count
-  std::vector<Range> table_ranges_;  // per tensor: in front of the table that makes it
+  std::vector<Range> ranges_;         // per tensor; those of source tensors count
+  std::vector<Range> table_ranges_;   // per tensor: in front of the table that makes it
+  std::vector<torch::Tensor> steps_;  // per tensor: [1], learned; 0: not yet
+  std::vector<int> rounded_;          // tensors that training rounds to a grid of their own: their steps can be learned
 };
 
 }  // namespace bitstrata::quant

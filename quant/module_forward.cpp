@@ -7,6 +7,7 @@
 #include "model/activations.h"
 #include "quant/module.h"
 #include "quant/operators.h"
+#include "quant/rounding.h"
 
 namespace bitstrata::quant {
 
@@ -25,17 +26,7 @@ double output_margin(Scales scales) { return scales == Scales::power_of_two ? 1.
 // torch's count_nonzero takes as long as a convolution of few channels; this loop is as fast as memory.
 std::int64_t nonzero_elements(const Tensor& tensor) {
   const Tensor values = tensor.detach().contiguous();
-  const float* data = values.data_ptr<float>();
-  const std::int64_t size = values.numel();
-  constexpr std::int64_t kBlock = 1 << 16;  // keeps the inner sum in 32 bits, which vectorizes best
-  std::int64_t count = 0;
-  for (std::int64_t start = 0; start < size; start += kBlock) {
-    const std::int64_t end = std::min(size, start + kBlock);
-    std::int32_t part = 0;
-    for (std::int64_t i = start; i < end; ++i) part += data[i] != 0.0F;
-    count += part;
-  }
-  return count;
+  return nonzero(values.data_ptr<float>(), values.numel());
 }
 
 void count(DensityCount& density, std::size_t tensor, const Tensor& values) {
@@ -56,7 +47,7 @@ Tensor upper_bits(const Tensor& x, const Grid& grid) {
   const double each = std::ldexp(1.0, grid.bits - 8), low = static_cast<double>(grid.low);
   const Tensor index = grid_codes(x.detach(), grid).sub_(low).div_(each).add_(0.5).floor_().clamp_(0, 255);
   const Tensor rounded = index.mul(each).add_(low - grid.offset).mul_(grid.step);
-  return x + (rounded - x.detach());
+  return straight_through(x, rounded);
 }
 
 // The grid of a table's index: 8 bits over what is seen in front of it.
@@ -96,8 +87,8 @@ bool Module::by_table(const Step& step) const {
 
 bool Module::shares_format(const Step& step) const { return layout_.tensors[step.output].source != step.output; }
 
-Coding Module::coding(int tensor) const {
-  const int source = layout_.tensors[tensor].source, bits = bits_[tensor];
+Coding Module::coding(int tensor, int bits) const {
+  const int source = layout_.tensors[tensor].source;
   const TensorNode& info = layout_.tensors[source];
   if (source == 0) {  // what was found of the data decides
     const Range& range = ranges_[0];
@@ -116,13 +107,20 @@ Coding Module::coding(int tensor) const {
 }
 
 Grid Module::tensor_grid(int tensor, double smallest) const {
-  return make_grid(ranges_[layout_.tensors[tensor].source], bits_[tensor], coding(tensor), options.scales, smallest);
+  const int source = layout_.tensors[tensor].source;
+  const int bits = bits_[tensor];
+  const bool learns = learned(source);
+  Grid grid = make_grid(ranges_[source], bits, coding(tensor, bits), options.scales, learns ? 0 : smallest);
+  if (!learns) return grid;
+  // The zero point stays that of the range, so both ends of it move with the step.
+  grid.step = allowed_step(steps_[source].item<float>(), options.scales, smallest);
+  return grid;
 }
 
-double Module::smallest_step(const Step& step, const std::vector<Grid>& grids, const Tensor& scale) const {
+double Module::smallest_step(const Step& step, const std::vector<Grid>& grids, const StageScale& scale) const {
   // A right shift cannot enlarge, and a 16-bit multiplier by at most 2^15: the output's step must not be finer.
   if (step.stage >= 0) {
-    const double largest = grids[step.input()].unit() * scale.max().item<double>();
+    const double largest = grids[step.input()].unit() * scale.largest;
     return options.scales == Scales::power_of_two ? largest : largest / 32768;
   }
   double unit = grids[step.input()].unit();
@@ -130,8 +128,16 @@ double Module::smallest_step(const Step& step, const std::vector<Grid>& grids, c
   return unit / 32768;
 }
 
-Tensor Module::scale_of(int stage) const {
-  return weight_scale(folded_weight(stage), plan_.layers[stage].weight_bits, options.granularity, options.scales);
+Module::StageScale Module::scale_of(const Step& step) const {
+  if (step.stage < 0) return {};
+  StageScale result{folding_gain(step.stage), {}, 0};
+  const StageWeights& weights = stage(step.stage);
+  result.scale = learned_weights(step.stage)
+                     ? learned_weight_scale(weights.step, result.gain, options.granularity, options.scales)
+                     : weight_scale(weights.weight.detach() * column(result.gain), plan_.layers[step.stage].weight_bits,
+                                    options.granularity, options.scales);
+  result.largest = result.scale.max().item<double>();
+  return result;
 }
 
 Module::Grids Module::grids() const {
@@ -141,8 +147,8 @@ Module::Grids Module::grids() const {
   grids.weight_scales.resize(layout_.stages.size());
   grids.tensors[0] = tensor_grid(0, 0);
   for (const Step& step : layout_.steps) {
-    Tensor scale;
-    if (step.stage >= 0) scale = grids.weight_scales[step.stage] = scale_of(step.stage);
+    const StageScale scale = scale_of(step);
+    if (step.stage >= 0) grids.weight_scales[step.stage] = scale.scale;
     if (by_table(step)) grids.tables[step.output] = table_grid(table_ranges_[step.output]);
     grids.tensors[step.output] = shares_format(step)
                                      ? grids.tensors[layout_.tensors[step.output].source]
@@ -151,16 +157,15 @@ Module::Grids Module::grids() const {
   return grids;
 }
 
-Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& input_grid, const Tensor& scale,
+Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& input_grid, const StageScale& scale,
                          const ForwardOptions& forward) {
   StageWeights& stage = this->stage(step.stage);
+  const int bits = plan_.layers[step.stage].weight_bits;
   Tensor weight = stage.weight;
-  if (forward.quantized) {
-    const Tensor gain = column(folding_gain(step.stage));
-    const Tensor folded = stage.weight.detach() * gain;
-    const Tensor quantized = fake_quantize_weights(folded, scale, plan_.layers[step.stage].weight_bits).div_(gain);
-    weight = stage.weight + (quantized - stage.weight.detach());  // straight through
-  }
+  if (forward.quantized)
+    weight = learned_weights(step.stage)
+                 ? fake_quantize_weights(weight, stage.step, scale.scale, bits, scale.gain, options.granularity)
+                 : fake_quantize_weights(weight, scale.scale, bits, scale.gain);
   Tensor x = convolve(input, weight, network_.node(step.node), forward.quantized ? input_grid.padding_value() : 0.0);
   if (stage.normalised())
     return torch::batch_norm(x, stage.gamma, stage.beta, stage.running_mean, stage.running_var,
@@ -168,7 +173,8 @@ Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& inpu
   return x + stage.bias.view({1, -1, 1, 1});
 }
 
-Tensor Module::evaluate(const Step& step, const Values& values, const Tensor& scale, const ForwardOptions& forward) {
+Tensor Module::evaluate(const Step& step, const Values& values, const StageScale& scale,
+                        const ForwardOptions& forward) {
   Tensor x;
   if (step.stage >= 0) {
     const Grid grid = forward.quantized ? values.grids[step.input()] : Grid{};
@@ -201,21 +207,20 @@ Tensor Module::evaluate(const Step& step, const Values& values, const Tensor& sc
 
 Tensor Module::unrounded(std::size_t index, const Values& values, const ForwardOptions& options_now) {
   const Step& step = layout_.steps.at(index);
-  return evaluate(step, values, step.stage >= 0 && options_now.quantized ? scale_of(step.stage) : Tensor(),
-                  options_now);
+  return evaluate(step, values, options_now.quantized ? scale_of(step) : StageScale{}, options_now);
 }
 
 void Module::observe(const Step& step, const Tensor& values, const ForwardOptions& forward) {
   Range& range = ranges_[step.output];
-  if (range.ready && forward.observe == 0) return;
+  if (range.ready && (forward.observe == 0 || learned(step.output))) return;
   const TensorNode& tensor = layout_.tensors[step.output];
   const Op op = network_.node(tensor.node).op;
   if (const double bound = bound_of(op); bound > 0) {
     range = {tensor.rectified ? 0 : -bound, bound, true};  // they reach it whatever was seen
     return;
   }
-  Range seen =
-      observe_range(tensor.rectified ? values.detach().clamp_min(0) : values, bits_[step.output], coding(step.output));
+  Range seen = observe_range(tensor.rectified ? values.detach().clamp_min(0) : values, bits_[step.output],
+                             coding(step.output, bits_[step.output]));
   const double margin = tensor.is_output ? output_margin(options.scales) : 1;
   follow(range, {seen.low * margin, seen.high * margin, true}, forward.observe);
 }
@@ -251,7 +256,7 @@ void Module::run(Values& values, std::size_t first, const ForwardOptions& forwar
   if (forward.density && first == 0) count(*forward.density, 0, values.tensors[0]);
   for (std::size_t i = first; i < layout_.steps.size(); ++i) {
     const Step& step = layout_.steps[i];
-    const Tensor scale = forward.quantized && step.stage >= 0 ? scale_of(step.stage) : Tensor();
+    const StageScale scale = forward.quantized ? scale_of(step) : StageScale{};
     Tensor output = evaluate(step, values, scale, forward);
     if (forward.quantized) {
       Grid& grid = values.grids[step.output];
@@ -262,7 +267,9 @@ void Module::run(Values& values, std::size_t first, const ForwardOptions& forwar
         observe(step, output, forward);
         grid = tensor_grid(step.output, smallest_step(step, values.grids, scale));
         // Logits keep their full resolution while training: their codes only matter to the argmax.
-        if (!layout_.tensors[step.output].is_output) output = fake_quantize(output, grid);
+        if (!layout_.tensors[step.output].is_output)
+          output =
+              learned(step.output) ? fake_quantize(output, grid, steps_[step.output]) : fake_quantize(output, grid);
       }
     }
     if (forward.density) count(*forward.density, static_cast<std::size_t>(step.output), output);

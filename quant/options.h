@@ -10,11 +10,15 @@ namespace bitstrata::quant {
 enum class Granularity { per_channel, per_tensor };  // of weight scales
 enum class Scales { free, power_of_two };            // free: 16-bit multiplier and shift; power_of_two: shift only
 enum class SignedTensors { twos_complement, zero_point };  // coding of hidden tensors without a ReLU
+// What steps are while training: made of the present weights and of the ranges that are seen, or learned beside the
+// weights, after Esser et al., Learned Step Size Quantization, ICLR 2020.
+enum class Quantizer { range, learned_steps };
 
 struct QuantizeOptions {
   Granularity granularity = Granularity::per_channel;
   Scales scales = Scales::free;
   SignedTensors signed_tensors = SignedTensors::twos_complement;
+  Quantizer quantizer = Quantizer::range;
   bool operator==(const QuantizeOptions&) const = default;
 };
 
@@ -26,6 +30,12 @@ struct TrainOptions {
   std::int64_t epoch_images = 0;  // images of one epoch, drawn without repetition; 0: all
   std::uint64_t seed = 1;
   int threads = 1;
+  // Training under quantization also follows the answers of the float network it began as: loss = (1 - distillation) *
+  // cross entropy + distillation * temperature^2 * Kullback-Leibler divergence of both answers' softmax, of logits
+  // divided by the temperature, from the float network's (Hinton et al., Distilling the Knowledge in a Neural Network,
+  // 2015). 0: labels alone.
+  double distillation = 0.0;
+  double temperature = 2.0;
 };
 
 // Learning rate over one training phase: linear warm-up over the first `warmup` of it, then a cosine down to

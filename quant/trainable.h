@@ -11,10 +11,11 @@
 namespace bitstrata::quant {
 
 struct EpochReport {
-  double loss = 0;            // mean cross entropy of the epoch's batches
+  double loss = 0;            // mean of the epoch's batches: cross entropy, or what distillation makes of it
   double train_accuracy = 0;  // 0..1, of the batches as they were trained on
   double seconds = 0;
-  double passes = 1;  // over the training images
+  double passes = 1;          // over the training images
+  double teacher_passes = 0;  // forward passes of the float network over the training images, for distillation
   // Share of non-zero values over the epoch: of every weight layer's output, behind its activation, and of the tensor
   // that it reads.
   std::vector<double> density, input_density;

@@ -33,7 +33,9 @@ constexpr double kRangeShare = 0.25;     // of a look in the moving average of r
 constexpr int kRankingImages = 2048;     // training images from which channels are ranked
 constexpr int kStatisticsImages = 4096;  // training images that batch norm statistics are refreshed from
 constexpr std::int64_t kStatisticsBatch = 256;
-constexpr int kEvaluationBatch = 250;       // double-precision convolutions unfold their input: keep it in the cache
+constexpr double kSmallestStep = 0.5;     // of a learned step behind one batch, to that before it: steps stay positive
+constexpr int kEvaluationBatch = 250;     // double-precision convolutions unfold their input: keep it in the cache
+constexpr std::int64_t kFirstLook = 256;  // training images that ranges come from where training begins without
 constexpr std::int64_t kSmallestBatch = 8;  // a shorter rest of an epoch has no useful batch statistics
 
 // [n][channel][y][x], bytes or values.
@@ -106,15 +108,58 @@ struct Trainer::Impl {
     const torch::NoGradGuard no_grad;
     const auto parameters = state.module.parameters();
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      Tensor weight = parameters[i].second;
-      Tensor gradient = weight.grad();
+      const auto& [name, parameter] = parameters[i];
+      Tensor weight = parameter, gradient = weight.grad();
+      if (!gradient.defined()) continue;  // a step that is not learned (yet)
+      const Tensor least = is_step(name) ? weight * kSmallestStep : Tensor();
       if (weight.dim() > 1) gradient = gradient.add(weight, train_options.weight_decay);
       Tensor& momentum = state.momentum[i];
       momentum.mul_(train_options.momentum).add_(gradient);
       weight.sub_(gradient.add(momentum, train_options.momentum), rate);
+      if (least.defined()) weight.copy_(torch::maximum(weight, least));
       weight.mutable_grad().zero_();
     }
   }
+
+  // Steps are learned from here on; what has not been seen yet, behind a change of width, is looked at first.
+  void start_steps() {
+    if (!quantized || state.module.options.quantizer != Quantizer::learned_steps) return;
+    if (!state.module.ranges_ready()) {
+      const torch::NoGradGuard no_grad;
+      ForwardOptions forward;
+      forward.quantized = true;
+      state.module.forward(train.images.narrow(0, 0, std::min<std::int64_t>(kFirstLook, train.images.size(0))),
+                           forward);
+    }
+    state.module.start_steps();
+  }
+
+  // A step that `change` replaces has another scale, which its momentum does not know.
+  template <typename Change>
+  void changing_steps(const Change& change) {
+    const auto before = state.module.parameters();
+    change();
+    const auto after = state.module.parameters();
+    for (std::size_t i = 0; i < after.size(); ++i)
+      if (!after[i].second.is_same(before[i].second)) state.momentum[i] = torch::zeros_like(after[i].second.detach());
+  }
+
+  // Mean over the batch, of what train_options says.
+  Tensor loss_of(const Tensor& logits, const Tensor& labels, const Tensor& images) {
+    const Tensor entropy = torch::cross_entropy_loss(logits, labels);
+    if (!distills()) return entropy;
+    const double share = train_options.distillation, temperature = train_options.temperature;
+    const auto answer = [&](const Tensor& of) { return torch::log_softmax(of / temperature, 1); };
+    Tensor wanted;
+    {
+      const torch::NoGradGuard no_grad;
+      wanted = answer(teacher->forward(images, {}));
+    }
+    const Tensor divergence = (wanted.exp() * (wanted - answer(logits))).sum(1).mean();
+    return (1 - share) * entropy + share * temperature * temperature * divergence;
+  }
+
+  bool distills() const { return quantized && teacher && train_options.distillation > 0; }
 
   // Running statistics as the mean over many batches of the present weights. The moving average lags behind quantized
   // weights, of which some change their code with every step; at few bits that costs points of accuracy.
@@ -163,6 +208,7 @@ struct Trainer::Impl {
   Labelled train, validation;
   TrainingState state;
   std::optional<TrainingState> kept;
+  std::optional<Module> teacher;  // with distillation: the float network that was quantized
   bool quantized = false;
   std::int64_t epoch = 0;  // epochs trained since the beginning
 };
@@ -209,6 +255,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
   const Tensor order = own.order(schedule.images > 0 ? schedule.images : own.train_options.epoch_images);
   auto generator =
       at::detail::createCPUGenerator(mix(own.train_options.seed + 1, static_cast<std::uint64_t>(own.epoch)));
+  own.start_steps();
   DensityCount density;
   ForwardOptions forward;
   forward.quantized = own.quantized;
@@ -227,7 +274,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
     const Tensor labels = own.train.labels.index_select(0, chosen);
     forward.observe = own.quantized && i % kObserveEvery == 0 ? kRangeShare : 0.0;
     const Tensor logits = own.state.module.forward(input, forward);
-    const Tensor loss = torch::cross_entropy_loss(logits, labels);
+    const Tensor loss = own.loss_of(logits, labels, input);
     loss.backward();
     own.descend(schedule.rate(static_cast<double>(i) / batches));
     loss_sum += loss.item<double>() * static_cast<double>(n);
@@ -252,6 +299,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
     report.input_density.push_back(share(step.input()));
   }
   report.passes = static_cast<double>(images) / static_cast<double>(own.train.labels.size(0));
+  report.teacher_passes = own.distills() ? report.passes : 0;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
@@ -271,7 +319,7 @@ void Trainer::apply(const model::Plan& plan) {
   model::Plan tied = plan;
   set_channels(groups, counts, tied);
   if (fewer) impl_->prune(counts);
-  impl_->state.module.set_plan(tied);
+  impl_->changing_steps([&] { impl_->state.module.set_plan(tied); });
 }
 
 void Trainer::keep() { impl_->kept = impl_->state.clone(); }
@@ -282,6 +330,7 @@ void Trainer::restore() {
 }
 
 void Trainer::quantize(const model::Plan& plan) {
+  if (impl_->train_options.distillation > 0 && !impl_->quantized) impl_->teacher = impl_->state.clone().module;
   apply(plan);
   impl_->quantized = true;
 }
@@ -289,7 +338,7 @@ void Trainer::quantize(const model::Plan& plan) {
 void Trainer::calibrate(int images) {
   const torch::NoGradGuard no_grad;
   Impl& own = *impl_;
-  own.state.module.forget_ranges();
+  own.changing_steps([&] { own.state.module.forget_ranges(); });
   const std::int64_t count = std::min<std::int64_t>(images, own.train.labels.size(0));
   auto generator = at::detail::createCPUGenerator(mix(own.train_options.seed, 0x63616c));
   const Tensor order = torch::randperm(own.train.labels.size(0), generator, torch::kInt64).narrow(0, 0, count);
@@ -345,6 +394,7 @@ void Trainer::save(const std::filesystem::path& file, const std::string& note) c
                       {"note", note}};
   put_state(content, "model.", impl_->state);
   if (impl_->kept) put_state(content, "kept.", *impl_->kept);
+  if (impl_->teacher) put_state(content, "teacher.", {*impl_->teacher, {}});
   quant::save(content, file);
 }
 
@@ -377,7 +427,12 @@ std::string Trainer::load(const std::filesystem::path& file) {
     own.state = take_state(content, "model.", own.base, options, false);
     own.kept.reset();
     if (content.metadata.contains("kept.plan")) own.kept = take_state(content, "kept.", own.base, options, false);
+    own.teacher.reset();
+    if (content.metadata.contains("teacher.plan"))
+      own.teacher = take_state(content, "teacher.", own.base, options, true).module;
     own.quantized = content.metadata.at("quantized") == "yes";
+    if (own.quantized && !own.teacher && own.train_options.distillation > 0)
+      throw std::runtime_error("it holds no float network to distil from");
     own.epoch = std::stoll(content.metadata.at("epoch"));
   });
   return content.metadata["note"];

@@ -47,7 +47,8 @@ class Trainer final : public Trainable {
   void keep() override;
   void restore() override;
 
-  // From float to quantized: sets the plan; from now on forward passes are fake-quantized.
+  // From float to quantized: sets the plan; from now on forward passes are fake-quantized. With distillation the float
+  // network is kept as it is now, as the teacher.
   void quantize(const model::Plan& plan);
   bool quantized() const;
   int training_images() const;
@@ -61,8 +62,9 @@ class Trainer final : public Trainable {
   // `integers`: those of this network. On TrainOptions::threads threads.
   GoldenTest golden_test(const model::IntegerNetwork& integers);
 
-  // Everything needed to go on: weights, statistics, ranges, momentum, epoch counter, the kept state, and `note`
-  // (the caller's own state). `load` returns the note; throws std::runtime_error naming what is wrong.
+  // Everything needed to go on: weights, statistics, ranges, steps, momentum, the teacher, epoch counter, the kept
+  // state, and `note` (the caller's own state). `load` returns the note; throws std::runtime_error naming what is
+  // wrong.
   void save(const std::filesystem::path& file, const std::string& note) const;
   std::string load(const std::filesystem::path& file);
   // Weights, statistics and channels only: another run's result as a starting point.

@@ -92,7 +92,8 @@ void TrainingOracle::adapt(const model::Plan& plan) {
     schedule.from = static_cast<double>(epoch - 1) / impl_->options.epochs;
     schedule.to = static_cast<double>(epoch) / impl_->options.epochs;
     const EpochReport report = impl_->trainer.train_epoch(schedule);
-    impl_->passes += 3 * report.passes * static_cast<double>(impl_->trainer.training_images());
+    impl_->passes +=
+        (3 * report.passes + report.teacher_passes) * static_cast<double>(impl_->trainer.training_images());
   }
   refresh();
 }

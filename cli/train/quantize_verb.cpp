@@ -31,6 +31,7 @@ struct Options {
   quant::ActivationDensityOptions density;
   Common common;
   Training training;
+  Rounding rounding;
   quant::QuantizeOptions quantize;
 };
 
@@ -56,6 +57,7 @@ void refuse_unread(const po::variables_map& values, const Options& o) {
   if (o.method != "uniform") refuse({"weight-bits", "activation-bits"}, "--method uniform");
   if (!o.density.prune) refuse({"minimum-channels"}, "--prune");
   if (o.finetune_epochs == 0) refuse({"learning-rate"}, "--finetune-epochs");
+  if (o.finetune_epochs == 0 && o.method == "uniform") refuse({"quantizer", "distill"}, "--finetune-epochs");
 }
 
 bool read(const std::vector<std::string>& arguments, Options& o) {
@@ -104,6 +106,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "coding of hidden tensors without ReLU: twos-complement or zero-point")
       ("out", po::value(&o.out)->required(), "run folder to write");
   // clang-format on
+  o.rounding.add(options);
   o.training.add(options);
   o.common.add(options);
   po::variables_map values;
@@ -142,6 +145,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   o.quantize.signed_tensors = choice<quant::SignedTensors>(
       "signed-tensors", o.signed_tensors,
       {{"twos-complement", quant::SignedTensors::twos_complement}, {"zero-point", quant::SignedTensors::zero_point}});
+  o.rounding.check(values);
+  o.quantize.quantizer = o.rounding.kind();
   o.density.density_of = choice<quant::DensityOf>(
       "density-of", o.density_of, {{"output", quant::DensityOf::output}, {"input", quant::DensityOf::input}});
   o.density.schedule.peak = o.search_learning_rate;
@@ -154,33 +159,35 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
 
 // What decides the result, for --resume.
 json identity_of(const Options& o, const std::filesystem::path& start, const quant::TrainingData& data) {
-  return {{"verb", "quantize"},
-          {"start", std::filesystem::weakly_canonical(start).string()},
-          {"contents", contents_of(data, start)},
-          {"dataset", o.training.dataset},
-          {"method", o.method},
-          {"bits", {o.weight_bits, o.activation_bits, o.output_bits}},
-          {"initial-bits", o.density.initial_bits},
-          {"floor", o.density.floor_bits},
-          {"max-iterations", o.density.max_iterations},
-          {"epochs-per-iteration", o.density.epochs_per_iteration},
-          {"search-images", o.search_images},
-          {"saturation", o.density.saturation},
-          {"max-drop", o.density.max_drop},
-          {"density-of", o.density_of},
-          {"prune", o.density.prune},
-          {"minimum-channels", o.density.minimum_channels},
-          {"search-learning-rate", o.search_learning_rate},
-          {"finetune-epochs", o.finetune_epochs},
-          {"learning-rate", o.learning_rate},
-          {"calibration-images", o.calibration_images},
-          {"scales", o.scales},
-          {"granularity", o.granularity},
-          {"signed-tensors", o.signed_tensors},
-          {"batch", o.training.batch},
-          {"epoch-images", o.training.epoch_images},
-          {"augment", o.training.augment},
-          {"seed", o.common.seed}};
+  json identity = {{"verb", "quantize"},
+                   {"start", std::filesystem::weakly_canonical(start).string()},
+                   {"contents", contents_of(data, start)},
+                   {"dataset", o.training.dataset},
+                   {"method", o.method},
+                   {"bits", {o.weight_bits, o.activation_bits, o.output_bits}},
+                   {"initial-bits", o.density.initial_bits},
+                   {"floor", o.density.floor_bits},
+                   {"max-iterations", o.density.max_iterations},
+                   {"epochs-per-iteration", o.density.epochs_per_iteration},
+                   {"search-images", o.search_images},
+                   {"saturation", o.density.saturation},
+                   {"max-drop", o.density.max_drop},
+                   {"density-of", o.density_of},
+                   {"prune", o.density.prune},
+                   {"minimum-channels", o.density.minimum_channels},
+                   {"search-learning-rate", o.search_learning_rate},
+                   {"finetune-epochs", o.finetune_epochs},
+                   {"learning-rate", o.learning_rate},
+                   {"calibration-images", o.calibration_images},
+                   {"scales", o.scales},
+                   {"granularity", o.granularity},
+                   {"signed-tensors", o.signed_tensors},
+                   {"batch", o.training.batch},
+                   {"epoch-images", o.training.epoch_images},
+                   {"augment", o.training.augment},
+                   {"seed", o.common.seed}};
+  identity.update(o.rounding.identity());
+  return identity;
 }
 
 // The word behind --method.
@@ -232,7 +239,9 @@ class Quantization {
         data_(data),
         folder_(folder),
         technology_(model::load_technology("ad-pim")),
-        session_(start.make_trainer(data, options.training.options(options.common), options.quantize), options.common),
+        session_(start.make_trainer(data, options.rounding.options(options.training.options(options.common)),
+                                    options.quantize),
+                 options.common),
         identity_(identity),
         search_(options.density, {{},
                                   [this](const model::Network& n, const model::Plan& p) {
@@ -263,6 +272,7 @@ class Quantization {
       return;
     }
     if (!start_.weights.empty() && !start_.imported) load_weights(trainer, start_.weights);
+    say(o_.common, o_.rounding.text());
     const bool ad = o_.method == "ad";
     model::Plan plan = model::uniform_plan(trainer.network(), ad ? o_.density.initial_bits : o_.weight_bits,
                                            ad ? o_.density.initial_bits : o_.activation_bits);
@@ -365,6 +375,7 @@ class Quantization {
     }
     json summary = {{"network", start_.network.name()},
                     {"dataset", data_.name},
+                    {"training", o_.rounding.identity()},
                     {"method", o_.density.prune && o_.method == "ad" ? "ad+prune" : o_.method},
                     {"validation_accuracy", validation},
                     {"test_accuracy", test.accuracy()},
@@ -432,6 +443,7 @@ int quantize_verb(const std::vector<std::string>& arguments) {
   Options o;
   if (!read(arguments, o)) return 0;
   const Start start = find_start(o.network);
+  o.rounding.check_start(o.network, !start.weights.empty());
   RunFolder folder(o.out, "quantize", arguments, o.common);
   quant::TrainingData data = o.training.load();
   if (start.imported) prepare_inputs(*start.imported, data);

@@ -64,6 +64,8 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
   if (o.oracle.epochs == 0) refuse({"search-images", "search-learning-rate"}, "--epochs above 0");
   if (o.levels < 2) refuse({"minimum-channels"}, "--levels above 1");
   if (o.finetune_epochs == 0) refuse({"learning-rate"}, "--finetune-epochs");
+  if (o.finetune_epochs == 0 && o.oracle.epochs == 0)
+    refuse({"quantizer", "distill"}, "--epochs and --finetune-epochs");
 }
 
 }  // namespace
@@ -131,6 +133,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       ("rtl-images", po::value(&rtl_images)->default_value(rtl_images), "the same of the Verilated RTL")
       ("out", po::value(&out)->required(), "run folder to write");
   // clang-format on
+  rounding.add(options);
   training.add(options);
   common.add(options);
   po::variables_map values;
@@ -186,6 +189,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   oracle.schedule.peak = search_learning_rate;
   oracle.schedule.final_ratio = 0.05;
   oracle.schedule.images = search_images;
+  rounding.check(values);
+  quantize.quantizer = rounding.kind();
   training.check();
   common.check();
   search.seed = common.seed;
@@ -193,42 +198,44 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
 }
 
 json SearchVerbOptions::identity() const {
-  return {{"verb", "quantize"},
-          {"dataset", training.dataset},
-          {"method", method},
-          {"architecture", architecture},
-          {"architectures", architectures},
-          {"area", area},
-          {"confirm", confirm},
-          {"technology", technology},
-          {"limits", limits},
-          {"widths", widths},
-          {"first-bits", first_bits.value_or(0)},
-          {"last-bits", last_bits.value_or(0)},
-          {"output-bits", output_bits},
-          {"levels", levels},
-          {"minimum-channels", minimum_channels},
-          {"phases", search.phases},
-          {"settling", search.settling},
-          {"candidates", search.candidates},
-          {"reach", search.reach},
-          {"solver-seconds", search.program.seconds},
-          {"gap", search.program.gap},
-          {"passes", search.passes},
-          {"loss-images", oracle.images},
-          {"against", against},
-          {"epochs", oracle.epochs},
-          {"search-images", search_images},
-          {"search-learning-rate", search_learning_rate},
-          {"finetune-epochs", finetune_epochs},
-          {"learning-rate", learning_rate},
-          {"calibration-images", calibration_images},
-          {"systemc-images", systemc_images},
-          {"rtl-images", rtl_images},
-          {"batch", training.batch},
-          {"epoch-images", training.epoch_images},
-          {"augment", training.augment},
-          {"seed", common.seed}};
+  json identity = {{"verb", "quantize"},
+                   {"dataset", training.dataset},
+                   {"method", method},
+                   {"architecture", architecture},
+                   {"architectures", architectures},
+                   {"area", area},
+                   {"confirm", confirm},
+                   {"technology", technology},
+                   {"limits", limits},
+                   {"widths", widths},
+                   {"first-bits", first_bits.value_or(0)},
+                   {"last-bits", last_bits.value_or(0)},
+                   {"output-bits", output_bits},
+                   {"levels", levels},
+                   {"minimum-channels", minimum_channels},
+                   {"phases", search.phases},
+                   {"settling", search.settling},
+                   {"candidates", search.candidates},
+                   {"reach", search.reach},
+                   {"solver-seconds", search.program.seconds},
+                   {"gap", search.program.gap},
+                   {"passes", search.passes},
+                   {"loss-images", oracle.images},
+                   {"against", against},
+                   {"epochs", oracle.epochs},
+                   {"search-images", search_images},
+                   {"search-learning-rate", search_learning_rate},
+                   {"finetune-epochs", finetune_epochs},
+                   {"learning-rate", learning_rate},
+                   {"calibration-images", calibration_images},
+                   {"systemc-images", systemc_images},
+                   {"rtl-images", rtl_images},
+                   {"batch", training.batch},
+                   {"epoch-images", training.epoch_images},
+                   {"augment", training.augment},
+                   {"seed", common.seed}};
+  identity.update(rounding.identity());
+  return identity;
 }
 
 }  // namespace bitstrata::cli

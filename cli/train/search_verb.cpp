@@ -61,7 +61,9 @@ class MeasuredSearch {
         data_(data),
         folder_(folder),
         architecture_(model::load_architecture(options.architecture)),
-        session_(start.make_trainer(data, options.training.options(options.common), options.quantize), options.common),
+        session_(start.make_trainer(data, options.rounding.options(options.training.options(options.common)),
+                                    options.quantize),
+                 options.common),
         annealing_(options.finetune_epochs, finetune_schedule(options), options.finetune_epochs > 1 ? 1 : 0, true) {
     if (!o_.technology.empty()) technology_ = model::load_technology(o_.technology);
     network_ = session_.trainer().network();
@@ -236,6 +238,7 @@ class MeasuredSearch {
     summary_ = {{"network", network_.name()},
                 {"dataset", data_.name},
                 {"method", o_.method},
+                {"training", o_.rounding.identity()},
                 {"architecture", architecture_.name},
                 {"technology", technology_ ? json(technology_->name) : json(nullptr)},
                 {"limits", o_.limits},
@@ -318,6 +321,7 @@ int search_quantize(const std::vector<std::string>& arguments) {
   SearchVerbOptions o;
   if (!o.read(arguments)) return 0;
   Start start = find_start(o.network);
+  o.rounding.check_start(o.network, !start.weights.empty());
   RunFolder folder(o.out, "quantize", arguments, o.common);
   quant::TrainingData data = o.training.load();
   if (start.imported) prepare_inputs(*start.imported, data);

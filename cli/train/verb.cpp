@@ -43,6 +43,54 @@ void Training::check() const {
         fmt::format("--epoch-images is {}; it must hold at least one --batch of {}", epoch_images, batch));
 }
 
+void Rounding::add(po::options_description& options) {
+  options.add_options()
+      // clang-format off
+      ("quantizer", po::value(&quantizer)->default_value(quantizer),
+       "steps while training: range (of the present weights and of what is seen), or lsq (learned beside the weights)")
+      ("distill", po::value(&distillation)->default_value(distillation, "0"),
+       "share, 0 to 1, of the loss that asks for the float network's answers instead of the labels")
+      ("temperature", po::value(&temperature)->default_value(temperature, "2"),
+       "--distill: logits are divided by it before both answers are compared");
+  // clang-format on
+}
+
+void Rounding::check(const po::variables_map& values) const {
+  check_choice("quantizer", quantizer, {"range", "lsq"});
+  check_range("distill", distillation, 0, 1);
+  check_range("temperature", temperature, 0.1, 100);
+  if (distillation == 0 && !values["temperature"].defaulted())
+    throw std::invalid_argument("--temperature is without effect here; it belongs to --distill");
+}
+
+quant::Quantizer Rounding::kind() const {
+  return quantizer == "lsq" ? quant::Quantizer::learned_steps : quant::Quantizer::range;
+}
+
+quant::TrainOptions Rounding::options(quant::TrainOptions base) const {
+  base.distillation = distillation;
+  base.temperature = temperature;
+  return base;
+}
+
+void Rounding::check_start(const std::string& network, bool trained) const {
+  if (distillation > 0 && !trained)
+    throw std::invalid_argument(
+        fmt::format("--distill: '{}' is not trained; give --network a run folder of train, whose float network is "
+                    "followed",
+                    network));
+}
+
+std::string Rounding::text() const {
+  return distillation > 0
+             ? fmt::format("quantizer {}, distillation {:g} at temperature {:g}", quantizer, distillation, temperature)
+             : fmt::format("quantizer {}", quantizer);
+}
+
+json Rounding::identity() const {
+  return {{"quantizer", quantizer}, {"distill", distillation}, {"temperature", temperature}};
+}
+
 quant::TrainOptions Training::options(const Common& common) const {
   quant::TrainOptions options;
   options.batch = batch;

@@ -33,6 +33,20 @@ struct Training {
   double passes(const quant::TrainingData& data, int epochs) const;
 };
 
+// How training under quantization rounds, and what it follows.
+struct Rounding {
+  std::string quantizer = "range";
+  double distillation = 0, temperature = 2;
+  void add(po::options_description& options);
+  void check(const po::variables_map& values) const;
+  quant::Quantizer kind() const;
+  quant::TrainOptions options(quant::TrainOptions base) const;  // `base` with distillation
+  // Throws std::invalid_argument where there is no float network to distil from.
+  void check_start(const std::string& network, bool trained) const;
+  std::string text() const;
+  nlohmann::json identity() const;
+};
+
 void add_dataset_option(po::options_description& options, std::string& dataset);
 // Throws std::invalid_argument when there is no such data set.
 quant::TrainingData load_data(const std::string& name);

@@ -62,6 +62,7 @@ std::unique_ptr<Trainer> trained(const Case& c) {
   trainer->train_epoch({});
   trainer->quantize(plan_of(c, trainer->network()));
   trainer->calibrate(512);
+  if (c.options.quantizer == Quantizer::learned_steps) trainer->train_epoch({.peak = 0.02});
   return trainer;
 }
 
@@ -152,6 +153,9 @@ const QuantizeOptions kShift{Granularity::per_channel, Scales::power_of_two, Sig
 const QuantizeOptions kTensor{Granularity::per_tensor, Scales::free, SignedTensors::twos_complement};
 const QuantizeOptions kZeroPoint{Granularity::per_channel, Scales::free, SignedTensors::zero_point};
 const QuantizeOptions kTensorShift{Granularity::per_tensor, Scales::power_of_two, SignedTensors::zero_point};
+const QuantizeOptions kLearned{.quantizer = Quantizer::learned_steps};
+const QuantizeOptions kLearnedTensorShift{Granularity::per_tensor, Scales::power_of_two, SignedTensors::zero_point,
+                                          Quantizer::learned_steps};
 
 INSTANTIATE_TEST_SUITE_P(
     Plans, Agreement,
@@ -171,6 +175,11 @@ INSTANTIATE_TEST_SUITE_P(
              {16, 8, 4, 2, 1, 3, 16},
              {16, 8, 4, 2, 1, 3, 16},
              kFree},
+        Case{"learned_mixed", test::tiny_network, {5, 1, 3, 16}, {7, 1, 2, 11}, kLearned},
+        Case{"learned_bipolar", test::signed_network, {8, 1, 3, 2}, {8, 1, 4, 1}, kLearned},
+        Case{"learned_per_tensor_shift", test::signed_network, {6, 2, 5, 3}, {8, 3, 4, 2}, kLearnedTensorShift},
+        Case{"learned_residual", test::residual_network, {4, 3}, {4, 5, 3}, kLearned},
+        Case{"learned_mobile", test::mobile_network, {8, 4}, {8, 6}, kLearned},
         Case{"residual8", test::residual_network, {8}, {8}, kFree},
         Case{"residual_mixed", test::residual_network, {5, 2, 3, 16, 1, 4}, {8, 4, 3, 4, 2, 4}, kShift},
         Case{"mobile8", test::mobile_network, {8}, {8}, kFree},
@@ -185,9 +194,10 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Agreement, FromLayerToLayerRoundingAddsUp) {
   // Fake quantization leaves biases and multipliers unrounded and adds in 32-bit floats, so a value close to the edge
   // between two codes may fall on the other side; from layer to layer this adds up.
-  const std::pair<int, double> expected[] = {{2, 0.99}, {4, 0.99}, {8, 0.99}};
-  for (const auto& [bits, least] : expected) {
-    const std::unique_ptr<Trainer> trainer = trained({"uniform", test::tiny_network, {bits}, {bits}, {}});
+  const std::tuple<int, QuantizeOptions, double> expected[] = {
+      {2, kFree, 0.99}, {4, kFree, 0.99}, {8, kFree, 0.99}, {2, kLearned, 0.99}, {8, kLearned, 0.99}};
+  for (const auto& [bits, options, least] : expected) {
+    const std::unique_ptr<Trainer> trainer = trained({"uniform", test::tiny_network, {bits}, {bits}, options});
     const torch::NoGradGuard no_grad;
     const model::IntegerNetwork integers = trainer->integers();
     const std::vector<Tensor> golden = golden_codes(integers, test::small_dataset().test, 256);
@@ -202,7 +212,8 @@ TEST(Agreement, FromLayerToLayerRoundingAddsUp) {
       compared += golden[t].numel();
       equal += codes[t].to(torch::kInt32).eq(golden[t]).sum().item<std::int64_t>();
     }
-    std::cout << bits << " bits: " << equal << " of " << compared << " codes equal\n";
+    std::cout << bits << (options == kLearned ? " bits, learned steps: " : " bits: ") << equal << " of " << compared
+              << " codes equal\n";
     EXPECT_GT(static_cast<double>(equal), least * static_cast<double>(compared));
 
     // What quantize reports is this comparison.

@@ -160,6 +160,65 @@ TEST(Resume, SearchWithPruningEndsAsUninterrupted) {
   }
 }
 
+TEST(Resume, LearnedStepsAndTheTeacherComeBack) {
+  const auto file = test::scratch_folder() / "resume.safetensors";
+  ActivationDensityOptions options;
+  options.prune = true;
+  options.initial_bits = 4;
+  options.floor_bits = 2;
+  options.epochs_per_iteration = 1;
+  options.max_iterations = 3;
+  options.max_drop = 0.5;
+  options.minimum_channels = 2;
+  TrainOptions train;
+  train.distillation = 0.5;
+  QuantizeOptions quantize;
+  quantize.quantizer = Quantizer::learned_steps;
+  auto fresh = [&] { return std::make_unique<Trainer>(test::tiny_network(), test::small_dataset(), train, quantize); };
+  auto make = [&] {
+    auto trainer = fresh();
+    trainer->train_epoch({});
+    trainer->quantize(model::uniform_plan(trainer->network(), 4, 4));
+    trainer->calibrate(256);
+    return trainer;
+  };
+  const auto whole = make();
+  ActivationDensity all(options, {});
+  int steps = 0;
+  for (; !all.done(); ++steps) all.step(*whole);
+  EXPECT_GE(steps, 2);
+  EXPECT_LT(whole->network().total_macs(), test::tiny_network().total_macs());
+  for (int stop = 1; stop < steps; ++stop) {
+    const auto killed = make();
+    ActivationDensity first(options, {});
+    for (int i = 0; i < stop; ++i) first.step(*killed);
+    killed->save(file, first.state().dump());
+    const auto resumed = fresh();
+    ActivationDensity second(options, {});
+    second.resume(nlohmann::json::parse(resumed->load(file)));
+    while (!second.done()) second.step(*resumed);
+    EXPECT_EQ(second.state(), all.state()) << "stopped after " << stop;
+    expect_same_weights(*whole, *resumed);  // steps among them
+  }
+  // What was learned under a plan is no start for another.
+  const auto other = fresh();
+  other->load_weights(file);
+  for (const auto& [name, tensor] : other->module().parameters()) {
+    if (!is_step(name)) continue;
+    EXPECT_EQ(tensor.abs().max().item<double>(), 0) << name;
+  }
+  // A checkpoint without a teacher does not train on without it in silence.
+  Trainer alone(test::tiny_network(), test::small_dataset(), {}, quantize);
+  alone.quantize(model::uniform_plan(alone.network(), 4, 4));
+  alone.save(file, "");
+  try {
+    fresh()->load(file);
+    FAIL() << "accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("no float network to distil from"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Checkpoint, NamesWhatDoesNotFit) {
   const auto folder = test::scratch_folder();
   Trainer trainer(test::tiny_network(), test::small_dataset(), {});
