@@ -75,7 +75,7 @@ Imported import_network(const std::string& file, const WidthOptions& widths, con
   record.add_file("network", file);
   model::Plan plan = make_plan(network, widths, limits, common.seed, record);
   std::optional<model::SampleSet> samples;
-  if (!dataset.empty() && dataset != "random") samples = model::load_samples(dataset);
+  if (!dataset.empty() && dataset != "random") samples = model::load_samples(dataset, options.calibration_images);
   const model::Shape input = network.graph.node(0).output;
   quant::CalibrationInputs inputs;
   std::string calibrated_on;

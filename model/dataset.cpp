@@ -121,22 +121,20 @@ Images subset(const Images& all, const std::vector<int>& indices) {
   return part;
 }
 
-// The standard library leaves the algorithm of std::shuffle open; this one gives the same split everywhere.
-void split(Images all, std::uint64_t seed, Dataset& dataset) {
-  std::vector<int> order(static_cast<std::size_t>(all.count()));
+}  // namespace
+
+Split split(int count, std::uint64_t seed) {
+  std::vector<int> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), 0);
+  // The standard library leaves the algorithm of std::shuffle open; this one gives the same split everywhere.
   std::mt19937_64 random(seed);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
   const auto cut = static_cast<std::ptrdiff_t>(order.size() / validation_share);
-  std::vector<int> validation(order.begin(), order.begin() + cut);
-  std::vector<int> train(order.begin() + cut, order.end());
-  std::sort(validation.begin(), validation.end());
-  std::sort(train.begin(), train.end());
-  dataset.validation = subset(all, validation);
-  dataset.train = subset(all, train);
+  Split result{{order.begin() + cut, order.end()}, {order.begin(), order.begin() + cut}};
+  std::sort(result.validation.begin(), result.validation.end());
+  std::sort(result.train.begin(), result.train.end());
+  return result;
 }
-
-}  // namespace
 
 std::span<const std::uint8_t> Images::image(int index) const {
   const auto size = static_cast<std::size_t>(shape.elements());
@@ -219,7 +217,9 @@ Dataset load_dataset(const std::string& name, std::uint64_t split_seed) {
   for (const Images* part : {&train, &dataset.test}) {
     dataset.classes = std::max(dataset.classes, 1 + *std::max_element(part->labels.begin(), part->labels.end()));
   }
-  split(std::move(train), split_seed, dataset);
+  const Split parts = split(train.count(), split_seed);
+  dataset.validation = subset(train, parts.validation);
+  dataset.train = subset(train, parts.train);
   return dataset;
 }
 

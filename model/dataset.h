@@ -22,6 +22,14 @@ struct Images {
   std::span<const std::uint8_t> image(int index) const;
 };
 
+// Indices of a training part, each in one of the two lists, in rising order.
+struct Split {
+  std::vector<int> train, validation;
+};
+
+// One in 12 of `count` is set aside for validation, drawn by the seed, the same on every machine.
+Split split(int count, std::uint64_t seed);
+
 // `train` and `validation` are a seeded, fixed split of the data set's training images (Fashion-MNIST: 55,000 / 5,000).
 struct Dataset {
   std::string name;

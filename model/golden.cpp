@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
+#include "model/float_network.h"
 #include "model/golden_check.h"
 
 namespace bitstrata::model {
@@ -156,6 +158,24 @@ Codes encode_image(const TensorFormat& input, std::span<const std::uint8_t> pixe
   codes.reserve(pixels.size());
   for (std::int32_t pixel : pixels) codes.push_back((2 * pixel * top + 255) / 510);  // + 1/2, rounded down
   return codes;
+}
+
+bool takes_pixels(const TensorFormat& input) {
+  if (input.coding != Coding::unsigned_code || input.zero_point != 0) return false;
+  const double top = code_range(input.coding, input.bits).high;
+  return std::abs(input.scale * top - 1) < 1e-6;
+}
+
+Codes encode_values(const TensorFormat& input, std::span<const float> values) {
+  if (static_cast<std::int64_t>(values.size()) != input.shape.elements()) {
+    throw std::invalid_argument(fmt::format("got {} values, the input has {}", values.size(), input.shape.elements()));
+  }
+  return encode({.bits = input.bits,
+                 .coding = input.coding,
+                 .zero_point = input.zero_point,
+                 .scale = input.scale,
+                 .rounding = Rounding::half_even_step},
+                values);
 }
 
 }  // namespace bitstrata::model

@@ -62,4 +62,11 @@ int argmax(const Codes& output);
 // for unsigned inputs of zero zero-point. Throws std::invalid_argument for other input formats.
 Codes encode_image(const TensorFormat& input, std::span<const std::uint8_t> pixels);
 
+// Are the codes of the network's input tensor those of pixels worth pixel / 255, as `encode_image` makes them?
+bool takes_pixels(const TensorFormat& input);
+
+// Values of a sample (NHWC) as codes of the network's input tensor: the nearest one, halves to even, as hosts that
+// follow ONNX make them.
+Codes encode_values(const TensorFormat& input, std::span<const float> values);
+
 }  // namespace bitstrata::model

@@ -13,22 +13,6 @@ namespace {
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
-std::size_t width_of(StoredType type) {
-  switch (type) {
-    case StoredType::uint8:
-    case StoredType::int8:
-      return 1;
-    case StoredType::int16:
-    case StoredType::uint16:
-      return 2;
-    case StoredType::int32:
-    case StoredType::float32:
-      return 4;
-    default:
-      return 8;
-  }
-}
-
 template <typename T>
 void append(std::span<const std::uint8_t> bytes, Reals& to) {
   for (std::size_t i = 0; i < bytes.size(); i += sizeof(T)) {
@@ -70,8 +54,19 @@ Reals decode(StoredType type, std::span<const std::uint8_t> bytes) {
   return values;
 }
 
-// Bilinear, pixel centres on pixel centres.
-Reals resized(const Reals& from, Shape old, Shape now) {
+double entry(const std::vector<double>& values, int channel, double otherwise) {
+  return values.empty() ? otherwise : values[values.size() == 1 ? 0 : at(channel)];
+}
+
+float prepared(const Preparation& preparation, float stored, int channel) {
+  return static_cast<float>((preparation.scale * stored - entry(preparation.mean, channel, 0)) /
+                            entry(preparation.deviation, channel, 1));
+}
+
+}  // namespace
+
+Reals resized(const Reals& from, Shape old, int height, int width) {
+  const Shape now{height, width, old.channels};
   Reals to;
   to.reserve(at(now.elements()));
   const auto place = [](int position, int count, int old_count) {
@@ -96,12 +91,6 @@ Reals resized(const Reals& from, Shape old, Shape now) {
   }
   return to;
 }
-
-double entry(const std::vector<double>& values, int channel, double otherwise) {
-  return values.empty() ? otherwise : values[values.size() == 1 ? 0 : at(channel)];
-}
-
-}  // namespace
 
 Samples::Samples(Shape stored, StoredType type, std::vector<std::uint8_t> bytes, std::vector<int> labels,
                  Preparation preparation)
@@ -139,26 +128,52 @@ std::span<const std::uint8_t> Samples::bytes(int first, int count) const {
   return std::span(bytes_).subspan(at(first) * each, at(count) * each);
 }
 
-Reals Samples::values(int index) const {
+void Samples::check_index(int index) const {
   if (index < 0 || index >= count_) throw std::out_of_range(fmt::format("sample {} of {}", index, count_));
-  Reals stored = decode(type_, bytes(index, 1));
-  const std::int64_t pixels = std::int64_t{stored_.height} * stored_.width;
-  const int channels = stored_.channels;
+}
+
+std::size_t Samples::place(std::size_t index) const {
+  const std::size_t channels = at(stored_.channels), pixel = index / channels, c = index % channels;
+  const std::size_t from = preparation_.reverse_channels ? channels - 1 - c : c;
+  return preparation_.channels_first ? from * at(std::int64_t{stored_.height} * stored_.width) + pixel
+                                     : pixel * channels + from;
+}
+
+Reals Samples::values(int index) const {
+  check_index(index);
+  const Reals stored = decode(type_, bytes(index, 1));
   Reals values(stored.size());
-  for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-    for (int c = 0; c < channels; ++c) {
-      const int from = preparation_.reverse_channels ? channels - 1 - c : c;
-      values[at(pixel * channels + c)] =
-          stored[at(preparation_.channels_first ? from * pixels + pixel : pixel * channels + from)];
-    }
-  }
-  if (shape() != stored_) values = resized(values, stored_, shape());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = stored[place(i)];
+  if (shape() != stored_) values = resized(values, stored_, shape().height, shape().width);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const int c = static_cast<int>(i % at(channels));
-    values[i] = static_cast<float>((preparation_.scale * values[i] - entry(preparation_.mean, c, 0)) /
-                                   entry(preparation_.deviation, c, 1));
+    values[i] = prepared(preparation_, values[i], static_cast<int>(i % at(stored_.channels)));
   }
   return values;
+}
+
+Reals Samples::zero() const {
+  Reals values;
+  for (int c = 0; c < stored_.channels; ++c) values.push_back(prepared(preparation_, 0, c));
+  return values;
+}
+
+bool Samples::byte_pixels() const {
+  const auto all = [](const std::vector<double>& values, double wanted) {
+    return std::all_of(values.begin(), values.end(), [wanted](double value) { return value == wanted; });
+  };
+  // People write 1/255 with some ten digits, which the 24 bits of a value do not hold apart.
+  constexpr double tolerance = 0x1p-25;
+  return type_ == StoredType::uint8 && shape() == stored_ && std::abs(255 * preparation_.scale - 1) < tolerance &&
+         all(preparation_.mean, 0) && all(preparation_.deviation, 1);
+}
+
+std::vector<std::uint8_t> Samples::pixels(int index) const {
+  check_index(index);
+  if (!byte_pixels()) throw std::logic_error("these samples are no pixels of bytes");
+  const std::span<const std::uint8_t> stored = bytes(index, 1);
+  std::vector<std::uint8_t> pixels(stored.size());
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = stored[place(i)];
+  return pixels;
 }
 
 Reals fit(const Samples& samples, int index, Shape input) {

@@ -39,6 +39,7 @@ class YamlReader {
   void check_format(const std::string& expected) const;
 
   bool is_map() const { return node_.IsMap(); }
+  bool is_list() const { return node_.IsSequence(); }
   bool has(const std::string& key) const;
   // The value of `key`; fails when the key is missing.
   YamlReader at(const std::string& key) const;

@@ -11,20 +11,14 @@
 #include "tests/model/onnx_cases.h"
 #include "tests/model/onnx_quantized_cases.h"
 #include "tests/model/onnx_space_cases.h"
+#include "tests/model/picture_files.h"
 #include "tests/model/random_network.h"
+#include "tests/model/sample_files.h"
 
 namespace {
 
 void write(const std::filesystem::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary) << bytes;
-}
-
-std::string npy(const std::string& type, const std::string& shape, std::size_t bytes) {
-  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
-  header.resize((10 + header.size() + 64) / 64 * 64 - 11, ' ');
-  header += '\n';
-  const auto length = static_cast<char>(header.size());
-  return std::string("\x93NUMPY\x01\x00", 8) + length + '\0' + header + std::string(bytes, '\1');
 }
 
 std::string idx(int count, int side) {
@@ -85,10 +79,23 @@ int main(int argc, char** argv) {
     const auto file = corpus / "networks" / ("chain" + std::to_string(layers));
     model::save(testing::random_chain(random, layers, {.largest_side = 4, .largest_channels = 4}), file);
   }
-  write(corpus / "samples" / "uint8.npy", npy("|u1", "(2, 3, 4, 1)", 24));
-  write(corpus / "samples" / "float.npy", npy("<f4", "(2, 3, 4)", 96));
+  write(corpus / "samples" / "uint8.npy", testing::npy_file("|u1", "(2, 3, 4, 1)", std::string(24, '\1')));
+  write(corpus / "samples" / "float.npy", testing::npy_file("<f4", "(2, 3, 4)", std::string(96, '\1')));
   write(corpus / "samples" / "images.idx", idx(2, 3));
   write(corpus / "samples" / "labels.idx", std::string("\0\0\x08\x01\0\0\0\2\1\2", 10));
+  std::string pixels;
+  for (int i = 0; i < 75; ++i) pixels += static_cast<char>(i * i);
+  const testing::Png colours{.width = 5, .height = 5, .rows = pixels, .palette = {}, .extra = {}};
+  write(corpus / "samples" / "colour.png", testing::png_file(colours));
+  const testing::Png looked_up{.width = 3,
+                               .height = 2,
+                               .depth = 2,
+                               .colour = 3,
+                               .rows = "\x18\x24",
+                               .palette = "abcdefghi",
+                               .extra = testing::chunk("tRNS", "\xff")};
+  write(corpus / "samples" / "palette.png", testing::png_file(looked_up));
+  write(corpus / "samples" / "colour.jpg", testing::jpeg_file(5, 5, 3, {pixels.begin(), pixels.end()}));
   write_stores(corpus / "store");
   return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "tests/model/sample_files.h"
 #include "tests/model/temporary.h"
 
 namespace bitstrata::testing {
@@ -17,13 +18,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const std::string head = "format: bitstrata-dataset-1\n";
-
-std::string npy(const std::string& type, const std::string& shape, const std::string& data) {
-  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
-  header.resize(118 - 10 - 1 + 10, ' ');
-  header += '\n';
-  return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header + data;
-}
 
 TEST(Samples, RawValuesAreScaledAndShifted) {
   const TemporaryFolder folder;
@@ -63,9 +57,9 @@ TEST(Samples, LabelsOfNumpyFilesAreWholeNumbersOnePerSample) {
       folder.write("d.yaml", head + "kind: raw\ntype: uint8\nshape: [1, 1, 1]\ntest: {images: x.bin, labels: y.npy}\n")
           .string();
   const auto read = [&](const std::string& type, const std::string& shape, const auto& values) {
-    folder.write(
-        "y.npy",
-        npy(type, shape, std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0]))));
+    folder.write("y.npy", npy_file(type, shape,
+                                   std::string(reinterpret_cast<const char*>(values.data()),
+                                               values.size() * sizeof(values[0]))));
     return load_samples(file);
   };
   const auto refusal = [&](const std::string& type, const std::string& shape, const auto& values) {
@@ -81,14 +75,15 @@ TEST(Samples, LabelsOfNumpyFilesAreWholeNumbersOnePerSample) {
               HasSubstr("label of sample 0 (counted from 0) is -1"));
   EXPECT_THAT(refusal("<i8", "(2,)", std::vector<std::int64_t>{0, std::int64_t{1} << 32}), HasSubstr("is 4294967296"));
   EXPECT_THAT(refusal("<i4", "(1, 2)", std::vector<std::int32_t>{1, 0}), HasSubstr("an array of 1x2"));
-  EXPECT_THAT(refusal("<i4", "(2,)", std::vector<std::int32_t>{1, 0, 2}), HasSubstr("size its header tells"));
+  EXPECT_THAT(refusal("<i4", "(2,)", std::vector<std::int32_t>{1, 0, 2}),
+              HasSubstr("holds 12 bytes of data, not the 8 whose size its header tells"));
   EXPECT_THAT(refusal("<i4", "(3,)", std::vector<std::int32_t>{1, 0, 2}), HasSubstr("3 labels for 2 samples"));
 }
 
 TEST(Samples, ChannelsFirstAndReversedAndResized) {
   const TemporaryFolder folder;
   // One image of 1x2 with 2 channels, channels first: channel 0 is 10, 20 and channel 1 is 30, 40.
-  folder.write("x.npy", npy("|u1", "(1, 2, 1, 2)", std::string("\x0a\x14\x1e\x28", 4)));
+  folder.write("x.npy", npy_file("|u1", "(1, 2, 1, 2)", std::string("\x0a\x14\x1e\x28", 4)));
   const auto read = [&](const std::string& more) {
     const SampleSet set = load_samples(
         folder.write("d.yaml", head + "kind: npy\nlayout: nchw\n" + more + "test: {images: x.npy}\n").string());
@@ -136,7 +131,7 @@ TEST(Samples, MisuseIsNamed) {
   EXPECT_THAT(refusal(head + "kind: raw\ntype: int8\nshape: [1, 5, 1]\nmean: [1, 2]\ntest: {images: x.bin}\n"),
               HasSubstr("2 entries"));
   EXPECT_THAT(refusal(head + "kind: npy\ntest: {images: x.npy}\n"), HasSubstr("no .npy file"));
-  folder.write("x.npy", npy("<\nf", "(1, 2, 1, 2)", "1234"));  // the message stays one line
+  folder.write("x.npy", npy_file("<\nf", "(1, 2, 1, 2)", "1234"));  // the message stays one line
   EXPECT_THAT(refusal(head + "kind: npy\ntest: {images: x.npy}\n"), HasSubstr("holds numbers of type '<?f'"));
   EXPECT_THAT(refusal(head + "kind: raw\ntype: int8\nshape: [1, 5, 1]\ntest: {images: no.bin}\n"), HasSubstr("no.bin"));
 }
