@@ -22,7 +22,8 @@ std::vector<std::int64_t> shape_of(const std::string& text) {
   while (at < end) {
     std::int64_t side = 0;
     const auto read = std::from_chars(at, end, side);
-    if (read.ec != std::errc() || side < 1 || side > 1'000'000 || (read.ptr < end && *read.ptr != ',')) {
+    if (read.ec != std::errc() || side < 1 || side > 1'000'000 || (read.ptr < end && *read.ptr != ',') ||
+        read.ptr + 1 == end) {
       throw std::invalid_argument(fmt::format("--input-shape is '{}'; it is like 1,3,224,224", text));
     }
     shape.push_back(side);

@@ -80,7 +80,13 @@ YamlReader YamlReader::from_file(const std::filesystem::path& file) {
 
 YamlReader YamlReader::from_text(const std::string& text, const std::string& label) {
   try {
-    return YamlReader(YAML::Load(text), label, "", 1);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    for (std::size_t i = 1; i < documents.size(); ++i) {
+      if (documents[i].IsNull()) continue;
+      throw std::runtime_error(
+          fmt::format("{}:{}: a second YAML document begins here; a file holds one", label, line_of(documents[i])));
+    }
+    return YamlReader(documents.empty() ? YAML::Node() : documents[0], label, "", 1);
   } catch (const YAML::Exception& error) {
     throw std::runtime_error(
         fmt::format("{}:{}: not valid YAML: {}", label, error.mark.line + 1, in_one_line(error.msg)));

@@ -41,6 +41,16 @@ void trim(int size, int kernel, int stride, int dilation, int before, int& after
   if (room >= 0) after = std::clamp(room / stride * stride + reach - before - size, 0, after);
 }
 
+// Biases of a matrix product stand in one row, which is added to every row of the product.
+void check_row(const OnnxNode& node, const Tensor& bias, std::int64_t outputs) {
+  if (bias.elements() == 1) return;
+  if (bias.elements() != outputs) refuse(node, fmt::format("has {} biases for {} outputs", bias.elements(), outputs));
+  if (bias.dims.back() != outputs) {
+    refuse(node, fmt::format("its bias of {} differs from row to row, which is not supported; one of 1x{} is",
+                             to_text(bias.dims), outputs));
+  }
+}
+
 bool channels_last(const OnnxNode& node) { return node.domain == "qonnx.custom_op.channels_last"; }
 
 // The codes of weights; `per_output` scales when there are several.
@@ -128,6 +138,7 @@ void Converter::convolution(const OnnxNode& node) {
 
 Value Converter::convolve(const OnnxNode& node, Value x, const Tensor& weights, const std::vector<double>& bias) {
   const int rank = static_cast<int>(weights.dims.size()) - 2;
+  if (weights.elements() == 0) refuse(node, fmt::format("its weights of {} are empty", to_text(weights.dims)));
   if (rank != 1 && rank != 2)
     refuse(node, fmt::format("has weights of {}; 1 or 2 spatial dimensions are supported", to_text(weights.dims)));
   settle(x, rank == 1 ? Geometry::ncw : channels_last(node) ? Geometry::nhwc : Geometry::nchw);
@@ -238,10 +249,10 @@ void Converter::gemm(const OnnxNode& node) {
   }
   Value result = multiply_matrix(node, value(node, 0), weights, node.whole("transB", 0) != 0);
   if (!node.input(2).empty()) {
-    const std::vector<double> bias = as_doubles(need_constant(node, 2, "bias"));
+    const Tensor& tensor = need_constant(node, 2, "bias");
+    const std::vector<double> bias = as_doubles(tensor);
     std::vector<float>& to = network_.parameters[at(result.node)].bias;
-    if (bias.size() != 1 && bias.size() != to.size())
-      refuse(node, fmt::format("has {} biases for {} outputs", bias.size(), to.size()));
+    check_row(node, tensor, static_cast<std::int64_t>(to.size()));
     for (std::size_t n = 0; n < to.size(); ++n) to[n] += static_cast<float>(beta * bias[bias.size() == 1 ? 0 : n]);
   }
   set(node, result);
@@ -327,6 +338,10 @@ void Converter::reduce(const OnnxNode& node) {
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
   std::vector<std::int64_t> axes = node.wholes("axes");
   if (!node.input(1).empty()) axes = need_wholes(node, 1, "list of axes");
+  if (axes.empty() && node.whole("noop_with_empty_axes", 0) != 0) {
+    set(node, x);
+    return;
+  }
   const Shape s = shape(x);
   std::vector<bool> chosen(at(x.view.rank()), axes.empty());
   for (const std::int64_t axis : axes) chosen[at(axis_of(axis, x.view.rank()))] = true;

@@ -159,8 +159,9 @@ void Converter::integer_sums(const OnnxNode& node) {
   OnnxNode decode{
       .op = "DequantizeLinear", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
   decode.attributes["axis"].whole = node.op == "ConvInteger" ? 0 : 1;
-  const Tensor one = Tensor::of_reals({}, {1.0F});
   const Tensor* weight_zero = node.input(3).empty() ? nullptr : &need_constant(node, 3, "weight zero point");
+  const std::int64_t scales = weight_zero == nullptr ? 1 : weight_zero->elements();
+  const Tensor one = Tensor::of_reals({scales}, std::vector<float>(at(scales), 1.0F));
   const Tensor weights = fold(decode, {&need_constant(node, 1, "weight"), &one, weight_zero}, graph_.opset).at(0);
   Value result =
       summed(node.op == "ConvInteger" ? convolve(node, x, weights, {}) : multiply_matrix(node, x, weights, false),

@@ -192,6 +192,10 @@ void Converter::cast(const OnnxNode& node) {
              "turns values into integers: they would be cut off towards zero between layers, which has no layer here; "
              "use QuantizeLinear");
     }
+    if (to == 10 || to == 16) {
+      network_.notes.push_back(fmt::format("Cast '{}' to {} is left out: values are not rounded to 16 bits", node.name,
+                                           to == 10 ? "FLOAT16" : "BFLOAT16"));
+    }
     set(node, x);
     return;
   }

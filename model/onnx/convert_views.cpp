@@ -24,6 +24,8 @@ void Converter::branch(const OnnxNode& node) {
 }
 
 void Converter::pass(const OnnxNode& node) {
+  if (node.op == "Dropout" && !node.input(2).empty() && need_constant(node, 2, "training_mode").at(0) != 0)
+    refuse(node, "is in training mode; export the network for inference");
   if (node.outputs.size() > 1 && !node.outputs[1].empty() && uses_[node.outputs[1]] > 0) {
     refuse(node, "only its first output is supported");
   }
@@ -165,6 +167,11 @@ void Converter::concat(const OnnxNode& node) {
     if (part.codes != codes || (codes && grid_of_codes(part) != grid_of_codes(parts[0])))
       refuse(node, "joins codes of different scales, zero points or widths");
   }
+  // Codes are joined as they are, whatever values they stood for: the DequantizeLinear behind says what they stand for.
+  if (codes && !equal_factors) {
+    for (Value& part : parts) part.factor = 1;
+    equal_factors = true;
+  }
   const double factor = equal_factors ? parts[0].factor : 1;
   std::vector<int> nodes;
   const Geometry g = geometry(parts[0]);
@@ -220,8 +227,10 @@ void Converter::resize(const OnnxNode& node) {
                              other));
   // The rounding of coordinates must come out as y / factor.
   const auto f = static_cast<int>(factor);
-  const std::string coordinates = node.text("coordinate_transformation_mode", upsample ? "asymmetric" : "half_pixel");
-  const std::string rounding = node.text("nearest_mode", upsample ? "floor" : "round_prefer_floor");
+  // Before version 11, Resize has no such attributes and means what Upsample does.
+  const bool plain = upsample || graph_.opset < 11;
+  const std::string coordinates = node.text("coordinate_transformation_mode", plain ? "asymmetric" : "half_pixel");
+  const std::string rounding = node.text("nearest_mode", plain ? "floor" : "round_prefer_floor");
   if (linear && f > 1) {
     const bool centred =
         coordinates == "half_pixel" || coordinates == "pytorch_half_pixel" || coordinates == "half_pixel_symmetric";

@@ -96,6 +96,25 @@ Dims squeezed(const Dims& from, std::vector<std::int64_t> axes) {
   return result;
 }
 
+namespace {
+
+// The axis along which the `entries` of a scale or zero point of QONNX vary where they are broadcast to `dims`.
+int broadcast_axis(const OnnxNode& node, const Tensor& entries, const Dims& dims, const char* what) {
+  const std::int64_t count = entries.elements();
+  int axis = -1;
+  for (std::size_t i = 0; i < entries.dims.size() && entries.dims.size() <= dims.size(); ++i) {
+    const std::size_t at = i + dims.size() - entries.dims.size();
+    if (entries.dims[i] == count && dims[at] == count) axis = static_cast<int>(at);
+  }
+  if (axis < 0) {
+    refuse(node,
+           fmt::format("its {} of {} does not run along one axis of {}", what, to_text(entries.dims), to_text(dims)));
+  }
+  return axis;
+}
+
+}  // namespace
+
 double Quantizer::low() const { return is_signed ? -std::exp2(grid.bits - 1) + (narrow ? 1 : 0) : 0; }
 
 double Quantizer::high() const {
@@ -137,11 +156,8 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
   }
   if (q.grid.scales.size() > 1) {
     const auto count = static_cast<std::int64_t>(q.grid.scales.size());
-    if (qonnx) {  // broadcast: the one dimension that is not 1
-      const std::size_t lead = dims.size() - std::min(dims.size(), scale.dims.size());
-      for (std::size_t i = 0; i < scale.dims.size(); ++i) {
-        if (scale.dims[i] == count) q.grid.axis = static_cast<int>(i + lead);
-      }
+    if (qonnx) {
+      q.grid.axis = broadcast_axis(node, scale, dims, "scale");
     } else {
       q.grid.axis = axis_of(node.whole("axis", 1), static_cast<int>(dims.size()));
     }
@@ -157,7 +173,7 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
   if (inputs.size() > 2 && inputs[2] != nullptr) {
     const Tensor& zero = *inputs[2];
     const auto count = static_cast<std::size_t>(zero.elements());
-    if (count != 1 && count != static_cast<std::size_t>(scale.elements())) {
+    if (count != 1 && count != static_cast<std::size_t>(scale.elements()) && !(qonnx && scale.elements() == 1)) {
       refuse(node, fmt::format("has {} zero points for {} scales", count, scale.elements()));
     }
     q.zero_points.clear();
@@ -171,9 +187,13 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
         std::all_of(q.zero_points.begin(), q.zero_points.end(), [&](std::int64_t z) { return z == q.zero_points[0]; });
     if (equal) {
       q.zero_points.resize(1);
-    } else if (q.grid.scales.size() == 1) {  // equal scales, but zero points of their own
+    } else if (q.grid.scales.size() > 1) {
+      if (qonnx && broadcast_axis(node, zero, dims, "zero point") != q.grid.axis)
+        refuse(node, "its scales and its zero points run along different axes, which is not supported");
+    } else {  // equal scales, but zero points of their own
       q.grid.scales.resize(count, q.grid.scales[0]);
-      q.grid.axis = axis_of(node.whole("axis", 1), static_cast<int>(dims.size()));
+      q.grid.axis = qonnx ? broadcast_axis(node, zero, dims, "zero point")
+                          : axis_of(node.whole("axis", 1), static_cast<int>(dims.size()));
       if (dims[static_cast<std::size_t>(q.grid.axis)] != static_cast<std::int64_t>(count))
         refuse(node, fmt::format("{} zero points do not fit {}", count, to_text(dims)));
     }

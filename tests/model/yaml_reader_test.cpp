@@ -55,6 +55,16 @@ TEST(YamlReader, WholeNumbersAreDecimal) {
     EXPECT_THAT(refusal(text), HasSubstr("'n' must be a whole number, is '")) << text;
 }
 
+TEST(YamlReader, AFileHoldsOneDocument) {
+  const auto refusal = [](const std::string& text) {
+    return message_of<std::runtime_error>([&] { YamlReader::from_text(text, "f.yaml"); });
+  };
+  EXPECT_EQ(refusal("a: 1\n---\na: 2\n"), "f.yaml:3: a second YAML document begins here; a file holds one");
+  EXPECT_EQ(refusal("---\n---\na: 2\n"), "f.yaml:3: a second YAML document begins here; a file holds one");
+  EXPECT_EQ(YamlReader::from_text("---\na: 1\n...\n", "f.yaml").at("a").as_int(), 1);
+  EXPECT_EQ(YamlReader::from_text("a: 1\n---\n", "f.yaml").at("a").as_int(), 1);
+}
+
 TEST(YamlReader, ReadsEveryKind) {
   const YamlReader top = sample();
   std::string name;
