@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 
 #include "model/onnx/converter.h"
@@ -57,6 +58,31 @@ InputLayout layout_of(const View& view, Geometry geometry) {
   return layout;
 }
 
+// The element of a node with this layout for every element of the file's input.
+std::vector<std::int64_t> places(const InputLayout& layout) {
+  std::vector<Factor> factors;
+  for (const InputLayout::Step& s : layout.steps) factors.push_back({s.size, s.stride});
+  return View::of({factors}).order();
+}
+
+// Samples come as height, width and channels of the file's own input. A layout of the same sides must have its elements
+// in the same places, or every sample would be read in another order without a word: the file's own layout then, from
+// which the operator copes with exchanged channels and refuses exchanged pixels.
+InputLayout in_file_order(InputLayout layout, const Dims& dims) {
+  const View plain = View::plain(dims);
+  const std::vector<Geometry> known = dims.size() == 4   ? std::vector{Geometry::nchw, Geometry::nhwc}
+                                      : dims.size() == 3 ? std::vector{Geometry::ncw, Geometry::nwc}
+                                                         : std::vector<Geometry>{};
+  std::optional<InputLayout> confused;
+  for (const Geometry geometry : known) {
+    const InputLayout own = layout_of(plain, geometry);
+    if (own.shape != layout.shape) continue;
+    if (places(own) == places(layout)) return layout;
+    if (!confused) confused = own;
+  }
+  return confused ? *confused : layout;
+}
+
 }  // namespace
 
 View Converter::view_of(Geometry geometry, Shape s) const {
@@ -105,7 +131,7 @@ void Converter::settle(const Value& value, Geometry wanted) const {
   if (wanted != Geometry::flat && view.size(0) != 1) {
     throw std::invalid_argument(fmt::format("the batch of its input {} is not 1", to_text(view.sizes())));
   }
-  throw LayoutDemand{layout_of(view, wanted)};
+  throw LayoutDemand{in_file_order(layout_of(view, wanted), input_dims_)};
 }
 
 }  // namespace bitstrata::model::interchange

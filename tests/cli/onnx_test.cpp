@@ -176,6 +176,7 @@ TEST_F(OnnxFiles, MisuseIsOneLine) {
   expect_refusal({"run", "--network", file("odd.onnx")}, {"Einsum node 'n_Einsum_0_0'", "not supported"});
   expect_refusal({"run", "--network", file("open.onnx")}, {"--input-shape"});
   expect_refusal({"run", "--network", file("open.onnx"), "--input-shape", "1,3,x,8"}, {"--input-shape is '1,3,x,8'"});
+  expect_refusal({"run", "--network", file("open.onnx"), "--input-shape", "1,3,8,8,"}, {"--input-shape is '1,3,8,8,'"});
   EXPECT_EQ(run_program({"run", "--network", file("open.onnx"), "--input-shape", "1,3,8,8", "--quiet"}).status, 0);
   expect_refusal({"run", "--network", network, "--calibration", "mes"}, {"did you mean 'mse'"});
   expect_refusal({"run", "--network", "lenet5", "--calibration-images", "5"}, {"belongs to networks from ONNX files"});

@@ -256,6 +256,28 @@ TEST(OnnxForms, ZeroPointsOfQonnxRunWhereTheyAreBroadcast) {
               HasSubstr("its zero point of 2x2x1x1 does not run along one axis"));
 }
 
+TEST(OnnxForms, ExchangedSidesOfASquareInputAreRefused) {
+  const auto turned = [](const Dims& input, const Dims& order, std::int64_t channels) {
+    OnnxBuilder m(input);
+    m.node("Conv", {m.node("Transpose", {"x"}, {{"perm", order}}), m.random({2, channels, 3, 3})});
+    return m;
+  };
+  const char* words = "a Reshape or Transpose before it moves pixels";
+  EXPECT_THAT(refusal(turned({1, 1, 6, 6}, {0, 1, 3, 2}, 1)), HasSubstr(words));
+  EXPECT_THAT(refusal(turned({1, 3, 6, 6}, {0, 1, 3, 2}, 3)), HasSubstr(words));
+  EXPECT_THAT(refusal(turned({1, 6, 6, 3}, {0, 3, 2, 1}, 3)), HasSubstr(words));
+  // Channels in another order are what a convolution copes with.
+  OnnxBuilder shuffled({1, 4, 5, 6});
+  const std::string parted = shuffled.node("Reshape", {"x", shuffled.ints({1, 2, 2, 5, 6})});
+  const std::string moved = shuffled.node("Transpose", {parted}, {{"perm", Dims{0, 2, 1, 3, 4}}});
+  const std::string whole = shuffled.node("Reshape", {moved, shuffled.ints({1, 4, 5, 6})});
+  shuffled.node("Conv", {whole, shuffled.random({2, 4, 3, 3})});
+  expect_as_the_file(shuffled);
+  // The usual turn of an image whose channels stand last is none of these, square or not.
+  for (const Dims& input : {Dims{1, 6, 6, 3}, Dims{1, 5, 6, 3}, Dims{1, 4, 4, 4}})
+    EXPECT_EQ(imported(turned(input, {0, 3, 1, 2}, input[3])).graph.node(0).output.channels, input[3]);
+}
+
 TEST(OnnxForms, WordsForWhatCannotBeRead) {
   OnnxBuilder dropout({1, 3, 4, 4});
   dropout.node("Dropout",
