@@ -85,6 +85,11 @@ Imported import_network(const std::string& file, const WidthOptions& widths, con
     const model::Samples& source = own ? *samples->train : *samples->test;
     if (!own)
       say(common, fmt::format("data set '{}' has no training samples: calibrated on test samples", samples->name));
+    const model::Shape stored = source.shape();
+    if (stored != input && stored.channels > 1 && stored.height * stored.width > 1 &&
+        stored.elements() == input.channels)
+      say(common, fmt::format("the network reads a flat vector: samples of {}x{}x{} come as channel, row, column",
+                              stored.height, stored.width, stored.channels));
     inputs.count = std::min(options.calibration_images, source.count());
     inputs.get = [&source, input](int i) { return model::fit(source, i, input); };
     calibrated_on = fmt::format("{} {} samples of {}", inputs.count, own ? "training" : "test", samples->name);

@@ -226,6 +226,40 @@ TEST(Calibration, SlopesSurviveScalesThatArePowersOfTwo) {
   for (std::size_t i = 0; i < input.size(); ++i) EXPECT_EQ(output[i], input[i] < 0 ? input[i] / 4 : input[i]);
 }
 
+// What a dynamically quantized file becomes: integers with one range for all inputs, near the layer of the weights.
+TEST(Calibration, DynamicallyQuantizedLayersAreNearTheirFloatLayer) {
+  for (const bool convolution : {false, true}) {
+    OnnxCase dynamic{
+        "dynamic", OnnxBuilder(convolution ? std::vector<std::int64_t>{1, 3, 5, 4} : std::vector<std::int64_t>{1, 12})};
+    OnnxBuilder& m = dynamic.model;
+    OnnxBuilder plain(m.input_dims());
+    std::vector<double> codes, values;
+    for (int k = 0; k < 48; ++k) {
+      codes.push_back((k * 37 + 11) % 201 - 100);
+      values.push_back((codes.back() - 5) / 64);
+    }
+    const std::vector<std::int64_t> dims =
+        convolution ? std::vector<std::int64_t>{4, 3, 2, 2} : std::vector<std::int64_t>{12, 4};
+    const std::string q = m.node("DynamicQuantizeLinear", {"x"}, {}, "", 3), stem = q.substr(0, q.size() - 1);
+    const std::string sums = m.node(convolution ? "ConvInteger" : "MatMulInteger",
+                                    {q, m.constant(dims, codes, 3), stem + "2", m.scalar(5, 3)});
+    const std::string scale = m.node("Mul", {stem + "1", m.scalar(1.0 / 64)});
+    m.node("Mul", {m.node("Cast", {sums}, {{"to", 1}}), scale});
+    plain.node(convolution ? "Conv" : "MatMul", {"x", plain.constant(dims, values)});
+    const Model model(dynamic);
+    const FloatNetwork calibrated = model.calibrated(8, 8);
+    for (int i = 0; i < 4; ++i) {
+      const std::vector<float> wanted = to_nhwc(plain.run(random_input(plain, static_cast<std::uint64_t>(i) + 1)));
+      const Reals result = model::run(calibrated, model.input(i));
+      ASSERT_EQ(result.size(), wanted.size());
+      double largest = 0;
+      for (const float value : wanted) largest = std::max(largest, std::abs(double{value}));
+      EXPECT_GT(largest, 0.5);
+      for (std::size_t k = 0; k < wanted.size(); ++k) EXPECT_NEAR(result[k], wanted[k], 0.02 * largest);
+    }
+  }
+}
+
 TEST(Calibration, ErrorFallsWithTheWidths) {
   for (const OnnxCase& tested : onnx_cases()) {
     SCOPED_TRACE(tested.name);
