@@ -39,8 +39,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "for the testbench: built-in network with seeded random weights, or ONNX file, or run folder of quantize, or "
        "its integer.safetensors; without it the folder has no testbench")
       ("dataset", po::value(&w.dataset),
-       "fashion-mnist, a folder of IDX files, or random (seeded codes); default: fashion-mnist, and for networks of "
-       "another input shape random")
+       "fashion-mnist, a folder of IDX files, a dataset.yaml, or random (seeded codes); default: what the network was "
+       "trained on, else fashion-mnist, and for networks of another input shape random")
       ("images", po::value(&o.images)->default_value(o.images), "how many images the testbench runs, at least a batch")
       ("layers", po::value(&o.layers), "only the first so many layers, for slow simulators")
       ("out", po::value(&o.out)->required(), "folder to write; must not exist or be empty")

@@ -107,7 +107,10 @@ Listing datasets() {
   return facts("dataset", {{"fashion-mnist",
                             "70,000 images of 28x28; Debian package dataset-fashion-mnist, or the folder "
                             "in BITSTRATA_FASHION_MNIST"},
-                           {"FOLDER", "IDX files as of MNIST: train-images-idx3-ubyte[.gz] and so on"}});
+                           {"FOLDER", "IDX files as of MNIST: train-images-idx3-ubyte[.gz] and so on"},
+                           {"FILE.yaml",
+                            "a dataset.yaml (model/samples.h): CIFAR-10 and -100 binary files, folders of PNG and JPEG "
+                            "images, .npy arrays, raw numbers, IDX files"}});
 }
 
 Listing methods() {

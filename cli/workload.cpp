@@ -85,8 +85,8 @@ void WorkloadOptions::add(po::options_description& options) {
        "integer.safetensors")
       ("architecture", po::value(&architecture)->default_value(architecture), "built-in name or YAML file")
       ("dataset", po::value(&dataset),
-       "fashion-mnist, a folder of IDX files, for ONNX files also a dataset.yaml, or random (seeded codes); default: "
-       "fashion-mnist, and for ONNX files and networks of another input shape random");
+       "fashion-mnist, a folder of IDX files, a dataset.yaml, or random (seeded codes); default: what the network was "
+       "trained on, else fashion-mnist, and for ONNX files and networks of another input shape random");
   // clang-format on
   widths.add(options);
   add_batch(options);
@@ -162,6 +162,19 @@ Workload make_workload(const WorkloadOptions& options, const Common& common, Run
 
 namespace {
 
+void check_fit(const std::string& name, const model::Shape& shape, int available, const Workload& workload, int count) {
+  const model::Shape& wanted = workload.network.tensors.at(0).shape;
+  if (shape != wanted) {
+    throw std::invalid_argument(fmt::format("images of data set '{}' are {}x{}x{}, network '{}' reads {}x{}x{}", name,
+                                            shape.height, shape.width, shape.channels, workload.network.name,
+                                            wanted.height, wanted.width, wanted.channels));
+  }
+  if (count > available) {
+    throw std::invalid_argument(
+        fmt::format("{} images wanted; data set '{}' has {} test images", count, name, available));
+  }
+}
+
 // Test samples as the network's input codes.
 Inputs sample_inputs(const Workload& workload, int count, RunRecord& record) {
   const Imported& imported = *workload.imported;
@@ -185,6 +198,27 @@ Inputs sample_inputs(const Workload& workload, int count, RunRecord& record) {
   return inputs;
 }
 
+// Of a network that was trained on such samples, or has random weights.
+Inputs described_inputs(const Workload& workload, const std::string& name, int count, RunRecord& record) {
+  const model::TensorFormat& format = workload.network.tensors.at(0);
+  const model::SampleSet set = model::load_samples(name, 0, count);
+  if (!set.test) throw std::invalid_argument(fmt::format("data set '{}' has no test samples", name));
+  const model::Samples& samples = *set.test;
+  check_fit(name, samples.shape(), samples.count(), workload, count);
+  const bool pixels = samples.byte_pixels() && (model::takes_pixels(format) || !workload.trained);
+  Inputs inputs{set.name, {}, {}};
+  for (int i = 0; i < count; ++i) {
+    inputs.images.push_back(pixels ? model::encode_image(format, samples.pixels(i))
+                                   : model::encode_values(format, samples.values(i)));
+    if (samples.labelled()) inputs.labels.push_back(samples.label(i));
+  }
+  record.add_file("dataset", name);
+  record.add_input(
+      "images",
+      {{"source", set.name}, {"part", "test"}, {"images", count}, {"hash", hash_of(samples.bytes(0, count))}});
+  return inputs;
+}
+
 }  // namespace
 
 Inputs make_inputs(const Workload& workload, const WorkloadOptions& options, int count, const Common& common,
@@ -199,18 +233,12 @@ Inputs make_inputs(const Workload& workload, const WorkloadOptions& options, int
     return {"random codes", random_images(format, count, common.seed), {}};
   }
   // A trained network is shown the data set it was trained on.
-  const std::string trained_on = workload.origin.value("dataset", default_dataset);
+  const std::string trained_on =
+      workload.origin.value("dataset_source", workload.origin.value("dataset", default_dataset));
   const std::string name = options.dataset.empty() ? trained_on : options.dataset;
+  if (model::names_description(name)) return described_inputs(workload, name, count, record);
   const model::Images test = model::load_test_images(name, count);
-  if (test.shape != format.shape) {
-    throw std::invalid_argument(fmt::format(
-        "images of data set '{}' are {}x{}x{}, network '{}' reads {}x{}x{}", name, test.shape.height, test.shape.width,
-        test.shape.channels, workload.network.name, format.shape.height, format.shape.width, format.shape.channels));
-  }
-  if (count > test.count()) {
-    throw std::invalid_argument(
-        fmt::format("{} images wanted; data set '{}' has {} test images", count, name, test.count()));
-  }
+  check_fit(name, test.shape, test.count(), workload, count);
   Inputs inputs{name, {}, {}};
   for (int i = 0; i < count; ++i) {
     inputs.images.push_back(model::encode_image(format, test.image(i)));

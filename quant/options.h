@@ -26,7 +26,8 @@ struct TrainOptions {
   int batch = 64;
   double momentum = 0.9;
   double weight_decay = 5e-4;     // on convolution and linear weights only
-  bool augment = false;           // random horizontal flip
+  bool flip = false;              // mirror every second training image, drawn at random
+  int crop_padding = 0;           // shift training images by up to so many pixels, drawn at random, in a black border
   std::int64_t epoch_images = 0;  // images of one epoch, drawn without repetition; 0: all
   std::uint64_t seed = 1;
   int threads = 1;

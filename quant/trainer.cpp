@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "model/golden.h"
+#include "quant/augmentation.h"
 #include "quant/checkpoint.h"
 #include "quant/export.h"
 #include "quant/price.h"
@@ -64,10 +65,8 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return x ^ (x >> 31);
 }
 
-// Mirrors about half of the images.
-Tensor flipped(const Tensor& images, at::Generator& generator) {
-  const Tensor chosen = torch::rand({images.size(0), 1, 1, 1}, generator) < 0.5;
-  return torch::where(chosen, images.flip({3}), images);
+std::string words(const model::Shape& shape) {
+  return std::to_string(shape.height) + "x" + std::to_string(shape.width) + "x" + std::to_string(shape.channels);
 }
 
 }  // namespace
@@ -92,6 +91,16 @@ struct Trainer::Impl {
       state.module.set_input_range(train.images.min().item<double>(), train.images.max().item<double>());
     for (const auto& [name, tensor] : state.module.parameters())
       state.momentum.push_back(torch::zeros_like(tensor.detach()));
+    border = torch::zeros({1, train.images.size(1), 1, 1}, train.images.options());
+    for (std::size_t c = 0; c < data.train.border.size(); ++c)
+      border[0][static_cast<std::int64_t>(c)] = data.train.border[c];
+  }
+
+  // Training images as the options ask to change them.
+  Tensor augmented(Tensor images, at::Generator& generator) const {
+    if (train_options.flip) images = flipped(images, generator);
+    if (train_options.crop_padding > 0) images = cropped(images, train_options.crop_padding, border, generator);
+    return images;
   }
 
   // The images of epoch number `epoch`: consecutive parts of a shuffled pass over the training images.
@@ -206,6 +215,7 @@ struct Trainer::Impl {
   const TrainingData& data;
   TrainOptions train_options;
   Labelled train, validation;
+  Tensor border;  // of cropped images, [1][channel][1][1]
   TrainingState state;
   std::optional<TrainingState> kept;
   std::optional<Module> teacher;  // with distillation: the float network that was quantized
@@ -218,12 +228,16 @@ void Trainer::check(const TrainingData& data) const {
   const model::Shape wanted = network.node(0).output;
   const int classes = static_cast<int>(network.nodes().back().output.elements());
   if (!(data.train.shape == wanted))
-    throw std::invalid_argument("images of data set '" + data.name + "' do not have the input shape of network '" +
-                                network.name() + "'");
+    throw std::invalid_argument("images of data set '" + data.name + "' are " + words(data.train.shape) +
+                                ", the network '" + network.name() + "' reads " + words(wanted));
   if (data.classes != classes)
     throw std::invalid_argument("network '" + network.name() + "' has " + std::to_string(classes) +
                                 " outputs, data set '" + data.name + "' has " + std::to_string(data.classes) +
                                 " classes");
+  const int padding = impl_->train_options.crop_padding, most = std::min(wanted.height, wanted.width) - 1;
+  if (padding < 0 || padding > most)
+    throw std::invalid_argument("random crops with a border of " + std::to_string(padding) + " pixels: images of " +
+                                words(wanted) + " take at most " + std::to_string(most));
 }
 
 Trainer::Trainer(const model::Network& network, const TrainingData& data, const TrainOptions& train,
@@ -269,8 +283,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
     const std::int64_t n = std::min(batch, images - i * batch);
     if (n < kSmallestBatch && i > 0) break;
     const Tensor chosen = order.narrow(0, i * batch, n);
-    Tensor input = own.train.images.index_select(0, chosen);
-    if (own.train_options.augment) input = flipped(input, generator);
+    const Tensor input = own.augmented(own.train.images.index_select(0, chosen), generator);
     const Tensor labels = own.train.labels.index_select(0, chosen);
     forward.observe = own.quantized && i % kObserveEvery == 0 ? kRangeShare : 0.0;
     const Tensor logits = own.state.module.forward(input, forward);

@@ -152,7 +152,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   o.density.schedule.peak = o.search_learning_rate;
   o.density.schedule.final_ratio = 0.05;
   o.density.schedule.images = o.search_images;
-  o.training.check();
+  o.training.check(values);
   o.common.check();
   return true;
 }
@@ -184,7 +184,7 @@ json identity_of(const Options& o, const std::filesystem::path& start, const qua
                    {"signed-tensors", o.signed_tensors},
                    {"batch", o.training.batch},
                    {"epoch-images", o.training.epoch_images},
-                   {"augment", o.training.augment},
+                   {"augment", o.training.augmentation()},
                    {"seed", o.common.seed}};
   identity.update(o.rounding.identity());
   return identity;
@@ -376,6 +376,7 @@ class Quantization {
     json summary = {{"network", start_.network.name()},
                     {"dataset", data_.name},
                     {"training", o_.rounding.identity()},
+                    {"dataset_source", o_.training.source()},
                     {"method", o_.density.prune && o_.method == "ad" ? "ad+prune" : o_.method},
                     {"validation_accuracy", validation},
                     {"test_accuracy", test.accuracy()},

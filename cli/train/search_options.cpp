@@ -191,7 +191,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   oracle.schedule.images = search_images;
   rounding.check(values);
   quantize.quantizer = rounding.kind();
-  training.check();
+  training.check(values);
   common.check();
   search.seed = common.seed;
   return true;
@@ -232,7 +232,7 @@ json SearchVerbOptions::identity() const {
                    {"rtl-images", rtl_images},
                    {"batch", training.batch},
                    {"epoch-images", training.epoch_images},
-                   {"augment", training.augment},
+                   {"augment", training.augmentation()},
                    {"seed", common.seed}};
   identity.update(rounding.identity());
   return identity;

@@ -237,6 +237,7 @@ class MeasuredSearch {
     for (const auto& epoch : annealing_.epochs()) epochs.push_back(quant::to_json(epoch));
     summary_ = {{"network", network_.name()},
                 {"dataset", data_.name},
+                {"dataset_source", o_.training.source()},
                 {"method", o_.method},
                 {"training", o_.rounding.identity()},
                 {"architecture", architecture_.name},

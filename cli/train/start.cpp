@@ -64,6 +64,11 @@ void prepare_inputs(const model::FloatNetwork& network, quant::TrainingData& dat
     }
     part->values = std::move(values);
     part->bytes.clear();
+    part->border.resize(static_cast<std::size_t>(part->shape.channels));  // of bytes it is 0
+    for (std::size_t c = 0; c < part->border.size(); ++c) {
+      const std::size_t entry = c % network.input_scale.size();
+      part->border[c] = static_cast<float>(network.input_scale[entry] * part->border[c] + network.input_offset[entry]);
+    }
   }
 }
 

@@ -47,7 +47,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
     return false;
   check_range("epochs", o.epochs, 1, 100000);
   check_range("learning-rate", o.learning_rate, 1e-8, 100);
-  o.training.check();
+  o.training.check(values);
   o.common.check();
   return true;
 }
@@ -77,7 +77,7 @@ int train_verb(const std::vector<std::string>& arguments) {
                          {"learning_rate", o.learning_rate},
                          {"batch", o.training.batch},
                          {"epoch_images", o.training.epoch_images},
-                         {"augment", o.training.augment},
+                         {"augment", o.training.augmentation()},
                          {"seed", o.common.seed},
                          {"init", o.init},
                          {"contents", contents_of(data, o.init)}};

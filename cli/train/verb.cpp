@@ -17,9 +17,17 @@ namespace bitstrata::cli {
 using nlohmann::json;
 
 void add_dataset_option(po::options_description& options, std::string& dataset) {
-  options.add_options()("dataset", po::value(&dataset)->default_value(dataset),
-                        "fashion-mnist, or a folder of IDX files");
+  options.add_options()(
+      "dataset", po::value(&dataset)->default_value(dataset),
+      "fashion-mnist, a folder of IDX files, or a dataset.yaml (CIFAR-10 and -100, folders of PNG and "
+      "JPEG images, .npy, raw; model/samples.h)");
 }
+
+namespace {
+
+bool crops(const std::string& augment) { return augment.ends_with("crop"); }
+
+}  // namespace
 
 void Training::add(po::options_description& options) {
   add_dataset_option(options, dataset);
@@ -29,15 +37,21 @@ void Training::add(po::options_description& options) {
       ("epoch-images", po::value(&epoch_images)->default_value(epoch_images),
        "images of one epoch, drawn without repetition; 0: all")
       ("augment", po::value(&augment)->default_value(augment),
-       "none, or flip (mirror every second image at random; pays from about ten epochs on)")
+       "of training images: none, flip (mirror every second one at random), crop (shift each at random in a black "
+       "border) or flip+crop; pays from about ten epochs on")
+      ("crop-padding", po::value(&crop_padding)->default_value(crop_padding),
+       "pixels of the border of --augment crop")
       ("resume", po::bool_switch(&resume), "go on where an interrupted run into --out stopped; a finished one is left as it is");
   // clang-format on
 }
 
-void Training::check() const {
+void Training::check(const po::variables_map& values) const {
   check_range("batch", batch, 8, 65536);
   check_range("epoch-images", static_cast<double>(epoch_images), 0, 1e9);
-  check_choice("augment", augment, {"none", "flip"});
+  check_choice("augment", augment, {"none", "flip", "crop", "flip+crop"});
+  check_range("crop-padding", crop_padding, 1, 4096);
+  if (!crops(augment) && values.count("crop-padding") != 0 && !values["crop-padding"].defaulted())
+    throw std::invalid_argument("--crop-padding is without effect here; it belongs to --augment crop or flip+crop");
   if (epoch_images > 0 && epoch_images < batch)
     throw std::invalid_argument(
         fmt::format("--epoch-images is {}; it must hold at least one --batch of {}", epoch_images, batch));
@@ -91,11 +105,16 @@ json Rounding::identity() const {
   return {{"quantizer", quantizer}, {"distill", distillation}, {"temperature", temperature}};
 }
 
+std::string Training::augmentation() const {
+  return crops(augment) ? fmt::format("{} in a border of {}", augment, crop_padding) : augment;
+}
+
 quant::TrainOptions Training::options(const Common& common) const {
   quant::TrainOptions options;
   options.batch = batch;
   options.epoch_images = epoch_images;
-  options.augment = augment == "flip";
+  options.flip = augment.starts_with("flip");
+  options.crop_padding = crops(augment) ? crop_padding : 0;
   options.seed = common.seed;
   options.threads = common.threads;
   return options;
@@ -108,7 +127,13 @@ quant::TrainingData Training::load() const {
         fmt::format("data set '{}' has {} training images; one in 12 is set aside for validation, so at least 12 are "
                     "needed",
                     data.name, data.train.count()));
+  quant::check_classes(data);
   return data;
+}
+
+std::string Training::source() const {
+  if (dataset == "fashion-mnist") return dataset;
+  return std::filesystem::absolute(dataset).lexically_normal().string();
 }
 
 double Training::passes(const quant::TrainingData& data, int epochs) const {
@@ -118,7 +143,8 @@ double Training::passes(const quant::TrainingData& data, int epochs) const {
 
 quant::TrainingData load_data(const std::string& name) {
   try {
-    return quant::training_data(model::load_dataset(name));
+    return model::names_description(name) ? quant::training_data(model::load_samples(name))
+                                          : quant::training_data(model::load_dataset(name));
   } catch (const std::runtime_error& error) {
     throw std::invalid_argument(error.what());
   }
@@ -133,6 +159,7 @@ std::string hash_of_examples(const quant::Examples& part) {
     bytes.insert(bytes.end(), first, first + numbers.size() * sizeof(numbers[0]));
   };
   append(part.values);
+  append(part.border);
   append(part.labels);
   return hash_of(bytes);
 }

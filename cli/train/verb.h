@@ -23,12 +23,17 @@ struct Training {
   int batch = 64;
   std::int64_t epoch_images = 0;
   std::string augment = "none";
+  int crop_padding = 4;
   bool resume = false;
   void add(po::options_description& options);
-  void check() const;
+  void check(const po::variables_map& values) const;
+  // What decides how images are changed, in words.
+  std::string augmentation() const;
   quant::TrainOptions options(const Common& common) const;
   // The data set to train on. Throws std::invalid_argument when there is no such data set or it cannot be split.
   quant::TrainingData load() const;
+  // The data set as another verb finds it from any folder: a name, or an absolute path.
+  std::string source() const;
   // Passes over the training images in so many epochs.
   double passes(const quant::TrainingData& data, int epochs) const;
 };
