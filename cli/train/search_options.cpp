@@ -57,6 +57,9 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
   if (o.method != "codesign" && o.method != "greedy") refuse({"phases"}, "--method codesign or greedy");
   if (o.method != "codesign" && o.method != "greedy" && o.method != "density")
     refuse({"epochs", "search-images", "search-learning-rate"}, "--method codesign, greedy or density");
+  if (!o.cost_table.empty())
+    refuse({"architecture", "architectures", "technology", "levels", "systemc-images", "rtl-images"},
+           "the costs of an architecture, not of a --cost-table");
   if (o.architectures.empty()) refuse({"area", "confirm"}, "--architectures");
   if (o.method != "random") refuse({"passes"}, "--method random");
   if (o.method != "codesign" && o.method != "program")
@@ -86,6 +89,9 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
        "of an array of --architectures, at most, as a share of --architecture's bits on chip")
       ("confirm", po::value(&confirm)->default_value(confirm),
        "pairs of array and plan of the least predicted loss whose real loss is taken")
+      ("cost-table", po::value(&cost_table),
+       "latencies of another board by layer, weight and activation width, in HAQ's layout (.npy or .csv; bitstrata table "
+       "writes such), in place of the architecture's")
       ("technology", po::value(&technology), "what prices energies; needed where one is limited")
       ("limit", po::value(&limits)->composing(),
        "what a plan may cost, once for each of latency, energy and size: latency=0.6 (of uniform 8/8), latency=2.5ms, "
@@ -182,7 +188,13 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   check_range("rtl-images", rtl_images, 0, 1e6);
   check_choice("against", against, {"labels", "teacher"});
   for (const std::string& limit : limits) {
-    if (quant::parse_limit(limit).quantity == quant::Quantity::energy && technology.empty())
+    const quant::Limit parsed = quant::parse_limit(limit);
+    if (!cost_table.empty() && parsed.quantity == quant::Quantity::latency && !parsed.share)
+      throw std::invalid_argument(
+          fmt::format("--limit {}: a cost table's latencies have no unit; give a share of uniform 8/8", limit));
+    if (!cost_table.empty() && parsed.quantity == quant::Quantity::energy)
+      throw std::invalid_argument(fmt::format("--limit {}: a cost table has no energies", limit));
+    if (parsed.quantity == quant::Quantity::energy && technology.empty())
       throw std::invalid_argument(fmt::format("--limit {} needs a --technology that prices energies", limit));
   }
   oracle.teacher = against == "teacher";
@@ -203,6 +215,7 @@ json SearchVerbOptions::identity() const {
                    {"method", method},
                    {"architecture", architecture},
                    {"architectures", architectures},
+                   {"cost-table", cost_table},
                    {"area", area},
                    {"confirm", confirm},
                    {"technology", technology},

@@ -14,7 +14,7 @@
 namespace bitstrata::cli {
 
 struct SearchVerbOptions {
-  std::string network = "vgg_small", method, architecture = "pim-64x64", architectures, technology, out;
+  std::string network = "vgg_small", method, architecture = "pim-64x64", architectures, cost_table, technology, out;
   std::vector<std::string> limits;
   std::vector<int> widths = {2, 3, 4, 5, 6, 7, 8};
   std::optional<int> first_bits, last_bits;

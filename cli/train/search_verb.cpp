@@ -12,9 +12,11 @@
 #include "cli/train/session.h"
 #include "cli/train/start.h"
 #include "model/architecture.h"
+#include "model/digest.h"
 #include "model/progress.h"
 #include "quant/annealing.h"
 #include "quant/search/channel_levels.h"
+#include "quant/search/cost_table.h"
 #include "quant/search/recorded_oracle.h"
 #include "sim/plan_cost.h"
 #include "sim/sweep.h"
@@ -67,13 +69,18 @@ class MeasuredSearch {
         annealing_(options.finetune_epochs, finetune_schedule(options), options.finetune_epochs > 1 ? 1 : 0, true) {
     if (!o_.technology.empty()) technology_ = model::load_technology(o_.technology);
     network_ = session_.trainer().network();
-    prices_ = std::make_unique<sim::PlanCost>(network_, architecture_, technology_ ? &*technology_ : nullptr);
+    prices_ = make_prices();
     space_ = std::make_unique<quant::SearchSpace>(make_space(o_, network_, *prices_));
     costs_ = std::make_unique<quant::PlanCosts>(*space_, *prices_);
     uniform_ = costs_->total(uniform_plan());
     std::vector<quant::Limit> limits;
     for (const std::string& limit : o_.limits) limits.push_back(quant::parse_limit(limit));
     allowed_ = quant::resolve(limits, uniform_, architecture_.clock_mhz);
+  }
+
+  std::unique_ptr<model::PlanPrices> make_prices() const {
+    if (!o_.cost_table.empty()) return std::make_unique<quant::TablePrices>(o_.cost_table, network_);
+    return std::make_unique<sim::PlanCost>(network_, architecture_, technology_ ? &*technology_ : nullptr);
   }
 
   void run() {
@@ -114,7 +121,7 @@ class MeasuredSearch {
     }
     if (!start_.weights.empty() && !start_.imported) load_weights(trainer, start_.weights);
     trainer.quantize(space_->plan(space_->largest()));
-    trainer.calibrate(o_.calibration_images);
+    trainer.calibrate(o_.calibration_images, calibration_batch);
     folder_.replace_earlier(start_file);
     save();
   }
@@ -163,7 +170,7 @@ class MeasuredSearch {
     progress.finish();
     if (!tuning_) {
       trainer.apply(space_->plan(found_.point));
-      trainer.calibrate(o_.calibration_images);  // a width that changed has no range yet
+      trainer.calibrate(o_.calibration_images, calibration_batch);  // a width that changed has no range yet
     }
     passes_ = recorded.passes();
     loss_images_ = oracle.images();
@@ -186,7 +193,7 @@ class MeasuredSearch {
     // Latency is a time: cycles follow the clock.
     allowed_[0] *= choice.architecture.clock_mhz / architecture_.clock_mhz;
     architecture_ = choice.architecture;
-    auto prices = std::make_unique<sim::PlanCost>(network_, architecture_, technology_ ? &*technology_ : nullptr);
+    std::unique_ptr<model::PlanPrices> prices = make_prices();
     costs_ = std::make_unique<quant::PlanCosts>(*space_, *prices);
     prices_ = std::move(prices);
     uniform_ = costs_->total(uniform_plan());
@@ -240,7 +247,8 @@ class MeasuredSearch {
                 {"dataset_source", o_.training.source()},
                 {"method", o_.method},
                 {"training", o_.rounding.identity()},
-                {"architecture", architecture_.name},
+                {"architecture", o_.cost_table.empty() ? json(architecture_.name) : json(nullptr)},
+                {"cost_table", o_.cost_table.empty() ? json(nullptr) : json(o_.cost_table)},
                 {"technology", technology_ ? json(technology_->name) : json(nullptr)},
                 {"limits", o_.limits},
                 {"validation_accuracy", trainer.validation_accuracy()},
@@ -267,14 +275,17 @@ class MeasuredSearch {
     folder_.write_text("plan.yaml", model::to_text(plan));
     model::save(integers, folder_.file("integer.safetensors"));
     trainer.save(folder_.file("checkpoint.safetensors"), "");
-    summary_["measured"] = measure(
-        {.folder = folder_.file(""),
-         .architecture = o_.architectures.empty() ? o_.architecture : folder_.file("architecture.yaml").string(),
-         .dataset = o_.training.dataset,
-         .systemc_images = o_.systemc_images,
-         .rtl_images = o_.rtl_images,
-         .seed = o_.common.seed},
-        static_cast<std::int64_t>(costs_->total(plan)[0]));
+    if (o_.cost_table.empty())
+      summary_["measured"] = measure(
+          {.folder = folder_.file(""),
+           .architecture = o_.architectures.empty() ? o_.architecture : folder_.file("architecture.yaml").string(),
+           .dataset = o_.training.dataset,
+           .systemc_images = o_.systemc_images,
+           .rtl_images = o_.rtl_images,
+           .seed = o_.common.seed},
+          static_cast<std::int64_t>(costs_->total(plan)[0]));
+    else
+      summary_["measured"] = nullptr;  // the board is not here
     folder_.write("summary.json", summary_);
     folder_.write_run("golden integers", identity_,
                       {{"network", network_.name()},
@@ -291,6 +302,7 @@ class MeasuredSearch {
     std::filesystem::remove(folder_.file(journal));
   }
 
+  static constexpr int calibration_batch = 512;
   static constexpr const char* start_file = "float.safetensors";  // may lie in the folder, as what the run starts from
   static constexpr const char* journal = "search.journal";
 
@@ -304,7 +316,7 @@ class MeasuredSearch {
   Session session_;
   quant::Annealing annealing_;
   model::Network network_;
-  std::unique_ptr<sim::PlanCost> prices_;
+  std::unique_ptr<model::PlanPrices> prices_;
   std::unique_ptr<quant::SearchSpace> space_;
   std::unique_ptr<quant::PlanCosts> costs_;
   quant::Costs uniform_{}, allowed_{};
@@ -329,11 +341,17 @@ int search_quantize(const std::vector<std::string>& arguments) {
   json identity = o.identity();
   identity["start"] = std::filesystem::weakly_canonical(start.weights).string();
   identity["contents"] = contents_of(data, start.weights);
+  json& contents = identity["contents"];
+  contents["architecture"] = model::digest_of(model::parameters_of(model::load_architecture(o.architecture)).dump());
+  if (!o.technology.empty()) contents["technology"] = model::load_technology(o.technology).digest;
+  if (!o.architectures.empty()) contents["sweep"] = model::digest_of_file(o.architectures);
+  if (!o.cost_table.empty()) contents["cost table"] = model::digest_of_file(o.cost_table);
   if (folder.finished(o.training.resume, identity)) {
     print_search(o.common, read_json(folder.file("summary.json")));
     return 0;
   }
   folder.add_input("dataset", data);
+  if (!o.cost_table.empty()) folder.add_input("cost_table", o.cost_table);
   if (!start.weights.empty()) folder.add_input("start", start.weights);
   MeasuredSearch(o, identity, start, data, folder).run();
   return 0;

@@ -95,6 +95,18 @@ TEST_F(SearchVerb, ArraysAreChosenWithTheirPlans) {
   EXPECT_EQ(json::parse(run.out).at("cycles"), found.at("predicted").at("cycles"));
 }
 
+// What `table` writes is read back: the board at hand is then our own accelerator, layer by layer.
+TEST_F(SearchVerb, ACostTableTakesThePlaceOfTheArchitecture) {
+  ASSERT_EQ(run_program({"table", "--network", "lenet5", "--out", path("table")}).status, 0);
+  const Finished finished = run_program(
+      quantize("run", {"--method", "program", "--limit", "latency=0.5", "--cost-table", path("table/cycles.npy")}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const json found = summary("run");
+  EXPECT_TRUE(found.at("architecture").is_null());
+  EXPECT_TRUE(found.at("measured").is_null());
+  EXPECT_LE(found.at("predicted").at("cycles").get<double>(), 0.5 * found.at("uniform_8_8").at("cycles").get<double>());
+}
+
 TEST_F(SearchVerb, EveryMethodHasARow) {
   const Finished help = run_program({"quantize", "--method", "greedy", "--help"});
   ASSERT_EQ(help.status, 0);
@@ -158,6 +170,9 @@ TEST_F(SearchVerb, MisuseIsOneLine) {
       {{"--method", "greedy", "--limit", "latency=0.5", "--candidates", "3"}, {"--candidates", "--method codesign"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--learning-rate", "1"},
        {"--learning-rate", "--finetune-epochs"}},
+      {{"--method", "codesign", "--limit", "latency=2ms", "--cost-table", "@"}, {"have no unit"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--cost-table", "t.csv", "--levels", "4"},
+       {"--levels", "not of a --cost-table"}},
       {{"--method", "codesign", "--limit", "latency=0.01"},
        {"no plan keeps latency=0.01", "the nearest that 'codesign' found takes"}},
   };
