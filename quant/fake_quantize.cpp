@@ -300,7 +300,7 @@ torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid) {
   return straight_through(x, rounded(x.detach().contiguous(), grid));
 }
 
-Range observe_range(const torch::Tensor& x, int bits, model::Coding coding) {
+Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int samples) {
   const torch::NoGradGuard no_grad;
   const Tensor all = x.detach();
   if (coding == model::Coding::bipolar) {
@@ -311,7 +311,7 @@ Range observe_range(const torch::Tensor& x, int bits, model::Coding coding) {
   const Range full{std::get<0>(extremes).item<double>(), std::get<1>(extremes).item<double>(), true};
   if (bits >= kClippedBelow) return full;
   const Tensor flat = all.reshape({-1});
-  const std::int64_t stride = std::max<std::int64_t>(1, flat.numel() / 4096) | 1;  // odd: meets every column
+  const std::int64_t stride = std::max<std::int64_t>(1, flat.numel() / samples) | 1;  // odd: meets every column
   const Tensor sample = flat.slice(0, 0, flat.numel(), stride).contiguous();
   Range best = full;
   double least = std::numeric_limits<double>::infinity();

@@ -53,6 +53,7 @@ struct ForwardOptions {
   bool batch_statistics = false;  // batch norm by the batch's own statistics, running ones follow
   double norm_momentum = 0.1;     // share of this batch in the running statistics
   double observe = 0.0;           // share of this batch's range in the tensors' ranges; 0 leaves them alone
+  int observed_values = 4096;     // about so many of a tensor decide its range
   DensityCount* density = nullptr;
   std::vector<torch::Tensor>* codes = nullptr;  // takes the codes of all tensors (of a quantized pass), as floats
 };

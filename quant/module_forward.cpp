@@ -220,7 +220,7 @@ void Module::observe(const Step& step, const Tensor& values, const ForwardOption
     return;
   }
   Range seen = observe_range(tensor.rectified ? values.detach().clamp_min(0) : values, bits_[step.output],
-                             coding(step.output, bits_[step.output]));
+                             coding(step.output, bits_[step.output]), forward.observed_values);
   const double margin = tensor.is_output ? output_margin(options.scales) : 1;
   follow(range, {seen.low * margin, seen.high * margin, true}, forward.observe);
 }

@@ -29,10 +29,11 @@ using nlohmann::json;
 using torch::Tensor;
 
 constexpr const char* kFormat = "bitstrata-checkpoint-1";
-constexpr int kObserveEvery = 4;         // batches between two looks at the tensors' ranges
-constexpr double kRangeShare = 0.25;     // of a look in the moving average of ranges while training
-constexpr int kRankingImages = 2048;     // training images from which channels are ranked
-constexpr int kStatisticsImages = 4096;  // training images that batch norm statistics are refreshed from
+constexpr int kObserveEvery = 4;            // batches between two looks at the tensors' ranges
+constexpr double kRangeShare = 0.25;        // of a look in the moving average of ranges while training
+constexpr int kCalibratedValues = 1 << 16;  // of a tensor and batch, where ranges are final
+constexpr int kRankingImages = 2048;        // training images from which channels are ranked
+constexpr int kStatisticsImages = 4096;     // training images that batch norm statistics are refreshed from
 constexpr std::int64_t kStatisticsBatch = 256;
 constexpr double kSmallestStep = 0.5;     // of a learned step behind one batch, to that before it: steps stay positive
 constexpr int kEvaluationBatch = 250;     // double-precision convolutions unfold their input: keep it in the cache
@@ -348,7 +349,7 @@ void Trainer::quantize(const model::Plan& plan) {
   impl_->quantized = true;
 }
 
-void Trainer::calibrate(int images) {
+void Trainer::calibrate(int images, int batch_images) {
   const torch::NoGradGuard no_grad;
   Impl& own = *impl_;
   own.changing_steps([&] { own.state.module.forget_ranges(); });
@@ -357,9 +358,11 @@ void Trainer::calibrate(int images) {
   const Tensor order = torch::randperm(own.train.labels.size(0), generator, torch::kInt64).narrow(0, 0, count);
   ForwardOptions forward;
   forward.quantized = true;
-  for (std::int64_t i = 0, batch = 1; i < count; i += own.train_options.batch, ++batch) {
+  if (batch_images > 0) forward.observed_values = kCalibratedValues;
+  const std::int64_t size = batch_images > 0 ? batch_images : own.train_options.batch;
+  for (std::int64_t i = 0, batch = 1; i < count; i += size, ++batch) {
     forward.observe = 1.0 / static_cast<double>(batch);  // the mean over the batches
-    const Tensor chosen = order.narrow(0, i, std::min<std::int64_t>(own.train_options.batch, count - i));
+    const Tensor chosen = order.narrow(0, i, std::min<std::int64_t>(size, count - i));
     own.state.module.forward(own.train.images.index_select(0, chosen), forward);
   }
 }

@@ -53,7 +53,9 @@ class Trainer final : public Trainable {
   bool quantized() const;
   int training_images() const;
   // Finds the activation ranges from `images` training images, without training.
-  void calibrate(int images);
+  // In batches of `batch`; 0: as training has them, quickly. Without training after it, ranges are worth larger ones
+  // and a closer look at their values: at few bits that decides.
+  void calibrate(int images, int batch = 0);
 
   // Share of correct answers among the first `count` images of a part (0: all).
   double accuracy(Part part, int count = 0);

@@ -100,6 +100,8 @@ void TrainingOracle::adapt(const model::Plan& plan) {
 
 void TrainingOracle::refresh() { impl_->refresh(); }
 
+bool TrainingOracle::trains() const { return impl_->options.epochs > 0; }
+
 double TrainingOracle::passes() const { return impl_->passes + impl_->sensitivity->passes(); }
 
 int TrainingOracle::images() const { return static_cast<int>(impl_->images.size(0)); }

@@ -27,6 +27,7 @@ class TrainingOracle final : public LossOracle {
   Losses single_changes(const SearchSpace& space, const Point& point, int reach) override;
   std::vector<double> densities(const model::Plan& plan) override;
   void adapt(const model::Plan& plan) override;
+  bool trains() const override;
   double passes() const override;
 
   // Share of right answers on the oracle's images; 0..1.

@@ -39,6 +39,12 @@ class Codesign {
   }
 
  private:
+  // Nothing where a value was not measured from here.
+  static double predicted(const Losses& losses, const Point& point) {
+    const double sum = loss_of(losses, point);
+    return std::isfinite(sum) ? sum : 0;
+  }
+
   double loss(const Point& point) { return problem_.oracle.loss(problem_.space.plan(point)); }
 
   // The best plan within the budget, with what costs nothing more; empty where there is none.
@@ -50,28 +56,39 @@ class Codesign {
     return promote(problem_.costs, losses, budget, result.point);
   }
 
+  // What was measured around the widest plan, of all values that can still be had.
+  Losses from_the_start(const Point& point) const {
+    Losses losses = start_losses_;
+    if (!problem_.oracle.trains()) return losses;
+    for (std::size_t v = 0; v < losses.size(); ++v)
+      if (problem_.space.variables()[v].kind == Variable::Kind::channels)
+        for (std::size_t k = static_cast<std::size_t>(point[v]) + 1; k < losses[v].size(); ++k) losses[v][k] = infinity;
+    return losses;
+  }
+
   Point step(const Point& point, const Costs& budget) {
-    int reach = options_.reach;
-    Losses losses = monotone(problem_.oracle.single_changes(problem_.space, point, reach));
-    Point first = best(losses, budget, options_.program.seconds);
-    if (first.empty()) {  // nothing near keeps the budget: all values are open
-      losses = monotone(problem_.oracle.single_changes(problem_.space, point, any_reach));
-      first = best(losses, budget, options_.program.seconds);
-      if (first.empty()) return {};
-    }
+    // Around the present plan changes are measured best, but only a few values far: what is narrow already looks costly
+    // to narrow further, and plans that spread the bits otherwise are out of reach. Those come from what was measured
+    // around the widest plan, where all values were.
+    Losses losses =
+        monotone(problem_.oracle.single_changes(problem_.space, point, phase_ == 1 ? any_reach : options_.reach));
+    if (phase_ == 1) start_losses_ = losses;
+    const Losses start = from_the_start(point);
     std::vector<Point> candidates;
     const auto add = [&](const Point& candidate) {
       if (!candidate.empty() && std::ranges::find(candidates, candidate) == candidates.end())
         candidates.push_back(candidate);
     };
-    add(first);
+    add(best(losses, budget, options_.program.seconds));
+    if (phase_ > 1) add(best(start, budget, options_.program.seconds));
     if (within(problem_.costs.total(point), budget)) add(point);
+    if (candidates.empty()) return {};
     // Single changes miss what changes do to each other: programs of other weights give other plans, and the real loss
     // decides (after SPDY, Frantar and Alistarh 2022, whose weights are drawn in the same way). They need no proof.
     std::uniform_real_distribution<double> weight(0.0, 1.0);
     for (int tries = 0; static_cast<int>(candidates.size()) < options_.candidates && tries < 2 * options_.candidates;
          ++tries) {
-      Losses drawn = losses;
+      Losses drawn = tries % 2 == 0 ? losses : start;
       for (std::vector<double>& curve : drawn) {
         const double factor = weight(random_);
         for (double& loss : curve)
@@ -83,12 +100,12 @@ class Codesign {
     double least = infinity;
     for (const Point& candidate : candidates) {
       const double real = loss(candidate);
-      problem_.show(phase_, "candidate", candidate, loss_of(losses, candidate), real);
+      problem_.show(phase_, "candidate", candidate, predicted(losses, candidate), real);
       if (real >= least) continue;
       least = real;
       chosen = candidate;
     }
-    problem_.show(phase_, chosen == point ? "stands" : "chosen", chosen, loss_of(losses, chosen), least);
+    problem_.show(phase_, chosen == point ? "stands" : "chosen", chosen, predicted(losses, chosen), least);
     return chosen;
   }
 
@@ -96,6 +113,7 @@ class Codesign {
   const SearchOptions& options_;
   std::mt19937_64 random_;
   int phase_ = 0;
+  Losses start_losses_;
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ class LossOracle {
   // Trains under the plan, where training goes on: the answers that follow are the trained network's. Channels that the
   // plan removes are gone from then on.
   virtual void adapt(const model::Plan& plan) = 0;
+  // Does `adapt` do anything?
+  virtual bool trains() const { return false; }
   // Images through the whole network so far: a changed half of a network is half a pass, a training image is three.
   virtual double passes() const = 0;
 };

@@ -31,6 +31,7 @@ class RecordedOracle final : public LossOracle {
   Losses single_changes(const SearchSpace& space, const Point& point, int reach) override;
   std::vector<double> densities(const model::Plan& plan) override;
   void adapt(const model::Plan& plan) override;
+  bool trains() const override { return inner_.trains(); }
   double passes() const override { return passes_; }
   // Answers taken from the journal.
   int replayed() const { return static_cast<int>(next_); }
