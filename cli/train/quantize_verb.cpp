@@ -446,8 +446,7 @@ int quantize_verb(const std::vector<std::string>& arguments) {
   const Start start = find_start(o.network);
   o.rounding.check_start(o.network, !start.weights.empty());
   RunFolder folder(o.out, "quantize", arguments, o.common);
-  quant::TrainingData data = o.training.load();
-  if (start.imported) prepare_inputs(*start.imported, data);
+  const quant::TrainingData data = o.training.load();
   const json identity = identity_of(o, start.weights, data);
   if (folder.finished(o.training.resume, identity)) {
     print(o.common, read_json(folder.file("summary.json")));

@@ -55,8 +55,8 @@ std::string values_of(const quant::SearchSpace& space, quant::Variable::Kind kin
 
 class MeasuredSearch {
  public:
-  MeasuredSearch(const SearchVerbOptions& options, const json& identity, Start& start, quant::TrainingData& data,
-                 RunFolder& folder)
+  MeasuredSearch(const SearchVerbOptions& options, const json& identity, const Start& start,
+                 const quant::TrainingData& data, RunFolder& folder)
       : o_(options),
         identity_(identity),
         start_(start),
@@ -308,8 +308,8 @@ class MeasuredSearch {
 
   const SearchVerbOptions& o_;
   const json& identity_;
-  Start& start_;
-  quant::TrainingData& data_;
+  const Start& start_;
+  const quant::TrainingData& data_;
   RunFolder& folder_;
   model::Architecture architecture_;
   std::optional<model::Technology> technology_;
@@ -333,11 +333,10 @@ class MeasuredSearch {
 int search_quantize(const std::vector<std::string>& arguments) {
   SearchVerbOptions o;
   if (!o.read(arguments)) return 0;
-  Start start = find_start(o.network);
+  const Start start = find_start(o.network);
   o.rounding.check_start(o.network, !start.weights.empty());
   RunFolder folder(o.out, "quantize", arguments, o.common);
-  quant::TrainingData data = o.training.load();
-  if (start.imported) prepare_inputs(*start.imported, data);
+  const quant::TrainingData data = o.training.load();
   json identity = o.identity();
   identity["start"] = std::filesystem::weakly_canonical(start.weights).string();
   identity["contents"] = contents_of(data, start.weights);

@@ -30,6 +30,12 @@ Start find_start(const std::string& name) {
     if (start.imported->quantized())
       throw std::invalid_argument(
           fmt::format("--network {}: the file is quantized already; searches start from a float network", name));
+    // A run folder's integers begin at the input's codes: what runs them would feed samples that were never scaled.
+    if (!start.imported->input_scale.empty())
+      throw std::invalid_argument(fmt::format(
+          "--network {}: the file scales its input before the first layer, which a run folder does not keep; "
+          "leave that to scale, mean and std of the dataset.yaml and take it out of the file",
+          name));
     start.network = start.imported->graph;
     return start;
   }
@@ -46,30 +52,6 @@ Start find_start(const std::string& name) {
     throw std::invalid_argument(fmt::format("--network {}: {}", name, error.what()));
   }
   return start;
-}
-
-void prepare_inputs(const model::FloatNetwork& network, quant::TrainingData& data) {
-  if (network.input_scale.empty()) return;
-  for (quant::Examples* part : {&data.train, &data.validation, &data.test}) {
-    const auto size = static_cast<std::size_t>(part->shape.elements());
-    std::vector<float> values;
-    values.reserve(size * part->labels.size());
-    for (std::size_t i = 0; i < part->labels.size(); ++i) {
-      model::Reals image(size);
-      for (std::size_t k = 0; k < size; ++k)
-        image[k] =
-            part->values.empty() ? static_cast<float>(part->bytes[i * size + k]) / 255.0F : part->values[i * size + k];
-      const model::Reals prepared = model::prepare_input(network, image);
-      values.insert(values.end(), prepared.begin(), prepared.end());
-    }
-    part->values = std::move(values);
-    part->bytes.clear();
-    part->border.resize(static_cast<std::size_t>(part->shape.channels));  // of bytes it is 0
-    for (std::size_t c = 0; c < part->border.size(); ++c) {
-      const std::size_t entry = c % network.input_scale.size();
-      part->border[c] = static_cast<float>(network.input_scale[entry] * part->border[c] + network.input_offset[entry]);
-    }
-  }
 }
 
 }  // namespace bitstrata::cli

@@ -27,7 +27,4 @@ struct Start {
 // Throws std::invalid_argument where there is no such network, or one whose tensors have widths already.
 Start find_start(const std::string& name);
 
-// The data as the file's input node has them: what the file does first with its input is the host's work.
-void prepare_inputs(const model::FloatNetwork& network, quant::TrainingData& data);
-
 }  // namespace bitstrata::cli
