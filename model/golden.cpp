@@ -163,7 +163,8 @@ Codes encode_image(const TensorFormat& input, std::span<const std::uint8_t> pixe
 bool takes_pixels(const TensorFormat& input) {
   if (input.coding != Coding::unsigned_code || input.zero_point != 0) return false;
   const double top = code_range(input.coding, input.bits).high;
-  return std::abs(input.scale * top - 1) < 1e-6;
+  // Where scales are powers of two, the one next to 1 / top stands for it.
+  return std::abs(input.scale * top - 1) < 1e-6 || input.scale * (top + 1) == 1;
 }
 
 Codes encode_values(const TensorFormat& input, std::span<const float> values) {

@@ -99,7 +99,7 @@ TEST(LoadTechnology, ReadsFilesAndAnswersSlips) {
               EndsWith("kind mac_memory has 'coefficients', not 'mac_energy'"));
   EXPECT_THAT(message(with("    value", "    valeu")), EndsWith("t.yaml:7; did you mean 'value'?"));
   EXPECT_THAT(message(head + entry + entry), HasSubstr("key '8' stands twice, again in"));
-  EXPECT_THAT(message(with("  8:", "  08:") + entry), EndsWith("width 8 stands twice"));
+  EXPECT_THAT(message(with("  8:", "  08:")), EndsWith("'08' is no width; widths are 1..16 bits"));
   EXPECT_THAT(message_of<std::runtime_error>([] { load_technology("ad-pin"); }), EndsWith("did you mean 'ad-pim'?"));
 }
 
