@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inputs of a network with their labels, as a dataset.yaml describes them:
 //
+// clang-format off
 //   format: bitstrata-dataset-1
 //   name: keywords
-//   kind: raw                 # raw, npy, cifar10, cifar100 (their binary files), idx (MNIST's files), folder (of
-//   images) type: int8                # raw: uint8, int8 or float32 shape: [49, 10, 1]        # raw: height, width,
-//   channels classes: 12               # raw, npy, idx: labels are below it; default: the largest label + 1 layout:
-//   nhwc              # raw, npy: how the file orders them: nhwc or nchw channel_order: rgb        # as the network
-//   wants them; bgr turns them round resize: [96, 96]          # bilinear, to this height and width scale: 0.0039215686
-//   # value = (scale * stored - mean) / std; one number or one a channel mean: [0.485, 0.456, 0.406] std: [0.229,
-//   0.224, 0.225] test: {images: test.bin, labels: labels.bin}   # relative to this file; labels: bytes, or .npy of any
-//   type train: {images: [one.bin, two.bin], labels: [l1.bin, l2.bin], first: 0, count: 1000}   # a list is read in
-//   order
+//   kind: raw                 # raw, npy, cifar10, cifar100 (their binary files), idx (MNIST's files), folder (of images)
+//   type: int8                # raw: uint8, int8 or float32
+//   shape: [49, 10, 1]        # raw: height, width, channels
+//   classes: 12               # raw, npy, idx: labels are below it; default: the largest label + 1
+//   layout: nhwc              # raw, npy: how the file orders them: nhwc or nchw
+//   channel_order: rgb        # as the network wants them; bgr turns them round
+//   resize: [96, 96]          # bilinear, to this height and width
+//   scale: 0.0039215686       # value = (scale * stored - mean) / std; one number or one a channel
+//   mean: [0.485, 0.456, 0.406]
+//   std: [0.229, 0.224, 0.225]
+//   test: {images: test.bin, labels: labels.bin}   # relative to this file; labels: bytes, or .npy of any type
+//   train: {images: [one.bin, two.bin], labels: [l1.bin, l2.bin], first: 0, count: 1000}   # a list is read in order
 //
 // Kind folder reads PNG and JPEG files (model/image_file.h) in a subfolder for each class (model/image_folder.h):
 //
@@ -20,6 +24,7 @@
 //   channels: 3               # 3, or 1 for grey images; default: 3
 //   train: {images: train}
 //   test: {images: test}
+// clang-format on
 #pragma once
 
 #include <cstdint>
