@@ -198,7 +198,7 @@ Inputs sample_inputs(const Workload& workload, int count, RunRecord& record) {
   return inputs;
 }
 
-// Of a network that was trained on such samples, or has random weights.
+// Inputs of a network that was trained on such samples, or has random weights.
 Inputs described_inputs(const Workload& workload, const std::string& name, int count, RunRecord& record) {
   const model::TensorFormat& format = workload.network.tensors.at(0);
   const model::SampleSet set = model::load_samples(name, 0, count);

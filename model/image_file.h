@@ -19,9 +19,8 @@ struct Image {
 // those that the file stores:
 //   PNG   of up to 8 bits; grey of 1, 2 and 4 bits is spread over 0..255, palettes are looked up, colour profiles and
 //         gamma are left aside;
-//   JPEG  as libjpeg-turbo decodes it with its accurate integer transform and smooth upsampling of chroma, which is
-//   what
-//         libjpeg and the tools on top of it give; a stored orientation is left aside.
+//   JPEG  as libjpeg-turbo decodes it with its accurate integer transform and smooth upsampling of chroma, as libjpeg
+//         and the tools on top of it do; a stored orientation is left aside.
 // Nothing is mixed: three channels of a grey file are equal, and one channel of a colour file is refused.
 // Throws std::runtime_error naming the file: where it is damaged or cut off, has 16 bits, transparent pixels, CMYK
 // colours or more than 2^26 pixels.

@@ -33,6 +33,8 @@ StoredType type_of_npy(const fs::path& file, const std::string& name) {
   refuse(file, fmt::format("holds numbers of type '{}', which is not read", name));
 }
 
+}  // namespace
+
 double number(const NumberArray& array, std::size_t index) {
   const auto read = [&]<typename T>(T value) {
     std::memcpy(&value, array.bytes.data() + index * sizeof(T), sizeof(T));
@@ -57,8 +59,6 @@ double number(const NumberArray& array, std::size_t index) {
       return read(std::int64_t{});
   }
 }
-
-}  // namespace
 
 std::size_t width_of(StoredType type) {
   switch (type) {

@@ -23,6 +23,8 @@ struct NumberArray {
 // that are shorter or longer than the header says.
 NumberArray read_npy(const std::filesystem::path& file);
 
+double number(const NumberArray& array, std::size_t index);
+
 // Labels from an array of [n] or [n][1] of any type. Throws std::runtime_error naming the first that is no whole number
 // from 0 on.
 std::vector<int> read_npy_labels(const std::filesystem::path& file);

@@ -25,7 +25,7 @@ Tensor per_channel(const Tensor& scale, const Tensor& like) {
   return scale.view(shape);
 }
 
-// Of the scales first * ratio^i the one with the smallest squared error.
+// The one of the scales first * ratio^i that has the smallest squared error.
 float best_scale(const float* weights, std::int64_t size, float first, float ratio, int count, int bits) {
   float best = first;
   double least = std::numeric_limits<double>::infinity();
@@ -111,7 +111,7 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
   }
 };
 
-// The same with a gradient of the step.
+// Fake quantization with a gradient of the step beside that of the values.
 class LearnedFakeQuantize : public torch::autograd::Function<LearnedFakeQuantize> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor&, const Grid* grid) {

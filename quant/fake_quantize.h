@@ -32,7 +32,7 @@ torch::Tensor learned_weight_scale(const torch::Tensor& step, const torch::Tenso
                                    Scales scales);
 // The step that gives `scale`.
 torch::Tensor learned_weight_step(const torch::Tensor& scale, const torch::Tensor& gain, Granularity granularity);
-// As fake_quantize_weights at scale = learned_weight_scale(step, ...). The gradient passes to weights that are not
+// Fake quantization of weights at scale = learned_weight_scale(step, ...). The gradient passes to weights that are not
 // clipped, and to the step as LSQ has it (quant/rounding.h), times 1/sqrt(weights of a step * largest code).
 torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::Tensor& step, const torch::Tensor& scale,
                                     int bits, const torch::Tensor& gain, Granularity granularity);
@@ -74,7 +74,8 @@ torch::Tensor grid_codes(const torch::Tensor& x, const Grid& grid);
 // the grid starts at 0, so this contains the ReLU.
 torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid);
 
-// The same where grid.step was learned: `step`, [1], gets its gradient as LSQ has it, times 1/sqrt(values of one image
+// Fake quantization where grid.step was learned: `step`, [1], gets its gradient as LSQ has it, times 1/sqrt(values of
+// one image
 // * largest code).
 torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid, const torch::Tensor& step);
 

@@ -33,7 +33,7 @@ struct WeightRounding {
   float gain = 1, scale = 1, largest = 127;
 };
 void round_weights(const float* weights, float* values, std::int64_t size, const WeightRounding& rounding);
-// As round_backward; the sum is the gradient of `scale`.
+// Gradients as in round_backward; the sum is the gradient of `scale`.
 double round_weights_backward(const float* gradient, const float* weights, float* to_weights, std::int64_t size,
                               const WeightRounding& rounding);
 // Sum of squares of value - weight, of weights without a gain.

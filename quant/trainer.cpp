@@ -18,6 +18,7 @@
 #include "quant/augmentation.h"
 #include "quant/checkpoint.h"
 #include "quant/export.h"
+#include "quant/labelled.h"
 #include "quant/price.h"
 #include "quant/sensitivity.h"
 
@@ -39,24 +40,6 @@ constexpr double kSmallestStep = 0.5;     // of a learned step behind one batch,
 constexpr int kEvaluationBatch = 250;     // double-precision convolutions unfold their input: keep it in the cache
 constexpr std::int64_t kFirstLook = 256;  // training images that ranges come from where training begins without
 constexpr std::int64_t kSmallestBatch = 8;  // a shorter rest of an epoch has no useful batch statistics
-
-// [n][channel][y][x], bytes or values.
-Tensor to_tensor(const Examples& examples) {
-  const model::Shape& s = examples.shape;
-  const std::vector<std::int64_t> sizes{examples.count(), s.height, s.width, s.channels};
-  const Tensor view = examples.bytes.empty()
-                          ? torch::from_blob(const_cast<float*>(examples.values.data()), sizes, torch::kFloat32)
-                          : torch::from_blob(const_cast<std::uint8_t*>(examples.bytes.data()), sizes, torch::kUInt8);
-  return view.permute({0, 3, 1, 2}).clone(torch::MemoryFormat::Contiguous);
-}
-
-struct Labelled {
-  Tensor images, labels;
-  explicit Labelled(const Examples& source)
-      : images(to_tensor(source)),
-        labels(torch::from_blob(const_cast<int*>(source.labels.data()), {source.count()}, torch::kInt32)
-                   .to(torch::kInt64)) {}
-};
 
 // A well-mixed seed from two numbers (splitmix64), so that neighbouring epochs are unrelated.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {

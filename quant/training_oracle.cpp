@@ -5,29 +5,12 @@
 #include <optional>
 #include <stdexcept>
 
+#include "quant/labelled.h"
 #include "quant/sensitivity.h"
 
 namespace bitstrata::quant {
 
-namespace {
-
 using torch::Tensor;
-
-// The first examples of a part as Module::forward takes them.
-Tensor images_of(const Examples& part, std::int64_t count) {
-  const model::Shape s = part.shape;
-  const std::vector<std::int64_t> dims = {count, s.height, s.width, s.channels};
-  const Tensor stored = part.values.empty()
-                            ? torch::from_blob(const_cast<std::uint8_t*>(part.bytes.data()), dims, torch::kUInt8)
-                            : torch::from_blob(const_cast<float*>(part.values.data()), dims, torch::kFloat32);
-  return stored.permute({0, 3, 1, 2}).contiguous().clone();
-}
-
-Tensor labels_of(const Examples& part, std::int64_t count) {
-  return torch::from_blob(const_cast<int*>(part.labels.data()), {count}, torch::kInt32).to(torch::kInt64);
-}
-
-}  // namespace
 
 struct TrainingOracle::Impl {
   Impl(Trainer& trained, const TrainingData& data, const OracleOptions& asked) : trainer(trained), options(asked) {
@@ -38,8 +21,9 @@ struct TrainingOracle::Impl {
     std::vector<Tensor> parts, answers;
     for (const auto& [part, count] : {std::pair{&data.validation, first}, std::pair{&data.train, more}}) {
       if (count == 0) continue;
-      parts.push_back(images_of(*part, count));
-      answers.push_back(labels_of(*part, count));
+      const Labelled labelled(*part, count);
+      parts.push_back(labelled.images);
+      answers.push_back(labelled.labels);
     }
     images = torch::cat(parts);
     labels = torch::cat(answers);
@@ -74,8 +58,6 @@ TrainingOracle::TrainingOracle(Trainer& trainer, const TrainingData& data, const
 TrainingOracle::~TrainingOracle() = default;
 
 double TrainingOracle::loss(const model::Plan& plan) { return impl_->sensitivity->loss(plan); }
-
-double TrainingOracle::accuracy(const model::Plan& plan) { return impl_->sensitivity->accuracy(plan); }
 
 Losses TrainingOracle::single_changes(const SearchSpace& space, const Point& point, int reach) {
   return impl_->sensitivity->single_changes(space, point, reach);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trainer's network as searches ask about it: losses on images that training does not see, and training in between.
+// A trainer's network as searches ask about it: losses on some images, and training in
+// between.
 #pragma once
 
 #include <functional>
@@ -30,8 +31,6 @@ class TrainingOracle final : public LossOracle {
   bool trains() const override;
   double passes() const override;
 
-  // Share of right answers on the oracle's images; 0..1.
-  double accuracy(const model::Plan& plan);
   // The trainer's network was replaced by a stored one.
   void refresh();
   int images() const;

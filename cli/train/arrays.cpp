@@ -49,7 +49,7 @@ class Choice {
       throw std::invalid_argument(
           fmt::format("no plan keeps the limits on any of the {} architectures", arrays_.size()));
     std::ranges::stable_sort(within, {}, &quant::ArrayPair::predicted);
-    const quant::ArrayPair* best = nullptr;
+    const quant::ArrayPair* best = within.front();
     double least = infinity;
     json confirmed = json::array();
     for (std::size_t i = 0; i < within.size() && static_cast<int>(i) < options_.confirmed; ++i) {
@@ -58,7 +58,6 @@ class Choice {
       if (loss < least) least = loss, best = within[i];
     }
     choice.architecture = options_.architectures[best->array];
-    choice.point = best->point;
     choice.report = {{"architectures", arrays_.size()},           {"pairs", pairs_.size()},
                      {"front", std::ranges::count(front_, true)}, {"confirmed", confirmed},
                      {"chosen", to_json(*best, least)},           {"array_first", array_first()}};

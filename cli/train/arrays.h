@@ -23,7 +23,6 @@ struct ArraysOptions {
 
 struct ArrayChoice {
   model::Architecture architecture;
-  quant::Point point;     // the plan that it was chosen for
   std::string csv;        // all pairs
   nlohmann::json report;  // the chosen pair, and beside it the array that is best at uniform 8/8 with its best plan
 };

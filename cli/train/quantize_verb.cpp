@@ -247,7 +247,8 @@ class Quantization {
                                   [this](const model::Network& n, const model::Plan& p) {
                                     return quant::mac_table_energy_fj(n, p, technology_);
                                   }}),
-        annealing_(options.finetune_epochs, finetune_schedule(options), options.finetune_epochs > 1 ? 1 : 0, true) {}
+        annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
+                   options.finetune_epochs > 1 ? 1 : 0, true) {}
 
   void run() {
     prepare();
@@ -257,13 +258,6 @@ class Quantization {
   }
 
  private:
-  static quant::EpochSchedule finetune_schedule(const Options& o) {
-    quant::EpochSchedule schedule;
-    schedule.peak = o.learning_rate;
-    schedule.warmup = 0.05;
-    return schedule;
-  }
-
   void prepare() {
     quant::Trainer& trainer = session_.trainer();
     if (const auto note = session_.resume(folder_.file(resume_file), o_.training.resume, identity_)) {
@@ -308,17 +302,10 @@ class Quantization {
   }
 
   void finetune() {
-    while (!annealing_.done()) {
-      const int epoch = static_cast<int>(annealing_.epochs().size()) + 1;
-      session_.begin_epoch(fmt::format("fine-tuning {}/{}", epoch, o_.finetune_epochs));
-      annealing_.step(session_.trainer());
-      session_.end_epoch();
-      const quant::Annealing::Epoch& last = annealing_.epochs().back();
-      say(o_.common, fmt::format("fine-tuning {}/{}  loss {:.4f}  validation {:.2f} %  {:.1f} s", epoch,
-                                 o_.finetune_epochs, last.loss, 100 * last.validation_accuracy, last.seconds));
+    session_.finetune(annealing_, [this] {
       folder_.replace_earlier(kStartFile);
       save();
-    }
+    });
   }
 
   json complexity() const {

@@ -66,7 +66,8 @@ class MeasuredSearch {
         session_(start.make_trainer(data, options.rounding.options(options.training.options(options.common)),
                                     options.quantize),
                  options.common),
-        annealing_(options.finetune_epochs, finetune_schedule(options), options.finetune_epochs > 1 ? 1 : 0, true) {
+        annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
+                   options.finetune_epochs > 1 ? 1 : 0, true) {
     if (!o_.technology.empty()) technology_ = model::load_technology(o_.technology);
     network_ = session_.trainer().network();
     prices_ = make_prices();
@@ -97,13 +98,6 @@ class MeasuredSearch {
   }
 
  private:
-  static quant::EpochSchedule finetune_schedule(const SearchVerbOptions& o) {
-    quant::EpochSchedule schedule;
-    schedule.peak = o.learning_rate;
-    schedule.warmup = 0.05;
-    return schedule;
-  }
-
   model::Plan uniform_plan() const {
     model::Plan plan = model::uniform_plan(network_, 8, 8);
     plan.output_bits = o_.output_bits;
@@ -137,19 +131,19 @@ class MeasuredSearch {
   void search() {
     quant::Trainer& trainer = session_.trainer();
     quant::TrainingOracle oracle(trainer, data_, o_.oracle);
-    int trained = 0;
     oracle.on_epoch = [&](int epoch, int epochs) {
-      session_.begin_epoch(fmt::format("training {}, epoch {}/{}", trained + 1, epoch, epochs));
+      session_.begin_epoch(fmt::format("training {}, epoch {}/{}", trained_ + 1, epoch, epochs));
     };
     quant::RecordedOracle recorded(oracle, folder_.file(journal), resumed_,
                                    {[&](int training) {
-                                      trained = training;
+                                      trained_ = training;
                                       session_.end_epoch();
                                       trainer.save(state_file(training), "");
-                                      if (training > 1) std::filesystem::remove(state_file(training - 1));
+                                      // The journal does not say so yet: the state before it is still needed.
+                                      if (training > 2) std::filesystem::remove(state_file(training - 2));
                                     },
                                     [&](int training) {
-                                      trained = training;
+                                      trained_ = training;
                                       if (tuning_) return;  // the network is beyond the search
                                       trainer.load(state_file(training));
                                       oracle.refresh();
@@ -173,8 +167,8 @@ class MeasuredSearch {
       trainer.calibrate(o_.calibration_images, calibration_batch);  // a width that changed has no range yet
     }
     passes_ = recorded.passes();
+    trained_ = recorded.trained();
     loss_images_ = oracle.images();
-    std::filesystem::remove(state_file(trained));
     write_log();
   }
 
@@ -216,16 +210,7 @@ class MeasuredSearch {
 
   void finetune() {
     tuning_ = true;
-    while (!annealing_.done()) {
-      const int epoch = static_cast<int>(annealing_.epochs().size()) + 1;
-      session_.begin_epoch(fmt::format("fine-tuning {}/{}", epoch, o_.finetune_epochs));
-      annealing_.step(session_.trainer());
-      session_.end_epoch();
-      const quant::Annealing::Epoch& last = annealing_.epochs().back();
-      say(o_.common, fmt::format("fine-tuning {}/{}  loss {:.4f}  validation {:.2f} %  {:.1f} s", epoch,
-                                 o_.finetune_epochs, last.loss, 100 * last.validation_accuracy, last.seconds));
-      save();
-    }
+    session_.finetune(annealing_, [this] { save(); });
   }
 
   void finish() {
@@ -234,12 +219,6 @@ class MeasuredSearch {
     // The one look at the test images, by the referee, under the final plan.
     const quant::GoldenTest golden = trainer.golden_test(integers);
     const model::Plan plan = space_->plan(found_.point);
-    json layers = json::array();
-    for (const model::LayerPlan& layer : plan.layers)
-      layers.push_back({{"layer", layer.layer},
-                        {"weight_bits", layer.weight_bits},
-                        {"activation_bits", layer.activation_bits},
-                        {"channels", layer.channels}});
     json epochs = json::array();
     for (const auto& epoch : annealing_.epochs()) epochs.push_back(quant::to_json(epoch));
     summary_ = {{"network", network_.name()},
@@ -267,7 +246,7 @@ class MeasuredSearch {
                 {"uniform_8_8", to_json(uniform_)},
                 {"parameters", trainer.network().total_parameters()},
                 {"macs", trainer.network().total_macs()},
-                {"layers", layers},
+                {"layers", quant::to_json(plan).at("layers")},
                 {"output_bits", plan.output_bits},
                 {"finetune", epochs}};
     for (const char* key : {"float_validation_accuracy", "float_test_accuracy", "float_test_standard_error"})
@@ -300,6 +279,7 @@ class MeasuredSearch {
   void end() const {
     std::filesystem::remove(folder_.file(resume_file));
     std::filesystem::remove(folder_.file(journal));
+    for (int training = 1; training <= trained_; ++training) std::filesystem::remove(state_file(training));
   }
 
   static constexpr int calibration_batch = 512;
@@ -323,6 +303,7 @@ class MeasuredSearch {
   quant::SearchResult found_;
   bool resumed_ = false, tuning_ = false;
   double passes_ = 0;
+  int trained_ = 0;  // times between questions
   int loss_images_ = 0, steps_ = 0;
   std::string csv_;
   json summary_, arrays_;

@@ -31,6 +31,26 @@ void Session::begin_epoch(const std::string& label) {
 
 void Session::end_epoch() { progress_.reset(); }
 
+quant::EpochSchedule finetune_schedule(double peak) {
+  quant::EpochSchedule schedule;
+  schedule.peak = peak;
+  schedule.warmup = 0.05;
+  return schedule;
+}
+
+void Session::finetune(quant::Annealing& annealing, const std::function<void()>& after) {
+  while (!annealing.done()) {
+    const std::string label = fmt::format("fine-tuning {}/{}", annealing.epochs().size() + 1, annealing.count());
+    begin_epoch(label);
+    annealing.step(*trainer_);
+    end_epoch();
+    const quant::Annealing::Epoch& last = annealing.epochs().back();
+    say(common_, fmt::format("{}  loss {:.4f}  validation {:.2f} %  {:.1f} s", label, last.loss,
+                             100 * last.validation_accuracy, last.seconds));
+    after();
+  }
+}
+
 std::optional<json> Session::resume(const std::filesystem::path& file, bool wanted, const json& identity) {
   if (!wanted) return std::nullopt;
   if (!std::filesystem::exists(file)) {

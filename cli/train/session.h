@@ -2,17 +2,22 @@
 // A trainer with its progress bar and its resume file.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "cli/train/verb.h"
 #include "model/progress.h"
+#include "quant/annealing.h"
 #include "quant/trainer.h"
 
 namespace bitstrata::cli {
 
 // Throws std::invalid_argument when the file is missing, damaged or made for another network.
 void load_weights(quant::Trainer& trainer, const std::filesystem::path& file);
+
+// Learning rates of fine-tuning: up to `peak` soon, then down to 0.
+quant::EpochSchedule finetune_schedule(double peak);
 
 class Session {
  public:
@@ -22,6 +27,9 @@ class Session {
 
   void begin_epoch(const std::string& label);
   void end_epoch();
+
+  // What is left of fine-tuning, epoch by epoch, each told; `after` is called behind every one.
+  void finetune(quant::Annealing& annealing, const std::function<void()>& after);
 
   // A resume file holds `identity`, the options that decide the result; resuming under others is refused
   // (std::invalid_argument). Returns the caller's note, or nothing when there is nothing to resume.

@@ -40,7 +40,7 @@ struct Taps {
   int counted_before = 0, counted_after = 0;
 };
 
-// Of a tensor of codes: `narrow` leaves the lowest code out.
+// The width of a tensor of codes; `narrow` leaves the lowest code out.
 struct NotedWidth {
   int bits = 0;
   bool narrow = false;

@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -28,33 +27,6 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 std::int64_t whole(double value) {
   constexpr double largest = 1e15;
   return std::isfinite(value) && value >= 0 && value < largest ? static_cast<std::int64_t>(std::ceil(value)) : -1;
-}
-
-double element(const model::NumberArray& array, std::size_t index) {
-  const auto take = [&]<typename T>(T value) {
-    std::memcpy(&value, array.bytes.data() + index * sizeof(T), sizeof(T));
-    return static_cast<double>(value);
-  };
-  using model::StoredType;
-  switch (array.type) {
-    case StoredType::uint8:
-      return take(std::uint8_t{});
-    case StoredType::int8:
-      return take(std::int8_t{});
-    case StoredType::int16:
-      return take(std::int16_t{});
-    case StoredType::uint16:
-      return take(std::uint16_t{});
-    case StoredType::int32:
-      return take(std::int32_t{});
-    case StoredType::int64:
-      return take(std::int64_t{});
-    case StoredType::float32:
-      return take(float{});
-    case StoredType::float64:
-      return take(double{});
-  }
-  return -1;
 }
 
 }  // namespace
@@ -84,7 +56,7 @@ void TablePrices::read_npy(const std::filesystem::path& file) {
   for (std::vector<std::int64_t>& layer : table_)
     for (std::int64_t w = 0; w < array.dims[1]; ++w)
       for (std::int64_t a = 0; a < array.dims[2]; ++a, ++index)
-        layer[at(w * widths + a)] = whole(element(array, index));
+        layer[at(w * widths + a)] = whole(model::number(array, index));
 }
 
 void TablePrices::read_csv(const std::filesystem::path& file) {

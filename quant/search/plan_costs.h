@@ -20,7 +20,7 @@ class PlanCosts {
 
   // Exact: the whole network under the point's plan; infinite where a layer does not fit the accelerator.
   Costs total(const Point& point);
-  // The same of any plan. Throws std::invalid_argument where a layer does not fit.
+  // Exact costs of any plan of the network. Throws std::invalid_argument where a layer does not fit.
   Costs total(const model::Plan& plan);
   // One integer layer; they add up to the total.
   const Costs& layer(std::size_t layer, const Point& point);

@@ -33,6 +33,8 @@ class RecordedOracle final : public LossOracle {
   void adapt(const model::Plan& plan) override;
   bool trains() const override { return inner_.trains(); }
   double passes() const override { return passes_; }
+  // Trainings so far, those before a resumption among them.
+  int trained() const { return trained_; }
   // Answers taken from the journal.
   int replayed() const { return static_cast<int>(next_); }
 

@@ -26,7 +26,7 @@ class OnnxExternalData : public ::testing::Test {
     inside_ = import_onnx(builder_.save(folder_ / "inside.onnx"));
   }
 
-  // The same model with its weights, 54 floats, in a file of their own behind `before` other bytes.
+  // The model inside, with its weights, 54 floats, in a file of their own behind `before` other bytes.
   std::filesystem::path save(const Entries& entries, std::size_t before = 0) {
     onnx::ModelProto model;
     EXPECT_TRUE(model.ParseFromString(builder_.bytes()));

@@ -212,7 +212,7 @@ TEST(OnnxForms, ReductionsWithoutAxesMayDoNothing) {
 }
 
 TEST(OnnxForms, ZeroPointsOfQonnxRunWhereTheyAreBroadcast) {
-  // As many inputs as outputs: only the zero points' own shape tells the axis.
+  // There are as many inputs as outputs: only the zero points' own shape tells the axis.
   const std::string domain = "qonnx.custom_op.general";
   const auto quantized = [&](const Dims& scale, const Dims& zero, std::int64_t depth) {
     OnnxBuilder m({1, depth, 3, 3});

@@ -173,6 +173,32 @@ TEST(RecordedOracle, ResumesEveryMethodWhereItWasStopped) {
   EXPECT_EQ(stops, 24);
 }
 
+// A state is kept before the journal says so: stopped between the two, the search goes on from the state before.
+TEST(RecordedOracle, StatesAreKeptBeforeTheyCount) {
+  const testing::TemporaryFolder folder;
+  Problem problem("pim-64x64", 2);
+  const model::Plan plan = problem.space.plan(problem.space.largest());
+  Known first(problem, 0.5), second(problem, 0.5);
+  std::vector<int> kept, restored;
+  const RecordedOracle::States stopping{[&](int n) {
+                                          kept.push_back(n);
+                                          if (n == 3) throw std::runtime_error("killed");
+                                        },
+                                        [](int) {}};
+  {
+    RecordedOracle recorded(first, folder / "journal", false, stopping);
+    recorded.adapt(plan);
+    recorded.adapt(plan);
+    EXPECT_THROW(recorded.adapt(plan), std::runtime_error);
+  }
+  const RecordedOracle::States states{[&](int n) { kept.push_back(n); }, [&](int n) { restored.push_back(n); }};
+  RecordedOracle recorded(second, folder / "journal", true, states);
+  for (int i = 0; i < 3; ++i) recorded.adapt(plan);
+  EXPECT_EQ(kept, (std::vector<int>{1, 2, 3, 3}));
+  EXPECT_EQ(restored, (std::vector<int>{2}));
+  EXPECT_EQ(recorded.trained(), 3);
+}
+
 TEST(RecordedOracle, RefusesTheJournalOfAnotherSearch) {
   const testing::TemporaryFolder folder;
   Problem problem("pim-64x64", 2);
