@@ -143,7 +143,6 @@ struct Results {
 Results measure(const Options& o, const Imported& imported, const model::IntegerNetwork& integers, Results results,
                 OutputFiles& files) {
   const model::Samples& test = *imported.samples->test;
-  const model::Shape input = imported.network.graph.node(0).output;
   const model::Grid& grid = imported.calibrated.grids.back().value();
   constexpr int batch = 64;
   model::Progress progress("evaluate", results.images, o.common.quiet);
@@ -152,7 +151,7 @@ Results measure(const Options& o, const Imported& imported, const model::Integer
     std::vector<Output> outputs(static_cast<std::size_t>(size));
     std::vector<model::Codes> codes(outputs.size());
     quant::for_each_index(size, o.common.threads, [&](int i) {
-      const model::Reals values = model::fit(test, first + i, input);
+      const model::Reals values = model::fit(test, first + i, imported.network);
       Output& output = outputs[static_cast<std::size_t>(i)];
       output.as_file = model::run(imported.network, values);
       if (files.wanted()) output.unrounded = model::run_all(imported.network, values, {.round = false}).back();

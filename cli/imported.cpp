@@ -86,12 +86,13 @@ Imported import_network(const std::string& file, const WidthOptions& widths, con
     if (!own)
       say(common, fmt::format("data set '{}' has no training samples: calibrated on test samples", samples->name));
     const model::Shape stored = source.shape();
-    if (stored != input && stored.channels > 1 && stored.height * stored.width > 1 &&
-        stored.elements() == input.channels)
-      say(common, fmt::format("the network reads a flat vector: samples of {}x{}x{} come as channel, row, column",
+    if (model::guesses_flat_order(source, network)) {
+      say(common, fmt::format("the network reads a flat vector: samples of {}x{}x{} come as channel, row, column; "
+                              "'flat_order: nchw' or 'flat_order: nhwc' in the data set's file says which is right",
                               stored.height, stored.width, stored.channels));
+    }
     inputs.count = std::min(options.calibration_images, source.count());
-    inputs.get = [&source, input](int i) { return model::fit(source, i, input); };
+    inputs.get = [&source, &network](int i) { return model::fit(source, i, network); };
     calibrated_on = fmt::format("{} {} samples of {}", inputs.count, own ? "training" : "test", samples->name);
     record.add_file("dataset", dataset);
   } else {

@@ -184,10 +184,9 @@ Inputs sample_inputs(const Workload& workload, int count, RunRecord& record) {
     throw std::invalid_argument(
         fmt::format("{} images wanted; data set '{}' has {}", count, set.name, samples.count()));
   }
-  const model::Shape input = imported.network.graph.node(0).output;
   Inputs inputs{set.name, {}, {}};
   for (int i = 0; i < count; ++i) {
-    const model::Reals values = model::prepare_input(imported.calibrated, model::fit(samples, i, input));
+    const model::Reals values = model::prepare_input(imported.calibrated, model::fit(samples, i, imported.network));
     inputs.images.push_back(model::encode(quant::input_grid(imported.calibrated), values));
     if (samples.labelled()) inputs.labels.push_back(samples.label(i));
   }

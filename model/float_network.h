@@ -64,13 +64,17 @@ struct Parameters {
   std::optional<Transposed> transposed;
 };
 
+// Where the channels of a sample stand: in front of rows and columns, or behind them.
+enum class ChannelOrder { any, first, last };
+
 struct FloatNetwork {
   Network graph;
   std::vector<Parameters> parameters;             // one entry a node
   std::vector<std::optional<Grid>> grids;         // one entry a node: what its values are rounded to
   std::vector<double> input_scale, input_offset;  // [channel]: the host feeds scale * x + offset; empty: x itself
-  std::vector<std::string> notes;                 // what was left to the host, or done differently from the file
-  bool quantized() const;                         // the file has codes somewhere
+  ChannelOrder input_order = ChannelOrder::any;  // of the file's input; any: it is a vector, or of one channel or pixel
+  std::vector<std::string> notes;                // what was left to the host, or done differently from the file
+  bool quantized() const;                        // the file has codes somewhere
 };
 
 // Values of one image, [y][x][channel].

@@ -176,16 +176,47 @@ std::vector<std::uint8_t> Samples::pixels(int index) const {
   return pixels;
 }
 
-Reals fit(const Samples& samples, int index, Shape input) {
+ChannelOrder Samples::stored_order() const {
+  if (!preparation_.told || shape() != stored_) return ChannelOrder::any;
+  return preparation_.channels_first ? ChannelOrder::first : ChannelOrder::last;
+}
+
+namespace {
+
+bool is_flat(Shape samples, Shape input) {
+  return samples != input && input.height == 1 && input.width == 1 && input.elements() == samples.elements();
+}
+
+}  // namespace
+
+bool guesses_flat_order(const Samples& samples, const FloatNetwork& network) {
   const Shape shape = samples.shape();
-  if (shape == input) return samples.values(index);
-  const bool flat = input.height == 1 && input.width == 1 && input.elements() == shape.elements();
-  if (!flat) {
+  return is_flat(shape, network.graph.node(0).output) && samples.flat_order() == ChannelOrder::any &&
+         shape.channels > 1 && shape.height * shape.width > 1;
+}
+
+Reals fit(const Samples& samples, int index, const FloatNetwork& network) {
+  const Shape shape = samples.shape(), input = network.graph.node(0).output;
+  if (shape == input) {
+    const ChannelOrder stored = samples.stored_order(), read = network.input_order;
+    const bool equal_sides = shape.height == shape.width && shape.width == shape.channels;
+    if (equal_sides && stored != read && stored != ChannelOrder::any && read != ChannelOrder::any) {
+      const bool first = read == ChannelOrder::first;
+      throw std::invalid_argument(fmt::format(
+          "the network's input of {0}x{0}x{0} has its channels {1}, but the data set's 'layout: {2}' has them {3}; "
+          "'layout: {4}' feeds the values as they are stored",
+          shape.height, first ? "first" : "last", first ? "nhwc" : "nchw", first ? "last" : "first",
+          first ? "nchw" : "nhwc"));
+    }
+    return samples.values(index);
+  }
+  if (!is_flat(shape, input)) {
     throw std::invalid_argument(
         fmt::format("the samples are {}x{}x{}, the network reads {}x{}x{} (height, width, channels)", shape.height,
                     shape.width, shape.channels, input.height, input.width, input.channels));
   }
   const Reals values = samples.values(index);
+  if (samples.flat_order() == ChannelOrder::last) return values;
   Reals result;
   result.reserve(values.size());
   for (int c = 0; c < shape.channels; ++c)

@@ -8,7 +8,8 @@
 //   type: int8                # raw: uint8, int8 or float32
 //   shape: [49, 10, 1]        # raw: height, width, channels
 //   classes: 12               # raw, npy, idx: labels are below it; default: the largest label + 1
-//   layout: nhwc              # raw, npy: how the file orders them: nhwc or nchw
+//   layout: nhwc              # raw, npy: how the file orders them: nhwc or nchw. Default: nhwc, unless all sides are equal
+//   flat_order: nchw          # how a network that reads a flat vector gets a sample; default: nchw, which a note tells
 //   channel_order: rgb        # as the network wants them; bgr turns them round
 //   resize: [96, 96]          # bilinear, to this height and width
 //   scale: 0.0039215686       # value = (scale * stored - mean) / std; one number or one a channel
@@ -41,6 +42,8 @@ namespace bitstrata::model {
 
 struct Preparation {
   bool channels_first = false;
+  bool told = false;                            // the data set's description says so; else the kind of file does
+  ChannelOrder flat_order = ChannelOrder::any;  // any: not said
   bool reverse_channels = false;
   int resize_height = 0, resize_width = 0;  // 0: as stored
   double scale = 1;
@@ -56,8 +59,10 @@ class Samples {
   int count() const { return count_; }
   bool labelled() const { return !labels_.empty(); }
   int label(int index) const { return labels_.at(static_cast<std::size_t>(index)); }
-  Reals values(int index) const;  // prepared, NHWC
-  Reals zero() const;             // [channel]: what a stored 0 becomes; the border of a black image
+  Reals values(int index) const;      // prepared, NHWC
+  ChannelOrder stored_order() const;  // any: the kind of file orders them, or they were resized
+  ChannelOrder flat_order() const { return preparation_.flat_order; }
+  Reals zero() const;  // [channel]: what a stored 0 becomes; the border of a black image
   // Are the values pixel / 255 of stored bytes, as those of Images are? Then `pixels` has the bytes, NHWC.
   bool byte_pixels() const;
   std::vector<std::uint8_t> pixels(int index) const;
@@ -95,8 +100,12 @@ bool names_description(const std::string& name);
 // Bilinear, pixel centres on pixel centres, [y][x][channel].
 Reals resized(const Reals& from, Shape old, int height, int width);
 
-// The sample as `input` reads it: as it is where the shapes agree; where the network reads a flat vector of as many
-// elements, in the order channel, row, column that exporters flatten in. Throws std::invalid_argument otherwise.
-Reals fit(const Samples& samples, int index, Shape input);
+// The sample as the network's input reads it: as it is where the shapes agree; where the network reads a flat vector of
+// as many elements, in `flat_order`, or else in the order channel, row, column that exporters flatten in. Throws
+// std::invalid_argument otherwise, and where all sides are equal but the file's input has its channels elsewhere than
+// the data set says: nothing but the order tells them apart then.
+Reals fit(const Samples& samples, int index, const FloatNetwork& network);
+// Does fit() choose an order that nobody has told?
+bool guesses_flat_order(const Samples& samples, const FloatNetwork& network);
 
 }  // namespace bitstrata::model

@@ -28,8 +28,8 @@ constexpr int most_classes = 1'000'000;
 class Description {
  public:
   explicit Description(const fs::path& file) : file_(file), top_(YamlReader::from_file(file)) {
-    top_.check_keys({"format", "name", "kind", "type", "shape", "classes", "channels", "layout", "channel_order",
-                     "resize", "scale", "mean", "std", "test", "train"});
+    top_.check_keys({"format", "name", "kind", "type", "shape", "classes", "channels", "layout", "flat_order",
+                     "channel_order", "resize", "scale", "mean", "std", "test", "train"});
     top_.check_format(format_name);
     kind_ = word("kind", {"raw", "npy", "cifar10", "cifar100", "idx", "folder"}, "");
     for (const char* key : {"type", "shape"}) {
@@ -40,6 +40,10 @@ class Description {
       top_.at("layout").fail(fmt::format("kind {} has a layout of its own", kind_));
     read_classes();
     preparation_.channels_first = word("layout", {"nhwc", "nchw"}, "nhwc") == "nchw" || cifar();
+    preparation_.told = kind_ == "raw" || kind_ == "npy";
+    if (top_.has("flat_order"))
+      preparation_.flat_order =
+          word("flat_order", {"nhwc", "nchw"}, "") == "nchw" ? ChannelOrder::first : ChannelOrder::last;
     preparation_.reverse_channels = word("channel_order", {"rgb", "bgr"}, "rgb") == "bgr";
     top_.read("scale", preparation_.scale);
     preparation_.mean = numbers("mean");
@@ -178,6 +182,13 @@ class Description {
         refuse(images[i], fmt::format("its samples are of another size or type than those of {}", images[0].string()));
       all.bytes.insert(all.bytes.end(), one.bytes.begin(), one.bytes.end());
       all.labels.insert(all.labels.end(), one.labels.begin(), one.labels.end());
+    }
+    if (preparation_.told && !top_.has("layout") && all.shape.channels > 1 && all.shape.height == all.shape.width &&
+        all.shape.width == all.shape.channels) {
+      refuse(images[0],
+             fmt::format("has samples of {0}x{0}x{0}, whose order shows nowhere: {1} must say 'layout: nhwc' "
+                         "or 'layout: nchw'",
+                         all.shape.height, file_.string()));
     }
     const std::int64_t size = std::int64_t{preparation_.resize_height} * preparation_.resize_width * all.shape.channels;
     if (size > most_values) {

@@ -236,6 +236,7 @@ void Converter::add_input() {
   }
   names_.insert("input");
   added(network_.graph.add_input(shape, "input"));
+  network_.input_order = input_order(value);
   value.exclusive = uses_[input.name] == 1;
   values_[input.name] = value;
 }

@@ -79,6 +79,7 @@ class Converter {
 
   // converter.cpp: bookkeeping
   void add_input();
+  ChannelOrder input_order(const Value& input) const;
   void fold_constants();
   void join_equal_quantizers();
   void cut_host_tail();

@@ -110,6 +110,15 @@ Geometry Converter::geometry(const Value& value) const {
   return Geometry::other;
 }
 
+// In which order the file's input has the elements of ours.
+ChannelOrder Converter::input_order(const Value& input) const {
+  const Shape s = shape(input);
+  if (s.channels == 1 || s.height * s.width == 1) return ChannelOrder::any;
+  const std::vector<Factor> elements = input.view.factors();
+  if (elements == View::nchw(s).factors()) return ChannelOrder::first;
+  return elements == View::nhwc(s).factors() ? ChannelOrder::last : ChannelOrder::any;
+}
+
 void Converter::settle(const Value& value, Geometry wanted) const {
   if (layout_ != nullptr || value.node != 0) return;
   View view = value.view;

@@ -162,6 +162,33 @@ TEST_F(OnnxFiles, PlansGiveWidthsAndQuantizedFilesTakeNone) {
   expect_refusal({"run", "--network", quantized, "--plan", plan, "--quiet"}, {"quantized already"});
 }
 
+TEST_F(OnnxFiles, DataSetsSayHowAVectorIsRead) {
+  OnnxBuilder m({1, 192});
+  m.node("Gemm", {"x", m.random({5, 192}), m.random({5}, 0.1)}, {{"transB", 1}});
+  const std::string file = m.save(folder / "vector.onnx").string();
+  const std::string pixels = read_text(folder / "x.bin");
+  std::string labels;
+  for (std::size_t i = 0; i < 16; ++i) {
+    Array input{{1, 192}, {}};
+    for (std::size_t k = 0; k < 192; ++k)
+      input.values.push_back(static_cast<unsigned char>(pixels[i * 192 + k]) / 255.0);
+    const std::vector<double> scores = m.run(input).values;
+    labels += static_cast<char>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+  }
+  folder.write("y.bin", labels);
+  for (const std::string rule : {"", "flat_order: nchw\n", "flat_order: nhwc\n"}) {
+    const std::string data = folder.write("vector.yaml", read_text(dataset) + rule).string();
+    const Finished finished = run_program({"evaluate", "--network", file, "--dataset", data, "--json"});
+    ASSERT_EQ(finished.status, 0) << finished.err;
+    const int correct = json::parse(finished.out)["float"]["correct"];
+    EXPECT_EQ(correct == 16, rule != "flat_order: nhwc\n") << correct;
+    EXPECT_EQ(
+        finished.err.find("samples of 8x8x3 come as channel, row, column; 'flat_order: nchw' or ") != std::string::npos,
+        rule.empty())
+        << finished.err;
+  }
+}
+
 TEST_F(OnnxFiles, MisuseIsOneLine) {
   folder.write("damaged.onnx", "not a model at all");
   OnnxBuilder odd({1, 3, 8, 8});

@@ -109,8 +109,13 @@ TEST(Samples, CifarRecords) {
   EXPECT_EQ(set.test->shape(), (Shape{32, 32, 3}));
   const Reals values = set.test->values(0);
   EXPECT_THAT(std::vector<float>(values.begin(), values.begin() + 3), ElementsAre(11, 20, 30));
-  EXPECT_EQ(fit(*set.test, 0, {1, 1, 3072})[1], 11);  // flattened channel by channel
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { fit(*set.test, 0, {16, 16, 3}); }), HasSubstr("32x32x3"));
+  const auto reads = [](Shape input) {
+    FloatNetwork network;
+    network.graph.add_input(input, "input");
+    return network;
+  };
+  EXPECT_EQ(fit(*set.test, 0, reads({1, 1, 3072}))[1], 11);  // flattened channel by channel
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { fit(*set.test, 0, reads({16, 16, 3})); }), HasSubstr("32x32x3"));
 }
 
 TEST(Samples, MisuseIsNamed) {
