@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <iostream>
+#include <stdexcept>
 
 #include "cli/cost_table.h"
 #include "cli/imported.h"
@@ -138,6 +139,27 @@ void print(const CostTable& table, const std::string& network, const model::Arch
              a.clock_mhz, text.text(), table.assumption());
 }
 
+// Cells that the accelerator does not do: those of layers with weights, or of all where there are no such layers.
+struct Refusals {
+  std::int64_t count = 0;
+  bool all = true;
+  std::string example;
+};
+
+Refusals refusals_of(const CostTable& table) {
+  Refusals refusals;
+  for (const TableRow& row : table.layers.empty() ? table.others : table.layers) {
+    for (std::size_t c = 0; c < row.cycles.size(); ++c) {
+      if (row.cycles[c] >= 0) {
+        refusals.all = false;
+      } else if (refusals.count++ == 0) {
+        refusals.example = row.refusal[c];
+      }
+    }
+  }
+  return refusals;
+}
+
 double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
@@ -163,18 +185,15 @@ int table(const std::vector<std::string>& arguments) {
     table = make_cost_table(network, cost, technologies, o.weight_bits, o.activation_bits, o.output_bits);
   };
   const double cold = seconds_of(make);
+  const Refusals refusals = refusals_of(table);
+  if (refusals.all) {
+    throw std::runtime_error(fmt::format("{} on {}: no cell of the table can be priced, for example: {}",
+                                         network.name(), architecture.name, refusals.example));
+  }
   cost.forget_events();
   const double tiled = seconds_of(make), warm = seconds_of(make);
   const TableError error = check_sums(table, network, cost, o.plans, o.common.seed);
 
-  std::int64_t refused = 0;
-  std::string reason;
-  for (const TableRow& row : table.layers) {
-    for (std::size_t c = 0; c < row.cycles.size(); ++c) {
-      if (row.cycles[c] >= 0) continue;
-      if (refused++ == 0) reason = row.refusal[c];
-    }
-  }
   const std::vector<std::size_t> shape = {table.layers.size(), static_cast<std::size_t>(o.weight_bits),
                                           static_cast<std::size_t>(o.activation_bits)};
   json summary = {{"network", network.name()},
@@ -185,7 +204,7 @@ int table(const std::vector<std::string>& arguments) {
                   {"output_width", table.assumption()},
                   {"layers", json::array()},
                   {"layers_without_weights", json::array()},
-                  {"refused_cells", refused},
+                  {"refused_cells", refusals.count},
                   {"seconds_cold", cold},
                   {"seconds_tilings_known", tiled},
                   {"seconds_warm", warm},
@@ -216,9 +235,9 @@ int table(const std::vector<std::string>& arguments) {
     return 0;
   }
   print(table, network.name(), architecture);
-  if (refused > 0) {
-    fmt::print("{} cells are refused, for example: {}\na column with a refused layer has no total\n", grouped(refused),
-               reason);
+  if (refusals.count > 0) {
+    fmt::print("{} cells are refused, for example: {}\na column with a refused layer has no total\n",
+               grouped(refusals.count), refusals.example);
   }
   if (error.plans > 0) {
     fmt::print(

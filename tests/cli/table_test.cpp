@@ -129,6 +129,19 @@ TEST_F(TableVerb, ARefusedLayerLeavesNoTotal) {
   EXPECT_THAT(read_text(path("out/table.csv")), HasSubstr("addresses of 32 bits reach 4294967296"));
 }
 
+TEST_F(TableVerb, NothingToPriceIsAnError) {
+  folder_.write("list.csv", "Layer,M,N,K\nhuge,4,200000,2000000\nlarge,4,300000,2000000\n");
+  for (const char* form : {"--quiet", "--json"}) {
+    const Finished finished = run_program({"table", "--network", path("list.csv"), "--max-weight-bits", "2",
+                                           "--max-activation-bits", "1", "--out", path("out"), form});
+    EXPECT_EQ(finished.status, 2) << form;
+    EXPECT_EQ(finished.out, "");
+    EXPECT_EQ(finished.error_lines(), 1) << finished.err;
+    EXPECT_THAT(finished.err, HasSubstr("no cell of the table can be priced, for example: layer 'huge': "));
+    EXPECT_FALSE(std::filesystem::exists(path("out")));
+  }
+}
+
 // Whether the file is there or not: what it would be is no network.
 TEST_F(TableVerb, OtherVerbsSayWhereListsBelong) {
   folder_.write("list.csv", "Layer,M,N,K\nsmall,4,8,16\n");
