@@ -41,16 +41,6 @@ void trim(int size, int kernel, int stride, int dilation, int before, int& after
   if (room >= 0) after = std::clamp(room / stride * stride + reach - before - size, 0, after);
 }
 
-// Biases of a matrix product stand in one row, which is added to every row of the product.
-void check_row(const OnnxNode& node, const Tensor& bias, std::int64_t outputs) {
-  if (bias.elements() == 1) return;
-  if (bias.elements() != outputs) refuse(node, fmt::format("has {} biases for {} outputs", bias.elements(), outputs));
-  if (bias.dims.back() != outputs) {
-    refuse(node, fmt::format("its bias of {} differs from row to row, which is not supported; one of 1x{} is",
-                             to_text(bias.dims), outputs));
-  }
-}
-
 bool channels_last(const OnnxNode& node) { return node.domain == "qonnx.custom_op.channels_last"; }
 
 // The codes of weights; `per_output` scales when there are several.
@@ -179,6 +169,15 @@ Value Converter::convolve(const OnnxNode& node, Value x, const Tensor& weights, 
   for (std::size_t n = 0; n < bias.size(); ++n) p.bias[n] = static_cast<float>(bias[n]);
   take_codes(node, weights, 0, outputs, x.factor, p, network_.notes);
   return {.node = made, .view = view_of(g, network_.graph.node(made).output)};
+}
+
+void Converter::check_row(const OnnxNode& node, const Tensor& bias, std::int64_t outputs) {
+  if (bias.elements() == 1) return;
+  if (bias.elements() != outputs) refuse(node, fmt::format("has {} biases for {} outputs", bias.elements(), outputs));
+  if (bias.dims.back() != outputs) {
+    refuse(node, fmt::format("its bias of {} differs from row to row, which is not supported; one of 1x{} is",
+                             to_text(bias.dims), outputs));
+  }
 }
 
 // x times a matrix of [in][out] (transposed: [out][in]).

@@ -90,9 +90,10 @@ void Converter::qlinear_gemm(const OnnxNode& node) {
     const double in_scale = need_constant(node, 1, "input scale").at(0);
     const Tensor& scales = need_constant(node, 4, "weight scale");
     std::vector<float>& bias = network_.parameters[at(product.node)].bias;
-    if (codes.elements() != static_cast<std::int64_t>(bias.size())) refuse(node, "its biases do not fit its outputs");
+    check_row(node, codes, static_cast<std::int64_t>(bias.size()));
     for (std::size_t n = 0; n < bias.size(); ++n)
-      bias[n] = static_cast<float>(codes.at(n) * in_scale * scales.at(scales.elements() == 1 ? 0 : n));
+      bias[n] = static_cast<float>(codes.at(codes.elements() == 1 ? 0 : n) * in_scale *
+                                   scales.at(scales.elements() == 1 ? 0 : n));
   }
   if (node.input(7).empty()) {
     set(node, product);

@@ -185,16 +185,16 @@ void Converter::dequantize(const OnnxNode& node) { set(node, decoded(node, 0, 1,
 void Converter::cast(const OnnxNode& node) {
   Value x = value(node, 0);
   const auto to = static_cast<int>(node.whole("to", type::real32));
-  const bool real = to == type::real32 || to == type::real64 || to == 10 || to == 16;
+  const bool real = is_real(to);
   if (!x.codes) {
     if (!real) {
       refuse(node,
              "turns values into integers: they would be cut off towards zero between layers, which has no layer here; "
              "use QuantizeLinear");
     }
-    if (to == 10 || to == 16) {
+    if (is_short_real(to)) {
       network_.notes.push_back(fmt::format("Cast '{}' to {} is left out: values are not rounded to 16 bits", node.name,
-                                           to == 10 ? "FLOAT16" : "BFLOAT16"));
+                                           to == type::real16 ? "FLOAT16" : "BFLOAT16"));
     }
     set(node, x);
     return;

@@ -24,8 +24,10 @@ void Converter::branch(const OnnxNode& node) {
 }
 
 void Converter::pass(const OnnxNode& node) {
-  if (node.op == "Dropout" && !node.input(2).empty() && need_constant(node, 2, "training_mode").at(0) != 0)
-    refuse(node, "is in training mode; export the network for inference");
+  if (node.op == "Dropout") {
+    const Tensor* training = node.input(2).empty() ? nullptr : &need_constant(node, 2, "training_mode");
+    check_dropout(node, constant(node.input(1)), training, graph_.opset);
+  }
   if (node.outputs.size() > 1 && !node.outputs[1].empty() && uses_[node.outputs[1]] > 0) {
     refuse(node, "only its first output is supported");
   }

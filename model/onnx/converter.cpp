@@ -218,8 +218,11 @@ void Converter::add_input() {
   }
   input_dims_ = dims;
   Value value{.node = 0, .view = View::plain(dims)};
-  const bool real = input.type <= type::real32 || input.type == type::real64 || input.type == 10 || input.type == 16;
-  if (!real) {
+  if (is_short_real(input.type)) {
+    network_.notes.push_back(fmt::format("the file computes in {}; here values are floats of 32 bits",
+                                         input.type == type::real16 ? "FLOAT16" : "BFLOAT16"));
+  }
+  if (!is_real(input.type) && input.type != 0) {
     input_codes_ = integer_type(input.type);
     if (!input_codes_ || input_codes_->bits > 16) {
       throw std::invalid_argument(fmt::format(

@@ -133,6 +133,8 @@ class Converter {
   void reduce(const OnnxNode& node);
   Value convolve(const OnnxNode& node, Value x, const Tensor& weights, const std::vector<double>& bias);
   Value multiply_matrix(const OnnxNode& node, const Value& x, const Tensor& weights, bool transposed);
+  // Refuses biases of a matrix product that do not stand in one row, which is added to every row of the product.
+  static void check_row(const OnnxNode& node, const Tensor& bias, std::int64_t outputs);
   void take_features(const OnnxNode& node, const PerFeature& features, const Value& x, Parameters& p) const;
   Window window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry geometry) const;
   Value pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry geometry);

@@ -271,15 +271,18 @@ Tensor clip(const OnnxNode& node, const Inputs& inputs) {
   return result;
 }
 
-}  // namespace
-
-std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_t opset) {
+// The outputs as floats of 32 bits.
+std::vector<Tensor> folded(const OnnxNode& node, const Inputs& inputs, std::int64_t opset) {
   const std::string& op = node.op;
   const auto first = [&]() -> const Tensor& { return need(node, inputs, 0); };
   const auto second = [&]() -> const Tensor& { return need(node, inputs, 1); };
   try {
     if (op == "Constant") return {constant(node)};
-    if (op == "Identity" || op == "Dropout" || op == "CastLike") return {first()};
+    if (op == "Identity") return {first()};
+    if (op == "Dropout") {
+      check_dropout(node, inputs.size() > 1 ? inputs[1] : nullptr, inputs.size() > 2 ? inputs[2] : nullptr, opset);
+      return {first()};
+    }
     if (op == "Add" || op == "Sub" || op == "Mul" || op == "Div" || op == "Pow")
       return {arithmetic(node, first(), second())};
     if (op == "Transpose") return {transpose(node, first())};
@@ -302,7 +305,8 @@ std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_
     if (op == "Gather") return {gather(node, first(), second())};
     if (op == "Concat") return {concat(node, inputs)};
     if (op == "Slice") return {slice(node, inputs)};
-    if (op == "Cast") return {cast(node, first())};
+    if (op == "Cast") return {cast(node, first(), node.whole("to", type::real32))};
+    if (op == "CastLike") return {cast(node, first(), second().type)};
     if (op == "Clip") return {clip(node, inputs)};
     if (op == "ConstantOfShape") return {constant_of_shape(node, first())};
     if (op == "Shape") {
@@ -323,6 +327,21 @@ std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_
     refuse(node, text);
   }
   refuse(node, fmt::format("of constants is not supported (opset {})", opset));
+}
+
+}  // namespace
+
+std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_t opset) {
+  std::vector<Tensor> results = folded(node, inputs, opset);
+  for (Tensor& result : results) {
+    if (!is_short_real(result.type)) continue;
+    for (float& value : result.reals) {
+      const float nearest = rounded_to(result.type, value);
+      if (nearest != value) result.grid.reset();
+      value = nearest;
+    }
+  }
+  return results;
 }
 
 }  // namespace bitstrata::model::interchange

@@ -20,7 +20,7 @@ Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b);
 std::optional<Tensor> unary(const OnnxNode& node, const Tensor& a);
 // Equal, Less, Not, And and the like: 0 and 1; nothing where the operator is none of those.
 std::optional<Tensor> comparison(const OnnxNode& node, const std::vector<const Tensor*>& inputs);
-Tensor cast(const OnnxNode& node, const Tensor& a);
+Tensor cast(const OnnxNode& node, const Tensor& a, std::int64_t to);  // `to`: ONNX's data type
 
 // A tensor of `model`'s type, still without values. A small file can ask for any size: throws std::invalid_argument
 // above 2^22 elements where the operator's largest input has not `inputs` as many.
@@ -30,6 +30,9 @@ Dims strides_of(const Dims& dims);  // row-major; all 1 where there are no eleme
 std::int64_t whole_number(double value);
 // The values of a tensor of whole numbers; throws std::invalid_argument naming the node for others.
 const std::vector<std::int64_t>& whole_list(const OnnxNode& node, const Tensor& tensor, const char* what);
+// Refuses a Dropout that draws values: one in training mode whose ratio is not known to be 0. `ratio` and `training`
+// are null where they are left out; before opset 7 an attribute says what the node does.
+void check_dropout(const OnnxNode& node, const Tensor* ratio, const Tensor* training, std::int64_t opset);
 // The sizes that a Shape node takes, from its `start` to its `end`.
 Dims part_of_shape(const OnnxNode& node, const Dims& sizes);
 

@@ -169,13 +169,12 @@ std::optional<Tensor> comparison(const OnnxNode& node, const std::vector<const T
   return result;
 }
 
-Tensor cast(const OnnxNode& node, const Tensor& a) {
+Tensor cast(const OnnxNode& node, const Tensor& a, std::int64_t to) {
   Tensor result = like(a, a.dims, a.elements());
-  const auto to = node.whole("to", type::real32);
-  const bool real = to == type::real32 || to == type::real64 || to == 10 || to == 16;
+  const bool real = is_real(static_cast<int>(to));
   if (!real && to != type::boolean && to != type::int64 && to != type::uint64 && !integer_type(static_cast<int>(to)))
     refuse(node, fmt::format("casts to data type {}, which is not read", to));
-  result.type = real ? static_cast<int>(type::real32) : static_cast<int>(to);
+  result.type = to == type::real64 ? static_cast<int>(type::real32) : static_cast<int>(to);
   for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
     const double value = a.at(i);
     if (real) {

@@ -38,6 +38,13 @@ const std::vector<std::int64_t>& whole_list(const OnnxNode& node, const Tensor& 
   return tensor.ints;
 }
 
+void check_dropout(const OnnxNode& node, const Tensor* ratio, const Tensor* training, std::int64_t opset) {
+  const bool old = opset > 0 && opset < 7;
+  const bool trains = old ? node.whole("is_test", 0) == 0 : training != nullptr && training->at(0) != 0;
+  const double share = old ? node.real("ratio", 0.5) : ratio != nullptr ? ratio->at(0) : 0.5;
+  if (trains && share != 0) refuse(node, "is in training mode; export the network for inference");
+}
+
 Dims part_of_shape(const OnnxNode& node, const Dims& sizes) {
   const auto rank = static_cast<std::int64_t>(sizes.size());
   const auto bound = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + rank : i, 0, rank); };

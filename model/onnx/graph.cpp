@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <Eigen/Core>
 #include <stdexcept>
 
 namespace bitstrata::model::interchange {
@@ -20,7 +21,7 @@ std::int64_t elements_of(const Dims& dims) {
 
 std::string to_text(const Dims& dims) { return dims.empty() ? "scalar" : fmt::format("{}", fmt::join(dims, "x")); }
 
-bool Tensor::whole() const { return type != type::real32; }
+bool Tensor::whole() const { return !is_real(type); }
 
 double Tensor::at(std::size_t index) const {
   const std::size_t count = whole() ? ints.size() : reals.size();
@@ -43,6 +44,15 @@ Tensor Tensor::of_ints(Dims dims, std::vector<std::int64_t> values) {
   tensor.type = type::int64;
   tensor.ints = std::move(values);
   return tensor;
+}
+
+bool is_short_real(int type) { return type == type::real16 || type == type::brain16; }
+
+bool is_real(int type) { return type == type::real32 || type == type::real64 || is_short_real(type); }
+
+float rounded_to(int type, float value) {
+  if (type == type::real16) return static_cast<float>(Eigen::half(value));
+  return type == type::brain16 ? static_cast<float>(Eigen::bfloat16(value)) : value;
 }
 
 std::optional<TypeRange> integer_type(int type) {

@@ -25,7 +25,8 @@ struct ConstantGrid {
   std::vector<double> scales;
 };
 
-// A constant: an initializer, or what folding made of some. Integers and booleans lie in `ints`, the rest in `reals`.
+// A constant: an initializer, or what folding made of some. Integers and booleans lie in `ints`, the rest in `reals`,
+// where those of 16 bits are values that 16 bits hold.
 struct Tensor {
   Dims dims;
   int type = 1;  // ONNX's data type number; 1 is float32, 7 is int64
@@ -52,13 +53,22 @@ enum : int {
   int32 = 6,
   int64 = 7,
   boolean = 9,
+  real16 = 10,
   real64 = 11,
   uint32 = 12,
   uint64 = 13,
+  brain16 = 16,
   uint4 = 21,
   int4 = 22
 };
 }
+
+// Types of values that lie in `reals`, as floats of 32 bits.
+bool is_real(int type);
+// Floats of 16 bits, whose values are few of those of 32.
+bool is_short_real(int type);
+// The nearest value of a type of floats, halves to even: of 16 bits where it has as many.
+float rounded_to(int type, float value);
 
 // The codes of an integer data type; nothing for others.
 struct TypeRange {

@@ -5,6 +5,7 @@
 #include <google/protobuf/stubs/logging.h>
 #include <onnx/onnx_pb.h>
 
+#include <Eigen/Core>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -23,17 +24,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
-  const std::uint32_t exponent = (half >> 10) & 0x1fU, mantissa = half & 0x3ffU;
-  if (exponent == 0) {
-    const float value = static_cast<float>(mantissa) * 0x1p-24F;
-    return sign != 0 ? -value : value;
-  }
-  const std::uint32_t bits =
-      exponent == 31 ? sign | 0x7f800000U | mantissa << 13 : sign | (exponent + 112) << 23 | mantissa << 13;
-  return std::bit_cast<float>(bits);
-}
+float half_to_float(std::uint16_t bits) { return static_cast<float>(Eigen::numext::bit_cast<Eigen::half>(bits)); }
+
+float brain_to_float(std::uint16_t bits) { return static_cast<float>(Eigen::numext::bit_cast<Eigen::bfloat16>(bits)); }
 
 // Bytes of one value; 0 for types that are not read, -1 for half a byte.
 int width_of(int type) {
@@ -225,9 +218,7 @@ class GraphReader {
     const auto count = static_cast<std::size_t>(signed_count);
     const int type = proto.data_type(), width = width_of(type);
     if (width == 0) damaged(fmt::format("{} has data type {}, which is not read", what, type));
-    const bool real = type == onnx::TensorProto::FLOAT || type == onnx::TensorProto::DOUBLE ||
-                      type == onnx::TensorProto::FLOAT16 || type == onnx::TensorProto::BFLOAT16;
-    tensor.type = real ? static_cast<int>(type::real32) : type;
+    tensor.type = is_real(type) && !is_short_real(type) ? static_cast<int>(type::real32) : type;
     const bool outside = proto.data_location() == onnx::TensorProto::EXTERNAL;
     if (outside || proto.has_raw_data()) {
       const std::string raw = outside ? external(proto) : proto.raw_data();
@@ -254,9 +245,8 @@ class GraphReader {
     } else if (type == onnx::TensorProto::FLOAT16 || type == onnx::TensorProto::BFLOAT16) {
       check(proto.int32_data_size());
       for (const int value : proto.int32_data()) {
-        tensor.reals.push_back(type == onnx::TensorProto::FLOAT16
-                                   ? half_to_float(static_cast<std::uint16_t>(value))
-                                   : std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16));
+        tensor.reals.push_back(type == onnx::TensorProto::FLOAT16 ? half_to_float(static_cast<std::uint16_t>(value))
+                                                                  : brain_to_float(static_cast<std::uint16_t>(value)));
       }
     } else if (type == onnx::TensorProto::INT64) {
       check(proto.int64_data_size());
@@ -301,9 +291,8 @@ class GraphReader {
           tensor.reals.push_back(half_to_float(value));
         break;
       case onnx::TensorProto::BFLOAT16:
-        for (const std::uint16_t value : unpack<std::uint16_t>(raw, count)) {
-          tensor.reals.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16));
-        }
+        for (const std::uint16_t value : unpack<std::uint16_t>(raw, count))
+          tensor.reals.push_back(brain_to_float(value));
         break;
       case onnx::TensorProto::INT8:
         take_ints<std::int8_t>(raw, count, tensor);

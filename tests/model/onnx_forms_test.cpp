@@ -195,6 +195,27 @@ TEST(OnnxForms, BiasesOfAMatrixStandInARow) {
   EXPECT_THAT(refusal(product({2}, 1)), HasSubstr("has 2 biases for 4 outputs"));
 }
 
+TEST(OnnxForms, BiasesOfAQuantizedMatrixStandInARow) {
+  constexpr int i8 = 3, i32 = 6;
+  const auto product = [](const Dims& bias, const std::vector<double>& codes) {
+    OnnxBuilder m({1, 4, 2, 2});
+    const std::string q = m.node("QuantizeLinear", {"x", m.scalar(0.125), m.scalar(0, i8)});
+    const std::string rows =
+        m.node("Reshape", {m.node("Transpose", {q}, {{"perm", Dims{0, 2, 3, 1}}}), m.ints({4, 4})});
+    m.node("QGemm",
+           {rows, m.scalar(0.125), m.scalar(0, i8), m.constant({4, 4}, std::vector<double>(16, 1), i8), m.scalar(0.5),
+            m.scalar(0, i8), m.constant(bias, codes, i32), m.scalar(0.0625), m.scalar(0, i8)},
+           {}, "com.microsoft");
+    return m;
+  };
+  const std::vector<double> codes = {1, -2, 3, 40};
+  EXPECT_THAT(refusal(product({4, 1}, codes)), HasSubstr("its bias of 4x1 differs from row to row"));
+  EXPECT_THAT(refusal(product({2}, {1, 2})), HasSubstr("has 2 biases for 4 outputs"));
+  for (const Dims& bias : {Dims{4}, Dims{1, 4}})
+    EXPECT_EQ(imported(product(bias, codes)).parameters[1].bias, (std::vector<float>{0.0625F, -0.125F, 0.1875F, 2.5F}));
+  EXPECT_EQ(imported(product({1}, {8})).parameters[1].bias, std::vector<float>(4, 0.5F));
+}
+
 TEST(OnnxForms, ReductionsWithoutAxesMayDoNothing) {
   for (const char* op : {"ReduceMean", "ReduceMax"}) {
     for (const bool empty_list : {false, true}) {
