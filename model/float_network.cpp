@@ -76,6 +76,22 @@ double unit_of(const FloatNetwork& network, int node) {
   return network.grids[at(node)]->scale;
 }
 
+float requantized(const Grid& grid, double sum, float factor) {
+  const CodeRange range = grid.range();
+  const double code = std::nearbyint(static_cast<float>(sum) * factor) + grid.zero_point;
+  return static_cast<float>(grid.value(static_cast<std::int32_t>(std::clamp<double>(code, range.low, range.high))));
+}
+
+// The means over all pixels of codes, whose sums become codes by one factor.
+void average_codes(const FloatNetwork& network, int index, const Reals& from, Reals& to) {
+  const Grid& grid = network.grids[at(index)].value();
+  const auto unit = static_cast<float>(unit_of(network, network.graph.node(index).inputs[0]));
+  std::vector<double> sums(to.size());
+  for (std::size_t k = 0; k < from.size(); ++k) sums[k % to.size()] += std::nearbyint(from[k] / unit);
+  const float factor = unit / (static_cast<float>(grid.scale) * static_cast<float>(from.size() / to.size()));
+  for (std::size_t c = 0; c < to.size(); ++c) to[c] = requantized(grid, sums[c], factor);
+}
+
 // Sums of codes: Sums::codes and Sums::requantized.
 void weigh_codes(const FloatNetwork& network, int index, const Reals& from, Reals& to) {
   const Node& node = network.graph.node(index);
@@ -87,18 +103,16 @@ void weigh_codes(const FloatNetwork& network, int index, const Reals& from, Real
   for (std::size_t k = 0; k < codes.size(); ++k) codes[k] = std::nearbyint(from[k] / unit);
   sum_products(node, network.graph.input_shape(index), weights, codes, sums);
   const auto& grid = network.grids[at(index)];
-  const bool requantized = p.sums == Sums::requantized && grid;
+  const bool coded = p.sums == Sums::requantized && grid;
   for (std::size_t i = 0; i < to.size(); ++i) {
     const std::size_t n = i % channels;
     const float scale = unit * static_cast<float>(p.scales[n]);
-    if (!requantized) {
+    if (!coded) {
       to[i] = static_cast<float>(sums[i]) * scale + p.bias[n];
       continue;
     }
-    const auto sum = static_cast<float>(sums[i] + std::nearbyint(p.bias[n] / (unit * p.scales[n])));
-    const CodeRange range = grid->range();
-    const double code = std::nearbyint(sum * (scale / static_cast<float>(grid->scale))) + grid->zero_point;
-    to[i] = static_cast<float>(grid->value(static_cast<std::int32_t>(std::clamp<double>(code, range.low, range.high))));
+    to[i] = requantized(*grid, sums[i] + std::nearbyint(p.bias[n] / (unit * p.scales[n])),
+                        scale / static_cast<float>(grid->scale));
   }
 }
 
@@ -211,16 +225,16 @@ std::int32_t Grid::code(float value) const {
       code = std::floor(double{step} + zero_point + 0.5);
       break;
     case Rounding::half_even:
-      code = std::nearbyint(double{step} + zero_point);
+      code = std::nearbyint(step + static_cast<float>(zero_point));
       break;
     case Rounding::half_even_step:
       code = std::nearbyint(double{step}) + zero_point;
       break;
     case Rounding::half_away:
-      code = std::round(double{step} + zero_point);
+      code = std::round(step + static_cast<float>(zero_point));
       break;
     case Rounding::floor:
-      code = std::floor(double{step} + zero_point);
+      code = std::floor(step + static_cast<float>(zero_point));
       break;
   }
   return static_cast<std::int32_t>(std::clamp(code, static_cast<double>(limits.low), static_cast<double>(limits.high)));
@@ -275,7 +289,11 @@ std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> i
           break;
         case Op::max_pool:
         case Op::average_pool:
-          pool(node, in, from, to);
+          if (options.round && network.grids[i] && network.parameters[i].sums == Sums::requantized) {
+            average_codes(network, static_cast<int>(i), from, to);
+          } else {
+            pool(node, in, from, to);
+          }
           break;
         case Op::add:
         case Op::multiply:

@@ -34,7 +34,7 @@ struct Grid {
   bool operator==(const Grid&) const = default;
   CodeRange range() const;
   double value(std::int32_t code) const;
-  std::int32_t code(float value) const;  // by `rounding`; divides in float32, as ONNX does
+  std::int32_t code(float value) const;  // by `rounding`; in float32, as ONNX and QONNX do
   bool floor() const { return rounding == Rounding::floor; }
 };
 
@@ -42,7 +42,8 @@ struct Grid {
 enum class Sums {
   values,       // of values, in 32-bit floats
   codes,        // of codes, exactly, scaled and biased in 32-bit floats (ConvInteger and what follows it)
-  requantized,  // of codes and a bias in their unit, exactly, and one factor to the result's codes (QLinearConv)
+  requantized,  // of codes and a bias in their unit, exactly, and one factor to the result's codes (QLinearConv); also
+                // of an average pooling over the whole image (QLinearGlobalAveragePool)
 };
 
 // A transposed convolution that is written as a convolution whose outputs are the pixels of blocks, block after block

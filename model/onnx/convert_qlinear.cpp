@@ -37,8 +37,9 @@ Value Converter::summed(Value result, Sums sums) {
 
 void Converter::recoded(const OnnxNode& node, const Value& result, std::size_t scale, std::size_t zero) {
   Grid grid = output_grid(node, scale, zero);
-  // ONNX Runtime's integer average adds the zero point before it rounds.
-  if (node.op == "QLinearAveragePool") grid.rounding = Rounding::half_even;
+  // These add the zero point before they round, in ONNX Runtime, whose operators they are.
+  if (node.op == "QLinearAveragePool" || node.op == "QLinearAdd" || node.op == "QLinearMul")
+    grid.rounding = Rounding::half_even;
   Value codes = round_to(node, result, grid);
   codes.codes = true;
   set(node, codes);
@@ -108,7 +109,7 @@ void Converter::qlinear_global_pool(const OnnxNode& node) {
   x = straight(node, x);
   const Geometry g = geometry(x);
   const Window window{.kernel_height = shape(x).height, .kernel_width = shape(x).width};
-  recoded(node, pooled(node, x, Op::average_pool, window, g), 3, 4);
+  recoded(node, summed(pooled(node, x, Op::average_pool, window, g), Sums::requantized), 3, 4);
 }
 
 // What the float operator `op` with the node's attributes makes of values.

@@ -132,7 +132,7 @@ double Quantizer::code(double value, std::size_t channel) const {
   const auto step = static_cast<float>(value) / static_cast<float>(grid.scales[grid.scales.size() == 1 ? 0 : channel]);
   const auto zero = static_cast<double>(zero_point(channel));
   if (rounding == Rounding::half_even_step) return std::clamp(std::nearbyint(double{step}) + zero, low(), high());
-  const double position = double{step} + zero;
+  const double position = step + static_cast<float>(zero);
   const double code = rounding == Rounding::floor       ? std::floor(position)
                       : rounding == Rounding::half_away ? std::round(position)
                                                         : std::nearbyint(position);

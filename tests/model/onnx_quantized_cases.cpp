@@ -327,6 +327,16 @@ void qlinear_rows(Table& t) {
     });
     t.codes();
   }
+  // Halves: the zero point is odd.
+  for (const char* op : {"QLinearAdd", "QLinearMul"}) {
+    t.row((std::string(op) + "OfAnOddZeroPoint").c_str(), [=](Case& c) {
+      const Q out{1.0 / 8, 163};
+      const Two x = two(c);
+      c.m.node(op, with(with(c.operands(x.a, values), c.operands(x.b, second)), c.pair(out)), {}, microsoft);
+      return out;
+    });
+    t.codes();
+  }
   t.row("QLinearAddOfAConstant", [=](Case& c) {
     const std::string constant = c.m.constant({4, 1, 1}, {3, 200, 90, 40}, u8);
     const std::string a = c.first_codes(pixels, values);
@@ -346,7 +356,20 @@ void qlinear_rows(Table& t) {
   };
   single("QLinearAveragePool", {{"kernel_shape", Dims{2, 2}}, {"strides", Dims{2, 2}}}, values);
   single("QLinearGlobalAveragePool", {}, values);
-  single("QLinearLeakyRelu", {{"alpha", 0.25}}, {1.0 / 32, 30});
+  // Scales whose ratio is 3 to 2: many means lie just between two codes, and 32-bit floats decide.
+  const auto averaged = [&](const char* name, const char* op, const Attrs& attributes, const Q& in, const Q& out) {
+    t.row(name, [=](Case& c) {
+      c.m.node(op, with(c.operands(c.first_codes(pixels, in), in), c.pair(out)), attributes, microsoft);
+      return out;
+    });
+    t.codes();
+  };
+  const Attrs windows = {{"kernel_shape", Dims{2, 2}}};
+  averaged("QLinearAveragePoolOfFreeScales", "QLinearAveragePool", windows, {0.03, 100}, {0.02, 37});
+  averaged("QLinearAveragePoolOfSignedCodes", "QLinearAveragePool", windows, {0.03, -5, i8}, {0.02, 21, i8});
+  averaged("QLinearGlobalAveragePoolOfFreeScales", "QLinearGlobalAveragePool", {}, {0.03, 100}, {0.02, 37});
+  averaged("QLinearGlobalAveragePoolOfSignedCodes", "QLinearGlobalAveragePool", {}, {0.045, -5, i8}, {0.02, 21, i8});
+  single("QLinearLeakyRelu", {{"alpha", 0.25}}, {1.0 / 32, 31});
   single("QLinearSigmoid", {}, {1.0 / 256});
   t.row("QLinearConcat", [=](Case& c) {
     const Two x = two(c);

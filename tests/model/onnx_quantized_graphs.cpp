@@ -43,7 +43,7 @@ class Maker {
       activation_bits_ = activation_bits[seed % activation_bits.size()];
       weight_bits_ = weight_bits[seed % weight_bits.size()];
     }
-    shape_ = static_cast<int>(seed % 6);
+    shape_ = static_cast<int>(seed % 13);
     per_channel_ = pick(0, 1) == 0;
     powers_of_two_ = pick(0, 1) == 0;
     symmetric_ = pick(0, 1) == 0;
@@ -64,11 +64,8 @@ class Maker {
     graph_.weights = fmt::format("{} bit per {}", weight_bits_, per_channel_ ? "channel" : "tensor");
     graph_.activations = fmt::format("{} bit {}, {} scales", activation_bits_, symmetric_ ? "symmetric" : "asymmetric",
                                      powers_of_two_ ? "2^n" : "free");
-    for (const char* op : {"qlinearaveragepool", "qlinearconcat"})
-      if (graph_.operators.find(op) != std::string::npos) graph_.refusable = "the operator is not supported";
-    // Averages over all pixels divide by no power of two.
-    graph_.exact =
-        powers_of_two_ && weight_bits_ + activation_bits_ <= 16 && graph_.operators.find("global") == std::string::npos;
+    // Averages over all pixels divide by no power of two, and exponentials are every executor's own.
+    graph_.exact = powers_of_two_ && weight_bits_ + activation_bits_ <= 16 && !rounded_;
     return std::move(graph_);
   }
 
@@ -237,6 +234,7 @@ class Maker {
 
   Signal average(const Signal& x, bool global) {
     note(fmt::format("{}{}averagepool", qdq_ ? "" : "qlinear", global ? "global" : ""));
+    rounded_ = rounded_ || global;
     Signal y{"", {}, x.channels, global ? 1 : x.height / 2, global ? 1 : x.width / 2, 0.7 * x.rms};
     const Attrs window = global ? Attrs{} : Attrs{{"kernel_shape", Dims{2, 2}}, {"strides", Dims{2, 2}}};
     const std::string op = global ? "GlobalAveragePool" : "AveragePool";
@@ -245,6 +243,77 @@ class Maker {
     y.name = m().node("QLinear" + op, {x.name, scale(x.format), zero(x.format), scale(y.format), zero(y.format)},
                       window, microsoft);
     return y;
+  }
+
+  // A slope below zero for each channel, or, between codes, one for all.
+  Signal leaky(const Signal& x) {
+    note(qdq_ ? "prelu" : "qlinearleakyrelu");
+    Signal y = x;
+    if (!qdq_) {
+      const double slope = powers_of_two_ ? 0.125 : 0.1;
+      return recoded("QLinearLeakyRelu", x, y, {{"alpha", slope}});
+    }
+    std::vector<double> slopes;
+    for (std::int64_t c = 0; c < x.channels; ++c) slopes.push_back(powers_of_two_ ? std::exp2(-pick(0, 3)) : share());
+    return quantized(m().node("PRelu", {x.name, m().constant({x.channels, 1, 1}, slopes)}), y, false);
+  }
+
+  // By a table of at most 8 bits.
+  Signal function(const Signal& x) {
+    if (activation_bits_ > 8) return leaky(x);
+    rounded_ = true;
+    const char* const names[] = {"Sigmoid", "Tanh", "Elu", "Selu", "Softplus", "Softsign", "HardSwish"};
+    const std::string op = qdq_ ? names[pick(0, 6)] : "QLinearSigmoid";
+    note(op);
+    if (op == "HardSwish") at_least(14);
+    Signal y = x;
+    y.rms = std::min(0.7, x.rms);
+    return qdq_ ? quantized(m().node(op, {x.name}), y, op == "Sigmoid" || op == "Softplus") : recoded(op, x, y, {});
+  }
+
+  Signal recoded(const std::string& op, const Signal& x, Signal y, const Attrs& attributes) {
+    y.format = format(y.rms, op == "QLinearSigmoid");
+    y.name =
+        m().node(op, {x.name, scale(x.format), zero(x.format), scale(y.format), zero(y.format)}, attributes, microsoft);
+    return y;
+  }
+
+  Signal transposed(const Signal& x, std::int64_t outputs) {
+    note("convtranspose");
+    const std::int64_t stride = pick(1, 2), kernel = pick(stride, 3), pad = pick(0, kernel - stride);
+    const bool per_channel = per_channel_;
+    per_channel_ = false;  // scales run along the second axis here, which not all runtimes read
+    const Weights w = weights({x.channels, outputs, kernel, kernel}, x.channels, x.format.scale);
+    per_channel_ = per_channel;
+    const auto side = [&](std::int64_t size) { return (size - 1) * stride + kernel - 2 * pad; };
+    const Signal y{"", {}, outputs, side(x.height), side(x.width), x.rms};
+    return quantized(m().node("ConvTranspose", {x.name, w.codes},
+                              {{"strides", Dims{stride, stride}}, {"pads", Dims{pad, pad, pad, pad}}}),
+                     y, false);
+  }
+
+  Signal padded(Signal x) {
+    note("pad");
+    at_least(18);
+    x.name = m().node("Pad", {x.name, m().ints({1, 2, 0, 1}), m().scalar(0), m().ints({3, 2})});
+    x.height += 3, x.width += 1;
+    return x;
+  }
+
+  Signal enlarged(const Signal& x) {
+    note("resize");
+    const bool centred = pick(0, 1) == 0;
+    Signal y = x;
+    y.height *= 2, y.width *= 2;
+    return quantized(
+        m().node("Resize", {x.name, "", m().constant({4}, {1, 1, 2, 2})},
+                 {{"mode", "linear"}, {"coordinate_transformation_mode", centred ? "half_pixel" : "asymmetric"}}),
+        y, false);
+  }
+
+  // Quantizers of 16 bits need opset 21 anyway.
+  void at_least(int opset) {
+    if (activation_bits_ <= 8) m().opset(opset);
   }
 
   Signal compose(const Signal& x) {
@@ -263,15 +332,38 @@ class Maker {
       }
       case 4:
         return linear(convolution(average(convolution(x, 4, 3, 1, false, relu), false), 6, 1, 1, false, true), 6);
-      default: {
+      case 5: {
         const Signal a = convolution(x, 4, 1, 1, false, relu), b = convolution(a, 3, 1, 1, false, false);
         return convolution(joined(a, b), 4, 3, 1, false, false);
+      }
+      case 6:
+        return convolution(leaky(convolution(x, 5, 3, 1, false, false)), 4, 1, 1, false, false);
+      case 7:
+        return convolution(function(convolution(x, 5, 3, 1, false, false)), 4, 1, 1, false, false);
+      case 8: {
+        const Signal a = convolution(x, 4, 3, 1, false, relu);
+        return qdq_ ? transposed(a, 3) : linear(average(a, true), 5);
+      }
+      case 9: {
+        const Signal a = convolution(x, 4, 3, 1, false, relu);
+        return convolution(qdq_ ? padded(a) : leaky(a), 3, 3, 1, false, false);
+      }
+      case 10: {
+        const Signal a = convolution(x, 4, 3, 1, false, relu);
+        return convolution(qdq_ ? enlarged(a) : joined(a, leaky(a)), 3, 1, 1, false, false);
+      }
+      case 11:
+        return leaky(average(convolution(x, 4, 3, 1, false, relu), false));
+      default: {
+        const Signal a = convolution(x, 3, 3, 1, false, relu);
+        return joined(function(a), leaky(a));
       }
     }
   }
 
   std::mt19937_64 random_;
   bool qdq_, per_channel_ = true, powers_of_two_ = true, symmetric_ = true, signed_codes_ = true;
+  bool rounded_ = false;  // some values are rounded on their way, by 32-bit floats
   int weight_bits_ = 8, activation_bits_ = 8, shape_ = 0;
   QuantizedGraph graph_{
       .name = "", .model = OnnxBuilder({}), .form = "", .weights = "", .activations = "", .operators = ""};

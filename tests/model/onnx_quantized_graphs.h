@@ -18,7 +18,6 @@ struct QuantizedGraph {
   bool image = false;  // the output is N,C,H,W
   // What was drawn, in words for a table.
   std::string form, weights, activations, operators;
-  std::string refusable;  // words of a refusal that may be: of operators that the importer may not have
   bool exact = false;  // all scales are powers of two and all sums fit 24 bits: every executor must get the same codes
 };
 

@@ -197,7 +197,11 @@ Array space_to_depth(const Array& x, std::int64_t block) {
   return y;
 }
 
-Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global) {
+namespace {
+float rounded(double value) { return static_cast<float>(value); }
+}  // namespace
+
+Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global, bool in_floats) {
   const Window w(node, x, global ? Dims{x.dims[2], x.dims[3]} : Dims{});
   const auto include = node.attributes.find("count_include_pad");
   const bool padding_counts = include != node.attributes.end() && include->second.wholes[0] != 0;
@@ -206,10 +210,10 @@ Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global)
     for (std::int64_t ky = 0; ky < w.kernel[0]; ++ky)
       for (std::int64_t kx = 0; kx < w.kernel[1]; ++kx) {
         const double v = value(c, ky, kx);
-        if (!std::isnan(v)) sum += v, best = std::max(best, v);
+        if (!std::isnan(v)) sum = in_floats ? double{rounded(sum + v)} : sum + v, best = std::max(best, v);
         if (!std::isnan(v) || (padding_counts && value.padding(ky, kx))) ++values;
       }
-    return max ? best : sum / values;
+    return max ? best : in_floats ? double{rounded(sum) / rounded(values)} : sum / values;
   });
 }
 

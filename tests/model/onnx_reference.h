@@ -26,7 +26,8 @@ Array convolve_transposed(const OnnxBuilder::Node& node, const Array& x, const A
 // `by_column`: CRD, else DCR.
 Array depth_to_space(const Array& x, std::int64_t block, bool by_column);
 Array space_to_depth(const Array& x, std::int64_t block);
-Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global);
+// `in_floats`: values are added one after another in 32-bit floats.
+Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global, bool in_floats = false);
 Array matrix(const Array& a, const Array& b, bool transposed);
 // Along axis 1 of a batch of 1.
 Array concatenate(const std::vector<const Array*>& inputs);

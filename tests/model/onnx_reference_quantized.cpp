@@ -149,19 +149,41 @@ Array exact(const Call& call, std::size_t codes, std::size_t scale, std::size_t 
   return y;
 }
 
-void join(const Call& call, const std::function<double(double, double)>& f) {
-  call.set(to_codes(call, broadcast(exact(call, 0, 1, 2), exact(call, 3, 4, 5), f), 6, 7));
+// Values in 32-bit floats to codes whose zero point is added before they are rounded: halves go to the even code, not
+// to the even distance from the zero point.
+Array shifted_codes(const Call& call, const Array& x, std::size_t scale, std::size_t zero) {
+  const int type = call.type(zero);
+  const float s = real(call.scalar(scale, 1)), z = real(call.scalar(zero, 0));
+  Array y = map(x, [=](double v) { return saturated(double{real(v) / s + z}, 0, type); });
+  y.type = type;
+  return y;
 }
 
-// Pooling by windows alone adds the zero point before it rounds: halves go to the even code, not to the even distance
-// from the zero point.
+void join(const Call& call, const std::function<double(double, double)>& f) {
+  const Array a = dequantized(call, 0, 1, 2), b = dequantized(call, 3, 4, 5);
+  call.set(shifted_codes(call, broadcast(a, b, f), 6, 7));
+}
+
+// ONNX Runtime adds the values of a window in 32-bit floats; over the whole image it adds codes and scales them at
+// once.
 void pooling(const Call& call, bool global) {
   if (call.whole("channels_last", 0) != 0) throw std::invalid_argument("the reference pools N,C,H,W only");
-  const Array averages = pool(call.node, exact(call, 0, 1, 2), false, global);
-  if (global) return call.set(to_codes(call, averages, 3, 4));
+  const float in = real(call.scalar(1, 1)), out = real(call.scalar(3, 1));
+  const double before = call.scalar(2, 0), behind = call.scalar(4, 0);
   const int type = call.type(4);
-  const double s = call.scalar(3, 1), z = call.scalar(4, 0);
-  Array y = map(averages, [=](double v) { return saturated(v / s + z, 0, type); });
+  Array y;
+  if (global) {
+    const Array& codes = call.in(0);
+    const std::int64_t channels = codes.dims[1], pixels = count(codes.dims) / channels;
+    y.dims = {1, channels, 1, 1};
+    for (std::int64_t c = 0; c < channels; ++c) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < pixels; ++k) sum += codes.values[at(c * pixels + k)] - before;
+      y.values.push_back(saturated(double{real(sum) * (in / (out * real(static_cast<double>(pixels))))}, behind, type));
+    }
+  } else {
+    y = shifted_codes(call, pool(call.node, dequantized(call, 0, 1, 2), false, false, true), 3, 4);
+  }
   y.type = type;
   call.set(std::move(y));
 }

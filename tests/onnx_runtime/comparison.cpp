@@ -95,7 +95,6 @@ std::vector<Subject> generated_subjects(int count, std::uint64_t first) {
     const QuantizedForm form = i % 2 == 0 ? QuantizedForm::qdq : QuantizedForm::qlinear;
     Subject subject{
         .graph = quantized_graph(form, first + static_cast<std::uint64_t>(i / 2)), .file = "", .inputs = {}};
-    subject.refused = subject.graph.refusable;
     subject.inputs = some_inputs(subject.graph.model);
     subjects.push_back(std::move(subject));
   }
