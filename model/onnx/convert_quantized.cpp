@@ -137,6 +137,17 @@ std::optional<Grid> Converter::grid_of_codes(const Value& value) const {
   return network_.grids[at(origin)];
 }
 
+// By its rounding, or behind a ReLU; rounding to codes of both signs changes no sign.
+bool Converter::never_negative(int index) const {
+  while (true) {
+    const Node& made = network_.graph.node(index);
+    const std::optional<Grid>& grid = network_.grids[at(index)];
+    if (made.op == Op::relu || (grid && grid->coding == Coding::unsigned_code && grid->zero_point == 0)) return true;
+    if (made.inputs.size() != 1 || !(keeps_codes(made.op) || made.op == Op::average_pool)) return false;
+    index = made.inputs[0];
+  }
+}
+
 double Converter::scalar(const OnnxNode& node, std::size_t input, const char* what) const {
   const Tensor& tensor = need_constant(node, input, what);
   if (tensor.elements() != 1)

@@ -23,6 +23,7 @@ constexpr std::int64_t largest_side = 65536, most_outputs = 1 << 24;
 struct Axis {
   std::int64_t size = 1, kernel = 1, stride = 1, dilation = 1, pad = 0, outputs = 1;
   std::int64_t first = 0, step = 1, taps = 1, after = 0;  // offset of the first tap, and from tap to tap
+  bool beyond = false;                                    // auto_pad asks for outputs that no tap reaches
 
   std::int64_t blocks() const { return (outputs + stride - 1) / stride; }
   // The place of tap k of phase p in the convolution; nothing where it meets no input.
@@ -83,6 +84,7 @@ Axis axis_of_window(const OnnxNode& node, std::size_t i, std::size_t rank, std::
     share_padding(axis, whole - axis.outputs, automatic == "SAME_UPPER");
   } else if (same) {
     axis.outputs = size * axis.stride;
+    axis.beyond = axis.outputs > whole;
     share_padding(axis, whole - axis.outputs, automatic == "SAME_UPPER");
   } else {
     const bool none = automatic == "VALID";
@@ -172,6 +174,12 @@ void Converter::transposed_convolution(const OnnxNode& node) {
   if (rank == 2 || g == Geometry::ncw)
     phases.columns = axis_of_window(node, rank - 1, rank, in.width, weights.dims[rank + 1]);
   const Axis &rows = phases.rows, &columns = phases.columns;
+  if (rows.beyond || columns.beyond) {
+    network_.notes.push_back(fmt::format(
+        "{} '{}': auto_pad {} with a kernel smaller than its stride gives input times stride outputs, as the "
+        "standard says, the last of them the bias alone; ONNX Runtime leaves these out",
+        node.op, node.name, node.text("auto_pad", "")));
+  }
   // Many weights are taken where they are not much more than the file's own.
   const double count = static_cast<double>(phases.channels() * phases.inputs) * static_cast<double>(rows.taps) *
                        static_cast<double>(columns.taps);

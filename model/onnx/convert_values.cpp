@@ -295,6 +295,10 @@ void Converter::prelu(const OnnxNode& node) {
     return;
   }
   settle(x, Geometry::other);
+  if (never_negative(x.node)) {  // the part of the slopes would hold zeros alone, which have no scale
+    set(node, x);
+    return;
+  }
   const double infinity = std::numeric_limits<double>::infinity();
   x.exclusive = false;  // read twice
   OnnxNode part = node;

@@ -158,6 +158,7 @@ class Converter {
   void clip(const OnnxNode& node);
   void leaky_relu(const OnnxNode& node);
   void prelu(const OnnxNode& node);
+  bool never_negative(int index) const;
   Value leaky(const OnnxNode& node, Value value, double slope);
   void hard_sigmoid(const OnnxNode& node);
   void hard_swish(const OnnxNode& node);

@@ -88,7 +88,7 @@ void OnnxBuilder::fill(GraphProto& graph) const {
   for (const Node& node : nodes_) {
     auto* proto = graph.add_node();
     proto->set_op_type(node.op);
-    proto->set_name(fmt::format("n_{}", node.outputs[0]));
+    if (named_) proto->set_name(fmt::format("n_{}", node.outputs[0]));
     proto->set_domain(node.domain);
     for (const std::string& name : node.inputs) proto->add_input(name);
     for (const std::string& name : node.outputs) proto->add_output(name);

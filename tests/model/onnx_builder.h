@@ -69,6 +69,8 @@ class OnnxBuilder {
   // A further output, which run() does not give.
   void second_output(const std::string& name) { second_output_ = name; }
   void opset(int version) { opset_ = version; }
+  // Nodes have no names in the file, as those of many converters.
+  void leave_out_names() { named_ = false; }
   // The model's input holds codes of this type instead of floats.
   void input_type(int type) { input_type_ = type; }
   int input_type() const { return input_type_; }
@@ -87,6 +89,7 @@ class OnnxBuilder {
   std::string output_, second_output_, prefix_;
   std::uint64_t state_ = 1;
   int opset_ = 13, input_type_ = 1;
+  bool named_ = true;
 };
 
 inline Attr::Attr(const OnnxBuilder& value) : kind(graph), branch(std::make_shared<const OnnxBuilder>(value)) {}

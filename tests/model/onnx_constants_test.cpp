@@ -40,10 +40,11 @@ std::vector<float> weights_of(const std::vector<double>& values, int type,
 
 TEST(OnnxConstants, CastsToShortFloatsRoundToTheNearestEven) {
   const std::vector<double> values = {0.1, 1.0 / 3, 2049, 2051, 257, 259, 3e-8, 1e-8, -65519, 3.14159265};
-  const std::vector<float> half = {0.0999755859375F, 0.333251953125F, 2048, 2052, 257, 259, 0x1p-24F, 0, -65504,
-                                   3.140625F},
-                           brain = {0.10009765625F, 0.333984375F, 2048, 2048, 256, 260, 3.003515303134918e-08F,
-                                    1.0011717677116394e-08F, -65536, 3.140625F};
+  const std::vector<float> half = {0.0999755859375F, 0.333251953125F, 2048, 2052, 257, 259, 0x1p-24F, 0,
+                                   -65504,           3.140625F},
+                           brain = {
+                               0.10009765625F,          0.333984375F, 2048,     2048, 256, 260, 3.003515303134918e-08F,
+                               1.0011717677116394e-08F, -65536,       3.140625F};
   const auto cast = [](int to) {
     return [to](OnnxBuilder& m, const std::string& w) {
       return m.node("Cast", {m.node("Cast", {w}, {{"to", to}})}, {{"to", f32}});

@@ -104,7 +104,13 @@ TEST(OnnxForms, DynamicQuantizationIsTheLayerOfItsWeights) {
     EXPECT_FLOAT_EQ(network.parameters[1].scales[2], form.per_column ? 0.0234375F : 0.015625F);
     ASSERT_EQ(network.notes.size(), 1U);
     EXPECT_THAT(network.notes[0], HasSubstr("calibration fixes one"));
-    expect_near(run(network, to_nhwc(input)), to_nhwc(wanted), 1e-4);
+    const Reals values = run(network, to_nhwc(input));
+    expect_near(values, to_nhwc(wanted), 1e-4);
+    OnnxBuilder nameless = layer(form, true);
+    nameless.leave_out_names();
+    const FloatNetwork same = imported(nameless);
+    ASSERT_EQ(same.graph.nodes().size(), network.graph.nodes().size());
+    EXPECT_EQ(run(same, to_nhwc(input)), values);
   }
 }
 
@@ -124,6 +130,8 @@ TEST(OnnxForms, DynamicLayersInARow) {
   double sum = 0;
   for (const double value : input.values) sum += value;
   const Reals result = run(imported(m), to_nhwc(input));
+  m.leave_out_names();
+  EXPECT_EQ(run(imported(m), to_nhwc(input)), result);
   ASSERT_EQ(result.size(), 6U);
   for (const float value : result) EXPECT_NEAR(value, sum * 8 * 0.0625 * 6 * 2 * 0.0625, 1e-4);
 }
@@ -275,6 +283,42 @@ TEST(OnnxForms, ZeroPointsOfQonnxRunWhereTheyAreBroadcast) {
                     static_cast<float>(limit(0.25 * (static_cast<double>(k % 7) - 3), k % 4)));
   EXPECT_THAT(refusal(quantized({}, {2, 2, 1, 1}, 4)),
               HasSubstr("its zero point of 2x2x1x1 does not run along one axis"));
+}
+
+TEST(OnnxForms, TransposedKernelsBelowTheStrideKeepTheStandardsSides) {
+  for (const char* automatic : {"SAME_UPPER", "SAME_LOWER", "VALID"}) {
+    OnnxBuilder m({1, 3, 4, 5});
+    m.node("ConvTranspose", {"x", m.random({3, 2, 2, 3}), m.random({2})},
+           {{"strides", Dims{3, 2}}, {"auto_pad", automatic}});
+    expect_as_the_file(m);
+    const FloatNetwork network = imported(m);
+    const bool same = std::string(automatic) != "VALID";
+    EXPECT_EQ(network.graph.nodes().back().output.height, same ? 12 : 11);
+    ASSERT_EQ(network.notes.size(), same ? 1U : 0U);
+    for (const std::string& note : network.notes)
+      EXPECT_THAT(note, HasSubstr(std::string("auto_pad ") + automatic + " with a kernel smaller than its stride"));
+  }
+}
+
+TEST(OnnxForms, SlopesOfWhatIsNeverNegativeAreNoLayers) {
+  for (const bool codes : {false, true}) {
+    OnnxBuilder m({1, 3, 4, 4});
+    std::string x = m.node("Conv", {"x", m.random({3, 3, 1, 1})});
+    if (codes) {
+      const std::string scale = m.scalar(0.0078125), zero = m.scalar(0, 2);
+      x = m.node("DequantizeLinear", {m.node("QuantizeLinear", {x, scale, zero}), scale, zero});
+    } else {
+      x = m.node("AveragePool", {m.node("Relu", {x})}, {{"kernel_shape", Dims{2, 2}}});
+    }
+    m.node("PRelu", {x, m.constant({3, 1, 1}, {0.5, -0.25, 2})});
+    expect_as_the_file(m);
+    EXPECT_EQ(imported(m).graph.nodes().size(), codes ? 2U : 4U);
+  }
+  OnnxBuilder half({1, 3, 4, 4});
+  const std::string x = half.node("Conv", {"x", half.random({3, 3, 1, 1})});
+  half.node("PRelu", {half.node("Concat", {half.node("Relu", {x}), x}, {{"axis", 1}}),
+                      half.constant({6, 1, 1}, {0.5, -0.25, 2, 0.5, -0.25, 2})});
+  expect_as_the_file(half);
 }
 
 TEST(OnnxForms, ExchangedSidesOfASquareInputAreRefused) {

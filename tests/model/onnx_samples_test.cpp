@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samples of a data set in front of ONNX files: the values meet the file's input in the file's own order, or are refused.
+// Samples of a data set in front of ONNX files: the values meet the file's input in the file's own order, or are
+// refused.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -31,10 +32,9 @@ class OnnxSamples : public ::testing::Test {
       bytes.append(reinterpret_cast<const char*>(&real), sizeof(real));
     }
     folder_.write("x.npy", npy_file("<f4", "(" + shape + ")", bytes));
-    return *load_samples(folder_
-                             .write("d.yaml", "format: bitstrata-dataset-1\nkind: npy\n" + rules +
-                                                  "test: {images: x.npy}\n")
-                             .string())
+    return *load_samples(
+                folder_.write("d.yaml", "format: bitstrata-dataset-1\nkind: npy\n" + rules + "test: {images: x.npy}\n")
+                    .string())
                 .test;
   }
   TemporaryFolder folder_;
@@ -81,14 +81,14 @@ TEST_F(OnnxSamples, OfEqualSidesAreReadInTheFilesOrderOrRefused) {
     std::sort(wanted.begin(), wanted.end()), std::sort(got.begin(), got.end());
     ASSERT_EQ(got.size(), wanted.size());
     for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], wanted[i], 1e-5) << i;
-    const std::string words = message_of<std::invalid_argument>(
-        [&] { fit(stored(input, "layout: " + wrong + "\n"), 0, network); });
+    const std::string words =
+        message_of<std::invalid_argument>([&] { fit(stored(input, "layout: " + wrong + "\n"), 0, network); });
     EXPECT_EQ(words, std::string("the network's input of 4x4x4 has its channels ") + (last ? "last" : "first") +
                          ", but the data set's 'layout: " + wrong + "' has them " + (last ? "first" : "last") +
                          "; 'layout: " + (last ? "nhwc" : "nchw") + "' feeds the values as they are stored");
     // Of images that were resized, other sides told the order.
-    EXPECT_NO_THROW(fit(stored({{1, 4, 6, 4}, std::vector<double>(96, 1)}, last ? "layout: nchw\nresize: [4, 4]\n"
-                                                                                : "layout: nhwc\nresize: [4, 4]\n"),
+    EXPECT_NO_THROW(fit(stored({{1, 4, 6, 4}, std::vector<double>(96, 1)},
+                               last ? "layout: nchw\nresize: [4, 4]\n" : "layout: nhwc\nresize: [4, 4]\n"),
                         0, network));
     EXPECT_THAT(message_of<std::runtime_error>([&] { stored(input, ""); }),
                 HasSubstr("x.npy: has samples of 4x4x4, whose order shows nowhere: "));
@@ -100,7 +100,8 @@ TEST_F(OnnxSamples, OfOtherSidesAreTurnedRound) {
   m.node("Conv", {m.node("Transpose", {"x"}, {{"perm", Dims{0, 3, 1, 2}}}), m.random({2, 3, 2, 2})});
   const FloatNetwork network = imported(m);
   EXPECT_EQ(network.input_order, ChannelOrder::last);
-  const Samples samples = stored({{1, 3, 4, 5}, [] {
+  const Samples samples = stored({{1, 3, 4, 5},
+                                  [] {
                                     std::vector<double> values;
                                     for (int i = 0; i < 60; ++i) values.push_back(i);
                                     return values;
