@@ -3,6 +3,7 @@
 #include "model/yaml_reader.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
 #include <charconv>
@@ -20,6 +21,30 @@ namespace {
 int line_of(const YAML::Node& node) { return std::max(0, node.Mark().line) + 1; }
 
 bool control(char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }
+
+// The line on which a document's first value begins, from 0; -1 where it holds none.
+struct FirstValue final : YAML::EventHandler {
+  int line = -1;
+
+  void begins(const YAML::Mark& mark) {
+    if (line < 0) line = std::max(0, mark.line);
+  }
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { begins(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override {
+    begins(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    begins(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    begins(mark);
+  }
+  void OnMapEnd() override {}
+};
 
 // Nobody misspells a word of this length; comparing it would take its length squared.
 constexpr std::size_t longest_word = 200;
@@ -80,13 +105,15 @@ YamlReader YamlReader::from_file(const std::filesystem::path& file) {
 
 YamlReader YamlReader::from_text(const std::string& text, const std::string& label) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    for (std::size_t i = 1; i < documents.size(); ++i) {
-      if (documents[i].IsNull()) continue;
+    const YAML::Node document = YAML::Load(text);
+    // YAML::LoadAll reads some malformed texts for ever; two documents are all that has to be known of.
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    FirstValue first, second;
+    if (parser.HandleNextDocument(first) && parser.HandleNextDocument(second) && second.line >= 0)
       throw std::runtime_error(
-          fmt::format("{}:{}: a second YAML document begins here; a file holds one", label, line_of(documents[i])));
-    }
-    return YamlReader(documents.empty() ? YAML::Node() : documents[0], label, "", 1);
+          fmt::format("{}:{}: a second YAML document begins here; a file holds one", label, second.line + 1));
+    return YamlReader(document, label, "", 1);
   } catch (const YAML::Exception& error) {
     throw std::runtime_error(
         fmt::format("{}:{}: not valid YAML: {}", label, error.mark.line + 1, in_one_line(error.msg)));

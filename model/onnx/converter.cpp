@@ -253,9 +253,14 @@ void Converter::cut_host_tail() {
   std::map<std::string, const OnnxNode*> producers;
   for (const OnnxNode& node : graph_.nodes)
     for (const std::string& output : node.outputs) producers[output] = &node;
+  producers.erase("");  // an output that is left out
   std::string name = output_;
-  for (auto found = producers.find(name); found != producers.end(); found = producers.find(name)) {
+  // What makes a tensor stands in front of what reads it; a file that has it otherwise would lead round for ever.
+  const OnnxNode* before = graph_.nodes.data() + graph_.nodes.size();
+  for (auto found = producers.find(name); found != producers.end() && found->second < before;
+       found = producers.find(name)) {
     const OnnxNode& node = *found->second;
+    before = &node;
     const bool cut = host.count(node.op) != 0;
     if (!cut && harmless.count(node.op) == 0) break;
     name = node.input(0);
