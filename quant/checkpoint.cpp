@@ -80,7 +80,7 @@ TrainingState take_state(const TensorFile& file, const std::string& prefix, cons
       tensors[name] = tensor;
   }
   if (weights_only) {  // steps belong to the plan they were learned under
-    std::erase_if(tensors, [](const auto& entry) { return is_step(entry.first); });
+    std::erase_if(tensors, [](const auto& entry) { return is_step(entry.first) || of_calibration(entry.first); });
     for (const auto& [name, tensor] : state.module.parameters())
       if (is_step(name)) tensors[name] = tensor.detach().clone();
   } else {

@@ -13,8 +13,7 @@ namespace {
 
 using torch::Tensor;
 
-constexpr int kClippedBelow = 8;      // tensors of fewer bits are clipped by squared error
-constexpr int kWeightsClippedTo = 4;  // weights of at most so many bits are clipped by squared error
+constexpr int kClippedBelow = 8;  // values and weights of fewer bits are clipped by squared error
 constexpr double kCandidateRatio = 0.85;
 
 double largest_code(int bits) { return bits == 1 ? 0 : std::ldexp(1.0, bits - 1) - 1; }  // as rounding.h has it
@@ -25,15 +24,28 @@ Tensor per_channel(const Tensor& scale, const Tensor& like) {
   return scale.view(shape);
 }
 
-// The one of the scales first * ratio^i that has the smallest squared error.
-float best_scale(const float* weights, std::int64_t size, float first, float ratio, int count, int bits) {
-  float best = first;
-  double least = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < count; ++i, first *= ratio) {
-    const double error = weight_error(weights, size, first, static_cast<float>(largest_code(bits)));
-    if (error < least) least = error, best = first;
-  }
+// The factor with the smallest error among ratio^i, i < count, and then between its neighbours.
+template <typename Error>
+double best_factor(double ratio, int count, bool between, const Error& error) {
+  double best = 1, least = std::numeric_limits<double>::infinity();
+  const auto try_factor = [&](double factor) {
+    const double found = error(factor);
+    if (found < least) least = found, best = factor;
+  };
+  double factor = 1;
+  for (int i = 0; i < count; ++i, factor *= ratio) try_factor(factor);
+  if (!between) return best;
+  const double middle = best, quarter = std::sqrt(std::sqrt(ratio));
+  for (const int k : {-3, -2, -1, 1, 2, 3})
+    if (middle * std::pow(quarter, k) < 1) try_factor(middle * std::pow(quarter, k));
   return best;
+}
+
+float best_scale(const float* weights, std::int64_t size, float first, double ratio, int count, int bits) {
+  const double factor = best_factor(ratio, count, ratio == kCandidateRatio, [&](double candidate) {
+    return weight_error(weights, size, first * static_cast<float>(candidate), static_cast<float>(largest_code(bits)));
+  });
+  return first * static_cast<float>(factor);
 }
 
 Rounding rounding_of(const Grid& grid) {
@@ -166,8 +178,6 @@ class LearnedWeights : public torch::autograd::Function<LearnedWeights> {
   }
 };
 
-Range scaled(const Range& range, double factor) { return {range.low * factor, range.high * factor, true}; }
-
 }  // namespace
 
 torch::Tensor weight_scale(const torch::Tensor& weights, int bits, Granularity granularity, Scales scales) {
@@ -189,10 +199,10 @@ torch::Tensor weight_scale(const torch::Tensor& weights, int bits, Granularity g
     float& own = scale[static_cast<std::size_t>(n)];
     own = std::max(own, largest / 1024);
     if (scales == Scales::power_of_two) {
-      own = best_scale(data + n * each, each, std::exp2(std::ceil(std::log2(own))), 0.5F, 5, bits);
+      own = best_scale(data + n * each, each, std::exp2(std::ceil(std::log2(own))), 0.5, 5, bits);
       own = std::max(own, static_cast<float>(nearest_power_of_two(largest) / 1024));
-    } else if (bits > 1 && bits <= kWeightsClippedTo) {
-      own = best_scale(data + n * each, each, own, static_cast<float>(kCandidateRatio), 12, bits);
+    } else if (bits > 1 && clipped(bits)) {
+      own = best_scale(data + n * each, each, own, kCandidateRatio, 12, bits);
     }
   }
   return torch::tensor(scale).expand({channels}).contiguous();
@@ -292,6 +302,8 @@ torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid, const torc
   return LearnedFakeQuantize::apply(x, step, &grid);
 }
 
+bool clipped(int bits) { return bits < kClippedBelow; }
+
 torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& value) {
   return StraightThrough::apply(x, value);
 }
@@ -309,23 +321,27 @@ Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int 
   }
   const auto extremes = all.aminmax();
   const Range full{std::get<0>(extremes).item<double>(), std::get<1>(extremes).item<double>(), true};
-  if (bits >= kClippedBelow) return full;
+  if (!clipped(bits)) return full;
   const Tensor flat = all.reshape({-1});
   const std::int64_t stride = std::max<std::int64_t>(1, flat.numel() / samples) | 1;  // odd: meets every column
   const Tensor sample = flat.slice(0, 0, flat.numel(), stride).contiguous();
-  Range best = full;
-  double least = std::numeric_limits<double>::infinity();
-  double factor = 1.0;
-  for (int i = 0; i < 24; ++i, factor *= kCandidateRatio) {
-    const Range range = scaled(full, factor);
-    const Grid grid = make_grid(range, bits, coding, Scales::free, 0);
-    const double error = rounding_error(sample.data_ptr<float>(), sample.numel(), rounding_of(grid));
-    if (error < least) {
-      least = error;
-      best = range;
-    }
+  Range range = full;
+  const auto clip = [&](bool low, bool high) {
+    const auto clipped_by = [&, from = range](double factor) {
+      return Range{low ? from.low * factor : from.low, high ? from.high * factor : from.high, true};
+    };
+    range = clipped_by(best_factor(kCandidateRatio, 24, true, [&](double factor) {
+      const Grid grid = make_grid(clipped_by(factor), bits, coding, Scales::free, 0);
+      return rounding_error(sample.data_ptr<float>(), sample.numel(), rounding_of(grid));
+    }));
+  };
+  if (coding == model::Coding::unsigned_code && full.low < 0) {  // each end has a code of its own
+    clip(false, true);
+    clip(true, false);
+  } else {
+    clip(true, true);
   }
-  return best;
+  return range;
 }
 
 }  // namespace bitstrata::quant

@@ -11,7 +11,7 @@ namespace bitstrata::quant {
 
 // Weights: symmetric codes -(2^(bits-1)-1) .. 2^(bits-1)-1; 1 bit: -1 and +1, zero counts as +1.
 //
-// One scale an output channel (all equal when per tensor). At 5 bits and above the largest weight sets it; from 2 to 4
+// One scale an output channel (all equal when per tensor). At 8 bits and above the largest weight sets it; from 2 to 7
 // bits clipping the tail pays, so the scale with the smallest squared error among twelve is taken; at 1 bit it is the
 // mean magnitude, which minimises the squared error of -s/+s. Powers of two: the best of five by squared error.
 // Channels of (nearly) no weight get a scale 2^-10 of the layer's largest, so that their bias stays representable.
@@ -84,6 +84,9 @@ torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& valu
 
 // Rounds to a multiple of the grid's step, gradient unchanged: average pooling keeps its input's format.
 torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid);
+
+// Are tensors and weights of so many bits clipped by squared error? From 8 bits on their extremes set the scale.
+bool clipped(int bits);
 
 // The range that suits a batch. From 8 bits on it is the extremes; below, the clipping with the smallest squared error
 // over about so many samples; for bipolar codes the mean magnitude.

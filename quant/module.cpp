@@ -26,6 +26,9 @@ Tensor to_tensor(const Range& range) {
 
 constexpr const char* kWeightStep = ".weight_step";
 constexpr const char* kTensorStep = "step.";
+constexpr const char* kExtremes = "extremes.";
+constexpr const char* kMean = ".float_mean";
+constexpr const char* kShift = ".shift";
 
 Tensor no_step(std::int64_t size) { return torch::zeros({size}).requires_grad_(); }
 
@@ -35,6 +38,8 @@ Range to_range(const Tensor& tensor) {
 }
 
 }  // namespace
+
+bool of_calibration(const std::string& tensor) { return tensor.ends_with(kMean) || tensor.ends_with(kShift); }
 
 bool is_step(const std::string& parameter) {
   return parameter.starts_with(kTensorStep) || parameter.ends_with(kWeightStep);
@@ -130,6 +135,7 @@ void Module::set_plan(const model::Plan& plan) {
   const auto grid_of = [&](int tensor, int width) {
     return make_grid(ranges_[tensor], width, coding(tensor, width), Scales::free, 0);
   };
+  const bool other_input = bits[0] != bits_[0];
   for (int t = 1; t < static_cast<int>(bits.size()); ++t) {
     if (bits[t] == bits_[t]) continue;
     const Grid from = grid_of(t, bits_[t]), to = grid_of(t, bits[t]);
@@ -152,6 +158,7 @@ void Module::set_plan(const model::Plan& plan) {
   }
   plan_ = plan;
   bits_ = bits;
+  if (other_input) clip_input();
 }
 
 bool Module::learned(int tensor) const {
@@ -177,6 +184,31 @@ void Module::start_steps() {
     if (!learned(t)) steps_[t].fill_(grids.tensors[t].step);
 }
 
+void Module::set_input_range(double low, double high) {
+  input_extremes_ = {low, high, true};
+  clip_input();
+}
+
+// Float inputs of few bits are clipped, by the next quantized pass.
+void Module::clip_input() {
+  if (input_extremes_.ready) ranges_[0] = clipped(bits_[0]) ? Range{} : input_extremes_;
+}
+
+bool Module::has_means() const { return weights_.front().mean.defined(); }
+
+void Module::settle_means() {
+  const torch::NoGradGuard no_grad;
+  for (StageWeights& stage : weights_) {
+    if (stage.shift.defined()) {
+      if (stage.normalised())
+        stage.running_mean.sub_(stage.shift);
+      else
+        stage.bias.add_(stage.shift);
+    }
+    stage.mean = stage.shift = Tensor();
+  }
+}
+
 bool Module::ranges_ready() const {
   for (const Step& step : layout_.steps) {
     if (!shares_format(step) && !ranges_[step.output].ready) return false;
@@ -187,6 +219,7 @@ bool Module::ranges_ready() const {
 
 void Module::forget_ranges() {
   for (std::size_t t = 1; t < ranges_.size(); ++t) ranges_[t] = table_ranges_[t] = {};
+  clip_input();
   for (Tensor& step : steps_) step = no_step(1);
   for (StageWeights& stage : weights_) stage.step = no_step(stage.step.size(0));
 }
@@ -208,7 +241,9 @@ Tensor Module::folded_weight(int index) const {
 Tensor Module::folded_bias(int index) const {
   const torch::NoGradGuard no_grad;
   const StageWeights& stage = this->stage(index);
-  return stage.normalised() ? stage.beta.detach() - stage.running_mean * folding_gain(index) : stage.bias.detach();
+  const Tensor bias =
+      stage.normalised() ? stage.beta.detach() - stage.running_mean * folding_gain(index) : stage.bias.detach();
+  return stage.shift.defined() ? bias + stage.shift * folding_gain(index) : bias;
 }
 
 std::vector<std::pair<std::string, Tensor>> Module::parameters() const {
@@ -238,7 +273,13 @@ std::map<std::string, Tensor> Module::state() const {
     state[layout_.stages[s].name + ".norm.running_mean"] = weights_[s].running_mean;
     state[layout_.stages[s].name + ".norm.running_var"] = weights_[s].running_var;
   }
-  state["range." + network_.node(layout_.tensors[0].node).name] = to_tensor(ranges_[0]);
+  for (std::size_t s = 0; s < weights_.size(); ++s) {
+    if (weights_[s].mean.defined()) state[layout_.stages[s].name + kMean] = weights_[s].mean;
+    if (weights_[s].shift.defined()) state[layout_.stages[s].name + kShift] = weights_[s].shift;
+  }
+  const std::string& input = network_.node(layout_.tensors[0].node).name;
+  state["range." + input] = to_tensor(ranges_[0]);
+  if (input_extremes_.ready) state[kExtremes + input] = to_tensor(input_extremes_);
   for (const Step& step : layout_.steps) {
     const std::string& name = network_.node(layout_.tensors[step.output].node).name;
     if (!shares_format(step)) state["range." + name] = to_tensor(ranges_[step.output]);
@@ -249,6 +290,16 @@ std::map<std::string, Tensor> Module::state() const {
 
 void Module::load_state(const std::map<std::string, Tensor>& state) {
   const torch::NoGradGuard no_grad;
+  for (std::size_t s = 0; s < weights_.size(); ++s) {  // there or not, as calibration left them
+    const auto given = [&](const char* kind) {
+      const auto found = state.find(layout_.stages[s].name + kind);
+      return found == state.end() ? Tensor() : torch::empty({weights_[s].weight.size(0)});
+    };
+    weights_[s].mean = given(kMean);
+    weights_[s].shift = given(kShift);
+  }
+  const auto extremes = state.find(kExtremes + network_.node(layout_.tensors[0].node).name);
+  input_extremes_ = extremes == state.end() ? Range{} : to_range(extremes->second);
   std::map<std::string, Tensor> own = this->state();
   for (const auto& [name, tensor] : own) {
     const auto found = state.find(name);
@@ -261,7 +312,8 @@ void Module::load_state(const std::map<std::string, Tensor>& state) {
     if (!own.contains(name))
       throw std::runtime_error("tensor '" + name + "' does not belong to '" + network_.name() + "'");
   for (auto& [name, tensor] : own)
-    if (!name.starts_with("range.") && !name.starts_with("table.")) tensor.copy_(state.at(name));
+    if (!name.starts_with("range.") && !name.starts_with("table.") && !name.starts_with(kExtremes))
+      tensor.copy_(state.at(name));
   ranges_[0] = to_range(state.at("range." + network_.node(layout_.tensors[0].node).name));
   for (const Step& step : layout_.steps) {
     const std::string& name = network_.node(layout_.tensors[step.output].node).name;
@@ -315,9 +367,12 @@ Module Module::with_channels(const KeptChannels& kept, std::vector<Tensor>* para
     } else {
       to.bias = trained(weights_[s].bias);
     }
+    if (weights_[s].mean.defined()) to.mean = sliced_tensor(weights_[s].mean);
+    if (weights_[s].shift.defined()) to.shift = sliced_tensor(weights_[s].shift);
     to.step = learns ? trained(weights_[s].step) : no_step(rows.numel());
     cut.weights_.push_back(std::move(to));
   }
+  cut.input_extremes_ = input_extremes_;
   cut.ranges_ = ranges_;  // cutting channels takes values away but adds none
   cut.table_ranges_ = table_ranges_;
   for (const int t : rounded_) {

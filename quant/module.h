@@ -35,11 +35,15 @@ struct StageWeights {
   torch::Tensor bias;
   torch::Tensor gamma, beta, running_mean, running_var;
   torch::Tensor step;  // [out], learned (fake_quantize.h); 0: not yet
+  // [out], or undefined. In front of batch norm and bias: what quantized results lack to the float network's means.
+  torch::Tensor mean, shift;
   bool normalised() const { return gamma.defined(); }
 };
 
 // Is this the name of a learned step among Module::parameters()?
 bool is_step(const std::string& parameter);
+// Is this one of the means and shifts among Module::state()?
+bool of_calibration(const std::string& tensor);
 
 // Non-zero and total elements of every tensor, as the next layer reads it.
 struct DensityCount {
@@ -48,12 +52,24 @@ struct DensityCount {
   bool per_channel = false;
 };
 
+// Rounded weights and activations move the mean of every channel, which costs points of accuracy at few bits. Where no
+// training makes up for it, the float network's means are taken once and matched under every plan (after Nagel et al.,
+// Data-Free Quantization Through Weight Equalization and Bias Correction, 2019; here of the whole layer, with all that
+// is rounded before it).
+enum class Means {
+  leave,  // results are shifted by what was found
+  take,   // remember the means of this float pass
+  match,  // find the shifts anew, so that this quantized pass has the means of the float network
+};
+
 struct ForwardOptions {
   bool quantized = false;         // fake-quantize by plan and ranges
   bool batch_statistics = false;  // batch norm by the batch's own statistics, running ones follow
   double norm_momentum = 0.1;     // share of this batch in the running statistics
   double observe = 0.0;           // share of this batch's range in the tensors' ranges; 0 leaves them alone
   int observed_values = 4096;     // about so many of a tensor decide its range
+  Means means = Means::leave;
+  double means_share = 1.0;  // of this batch in means and shifts
   DensityCount* density = nullptr;
   std::vector<torch::Tensor>* codes = nullptr;  // takes the codes of all tensors (of a quantized pass), as floats
 };
@@ -107,6 +123,11 @@ class Module {
   torch::Tensor folded_weight(int stage) const;
   torch::Tensor folded_bias(int stage) const;
 
+  // Were the float network's means taken?
+  bool has_means() const;
+  // Shifts become part of biases and statistics, and means are forgotten: training goes on from there.
+  void settle_means();
+
   // Sets the widths. Ranges of tensors whose width changed are found anew; learned steps are rescaled so that the range
   // stays, unless one of the widths is 1 bit with -1 and +1 alone, whose step has no range: then they are found anew,
   // too.
@@ -135,7 +156,7 @@ class Module {
   StageWeights& stage(int index) { return weights_.at(static_cast<std::size_t>(index)); }
   const std::vector<Range>& ranges() const { return ranges_; }
   // The values that float inputs take; those of bytes lie between 0 and 1.
-  void set_input_range(double low, double high) { ranges_[0] = {low, high, true}; }
+  void set_input_range(double low, double high);
   bool ranges_ready() const;
   void forget_ranges();
 
@@ -161,6 +182,7 @@ class Module {
   model::Coding coding(int tensor, int bits) const;
   double smallest_step(const Step& step, const std::vector<Grid>& grids, const StageScale& scale) const;
   bool by_table(const Step& step) const;
+  void clip_input();
   bool shares_format(const Step& step) const;
 
   model::Network network_;
@@ -170,6 +192,7 @@ class Module {
   std::vector<int> bits_;  // per tensor
   std::vector<StageWeights> weights_;
   std::vector<Range> ranges_;         // per tensor; those of source tensors count
+  Range input_extremes_;              // of float inputs; not ready where inputs are bytes
   std::vector<Range> table_ranges_;   // per tensor: in front of the table that makes it
   std::vector<torch::Tensor> steps_;  // per tensor: [1], learned; 0: not yet
   std::vector<int> rounded_;          // tensors that training rounds to a grid of their own: their steps can be learned

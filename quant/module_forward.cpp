@@ -79,6 +79,10 @@ void follow(Range& range, const Range& seen, double share) {
   range = {range.low + share * (seen.low - range.low), range.high + share * (seen.high - range.high), true};
 }
 
+void follow(Tensor& mean, const Tensor& seen, double share) {
+  mean = mean.defined() && share < 1 ? mean + share * (seen - mean) : seen;
+}
+
 }  // namespace
 
 bool Module::by_table(const Step& step) const {
@@ -91,7 +95,7 @@ Coding Module::coding(int tensor, int bits) const {
   const int source = layout_.tensors[tensor].source;
   const TensorNode& info = layout_.tensors[source];
   if (source == 0) {  // what was found of the data decides
-    const Range& range = ranges_[0];
+    const Range& range = input_extremes_.ready ? input_extremes_ : ranges_[0];
     if (range.low >= 0) return Coding::unsigned_code;
     if (bits == 1) return Coding::bipolar;
     const double smaller = std::min(-range.low, std::max(0.0, range.high));
@@ -167,6 +171,14 @@ Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& inpu
                  ? fake_quantize_weights(weight, stage.step, scale.scale, bits, scale.gain, options.granularity)
                  : fake_quantize_weights(weight, scale.scale, bits, scale.gain);
   Tensor x = convolve(input, weight, network_.node(step.node), forward.quantized ? input_grid.padding_value() : 0.0);
+  if (forward.means == Means::take) follow(stage.mean, x.mean({0, 2, 3}), forward.means_share);
+  if (forward.quantized) {
+    // Outputs are compared with each other: at 3/6, matching the means of logits too costs DS-CNN 12 points.
+    const bool output = layout_.tensors[step.output].is_output;
+    if (forward.means == Means::match && stage.mean.defined() && !output)
+      follow(stage.shift, stage.mean - x.mean({0, 2, 3}), forward.means_share);
+    if (stage.shift.defined()) x = x + stage.shift.view({1, -1, 1, 1});
+  }
   if (stage.normalised())
     return torch::batch_norm(x, stage.gamma, stage.beta, stage.running_mean, stage.running_var,
                              forward.batch_statistics, forward.norm_momentum, kNormEpsilon, false);
@@ -233,6 +245,7 @@ Module::Values Module::begin(const Tensor& images, const ForwardOptions& forward
     input = bytes ? images.to(torch::kFloat32).div_(255.0) : images;
     return values;
   }
+  if (!ranges_[0].ready) ranges_[0] = observe_range(images, bits_[0], coding(0, bits_[0]), forward.observed_values);
   const Grid grid = values.grids[0] = tensor_grid(0, 0);
   if (bytes) {
     const double codes = static_cast<double>(grid.high);

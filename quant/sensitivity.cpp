@@ -20,6 +20,7 @@ ForwardOptions quantized_pass() {
   ForwardOptions forward;
   forward.quantized = true;
   forward.observed_values = 1 << 16;  // a range that is seen once stays
+  forward.means = Means::match;
   return forward;
 }
 

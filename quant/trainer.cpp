@@ -254,6 +254,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
   auto generator =
       at::detail::createCPUGenerator(mix(own.train_options.seed + 1, static_cast<std::uint64_t>(own.epoch)));
   own.start_steps();
+  own.state.module.settle_means();
   DensityCount density;
   ForwardOptions forward;
   forward.quantized = own.quantized;
@@ -339,15 +340,22 @@ void Trainer::calibrate(int images, int batch_images) {
   const std::int64_t count = std::min<std::int64_t>(images, own.train.labels.size(0));
   auto generator = at::detail::createCPUGenerator(mix(own.train_options.seed, 0x63616c));
   const Tensor order = torch::randperm(own.train.labels.size(0), generator, torch::kInt64).narrow(0, 0, count);
-  ForwardOptions forward;
-  forward.quantized = true;
-  if (batch_images > 0) forward.observed_values = kCalibratedValues;
-  const std::int64_t size = batch_images > 0 ? batch_images : own.train_options.batch;
-  for (std::int64_t i = 0, batch = 1; i < count; i += size, ++batch) {
-    forward.observe = 1.0 / static_cast<double>(batch);  // the mean over the batches
-    const Tensor chosen = order.narrow(0, i, std::min<std::int64_t>(size, count - i));
-    own.state.module.forward(own.train.images.index_select(0, chosen), forward);
-  }
+  const bool closely = batch_images > 0;
+  const std::int64_t size = closely ? batch_images : own.train_options.batch;
+  const auto pass = [&](ForwardOptions forward) {
+    for (std::int64_t i = 0, batch = 1; i < count; i += size, ++batch) {
+      const double share = 1.0 / static_cast<double>(batch);  // the mean over the batches
+      if (forward.quantized) forward.observe = share;
+      forward.means_share = share;
+      const Tensor chosen = order.narrow(0, i, std::min<std::int64_t>(size, count - i));
+      own.state.module.forward(own.train.images.index_select(0, chosen), forward);
+    }
+  };
+  if (closely && !own.state.module.has_means()) pass({.means = Means::take});
+  ForwardOptions quantized;
+  quantized.quantized = true;
+  if (closely) quantized.observed_values = kCalibratedValues, quantized.means = Means::match;
+  pass(quantized);
 }
 
 GoldenTest Trainer::golden_test(const model::IntegerNetwork& integers) {

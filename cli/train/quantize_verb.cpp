@@ -272,7 +272,7 @@ class Quantization {
                                            ad ? o_.density.initial_bits : o_.activation_bits);
     plan.output_bits = o_.output_bits;
     trainer.quantize(plan);
-    trainer.calibrate(o_.calibration_images);
+    trainer.calibrate(o_.calibration_images, ad || o_.finetune_epochs > 0 ? 0 : calibration_batch);
   }
 
   void save() {

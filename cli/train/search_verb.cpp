@@ -282,7 +282,6 @@ class MeasuredSearch {
     for (int training = 1; training <= trained_; ++training) std::filesystem::remove(state_file(training));
   }
 
-  static constexpr int calibration_batch = 512;
   static constexpr const char* start_file = "float.safetensors";  // may lie in the folder, as what the run starts from
   static constexpr const char* journal = "search.journal";
 

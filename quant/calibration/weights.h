@@ -8,7 +8,7 @@
 
 namespace bitstrata::quant {
 
-// Scales for p.weight_bits: from 5 bits on the largest weight sets them, from 2 to 4 the smallest squared error, at 1
+// Scales for p.weight_bits: from 8 bits on the largest weight sets them, from 2 to 7 the smallest squared error, at 1
 // bit the mean magnitude. None is so small that the bias, counted in scale * input_scale, would leave 32 bits.
 std::vector<double> weight_scales(const model::Parameters& p, std::size_t channels, bool per_channel,
                                   double input_scale);
