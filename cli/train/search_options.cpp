@@ -111,7 +111,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       ("candidates", po::value(&search.candidates)->default_value(search.candidates),
        "plans whose real loss is taken in a phase")
       ("reach", po::value(&search.reach)->default_value(search.reach),
-       "values that a width or channel count moves by in a phase, at most")
+       "losses are measured up to so many values from each variable's present one")
       ("solver-seconds", po::value(&search.program.seconds)->default_value(search.program.seconds, "20"),
        "of an integer program's solver, at most; 0: bounds and neighbours only")
       ("gap", po::value(&search.program.gap)->default_value(search.program.gap, "0.001"),

@@ -104,20 +104,26 @@ SearchResult greedy(const PlanProblem& problem) {
   for (int phase = 1; phase <= problem.options.phases; ++phase) {
     const Costs allowed = budget(start, problem.allowed, static_cast<double>(phase) / problem.options.phases);
     for (double beyond = excess(near.costs(), allowed); beyond > 0; beyond = excess(near.costs(), allowed)) {
-      const Losses losses = problem.oracle.single_changes(problem.space, near.point(), 1);
       // What the step takes off counts against the loss that it adds; a step that adds none is worth most.
-      double best = 0, predicted = 0;
+      double predicted = 0;
       Point chosen;
-      for (std::size_t v = 0; v < losses.size(); ++v) {
-        const int value = near.point()[v] - 1;
-        if (value < 0 || !std::isfinite(losses[v][at(value)])) continue;
-        const double off = beyond - excess(near.with(v, value), allowed);
-        const double worth = off / std::max(losses[v][at(value)], 1e-9);
-        if (off <= 0 || worth <= best) continue;
-        best = worth;
-        predicted = losses[v][at(value)];
-        chosen = near.point();
-        chosen[v] = value;
+      // On an array's plateaus no single value less takes anything off: then steps may be longer.
+      for (const int reach : {1, any_reach}) {
+        const Losses losses = problem.oracle.single_changes(problem.space, near.point(), reach);
+        double best = 0;
+        for (std::size_t v = 0; v < losses.size(); ++v) {
+          for (int value = near.point()[v] - 1; value >= 0; --value) {
+            if (!std::isfinite(losses[v][at(value)])) continue;
+            const double off = beyond - excess(near.with(v, value), allowed);
+            const double worth = off / std::max(losses[v][at(value)], 1e-9);
+            if (off <= 0 || worth <= best) continue;
+            best = worth;
+            predicted = losses[v][at(value)];
+            chosen = near.point();
+            chosen[v] = value;
+          }
+        }
+        if (!chosen.empty()) break;
       }
       if (chosen.empty()) return no_plan(problem, phase, near.point());
       near.move_to(chosen);

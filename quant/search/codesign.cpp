@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <set>
 
 #include "quant/search/method.h"
 
@@ -67,9 +68,8 @@ class Codesign {
   }
 
   Point step(const Point& point, const Costs& budget) {
-    // Around the present plan changes are measured best, but only a few values far: what is narrow already looks costly
-    // to narrow further, and plans that spread the bits otherwise are out of reach. Those come from what was measured
-    // around the widest plan, where all values were.
+    // Changes are measured best around the present plan. But what is narrow already looks costly to narrow further, so
+    // plans that spread the bits otherwise come from what was measured around the widest plan.
     Losses losses =
         monotone(problem_.oracle.single_changes(problem_.space, point, phase_ == 1 ? any_reach : options_.reach));
     if (phase_ == 1) start_losses_ = losses;
@@ -86,8 +86,8 @@ class Codesign {
     // Single changes miss what changes do to each other: programs of other weights give other plans, and the real loss
     // decides (after SPDY, Frantar and Alistarh 2022, whose weights are drawn in the same way). They need no proof.
     std::uniform_real_distribution<double> weight(0.0, 1.0);
-    for (int tries = 0; static_cast<int>(candidates.size()) < options_.candidates && tries < 2 * options_.candidates;
-         ++tries) {
+    const int programs = (options_.candidates + 1) / 2;
+    for (int tries = 0; static_cast<int>(candidates.size()) < programs && tries < 2 * programs; ++tries) {
       Losses drawn = tries % 2 == 0 ? losses : start;
       for (std::vector<double>& curve : drawn) {
         const double factor = weight(random_);
@@ -98,12 +98,27 @@ class Codesign {
     }
     Point chosen;
     double least = infinity;
-    for (const Point& candidate : candidates) {
+    const auto judge = [&](const Point& candidate) {
       const double real = loss(candidate);
       problem_.show(phase_, "candidate", candidate, predicted(losses, candidate), real);
-      if (real >= least) continue;
+      if (real >= least) return false;
       least = real;
       chosen = candidate;
+      return true;
+    };
+    for (const Point& candidate : candidates) judge(candidate);
+    // From the best of them on by exchanges, the most promising first, as long as the real loss falls.
+    std::set<Point> judged(candidates.begin(), candidates.end());
+    for (bool moved = true; moved && static_cast<int>(judged.size()) < options_.candidates;) {
+      moved = false;
+      const auto near =
+          exchanges(problem_.costs, losses, budget, chosen, static_cast<std::size_t>(options_.candidates));
+      for (const Point& candidate : near) {
+        if (static_cast<int>(judged.size()) >= options_.candidates) break;
+        const Point promoted = promote(problem_.costs, losses, budget, candidate);
+        if (!judged.insert(promoted).second) continue;
+        if ((moved = judge(promoted))) break;
+      }
     }
     problem_.show(phase_, chosen == point ? "stands" : "chosen", chosen, predicted(losses, chosen), least);
     return chosen;

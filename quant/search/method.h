@@ -19,7 +19,7 @@ struct SearchOptions {
   int phases = 4;       // codesign: the budget falls in so many steps from the largest plan's costs to the limits
   int settling = 3;     // codesign: further phases at the limits, at most: until the plan stands
   int candidates = 64;  // codesign: plans whose real loss is taken in a phase
-  int reach = 2;        // codesign: a variable moves by at most so many values in a phase
+  int reach = 6;        // codesign: a variable's losses are measured up to so many values from the present one
   ProgramOptions program{.seconds = 20, .gap = 1e-3};
   double passes = 0;  // random: images through the network that it may use; 0: as many as 200 plans take
   std::uint64_t seed = 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/search/plan_search.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -105,6 +106,37 @@ Point improve(PlanCosts& costs, const Losses& losses, const Costs& allowed, Poin
     if (best <= least_gain) return near.point();
     near.move_to(std::move(chosen));
   }
+}
+
+std::vector<Point> exchanges(PlanCosts& costs, const Losses& losses, const Costs& allowed, const Point& point,
+                             std::size_t count) {
+  Neighbourhood near(costs, point);
+  std::vector<std::pair<double, Point>> found;
+  const auto consider = [&](std::size_t v, int value, std::size_t other, int other_value) {
+    if (!nearly_within(near.with(v, value, other, other_value), allowed)) return;
+    Point candidate = point;
+    candidate[v] = value;
+    candidate[other] = other_value;
+    if (!within(costs.total(candidate), allowed)) return;
+    double change = losses[v][at(value)] - losses[v][at(point[v])];
+    if (other != v) change += losses[other][at(other_value)] - losses[other][at(point[other])];
+    found.emplace_back(change, std::move(candidate));
+  };
+  for (std::size_t v = 0; v < losses.size(); ++v) {
+    for (int value = point[v] + 1; at(value) < losses[v].size(); ++value) {
+      if (!open(losses, v, value) || !open(losses, v, point[v])) continue;
+      consider(v, value, v, value);
+      for (std::size_t other = 0; other < losses.size(); ++other) {
+        if (other == v || !open(losses, other, point[other])) continue;
+        for (int paid = point[other] - 1; paid >= 0; --paid)
+          if (open(losses, other, paid)) consider(v, value, other, paid);
+      }
+    }
+  }
+  std::ranges::stable_sort(found, {}, &std::pair<double, Point>::first);
+  std::vector<Point> best;
+  for (std::size_t i = 0; i < std::min(count, found.size()); ++i) best.push_back(std::move(found[i].second));
+  return best;
 }
 
 Point descend(PlanCosts& costs, const Losses& losses, const Costs& allowed, Point point, int widest_step) {

@@ -40,6 +40,11 @@ class Neighbourhood {
 // kept. `point` must keep it. Of moves that gain the same, the first one is made.
 Point improve(PlanCosts& costs, const Losses& losses, const Costs& allowed, Point point);
 
+// The `count` points of least predicted loss that keep `allowed` where one variable of `point` rises and at most
+// another one falls, the best first. Variables whose present value has an infinite loss stay.
+std::vector<Point> exchanges(PlanCosts& costs, const Losses& losses, const Costs& allowed, const Point& point,
+                             std::size_t count);
+
 // Falls from `point` until `allowed` is kept, each time by the step of one variable that takes off most of what is
 // beyond the limits for the loss it adds. `widest_step`: how many values a step may skip. Where no step takes anything
 // off, the point is returned as it then is.

@@ -121,6 +121,55 @@ TEST(SearchMethods, KeepTheLimitsOrSayThatNothingDoes) {
   EXPECT_EQ(kept, 18);
 }
 
+// Costs in coarse steps, as an array has them whose macros are half full: many changes take nothing off.
+class Stairs final : public model::PlanPrices {
+ public:
+  explicit Stairs(model::PlanPrices& prices, std::int64_t step) : prices_(prices), step_(step) {}
+  std::vector<model::PricedLayer> layers() const override { return prices_.layers(); }
+  const std::vector<model::LayerPrice>& prices(const model::Plan& plan) override {
+    all_ = prices_.prices(plan);
+    for (model::LayerPrice& layer : all_) layer = up(layer);
+    return all_;
+  }
+  std::optional<model::LayerPrice> price(std::size_t layer, const model::Plan& plan) override {
+    const auto found = prices_.price(layer, plan);
+    return found ? std::optional(up(*found)) : found;
+  }
+
+ private:
+  model::LayerPrice up(model::LayerPrice price) const {
+    price.cycles = (price.cycles + step_ - 1) / step_ * step_;
+    return price;
+  }
+  model::PlanPrices& prices_;
+  std::int64_t step_;
+  std::vector<model::LayerPrice> all_;
+};
+
+TEST(SearchMethods, FallFromPlateausByLongerSteps) {
+  Problem problem("pim-64x64", 2);
+  Costs one_less{};
+  int plateaus = 0;
+  for (const SearchMethod& method : search_methods()) {
+    SCOPED_TRACE(method.name);
+    Stairs stairs(problem.prices, 1000);
+    PlanCosts costs(problem.space, stairs);
+    const Point largest = problem.space.largest();
+    for (std::size_t v = 0; v < largest.size(); ++v) {
+      Point less = largest;
+      --less[v];
+      one_less = costs.total(less);
+      plateaus += one_less[0] == costs.total(largest)[0];
+    }
+    const Costs allowed = {costs.total(smallest(problem.losses))[0], 1e300, 1e300};
+    Known oracle(problem, 0.5);
+    const SearchResult result = method.run({problem.space, costs, allowed, oracle, few_candidates()});
+    EXPECT_TRUE(result.feasible);
+    EXPECT_TRUE(within(result.costs, allowed));
+  }
+  EXPECT_GT(plateaus, 6);
+}
+
 TEST(SearchMethods, CodesignIsNotWorseThanTheOthers) {
   Problem problem("pim-64x64", 3);
   const Costs allowed = resolve({parse_limit("latency=0.7")}, problem.uniform, 100);

@@ -53,6 +53,38 @@ TEST(Program, FindsTheBestOfAllPoints) {
   EXPECT_GE(impossible, 6);
 }
 
+TEST(Exchanges, AreTheBestNeighboursWithinTheLimits) {
+  int compared = 0;
+  for (const char* architecture : {"pim-64x64", "overlay-8x64x8"}) {
+    Problem problem(architecture, 4);
+    const Costs allowed = resolve({parse_limit("latency=0.8")}, problem.uniform, 100);
+    const Point from = descend(problem.costs, problem.losses, allowed, problem.space.largest(), 1);
+    ASSERT_TRUE(within(problem.costs.total(from), allowed));
+    std::vector<double> expected;  // all points where one variable is larger and at most one is smaller
+    Point point(from.size(), 0);
+    for (bool more = true; more;) {
+      int larger = 0, smaller = 0;
+      for (std::size_t v = 0; v < from.size(); ++v) larger += point[v] > from[v], smaller += point[v] < from[v];
+      if (larger == 1 && smaller <= 1 && within(problem.costs.total(point), allowed))
+        expected.push_back(loss_of(problem.losses, point));
+      std::size_t v = 0;
+      while (v < point.size() && ++point[v] == static_cast<int>(problem.space.variables()[v].values.size()))
+        point[v++] = 0;
+      more = v < point.size();
+    }
+    std::ranges::sort(expected);
+    const std::vector<Point> all = exchanges(problem.costs, problem.losses, allowed, from, 1000);
+    ASSERT_EQ(all.size(), expected.size());
+    for (std::size_t i = 0; i < all.size(); ++i, ++compared) {
+      EXPECT_TRUE(within(problem.costs.total(all[i]), allowed));
+      EXPECT_NEAR(loss_of(problem.losses, all[i]), expected[i], 1e-9);
+    }
+    EXPECT_EQ(exchanges(problem.costs, problem.losses, allowed, from, 2).size(), 2U);
+  }
+  std::cout << compared << " exchanges compared\n";
+  EXPECT_GT(compared, 20);
+}
+
 // What is remembered by layer, and added up by differences, is what the whole network costs.
 TEST(Neighbourhood, CostsAreThoseOfThePlans) {
   std::mt19937 random(3);
