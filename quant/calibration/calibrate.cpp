@@ -195,7 +195,7 @@ class Calibrator {
     if (input) made.rounding = Rounding::half_even_step;  // hosts quantize the input as ONNX does
     if (bits == 1 && !positive) {
       made.coding = Coding::bipolar;
-      made.scale = to_float(seen.mean_magnitude() > 0 ? seen.mean_magnitude() : 1.0);
+      made.scale = to_float(seen.mean_magnitude() > 0 ? seen.mean_magnitude() : least_reach());
       grid = made;
       return;
     }
@@ -218,9 +218,20 @@ class Calibrator {
       range.low = positive ? 0 : std::min(range.low, 0.0);
       reach = std::max(range.high, 0.0) - range.low;
     }
-    made.scale = to_float(reach > 0 ? std::max(reach / top, 1e-30) : 1.0);
+    made.scale = to_float(std::max(reach > 0 ? reach : least_reach(), 1e-30) / top);
     if (one_sided) made.zero_point = static_cast<int>(std::clamp(std::nearbyint(-range.low / made.scale), 0.0, top));
     grid = made;
+  }
+
+  // What was never anything but 0 gets the range of the network's smallest tensor: with a larger one, what it is added
+  // to would lose its codes.
+  double least_reach() const {
+    double least = 0;
+    for (const auto& [node, seen] : observed_) {
+      const double reach = std::max(std::abs(seen.extremes().low), std::abs(seen.extremes().high));
+      if (reach > 0 && (least == 0 || reach < least)) least = reach;
+    }
+    return least > 0 ? least : 1;
   }
 
   // Sigmoids reach 1 whatever was seen; 0 for results of no such bound.

@@ -226,6 +226,32 @@ TEST(Calibration, SlopesSurviveScalesThatArePowersOfTwo) {
   for (std::size_t i = 0; i < input.size(); ++i) EXPECT_EQ(output[i], input[i] < 0 ? input[i] / 4 : input[i]);
 }
 
+// A ReLU that lets nothing pass has no range; what it is added to must not lose its codes for that.
+TEST(Calibration, TensorsThatAreAlwaysZeroCostOthersNothing) {
+  for (const char* kind : {"Add", "Mul", "Concat"}) {
+    OnnxCase dead{"dead", OnnxBuilder({1, 3, 4, 4})};
+    OnnxBuilder& m = dead.model;
+    const auto pointwise = [&](double weight, double bias) {
+      const std::string weights = m.constant({3, 1, 1, 1}, {weight, weight, weight});
+      return m.node("Conv", {"x", weights, m.constant({3}, {bias, bias, bias})}, {{"group", 3}});
+    };
+    const std::string nothing = m.node("Relu", {pointwise(0.01, -100)}), small = pointwise(0.01, 0);
+    if (kind == std::string("Concat"))
+      m.node(kind, {nothing, small}, {{"axis", 1}});
+    else
+      m.node(kind, {nothing, small});
+    const Model model(dead);
+    const FloatNetwork calibrated = model.calibrated(16, 16);
+    const Comparison result = model.compare(calibrated, assemble(calibrated));
+    if (kind == std::string("Mul")) {
+      EXPECT_EQ(result.error, 0);  // all of it is 0
+    } else {
+      EXPECT_GT(result.signal, 0);
+      EXPECT_LT(result.relative_error(), 1e-3) << kind;
+    }
+  }
+}
+
 // What a dynamically quantized file becomes: integers with one range for all inputs, near the layer of the weights.
 TEST(Calibration, DynamicallyQuantizedLayersAreNearTheirFloatLayer) {
   for (const bool convolution : {false, true}) {
