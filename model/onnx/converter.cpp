@@ -132,8 +132,7 @@ FloatNetwork Converter::convert(OutputLayout* layout) {
     if (needed.count(node.name) != 0) step(node);
   }
   join_outputs();
-  check_result();
-  if (layout != nullptr) *layout = output_layout_;
+  check_result(layout);
   return std::move(network_);
 }
 

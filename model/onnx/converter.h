@@ -91,7 +91,7 @@ class Converter {
   void check_operators(const std::set<std::string>& needed) const;
   void step(const OnnxNode& node);
   void refuse_codes(const OnnxNode& node) const;
-  void check_result();
+  void check_result(OutputLayout* layout);
   // The width that our own writer notes for the codes of `type_bits` that a node makes; nothing in other files.
   std::optional<NotedWidth> noted_width(const OnnxNode& node, int type_bits) const;
   const Tensor* constant(const std::string& name) const;
@@ -271,7 +271,6 @@ class Converter {
   std::map<int, std::vector<int>> roundings_;  // layers that only round a node's values, by that node
   std::vector<std::string> heads_;             // the tensors that are the result, before they are joined
   std::string output_;
-  OutputLayout output_layout_;
 };
 
 // Domains of operators that the importer knows.

@@ -27,7 +27,7 @@ FloatNetwork convert(Graph graph, const ImportOptions& options, OutputLayout* la
 }  // namespace
 
 // The last of the conversion: the output is the last layer, and all numbers are fit for hardware.
-void Converter::check_result() {
+void Converter::check_result(OutputLayout* layout) {
   const auto found = values_.find(output_);
   if (found == values_.end()) {
     throw std::invalid_argument(constant(output_) != nullptr ? fmt::format("its output '{}' is a constant", output_)
@@ -47,7 +47,8 @@ void Converter::check_result() {
     network_.notes.push_back(
         "the last Reshape or Transpose is left to the host: the output comes as height, width, channels");
   }
-  output_layout_ = {value.view.sizes(), value.view.order()};
+  // An output may have a hundred million elements; their order is made for who asks.
+  if (layout != nullptr) *layout = {value.view.sizes(), value.view.order()};
   const int last = static_cast<int>(network_.graph.nodes().size()) - 1;
   if (value.node != last) {
     throw std::invalid_argument(fmt::format("its output '{}' is not its last layer: '{}' comes after it", output_,
