@@ -107,23 +107,21 @@ SearchResult greedy(const PlanProblem& problem) {
       // What the step takes off counts against the loss that it adds; a step that adds none is worth most.
       double predicted = 0;
       Point chosen;
-      // On an array's plateaus no single value less takes anything off: then steps may be longer.
-      for (const int reach : {1, any_reach}) {
-        const Losses losses = problem.oracle.single_changes(problem.space, near.point(), reach);
-        double best = 0;
-        for (std::size_t v = 0; v < losses.size(); ++v) {
-          for (int value = near.point()[v] - 1; value >= 0; --value) {
-            if (!std::isfinite(losses[v][at(value)])) continue;
-            const double off = beyond - excess(near.with(v, value), allowed);
-            const double worth = off / std::max(losses[v][at(value)], 1e-9);
-            if (off <= 0 || worth <= best) continue;
-            best = worth;
-            predicted = losses[v][at(value)];
-            chosen = near.point();
-            chosen[v] = value;
-          }
+      // Steps may be long: on an array's plateaus one value less takes nothing off, and a search that never looks
+      // beyond them pays with the narrowest widths elsewhere.
+      const Losses losses = problem.oracle.single_changes(problem.space, near.point(), any_reach);
+      double best = 0;
+      for (std::size_t v = 0; v < losses.size(); ++v) {
+        for (int value = near.point()[v] - 1; value >= 0; --value) {
+          if (!std::isfinite(losses[v][at(value)])) continue;
+          const double off = beyond - excess(near.with(v, value), allowed);
+          const double worth = off / std::max(losses[v][at(value)], 1e-9);
+          if (off <= 0 || worth <= best) continue;
+          best = worth;
+          predicted = losses[v][at(value)];
+          chosen = near.point();
+          chosen[v] = value;
         }
-        if (!chosen.empty()) break;
       }
       if (chosen.empty()) return no_plan(problem, phase, near.point());
       near.move_to(chosen);

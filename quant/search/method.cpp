@@ -9,7 +9,7 @@ namespace bitstrata::quant {
 const std::vector<SearchMethod>& search_methods() {
   static const std::vector<SearchMethod> methods = {
       {"codesign", "widths and channels together, measured single changes and programs in phases", codesign},
-      {"greedy", "one value less at a time, by measured loss over measured cost", greedy},
+      {"greedy", "one width or channel count after another falls, by measured loss over measured cost", greedy},
       {"program", "single changes around the widest plan, one integer program", sensitivity_program},
       {"uniform-pairs", "the best pair of a weight width and an activation width for all layers", uniform_pairs},
       {"random", "the best of random plans", random_plans},
