@@ -13,7 +13,6 @@ namespace {
 
 using torch::Tensor;
 
-constexpr int kClippedBelow = 8;  // values and weights of fewer bits are clipped by squared error
 constexpr double kCandidateRatio = 0.85;
 
 double largest_code(int bits) { return bits == 1 ? 0 : std::ldexp(1.0, bits - 1) - 1; }  // as rounding.h has it
@@ -24,7 +23,7 @@ Tensor per_channel(const Tensor& scale, const Tensor& like) {
   return scale.view(shape);
 }
 
-// The factor with the smallest error among ratio^i, i < count, and then between its neighbours.
+// The factor with the smallest error among ratio^i, i < count, and, `between` its neighbours, in quarters of a step.
 template <typename Error>
 double best_factor(double ratio, int count, bool between, const Error& error) {
   double best = 1, least = std::numeric_limits<double>::infinity();
@@ -41,8 +40,9 @@ double best_factor(double ratio, int count, bool between, const Error& error) {
   return best;
 }
 
-float best_scale(const float* weights, std::int64_t size, float first, double ratio, int count, int bits) {
-  const double factor = best_factor(ratio, count, ratio == kCandidateRatio, [&](double candidate) {
+float best_scale(const float* weights, std::int64_t size, float first, Scales scales, int bits) {
+  const bool free = scales == Scales::free;
+  const double factor = best_factor(free ? kCandidateRatio : 0.5, free ? 12 : 5, free, [&](double candidate) {
     return weight_error(weights, size, first * static_cast<float>(candidate), static_cast<float>(largest_code(bits)));
   });
   return first * static_cast<float>(factor);
@@ -199,10 +199,10 @@ torch::Tensor weight_scale(const torch::Tensor& weights, int bits, Granularity g
     float& own = scale[static_cast<std::size_t>(n)];
     own = std::max(own, largest / 1024);
     if (scales == Scales::power_of_two) {
-      own = best_scale(data + n * each, each, std::exp2(std::ceil(std::log2(own))), 0.5, 5, bits);
+      own = best_scale(data + n * each, each, std::exp2(std::ceil(std::log2(own))), scales, bits);
       own = std::max(own, static_cast<float>(nearest_power_of_two(largest) / 1024));
     } else if (bits > 1 && clipped(bits)) {
-      own = best_scale(data + n * each, each, own, kCandidateRatio, 12, bits);
+      own = best_scale(data + n * each, each, own, scales, bits);
     }
   }
   return torch::tensor(scale).expand({channels}).contiguous();
@@ -301,8 +301,6 @@ torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid) { return F
 torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid, const torch::Tensor& step) {
   return LearnedFakeQuantize::apply(x, step, &grid);
 }
-
-bool clipped(int bits) { return bits < kClippedBelow; }
 
 torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& value) {
   return StraightThrough::apply(x, value);

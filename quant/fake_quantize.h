@@ -85,9 +85,6 @@ torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& valu
 // Rounds to a multiple of the grid's step, gradient unchanged: average pooling keeps its input's format.
 torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid);
 
-// Are tensors and weights of so many bits clipped by squared error? From 8 bits on their extremes set the scale.
-bool clipped(int bits);
-
 // The range that suits a batch. From 8 bits on it is the extremes; below, the clipping with the smallest squared error
 // over about so many samples; for bipolar codes the mean magnitude.
 Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int samples = 4096);

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "model/activations.h"
+#include "quant/fixed_point.h"
 #include "quant/operators.h"
 
 namespace bitstrata::quant {

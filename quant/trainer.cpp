@@ -204,7 +204,8 @@ struct Trainer::Impl {
   std::optional<TrainingState> kept;
   std::optional<Module> teacher;  // with distillation: the float network that was quantized
   bool quantized = false;
-  std::int64_t epoch = 0;  // epochs trained since the beginning
+  bool trained_quantized = false;  // what its float passes give is no measure any more
+  std::int64_t epoch = 0;          // epochs trained since the beginning
 };
 
 void Trainer::check(const TrainingData& data) const {
@@ -255,6 +256,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
       at::detail::createCPUGenerator(mix(own.train_options.seed + 1, static_cast<std::uint64_t>(own.epoch)));
   own.start_steps();
   own.state.module.settle_means();
+  own.trained_quantized = own.quantized;
   DensityCount density;
   ForwardOptions forward;
   forward.quantized = own.quantized;
@@ -351,7 +353,7 @@ void Trainer::calibrate(int images, int batch_images) {
       own.state.module.forward(own.train.images.index_select(0, chosen), forward);
     }
   };
-  if (closely && !own.state.module.has_means()) pass({.means = Means::take});
+  if (closely && !own.trained_quantized && !own.state.module.has_means()) pass({.means = Means::take});
   ForwardOptions quantized;
   quantized.quantized = true;
   if (closely) quantized.observed_values = kCalibratedValues, quantized.means = Means::match;
@@ -397,6 +399,7 @@ void Trainer::save(const std::filesystem::path& file, const std::string& note) c
   content.metadata = {{"format", kFormat},
                       {"network", impl_->base.name()},
                       {"quantized", impl_->quantized ? "yes" : "no"},
+                      {"trained_quantized", impl_->trained_quantized ? "yes" : "no"},
                       {"epoch", std::to_string(impl_->epoch)},
                       {"note", note}};
   put_state(content, "model.", impl_->state);
@@ -438,6 +441,7 @@ std::string Trainer::load(const std::filesystem::path& file) {
     if (content.metadata.contains("teacher.plan"))
       own.teacher = take_state(content, "teacher.", own.base, options, true).module;
     own.quantized = content.metadata.at("quantized") == "yes";
+    own.trained_quantized = content.metadata["trained_quantized"] == "yes";
     if (own.quantized && !own.teacher && own.train_options.distillation > 0)
       throw std::runtime_error("it holds no float network to distil from");
     own.epoch = std::stoll(content.metadata.at("epoch"));

@@ -54,7 +54,8 @@ class Trainer final : public Trainable {
   int training_images() const;
   // Finds the activation ranges from `images` training images, without training.
   // In batches of `batch`; 0: as training has them, quickly. Without training after it, ranges are worth larger ones
-  // and a closer look at their values: at few bits that decides.
+  // and a closer look at their values, and the float network's means are kept (Means), unless training under
+  // quantization has made them others: at few bits that decides.
   void calibrate(int images, int batch = 0);
 
   // Share of correct answers among the first `count` images of a part (0: all).

@@ -6,6 +6,8 @@
 #include <limits>
 #include <span>
 
+#include "quant/fixed_point.h"
+
 namespace bitstrata::quant {
 namespace {
 
@@ -23,7 +25,7 @@ double scale_of(std::span<const float> weights, int bits) {
   }
   if (bits == 1) return sum / static_cast<double>(std::max<std::size_t>(1, weights.size()));
   const double whole = largest / (std::exp2(bits - 1) - 1);
-  if (bits >= 8 || whole == 0) return whole;
+  if (!clipped(bits) || whole == 0) return whole;
   double best = whole, least = std::numeric_limits<double>::infinity();
   for (int k = 0; k < 40; ++k) {
     const double scale = whole * (1 - 0.02 * k);

@@ -104,26 +104,39 @@ SearchResult greedy(const PlanProblem& problem) {
   for (int phase = 1; phase <= problem.options.phases; ++phase) {
     const Costs allowed = budget(start, problem.allowed, static_cast<double>(phase) / problem.options.phases);
     for (double beyond = excess(near.costs(), allowed); beyond > 0; beyond = excess(near.costs(), allowed)) {
-      // What the step takes off counts against the loss that it adds; a step that adds none is worth most.
-      double predicted = 0;
-      Point chosen;
       // Steps may be long: on an array's plateaus one value less takes nothing off, and a search that never looks
       // beyond them pays with the narrowest widths elsewhere.
       const Losses losses = problem.oracle.single_changes(problem.space, near.point(), any_reach);
-      double best = 0;
+      // What the step takes off counts against the loss that it adds; a step that adds none is worth most. Where none
+      // takes anything off, as only several together would, the step of least loss is made.
+      double best = 0, predicted = 0, least = infinity;
+      Point chosen, aside;
+      const auto moved = [&](std::size_t v, int value) {
+        Point point = near.point();
+        point[v] = value;
+        return point;
+      };
       for (std::size_t v = 0; v < losses.size(); ++v) {
         for (int value = near.point()[v] - 1; value >= 0; --value) {
           if (!std::isfinite(losses[v][at(value)])) continue;
-          const double off = beyond - excess(near.with(v, value), allowed);
-          const double worth = off / std::max(losses[v][at(value)], 1e-9);
-          if (off <= 0 || worth <= best) continue;
-          best = worth;
-          predicted = losses[v][at(value)];
-          chosen = near.point();
-          chosen[v] = value;
+          const double loss = losses[v][at(value)], off = beyond - excess(near.with(v, value), allowed);
+          const double worth = off / std::max(loss, 1e-9);
+          if (off > 0 && worth > best) {
+            best = worth;
+            predicted = loss;
+            chosen = moved(v, value);
+          }
+          if (loss < least) {
+            least = loss;
+            aside = moved(v, value);
+          }
         }
       }
-      if (chosen.empty()) return no_plan(problem, phase, near.point());
+      if (chosen.empty()) {
+        if (aside.empty()) return no_plan(problem, phase, near.point());
+        chosen = aside;
+        predicted = least;
+      }
       near.move_to(chosen);
       problem.show(phase, "fell", chosen, predicted, 0);
     }

@@ -86,7 +86,7 @@ TEST_F(OnnxSamples, OfEqualSidesAreReadInTheFilesOrderOrRefused) {
     EXPECT_EQ(words, std::string("the network's input of 4x4x4 has its channels ") + (last ? "last" : "first") +
                          ", but the data set's 'layout: " + wrong + "' has them " + (last ? "first" : "last") +
                          "; 'layout: " + (last ? "nhwc" : "nchw") + "' feeds the values as they are stored");
-    // Of images that were resized, other sides told the order.
+    // Other sides told the order before the images were resized.
     EXPECT_NO_THROW(fit(stored({{1, 4, 6, 4}, std::vector<double>(96, 1)},
                                last ? "layout: nchw\nresize: [4, 4]\n" : "layout: nhwc\nresize: [4, 4]\n"),
                         0, network));

@@ -120,6 +120,16 @@ TEST(Means, BecomeBiasesWhereTrainingGoesOn) {
     for (const auto& [name, tensor] : trainer.module().state()) EXPECT_FALSE(of_calibration(name)) << name;
     trainer.train_epoch({});
     EXPECT_FALSE(trainer.module().has_means());
+    // Weights that were trained under quantization have no float network to follow, in another process neither.
+    const std::filesystem::path file = test::scratch_folder() / "state.safetensors";
+    trainer.save(file, "");
+    Trainer other(make(), test::small_dataset(), {});
+    other.load(file);
+    for (Trainer* trained : {&trainer, &other}) {
+      trained->calibrate(kImages, kImages);
+      EXPECT_FALSE(trained->module().has_means());
+    }
+    EXPECT_TRUE(logits(other).equal(logits(trainer)));
   }
 }
 
