@@ -173,7 +173,7 @@ Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& inpu
   Tensor x = convolve(input, weight, network_.node(step.node), forward.quantized ? input_grid.padding_value() : 0.0);
   if (forward.means == Means::take) follow(stage.mean, x.mean({0, 2, 3}), forward.means_share);
   if (forward.quantized) {
-    // Outputs are compared with each other: at 3/6, matching the means of logits too costs DS-CNN 12 points.
+    // Outputs are compared with each other: at 3/6, matching the means of logits, too, costs DS-CNN 11 points.
     const bool output = layout_.tensors[step.output].is_output;
     if (forward.means == Means::match && stage.mean.defined() && !output)
       follow(stage.shift, stage.mean - x.mean({0, 2, 3}), forward.means_share);
