@@ -76,10 +76,15 @@ double unit_of(const FloatNetwork& network, int node) {
   return network.grids[at(node)]->scale;
 }
 
+std::int32_t limited(double code, CodeRange range) {
+  if (std::isnan(code))
+    throw std::invalid_argument("a value is not a number: the file's scales or weights lead beyond 32-bit floats");
+  return static_cast<std::int32_t>(std::clamp<double>(code, range.low, range.high));
+}
+
 float requantized(const Grid& grid, double sum, float factor) {
-  const CodeRange range = grid.range();
   const double code = std::nearbyint(static_cast<float>(sum) * factor) + grid.zero_point;
-  return static_cast<float>(grid.value(static_cast<std::int32_t>(std::clamp<double>(code, range.low, range.high))));
+  return static_cast<float>(grid.value(limited(code, grid.range())));
 }
 
 // The means over all pixels of codes, whose sums become codes by one factor.
@@ -237,7 +242,7 @@ std::int32_t Grid::code(float value) const {
       code = std::floor(step + static_cast<float>(zero_point));
       break;
   }
-  return static_cast<std::int32_t>(std::clamp(code, static_cast<double>(limits.low), static_cast<double>(limits.high)));
+  return limited(code, limits);
 }
 
 bool FloatNetwork::quantized() const {

@@ -34,7 +34,8 @@ struct Grid {
   bool operator==(const Grid&) const = default;
   CodeRange range() const;
   double value(std::int32_t code) const;
-  std::int32_t code(float value) const;  // by `rounding`; in float32, as ONNX and QONNX do
+  // By `rounding`; in float32, as ONNX and QONNX do. Throws std::invalid_argument where that is no number.
+  std::int32_t code(float value) const;
   bool floor() const { return rounding == Rounding::floor; }
 };
 

@@ -40,6 +40,20 @@ std::string refusal(const OnnxBuilder& model) {
   return message_of<std::runtime_error>([&] { import_onnx(model.save(folder / "model.onnx")); });
 }
 
+// A scale that is 0 in 32-bit floats makes values that no code stands for.
+TEST(OnnxRobust, ValuesThatAreNoNumbersHaveNoCode) {
+  Grid grid{.bits = 8};
+  for (const Rounding rounding :
+       {Rounding::half_up, Rounding::half_even, Rounding::half_even_step, Rounding::half_away, Rounding::floor}) {
+    grid.rounding = rounding;
+    grid.scale = 0.5;
+    EXPECT_EQ(grid.code(3.0F), 6);
+    EXPECT_THROW(grid.code(std::numeric_limits<float>::quiet_NaN()), std::invalid_argument);
+    grid.scale = 1e-60;  // 0 as a 32-bit float
+    EXPECT_THROW(grid.code(0.0F), std::invalid_argument);
+  }
+}
+
 // The refusal of a Reshape whose target is made from constants; the model is else sound.
 std::string refusal_of_shape(const std::function<std::string(OnnxBuilder&)>& shape) {
   OnnxBuilder m({1, 6});
