@@ -40,7 +40,7 @@ struct Training {
 
 // How training under quantization rounds, and what it follows.
 struct Rounding {
-  std::string quantizer = "range";
+  std::string quantizer = "lsq";
   double distillation = 0, temperature = 2;
   void add(po::options_description& options);
   void check(const po::variables_map& values) const;
