@@ -158,10 +158,12 @@ SearchResult sensitivity_program(const PlanProblem& problem) {
   return best.result(1, largest);
 }
 
-// k <- round(k * AD) of every layer (Vasquez et al., DATE 2021), for weights and the tensor that it reads, again and
-// again until the limits are kept; of the last round only the layers of least density follow. The network is given the
-// narrowest of the space's values that are not below what the rule says.
+// k <- round(k * AD) of every layer (Vasquez et al., DATE 2021), for weights, the tensor that it reads and, where
+// channels may be chosen, what it writes, again and again until the limits are kept; of the last round only the layers
+// of least density follow. The network is given the smallest of the space's values that are not below what the rule
+// says.
 SearchResult density_rule(const PlanProblem& problem) {
+  const model::ChannelGroups& groups = problem.space.groups();
   model::Plan rule = problem.space.plan(problem.space.largest());
   Point point = problem.space.point(rule);
   constexpr int rounds = 16;
@@ -171,11 +173,16 @@ SearchResult density_rule(const PlanProblem& problem) {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < density.size(); ++i) order.push_back(i);
     std::ranges::stable_sort(order, {}, [&](std::size_t i) { return density[i]; });
+    // What is shared keeps the most that any of its layers asks for, and so falls when the last of them has followed.
+    model::Plan asked = rule;
     for (const std::size_t i : order) {
-      const auto shrink = [&](int bits) { return std::max(1, static_cast<int>(std::lround(bits * density[i]))); };
-      rule.layers[i].weight_bits = shrink(rule.layers[i].weight_bits);
-      rule.layers[i].activation_bits = shrink(rule.layers[i].activation_bits);
+      const auto shrink = [&](int& count) { count = std::max(1, static_cast<int>(std::lround(count * density[i]))); };
+      shrink(asked.layers[i].weight_bits);
+      shrink(asked.layers[i].activation_bits);
+      shrink(asked.layers[i].channels);
+      rule = asked;
       model::tie_widths(problem.space.layout(), rule);
+      model::set_channels(groups, model::group_counts(groups, rule), rule);
       point = problem.space.point(rule);
       if (within(problem.costs.total(point), problem.allowed)) break;
     }

@@ -162,6 +162,22 @@ TEST(SearchMethods, GreedyFallsFromPlateaus) {
   EXPECT_EQ(kept, 6);
 }
 
+// Layers that share channels or a tensor follow their densities together, not one after the other: 0.6 of 8 bits and of
+// 16 channels are 5 and 10, and the space has 5 or 8 bits for weights, 4 or 8 for tensors, 8, 12 or 16 channels.
+TEST(SearchMethods, DensityTakesTiedLayersAlong) {
+  Problem problem("pim-64x64", 2);
+  model::Plan rule = problem.space.plan(problem.space.largest());
+  for (model::LayerPlan& layer : rule.layers) layer.weight_bits = layer.activation_bits = 5;
+  rule.layers[0].channels = rule.layers[1].channels = 12;
+  const Point expected = problem.space.point(rule);
+  EXPECT_EQ(problem.space.plan(expected).layers[0].channels, 12);
+  Known oracle(problem, 0.5);
+  const Costs allowed = problem.costs.total(expected);
+  const SearchResult result = density_rule({problem.space, problem.costs, allowed, oracle, few_candidates()});
+  EXPECT_TRUE(result.feasible);
+  EXPECT_EQ(result.point, expected);
+}
+
 TEST(SearchMethods, CodesignIsNotWorseThanTheOthers) {
   Problem problem("pim-64x64", 3);
   const Costs allowed = resolve({parse_limit("latency=0.7")}, problem.uniform, 100);
