@@ -63,6 +63,15 @@ RunResult Engine::run(const generate::Program& program, std::span<const model::C
   return result;
 }
 
+std::vector<RunResult> Engine::run_each(std::span<const Job> jobs) {
+  std::vector<RunResult> results;
+  for (const Job& job : jobs) {
+    results.push_back(run(*job.program, job.inputs, {}, [](std::size_t, const std::vector<model::Codes>&) {}));
+    if (results.back().error != RunError::none) break;
+  }
+  return results;
+}
+
 std::vector<model::Events> events_of_layers(const generate::Program& program,
                                             const std::vector<model::Events>& descriptors) {
   std::vector<model::Events> layers;

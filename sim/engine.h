@@ -70,6 +70,15 @@ class Engine {
   // Keeps the tensors of all layers.
   RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
                 const MemoryBehaviour& behaviour);
+  // A program and its inputs.
+  struct Job {
+    const generate::Program* program = nullptr;
+    std::span<const model::Codes> inputs;
+  };
+  // Several runs, one after the other, on memory without stalls: events and toggles alone. The nets whose toggles are
+  // counted hold at the start of a run what they held at the end of the one before, where the engine keeps it. Ends
+  // with the first run that ends in an error.
+  virtual std::vector<RunResult> run_each(std::span<const Job> jobs);
   // A batch of one.
   RunResult run(const generate::Program& program, const model::Codes& input, const MemoryBehaviour& behaviour = {}) {
     return run(program, std::span(&input, 1), behaviour);

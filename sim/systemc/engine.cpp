@@ -15,8 +15,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <system_error>
+#include <vector>
 
 #include "model/interrupt.h"
 #include "sim/run_memory.h"
@@ -80,22 +82,31 @@ bool receive_whole(int line, T& what) {
   return got == static_cast<ssize_t>(sizeof(what));
 }
 
-void run_in_child(const model::Architecture& architecture, const generate::Program& program,
-                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, bool toggles,
-                  std::span<std::uint8_t> memory, int line) {
+// A run as its child sees it.
+struct ChildRun {
+  const generate::Program* program = nullptr;
+  std::span<std::uint8_t> memory;
+};
+
+void run_in_child(const model::Architecture& architecture, std::span<const ChildRun> runs,
+                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, bool toggles, int line) {
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
   // The memory's timing is the program's, not a property of the accelerator.
   model::Architecture timed = architecture;
-  timed.memory = program.architecture.memory;
+  timed.memory = runs.front().program->architecture.memory;
   systemc::Accelerator accelerator("accelerator", timed);
   if (toggles) accelerator.watch_toggles();
-  accelerator.run(behaviour, memory, program.list_address, watchdog, [&](const model::Events& events) {
-    char go = 0;
-    if (!send_whole(line, Message{.events = events}) || !receive_whole(line, go)) _exit(1);  // nobody wants to know
-  });
-  for (const model::Toggles& counted : accelerator.toggles())
-    send_whole(line, Message{.kind = Message::Kind::toggles, .toggles = counted});
-  send_whole(line, Message{.kind = Message::Kind::end, .error = accelerator.error()});
+  for (const ChildRun& run : runs) {
+    const std::size_t counted_before = accelerator.toggles().size();
+    accelerator.run(behaviour, run.memory, run.program->list_address, watchdog, [&](const model::Events& events) {
+      char go = 0;
+      if (!send_whole(line, Message{.events = events}) || !receive_whole(line, go)) _exit(1);  // nobody wants to know
+    });
+    for (std::size_t d = counted_before; d < accelerator.toggles().size(); ++d)
+      send_whole(line, Message{.kind = Message::Kind::toggles, .toggles = accelerator.toggles()[d]});
+    send_whole(line, Message{.kind = Message::Kind::end, .error = accelerator.error()});
+    if (accelerator.error() != RunError::none) return;
+  }
 }
 
 // The process that a run works in.
@@ -176,8 +187,33 @@ class SystemcEngine final : public Engine {
   RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
                 const MemoryBehaviour& behaviour, const ShowLayer& show) override {
     RunMemory memory(program, inputs, show);
-    Child child(
-        [&](int line) { run_in_child(architecture_, program, behaviour, watchdog, toggles_, memory.bytes(), line); });
+    const ChildRun alone{&program, memory.bytes()};
+    Child child([&](int line) { run_in_child(architecture_, {&alone, 1}, behaviour, watchdog, toggles_, line); });
+    return follow(child, program, memory);
+  }
+
+  // A child for all of them: a process is made once, and the model elaborated.
+  std::vector<RunResult> run_each(std::span<const Job> jobs) override {
+    std::vector<RunResult> results;
+    if (jobs.empty()) return results;
+    const ShowLayer unseen = [](std::size_t, const std::vector<model::Codes>&) {};
+    std::vector<std::unique_ptr<RunMemory>> memories;
+    std::vector<ChildRun> runs;
+    for (const Job& job : jobs) {
+      memories.push_back(std::make_unique<RunMemory>(*job.program, job.inputs, unseen));
+      runs.push_back({job.program, memories.back()->bytes()});
+    }
+    Child child([&](int line) { run_in_child(architecture_, runs, {}, watchdog, toggles_, line); });
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      results.push_back(follow(child, *jobs[i].program, *memories[i]));
+      if (results.back().error != RunError::none) break;
+    }
+    return results;
+  }
+
+ private:
+  // What the child tells of a run, until that ends.
+  static RunResult follow(Child& child, const generate::Program& program, RunMemory& memory) {
     RunResult result;
     while (true) {
       const Message message = child.next();
@@ -198,7 +234,6 @@ class SystemcEngine final : public Engine {
     return result;
   }
 
- private:
   model::Architecture architecture_;
   bool toggles_;
 };
