@@ -26,13 +26,15 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 class PlanCost::Tables {
  public:
-  Tables(const model::Network& network, const model::Architecture& architecture, const model::Technology* technology)
-      : costs(architecture),
+  Tables(const model::Network& network, const model::Architecture& architecture, const model::Technology* technology,
+         const PlanStatistics* statistics)
+      : costs(statistics != nullptr ? without_skipping(architecture) : architecture),
         network_(network),
         layout_(model::lay_out(network)),
         groups_(model::channel_groups(network, layout_)),
         shapes_(integer_shapes(network, model::uniform_plan(network, 8, 8))) {
     if (technology) technology_ = *technology;
+    if (statistics) statistics_ = *statistics;
     for (const model::IntegerLayer& layer : shapes_.layers) {
       Layer entry;
       const auto stage = std::ranges::find(layout_.stages, layer.name, &model::Stage::name);
@@ -180,13 +182,25 @@ class PlanCost::Tables {
     }
   }
 
-  model::LayerPrice price_of(const model::IntegerNetwork& shapes, const model::IntegerLayer& layer) {
-    const model::Events& events = costs.events(shapes, layer);
-    model::LayerPrice price{events.cycles, 0};
-    if (!technology_) return price;
+  model::LayerPrice price_of(const model::IntegerNetwork& shapes, const model::IntegerLayer& layer, std::size_t index) {
     const auto bits = [&](int tensor) { return shapes.tensors[at(tensor)].bits; };
-    const model::LayerMeasurement measured{
-        layer.name, layer.kind, layer.weight_bits, bits(layer.input), bits(layer.output), layer.macs, events};
+    model::LayerMeasurement measured{.layer = layer.name,
+                                     .kind = layer.kind,
+                                     .weight_bits = layer.weight_bits,
+                                     .activation_bits = bits(layer.input),
+                                     .output_bits = bits(layer.output),
+                                     .macs = layer.macs,
+                                     .events = costs.events(shapes, layer)};
+    if (statistics_) {
+      const LayerStatistics* known = statistics_->find(PlanStatistics::key(shapes, layer, index));
+      if (known == nullptr)
+        throw std::logic_error("no statistics of layer '" + layer.name + "' at " + std::to_string(layer.weight_bits) +
+                               "/" + std::to_string(measured.activation_bits) + " bits");
+      measured.events = known->expected(measured.events);
+      measured.toggles = known->toggles_of(measured.events);
+    }
+    model::LayerPrice price{measured.events.cycles, 0};
+    if (!technology_) return price;
     const EnergyParts parts =
         sim::price(measured, geometry_of(shapes, layer), *technology_, {&costs.architecture(), 1}).parts;
     if (parts.any()) price.energy_fj = 1000 * parts.total_pj();
@@ -237,7 +251,7 @@ class PlanCost::Tables {
     layer.output = add(shape.output, entry.output, out);
     if (entry.stage >= 0) layer.weight_bits = first;
     fit_to_tensors(layer, network);
-    return price_of(network, layer);
+    return price_of(network, layer, index);
   }
 
   model::Network network_;
@@ -245,13 +259,14 @@ class PlanCost::Tables {
   model::ChannelGroups groups_;
   model::IntegerNetwork shapes_;
   std::optional<model::Technology> technology_;
+  std::optional<PlanStatistics> statistics_;
   std::vector<Layer> layers_;
   std::vector<model::LayerPrice> prices_;
 };
 
 PlanCost::PlanCost(const model::Network& network, const model::Architecture& architecture,
-                   const model::Technology* technology)
-    : tables_(std::make_unique<Tables>(network, architecture, technology)) {}
+                   const model::Technology* technology, const PlanStatistics* statistics)
+    : tables_(std::make_unique<Tables>(network, architecture, technology, statistics)) {}
 
 std::vector<model::PricedLayer> PlanCost::layers() const { return tables_->layers(); }
 

@@ -9,17 +9,21 @@
 #include "model/architecture.h"
 #include "model/plan_prices.h"
 #include "model/technology.h"
+#include "sim/plan_statistics.h"
 
 namespace bitstrata::sim {
 
 // One network on one architecture. A layer's cycles depend on the widths of its weights and of the tensors it reads
-// and writes, and on their kept channels; each combination is predicted when it is first asked for (exact, as
-// FastCostModel) and looked up from then on. Not for use from several threads at once.
+// and writes, and on their kept channels; each combination is predicted when it is first asked for (exact without
+// skip_planes, as FastCostModel) and looked up from then on. Not for use from several threads at once.
 class PlanCost final : public model::PlanPrices {
  public:
-  // With a technology, layers have energies too: of events alone, since a search has no operands.
+  // With a technology, layers have energies too. A gate-level one prices toggles where there are `statistics` of the
+  // network's layers on this architecture, else events alone. Architectures with skip_planes need statistics, from
+  // which their cycles and events are then estimated: each as the share of what it is at the most. Statistics are
+  // copied.
   PlanCost(const model::Network& network, const model::Architecture& architecture,
-           const model::Technology* technology = nullptr);
+           const model::Technology* technology = nullptr, const PlanStatistics* statistics = nullptr);
   ~PlanCost() override;
 
   std::vector<model::PricedLayer> layers() const override;
