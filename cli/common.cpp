@@ -2,6 +2,7 @@
 #include "cli/common.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -97,6 +98,19 @@ void check_choice(const std::string& option, const std::string& value, const std
 void say(const Common& common, const std::string& line) {
   // A stderr that takes nothing is no reason to end the work.
   if (!common.quiet) std::fputs(fmt::format("{}\n", line).c_str(), stderr);
+}
+
+double cpu_seconds() {
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  double sum = 0;
+  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage usage{};
+    getrusage(who, &usage);
+    sum += seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  }
+  return sum;
 }
 
 }  // namespace bitstrata::cli

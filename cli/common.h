@@ -48,6 +48,9 @@ void check_choice(const std::string& option, const std::string& value, const std
 // The value of an option that is a seed: an unsigned one would take -1 for 2^64 - 1.
 po::typed_value<std::int64_t>* seed_value(const std::string& option, std::uint64_t& seed);
 
+// CPU seconds of this process and of the children it has waited for.
+double cpu_seconds();
+
 // One line on stderr, unless quiet.
 void say(const Common& common, const std::string& line);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/execute.h"
 
-#include <sys/resource.h>
-
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -21,10 +19,6 @@ struct DataEngine {
 };
 
 constexpr DataEngine data_engines[] = {{"systemc", sim::make_systemc_engine}, {"rtl", sim::make_rtl_engine}};
-
-double seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-}
 
 }  // namespace
 
@@ -115,16 +109,6 @@ void for_each_in_parallel(std::size_t count, int threads, const std::function<vo
     worker();
   }
   if (failure) std::rethrow_exception(failure);
-}
-
-double cpu_seconds() {
-  double sum = 0;
-  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
-    rusage usage{};
-    getrusage(who, &usage);
-    sum += seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  }
-  return sum;
 }
 
 }  // namespace bitstrata::cli

@@ -39,7 +39,4 @@ double utilization(const model::LayerMeasurement& layer, int batch, const model:
 // Calls `work` with 0..count-1 on `threads` threads; rethrows the first exception.
 void for_each_in_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work);
 
-// CPU seconds of this process and of the children it has waited for.
-double cpu_seconds();
-
 }  // namespace bitstrata::cli

@@ -26,7 +26,9 @@ class Choice {
          quant::LossOracle& oracle, const ArraysOptions& options)
       : space_(space), reference_(reference), allowed_(allowed), oracle_(oracle), options_(options) {
     for (const model::Architecture& architecture : options.architectures) {
-      prices_.push_back(std::make_unique<sim::PlanCost>(space.network(), architecture, options.technology));
+      const bool data = options.statistics != nullptr && needs_data(architecture, options.technology);
+      prices_.push_back(std::make_unique<sim::PlanCost>(space.network(), architecture, options.technology,
+                                                        data ? &options.statistics->like(architecture) : nullptr));
       arrays_.push_back({architecture.name, architecture.clock_mhz,
                          static_cast<double>(sim::bits_on_chip(architecture)), prices_.back().get()});
     }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/train/data_statistics.h"
 #include "model/architecture.h"
 #include "model/technology.h"
 #include "quant/search/array_choice.h"
@@ -16,8 +17,9 @@ namespace bitstrata::cli {
 struct ArraysOptions {
   std::vector<model::Architecture> architectures;
   const model::Technology* technology = nullptr;
-  double area_share = 0;  // of the reference's bits on chip, at most; 0: any area
-  int confirmed = 4;      // pairs of the least predicted loss whose real loss is taken
+  DataStatistics* statistics = nullptr;  // where an architecture needs them
+  double area_share = 0;                 // of the reference's bits on chip, at most; 0: any area
+  int confirmed = 4;                     // pairs of the least predicted loss whose real loss is taken
   quant::ProgramOptions program;
 };
 

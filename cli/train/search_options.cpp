@@ -92,7 +92,9 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       ("cost-table", po::value(&cost_table),
        "latencies of another board by layer, weight and activation width, in HAQ's layout (.npy or .csv; bitstrata table "
        "writes such), in place of the architecture's")
-      ("technology", po::value(&technology), "what prices energies; needed where one is limited")
+      ("technology", po::value(&technology),
+       "what prices energies; needed where one is limited. A gate-level one needs toggles: layers are run for them before "
+       "the search, at all pairs of widths")
       ("limit", po::value(&limits)->composing(),
        "what a plan may cost, once for each of latency, energy and size: latency=0.6 (of uniform 8/8), latency=2.5ms, "
        "energy=40uJ, size=1.2MB")

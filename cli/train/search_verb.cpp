@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/train/arrays.h"
+#include "cli/train/data_statistics.h"
 #include "cli/train/measured.h"
 #include "cli/train/search_options.h"
 #include "cli/train/session.h"
@@ -70,22 +71,21 @@ class MeasuredSearch {
                    options.finetune_epochs > 1 ? 1 : 0, true) {
     if (!o_.technology.empty()) technology_ = model::load_technology(o_.technology);
     network_ = session_.trainer().network();
-    prices_ = make_prices();
-    space_ = std::make_unique<quant::SearchSpace>(make_space(o_, network_, *prices_));
-    costs_ = std::make_unique<quant::PlanCosts>(*space_, *prices_);
-    uniform_ = costs_->total(uniform_plan());
-    std::vector<quant::Limit> limits;
-    for (const std::string& limit : o_.limits) limits.push_back(quant::parse_limit(limit));
-    allowed_ = quant::resolve(limits, uniform_, architecture_.clock_mhz);
-  }
-
-  std::unique_ptr<model::PlanPrices> make_prices() const {
-    if (!o_.cost_table.empty()) return std::make_unique<quant::TablePrices>(o_.cost_table, network_);
-    return std::make_unique<sim::PlanCost>(network_, architecture_, technology_ ? &*technology_ : nullptr);
+    // Levels of channels lie where cycles fall as long as no plane is skipped: the rest is not known yet.
+    std::unique_ptr<model::PlanPrices> prices;
+    if (o_.cost_table.empty())
+      prices = std::make_unique<sim::PlanCost>(network_, sim::without_skipping(architecture_));
+    else
+      prices = std::make_unique<quant::TablePrices>(o_.cost_table, network_);
+    space_ = std::make_unique<quant::SearchSpace>(make_space(o_, network_, *prices));
   }
 
   void run() {
     prepare();
+    make_costs(statistics_ ? &statistics_->of(architecture_) : nullptr);
+    std::vector<quant::Limit> limits;
+    for (const std::string& limit : o_.limits) limits.push_back(quant::parse_limit(limit));
+    allowed_ = quant::resolve(limits, uniform_, architecture_.clock_mhz);
     search();
     if (!found_.feasible) {
       end();
@@ -104,6 +104,33 @@ class MeasuredSearch {
     return plan;
   }
 
+  // What prices depend on beside shapes: only where the technology or the array asks for it.
+  void find_statistics() {
+    const model::Technology* technology = technology_ ? &*technology_ : nullptr;
+    bool needed = o_.cost_table.empty() && needs_data(architecture_, technology);
+    if (!o_.architectures.empty())
+      for (const model::Architecture& architecture : sim::load_sweep_architectures(o_.architectures))
+        needed = needed || needs_data(architecture, technology);
+    if (!needed) return;
+    const StatisticsOptions options{
+        .uniform = uniform_plan(), .technology = technology, .calibration_images = o_.calibration_images};
+    statistics_.emplace(session_.trainer(), data_, *space_, options, folder_.file(statistics_file), resumed_,
+                        o_.common);
+  }
+
+  // Prices of the present architecture, and what uniform 8/8 costs by them.
+  void make_costs(const sim::PlanStatistics* statistics) {
+    std::unique_ptr<model::PlanPrices> prices;
+    if (o_.cost_table.empty())
+      prices =
+          std::make_unique<sim::PlanCost>(network_, architecture_, technology_ ? &*technology_ : nullptr, statistics);
+    else
+      prices = std::make_unique<quant::TablePrices>(o_.cost_table, network_);
+    costs_ = std::make_unique<quant::PlanCosts>(*space_, *prices);
+    prices_ = std::move(prices);
+    uniform_ = costs_->total(uniform_plan());
+  }
+
   void prepare() {
     quant::Trainer& trainer = session_.trainer();
     const std::filesystem::path file = folder_.file(resume_file);
@@ -111,12 +138,15 @@ class MeasuredSearch {
       resumed_ = true;
       tuning_ = note->at("tuning");
       if (tuning_) annealing_.resume(note->at("annealing"));
+      find_statistics();
       return;
     }
     if (!start_.weights.empty() && !start_.imported) load_weights(trainer, start_.weights);
     trainer.quantize(space_->plan(space_->largest()));
     trainer.calibrate(o_.calibration_images, calibration_batch);
     folder_.replace_earlier(start_file);
+    std::filesystem::remove(folder_.file(statistics_file));
+    find_statistics();
     save();
   }
 
@@ -153,6 +183,7 @@ class MeasuredSearch {
         "phase,event,cycles,energy_fj,weight_bits,predicted_loss_change,loss,forward_passes,weight_widths,"
         "activation_widths,channels\n";
     model::Progress progress(o_.method, o_.search.phases, o_.common.quiet);
+    const double start = cpu_seconds();
     int phase = 0;
     found_ = quant::find_search_method(o_.method)->run(
         {*space_, *costs_, allowed_, recorded, o_.search, [&](const quant::SearchRecord& record) {
@@ -162,6 +193,7 @@ class MeasuredSearch {
            add(record);
          }});
     progress.finish();
+    search_seconds_ = cpu_seconds() - start;
     if (!tuning_) {
       trainer.apply(space_->plan(found_.point));
       trainer.calibrate(o_.calibration_images, calibration_batch);  // a width that changed has no range yet
@@ -176,6 +208,7 @@ class MeasuredSearch {
   void choose(quant::LossOracle& oracle) {
     const ArraysOptions arrays{.architectures = sim::load_sweep_architectures(o_.architectures),
                                .technology = technology_ ? &*technology_ : nullptr,
+                               .statistics = statistics_ ? &*statistics_ : nullptr,
                                .area_share = o_.area,
                                .confirmed = o_.confirm,
                                .program = {.seconds = 0, .gap = o_.search.program.gap}};
@@ -187,10 +220,7 @@ class MeasuredSearch {
     // Latency is a time: cycles follow the clock.
     allowed_[0] *= choice.architecture.clock_mhz / architecture_.clock_mhz;
     architecture_ = choice.architecture;
-    std::unique_ptr<model::PlanPrices> prices = make_prices();
-    costs_ = std::make_unique<quant::PlanCosts>(*space_, *prices);
-    prices_ = std::move(prices);
-    uniform_ = costs_->total(uniform_plan());
+    make_costs(statistics_ && needs_data(architecture_, arrays.technology) ? &statistics_->of(architecture_) : nullptr);
   }
 
   void add(const quant::SearchRecord& r) {
@@ -241,8 +271,12 @@ class MeasuredSearch {
                 {"forward_passes", passes_},
                 {"cost_questions", costs_->asked()},
                 {"cost_cpu_seconds", costs_->seconds()},
+                {"search_cpu_seconds", search_seconds_},
+                {"cost_share", costs_->seconds() / search_seconds_},
+                {"statistics", statistics_ ? statistics_->report() : json(nullptr)},
                 {"arrays", arrays_},
                 {"predicted", to_json(costs_->total(plan))},
+                {"without_data", without_data(plan)},
                 {"uniform_8_8", to_json(uniform_)},
                 {"parameters", trainer.network().total_parameters()},
                 {"macs", trainer.network().total_macs()},
@@ -254,17 +288,20 @@ class MeasuredSearch {
     folder_.write_text("plan.yaml", model::to_text(plan));
     model::save(integers, folder_.file("integer.safetensors"));
     trainer.save(folder_.file("checkpoint.safetensors"), "");
-    if (o_.cost_table.empty())
-      summary_["measured"] = measure(
-          {.folder = folder_.file(""),
-           .architecture = o_.architectures.empty() ? o_.architecture : folder_.file("architecture.yaml").string(),
-           .dataset = o_.training.dataset,
-           .systemc_images = o_.systemc_images,
-           .rtl_images = o_.rtl_images,
-           .seed = o_.common.seed},
-          static_cast<std::int64_t>(costs_->total(plan)[0]));
-    else
-      summary_["measured"] = nullptr;  // the board is not here
+    summary_["measured"] = nullptr;  // a table's board is not here
+    if (o_.cost_table.empty()) {
+      const MeasureOptions options{
+          .folder = folder_.file(""),
+          .architecture = o_.architectures.empty() ? o_.architecture : folder_.file("architecture.yaml").string(),
+          .dataset = o_.training.dataset,
+          .technology = o_.technology,
+          .skips_planes = architecture_.skip_planes,
+          .counts_toggles = technology_ && technology_->kind == model::TechnologyKind::gate_level,
+          .systemc_images = o_.systemc_images,
+          .rtl_images = o_.rtl_images,
+          .seed = o_.common.seed};
+      summary_["measured"] = measure(options, costs_->total(plan), allowed_);
+    }
     folder_.write("summary.json", summary_);
     folder_.write_run("golden integers", identity_,
                       {{"network", network_.name()},
@@ -273,6 +310,15 @@ class MeasuredSearch {
                        {"test_standard_error", golden.score.standard_error()}});
     end();
     print_search(o_.common, summary_);
+  }
+
+  // What would be predicted from shapes alone, where data are looked at: energy from events without toggles, cycles as
+  // if no plane were skipped.
+  json without_data(const model::Plan& plan) const {
+    if (!statistics_) return nullptr;
+    sim::PlanCost costs(network_, sim::without_skipping(architecture_), technology_ ? &*technology_ : nullptr);
+    const model::LayerPrice price = costs.total(plan);
+    return {{"cycles", price.cycles}, {"energy_fj", price.energy_fj}};
   }
 
   // Nothing is left to be resumed.
@@ -284,6 +330,7 @@ class MeasuredSearch {
 
   static constexpr const char* start_file = "float.safetensors";  // may lie in the folder, as what the run starts from
   static constexpr const char* journal = "search.journal";
+  static constexpr const char* statistics_file = "statistics.json";
 
   const SearchVerbOptions& o_;
   const json& identity_;
@@ -298,10 +345,11 @@ class MeasuredSearch {
   std::unique_ptr<model::PlanPrices> prices_;
   std::unique_ptr<quant::SearchSpace> space_;
   std::unique_ptr<quant::PlanCosts> costs_;
+  std::optional<DataStatistics> statistics_;
   quant::Costs uniform_{}, allowed_{};
   quant::SearchResult found_;
   bool resumed_ = false, tuning_ = false;
-  double passes_ = 0;
+  double passes_ = 0, search_seconds_ = 0;
   int trained_ = 0;  // times between questions
   int loss_images_ = 0, steps_ = 0;
   std::string csv_;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/images.h"
@@ -156,6 +157,109 @@ TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
   for (const char* key : {"test_accuracy", "validation_accuracy", "forward_passes", "search_loss"})
     EXPECT_EQ(summary("killed").at(key), summary("whole").at(key)) << key;
   EXPECT_THAT(run_program(resumed).err, HasSubstr("the run is finished"));
+}
+
+// A technology of gates: toggles of real codes are behind the prices, and the engine counts what comes out.
+TEST_F(SearchVerb, EnergiesComeFromTogglesOfTheData) {
+  const Words search = {"--method",         "program",
+                        "--limit",          "energy=0.6",
+                        "--architecture",   "pim-64x64-gated",
+                        "--technology",     "osu018-pim-64-gated",
+                        "--systemc-images", "3"};
+  const Finished finished = run_program(quantize("run", search));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const json found = summary("run"), measured = found.at("measured").at("engines").at("systemc");
+  const double predicted = found.at("predicted").at("energy_fj"), counted = measured.at("energy_fj");
+  EXPECT_LE(predicted, 0.6 * found.at("uniform_8_8").at("energy_fj").get<double>());
+  EXPECT_EQ(measured.at("images"), 3);
+  EXPECT_NEAR(measured.at("energy_error").get<double>(), predicted / counted - 1, 1e-12);
+  EXPECT_LT(std::abs(measured.at("energy_error").get<double>()), 0.03);
+  EXPECT_EQ(measured.at("cycles"), found.at("predicted").at("cycles"));
+  const double allowed = 0.6 * found.at("uniform_8_8").at("energy_fj").get<double>();
+  EXPECT_EQ(found.at("measured").at("over_limits").size(), counted > allowed ? 1U : 0U);
+  EXPECT_THAT(finished.out, HasSubstr(fmt::format("; {:.2f} uJ +- ", 1e-9 * counted)));
+  EXPECT_THAT(finished.out, HasSubstr(fmt::format("prediction {:+.2f} % (3 images)",
+                                                  100 * measured.at("energy_error").get<double>())));
+  // Five layers with weights and two poolings, at 3 x 3 pairs of widths or 3 widths.
+  EXPECT_EQ(found.at("statistics").at("layer_runs"), 5 * 9 + 2 * 3);
+  EXPECT_GT(found.at("statistics").at("cpu_seconds"), 0);
+  EXPECT_DOUBLE_EQ(found.at("cost_share").get<double>(),
+                   found.at("cost_cpu_seconds").get<double>() / found.at("search_cpu_seconds").get<double>());
+  EXPECT_THAT(finished.out, HasSubstr(fmt::format("costs: {} questions, {:.2f} % of the search's CPU time",
+                                                  found.at("cost_questions").get<int>(),
+                                                  100 * found.at("cost_share").get<double>())));
+  // The other verb counts the same on the same images.
+  const Finished run = run_program({"run", "--network", path("run"), "--dataset", folder_.path().string(),
+                                    "--architecture", "pim-64x64-gated", "--technology", "osu018-pim-64-gated",
+                                    "--engine", "systemc", "--images", "3", "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_DOUBLE_EQ(json::parse(run.out).at("energy").at("osu018-pim-64-gated").at("energy_pj").get<double>() * 1000,
+                   counted);
+}
+
+// SIGKILL while statistics are gathered: the next run goes on with those that are there, and ends as an undisturbed
+// one.
+TEST_F(SearchVerb, StatisticsGoOnAfterBeingKilled) {
+  Words search = {"--method",         "program",
+                  "--limit",          "energy=0.6",
+                  "--architecture",   "pim-64x64-gated",
+                  "--technology",     "osu018-pim-64-gated",
+                  "--systemc-images", "0"};
+  ASSERT_EQ(run_program(quantize("whole", search)).status, 0);
+  Words resumed = quantize("killed", search);
+  resumed.emplace_back("--resume");
+  const auto rows = [&] {
+    const std::filesystem::path file = folder_ / "killed/statistics.json";
+    if (!std::filesystem::exists(file)) return std::size_t{0};
+    std::size_t count = 0;
+    const json stored = json::parse(read_text(file));
+    for (const auto& [key, entry] : stored.at("architectures").items()) count += entry.at("rows").size();
+    return count;
+  };
+  {
+    Spawned child(resumed, folder_ / "temporary");
+    ASSERT_TRUE(child.wait_until([&] { return rows() > 0; }));
+    child.send_to_group(SIGKILL);
+    child.wait();
+  }
+  ASSERT_LT(rows(), 51U) << "it was over before it could be killed";
+  // Without them nobody knows what the weights were that the search began with.
+  std::filesystem::rename(folder_ / "killed/statistics.json", folder_ / "away");
+  const Finished refused = run_program(resumed);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("statistics.json is missing or damaged"));
+  EXPECT_THAT(refused.err, HasSubstr("run without --resume"));
+  std::filesystem::rename(folder_ / "away", folder_ / "killed/statistics.json");
+  // A mark, in place of one of those that are known: it shows that they are not gathered again.
+  json stored = json::parse(read_text(folder_ / "killed/statistics.json"));
+  stored["cpu_seconds"] = stored["cpu_seconds"].get<double>() + 1000;
+  folder_.write("killed/statistics.json", stored.dump());
+  const Finished rest = run_program(resumed);
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  EXPECT_GT(summary("killed").at("statistics").at("cpu_seconds"), 1000);
+  EXPECT_EQ(summary("killed").at("statistics").at("cycles"), summary("whole").at("statistics").at("cycles"));
+  EXPECT_EQ(summary("killed").at("predicted"), summary("whole").at("predicted"));
+  const auto gathered = [&](const char* run) {
+    return json::parse(read_text(folder_ / run / "statistics.json")).at("architectures");
+  };
+  EXPECT_EQ(gathered("killed"), gathered("whole"));
+  EXPECT_EQ(read_text(folder_ / "killed/plan.yaml"), read_text(folder_ / "whole/plan.yaml"));
+}
+
+// Cycles depend on data where planes are skipped: they are predicted by how many of them are empty.
+TEST_F(SearchVerb, ArraysThatSkipPlanesAreSearchedBySkippedPlanes) {
+  folder_.write("skip.yaml", "format: bitstrata-architecture-1\nname: skip\nskip_planes: true\n");
+  const Finished finished =
+      run_program(quantize("run", {"--method", "program", "--limit", "latency=0.6", "--architecture", path("skip.yaml"),
+                                   "--systemc-images", "3"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const json found = summary("run"), measured = found.at("measured").at("engines").at("systemc");
+  EXPECT_LT(std::abs(measured.at("cycles_error").get<double>()), 0.03);
+  EXPECT_THAT(finished.out, HasSubstr("cycles, prediction"));
+  // Without statistics it would have been what is the most.
+  const Finished most = run_program({"run", "--network", path("run"), "--dataset", folder_.path().string(), "--json"});
+  ASSERT_EQ(most.status, 0) << most.err;
+  EXPECT_GT(json::parse(most.out).at("cycles"), found.at("predicted").at("cycles"));
 }
 
 TEST_F(SearchVerb, MisuseIsOneLine) {
