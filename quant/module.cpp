@@ -25,6 +25,9 @@ Tensor to_tensor(const Range& range) {
   return torch::tensor({range.low, range.high, range.ready ? 1.0 : 0.0}, torch::kFloat64);
 }
 
+// Relative to a step, its gradient grows with the 1.5th power of the largest code: at 16 bits steps are thrown about,
+// which nobody notices until the width falls. Wide tensors lose nothing by their ranges.
+constexpr int kWidestLearned = 8;
 constexpr const char* kWeightStep = ".weight_step";
 constexpr const char* kTensorStep = "step.";
 constexpr const char* kExtremes = "extremes.";
@@ -132,31 +135,14 @@ void Module::set_plan(const model::Plan& plan) {
       throw std::invalid_argument(
           fmt::format("'{}' would have 1 bit: a leaky ReLU needs a sign and so at least 2", node.name));
   }
-  const torch::NoGradGuard no_grad;
-  const auto grid_of = [&](int tensor, int width) {
-    return make_grid(ranges_[tensor], width, coding(tensor, width), Scales::free, 0);
-  };
   const bool other_input = bits[0] != bits_[0];
   for (int t = 1; t < static_cast<int>(bits.size()); ++t) {
     if (bits[t] == bits_[t]) continue;
-    const Grid from = grid_of(t, bits_[t]), to = grid_of(t, bits[t]);
-    if (learned(t) && from.coding == to.coding) {
-      steps_[t] = (steps_[t] * (to.step / from.step)).requires_grad_();
-    } else {
-      ranges_[t] = {};
-      steps_[t] = no_step(1);
-    }
+    ranges_[t] = {};
+    steps_[t] = no_step(1);
   }
-  for (std::size_t s = 0; s < weights_.size(); ++s) {
-    const int from = plan_.layers[s].weight_bits, to = plan.layers[s].weight_bits;
-    if (from == to || !learned_weights(static_cast<int>(s))) continue;
-    Tensor& step = weights_[s].step;
-    if (from == 1 || to == 1) {
-      step = no_step(step.size(0));
-    } else {
-      step = (step * ((std::ldexp(1.0, from - 1) - 1) / (std::ldexp(1.0, to - 1) - 1))).requires_grad_();
-    }
-  }
+  for (std::size_t s = 0; s < weights_.size(); ++s)
+    if (plan_.layers[s].weight_bits != plan.layers[s].weight_bits) weights_[s].step = no_step(weights_[s].step.size(0));
   plan_ = plan;
   bits_ = bits;
   if (other_input) clip_input();
@@ -176,13 +162,13 @@ void Module::start_steps() {
   const torch::NoGradGuard no_grad;
   const Grids grids = this->grids();
   for (const Step& step : layout_.steps) {
-    if (step.stage >= 0 && !learned_weights(step.stage))
+    if (step.stage >= 0 && !learned_weights(step.stage) && plan_.layers[step.stage].weight_bits <= kWidestLearned)
       stage(step.stage)
           .step.copy_(
               learned_weight_step(grids.weight_scales[step.stage], folding_gain(step.stage), options.granularity));
   }
   for (const int t : rounded_)
-    if (!learned(t)) steps_[t].fill_(grids.tensors[t].step);
+    if (!learned(t) && bits_[t] <= kWidestLearned) steps_[t].fill_(grids.tensors[t].step);
 }
 
 void Module::set_input_range(double low, double high) {

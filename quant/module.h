@@ -128,12 +128,11 @@ class Module {
   // Shifts become part of biases and statistics, and means are forgotten: training goes on from there.
   void settle_means();
 
-  // Sets the widths. Ranges of tensors whose width changed are found anew; learned steps are rescaled so that the range
-  // stays, unless one of the widths is 1 bit with -1 and +1 alone, whose step has no range: then they are found anew,
-  // too.
+  // Sets the widths. Ranges of tensors whose width changed, and learned steps of tensors and weights, are found anew:
+  // what is best to clip depends on the width.
   void set_plan(const model::Plan& plan);
-  // Takes the present scales and ranges as steps to be learned from now on, where there are none yet. Throws
-  // std::logic_error when a range is not known.
+  // Takes the present scales and ranges as steps to be learned from now on, where there are none yet and the width is
+  // at most 8 bits; wider ones follow ranges. Throws std::logic_error when a range is not known.
   void start_steps();
 
   // The network with only the `kept` channels of each group, the rest cut out of every tensor. The same cut is applied

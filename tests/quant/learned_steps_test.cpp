@@ -177,7 +177,7 @@ TEST(LearnedSteps, AreLearnedAndExported) {
   }
 }
 
-TEST(LearnedSteps, KeepTheRangeWhenTheWidthChanges) {
+TEST(LearnedSteps, BeginAnewWhereTheWidthChanges) {
   Trainer trainer(test::signed_network(), test::small_dataset(), {}, learned());
   trainer.quantize(model::uniform_plan(trainer.network(), 6, 6));
   trainer.calibrate(256);
@@ -185,17 +185,22 @@ TEST(LearnedSteps, KeepTheRangeWhenTheWidthChanges) {
   const Module::Grids before = trainer.module().grids();
   model::Plan plan = model::uniform_plan(trainer.network(), 3, 4);
   plan.layers[1].weight_bits = 1;
+  plan.layers[2].weight_bits = 6;
   plan.layers[3].activation_bits = 6;
   const Tensor unchanged = trainer.module().parameters().back().second;
   trainer.apply(plan);
+  EXPECT_FALSE(trainer.module().ranges_ready());
+  {
+    const torch::NoGradGuard no_grad;
+    trainer.module().forward(some_images(64), quantized_pass());
+  }
   const Module::Grids after = trainer.module().grids();
   EXPECT_EQ(after.tensors[1].bits, 4);
-  EXPECT_NEAR(after.tensors[1].step * 7, before.tensors[1].step * 31, 1e-6);  // both signs
-  EXPECT_NEAR(after.tensors[2].step * 15, before.tensors[2].step * 63, 1e-6);
   EXPECT_EQ(after.tensors[3].step, before.tensors[3].step);
   EXPECT_TRUE(trainer.module().parameters().back().second.is_same(unchanged));
-  EXPECT_TRUE((after.weight_scales[0] * 3).allclose(before.weight_scales[0] * 31));
-  // A single bit has no range to keep: the mean magnitude.
+  EXPECT_TRUE(after.weight_scales[2].equal(before.weight_scales[2]));
+  EXPECT_TRUE(after.weight_scales[0].allclose(
+      weight_scale(trainer.module().folded_weight(0), 3, Granularity::per_channel, Scales::free)));
   EXPECT_TRUE(after.weight_scales[1].allclose(trainer.module().folded_weight(1).abs().mean({1, 2, 3})));
   trainer.train_epoch({});
   EXPECT_GT(trainer.module().stage(1).step.min().item<double>(), 0);  // and is learned from there
@@ -203,6 +208,27 @@ TEST(LearnedSteps, KeepTheRangeWhenTheWidthChanges) {
   EXPECT_FALSE(trainer.module().ranges_ready());
   trainer.train_epoch({});
   EXPECT_GT(trainer.module().grids().tensors[1].step, 0);
+}
+
+// What training at 16 bits makes of steps must not be what 7 bits begin with.
+TEST(LearnedSteps, AreNotLearnedBeyondEightBits) {
+  TrainOptions options;
+  options.batch = 32;
+  Trainer trainer(test::tiny_network(), test::small_dataset(), options, learned());
+  for (int i = 0; i < 3; ++i) trainer.train_epoch({0.05, 0.1, 0.5});
+  model::Plan plan = model::uniform_plan(trainer.network(), 16, 16);
+  plan.layers[1].weight_bits = 9;
+  plan.layers[1].activation_bits = 8;
+  trainer.quantize(plan);
+  trainer.calibrate(256);
+  for (int i = 0; i < 3; ++i) trainer.train_epoch({0.05, 0.1, 0.5});
+  int learned_steps = 0;
+  for (const Tensor& step : steps_of(trainer.module())) learned_steps += step.min().item<double>() > 0 ? 1 : 0;
+  EXPECT_EQ(learned_steps, 1);  // of the tensor of 8 bits
+  const double wide = trainer.validation_accuracy();
+  trainer.apply(model::uniform_plan(trainer.network(), 7, 7));
+  trainer.train_epoch({0.001, 0.1, 0.5});
+  EXPECT_GT(trainer.validation_accuracy(), wide - 0.05);
 }
 
 TEST(LearnedSteps, GoWithTheChannels) {
