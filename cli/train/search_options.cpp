@@ -60,7 +60,7 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
   if (!o.cost_table.empty())
     refuse({"architecture", "architectures", "technology", "levels", "systemc-images", "rtl-images"},
            "the costs of an architecture, not of a --cost-table");
-  if (o.architectures.empty()) refuse({"area", "confirm"}, "--architectures");
+  if (o.architectures.empty()) refuse({"confirm"}, "--architectures");
   if (o.method != "random") refuse({"passes"}, "--method random");
   if (o.method != "codesign" && o.method != "program")
     refuse({"solver-seconds", "gap"}, "--method codesign or program");
@@ -85,8 +85,6 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       ("architecture", po::value(&architecture)->default_value(architecture), "the array that costs are measured on")
       ("architectures", po::value(&architectures),
        "sweep file: choose the array, too, among its architectures; --architecture is then what shares are of")
-      ("area", po::value(&area)->default_value(area, "any"),
-       "of an array of --architectures, at most, as a share of --architecture's bits on chip")
       ("confirm", po::value(&confirm)->default_value(confirm),
        "pairs of array and plan of the least predicted loss whose real loss is taken")
       ("cost-table", po::value(&cost_table),
@@ -96,8 +94,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
        "what prices energies; needed where one is limited. A gate-level one needs toggles: layers are run for them before "
        "the search, at all pairs of widths")
       ("limit", po::value(&limits)->composing(),
-       "what a plan may cost, once for each of latency, energy and size: latency=0.6 (of uniform 8/8), latency=2.5ms, "
-       "energy=40uJ, size=1.2MB")
+       "what a plan may cost, once for each of latency, energy, size and area: latency=0.6 (of uniform 8/8), latency=2.5ms, "
+       "energy=40uJ, size=1.2MB; with --architectures area=1.1 (of --architecture's bits on chip)")
       ("widths", po::value(&allowed)->default_value(allowed), "of weights and activations, such as 2-8 or 2,4,8")
       ("first-bits", po::value(&first), "both widths of the first layer; default: as any other")
       ("last-bits", po::value(&last), "both widths of the last layer; default: as any other")
@@ -167,7 +165,6 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   if (last_bits) check_range("last-bits", last, 1, 16);
   refuse_unread(values, *this);
   if (limits.empty()) throw std::invalid_argument("--limit is missing, such as --limit latency=0.6");
-  if (values.count("area") != 0 && !values["area"].defaulted()) check_range("area", area, 1e-6, 1e6);
   check_range("confirm", confirm, 1, 1000);
   check_range("output-bits", output_bits, 2, 16);
   check_range("levels", levels, 0, 64);
@@ -198,6 +195,11 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       throw std::invalid_argument(fmt::format("--limit {}: a cost table has no energies", limit));
     if (parsed.quantity == quant::Quantity::energy && technology.empty())
       throw std::invalid_argument(fmt::format("--limit {} needs a --technology that prices energies", limit));
+    if (parsed.quantity != quant::Quantity::area) continue;
+    if (architectures.empty())
+      throw std::invalid_argument(fmt::format("--limit {} needs --architectures to choose from", limit));
+    if (area > 0) throw std::invalid_argument("area is limited twice; give one limit of it");
+    area = parsed.value;
   }
   oracle.teacher = against == "teacher";
   oracle.schedule.peak = search_learning_rate;

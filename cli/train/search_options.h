@@ -23,7 +23,7 @@ struct SearchVerbOptions {
   double learning_rate = 0.02, search_learning_rate = 0.03;
   std::int64_t search_images = 13750;
   std::string against = "labels";
-  double area = 0;  // largest share of the architecture's bits on chip; 0: any
+  double area = 0;  // of --limit: largest share of the architecture's bits on chip; 0: any
   int confirm = 4;
   int systemc_images = 2, rtl_images = 0;
   quant::SearchOptions search;

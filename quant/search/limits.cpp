@@ -27,7 +27,7 @@ constexpr Unit units[] = {
 [[noreturn]] void refuse(const std::string& text, const std::string& why) {
   throw std::invalid_argument(fmt::format(
       "limit '{}' {}; a limit is latency, energy or size = a share of uniform 8/8 (latency=0.6) or a number with its "
-      "unit (latency=2.5ms, energy=40uJ, size=1.2MB)",
+      "unit (latency=2.5ms, energy=40uJ, size=1.2MB), or area = a share (area=1.1)",
       text, why));
 }
 
@@ -43,6 +43,8 @@ const char* to_string(Quantity quantity) {
       return "energy";
     case Quantity::size:
       return "size";
+    case Quantity::area:
+      return "area";
   }
   return "unknown";
 }
@@ -53,7 +55,7 @@ Limit parse_limit(const std::string& text) {
   const std::string name = text.substr(0, equals);
   Limit limit;
   bool known = false;
-  for (const Quantity quantity : {Quantity::latency, Quantity::energy, Quantity::size}) {
+  for (const Quantity quantity : {Quantity::latency, Quantity::energy, Quantity::size, Quantity::area}) {
     if (name != to_string(quantity)) continue;
     limit.quantity = quantity;
     known = true;
@@ -64,6 +66,7 @@ Limit parse_limit(const std::string& text) {
   if (error != std::errc() || !std::isfinite(limit.value)) refuse(text, "has no number behind '='");
   if (!(limit.value > 0)) refuse(text, "is not above 0");
   const std::string unit(end, last);
+  if (limit.quantity == Quantity::area && !unit.empty()) refuse(text, "is no share: no technology tells an area yet");
   limit.share = unit.empty();
   if (limit.share) {
     if (limit.value >= 10) refuse(text, "has no unit, and as a share it must lie below 10");
@@ -83,6 +86,7 @@ Costs resolve(const std::vector<Limit>& limits, const Costs& uniform, double clo
   Costs allowed;
   allowed.fill(std::numeric_limits<double>::infinity());
   for (const Limit& limit : limits) {
+    if (limit.quantity == Quantity::area) continue;
     double& value = allowed[at(limit.quantity)];
     if (std::isfinite(value))
       throw std::invalid_argument(fmt::format("{} is limited twice; give one limit of it", to_string(limit.quantity)));

@@ -9,7 +9,8 @@
 
 namespace bitstrata::quant {
 
-enum class Quantity { latency, energy, size };
+enum class Quantity { latency, energy, size, area };
+// The costs of plans; area is that of an array.
 inline constexpr int quantities = 3;
 
 const char* to_string(Quantity quantity);
@@ -18,7 +19,8 @@ const char* to_string(Quantity quantity);
 using Costs = std::array<double, quantities>;
 
 // A limit as it is written: "latency=0.6" (of uniform 8/8 with all channels), "latency=2.5ms", "energy=40uJ",
-// "size=1.2MB" (of weights). A number without a unit is a share and lies in (0, 10).
+// "size=1.2MB" (of weights), "area=1.1" (of the bits on the chip of the array that shares are of). A number without a
+// unit is a share and lies in (0, 10).
 struct Limit {
   Quantity quantity = Quantity::latency;
   double value = 1;
@@ -28,7 +30,8 @@ struct Limit {
 // Throws std::invalid_argument saying what a limit looks like.
 Limit parse_limit(const std::string& text);
 
-// The largest costs that are allowed; infinite where nothing is. `uniform` are those of uniform 8/8. Throws
+// The largest costs that are allowed; infinite where nothing is. `uniform` are those of uniform 8/8; limits of area are
+// passed over. Throws
 // std::invalid_argument where a quantity is limited twice, or an energy is limited that nothing prices (0).
 Costs resolve(const std::vector<Limit>& limits, const Costs& uniform, double clock_mhz);
 

@@ -74,7 +74,7 @@ TEST_F(SearchVerb, ArraysAreChosenWithTheirPlans) {
                 "parameters: {rows: [16, 32, 128], columns: [64]}\n");
   const Finished finished = run_program(
       quantize("run", {"--method", "program", "--limit", "latency=0.8", "--architectures", path("arrays.yaml"),
-                       "--architecture", "pim-64x64", "--area", "1.01", "--systemc-images", "1"}));
+                       "--architecture", "pim-64x64", "--limit", "area=1.01", "--systemc-images", "1"}));
   ASSERT_EQ(finished.status, 0) << finished.err;
   const json found = summary("run"), arrays = found.at("arrays");
   EXPECT_EQ(arrays.at("architectures"), 3);
@@ -269,6 +269,7 @@ TEST_F(SearchVerb, MisuseIsOneLine) {
       {{"--method", "codesign", "--limit", "speed=2"}, {"speed=2", "latency"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--limit", "latency=0.4"}, {"latency", "twice"}},
       {{"--method", "codesign", "--limit", "energy=0.5"}, {"--limit energy=0.5 needs a --technology"}},
+      {{"--method", "codesign", "--limit", "area=0.5"}, {"--limit area=0.5 needs --architectures"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--widths", "8,4"}, {"--widths is '8,4'", "2-8"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--widths", "2-17"}, {"--widths is '2-17'"}},
       {{"--method", "greedy", "--limit", "latency=0.5", "--candidates", "3"}, {"--candidates", "--method codesign"}},

@@ -41,6 +41,15 @@ TEST(Limits, SharesAndUnitsAreRead) {
   }
 }
 
+TEST(Limits, AreaIsAShareAndNoCostOfAPlan) {
+  const Limit area = parse_limit("area=1.1");
+  EXPECT_EQ(area.quantity, Quantity::area);
+  EXPECT_EQ(area.value, 1.1);
+  const Costs allowed = resolve({area, parse_limit("latency=0.5")}, {100, 10, 1}, 200);
+  EXPECT_EQ(allowed[0], 50);
+  EXPECT_TRUE(std::isinf(allowed[1]) && std::isinf(allowed[2]));
+}
+
 TEST(Limits, OthersAreRefusedWithTheReason) {
   const std::pair<const char*, const char*> cases[] = {{"latency", "has no '='"},
                                                        {"speed=0.6", "limits 'speed'"},
@@ -52,7 +61,8 @@ TEST(Limits, OthersAreRefusedWithTheReason) {
                                                        {"latency=-0.5", "is not above 0"},
                                                        {"latency=10", "must lie below 10"},
                                                        {"latency=40uJ", "has the unit of a energy"},
-                                                       {"size=3m", "has the unknown unit 'm'"}};
+                                                       {"size=3m", "has the unknown unit 'm'"},
+                                                       {"area=2mm2", "is no share"}};
   for (const auto& [text, part] : cases) {
     EXPECT_NE(refusal(text).find(part), std::string::npos) << text << ": " << refusal(text);
     EXPECT_NE(refusal(text).find("latency=2.5ms"), std::string::npos) << "says what a limit looks like";
