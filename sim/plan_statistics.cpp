@@ -21,8 +21,8 @@ namespace {
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 // What toggles come from, as a number of events.
-double lines(const Events& e) {  // active lines of the planes that are streamed; poolings have vectors alone
-  if (e.column_steps == 0) return static_cast<double>(e.vectors);
+double lines(const Events& e) {  // active lines of the planes that are streamed; of other operators, values
+  if (e.column_steps == 0) return static_cast<double>(e.accumulator_writes);
   return static_cast<double>(e.cell_steps) * static_cast<double>(e.plane_steps) / static_cast<double>(e.column_steps);
 }
 template <auto member, auto instead>
@@ -45,9 +45,9 @@ constexpr Cause causes[] = {
     {&Toggles::joiner_toggles, count<&Events::joiner_adds, &Events::accumulator_writes>},
     {&Toggles::output_toggles, count<&Events::accumulator_writes, &Events::post_outputs>},
     {&Toggles::weight_toggles, count<&Events::weight_cells_written, &Events::cycles>},
-    {&Toggles::window_toggles, count<&Events::activation_lines_read, &Events::cycles>},
+    {&Toggles::window_toggles, lines},
     {&Toggles::sum_toggles, count<&Events::post_outputs, &Events::cycles>},
-    {&Toggles::line_toggles, count<&Events::activation_lines_read, &Events::cycles>},
+    {&Toggles::line_toggles, lines},
     {&Toggles::parameter_toggles, count<&Events::post_outputs, &Events::cycles>},
     {&Toggles::select_toggles, count<&Events::window_reads, &Events::cycles>},
 };

@@ -208,6 +208,72 @@ INSTANTIATE_TEST_SUITE_P(Networks, Predictions,
                                          Case{"resnet8_small", "pim-64x64-gated", "osu018-pim-64-gated-skip", 0.02,
                                               0.02}));
 
+// A convolution 3x3 whose codes are drawn alike, however many channels there are.
+IntegerNetwork convolution(int channels) {
+  Random random(3);
+  IntegerNetwork network{.name = "convolution", .tensors = {}, .layers = {}};
+  network.tensors = {{.shape = {12, 12, channels}, .bits = 4}, {.shape = {12, 12, channels}, .bits = 4}};
+  IntegerLayer layer{.name = "conv", .output = 1, .weight_bits = 5};
+  layer.window = {.kernel_height = 3, .kernel_width = 3, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
+  std::vector<std::int16_t> weights(at(9 * channels * channels));
+  for (auto& weight : weights) weight = static_cast<std::int16_t>(test::pick(random, -16, 15));
+  layer.weights = weights;
+  layer.macs = std::int64_t{9} * channels * network.tensors[1].shape.elements();
+  test::random_requantization(random, layer, channels, network.tensors[0], network.tensors[1],
+                              16.0 * 16 * 3 * channels);
+  network.layers.push_back(layer);
+  model::validate(network);
+  return network;
+}
+
+Images half_empty(const IntegerNetwork& network) {
+  Random random(4);
+  Images images(3);
+  for (auto& image : images) {
+    Codes codes(static_cast<std::size_t>(network.tensors[0].shape.elements()));
+    for (auto& code : codes) code = std::max(0, test::pick(random, -15, 15));
+    image = model::run_all(network, codes);
+  }
+  return images;
+}
+
+// Statistics are those of all channels; with fewer, arrays have other rows and columns at work, and toggles follow the
+// events that they come from. Rotations of windows (select_toggles) follow the channels' number and are not among them.
+TEST(PlanStatistics, HoldForFewerChannels) {
+  const std::pair<const char*, const char*> cases[] = {{"pim-64x64-gated", "osu018-pim-64-gated"},
+                                                       {"overlay-8x64x8-gated", "osu018-overlay-64-gated"}};
+  for (const auto& [architecture, name] : cases) {
+    SCOPED_TRACE(name);
+    const model::Architecture a = model::load_architecture(architecture);
+    const IntegerNetwork whole = convolution(32), fewer = convolution(20);
+    const PlanStatistics statistics = statistics_of(a, whole, half_empty(whole), 1 << 20);
+    const LayerStatistics& known = *statistics.find({0, 5, 4});
+    const generate::Program program = lower(fewer, a);
+    const Images images = half_empty(fewer);
+    model::Events events;
+    model::Toggles counted;
+    for (const auto& image : images) {
+      const RunResult run = make_systemc_engine(a, true)->run(program, image[0]);
+      for (std::size_t d = 0; d < run.descriptors.size(); ++d) events += run.descriptors[d], counted += run.toggles[d];
+    }
+    const model::Toggles expected = known.toggles_of(events);
+    for (std::size_t t = 0; t < model::toggle_members.size(); ++t) {
+      const auto member = model::toggle_members[t];
+      const std::string_view toggle = model::toggle_names[t];
+      if (toggle == "select_toggles" || toggle == "parameter_toggles" || counted.*member == 0) continue;
+      EXPECT_NEAR(static_cast<double>(expected.*member) / static_cast<double>(counted.*member), 1, 0.4) << toggle;
+    }
+    const model::Technology technology = model::load_technology(name);
+    const auto energy = [&](const model::Toggles& toggles) {
+      const model::LayerMeasurement measured{.layer = "conv", .events = events, .toggles = toggles};
+      return price(measured, geometry_of(fewer, fewer.layers[0]), technology, {&a, 1}).parts.total_pj();
+    };
+    const double error = energy(expected) / energy(counted) - 1;
+    std::cout << name << ": energy " << 100 * error << " %\n";
+    EXPECT_LT(std::abs(error), 0.06);
+  }
+}
+
 TEST(PlanCost, RefusesWidthsWithoutStatistics) {
   const model::Network network = model::build_network("lenet5");
   const PlanStatistics none;
