@@ -51,9 +51,9 @@ void take_branch(Graph& graph, const std::string& name, bool then) {
   if (found == graph.nodes.end()) throw std::invalid_argument(fmt::format("no node is called '{}'", name));
   const OnnxNode chooser = *found;
   const std::string key = then ? "then_branch" : "else_branch";
-  const auto attribute = chooser.attributes.find(key);
-  if (attribute == chooser.attributes.end() || !attribute->second.graph) refuse(chooser, fmt::format("has no {}", key));
-  const Graph& branch = *attribute->second.graph;
+  const Attribute* attribute = chooser.attribute(key, Kind::graph);
+  if (attribute == nullptr || !attribute->graph) refuse(chooser, fmt::format("has no {}", key));
+  const Graph& branch = *attribute->graph;
   if (branch.outputs.size() != chooser.outputs.size()) {
     refuse(chooser, fmt::format("its {} gives {} tensors, the node has {} outputs", key, branch.outputs.size(),
                                 chooser.outputs.size()));

@@ -241,7 +241,7 @@ void Converter::gemm(const OnnxNode& node) {
   Tensor weights = need_constant(node, 1, "matrix");
   const double alpha = node.real("alpha", 1), beta = node.real("beta", 1);
   if (alpha != 1) {
-    for (float& w : weights.reals) w = static_cast<float>(w * alpha);
+    weights.multiply(alpha);
     if (weights.grid) {
       for (double& scale : weights.grid->scales) scale *= std::abs(alpha);
     }

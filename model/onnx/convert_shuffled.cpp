@@ -92,11 +92,9 @@ Value Converter::convolve_shuffled(const OnnxNode& node, Value x, const Shuffle&
       const std::int64_t to = dense ? n * depth + shuffle.order[at(c)] : shuffle.order[at(n)];
       for (std::int64_t k = 0; k < inner; ++k) {
         const std::size_t from_at = at((n * depth + c) * inner + k), to_at = at(to * inner + k);
-        if (weights.whole()) {
-          moved.ints[to_at] = weights.ints[from_at];
-        } else {
-          moved.reals[to_at] = weights.reals[from_at];
-        }
+        if (!weights.ints.empty()) moved.ints[to_at] = weights.ints[from_at];
+        if (!weights.reals.empty()) moved.reals[to_at] = weights.reals[from_at];
+        if (!weights.doubles.empty()) moved.doubles[to_at] = weights.doubles[from_at];
       }
     }
     if (depthwise && !bias.empty()) moved_bias[at(shuffle.order[at(n)])] = bias[at(n)];

@@ -208,7 +208,7 @@ void Converter::resize(const OnnxNode& node) {
   const bool upsample = node.op == "Upsample";
   const std::size_t scales_at = upsample || node.inputs.size() == 2 ? 1 : 2;
   std::vector<double> scales;
-  if (const auto found = node.attributes.find("scales"); found != node.attributes.end()) scales = found->second.reals;
+  if (const Attribute* given = node.attribute("scales", Kind::reals)) scales = given->reals;
   if (const Tensor* t = constant(node.input(scales_at)); t != nullptr && t->elements() > 0) {
     for (std::size_t i = 0; i < at(t->elements()); ++i) scales.push_back(t->at(i));
   }

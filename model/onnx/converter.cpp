@@ -154,7 +154,7 @@ void Converter::join_equal_quantizers() {
   const auto same_constant = [&](const std::string& a, const std::string& b) {
     const Tensor *x = constant(a), *y = constant(b);
     return a == b || (x != nullptr && y != nullptr && x->type == y->type && x->dims == y->dims &&
-                      x->reals == y->reals && x->ints == y->ints);
+                      x->reals == y->reals && x->doubles == y->doubles && x->ints == y->ints);
   };
   for (const auto& reading : readers) {
     const std::string& name = reading.first;  // not a structured binding: clang 14 captures none

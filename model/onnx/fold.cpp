@@ -16,19 +16,7 @@ namespace {
 
 using Inputs = std::vector<const Tensor*>;
 
-void push(Tensor& to, const Tensor& from, std::int64_t index) {
-  if (from.whole()) {
-    to.ints.push_back(from.ints[static_cast<std::size_t>(index)]);
-  } else {
-    to.reals.push_back(from.reals[static_cast<std::size_t>(index)]);
-  }
-}
-
-Dims strides_of(const Dims& dims) {
-  Dims strides(dims.size(), 1);
-  for (std::size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
-  return strides;
-}
+void push(Tensor& to, const Tensor& from, std::int64_t index) { to.add(from, static_cast<std::size_t>(index)); }
 
 Tensor transpose(const OnnxNode& node, const Tensor& a) {
   std::vector<std::int64_t> order = node.wholes("perm");
@@ -120,7 +108,8 @@ Tensor concat(const OnnxNode& node, const Inputs& inputs) {
     const Tensor& part = need(node, inputs, k);
     Dims rest = part.dims;
     if (rest.size() == dims.size()) rest[axis] = dims[axis];
-    if (rest != dims || part.whole() != first.whole()) refuse(node, "its inputs do not fit");
+    if (rest != dims) refuse(node, "its inputs do not fit");
+    check_types(node, first, part);
     if (__builtin_add_overflow(dims[axis], part.dims[axis], &dims[axis])) refuse(node, "its inputs are too large");
   }
   Tensor result = like(first, dims);
@@ -187,9 +176,8 @@ Tensor slice(const OnnxNode& node, const Inputs& inputs) {
 
 Tensor constant_of_shape(const OnnxNode& node, const Tensor& sizes) {
   Tensor result;
-  const auto found = node.attributes.find("value");
-  const Tensor fill =
-      found != node.attributes.end() && found->second.tensor ? *found->second.tensor : Tensor::of_reals({1}, {0});
+  const Tensor* given = node.tensor("value");
+  const Tensor fill = given != nullptr ? *given : Tensor::of_reals({1}, {0});
   if (fill.elements() != 1) refuse(node, "its value is not one number");
   result = like(fill, whole_list(node, sizes, "shape"));
   for (std::int64_t i = 0; i < elements_of(result.dims); ++i) push(result, fill, 0);
@@ -197,18 +185,14 @@ Tensor constant_of_shape(const OnnxNode& node, const Tensor& sizes) {
 }
 
 Tensor constant(const OnnxNode& node) {
-  const auto get = [&](const char* key) { return node.attributes.find(key); };
-  const auto none = node.attributes.end();
-  if (const auto f = get("value"); f != none && f->second.tensor) return *f->second.tensor;
-  if (const auto f = get("value_float"); f != none) return Tensor::of_reals({}, {static_cast<float>(f->second.real)});
-  if (const auto f = get("value_int"); f != none) return Tensor::of_ints({}, {f->second.whole});
-  if (const auto f = get("value_ints"); f != none) {
-    return Tensor::of_ints({static_cast<std::int64_t>(f->second.wholes.size())}, f->second.wholes);
-  }
-  if (const auto f = get("value_floats"); f != none) {
-    return Tensor::of_reals({static_cast<std::int64_t>(f->second.reals.size())},
-                            {f->second.reals.begin(), f->second.reals.end()});
-  }
+  if (const Tensor* t = node.tensor("value")) return *t;
+  if (const Attribute* f = node.attribute("value_float", Kind::real))
+    return Tensor::of_reals({}, {static_cast<float>(f->real)});
+  if (const Attribute* f = node.attribute("value_int", Kind::whole)) return Tensor::of_ints({}, {f->whole});
+  if (const Attribute* f = node.attribute("value_ints", Kind::wholes))
+    return Tensor::of_ints({static_cast<std::int64_t>(f->wholes.size())}, f->wholes);
+  if (const Attribute* f = node.attribute("value_floats", Kind::reals))
+    return Tensor::of_reals({static_cast<std::int64_t>(f->reals.size())}, {f->reals.begin(), f->reals.end()});
   refuse(node, "has no value that can be read");
 }
 
@@ -224,6 +208,8 @@ Tensor quantized(const OnnxNode& node, const Inputs& inputs) {
   const auto given = static_cast<int>(node.whole("output_dtype", type::uint8));
   result.type =
       encode ? (inputs.size() > 2 && inputs[2] != nullptr ? inputs[2]->type : given) : static_cast<int>(type::real32);
+  // Codes are read as values of their scale's type.
+  if (decode && is_short_real(inputs[1]->type)) result.type = inputs[1]->type;
   for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
     const std::size_t channel = channels == 1 ? 0 : i / static_cast<std::size_t>(strides[axis]) % channels;
     const auto zero = static_cast<double>(q.zero_point(channel));
@@ -238,10 +224,11 @@ Tensor quantized(const OnnxNode& node, const Inputs& inputs) {
     if (encode) {
       result.ints.push_back(whole_number(code));
     } else {
-      result.reals.push_back(static_cast<float>(code * q.grid.scales[channel]));
+      result.add(code * q.grid.scales[channel]);
     }
   }
-  if (!encode) result.grid = q.grid;
+  // Values of 16 bits still tell codes of 8 bits.
+  if (!encode && (!is_short_real(result.type) || q.grid.bits <= 8)) result.grid = q.grid;
   return result;
 }
 
@@ -253,6 +240,7 @@ Tensor clip(const OnnxNode& node, const Inputs& inputs) {
   for (const std::size_t i : {1, 2}) {
     if (i >= inputs.size() || inputs[i] == nullptr) continue;
     if (inputs[i]->elements() != 1) refuse(node, "its limits must be single numbers");
+    check_types(node, a, *inputs[i]);
     (i == 1 ? low : high) = inputs[i]->at(0);
   }
   if (!(low <= high)) refuse(node, fmt::format("clips to {}..{}", low, high));
@@ -262,7 +250,8 @@ Tensor clip(const OnnxNode& node, const Inputs& inputs) {
     const auto limited = std::clamp(static_cast<double>(value), low, high);
     if (limited != static_cast<double>(value)) value = static_cast<std::int64_t>(limited);
   }
-  for (float& value : result.reals) value = static_cast<float>(std::clamp<double>(value, low, high));
+  for (float& value : result.reals) value = rounded_to(a.type, std::clamp<double>(value, low, high));
+  for (double& value : result.doubles) value = std::clamp(value, low, high);
   const auto range = integer_type(a.type);
   if (range && range->bits <= 16 && std::isfinite(low) && std::isfinite(high)) {
     result.code_bits = bits_for(static_cast<std::int64_t>(low), static_cast<std::int64_t>(high), range->is_signed);
@@ -271,8 +260,9 @@ Tensor clip(const OnnxNode& node, const Inputs& inputs) {
   return result;
 }
 
-// The outputs as floats of 32 bits.
-std::vector<Tensor> folded(const OnnxNode& node, const Inputs& inputs, std::int64_t opset) {
+}  // namespace
+
+std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_t opset) {
   const std::string& op = node.op;
   const auto first = [&]() -> const Tensor& { return need(node, inputs, 0); };
   const auto second = [&]() -> const Tensor& { return need(node, inputs, 1); };
@@ -327,21 +317,6 @@ std::vector<Tensor> folded(const OnnxNode& node, const Inputs& inputs, std::int6
     refuse(node, text);
   }
   refuse(node, fmt::format("of constants is not supported (opset {})", opset));
-}
-
-}  // namespace
-
-std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_t opset) {
-  std::vector<Tensor> results = folded(node, inputs, opset);
-  for (Tensor& result : results) {
-    if (!is_short_real(result.type)) continue;
-    for (float& value : result.reals) {
-      const float nearest = rounded_to(result.type, value);
-      if (nearest != value) result.grid.reset();
-      value = nearest;
-    }
-  }
-  return results;
 }
 
 }  // namespace bitstrata::model::interchange

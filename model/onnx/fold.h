@@ -15,7 +15,10 @@ namespace bitstrata::model::interchange {
 std::vector<Tensor> fold(const OnnxNode& node, const std::vector<const Tensor*>& inputs, std::int64_t opset);
 
 // Sums, products, functions of single values and casts of constants (fold_arithmetic.cpp); `unary` has nothing where
-// the operator is another. Throw std::invalid_argument where whole numbers leave 64 bits or divide by 0.
+// the operator is another. Every result is calculated in its own type: whole numbers of up to 32 bits lose the bits
+// that it does not have, as in ONNX Runtime and in casts by ONNX's standard. Throw std::invalid_argument where whole
+// numbers leave 64 bits or divide by 0, where floats leave the integers that they are cast to, and where types do not
+// fit.
 Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b);
 std::optional<Tensor> unary(const OnnxNode& node, const Tensor& a);
 // Equal, Less, Not, And and the like: 0 and 1; nothing where the operator is none of those.
@@ -28,6 +31,8 @@ Tensor like(const Tensor& model, Dims dims, std::int64_t inputs = 0);
 Dims strides_of(const Dims& dims);  // row-major; all 1 where there are no elements
 // Towards zero; throws std::invalid_argument for what is no number or leaves 64 bits.
 std::int64_t whole_number(double value);
+// Refuses two operands whose types differ.
+void check_types(const OnnxNode& node, const Tensor& a, const Tensor& b);
 // The values of a tensor of whole numbers; throws std::invalid_argument naming the node for others.
 const std::vector<std::int64_t>& whole_list(const OnnxNode& node, const Tensor& tensor, const char* what);
 // Refuses a Dropout that draws values: one in training mode whose ratio is not known to be 0. `ratio` and `training`

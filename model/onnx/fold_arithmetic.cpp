@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folding of sums, products, functions of single values and casts. Files may hold any numbers: what leaves 64 bits is
-// refused, since C++ leaves it undefined.
+// Folding of sums, products, functions of single values and casts, each in the type that the file gives it. Files may
+// hold any numbers: whole numbers of up to 32 bits wrap, and what leaves 64 bits is refused.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +19,25 @@ using Reals = std::function<double(double, double)>;
 using Wholes = std::function<std::int64_t(std::int64_t, std::int64_t)>;
 
 [[noreturn]] void too_large() { throw std::invalid_argument("a whole number leaves 64 bits"); }
+
+// The bits of a whole number that its type has. Those of UINT64 are held as far as INT64 has them.
+std::int64_t wrapped(int type, std::int64_t value) {
+  if (type == type::uint64 && value < 0) too_large();
+  const std::optional<TypeRange> range = integer_type(type);
+  if (!range) return value;
+  const std::int64_t low = value & ((std::int64_t{1} << range->bits) - 1);
+  return low > range->high() ? low - (std::int64_t{1} << range->bits) : low;
+}
+
+// A float as a whole number of a type, towards zero.
+std::int64_t within(int type, double value) {
+  const std::int64_t whole = whole_number(value);
+  const std::optional<TypeRange> range = integer_type(type);
+  if ((range && (whole < range->low() || whole > range->high())) || (type == type::uint64 && whole < 0))
+    throw std::invalid_argument(
+        fmt::format("{} is none of {}'s values; ONNX does not say what becomes of it", value, type_name(type)));
+  return whole;
+}
 
 Dims broadcast(const Dims& a, const Dims& b) {
   Dims result(std::max(a.size(), b.size()), 1);
@@ -48,20 +67,28 @@ std::vector<std::int64_t> spread(const Dims& dims, const Dims& whole) {
   return result;
 }
 
+// The result has the type of `a`; `wholes` are for operands that are whole numbers both.
 Tensor binary(const Tensor& a, const Tensor& b, const Reals& reals, const Wholes& wholes) {
   const bool whole = a.whole() && b.whole();
-  Tensor result = like(a.whole() ? b : a, broadcast(a.dims, b.dims), std::max(a.elements(), b.elements()));
+  Tensor result = like(a, broadcast(a.dims, b.dims), std::max(a.elements(), b.elements()));
   if (result.elements() == 0) return result;  // one of its sides is 0, the others may be of any size
   const auto left = spread(a.dims, result.dims), right = spread(b.dims, result.dims);
   for (std::size_t i = 0; i < left.size(); ++i) {
     const auto x = static_cast<std::size_t>(left[i]), y = static_cast<std::size_t>(right[i]);
     if (whole) {
-      result.ints.push_back(wholes(a.ints[x], b.ints[y]));
+      result.ints.push_back(wrapped(a.type, wholes(a.ints[x], b.ints[y])));
+    } else if (a.whole()) {
+      result.ints.push_back(within(a.type, reals(a.at(x), b.at(y))));
     } else {
-      result.reals.push_back(static_cast<float>(reals(a.at(x), b.at(y))));
+      result.add(reals(a.at(x), b.at(y)));
     }
   }
   return result;
+}
+
+std::int64_t opposite(std::int64_t x) {
+  if (x == std::numeric_limits<std::int64_t>::min()) too_large();
+  return -x;
 }
 
 std::int64_t divide(std::int64_t x, std::int64_t y) {
@@ -78,12 +105,22 @@ std::int64_t whole_number(double value) {
   return static_cast<std::int64_t>(value);
 }
 
+void check_types(const OnnxNode& node, const Tensor& a, const Tensor& b) {
+  if (a.type == b.type) return;
+  refuse(node, fmt::format("reads {} and {} together; its operands must have one type", type_name(a.type),
+                           type_name(b.type)));
+}
+
 // A scaling by a constant keeps the codes of a quantized constant where it is one positive number.
 Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b) {
-  const auto checked = [](auto function) {
-    return [function](std::int64_t x, std::int64_t y) {
+  if (node.op != "Pow") check_types(node, a, b);
+  if (a.type == type::boolean) refuse(node, "calculates with BOOL, which ONNX does not");
+  // The lower 64 bits have all those of a narrower type.
+  const bool narrow = integer_type(a.type).has_value();
+  const auto checked = [narrow](auto function) {
+    return [function, narrow](std::int64_t x, std::int64_t y) {
       std::int64_t result = 0;
-      if (function(x, y, &result)) too_large();
+      if (function(x, y, &result) && !narrow) too_large();
       return result;
     };
   };
@@ -102,10 +139,11 @@ Tensor arithmetic(const OnnxNode& node, const Tensor& a, const Tensor& b) {
   if (node.op == "Pow") {
     const auto power = [](double x, double y) { return std::pow(x, y); };
     result = binary(a, b, power, [&](Integer x, Integer y) {
-      return whole_number(power(static_cast<double>(x), static_cast<double>(y)));
+      return within(a.type, power(static_cast<double>(x), static_cast<double>(y)));
     });
   }
-  if ((node.op == "Mul" || node.op == "Div") && a.grid && b.elements() == 1 && b.at(0) > 0 && !b.whole()) {
+  const bool exact = !is_short_real(a.type) && !b.whole();  // floats of 16 bits are no longer multiples of a scale
+  if ((node.op == "Mul" || node.op == "Div") && a.grid && b.elements() == 1 && b.at(0) > 0 && exact) {
     result.grid = a.grid;
     for (double& scale : result.grid->scales) scale = node.op == "Mul" ? scale * b.at(0) : scale / b.at(0);
   }
@@ -131,14 +169,20 @@ std::optional<Tensor> unary(const OnnxNode& node, const Tensor& a) {
   const auto function = functions.find(node.op);
   if (function == functions.end()) return {};
   Tensor result = like(a, a.dims, a.elements());
-  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
-    const double value = function->second(a.at(i));
-    if (a.whole()) {
-      result.ints.push_back(whole_number(value));
-    } else {
-      result.reals.push_back(static_cast<float>(value));
-    }
+  if (a.whole()) {
+    using Integer = std::int64_t;
+    static const std::map<std::string, Integer (*)(Integer)> wholes = {
+        {"Neg", [](Integer x) { return opposite(x); }},
+        {"Abs", [](Integer x) { return x < 0 ? opposite(x) : x; }},
+        {"Sign", [](Integer x) { return Integer{x > 0} - Integer{x < 0}; }},
+    };
+    const auto exact = wholes.find(node.op);
+    if (exact == wholes.end() || a.type == type::boolean)
+      refuse(node, fmt::format("is no function of {} in ONNX", type_name(a.type)));
+    for (const std::int64_t x : a.ints) result.ints.push_back(wrapped(a.type, exact->second(x)));
+    return result;
   }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) result.add(function->second(a.at(i)));
   return result;
 }
 
@@ -158,12 +202,17 @@ std::optional<Tensor> comparison(const OnnxNode& node, const std::vector<const T
   const auto function = functions.find(node.op);
   if (function == functions.end()) return {};
   const Tensor &a = need(node, inputs, 0), &b = node.op == "Not" ? a : need(node, inputs, 1);
+  check_types(node, a, b);
+  const bool order = node.op == "Equal" || node.op.starts_with("Less") || node.op.starts_with("Greater");
   Tensor result = like(a, broadcast(a.dims, b.dims), std::max(a.elements(), b.elements()));
   result.type = type::boolean;
   if (result.elements() == 0) return result;
   const auto left = spread(a.dims, result.dims), right = spread(b.dims, result.dims);
   for (std::size_t i = 0; i < left.size(); ++i) {
-    const double x = a.at(static_cast<std::size_t>(left[i])), y = b.at(static_cast<std::size_t>(right[i]));
+    const auto p = static_cast<std::size_t>(left[i]), q = static_cast<std::size_t>(right[i]);
+    // Whole numbers of 64 bits may have no double; their difference's sign compares alike.
+    const bool whole = a.whole() && b.whole() && order;
+    const double x = whole ? (a.ints[p] > b.ints[q]) - (a.ints[p] < b.ints[q]) : a.at(p), y = whole ? 0 : b.at(q);
     result.ints.push_back(function->second(x, y) ? 1 : 0);
   }
   return result;
@@ -174,15 +223,15 @@ Tensor cast(const OnnxNode& node, const Tensor& a, std::int64_t to) {
   const bool real = is_real(static_cast<int>(to));
   if (!real && to != type::boolean && to != type::int64 && to != type::uint64 && !integer_type(static_cast<int>(to)))
     refuse(node, fmt::format("casts to data type {}, which is not read", to));
-  result.type = to == type::real64 ? static_cast<int>(type::real32) : static_cast<int>(to);
+  result.type = static_cast<int>(to);
   for (std::size_t i = 0; i < static_cast<std::size_t>(a.elements()); ++i) {
     const double value = a.at(i);
     if (real) {
-      result.reals.push_back(static_cast<float>(value));
+      result.add(value);
     } else if (to == type::boolean) {
       result.ints.push_back(value != 0 ? 1 : 0);
     } else {
-      result.ints.push_back(a.whole() ? a.ints[i] : whole_number(value));
+      result.ints.push_back(a.whole() ? wrapped(result.type, a.ints[i]) : within(result.type, value));
     }
   }
   return result;

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <Eigen/Core>
+#include <map>
 #include <stdexcept>
 
 namespace bitstrata::model::interchange {
@@ -24,11 +25,33 @@ std::string to_text(const Dims& dims) { return dims.empty() ? "scalar" : fmt::fo
 bool Tensor::whole() const { return !is_real(type); }
 
 double Tensor::at(std::size_t index) const {
-  const std::size_t count = whole() ? ints.size() : reals.size();
+  const bool wide = type == type::real64;
+  const std::size_t count = whole() ? ints.size() : wide ? doubles.size() : reals.size();
   if (index >= count) {
     throw std::invalid_argument(fmt::format("a constant of {} has {} values; it needs more", to_text(dims), count));
   }
-  return whole() ? static_cast<double>(ints[index]) : reals[index];
+  return whole() ? static_cast<double>(ints[index]) : wide ? doubles[index] : double{reals[index]};
+}
+
+void Tensor::add(double value) {
+  if (type == type::real64) {
+    doubles.push_back(value);
+  } else {
+    reals.push_back(rounded_to(type, value));
+  }
+}
+
+void Tensor::add(const Tensor& from, std::size_t index) {
+  if (whole()) {
+    ints.push_back(from.ints[index]);
+  } else {
+    add(from.at(index));
+  }
+}
+
+void Tensor::multiply(double factor) {
+  for (float& value : reals) value = rounded_to(type, value * factor);
+  for (double& value : doubles) value *= factor;
 }
 
 Tensor Tensor::of_reals(Dims dims, std::vector<float> values) {
@@ -50,9 +73,20 @@ bool is_short_real(int type) { return type == type::real16 || type == type::brai
 
 bool is_real(int type) { return type == type::real32 || type == type::real64 || is_short_real(type); }
 
-float rounded_to(int type, float value) {
-  if (type == type::real16) return static_cast<float>(Eigen::half(value));
-  return type == type::brain16 ? static_cast<float>(Eigen::bfloat16(value)) : value;
+float rounded_to(int type, double value) {
+  const auto single = static_cast<float>(value);
+  if (type == type::real16) return static_cast<float>(Eigen::half(single));
+  return type == type::brain16 ? static_cast<float>(Eigen::bfloat16(single)) : single;
+}
+
+std::string type_name(int type) {
+  static const std::map<int, std::string> names = {
+      {type::real32, "FLOAT"},     {type::uint8, "UINT8"},   {type::int8, "INT8"},     {type::uint16, "UINT16"},
+      {type::int16, "INT16"},      {type::int32, "INT32"},   {type::int64, "INT64"},   {type::boolean, "BOOL"},
+      {type::real16, "FLOAT16"},   {type::real64, "DOUBLE"}, {type::uint32, "UINT32"}, {type::uint64, "UINT64"},
+      {type::brain16, "BFLOAT16"}, {type::uint4, "UINT4"},   {type::int4, "INT4"}};
+  const auto found = names.find(type);
+  return found == names.end() ? fmt::format("data type {}", type) : found->second;
 }
 
 std::optional<TypeRange> integer_type(int type) {
@@ -78,24 +112,52 @@ std::optional<TypeRange> integer_type(int type) {
   }
 }
 
-std::int64_t OnnxNode::whole(const std::string& key, std::int64_t otherwise) const {
+namespace {
+
+// ONNX's name of what an attribute holds, with its article.
+std::string kind_name(Kind kind) {
+  static const std::vector<std::string> names = {"value of no type", "FLOAT", "INT",     "STRING",  "TENSOR", "GRAPH",
+                                                 "FLOATS",           "INTS",  "STRINGS", "TENSORS", "GRAPHS"};
+  const auto number = static_cast<std::size_t>(kind);
+  const std::string name = number < names.size() ? names[number] : fmt::format("value of type {}", number);
+  return fmt::format("{} {}", name.starts_with("INT") ? "an" : "a", name);
+}
+
+}  // namespace
+
+const Attribute* OnnxNode::attribute(const std::string& key, Kind kind) const {
   const auto found = attributes.find(key);
-  return found == attributes.end() ? otherwise : found->second.whole;
+  if (found == attributes.end()) return nullptr;
+  if (found->second.kind != kind && found->second.kind != Kind::unsaid) {
+    refuse(*this,
+           fmt::format("attribute '{}' is {}; it must be {}", key, kind_name(found->second.kind), kind_name(kind)));
+  }
+  return &found->second;
+}
+
+std::int64_t OnnxNode::whole(const std::string& key, std::int64_t otherwise) const {
+  const Attribute* found = attribute(key, Kind::whole);
+  return found == nullptr ? otherwise : found->whole;
 }
 
 double OnnxNode::real(const std::string& key, double otherwise) const {
-  const auto found = attributes.find(key);
-  return found == attributes.end() ? otherwise : found->second.real;
+  const Attribute* found = attribute(key, Kind::real);
+  return found == nullptr ? otherwise : found->real;
 }
 
 std::string OnnxNode::text(const std::string& key, const std::string& otherwise) const {
-  const auto found = attributes.find(key);
-  return found == attributes.end() ? otherwise : found->second.text;
+  const Attribute* found = attribute(key, Kind::text);
+  return found == nullptr ? otherwise : found->text;
 }
 
 std::vector<std::int64_t> OnnxNode::wholes(const std::string& key, std::vector<std::int64_t> otherwise) const {
-  const auto found = attributes.find(key);
-  return found == attributes.end() ? otherwise : found->second.wholes;
+  const Attribute* found = attribute(key, Kind::wholes);
+  return found == nullptr ? otherwise : found->wholes;
+}
+
+const Tensor* OnnxNode::tensor(const std::string& key) const {
+  const Attribute* found = attribute(key, Kind::tensor);
+  return found == nullptr || !found->tensor ? nullptr : &*found->tensor;
 }
 
 void refuse(const OnnxNode& node, const std::string& message) {

@@ -25,17 +25,24 @@ struct ConstantGrid {
   std::vector<double> scales;
 };
 
-// A constant: an initializer, or what folding made of some. Integers and booleans lie in `ints`, the rest in `reals`,
-// where those of 16 bits are values that 16 bits hold.
+// A constant: an initializer, or what folding made of some. Integers and booleans lie in `ints`, floats of 64 bits in
+// `doubles`, the rest in `reals`, where those of 16 bits are values that 16 bits hold.
 struct Tensor {
   Dims dims;
   int type = 1;  // ONNX's data type number; 1 is float32, 7 is int64
   std::vector<float> reals;
+  std::vector<double> doubles;
   std::vector<std::int64_t> ints;
   std::optional<ConstantGrid> grid;
   int code_bits = 0;  // of codes that a Clip has limited to fewer bits than their type has; else 0
 
   bool whole() const;  // are the values in `ints`?
+  // Appends a value to a tensor of floats, as the nearest one of its type, halves to even.
+  void add(double value);
+  // Appends a value of a tensor of the same kind of numbers.
+  void add(const Tensor& from, std::size_t index);
+  // Multiplies floats, each result as the nearest one of the type.
+  void multiply(double factor);
   std::int64_t elements() const { return elements_of(dims); }
   // Operators read as many values as they need, a file holds as many as it likes: throws std::invalid_argument beyond.
   double at(std::size_t index) const;
@@ -63,23 +70,29 @@ enum : int {
 };
 }
 
-// Types of values that lie in `reals`, as floats of 32 bits.
-bool is_real(int type);
+bool is_real(int type);  // floats of any width
 // Floats of 16 bits, whose values are few of those of 32.
 bool is_short_real(int type);
-// The nearest value of a type of floats, halves to even: of 16 bits where it has as many.
-float rounded_to(int type, float value);
+// The nearest value of a type of floats of at most 32 bits, halves to even.
+float rounded_to(int type, double value);
 
-// The codes of an integer data type; nothing for others.
+// The codes of an integer data type of up to 32 bits; nothing for others.
 struct TypeRange {
   int bits;
   bool is_signed;
+  std::int64_t low() const { return is_signed ? -(std::int64_t{1} << (bits - 1)) : 0; }
+  std::int64_t high() const { return (std::int64_t{1} << (is_signed ? bits - 1 : bits)) - 1; }
 };
 std::optional<TypeRange> integer_type(int type);
+std::string type_name(int type);  // ONNX's own: "FLOAT16"
 
 struct Graph;
 
+// What an attribute holds; the numbers are ONNX's.
+enum class Kind : int { unsaid = 0, real = 1, whole = 2, text = 3, tensor = 4, graph = 5, reals = 6, wholes = 7 };
+
 struct Attribute {
+  Kind kind = Kind::unsaid;  // a number that is none of them: something else
   double real = 0;
   std::int64_t whole = 0;
   std::string text;
@@ -96,10 +109,14 @@ struct OnnxNode {
   std::vector<std::string> captured = {};  // tensors from around its branches that these read
 
   bool has(const std::string& key) const { return attributes.count(key) != 0; }
+  // Null where there is none. Throws std::invalid_argument where it is stored as something else; every attribute is
+  // read through here, since another field's value would be 0 or empty.
+  const Attribute* attribute(const std::string& key, Kind kind) const;
   std::int64_t whole(const std::string& key, std::int64_t otherwise) const;
   double real(const std::string& key, double otherwise) const;
   std::string text(const std::string& key, const std::string& otherwise) const;
   std::vector<std::int64_t> wholes(const std::string& key, std::vector<std::int64_t> otherwise = {}) const;
+  const Tensor* tensor(const std::string& key) const;  // null where there is none
   std::string input(std::size_t index) const { return index < inputs.size() ? inputs[index] : std::string(); }
 };
 

@@ -94,6 +94,18 @@ void take_ints(const std::string& raw, std::size_t count, Tensor& tensor) {
   tensor.ints.assign(values.begin(), values.end());
 }
 
+// What an attribute says that it holds, or holds where it does not say so.
+Kind kind_of(const onnx::AttributeProto& attribute) {
+  if (attribute.type() != onnx::AttributeProto::UNDEFINED) return static_cast<Kind>(attribute.type());
+  if (attribute.has_f()) return Kind::real;
+  if (attribute.has_i()) return Kind::whole;
+  if (attribute.has_s()) return Kind::text;
+  if (attribute.has_t()) return Kind::tensor;
+  if (attribute.has_g()) return Kind::graph;
+  if (attribute.floats_size() != 0) return Kind::reals;
+  return attribute.ints_size() != 0 ? Kind::wholes : Kind::unsaid;
+}
+
 class GraphReader {
  public:
   explicit GraphReader(const fs::path& file) : file_(file) {}
@@ -218,7 +230,7 @@ class GraphReader {
     const auto count = static_cast<std::size_t>(signed_count);
     const int type = proto.data_type(), width = width_of(type);
     if (width == 0) damaged(fmt::format("{} has data type {}, which is not read", what, type));
-    tensor.type = is_real(type) && !is_short_real(type) ? static_cast<int>(type::real32) : type;
+    tensor.type = type;
     const bool outside = proto.data_location() == onnx::TensorProto::EXTERNAL;
     if (outside || proto.has_raw_data()) {
       const std::string raw = outside ? external(proto) : proto.raw_data();
@@ -241,7 +253,7 @@ class GraphReader {
       tensor.reals.assign(proto.float_data().begin(), proto.float_data().end());
     } else if (type == onnx::TensorProto::DOUBLE) {
       check(proto.double_data_size());
-      for (const double value : proto.double_data()) tensor.reals.push_back(static_cast<float>(value));
+      tensor.doubles.assign(proto.double_data().begin(), proto.double_data().end());
     } else if (type == onnx::TensorProto::FLOAT16 || type == onnx::TensorProto::BFLOAT16) {
       check(proto.int32_data_size());
       for (const int value : proto.int32_data()) {
@@ -281,11 +293,9 @@ class GraphReader {
       case onnx::TensorProto::FLOAT:
         tensor.reals = unpack<float>(raw, count);
         break;
-      case onnx::TensorProto::DOUBLE: {
-        const auto values = unpack<double>(raw, count);
-        tensor.reals.assign(values.begin(), values.end());
+      case onnx::TensorProto::DOUBLE:
+        tensor.doubles = unpack<double>(raw, count);
         break;
-      }
       case onnx::TensorProto::FLOAT16:
         for (const std::uint16_t value : unpack<std::uint16_t>(raw, count))
           tensor.reals.push_back(half_to_float(value));
@@ -355,6 +365,7 @@ class GraphReader {
     while (!names.insert(node.name).second) node.name += fmt::format("_{}", index);
     for (const auto& attribute : proto.attribute()) {
       Attribute value;
+      value.kind = kind_of(attribute);
       value.real = attribute.f();
       value.whole = attribute.i();
       value.text = attribute.s();

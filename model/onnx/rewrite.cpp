@@ -125,13 +125,12 @@ class Rewriter {
       if (const auto found = graph_.constants.find(name); found != graph_.constants.end()) tensor = &found->second;
       if (const auto found = producers_.find(name); found != producers_.end()) {
         const OnnxNode& node = graph_.nodes[found->second];
-        if (node.op == "Identity" || node.op == "Cast") {
+        const auto to = static_cast<int>(node.op == "Cast" ? node.whole("to", 0) : 0);
+        if (node.op == "Identity" || (is_real(to) && !is_short_real(to))) {
           name = node.input(0);
           continue;
         }
-        const auto value = node.attributes.find("value");
-        if (node.op == "Constant" && value != node.attributes.end() && value->second.tensor)
-          tensor = &*value->second.tensor;
+        if (node.op == "Constant") tensor = node.tensor("value");
         if (node.op == "Constant" && node.has("value_float")) return node.real("value_float", 0);
       }
       if (tensor == nullptr || tensor->elements() != 1) return {};

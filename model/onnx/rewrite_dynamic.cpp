@@ -95,8 +95,7 @@ class DynamicRewriter {
     const Tensor* tensor = nullptr;
     if (const auto found = graph_.constants.find(name); found != graph_.constants.end()) tensor = &found->second;
     if (const OnnxNode* node = producer(name, "Constant"); node != nullptr && tensor == nullptr) {
-      const auto value = node->attributes.find("value");
-      if (value != node->attributes.end() && value->second.tensor) tensor = &*value->second.tensor;
+      tensor = node->tensor("value");
     }
     return tensor == nullptr ? 1 : static_cast<std::size_t>(tensor->elements());
   }

@@ -105,7 +105,7 @@ TEST(OnnxRobust, WholeNumbersThatLeave64BitsAreRefused) {
   EXPECT_THAT(refusal_of_shape([=](OnnxBuilder& m) {
                 return m.node("Neg", {m.ints({least, 6})});
               }),
-              HasSubstr("is no whole number"));
+              HasSubstr("leaves 64 bits"));
 }
 
 // Fields of the file are wider than the types: a code of 300 in 8 bits is no code.
