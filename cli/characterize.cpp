@@ -14,6 +14,7 @@
 #include "cli/run_folder.h"
 #include "cli/train/build_info.h"
 #include "cli/verbs.h"
+#include "model/json_text.h"
 #include "model/output_file.h"
 #include "model/progress.h"
 #include "model/technology.h"
@@ -245,7 +246,7 @@ int characterize(const std::vector<std::string>& arguments) {
                        {"error", error(g.toggles_error)},
                        {"structural_error", error(g.structural_error)}};
     if (check) result["check"] = error(*check);
-    std::cout << result.dump() << "\n";
+    std::cout << model::json_text(result) << "\n";
     return 0;
   }
   fmt::print("{}: {} with {} columns, {} cells of {}, {} flip-flops, {} memories; clock {:.2f} ns\n", o.out,

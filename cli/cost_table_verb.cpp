@@ -15,6 +15,7 @@
 #include "cli/sweep_front.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "model/json_text.h"
 
 namespace bitstrata::cli {
 
@@ -231,7 +232,7 @@ int table(const std::vector<std::string>& arguments) {
     folder.publish();
   }
   if (o.common.json) {
-    std::cout << summary.dump() << "\n";
+    std::cout << model::json_text(summary) << "\n";
     return 0;
   }
   print(table, network.name(), architecture);

@@ -11,6 +11,7 @@
 #include "cli/npy.h"
 #include "cli/verbs.h"
 #include "model/golden.h"
+#include "model/json_text.h"
 #include "model/progress.h"
 #include "quant/calibration/calibrate.h"
 
@@ -260,11 +261,12 @@ int evaluate(const std::vector<std::string>& arguments) {
     std::vector<int> labels;
     for (int i = 0; i < results.images; ++i) labels.push_back(test->label(i));
     check_labels(labels, outputs, imported.samples->name);
+    note_classes(o.common, *imported.samples, outputs);
   }
   results = measure(o, imported, integers, results, files);
   if (files.wanted()) files.publish();
   if (o.common.json) {
-    std::cout << to_json(results, o, imported, integers.name).dump() << "\n";
+    std::cout << model::json_text(to_json(results, o, imported, integers.name)) << "\n";
   } else {
     print(results, o, imported, integers.name);
   }

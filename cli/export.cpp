@@ -8,6 +8,7 @@
 #include "cli/imported.h"
 #include "cli/verbs.h"
 #include "model/golden.h"
+#include "model/json_text.h"
 #include "model/onnx/onnx.h"
 #include "quant/calibration/calibrate.h"
 
@@ -108,12 +109,11 @@ int export_network(const std::vector<std::string>& arguments) {
     for (std::size_t k = 0; k < first.size(); ++k) different += k >= second.size() || first[k] != second[k] ? 1 : 0;
   }
   if (o.common.json) {
-    std::cout << nlohmann::json{{"file", target.string()},
-                                {"format", o.format},
-                                {"calibration", calibration},
-                                {"outputs_compared", compared},
-                                {"outputs_different", different}}
-                     .dump()
+    std::cout << model::json_text({{"file", target.string()},
+                                   {"format", o.format},
+                                   {"calibration", calibration},
+                                   {"outputs_compared", compared},
+                                   {"outputs_different", different}})
               << "\n";
   } else {
     fmt::print("{}: {} layers; read back, {} output codes of 8 random inputs compared, {} different (seed {}){}\n",

@@ -13,6 +13,7 @@
 #include "cli/verbs.h"
 #include "cli/workload.h"
 #include "model/golden.h"
+#include "model/json_text.h"
 #include "rtl/generate/export.h"
 #include "sim/fast.h"
 
@@ -171,7 +172,7 @@ int generate(const std::vector<std::string>& arguments) {
   }
   text += fmt::format("synthesis: {}/synth/run_yosys.sh\n", o.out);
   if (o.common.json) {
-    std::cout << summary.dump(2) << "\n";
+    std::cout << model::json_text(summary, 2) << "\n";
   } else {
     std::cout << text;
   }

@@ -117,6 +117,12 @@ std::string Imported::calibration_text() const { return fmt::format("calibration
 
 json Imported::calibration_json() const { return {{"method", method}, {"on", calibrated_on}}; }
 
+void note_classes(const Common& common, const model::SampleSet& samples, std::int64_t outputs) {
+  if (!samples.classes_told || samples.classes == outputs) return;
+  say(common, fmt::format("data set '{}' has {} classes, the network {} outputs: label n is held against output n",
+                          samples.name, samples.classes, outputs));
+}
+
 void check_labels(std::span<const int> labels, std::int64_t outputs, const std::string& name) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= 0 && labels[i] < outputs) continue;

@@ -50,6 +50,9 @@ Imported import_network(const std::string& file, const WidthOptions& widths, con
                         const std::string& dataset, const ImportOptions& options, const Common& common,
                         RunRecord& record);
 
+// Says so where a data set whose classes are told has another number of them than the network has outputs.
+void note_classes(const Common& common, const model::SampleSet& samples, std::int64_t outputs);
+
 // Throws std::invalid_argument naming the first sample of data set `name` whose label is none of the classes
 // 0 .. outputs - 1.
 void check_labels(std::span<const int> labels, std::int64_t outputs, const std::string& name);

@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "model/architecture.h"
 #include "model/fpga.h"
+#include "model/json_text.h"
 #include "model/network.h"
 #include "model/technology.h"
 
@@ -150,7 +151,7 @@ int list(const std::vector<std::string>& arguments) {
     if (topic != known.name) continue;
     const Listing listing = known.list();
     if (common.json) {
-      std::cout << nlohmann::json{{topic, listing.json}}.dump() << "\n";
+      std::cout << model::json_text({{topic, listing.json}}) << "\n";
     } else {
       std::cout << listing.table.text();
     }

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "model/json_text.h"
 #include "model/output_file.h"
 #include "sim/process.h"
 
@@ -42,7 +43,7 @@ std::map<std::string, std::string> draw_pictures(const nlohmann::json& data, con
   const fs::path script = find_script(name);
   const sim::WorkFolder folder(fs::temp_directory_path(), "bitstrata-report");
   const fs::path input = folder.path() / "pictures.json";
-  model::write_whole(input, data.dump());
+  model::write_whole(input, model::json_text(data));
   // The system's Python has Debian's matplotlib even where another one comes first on the PATH.
   std::vector<std::string> pythons = {"/usr/bin/python3", "python3"};
   if (const char* chosen = std::getenv("BITSTRATA_PYTHON")) pythons = {chosen};

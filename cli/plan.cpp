@@ -8,6 +8,7 @@
 #include "cli/imported.h"
 #include "cli/verbs.h"
 #include "cli/widths.h"
+#include "model/json_text.h"
 
 namespace bitstrata::cli {
 
@@ -86,7 +87,7 @@ int plan(const std::vector<std::string>& arguments) {
                         {"activation_bits", layer.activation_bits},
                         {"channels", layer.channels}});
     }
-    std::cout << nlohmann::json{{"network", plan.network}, {"output_bits", plan.output_bits}, {"layers", layers}}.dump()
+    std::cout << model::json_text({{"network", plan.network}, {"output_bits", plan.output_bits}, {"layers", layers}})
               << "\n";
   } else if (folder.wanted()) {
     fmt::print("{}: the widths of {} layers of {}\n", o.out, plan.layers.size(), plan.network);

@@ -11,6 +11,7 @@
 #include "cli/report_rows.h"
 #include "cli/run_folder.h"
 #include "cli/verbs.h"
+#include "model/json_text.h"
 
 namespace bitstrata::cli {
 
@@ -72,7 +73,8 @@ constexpr Format formats[] = {
     {"md", "report.md", [](const Report& report, const Common&) { return markdown(report); }},
     {"csv", "report.csv", [](const Report& report, const Common&) { return plain_table(report).csv(); }},
     {"svg", "", nullptr},  // the page's pictures, a file each
-    {"json", "report.json", [](const Report& report, const Common&) { return to_json(report).dump(2) + "\n"; }},
+    {"json", "report.json",
+     [](const Report& report, const Common&) { return model::json_text(to_json(report), 2) + "\n"; }},
 };
 
 }  // namespace
@@ -127,7 +129,7 @@ int report(const std::vector<std::string>& arguments) {
   folder.publish();
   if (folder.wanted()) say(common, fmt::format("wrote the report into {}", out));
   // With --json the object is the result, whatever the files' formats are.
-  if (common.json) std::cout << to_json(joined).dump() << "\n";
+  if (common.json) std::cout << model::json_text(to_json(joined)) << "\n";
   return 0;
 }
 

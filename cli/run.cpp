@@ -14,6 +14,7 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/golden.h"
+#include "model/json_text.h"
 #include "model/progress.h"
 #include "sim/fast.h"
 
@@ -317,6 +318,8 @@ int run(const std::vector<std::string>& arguments) {
     const std::int64_t outputs = workload.network.tensors[workload.network.output()].shape.elements();
     if (outputs < 2) inputs.labels.clear();  // one number is no class
     check_labels(inputs.labels, outputs, inputs.source);
+    if (!inputs.labels.empty() && workload.imported && workload.imported->samples)
+      note_classes(o.common, *workload.imported->samples, outputs);
   }
 
   Tally tally(workload);
@@ -344,7 +347,7 @@ int run(const std::vector<std::string>& arguments) {
     folder.publish();
   }
   if (o.common.json) {
-    std::cout << summary.dump() << "\n";
+    std::cout << model::json_text(summary) << "\n";
   } else {
     print(results);
   }

@@ -14,6 +14,7 @@
 
 #include "cli/common.h"
 #include "model/interrupt.h"
+#include "model/json_text.h"
 
 namespace bitstrata::cli {
 
@@ -52,7 +53,7 @@ class OutputFolder {
 
   bool wanted() const { return !folder_.empty(); }
   void add(const std::string& name, std::string content) { texts_.emplace_back(name, std::move(content)); }
-  void add(const std::string& name, const nlohmann::json& content) { add(name, content.dump(2) + "\n"); }
+  void add(const std::string& name, const nlohmann::json& content) { add(name, model::json_text(content, 2) + "\n"); }
   // Writes every file under a temporary name and then gives all their names. Throws std::runtime_error.
   void publish();
 

@@ -14,6 +14,7 @@
 #include "cli/sweep_front.h"
 #include "cli/train/build_info.h"
 #include "cli/verbs.h"
+#include "model/json_text.h"
 #include "model/progress.h"
 
 namespace bitstrata::cli {
@@ -267,7 +268,7 @@ int sweep(const std::vector<std::string>& arguments) {
   const json summary = summary_of(sweep, state, fronts, confirmed);
   if (folder.wanted()) write_folder(folder, o, sweep, fronts, summary, record);
   if (o.common.json) {
-    std::cout << summary.dump() << "\n";
+    std::cout << model::json_text(summary) << "\n";
   } else {
     fmt::print("{} points: {} measured and {} refused now in {:.2f} s ({} points/s), {} before{}\n",
                grouped(state.total), grouped(state.done), grouped(state.refused), state.seconds,

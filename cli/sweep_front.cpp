@@ -9,6 +9,7 @@
 
 #include "cli/imported.h"
 #include "cli/run_folder.h"
+#include "model/json_text.h"
 #include "model/onnx/onnx.h"
 
 namespace bitstrata::cli {
@@ -44,7 +45,7 @@ std::string base_name(const sim::Sweep& sweep, std::int64_t architecture) {
   return sweep.bases[static_cast<std::size_t>(architecture / combinations)].name;
 }
 
-std::string plain(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string plain(const json& value) { return value.is_string() ? value.get<std::string>() : model::json_text(value); }
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "cli/execute.h"
 #include "cli/verbs.h"
 #include "model/golden.h"
+#include "model/json_text.h"
 #include "model/progress.h"
 #include "sim/fast.h"
 
@@ -158,7 +159,7 @@ int verify(const std::vector<std::string>& arguments) {
     folder.publish();
   }
   if (o.common.json) {
-    std::cout << summary.dump() << "\n";
+    std::cout << model::json_text(summary) << "\n";
   } else {
     fmt::print("{} ({} weights) on {}; images of {}: {} by systemc, {} by rtl; stall probability {:g}\n{}\n{}\n{}",
                workload.network.name, workload.trained ? "trained" : "random", workload.architecture.name,

@@ -105,6 +105,8 @@ std::vector<ListLine> read_lines(const std::filesystem::path& file) {
   std::vector<ListLine> lines;
   std::string text, separator;
   for (int number = 1; std::getline(stream, text); ++number) {
+    if (text.find('\0') != std::string::npos)
+      ListLine(file.string(), number, {}).fail("holds a zero byte; a list is text in UTF-8 or ASCII, not in UTF-16");
     if (number == 1 && text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // the mark that spreadsheets write
     if (trimmed(text).empty()) continue;
     if (std::count(text.begin(), text.end(), '"') % 2 != 0)
@@ -227,6 +229,10 @@ const char* to_string(ListColumn column) { return std::ranges::find(known_column
 
 void ListLine::fail(const std::string& message) const {
   throw std::runtime_error(fmt::format("{}:{}: {}", file_, number_, message));
+}
+
+bool ListLine::leaves_empty(ListColumn column) const {
+  return std::ranges::find(columns_, column) != columns_.end() && text(column).empty();
 }
 
 std::string ListLine::text(ListColumn column) const {

@@ -52,6 +52,8 @@ class ListLine {
 
   // Whether there is such a column and the line fills it.
   bool has(ListColumn column) const { return !text(column).empty(); }
+  // Whether there is such a column and the line does not fill it.
+  bool leaves_empty(ListColumn column) const;
   std::string text(ListColumn column) const;
   // A whole number from `low` to the largest that lists may hold, 2^24; `absent` where the line has none.
   int value(ListColumn column, int low = 1) const;

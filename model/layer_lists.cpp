@@ -21,7 +21,9 @@ using enum ListColumn;
 void check_extent(const ListLine& line) {
   const std::string ratio = line.text(sparsity);
   const std::size_t colon = ratio.find(':');
-  if (!ratio.empty() && (colon == std::string::npos || ratio.substr(0, colon) != ratio.substr(colon + 1)))
+  const std::string kept = ratio.substr(0, colon);
+  const bool number = kept.find_first_not_of("0123456789") == std::string::npos && !kept.empty() && kept[0] != '0';
+  if (!ratio.empty() && (colon == std::string::npos || !number || kept != ratio.substr(colon + 1)))
     line.fail(fmt::format("sparsity '{}' is not modelled; only N:N, a dense layer, is", ratio));
   if (const int images = line.value_or(batch, 1); images != 1)
     line.fail(fmt::format("batch size is {}; a list is priced for one image: make it 1", images));
@@ -79,6 +81,9 @@ ListedLayer scale_sim_layer(const ListLine& line) {
   w.dilation_width = axis(dilation_width, dilation, 1, 1);
   w.pad_top = w.pad_bottom = axis(padding_height, padding, 0, 0);
   w.pad_left = w.pad_right = axis(padding_width, padding, 0, 0);
+  // Nothing is said of the padding where there is no such column; an empty cell in one says too little.
+  for (const ListColumn column : {padding, padding_height, padding_width})
+    if (line.leaves_empty(column)) line.fail(fmt::format("{} is missing; 0 is none", to_string(column)));
   const bool padded = line.has(padding) || line.has(padding_height) || line.has(padding_width);
   const std::int64_t height = layer.input.height + std::int64_t{2} * w.pad_top;
   const std::int64_t width = layer.input.width + std::int64_t{2} * w.pad_left;

@@ -116,7 +116,8 @@ NumberArray read_npy(const fs::path& file) {
   if (from == std::string::npos || to == std::string::npos) refuse(file, "its header has no shape");
   std::int64_t size = static_cast<std::int64_t>(width_of(array.type));
   while (++from < to) {
-    if (shape[from] < '0' || shape[from] > '9') continue;
+    if (shape[from] == ' ' || shape[from] == ',' || shape[from] == 'L') continue;  // 10L: of Python 2
+    if (shape[from] < '0' || shape[from] > '9') refuse(file, "its shape cannot be");
     std::int64_t side = 0;
     const auto end = std::from_chars(shape.data() + from, shape.data() + to, side);
     from = static_cast<std::size_t>(end.ptr - shape.data());
@@ -135,8 +136,9 @@ NumberArray read_npy(const fs::path& file) {
 std::vector<int> read_npy_labels(const fs::path& file) {
   const NumberArray array = read_npy(file);
   if (array.dims.size() != 1 && !(array.dims.size() == 2 && array.dims[1] == 1)) {
-    refuse(file, fmt::format("labels are one whole number a sample; the file holds an array of {}",
-                             fmt::join(array.dims, "x")));
+    refuse(file, fmt::format("labels are one whole number a sample; the file holds {}",
+                             array.dims.empty() ? "a single number"
+                                                : fmt::format("an array of {}", fmt::join(array.dims, "x"))));
   }
   std::vector<int> labels;
   for (std::size_t i = 0; i < array.bytes.size() / width_of(array.type); ++i) {

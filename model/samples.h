@@ -82,7 +82,8 @@ class Samples {
 
 struct SampleSet {
   std::string name;
-  int classes = 0;  // labels are 0 .. classes - 1; 0: there are none
+  int classes = 0;            // labels are 0 .. classes - 1; 0: there are none
+  bool classes_told = false;  // by the kind, the key 'classes' or subfolders, and not by the labels that were read
   std::optional<Samples> train, test;
 };
 

@@ -46,6 +46,7 @@ class Description {
           word("flat_order", {"nhwc", "nchw"}, "") == "nchw" ? ChannelOrder::first : ChannelOrder::last;
     preparation_.reverse_channels = word("channel_order", {"rgb", "bgr"}, "rgb") == "bgr";
     top_.read("scale", preparation_.scale);
+    if (preparation_.scale == 0) top_.at("scale").fail("'scale' is 0, which leaves nothing of the samples");
     preparation_.mean = numbers("mean");
     preparation_.deviation = numbers("std");
     for (const double value : preparation_.deviation)
@@ -73,6 +74,7 @@ class Description {
     if (!top_.has("test")) most_train = all_samples;
     if (top_.has("train") && most_train > 0) set.train = part(top_.at("train"), most_train);
     set.classes = classes_;
+    set.classes_told = classes_ > 0;
     for (const std::optional<Samples>* samples : {&set.test, &set.train})
       for (int i = 0; classes_ == 0 && *samples && (*samples)->labelled() && i < (*samples)->count(); ++i)
         set.classes = std::max(set.classes, (*samples)->label(i) + 1);
@@ -127,6 +129,8 @@ class Description {
       values.push_back(value.as_double());
     } catch (const std::runtime_error&) {
       for (const YamlReader& item : value.items()) values.push_back(item.as_double());
+      if (values.empty())
+        value.fail(fmt::format("'{}' holds no number; leave the key out, or give one a channel", key));
     }
     return values;
   }
@@ -153,9 +157,11 @@ class Description {
     int first = 0, count = 0;
     reader.read("first", first);
     reader.read("count", count);
+    if (reader.has("count") && count < 1)
+      reader.at("count").fail("'count' must be at least 1; without it all are read");
     const std::size_t begin = static_cast<std::size_t>(std::max(0, first));
     const std::size_t wanted = count > 0 ? static_cast<std::size_t>(count) : all - std::min(all, begin);
-    if (first < 0 || count < 0 || begin + wanted > all || wanted == 0)
+    if (first < 0 || begin + wanted > all || wanted == 0)
       reader.fail(fmt::format("wants samples {}..{} of {}", first, begin + wanted, all));
     return {begin, std::min(wanted, static_cast<std::size_t>(most))};
   }
@@ -233,6 +239,7 @@ class Description {
       refuse(images, fmt::format("its {} bytes are no whole number of samples of {} bytes", content.bytes.size(),
                                  content.bytes_each()));
     }
+    check_values(images, content);
     const fs::path& answers = labels.empty() ? images : labels;
     if ((!labels.empty() || !content.labels.empty()) && content.labels.size() != content.count())
       refuse(answers, fmt::format("{} labels for {} samples", content.labels.size(), content.count()));

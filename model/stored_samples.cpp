@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <cstring>
 #include <stdexcept>
 
 #include "model/yaml_reader.h"
@@ -60,6 +62,20 @@ StoredSamples read_npy_samples(const std::filesystem::path& file, bool channels_
   }
   content.bytes = std::move(array.bytes);
   return content;
+}
+
+void check_values(const std::filesystem::path& file, const StoredSamples& samples) {
+  const auto check = [&]<typename T>(T value) {
+    const std::size_t each = static_cast<std::size_t>(samples.shape.elements());
+    for (std::size_t i = 0; i < samples.bytes.size() / sizeof(T); ++i) {
+      std::memcpy(&value, samples.bytes.data() + i * sizeof(T), sizeof(T));
+      if (std::isfinite(static_cast<float>(value))) continue;
+      refuse(file, fmt::format("sample {} (counted from 0) holds {}, {}", i / each, value,
+                               std::isfinite(value) ? "which is beyond 32-bit floats" : "which is no number"));
+    }
+  };
+  if (samples.type == StoredType::float32) check(float{});
+  if (samples.type == StoredType::float64) check(double{});
 }
 
 }  // namespace bitstrata::model

@@ -32,4 +32,8 @@ StoredSamples read_cifar(const std::filesystem::path& file, bool hundred);
 // (`channels_first`: [n][channels][height][width]). Throws std::runtime_error naming the file and what is wrong.
 StoredSamples read_npy_samples(const std::filesystem::path& file, bool channels_first);
 
+// Throws std::runtime_error naming the file, and the first of its samples, that holds what is no number or beyond
+// 32-bit floats.
+void check_values(const std::filesystem::path& file, const StoredSamples& samples);
+
 }  // namespace bitstrata::model

@@ -210,6 +210,13 @@ double YamlReader::as_double() const {
     fail(fmt::format("{} must be a number{}", subject(),
                      node_.IsScalar() ? fmt::format(", is '{}'", node_.Scalar()) : std::string{}));
   }
+  const std::string& text = node_.Scalar();
+  const std::size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
+  if (text.size() > sign + 1 && text[sign] == '0' && text[sign + 1] >= '0' && text[sign + 1] <= '9')
+    fail(fmt::format("{} is '{}', which some read as octal; write it without leading zeros", subject(), text));
+  const std::string mantissa = text.substr(0, text.find_first_of("eE"));
+  if (value == 0 && mantissa.find_first_of("123456789") != std::string::npos && text.find('x') == std::string::npos)
+    fail(fmt::format("{} is '{}', which is too small for a number of 64 bits", subject(), text));
   return value;
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/train/session.h"
 #include "cli/train/verb.h"
+#include "model/json_text.h"
 #include "quant/price.h"
 
 namespace bitstrata::cli {
@@ -78,13 +79,12 @@ int evaluate_verb(const std::vector<std::string>& arguments) {
       integer ? integer_score(integers, data, count, common) : float_score(weights, data, count, common);
   const char* engine = integer ? "golden integers" : "float";
   if (common.json)
-    std::cout << json{{"engine", engine},
-                      {"dataset", data.name},
-                      {"images", score.images},
-                      {"correct", score.correct},
-                      {"test_accuracy", score.accuracy()},
-                      {"test_standard_error", score.standard_error()}}
-                     .dump()
+    std::cout << model::json_text({{"engine", engine},
+                                   {"dataset", data.name},
+                                   {"images", score.images},
+                                   {"correct", score.correct},
+                                   {"test_accuracy", score.accuracy()},
+                                   {"test_standard_error", score.standard_error()}})
               << "\n";
   else
     fmt::print("{}: {} of {} test images right, accuracy {:.2f} % +- {:.2f}\n", engine, score.correct, score.images,

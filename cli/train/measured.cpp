@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/json_text.h"
 #include "sim/process.h"
 
 namespace bitstrata::cli {
@@ -128,7 +129,7 @@ json measure(const MeasureOptions& options, const quant::Costs& predicted, const
 
 void print_search(const Common& common, const json& summary) {
   if (common.json) {
-    std::cout << summary.dump() << "\n";
+    std::cout << model::json_text(summary) << "\n";
     return;
   }
   const auto cost = [&](const char* of, const char* what) { return summary.at(of).at(what).get<double>(); };

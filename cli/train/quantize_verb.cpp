@@ -9,6 +9,7 @@
 #include "cli/train/session.h"
 #include "cli/train/start.h"
 #include "cli/train/verb.h"
+#include "model/json_text.h"
 #include "quant/activation_density.h"
 #include "quant/annealing.h"
 #include "quant/price.h"
@@ -211,7 +212,7 @@ std::string widths_line(const quant::SearchStep& step) {
 
 void print(const Common& common, const json& summary) {
   if (common.json) {
-    std::cout << summary.dump() << "\n";
+    std::cout << model::json_text(summary) << "\n";
     return;
   }
   const auto number = [&](const char* key) { return summary.at(key).get<double>(); };

@@ -2,6 +2,7 @@
 // bitstrata quantize with a method that chooses by measured costs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -78,6 +79,12 @@ class MeasuredSearch {
     else
       prices = std::make_unique<quant::TablePrices>(o_.cost_table, network_);
     space_ = std::make_unique<quant::SearchSpace>(make_space(o_, network_, *prices));
+    if (o_.levels > 1 && std::ranges::none_of(space_->variables(), [](const quant::Variable& variable) {
+          return variable.kind == quant::Variable::Kind::channels;
+        }))
+      say(o_.common, fmt::format("all channels stay: no group has a smaller count of at least {} (--minimum-channels) "
+                                 "that costs less",
+                                 o_.minimum_channels));
   }
 
   void run() {

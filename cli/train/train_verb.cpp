@@ -6,6 +6,7 @@
 
 #include "cli/train/session.h"
 #include "cli/train/verb.h"
+#include "model/json_text.h"
 #include "quant/annealing.h"
 #include "quant/price.h"
 
@@ -54,7 +55,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
 
 void print(const Common& common, const json& results) {
   if (common.json)
-    std::cout << results.dump() << "\n";
+    std::cout << model::json_text(results) << "\n";
   else
     fmt::print("float validation accuracy {:.2f} %, test accuracy {:.2f} % +- {:.2f}\n",
                100 * results.at("float_validation_accuracy").get<double>(),

@@ -8,6 +8,7 @@
 
 #include "cli/train/build_info.h"
 #include "model/digest.h"
+#include "model/json_text.h"
 #include "model/output_file.h"
 #include "quant/tensor_file.h"
 #include "quant/trainer.h"
@@ -251,7 +252,9 @@ void RunFolder::write_run(const std::string& engine, const json& options, const 
   write("run.json", run);
 }
 
-void RunFolder::write(const std::string& name, const json& content) const { write_text(name, content.dump(2) + "\n"); }
+void RunFolder::write(const std::string& name, const json& content) const {
+  write_text(name, model::json_text(content, 2) + "\n");
+}
 
 void RunFolder::write_text(const std::string& name, const std::string& content) const {
   model::write_whole(file(name), content);

@@ -23,10 +23,14 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
   throw std::runtime_error(fmt::format("{}: {}", file.string(), why));
 }
 
-// Latencies are whole: of numbers in between the next whole one, so that no sum is too small.
-std::int64_t whole(double value) {
+// Latencies are whole: of numbers in between the next whole one, so that no sum is too small. -1 and NaN: not to be
+// had.
+std::int64_t whole(double value, const std::filesystem::path& file, const std::string& where) {
   constexpr double largest = 1e15;
-  return std::isfinite(value) && value >= 0 && value < largest ? static_cast<std::int64_t>(std::ceil(value)) : -1;
+  if (std::isnan(value) || value == -1) return -1;
+  if (value < 0 || value >= largest)
+    refuse(file, fmt::format("{}: {} is no latency of 0 to 1e15, and no -1 of what cannot be had", where, value));
+  return static_cast<std::int64_t>(std::ceil(value));
 }
 
 }  // namespace
@@ -53,10 +57,10 @@ void TablePrices::read_npy(const std::filesystem::path& file) {
   if (at(array.dims[0]) != layers_.size())
     refuse(file, fmt::format("has {} layers, the network has {} with weights", array.dims[0], layers_.size()));
   std::size_t index = 0;
-  for (std::vector<std::int64_t>& layer : table_)
+  for (std::size_t l = 0; l < table_.size(); ++l)
     for (std::int64_t w = 0; w < array.dims[1]; ++w)
       for (std::int64_t a = 0; a < array.dims[2]; ++a, ++index)
-        layer[at(w * widths + a)] = whole(model::number(array, index));
+        table_[l][at(w * widths + a)] = whole(model::number(array, index), file, fmt::format("[{}][{}][{}]", l, w, a));
 }
 
 void TablePrices::read_csv(const std::filesystem::path& file) {
@@ -90,7 +94,7 @@ void TablePrices::read_csv(const std::filesystem::path& file) {
         table_[at(static_cast<std::int64_t>(values[0]))]
               [at((static_cast<std::int64_t>(values[1]) - 1) * widths + static_cast<std::int64_t>(values[2]) - 1)];
     if (entry >= 0) refuse(file, fmt::format("line {}: layer and widths stand twice", number));
-    entry = whole(values[3]);
+    entry = whole(values[3], file, fmt::format("line {}", number));
   }
   if (at(layers) != layers_.size())
     refuse(file, fmt::format("has {} layers, the network has {} with weights", layers, layers_.size()));

@@ -13,7 +13,7 @@ namespace bitstrata::quant {
 // A latency for each weight layer, weight width and width of the tensor that it reads, in HAQ's layout (Wang et al.,
 // CVPR 2019, whose latency tables are such arrays): an .npy file [layer][weight bits - 1][activation bits - 1], or a
 // CSV file with the headings layer,weight_bits,activation_bits,cycles and layers counted from 0. The unit is the
-// table's own. What is missing, negative or not a number cannot be had. Layers without weights cost nothing, and
+// table's own. What is missing, -1 or not a number cannot be had. Layers without weights cost nothing, and
 // channels do not count.
 class TablePrices final : public model::PlanPrices {
  public:

@@ -64,8 +64,11 @@ Limit parse_limit(const std::string& text) {
   const char *first = text.data() + equals + 1, *last = text.data() + text.size();
   const auto [end, error] = std::from_chars(first, last, limit.value);
   if (error != std::errc() || !std::isfinite(limit.value)) refuse(text, "has no number behind '='");
-  if (!(limit.value > 0)) refuse(text, "is not above 0");
   const std::string unit(end, last);
+  if (unit.starts_with(',')) refuse(text, "has a comma in its number; decimals stand behind a point");
+  if (last - first > 1 && first[0] == '0' && first[1] >= '0' && first[1] <= '9')
+    refuse(text, "begins with a 0 that says nothing");
+  if (!(limit.value > 0)) refuse(text, "is not above 0");
   if (limit.quantity == Quantity::area && !unit.empty()) refuse(text, "is no share: no technology tells an area yet");
   limit.share = unit.empty();
   if (limit.share) {
@@ -93,6 +96,10 @@ Costs resolve(const std::vector<Limit>& limits, const Costs& uniform, double clo
     if (limit.quantity == Quantity::energy && uniform[at(Quantity::energy)] <= 0)
       throw std::invalid_argument("the energy is limited, but no technology prices it; name one with --technology");
     if (limit.share) {
+      if (uniform[at(limit.quantity)] <= 0)
+        throw std::invalid_argument(fmt::format(
+            "{} is limited to a share of uniform 8/8, whose {} is 0; are there costs of its layers at 8 bits?",
+            to_string(limit.quantity), to_string(limit.quantity)));
       value = limit.value * uniform[at(limit.quantity)];
     } else {
       // To the units of Costs: cycles, fJ, bits.

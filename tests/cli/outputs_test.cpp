@@ -200,6 +200,21 @@ TEST_F(Outputs, LabelsAreClasses) {
     EXPECT_EQ(run_program(with(verb, std::string("\x00\x02\x01\x02\x00", 5))).status, 0);
   }
   expect_refusal(with("evaluate", std::string("\x00\x02", 2)), {"2 labels for 5 samples"});
+  // Classes that are told are not passed over where the network has others.
+  for (const auto& [classes, note] : {std::pair{"3", ""}, {"7", "has 7 classes, the network 3 outputs"}}) {
+    const std::string set = write_dataset("told.yaml", ", labels: y.bin}\nclasses: " + std::string(classes) + " #");
+    folder_.write("y.bin", std::string("\x00\x02\x01\x02\x00", 5));
+    for (const std::string verb : {"evaluate", "run"}) {
+      Words all = {verb, "--dataset", set, "--network", network_, "--output", mean_};
+      if (verb == "run") all.insert(all.end(), {"--images", "5"});
+      const Finished finished = run_program(all);
+      EXPECT_EQ(finished.status, 0) << finished.err;
+      if (*note != 0)
+        EXPECT_THAT(finished.err, HasSubstr(note)) << verb;
+      else
+        EXPECT_THAT(finished.err, Not(HasSubstr("classes"))) << verb;
+    }
+  }
 }
 
 TEST_F(Outputs, RunSaysWhatItCalibratedOn) {

@@ -107,6 +107,17 @@ TEST_F(TableVerb, TakesLayerLists) {
   EXPECT_THAT(read_text(path("fixed/table.csv")), HasSubstr("\nb,convolution,1,1,9,1280,"));
 }
 
+// JSON is UTF-8, names of files and layers need not be.
+TEST_F(TableVerb, NamesOfOtherBytesAreReplaced) {
+  folder_.write("net.csv", "Layer,M,N,K\na\xff\xfe,4,8,16\n");
+  const std::string out = path("out\xff");
+  const Finished finished = run_program({"table", "--network", path("net.csv"), "--max-weight-bits", "1",
+                                         "--max-activation-bits", "1", "--out", out, "--json"});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_EQ(json::parse(finished.out).at("layers"), json({"a\ufffd\ufffd"}));
+  EXPECT_EQ(json::parse(read_text(out + "/summary.json")).at("layers"), json({"a\ufffd\ufffd"}));
+}
+
 TEST_F(TableVerb, RefusedWidthsAreMarked) {
   folder_.write("narrow.yaml", "max_weight_bits: 3\n");
   const Finished finished = run_program({"table", "--network", "lenet5", "--architecture", path("narrow.yaml"),

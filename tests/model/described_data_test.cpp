@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "model/samples.h"
 #include "tests/model/picture_files.h"
@@ -169,6 +170,31 @@ TEST_F(DescribedData, DamagedCifarFilesAreNamed) {
   EXPECT_THAT(refusal("kind: cifar10\ntest: {images: []}\n"), HasSubstr("'images' names no file"));
 }
 
+TEST_F(DescribedData, ValuesThatAreNoNumbersAreNamed) {
+  const auto bytes = [](auto... values) {
+    std::string text;
+    (text.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
+    return text;
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  folder_.write("a.npy", npy_file("<f4", "(2, 1, 1)", bytes(1.0F, 2.0F)));
+  folder_.write("nan.npy", npy_file("<f4", "(2, 1, 2)", bytes(1.0F, 2.0F, 3.0F, nan)));
+  folder_.write("inf.npy", npy_file("<f4", "(1, 1, 1)", bytes(infinity)));
+  folder_.write("big.npy", npy_file("<f8", "(2, 1, 1)", bytes(1e30, 1e300)));
+  folder_.write("nan.bin", bytes(1.0F, nan));
+  EXPECT_EQ(load("kind: npy\ntest: {images: a.npy}\n").test->count(), 2);
+  EXPECT_THAT(refusal("kind: npy\ntest: {images: nan.npy}\n"),
+              EndsWith("nan.npy: sample 1 (counted from 0) holds nan, which is no number"));
+  EXPECT_THAT(refusal("kind: npy\ntrain: {images: [a.npy, inf.npy]}\n"),
+              HasSubstr("inf.npy: sample 0 (counted from 0) holds inf"));
+  EXPECT_THAT(refusal("kind: npy\ntest: {images: big.npy}\n"),
+              HasSubstr("sample 1 (counted from 0) holds 1e+300, which is beyond"));
+  EXPECT_THAT(refusal("kind: raw\ntype: float32\nshape: [1, 1, 1]\ntest: {images: nan.bin}\n"),
+              HasSubstr("nan.bin: sample 1 (counted from 0) holds nan"));
+  folder_.write("below.npy", npy_file("|u1", "(-2, 1, 1)", "\x01\x02"));
+  EXPECT_THAT(refusal("kind: npy\ntest: {images: below.npy}\n"), HasSubstr("below.npy: its shape cannot be"));
+}
+
 TEST_F(DescribedData, ArraysAndTheirLabelsInSeveralFiles) {
   folder_.write("a.npy", npy_file("|u1", "(2, 1, 1)", "\x01\x02"));
   folder_.write("b.npy", npy_file("|u1", "(1, 1, 1)", "\x03"));
@@ -192,6 +218,9 @@ TEST_F(DescribedData, ArraysAndTheirLabelsInSeveralFiles) {
               EndsWith("la.npy: 2 labels for 1 samples"));
   EXPECT_THAT(refusal("kind: npy\nclasses: 0\n" + labelled), HasSubstr("'classes' is 0"));
   folder_.write("short.npy", npy_file("<f4", "(2, 1, 1)", "1234567"));
+  EXPECT_THAT(refusal("kind: npy\nscale: 0\n" + labelled), HasSubstr("'scale' is 0"));
+  EXPECT_THAT(refusal("kind: npy\nstd: []\n" + labelled), HasSubstr("'std' holds no number"));
+  EXPECT_THAT(refusal("kind: npy\ntest: {images: a.npy, count: 0}\n"), HasSubstr("'count' must be at least 1"));
   EXPECT_THAT(refusal("kind: npy\ntest: {images: short.npy}\n"),
               HasSubstr("short.npy: holds 7 bytes of data, not the 8"));
 }

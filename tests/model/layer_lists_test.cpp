@@ -174,6 +174,8 @@ TEST_F(LayerLists, BatchesAndSparsityAreNotPassedOver) {
   const std::string sparse = "Layer, M, N, K, Sparsity,\n";
   EXPECT_EQ(load(sparse + "a, 5, 6, 7, 1:1,\nb, 5, 6, 7,\n").layers[1].macs(), 5 * 6 * 7);
   EXPECT_THAT(refusal(sparse + "a, 5, 6, 7, 1:2,\n"), HasSubstr("sparsity '1:2' is not modelled"));
+  for (const char* ratio : {"0:0", "x:x", ":"})
+    EXPECT_THAT(refusal(sparse + "a, 5, 6, 7, " + ratio + ",\n"), HasSubstr("is not modelled")) << ratio;
   // A ratio behind the last heading is one all the same.
   EXPECT_THAT(refusal("Layer, M, N, K\na, 5, 6, 7, 1:4\n"), HasSubstr("sparsity '1:4' is not modelled"));
 }
@@ -184,6 +186,14 @@ TEST_F(LayerLists, WithoutHeadingsTheFirstLayerStays) {
   EXPECT_EQ(list.layers[0].macs(), 8 * 8 * 9 * 4 * 8);
   EXPECT_EQ(list.layers[1].output(), (Shape{6, 4, 8}));
   EXPECT_EQ(load("qk, 4, 5, 6\n").layers[0].macs(), 4 * 5 * 6);
+}
+
+TEST_F(LayerLists, EmptyPaddingAndZeroBytesAreRefused) {
+  const std::string padded = std::string(headings, std::strlen(headings) - 1) + " Padding,\n";
+  EXPECT_EQ(load(padded + "a, 10, 10, 3, 3, 4, 8, 1, 0,\n").layers[0].output(), (Shape{8, 8, 8}));
+  EXPECT_THAT(refusal(padded + "a, 10, 10, 3, 3, 4, 8, 1, ,\n"),
+              HasSubstr("list.csv:2: padding is missing; 0 is none"));
+  EXPECT_THAT(refusal(std::string("Layer,M,N,K\na,2,3\0,4\n", 22)), HasSubstr("list.csv:2: holds a zero byte"));
 }
 
 TEST_F(LayerLists, CellsOfSpreadsheets) {

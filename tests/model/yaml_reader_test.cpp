@@ -125,6 +125,14 @@ TEST(YamlReader, RefusesKeysWrittenTwice) {
 TEST(YamlReader, RefusesNumbersThatAreNone) {
   const YamlReader top = YamlReader::from_text("a: .nan\nb: .inf\nc: 99999999999\n", "f.yaml");
   EXPECT_THROW(top.at("a").as_double(), std::runtime_error);
+  const auto refusal = [&](const std::string& text) {
+    return message_of<std::runtime_error>([&] { YamlReader::from_text("v: " + text, "f.yaml").at("v").as_double(); });
+  };
+  EXPECT_THAT(refusal("064"), HasSubstr("'v' is '064', which some read as octal"));
+  EXPECT_THAT(refusal("-01.5"), HasSubstr("octal"));
+  EXPECT_THAT(refusal("1e-400"), HasSubstr("too small"));
+  for (const char* sound : {"0", "0.5", "-0.5", "0e5", "1e-300", "0.0"})
+    EXPECT_NO_THROW(YamlReader::from_text(std::string("v: ") + sound, "f.yaml").at("v").as_double()) << sound;
   EXPECT_THROW(top.at("b").as_double(), std::runtime_error);
   EXPECT_THROW(top.at("c").as_int(), std::runtime_error);
 }

@@ -68,6 +68,22 @@ TEST(CostTable, PricesPlansInEveryFormOfFile) {
   EXPECT_EQ(compared, 9);
 }
 
+TEST(CostTable, TakesNoNumberThatIsNoLatency) {
+  const testing::TemporaryFolder folder;
+  const model::Network network = test::small_network();
+  const std::string sound = csv(3, 8), cell = fmt::format("1,2,2,{}\n", latency(1, 2, 2));
+  const auto with = [&](const std::string& value) {
+    std::string text = sound;
+    return folder.write("t.csv", text.replace(text.find(cell), cell.size(), "1,2,2," + value + "\n"));
+  };
+  for (const char* value : {"-1", "nan"})
+    EXPECT_FALSE(TablePrices(with(value), network).price(1, model::uniform_plan(network, 2, 2))) << value;
+  for (const char* value : {"-5", "inf", "1e15"})
+    EXPECT_THAT(testing::message_of<std::runtime_error>([&] { TablePrices(with(value), network); }),
+                HasSubstr("line 75: "))
+        << value;
+}
+
 TEST(CostTable, SteersASearch) {
   const testing::TemporaryFolder folder;
   test::Problem problem("pim-64x64", 3);

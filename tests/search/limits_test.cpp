@@ -50,6 +50,15 @@ TEST(Limits, AreaIsAShareAndNoCostOfAPlan) {
   EXPECT_TRUE(std::isinf(allowed[1]) && std::isinf(allowed[2]));
 }
 
+TEST(Limits, NothingIsAShareOfNothing) {
+  try {
+    resolve({parse_limit("latency=0.5")}, {0, 10, 1}, 200);
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("whose latency is 0"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Limits, OthersAreRefusedWithTheReason) {
   const std::pair<const char*, const char*> cases[] = {{"latency", "has no '='"},
                                                        {"speed=0.6", "limits 'speed'"},
@@ -58,6 +67,8 @@ TEST(Limits, OthersAreRefusedWithTheReason) {
                                                        {"latency=nan", "has no number"},
                                                        {"latency=inf", "has no number"},
                                                        {"latency=0", "is not above 0"},
+                                                       {"latency=0,5", "has a comma"},
+                                                       {"latency=064", "begins with a 0"},
                                                        {"latency=-0.5", "is not above 0"},
                                                        {"latency=10", "must lie below 10"},
                                                        {"latency=40uJ", "has the unit of a energy"},
