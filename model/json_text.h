@@ -7,7 +7,8 @@
 
 namespace bitstrata::model {
 
-// Names and paths may have bytes that are no UTF-8, which JSON has to be: they become U+FFFD. `indent` as of json::dump.
+// Names and paths may have bytes that are no UTF-8, which JSON has to be: they become U+FFFD. `indent` as of
+// json::dump.
 inline std::string json_text(const nlohmann::json& json, int indent = -1) {
   return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
 }

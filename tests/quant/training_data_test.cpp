@@ -28,7 +28,10 @@ Samples bytes_samples(int count, int classes, const model::Preparation& preparat
 }
 
 model::SampleSet some(const model::Preparation& preparation, int classes = 3) {
-  return {"some", classes, bytes_samples(36, classes, preparation), bytes_samples(6, classes, preparation, 100)};
+  return {.name = "some",
+          .classes = classes,
+          .train = bytes_samples(36, classes, preparation),
+          .test = bytes_samples(6, classes, preparation, 100)};
 }
 
 const model::Preparation plain{.scale = 1.0 / 255, .mean = {}, .deviation = {}};
