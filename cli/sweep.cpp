@@ -26,6 +26,7 @@ namespace {
 constexpr double long_run_s = 20;       // longer runs are announced
 constexpr double sample_s = 1;          // how long a run is watched before it is judged
 constexpr double log_every_s = 30;      // lines in place of the progress bar where there is no terminal
+constexpr std::size_t notes_shown = 3;  // of each kind; all are in --json and --out
 constexpr std::size_t rows_shown = 15;  // of a front, and of fronts; all are in --json and --out
 
 struct Options {
@@ -166,7 +167,16 @@ void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
     if (front.points.size() > rows) fmt::print("... and {} more\n", front.points.size() - rows);
   }
   if (fronts.fronts.size() > rows_shown) fmt::print("\n... and {} more fronts\n", fronts.fronts.size() - rows_shown);
-  fmt::print("\nenergy: {}; {}\n", fronts.technology, area_text(fronts));
+  fmt::print("\nenergy: {}; {}\n",
+             fronts.technology.empty() ? "none, the sweep names no technology" : fronts.technology, area_text(fronts));
+  std::size_t notes = 0;
+  for (const auto& [note, points] : fronts.energy_notes) {
+    if (++notes > notes_shown) break;
+    fmt::print("energy of {} of {} points: {}\n", grouped(points),
+               grouped(static_cast<std::int64_t>(fronts.points.size())), note);
+  }
+  if (fronts.energy_notes.size() > notes_shown)
+    fmt::print("... and {} more reasons\n", fronts.energy_notes.size() - notes_shown);
 }
 
 Table confirmation_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<Confirmed>& confirmed) {
@@ -194,7 +204,10 @@ json summary_of(const sim::Sweep& sweep, const sim::SweepState& state, const Fro
                   {"technology", fronts.technology},
                   {"refusals", fronts.refusals},
                   {"fronts", to_json(sweep, fronts)},
+                  {"energy_notes", json::array()},
                   {"confirmed", json::array()}};
+  for (const auto& [note, points] : fronts.energy_notes)
+    summary["energy_notes"].push_back({{"note", note}, {"points", points}});
   if (fronts.fpga) summary["fpga"] = model::facts_of(*fronts.fpga);
   for (const Confirmed& c : confirmed) {
     const SweepPoint& point = fronts.points[c.point];
@@ -250,7 +263,8 @@ int sweep(const std::vector<std::string>& arguments) {
                              .commit = build_info::commit,
                              .command = command,
                              .engine = "fast",
-                             .technologies = sweep.technology_identity()});
+                             .technologies = sweep.technology_identity(),
+                             .technology_names = sweep.technology_names()});
   say(o.common, fmt::format("{} points: {} architectures, {} networks, {} plans; {} threads", grouped(sweep.points()),
                             grouped(sweep.architectures()), sweep.networks.size(), sweep.plans.size(), o.jobs));
   if (const std::int64_t others = store.foreign_points(); others > 0) {
@@ -274,10 +288,11 @@ int sweep(const std::vector<std::string>& arguments) {
                grouped(state.total), grouped(state.done), grouped(state.refused), state.seconds,
                short_number(state.rate()), grouped(state.before),
                state.elsewhere > 0 ? fmt::format(", {} by other processes", grouped(state.elsewhere)) : "");
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, fronts.refusals.size()); ++i) {
+    for (std::size_t i = 0; i < std::min(notes_shown, fronts.refusals.size()); ++i) {
       fmt::print("refused: {}\n", fronts.refusals[i]);
     }
-    if (fronts.refusals.size() > 3) fmt::print("... and {} more reasons\n", fronts.refusals.size() - 3);
+    if (fronts.refusals.size() > notes_shown)
+      fmt::print("... and {} more reasons\n", fronts.refusals.size() - notes_shown);
     print_fronts(sweep, fronts);
     if (!confirmed.empty()) {
       fmt::print("\n{}events, values: compared/different\n", confirmation_table(sweep, fronts, confirmed).text());

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <unordered_map>
 
@@ -11,6 +12,7 @@
 #include "cli/run_folder.h"
 #include "model/json_text.h"
 #include "model/onnx/onnx.h"
+#include "sim/gate_energy.h"
 
 namespace bitstrata::cli {
 
@@ -45,6 +47,20 @@ std::string base_name(const sim::Sweep& sweep, std::int64_t architecture) {
   return sweep.bases[static_cast<std::size_t>(architecture / combinations)].name;
 }
 
+// Numbers that follow from others must be those that the store has.
+void check(const sim::StoredPoint& stored, double clock_mhz, const sim::SweepNetwork& network,
+           const sim::Store& store) {
+  const double latency_us = static_cast<double>(stored.cycles) / clock_mhz;
+  if (std::abs(stored.latency_us - latency_us) > 1e-9 * latency_us) {
+    sim::tell_of_damaged_store(store.file(), fmt::format("point {} has latency_us {:g}, not the {:g} of its {} cycles",
+                                                         stored.id, stored.latency_us, latency_us, stored.cycles));
+  }
+  if (stored.macs != network.macs()) {
+    sim::tell_of_damaged_store(store.file(), fmt::format("point {} has {} macs, not the {} of network '{}'", stored.id,
+                                                         stored.macs, network.macs(), network.name()));
+  }
+}
+
 std::string plain(const json& value) { return value.is_string() ? value.get<std::string>() : model::json_text(value); }
 
 }  // namespace
@@ -60,12 +76,13 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string
                    const std::optional<model::FpgaFamily>& fpga, FrontScope scope) {
   Fronts result{.technology = technology, .fpga = fpga};
   std::unordered_map<std::int64_t, std::int64_t> architectures;  // row of the store -> index in the sweep
-  std::unordered_map<std::int64_t, double> bits;
+  std::unordered_map<std::int64_t, double> bits, clocks;
   for (std::int64_t i = 0; i < sweep.architectures(); ++i) {
     const model::Architecture a = sweep.architecture(i);
     const std::int64_t row = store.architecture(a);
     architectures[row] = i;
     bits[row] = static_cast<double>(sim::bits_on_chip(a));
+    clocks[row] = a.clock_mhz;
   }
   std::set<std::string> reasons;
   std::map<std::pair<std::size_t, std::size_t>, Front> fronts;
@@ -84,6 +101,7 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string
         reasons.insert(stored.reason);
         continue;
       }
+      check(stored, clocks[stored.identity.architecture], network, store);
       SweepPoint point{.architecture = architecture->second, .network = n, .plan = plan->second};
       result.area_known = result.area_known || stored.area_mm2.has_value();
       point.size = stored.area_mm2.value_or(bits[stored.identity.architecture]);
@@ -94,7 +112,11 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string
         point.block_rams = use->second.resources[model::fpga_bram];
       }
       for (const sim::PointEnergy& energy : stored.energies) {
-        if (energy.technology == technology) point.energy_pj = energy.energy_pj;
+        if (energy.technology != technology) continue;
+        point.energy_pj = energy.energy_pj;
+        if (energy.energy_pj && !energy.note.starts_with(sim::outside_calibration)) continue;
+        point.energy_note = energy.note;
+        ++result.energy_notes[energy.note];
       }
       point.stored = std::move(stored);
       Front& front = fronts[{n, scope == FrontScope::plan ? plan->second : 0}];
@@ -122,6 +144,7 @@ Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vect
     header.insert(header.end(), model::fpga_resource_names.begin(), model::fpga_resource_names.end());
     header.emplace_back("outside");
   }
+  if (!fronts.energy_notes.empty()) header.emplace_back("energy_note");
   Table table(header);
   for (const std::size_t i : points) {
     const SweepPoint& point = fronts.points[i];
@@ -139,6 +162,9 @@ Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vect
       for (const double count : use.resources) row.push_back(fmt::format("{:.0f}", count));
       row.push_back(fmt::format("{}", fmt::join(use.outside, " ")));
     }
+    // In a word; the whole notes stand below the fronts and in summary.json.
+    if (!fronts.energy_notes.empty())
+      row.emplace_back(point.energy_note.empty() ? "" : point.energy_pj ? "outside" : "unknown");
     table.add(row);
   }
   return table;
@@ -158,6 +184,7 @@ json to_json(const sim::Sweep& sweep, const Fronts& fronts) {
                   {"latency_us", point.stored.latency_us},
                   {fronts.size_name(), point.size}};
       if (point.energy_pj) row["energy_pj"] = *point.energy_pj;
+      if (!point.energy_note.empty()) row["energy_note"] = point.energy_note;
       if (fronts.fpga) {
         const model::FpgaUse& use = fronts.fpga_uses.at(point.architecture);
         for (std::size_t r = 0; r < use.resources.size(); ++r) row[model::fpga_resource_names[r]] = use.resources[r];

@@ -28,6 +28,7 @@ struct SweepPoint {
   double size = 0;                  // LUTs under an FPGA family, else area in mm2 where known, else bits on chip
   double block_rams = 0;            // under an FPGA family
   std::optional<double> energy_pj;  // of the technology that counts
+  std::string energy_note;          // why it has none, or what it was not calibrated for
 };
 
 struct Front {
@@ -39,6 +40,7 @@ struct Fronts {
   std::vector<SweepPoint> points;     // measured ones
   std::vector<std::string> refusals;  // reasons, each once
   std::string technology;
+  std::map<std::string, std::int64_t> energy_notes;  // SweepPoint::energy_note -> number of points
   bool area_known = false;
   std::optional<model::FpgaFamily> fpga;
   std::unordered_map<std::int64_t, model::FpgaUse> fpga_uses;  // by architecture
@@ -51,6 +53,7 @@ struct Fronts {
 // plan has a front of its own.
 enum class FrontScope { plan, network };
 
+// Throws std::runtime_error where a point of the store cannot be what was measured.
 Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology,
                    const std::optional<model::FpgaFamily>& fpga, FrontScope scope);
 

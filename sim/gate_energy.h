@@ -27,6 +27,8 @@ std::vector<BufferAccess> buffer_accesses(const model::Architecture& architectur
 // Keys in which `architecture` is not the calibrated hardware: "rows 32, calibrated for 64". Columns, macros and clock
 // may be others.
 std::vector<std::string> differences(const model::GateLevel& technology, const model::Architecture& architecture);
+// Begins the note of an energy that is taken for hardware with such differences.
+inline constexpr const char* outside_calibration = "outside the calibrated range";
 // The keys that matter, with their values.
 std::map<std::string, std::string> calibrated_keys(const model::Architecture& architecture);
 

@@ -8,12 +8,12 @@
 #include <ctime>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
 
 #include "model/yaml_reader.h"
+#include "sim/store_rows.h"
 #include "sim/store_sqlite.h"
 
 namespace bitstrata::sim {
@@ -100,7 +100,14 @@ const std::filesystem::path& checked(const std::filesystem::path& file) {
         fmt::format("the store is '{}', which keeps nothing; it must be a file, e.g. points.sqlite", file.string()));
   }
   std::error_code none;
-  if (std::filesystem::exists(file, none) && std::filesystem::file_size(file, none) > 0 && !none) {
+  const std::filesystem::file_status status = std::filesystem::status(file, none);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+      !std::filesystem::is_directory(status)) {
+    throw std::invalid_argument(
+        fmt::format("the store '{}' is a device or a pipe, which keeps nothing; it must be a file, e.g. points.sqlite",
+                    file.string()));
+  }
+  if (std::filesystem::is_regular_file(status) && std::filesystem::file_size(file, none) > 0 && !none) {
     Database untouched(file, Access::inspect);
     // What a store that was killed young has in its log alone is looked at after opening.
     if (has_tables(untouched)) check_format(untouched, file);
@@ -206,6 +213,8 @@ Store::~Store() {
   }
 }
 
+const std::string& Store::file() const { return prepared_->database.file(); }
+
 std::int64_t Store::architecture(const model::Architecture& architecture) {
   const std::string parameters = model::parameters_of(architecture).dump();
   const std::lock_guard lock(mutex_);
@@ -256,38 +265,7 @@ void Store::add(const std::vector<StoredPoint>& points) {
 
 std::vector<StoredPoint> Store::points(std::int64_t network) {
   const std::lock_guard lock(mutex_);
-  Prepared& p = *prepared_;
-  std::vector<StoredPoint> points;
-  std::map<std::int64_t, std::size_t> place;
-  Statement read(p.database,
-                 "SELECT id, architecture, plan, state, reason, cycles, latency_us, macs, area_mm2 FROM point "
-                 "WHERE context = ? AND network = ? ORDER BY id");
-  read.with(p.context, network);
-  while (read.step()) {
-    StoredPoint point{.id = read.integer(0),
-                      .identity = {read.integer(1), network, read.integer(2)},
-                      .refused = read.text(3) == "refused",
-                      .reason = read.text(4),
-                      .cycles = read.integer(5),
-                      .macs = read.integer(7),
-                      .latency_us = read.real(6),
-                      .area_mm2 = read.is_null(8) ? std::nullopt : std::optional(read.real(8)),
-                      .energies = {}};
-    place[point.id] = points.size();
-    points.push_back(std::move(point));
-  }
-  Statement energies(p.database,
-                     "SELECT point, technology, energy_pj, energy.status, note FROM energy JOIN point ON point.id = "
-                     "point WHERE context = ? AND network = ?");
-  energies.with(p.context, network);
-  while (energies.step()) {
-    const auto at = place.find(energies.integer(0));
-    if (at == place.end()) continue;
-    points[at->second].energies.push_back({energies.text(1), energies.text(3),
-                                           energies.is_null(2) ? std::nullopt : std::optional(energies.real(2)),
-                                           energies.text(4)});
-  }
-  return points;
+  return read_points(prepared_->database, prepared_->context, network, context_.technology_names);
 }
 
 bool Store::claim(const std::string& unit) {

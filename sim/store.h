@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,8 +53,12 @@ struct StoreContext {
   std::string version;  // of what computes: a build of other code must not take these points for its own
   std::string commit, command;
   std::string engine = "fast";
-  std::string technologies;  // names and digests of their files
+  std::string technologies;                // names and digests of their files
+  std::set<std::string> technology_names;  // each point that is done has an energy, or a note, under each of them
 };
+
+// Throws std::runtime_error: the store is damaged, `what` says where and how, and what to do about it.
+[[noreturn]] void tell_of_damaged_store(const std::string& file, const std::string& what);
 
 // One object a process; its calls may come from several threads. Every change is a transaction of its own.
 class Store {
@@ -61,6 +66,7 @@ class Store {
   // Creates the file where there is none. Throws std::runtime_error when it cannot, or when the file is something else.
   Store(const std::filesystem::path& file, StoreContext context);
   ~Store();
+  const std::string& file() const;
 
   // Row of this architecture, network or plan, made on first sight. `identity` tells equal names apart: whatever
   // measurements depend on.
@@ -72,7 +78,8 @@ class Store {
   std::vector<std::int64_t> finished_plans(std::int64_t architecture, std::int64_t network);
   // Committed when this returns; a point that is there already stays as it is. `id` is ignored.
   void add(const std::vector<StoredPoint>& points);
-  // All finished points of this context for a network.
+  // All finished points of this context for a network. Throws std::runtime_error where one of them cannot be what was
+  // written: somebody changed the file.
   std::vector<StoredPoint> points(std::int64_t network);
 
   // The right to work on `unit`, a word of the caller's choice: true when no living process holds it. Processes that

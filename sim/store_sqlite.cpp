@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "model/yaml_reader.h"
+#include "sim/store.h"
 
 namespace bitstrata::sim {
 
@@ -51,7 +52,8 @@ Database::Database(const std::filesystem::path& file, Access access) : file_(fil
   const bool inspect = access == Access::inspect;
   const int flags = inspect ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX
                             : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  const std::string name = inspect ? immutable_uri(file) : file_;
+  // Builds of SQLite may take any relative name that begins with "file:" for a URI, which may say to keep nothing.
+  const std::string name = inspect ? immutable_uri(file) : std::filesystem::absolute(file).string();
   if (sqlite3_open_v2(name.c_str(), &handle_, flags, nullptr) != SQLITE_OK) {
     const int code = handle_ != nullptr ? sqlite3_errcode(handle_) : SQLITE_NOMEM;
     sqlite3_close(handle_);
@@ -64,12 +66,10 @@ Database::~Database() { sqlite3_close(handle_); }
 
 void Database::fail(const std::string& what) const {
   const int code = sqlite3_errcode(handle_);
-  // A statement that is wrong in itself is a defect of this program or a table that somebody changed: say which.
-  const bool ours = (code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_CONSTRAINT;
-  // SQLite's words may quote names of tables and columns of any letters.
-  throw std::runtime_error(
-      model::in_one_line(ours ? fmt::format("store '{}': {}: {}", file_, what, sqlite3_errmsg(handle_))
-                              : fmt::format("store '{}': {}", file_, reason_of(code))));
+  // The statements are right for the tables as they were made.
+  const bool changed = (code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_CONSTRAINT;
+  if (changed) tell_of_damaged_store(file_, fmt::format("{} ({})", sqlite3_errmsg(handle_), what));
+  throw std::runtime_error(model::in_one_line(fmt::format("store '{}': {}", file_, reason_of(code))));
 }
 
 void Database::execute(const std::string& statements) {

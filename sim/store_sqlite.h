@@ -65,7 +65,9 @@ class Statement {
   std::int64_t integer(int column) const { return sqlite3_column_int64(handle_, column); }
   double real(int column) const { return sqlite3_column_double(handle_, column); }
   std::string text(int column) const;
-  bool is_null(int column) const { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
+  // SQLITE_INTEGER, SQLITE_FLOAT, SQLITE_TEXT, SQLITE_BLOB or SQLITE_NULL: of the value, whatever the column was made
+  // for.
+  int type(int column) const { return sqlite3_column_type(handle_, column); }
 
  private:
   void bind(int place, std::int64_t value);

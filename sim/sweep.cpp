@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -148,6 +149,25 @@ void read_bases(const YamlReader& top, const fs::path& folder, Sweep& sweep) {
   if (sweep.bases.empty()) top.at("architectures").fail("'architectures' is empty; leave it out for pim-64x64");
 }
 
+// Two of one name could not be told apart, and two that are the same accelerators would be measured as one.
+void check_bases(const YamlReader& top, const Sweep& sweep) {
+  if (!top.has("architectures")) return;
+  const std::vector<YamlReader> items = top.at("architectures").items();
+  std::set<std::string> names;
+  std::map<std::string, std::string> known;  // parameters that the sweep does not set -> name
+  for (std::size_t i = 0; i < sweep.bases.size(); ++i) {
+    const model::Architecture& base = sweep.bases[i];
+    if (!names.insert(base.name).second) items[i].fail(fmt::format("architecture '{}' is there already", base.name));
+    nlohmann::json parameters = model::parameters_of(base);
+    for (const auto& [key, values] : sweep.axes) parameters.erase(key);
+    const auto [same, added] = known.emplace(parameters.dump(), base.name);
+    if (!added) {
+      items[i].fail(fmt::format("architecture '{}' is the same as '{}'{}", base.name, same->second,
+                                sweep.axes.empty() ? "" : " but for what 'parameters' sets in both"));
+    }
+  }
+}
+
 }  // namespace
 
 SweepNetwork SweepNetwork::load(const std::string& name) {
@@ -236,11 +256,18 @@ std::string Sweep::technology_identity() const {
   return text;
 }
 
+std::set<std::string> Sweep::technology_names() const {
+  std::set<std::string> names;
+  for (const model::Technology& technology : technologies) names.insert(technology.name);
+  return names;
+}
+
 std::vector<model::Architecture> load_sweep_architectures(const fs::path& file) {
   const YamlReader top = read_top(file);
   Sweep sweep;
   read_bases(top, file.parent_path(), sweep);
   read_axes(top, sweep);
+  check_bases(top, sweep);
   if (sweep.architectures() > most_points)
     top.fail(fmt::format("the sweep has more than {} architectures", most_points));
   std::vector<model::Architecture> valid;
@@ -273,11 +300,15 @@ Sweep load_sweep(const fs::path& file, const NetworkLoader& load_network) {
   if (sweep.networks.empty()) top.at("networks").fail("'networks' is empty");
   read_bases(top, folder, sweep);
   read_axes(top, sweep);
+  check_bases(top, sweep);
   read_plans(top, folder, sweep);
   if (top.has("technologies")) {
     for (const YamlReader& item : top.at("technologies").items()) {
       const std::string word = item.as_string();
-      sweep.technologies.push_back(at_line(item, [&] { return model::load_technology(beside(word, folder)); }));
+      model::Technology technology = at_line(item, [&] { return model::load_technology(beside(word, folder)); });
+      if (sweep.technology_names().contains(technology.name))
+        item.fail(fmt::format("technology '{}' is given twice", technology.name));
+      sweep.technologies.push_back(std::move(technology));
     }
   } else {
     for (const std::string& name : model::technology_names())

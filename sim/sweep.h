@@ -21,6 +21,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -82,6 +83,7 @@ struct Sweep {
   std::int64_t points() const;
   // Names and digests of the whole files, for StoreContext.
   std::string technology_identity() const;
+  std::set<std::string> technology_names() const;
 };
 
 // Makes a network of a word of the file, or of the path of a file beside the sweep's where there is one of that name.

@@ -239,18 +239,15 @@ class Runner {
   static PointEnergy price_of(const model::Measurement& measurement, const model::IntegerNetwork& layers,
                               const model::Technology& technology, const model::Architecture& architecture) {
     PointEnergy result{technology.name, to_string(technology.status()), std::nullopt, ""};
-    if (technology.kind == model::TechnologyKind::gate_level) {
-      const std::vector<std::string> others = differences(technology.gates, architecture);
-      if (!others.empty()) {
-        result.note = "calibrated for other hardware: " + others.front();
-        return result;
-      }
-    }
     try {
       const Energy energy = price(measurement, layers, technology, architecture);
       if (energy.total.any()) result.energy_pj = energy.total.total_pj();
       if (energy.priced_layers < static_cast<int>(energy.layers.size())) {
         result.note = fmt::format("covers {} of {} layers", energy.priced_layers, energy.layers.size());
+      }
+      if (technology.kind == model::TechnologyKind::gate_level) {
+        const std::vector<std::string> others = differences(technology.gates, architecture);
+        if (!others.empty()) result.note = fmt::format("{}: {}", outside_calibration, fmt::join(others, "; "));
       }
     } catch (const std::invalid_argument& error) {
       result.note = error.what();

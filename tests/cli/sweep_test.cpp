@@ -77,11 +77,56 @@ TEST_F(SweepVerb, PointsCarryTheHashOfTheCode) {
 
 TEST_F(SweepVerb, RefusesAStoreThatKeepsNothing) {
   const std::string file = sweep("networks: [lenet5]\n");
-  for (const char* store : {"", ":memory:"}) {
+  for (const char* store : {"", ":memory:", "/dev/null"}) {
     const Finished finished = run_program({"sweep", file, std::string("--store=") + store});
     EXPECT_EQ(finished.status, 2) << store;
     EXPECT_EQ(finished.error_lines(), 1) << finished.err;
   }
+}
+
+// Numbers of the store that do not go together are told rather than printed.
+TEST_F(SweepVerb, RefusesAStoreWhoseNumbersDisagree) {
+  const std::string file = sweep("networks: [lenet5]\ntechnologies: [ad-pim]\n"), store = path("s.sqlite");
+  ASSERT_EQ(run_program({"sweep", file, "--store", store}).status, 0);
+  for (const auto& [change, expected] : {std::pair{"latency_us = latency_us * 2", "has latency_us"},
+                                         {"latency_us = latency_us / 2, macs = macs + 1", "has 416521 macs"}}) {
+    { sim::Database(store).execute(std::string("UPDATE point SET ") + change); }
+    const Finished finished = run_program({"sweep", file, "--store", store, "--quiet"});
+    EXPECT_EQ(finished.status, 2);
+    EXPECT_THAT(finished.out, IsEmpty());
+    EXPECT_EQ(finished.error_lines(), 1) << finished.err;
+    EXPECT_THAT(finished.err, AllOf(HasSubstr("s.sqlite' is damaged: point 1 "), HasSubstr(expected)));
+  }
+}
+
+// Gates of other hardware have the price that `run` gives them, and are marked.
+TEST_F(SweepVerb, SaysWhereATechnologyIsOfOtherHardware) {
+  const std::string file =
+      sweep("networks: [lenet5]\narchitectures: [pim-64x64, pim-16x16]\ntechnologies: [osu018-pim-64]\n");
+  const Finished table = run_program({"sweep", file, "--store", path("s.sqlite"), "--quiet", "--out", path("out")});
+  ASSERT_EQ(table.status, 0) << table.err;
+  EXPECT_THAT(table.out, HasSubstr("\nenergy of 1 of 2 points: outside the calibrated range: "));
+  EXPECT_THAT(table.out, HasSubstr("rows 16, calibrated for 64"));
+  EXPECT_THAT(read_text(path("out/points.csv")),
+              AllOf(HasSubstr(",bits_on_chip,energy_note\n"), HasSubstr(",outside\n"), HasSubstr(",\n")));
+  const json front = json::parse(read_text(path("out/summary.json"))).at("fronts").at(0).at("points");
+  ASSERT_EQ(front.size(), 2U);
+  for (const json& point : front) {
+    const std::string architecture = point.at("architecture");
+    EXPECT_EQ(point.contains("energy_note"), architecture == "pim-16x16");
+    const Finished run = run_program(
+        {"run", "--network", "lenet5", "--architecture", architecture, "--technology", "osu018-pim-64", "--json"});
+    EXPECT_NEAR(point.at("energy_pj").get<double>() /
+                    json::parse(run.out).at("energy").at("osu018-pim-64").at("energy_pj").get<double>(),
+                1, 1e-9);
+  }
+}
+
+TEST_F(SweepVerb, SaysWhereNoTechnologyIsNamed) {
+  const Finished finished =
+      run_program({"sweep", sweep("networks: [lenet5]\ntechnologies: []\n"), "--store", path("s.sqlite"), "--quiet"});
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("\nenergy: none, the sweep names no technology; "));
 }
 
 TEST_F(SweepVerb, PrintsFrontsAndWritesFiles) {

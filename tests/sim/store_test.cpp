@@ -22,7 +22,12 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 StoreContext context(const std::string& version = "1.0") {
-  return {.version = version, .commit = "abc", .command = "test", .engine = "fast", .technologies = "t:1"};
+  return {.version = version,
+          .commit = "abc",
+          .command = "test",
+          .engine = "fast",
+          .technologies = "t:1 u:2",
+          .technology_names = {"t", "u"}};
 }
 
 class StoreTest : public ::testing::Test {
@@ -161,7 +166,79 @@ TEST_F(StoreTest, OpensFilesOfAnyName) {
   }
 }
 
+// Builds of SQLite read such names as URIs, of which this one is a database in memory.
+TEST_F(StoreTest, TakesNoNameForAUri) {
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_.path());
+  { Store("file:x?mode=memory", context()).add({}); }
+  EXPECT_TRUE(std::filesystem::is_regular_file("file:x?mode=memory"));
+  std::filesystem::current_path(before);
+}
+
+// A number that cannot be is told, with its point, and never returned.
+TEST_F(StoreTest, RefusesRowsThatCannotBe) {
+  std::int64_t network = 0;
+  {
+    Store store(file(), context());
+    StoredPoint refused = point(store, 48, 0);
+    refused.refused = true;
+    refused.reason = "too large";
+    refused.energies.clear();
+    store.add({point(store, 32, 1000), refused});
+    network = store.network("net", "net");
+  }
+  const std::string sound = bitstrata::testing::read_text(file());
+  const std::vector<std::pair<const char*, const char*>> changes = {
+      {"point SET cycles = NULL", "point 1 has cycles missing, no whole number from 1 on"},
+      {"point SET cycles = 'abc'", "point 1 has cycles 'abc', no whole number"},
+      {"point SET cycles = 10.5", "point 1 has cycles '10.5', no whole number"},
+      {"point SET cycles = 0", "point 1 has cycles '0', no whole number"},
+      {"point SET macs = -1", "point 1 has macs '-1', no whole number from 0 on"},
+      {"point SET latency_us = x'0102'", "point 1 has latency_us a blob, no finite number"},
+      {"point SET latency_us = -5.0", "point 1 has latency_us -5, which is not above 0"},
+      {"point SET latency_us = 9e999", "point 1 has latency_us 'Inf', no finite number"},
+      {"point SET area_mm2 = 0.0", "point 1 has area_mm2 0, which is not above 0"},
+      {"point SET reason = 'x'", "point 1 is done and has a reason"},
+      {"point SET state = 'lost'", "point 1 is 'lost', neither done nor refused"},
+      {"point SET state = 'refused', reason = 'x'", "point 1 is refused and has numbers"},
+      {"point SET state = 'refused', reason = 'x', cycles = NULL, latency_us = NULL, macs = NULL",
+       "point 1 is refused and has an energy"},
+      {"energy SET energy_pj = 9e999 WHERE technology = 't'", "point 1 has energy_pj 'Inf', no finite number"},
+      {"energy SET energy_pj = NULL WHERE technology = 't'", "point 1 has no energy, and no note why"},
+      {"energy SET technology = 'v' WHERE technology = 't'", "point 1 has an energy under 'v'"},
+      {"point SET reason = NULL WHERE id = 2", "point 2 has no reason"}};
+  const auto refusal = [&](const std::string& change) {
+    folder_.write("points.sqlite", sound);
+    {
+      Database changed(file());
+      changed.execute("PRAGMA ignore_check_constraints = ON; " + change);
+    }
+    Store store(file(), context());
+    return message_of<std::runtime_error>([&] { store.points(network); });
+  };
+  for (const auto& [change, expected] : changes) {
+    std::string sql = std::string("UPDATE ") + change;
+    if (sql.starts_with("UPDATE point") && sql.find("WHERE") == std::string::npos) sql += " WHERE id = 1";
+    const std::string message = refusal(sql);
+    EXPECT_THAT(message, HasSubstr(expected)) << change;
+    EXPECT_THAT(message, HasSubstr("points.sqlite' is damaged: ")) << change;
+    EXPECT_THAT(message, ::testing::EndsWith("; move it away and measure again")) << change;
+  }
+  EXPECT_THAT(refusal("DELETE FROM energy WHERE technology = 'u'"), HasSubstr("point 1 has 1 of 2 rows of energy"));
+  EXPECT_THAT(refusal("SELECT 1"), IsEmpty());
+  // A reason of several lines is read as one.
+  folder_.write("points.sqlite", sound);
+  { Database(file()).execute("UPDATE point SET reason = 'two' || char(10) || 'lines' WHERE id = 2"); }
+  EXPECT_EQ(Store(file(), context()).points(network)[1].reason, "two?lines");
+  // A table that is gone.
+  { Database(file()).execute("DROP TABLE energy"); }
+  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }),
+              HasSubstr("is damaged: no such table: energy"));
+}
+
 TEST_F(StoreTest, RefusesWhatKeepsNothing) {
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { Store("/dev/null", context()); }),
+              HasSubstr("'/dev/null' is a device or a pipe, which keeps nothing"));
   for (const char* name : {"", ":memory:"}) {
     EXPECT_THAT(message_of<std::invalid_argument>([&] { Store(name, context()); }), HasSubstr("keeps nothing"));
   }

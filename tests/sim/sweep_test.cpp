@@ -35,8 +35,12 @@ class SweepTest : public ::testing::Test {
     return message_of<std::runtime_error>([&] { load(body); });
   }
   StoreContext context(const Sweep& sweep) const {
-    return {
-        .version = "1", .commit = "c", .command = "", .engine = "fast", .technologies = sweep.technology_identity()};
+    return {.version = "1",
+            .commit = "c",
+            .command = "",
+            .engine = "fast",
+            .technologies = sweep.technology_identity(),
+            .technology_names = sweep.technology_names()};
   }
   std::filesystem::path file() const { return folder_ / "store.sqlite"; }
   bitstrata::testing::TemporaryFolder folder_;
@@ -62,6 +66,25 @@ TEST_F(SweepTest, EnumeratesEveryCombination) {
   EXPECT_EQ(last.memory.read_latency, 50);
   EXPECT_EQ(sweep.plans[3].label, "w2a5");
   EXPECT_EQ(sweep.technologies.size(), model::technology_names().size());
+}
+
+// Two of one name, and two that are one accelerator.
+TEST_F(SweepTest, RefusesWhatStandsTwice) {
+  const std::string network = "networks: [lenet5]\n";
+  EXPECT_THAT(refusal(network + "technologies:\n  - ad-pim\n  - ad-pim\n"),
+              HasSubstr("sweep.yaml:5: technology 'ad-pim' is given twice"));
+  EXPECT_THAT(refusal(network + "architectures:\n  - pim-64x64\n  - pim-64x64\n"),
+              HasSubstr("sweep.yaml:5: architecture 'pim-64x64' is there already"));
+  folder_.write("other.yaml", "name: other\nrows: 64\n");
+  folder_.write("plain.yaml", "name: plain\n");
+  EXPECT_THAT(refusal(network + "architectures: [plain.yaml, other.yaml]\n"),
+              HasSubstr("sweep.yaml:3: architecture 'other' is the same as 'plain'"));
+  folder_.write("other.yaml", "name: other\nrows: 32\n");
+  EXPECT_EQ(load(network + "architectures: [plain.yaml, other.yaml]\n").architectures(), 2);
+  EXPECT_THAT(refusal(network + "architectures: [plain.yaml, other.yaml]\nparameters: {rows: [16, 48]}\n"),
+              HasSubstr("sweep.yaml:3: architecture 'other' is the same as 'plain' but for what 'parameters' sets"));
+  EXPECT_EQ(
+      load(network + "architectures: [plain.yaml, other.yaml]\nparameters: {columns: [16, 48]}\n").architectures(), 4);
 }
 
 TEST_F(SweepTest, MeasuresWhatTheCostModelMeasures) {
