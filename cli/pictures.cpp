@@ -49,7 +49,7 @@ std::map<std::string, std::string> draw_pictures(const nlohmann::json& data, con
   if (const char* chosen = std::getenv("BITSTRATA_PYTHON")) pythons = {chosen};
   sim::Finished drawn;
   for (const std::string& python : pythons) {
-    drawn = sim::run_tool({python, script.string(), folder.path().string()}, ".", input);
+    drawn = sim::run_tool({python, script.string(), folder.path().string()}, ".", input, folder.temporary());
     if (drawn.status != no_matplotlib && drawn.status != not_started) break;
   }
   if (drawn.status == no_matplotlib || drawn.status == not_started) {

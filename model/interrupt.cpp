@@ -36,7 +36,7 @@ void end_on_signals(const std::string& name) {
   sigset_t signals;
   sigemptyset(&signals);
   bool any = false;
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     if (is_ignored(signal)) continue;
     sigaddset(&signals, signal);
     any = true;

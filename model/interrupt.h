@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C and SIGTERM: what a run leaves half done is taken away before the program ends.
+// Ctrl-C, SIGTERM and a terminal that goes (SIGHUP): what a run leaves half done is taken away before the program ends.
 #pragma once
 
 #include <functional>
@@ -9,10 +9,10 @@
 
 namespace bitstrata::model {
 
-// From here on SIGINT and SIGTERM run what `WhenInterrupted` objects hold, print "NAME: interrupted" and end the
-// program with status 130 or 143. To be called once, before any thread is started: a thread of its own waits for the
-// signals, for a signal handler may neither remove folders nor allocate. Without this call signals do what they do by
-// default; signals that the program was told to ignore stay ignored.
+// From here on SIGINT, SIGTERM and SIGHUP run what `WhenInterrupted` objects hold, print "NAME: interrupted" and end
+// the program with status 130, 143 or 129. To be called once, before any thread is started: a thread of its own waits
+// for the signals, for a signal handler may neither remove folders nor allocate. Without this call signals do what they
+// do by default; signals that the program was told to ignore stay ignored.
 void end_on_signals(const std::string& name);
 
 // What must not be parted by the end of the program, such as starting a process and registering what ends it, is done

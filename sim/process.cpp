@@ -8,12 +8,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
 namespace bitstrata::sim {
@@ -43,13 +45,45 @@ fs::path make_folder(const fs::path& parent, const std::string& name) {
   return pattern;
 }
 
+// This program's environment, with what tells tools where to keep temporary files.
+std::vector<std::string> environment_with(const fs::path& temporary) {
+  const std::array<std::string, 2> names = {"TMPDIR=", "CCACHE_TEMPDIR="};
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return text.starts_with(name); }))
+      variables.emplace_back(text);
+  }
+  for (const std::string& name : names) variables.push_back(name + temporary.string());
+  return variables;
+}
+
 }  // namespace
 
-Finished run_tool(const std::vector<std::string>& words, const fs::path& folder, const fs::path& input) {
+fs::path harmless_folder(const fs::path& wanted) {
+  constexpr const char* harmless = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+";
+  const auto fits = [&](const fs::path& path) {
+    return path.string().find_first_not_of(harmless) == std::string::npos;
+  };
+  if (const fs::path path = fs::absolute(wanted); fits(path)) return path;
+  std::error_code none;
+  const fs::path path = fs::temp_directory_path(none);
+  return !none && fits(path) ? path : "/tmp";
+}
+
+Finished run_tool(const std::vector<std::string>& words, const fs::path& folder, const fs::path& input,
+                  const fs::path& temporary) {
   std::vector<char*> argv;
   std::vector<std::string> copies = words;
   for (std::string& word : copies) argv.push_back(word.data());
   argv.push_back(nullptr);
+  std::vector<std::string> variables;
+  std::vector<char*> envp;
+  if (!temporary.empty()) {
+    variables = environment_with(temporary);
+    for (std::string& variable : variables) envp.push_back(variable.data());
+    envp.push_back(nullptr);
+  }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(fmt::format("cannot start {}", words.at(0)));
   posix_spawn_file_actions_t actions;
@@ -72,7 +106,8 @@ Finished run_tool(const std::vector<std::string>& words, const fs::path& folder,
   pid_t child = 0;
   // Held from the start of the child until it is registered, so that none outlives an interruption in between.
   auto held = model::hold_interrupts();
-  const int failed = posix_spawnp(&child, argv[0], &actions, &attributes, argv.data(), environ);
+  const int failed =
+      posix_spawnp(&child, argv[0], &actions, &attributes, argv.data(), envp.empty() ? environ : envp.data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
@@ -108,6 +143,12 @@ WorkFolder::WorkFolder(const fs::path& parent, const std::string& name) {
       if (failed) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   });
+}
+
+fs::path WorkFolder::temporary() const {
+  const fs::path folder = path_ / "temporary";
+  fs::create_directories(folder);
+  return folder;
 }
 
 WorkFolder::~WorkFolder() {

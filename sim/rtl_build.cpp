@@ -136,8 +136,9 @@ const std::string& object_cache() {
   return name;
 }
 
-// Compiles what Verilator wrote to work/obj into work/library.so; the tools' output joins `log`.
-bool compile(const fs::path& work, const Stage& stage, std::string& log) {
+// Compiles what Verilator wrote to obj into library.so, both in `folder`; the tools' output joins `log`.
+bool compile(const WorkFolder& folder, const Stage& stage, std::string& log) {
+  const fs::path& work = folder.path();
   for (const auto& entry : fs::directory_iterator(work / "obj")) {
     if (entry.path().extension() == ".o" || entry.path().extension() == ".a") fs::remove(entry.path());
   }
@@ -149,23 +150,15 @@ bool compile(const fs::path& work, const Stage& stage, std::string& log) {
       run_tool({"make", "-C", "obj", "-j", "2", "-f", fmt::format("V{}.mk", generate::top_module), "OBJCACHE=" + cache,
                 fmt::format("OPT_FAST={}", stage.code), fmt::format("OPT_GLOBAL={}", stage.code), "OPT_SLOW=-O1",
                 fmt::format("USER_LDFLAGS={}", stage.link)},
-               work);
+               work, "/dev/null", folder.temporary());
   log += made.output;
   return made.status == 0 && fs::exists(work / "library.so");
-}
-
-// Where the makefile's tools can work: they split paths at spaces and take apostrophes for quotes, so a cache folder
-// with such a name gets libraries that were built elsewhere.
-fs::path work_parent() {
-  constexpr const char* harmless = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+";
-  const fs::path cache = fs::absolute(cache_folder());
-  return cache.string().find_first_not_of(harmless) == std::string::npos ? cache : fs::temp_directory_path();
 }
 
 // Makes `library` of the accelerator; `name` is the architecture's.
 void build(const model::Architecture& hardware, const std::string& name, bool toggles, bool profile,
            const Exercise& exercise, const fs::path& library) {
-  WorkFolder folder(work_parent(), "bitstrata-build");
+  WorkFolder folder(harmless_folder(cache_folder()), "bitstrata-build");
   const fs::path& work = folder.path();
   std::vector<std::string> words = {"verilator", "--cc", "--exe"};
   words.insert(words.end(), verilator_flags.begin(), verilator_flags.end());
@@ -177,9 +170,9 @@ void build(const model::Architecture& hardware, const std::string& name, bool to
   words.emplace_back("../shim.cpp");
   model::write_whole(work / "shim.cpp", rtl_shim_text);
   model::write_whole(work / "popcount.h", popcount_text);
-  const Finished verilated = run_tool(words, work);
+  const Finished verilated = run_tool(words, work, "/dev/null", folder.temporary());
   std::string log = verilated.output;
-  bool built = verilated.status == 0 && compile(work, profile ? instrumented : plain, log);
+  bool built = verilated.status == 0 && compile(folder, profile ? instrumented : plain, log);
   if (built && profile) {
     const Stage* stage = &profiled;
     try {
@@ -188,7 +181,7 @@ void build(const model::Architecture& hardware, const std::string& name, bool to
       log += std::string("not profiled: ") + error.what() + "\n";
       stage = &plain;
     }
-    built = compile(work, *stage, log);
+    built = compile(folder, *stage, log);
   }
   if (!built) {
     const fs::path log_file = fs::path(library).replace_extension(".log");

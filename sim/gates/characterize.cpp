@@ -208,9 +208,9 @@ class Runs {
 
 model::Architecture calibrated_architecture(const model::Architecture& architecture, int columns) {
   model::Architecture a = architecture;
-  a.name = "calibrated";
   a.tiles = 1;
   a.columns = std::min(architecture.columns, columns);
+  a.name = fmt::format("{} with {} columns", architecture.name, a.columns);
   a.event_counters = false;
   a.popcount_tree = true;
   model::validate(a);
@@ -237,7 +237,7 @@ Characterization characterize(const model::Architecture& architecture, const std
   t.columns = a.columns;
   t.voltage = library.voltage;
   t.wire = options.timing.wire;
-  t.clock_period = clock_period(synthesis, netlist, library, liberty);
+  t.clock_period = clock_period(netlist, library, liberty);
   for (const Component& component : energy.components()) {
     const bool column = per_column(component.name);
     // Liberty areas are square micrometres in every library there is.

@@ -37,18 +37,24 @@ std::uint64_t fnv1a(std::uint64_t hash, std::string_view text) {
   return hash;
 }
 
-// Runs a tool in `folder`; its output goes to `log` there, or, where it fails, to the cache folder.
-std::string run(const fs::path& folder, const std::vector<std::string>& words, const std::string& log,
+// Where a tool's output outlives the folder that it worked in.
+fs::path keep_log(const std::string& output, const std::string& name) {
+  const fs::path kept = cache_folder() / name;
+  model::write_whole(kept, output);
+  return kept;
+}
+
+// Runs a tool in the folder; its output goes to `log` there, or, where it fails, to the cache folder.
+std::string run(const WorkFolder& work, const std::vector<std::string>& words, const std::string& log,
                 const char* what) {
-  const Finished finished = run_tool(words, folder);
+  const fs::path& folder = work.path();
+  const Finished finished = run_tool(words, folder, "/dev/null", work.temporary());
   if (finished.status == 0) {
     model::write_whole(folder / log, finished.output);
     return finished.output;
   }
-  const fs::path kept = cache_folder() / log;
-  model::write_whole(kept, finished.output);
-  throw std::runtime_error(
-      fmt::format("{} failed; its output is in {} (scripts/setup installs the tools)", what, kept.string()));
+  throw std::runtime_error(fmt::format("{} failed; its output is in {} (scripts/setup installs the tools)", what,
+                                       keep_log(finished.output, log).string()));
 }
 
 // The smallest cell that `fits`.
@@ -125,7 +131,11 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
   if (!is_cached(result.netlist)) {
     tell_of_damage(result.netlist);
     const auto start = std::chrono::steady_clock::now();
-    WorkFolder folder_of_work(cache_folder(), "gates-build");
+    // Told before the work rather than after it.
+    std::error_code told_below;
+    fs::create_directories(cache_folder(), told_below);
+    model::check_writable(cache_folder() / "write-test");
+    WorkFolder folder_of_work(harmless_folder(cache_folder()), "gates-build");
     const fs::path& work = folder_of_work.path();
     std::string sources;
     for (const auto& name : generate::write_rtl(hardware, false, work)) sources += " " + name;
@@ -134,7 +144,7 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
     // The tools' scripts split paths at spaces: they read the library under a name of our own.
     fs::copy_file(library_path, work / "library.lib");
     model::write_whole(work / "synthesis.ys", yosys_script(sources, "library.lib", period));
-    run(work, {"yosys", "-q", "-l", "yosys.log", "synthesis.ys"}, "yosys.out", "synthesis");
+    run(folder_of_work, {"yosys", "-q", "-l", "yosys.log", "synthesis.ys"}, "yosys.out", "synthesis");
     fs::create_directories(folder);
     fs::copy_file(work / "yosys.log", folder / "yosys.log", fs::copy_options::overwrite_existing);
     keep_in_cache(work / "netlist.json", result.netlist);
@@ -145,13 +155,13 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
   return result;
 }
 
-double clock_period(const Synthesis& synthesis, const Netlist& netlist, const Library& library,
-                    const fs::path& liberty) {
-  const fs::path folder = synthesis.netlist.parent_path();
+double clock_period(const Netlist& netlist, const Library& library, const fs::path& liberty) {
+  const WorkFolder work(harmless_folder(cache_folder()), "gates-timing");
+  const fs::path& folder = work.path();
   write_timing_verilog(netlist, library, folder / "timing.v");
   constexpr double guess = 1000;  // in the library's unit of time; long enough for anything
   // The tools' scripts split paths at spaces: they read the library under a name of our own.
-  fs::copy_file(liberty, folder / "library.lib", fs::copy_options::overwrite_existing);
+  fs::copy_file(liberty, folder / "library.lib");
   model::write_whole(
       folder / "timing.tcl",
       fmt::format(
@@ -160,13 +170,13 @@ double clock_period(const Synthesis& synthesis, const Netlist& netlist, const Li
           "report_checks -path_delay max -to [all_registers -edge_triggered -data_pins] -format full\nputs \"unit "
           "[sta::unit_scale time]\"\nexit\n",
           generate::top_module, guess));
-  const std::string log = run(folder, {"sta", "-exit", "timing.tcl"}, "timing.log", "timing analysis");
+  const std::string log = run(work, {"sta", "-exit", "timing.tcl"}, "timing.log", "timing analysis");
   // Of the paths to flip-flops. Latches of clock gates take what comes before the same edge; reset, in a group of its
   // own, is a tree that placement buffers.
   std::smatch unit, slack;
   if (!std::regex_search(log, unit, std::regex(R"(unit ([-+0-9.eE]+))")) ||
       !std::regex_search(log, slack, std::regex(R"(Path Group: clk\n[^]*?([-+0-9.]+)\s+slack)")))
-    throw std::runtime_error(fmt::format("no slack in {}", (folder / "timing.log").string()));
+    throw std::runtime_error(fmt::format("no slack in {}", keep_log(log, "timing.log").string()));
   return (guess - std::stod(slack[1])) * std::stod(unit[1]);
 }
 

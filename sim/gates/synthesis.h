@@ -25,7 +25,6 @@ Synthesis synthesize(const model::Architecture& architecture, const std::filesys
 
 // The shortest clock period (s) of the synthesized accelerator, whose elaborated netlist is given, by OpenSTA: ideal
 // clock, no wires, memory ports with the timing of flip-flops.
-double clock_period(const Synthesis& synthesis, const Netlist& netlist, const Library& library,
-                    const std::filesystem::path& liberty);
+double clock_period(const Netlist& netlist, const Library& library, const std::filesystem::path& liberty);
 
 }  // namespace bitstrata::sim::gates

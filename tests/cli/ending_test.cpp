@@ -133,7 +133,7 @@ bool has_folder(const fs::path& parent, const std::string& begin) {
 }
 
 TEST(Interrupted, ToolsAndTheirFoldersGoAndAreNotBlamed) {
-  for (const auto& [signal, group] : {std::pair{SIGINT, true}, {SIGTERM, false}}) {
+  for (const auto& [signal, group] : {std::pair{SIGINT, true}, {SIGTERM, false}, {SIGHUP, false}}) {
     const TemporaryFolder folder;
     Spawned program({"verify", "--network", "lenet5", "--architecture", "pim-16x16", "--images", "0", "--rtl-images",
                      "1", "--quiet"},
@@ -147,6 +147,25 @@ TEST(Interrupted, ToolsAndTheirFoldersGoAndAreNotBlamed) {
     EXPECT_EQ(program.left_behind(), Words{});
     EXPECT_FALSE(has_folder(folder.path(), "bitstrata-build"));
   }
+}
+
+// A compiler that is killed leaves its temporary files where they are.
+TEST(Interrupted, CompilersLeaveNothing) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(setenv("CCACHE_DISABLE", "1", 1), 0);  // so that it does compile
+  Spawned program(
+      {"verify", "--network", "lenet5", "--architecture", "pim-16x16", "--images", "0", "--rtl-images", "1", "--quiet"},
+      folder.path());
+  unsetenv("CCACHE_DISABLE");
+  ASSERT_TRUE(program.wait_until([&] {
+    const Words running = program.descendants();
+    return std::ranges::find(running, "cc1plus\n") != running.end();
+  })) << program.err();
+  program.send_to_group(SIGINT);
+  EXPECT_EQ(program.wait(), 130);
+  EXPECT_EQ(program.left_behind(), Words{});
+  EXPECT_FALSE(has_folder(folder.path(), "cc"));
+  EXPECT_FALSE(has_folder(folder.path(), "bitstrata-build"));
 }
 
 TEST(Interrupted, SystemcRunsGoAndLeaveNoFolder) {
