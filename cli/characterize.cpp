@@ -188,6 +188,7 @@ int characterize(const std::vector<std::string>& arguments) {
   const model::Architecture architecture = model::load_architecture(o.architecture);
   sim::gates::CharacterizeOptions options;
   options.columns = o.columns != 0 ? o.columns : architecture.overlay() ? 2 : 16;
+  const model::Architecture calibrated = sim::gates::calibrated_architecture(architecture, options.columns);
   options.period = o.clock_ns * 1e-9;
   options.feature = o.feature_nm * 1e-9;
   options.timed = !o.zero_delay;
@@ -221,7 +222,6 @@ int characterize(const std::vector<std::string>& arguments) {
     progress->advance();
   });
   if (progress) progress->finish();
-  const model::Architecture calibrated = sim::gates::calibrated_architecture(architecture, options.columns);
   const model::Technology technology = technology_of(o, architecture, c);
   model::save_gate_level(technology, o.out);
   if (!o.runs.empty()) model::write_whole(o.runs, runs_csv(calibrated, c));

@@ -81,7 +81,7 @@ class Reader {
       return text.empty() ? absent : scaled(text);
     };
     time_ = unit("time_unit", 1e-9);
-    leakage_ = unit("leakage_power_unit", 1e-9);
+    leakage_ = unit("leakage_power_unit", 0);
     const double volt = unit("voltage_unit", 1);
     if (const LibertyAttribute* load = root_.find("capacitive_load_unit")) {
       if (load->values.size() != 2) throw std::invalid_argument("capacitive_load_unit needs a number and a unit");
@@ -97,6 +97,10 @@ class Reader {
         library.voltage = number(group, "voltage", library.voltage / volt) * volt;
     }
     if (library.voltage <= 0) throw std::invalid_argument("the library does not say its voltage");
+    // The format has a default for the units above, and none for these.
+    if (root_.find("capacitive_load_unit") == nullptr)
+      throw std::invalid_argument(
+          "the library does not say its unit of capacitance, e.g. capacitive_load_unit (1, pf);");
   }
 
   LibertyTable table(const LibertyGroup& group, double unit) {
@@ -186,7 +190,14 @@ class Reader {
       sum += number(power, "value", 0);
       ++count;
     }
-    return number(group, "cell_leakage_power", count == 0 ? 0 : sum / count) * leakage_;
+    const double leakage = number(group, "cell_leakage_power", count == 0 ? 0 : sum / count);
+    if (leakage != 0 && leakage_ == 0) {
+      at(group.line, [] {
+        throw std::invalid_argument(
+            "a leakage, whose unit the library does not say, e.g. leakage_power_unit : \"1nW\";");
+      });
+    }
+    return leakage * leakage_;
   }
 
   // Whether it is a gating cell; its inner state is no pin, so the table that describes it is not needed.
@@ -274,7 +285,7 @@ class Reader {
   std::string file_;
   std::map<std::string, const LibertyGroup*> templates_;
   std::vector<std::string> states_;  // names of the state and its complement in the cell being read
-  double time_ = 1e-9, leakage_ = 1e-9, capacitance_ = 1e-12, energy_ = 1e-12;
+  double time_ = 0, leakage_ = 0, capacitance_ = 0, energy_ = 0;  // units; leakage_ 0: not said
 };
 
 }  // namespace

@@ -165,7 +165,7 @@ TEST(Liberty, SaysInOneLineWhereAFileIsDamaged) {
     }
     return "none";
   };
-  const std::string head = "library (l) {\n nom_voltage : 1;\n";
+  const std::string head = "library (l) {\n nom_voltage : 1; capacitive_load_unit (1, pf);\n";
   EXPECT_THAT(error(head + " cell (A) {\n area : 1;\n"), HasSubstr("bad.lib:5: the file ends inside group 'cell'"));
   EXPECT_THAT(error(head + " cell (A) {\n area : wide;\n }\n}\n"), HasSubstr("bad.lib:4: 'wide' is no number"));
   EXPECT_THAT(error(head + " cell (A) { pin (Y) { function : \"A; } }\n}"), HasSubstr("bad.lib:"));
@@ -175,6 +175,10 @@ TEST(Liberty, SaysInOneLineWhereAFileIsDamaged) {
   EXPECT_THAT(error(head + "}\n"), HasSubstr("the library has no cells"));
   EXPECT_THAT(error("library (l) {\n time_unit : \"1xs\"; cell (A) { } }"), HasSubstr("unit 'xs' is unknown"));
   EXPECT_THAT(error("library (l) {\n cell (A) { } }"), HasSubstr("does not say its voltage"));
+  EXPECT_THAT(error("library (l) {\n nom_voltage : 1; cell (A) { } }"),
+              HasSubstr("bad.lib:1: the library does not say its unit of capacitance"));
+  EXPECT_THAT(error(head + " cell (A) { cell_leakage_power : 2; } }"),
+              HasSubstr("bad.lib:3: a leakage, whose unit the library does not say"));
   const std::string table = head +
                             " lu_table_template (t) { variable_1 : input_net_transition; index_1 (\"1, 2\"); }\n"
                             " cell (A) { pin (A) { direction : input;\n internal_power () {\n";
@@ -188,13 +192,13 @@ TEST(Liberty, SaysInOneLineWhereAFileIsDamaged) {
 
 TEST(Liberty, RefusesGroupsInEachOtherBeyondTheStack) {
   const TemporaryFolder folder;
-  std::string text = "library (l) {\n nom_voltage : 1;\n";
+  std::string text = "library (l) {\n nom_voltage : 1; capacitive_load_unit (1, pf);\n";
   for (int i = 0; i < 1000000; ++i) text += "a(){";
   folder.write("deep.lib", text);
   EXPECT_THAT(message_of<std::runtime_error>([&] { read_liberty(folder / "deep.lib"); }),
               HasSubstr("deep.lib:3: more than 64 groups lie in each other"));
   // The depth is that of groups in each other, not their count.
-  text = "library (l) {\n nom_voltage : 1;\n cell (A) { ";
+  text = "library (l) {\n nom_voltage : 1; capacitive_load_unit (1, pf);\n cell (A) { ";
   for (int i = 0; i < 200; ++i) text += "a(){ b(){ } } ";
   folder.write("wide.lib", text + "} }");
   EXPECT_EQ(read_liberty(folder / "wide.lib").cells.size(), 1U);
@@ -206,7 +210,8 @@ TEST(Liberty, NumbersAreOneFiniteNumberEach) {
     folder.write("bad.lib", "library (l) {\n" + text + " cell (A) { }\n}");
     return message_of<std::runtime_error>([&] { read_liberty(folder / "bad.lib"); });
   };
-  EXPECT_THAT(error("nom_voltage : 1; time_unit : \"ns\";"), HasSubstr("'ns' is no number"));
+  EXPECT_THAT(error("nom_voltage : 1; capacitive_load_unit (1, pf); time_unit : \"ns\";"),
+              HasSubstr("'ns' is no number"));
   EXPECT_THAT(error("nom_voltage : 1; capacitive_load_unit (\"\", pf);"),
               HasSubstr("'capacitive_load_unit' is no number"));
   EXPECT_THAT(error("nom_voltage : 1; capacitive_load_unit (\"1 2\", pf);"),
@@ -223,9 +228,10 @@ TEST(Liberty, CellsOfManyInputsAreUnusable) {
             ") { direction : input; clock_gate_clock_pin : true; clock_gate_enable_pin : true; }\n";
   }
   // Neither names a function, which would count the inputs itself.
-  folder.write("many.lib", "library (l) {\n nom_voltage : 1;\n cell (FF) { ff (IQ, IQN) { }\n" + pins +
-                               "}\n cell (GATE) { clock_gating_integrated_cell : latch_posedge;\n" + pins +
-                               "pin (Y) { direction : output; clock_gate_out_pin : true; } }\n}\n");
+  folder.write("many.lib",
+               "library (l) {\n nom_voltage : 1; capacitive_load_unit (1, pf);\n cell (FF) { ff (IQ, IQN) { }\n" +
+                   pins + "}\n cell (GATE) { clock_gating_integrated_cell : latch_posedge;\n" + pins +
+                   "pin (Y) { direction : output; clock_gate_out_pin : true; } }\n}\n");
   const Library library = read_liberty(folder / "many.lib");
   for (const char* name : {"FF", "GATE"}) {
     EXPECT_EQ(library.find(name)->kind, CellKind::unusable);

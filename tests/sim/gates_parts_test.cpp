@@ -239,7 +239,7 @@ endmodule
 }
 
 TEST_F(Small, ClockGatesOfALibraryHoldTheirEnable) {
-  folder.write("gate.lib", R"(library (gate) { nom_voltage : 1;
+  folder.write("gate.lib", R"(library (gate) { nom_voltage : 1; capacitive_load_unit (1, pf);
     cell (ICG) { clock_gating_integrated_cell : latch_posedge;
       pin (CK) { direction : input; clock_gate_clock_pin : true; }
       pin (E) { direction : input; clock_gate_enable_pin : true; }
@@ -320,7 +320,7 @@ TEST_F(Small, EnergyOfTwoGatesIsThatFoundByHand) {
 }
 
 TEST_F(Small, CellsOfOddFunctionsGoByTheirTables) {
-  folder.write("odd.lib", R"(library (odd) { nom_voltage : 1; cell (ODD) {
+  folder.write("odd.lib", R"(library (odd) { nom_voltage : 1; capacitive_load_unit (1, pf); cell (ODD) {
     pin (A) { direction : input; } pin (B) { direction : input; } pin (C) { direction : input; }
     pin (D) { direction : input; } pin (E) { direction : input; }
     pin (Y) { direction : output; function : "(A B) ^ (C + !D) E"; }
