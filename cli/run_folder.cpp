@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "cli/train/build_info.h"
+#include "model/input_file.h"
 #include "model/output_file.h"
 
 namespace bitstrata::cli {
@@ -25,6 +26,7 @@ namespace {
 
 std::string read_text(const fs::path& file) {
   if (fs::is_directory(file)) throw std::runtime_error(fmt::format("{} is a folder, not a file", file.string()));
+  model::refuse_device(file);
   std::ifstream stream(file, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   if (!stream && text.empty()) throw std::runtime_error(fmt::format("cannot read {}", file.string()));
@@ -65,6 +67,7 @@ std::string hash_of(std::span<const std::uint8_t> bytes) {
 }
 
 std::string hash_of(const fs::path& file) {
+  model::refuse_device(file);
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw std::runtime_error(fmt::format("cannot read {}", file.string()));
   Sha1 hash;

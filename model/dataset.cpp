@@ -12,6 +12,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "model/input_file.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::model {
@@ -29,7 +30,9 @@ constexpr const char* fashion_mnist_folder = "/usr/share/datasets/fashion-mnist"
 // An open file; zlib hands uncompressed files through unchanged.
 class ByteFile {
  public:
-  explicit ByteFile(const std::filesystem::path& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
+  explicit ByteFile(const std::filesystem::path& path) : path_(path) {
+    refuse_device(path);
+    file_.reset(gzopen(path.c_str(), "rb"));
     if (!file_ || std::filesystem::is_directory(path)) refuse(path, "missing or not readable");
     gzbuffer(file_.get(), 1U << 17);
   }
@@ -39,6 +42,19 @@ class ByteFile {
     std::uint8_t bytes[4];
     read(bytes, sizeof(bytes), what);
     return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
+  }
+
+  // Refuses a header that promises `count` bytes where the file is too short, or that would fill the memory.
+  void expect(std::uint64_t count) const {
+    constexpr std::uint64_t most = std::uint64_t{1} << 32, most_of_gzip = 1032;  // deflate makes no byte more of one
+    std::error_code unknown;
+    const std::uintmax_t size = std::filesystem::file_size(path_, unknown);
+    if (count > most)
+      refuse(path_, fmt::format("the header says {} bytes of pixels; at most {} are read", count, most));
+    if (!unknown && count / most_of_gzip > size) {
+      refuse(path_,
+             fmt::format("the header says {} bytes of pixels, which a file of {} bytes cannot hold", count, size));
+    }
   }
 
   std::vector<std::uint8_t> bytes(std::size_t count, const char* what) {
@@ -156,6 +172,7 @@ Images read_idx(const std::filesystem::path& images, const std::filesystem::path
   }
   Images result;
   result.shape = {.height = static_cast<int>(height), .width = static_cast<int>(width), .channels = 1};
+  image_file.expect(std::uint64_t{count} * height * width);
   const std::size_t kept = std::min<std::size_t>(count, static_cast<std::size_t>(std::max(0, most)));
   result.pixels = image_file.bytes(kept * height * width, "the pixels");
   image_file.skip((count - kept) * height * width, "the pixels");

@@ -8,6 +8,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "model/input_file.h"
+
 namespace bitstrata::model {
 
 std::string digest_of(std::string_view bytes) {
@@ -19,6 +21,7 @@ std::string digest_of(std::string_view bytes) {
 }
 
 std::string digest_of_file(const std::filesystem::path& file) {
+  refuse_device(file);
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
   if (stream.peek() != std::ifstream::traits_type::eof()) text << stream.rdbuf();

@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "model/input_file.h"
+
 namespace bitstrata::model {
 
 namespace {
@@ -98,6 +100,7 @@ bool looks_like_number(const std::string& text) {
 }
 
 std::vector<ListLine> read_lines(const std::filesystem::path& file) {
+  refuse_device(file);
   std::ifstream stream(file, std::ios::binary);
   if (!stream || std::filesystem::is_directory(file)) {
     throw std::runtime_error(fmt::format("cannot read {}", file.string()));

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "model/input_file.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::model {
@@ -77,6 +78,7 @@ std::size_t width_of(StoredType type) {
 }
 
 std::vector<std::uint8_t> read_bytes(const fs::path& file) {
+  refuse_device(file);
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
   if (!stream || fs::is_directory(file) || !(text << stream.rdbuf()))

@@ -14,6 +14,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "model/input_file.h"
+
 namespace bitstrata::model {
 namespace {
 
@@ -95,6 +97,7 @@ YamlReader::YamlReader(YAML::Node node, std::string file, std::string key, int l
     : node_(std::move(node)), file_(std::move(file)), key_(std::move(key)), line_(line) {}
 
 YamlReader YamlReader::from_file(const std::filesystem::path& file) {
+  refuse_device(file);
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
   if (!stream || !(text << stream.rdbuf())) {

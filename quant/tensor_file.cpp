@@ -11,6 +11,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "model/input_file.h"
 #include "model/output_file.h"
 
 namespace bitstrata::quant {
@@ -93,6 +94,7 @@ void save(const TensorFile& content, const std::filesystem::path& file) {
 }
 
 TensorFile load_tensor_file(const std::filesystem::path& file) {
+  model::refuse_device(file);
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw std::runtime_error(fmt::format("{} cannot be read", file.string()));
   std::ostringstream content;

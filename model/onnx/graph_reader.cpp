@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "model/input_file.h"
 #include "model/onnx/graph.h"
 
 namespace bitstrata::model::interchange {
@@ -111,6 +112,7 @@ class GraphReader {
   explicit GraphReader(const fs::path& file) : file_(file) {}
 
   Graph read() {
+    refuse_device(file_);
     std::ifstream stream(file_, std::ios::binary);
     std::ostringstream text;
     if (!stream || fs::is_directory(file_) || !(text << stream.rdbuf())) {

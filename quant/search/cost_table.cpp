@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "model/input_file.h"
 #include "model/npy_file.h"
 #include "model/stages.h"
 
@@ -64,6 +65,7 @@ void TablePrices::read_npy(const std::filesystem::path& file) {
 }
 
 void TablePrices::read_csv(const std::filesystem::path& file) {
+  model::refuse_device(file);
   std::ifstream stream(file);
   std::string line;
   if (!std::getline(stream, line)) refuse(file, "cannot be read, or is empty");

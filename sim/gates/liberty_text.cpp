@@ -11,6 +11,8 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "model/input_file.h"
+
 namespace bitstrata::sim::gates {
 
 namespace {
@@ -206,6 +208,7 @@ double liberty_number(std::string_view text, std::string_view what) {
 }
 
 LibertyGroup read_liberty_text(const std::filesystem::path& file) {
+  model::refuse_device(file);
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file))
     throw std::runtime_error(fmt::format("{}: cannot be read", file.string()));

@@ -40,6 +40,7 @@ void prepare(const TemporaryFolder& folder) {
   folder.write("narrow.yaml", "psum_depth: 16\n");
   folder.write("small.yaml", "accumulator_bits: 16\n");
   folder.write("in-the-way", "a file");
+  folder.write("units.lib", "library (l) { nom_voltage : 1; cell (A) { area : 1; } }\n");
   folder.write("damaged.onnx", "no model");
   folder.write("list.csv", "conv, 8, 8, 3, 3, 1, 4, 1,\n");
   for (const char* name : {"empty", "foreign", "damaged", "interrupted", "few"})
@@ -178,6 +179,12 @@ INSTANTIATE_TEST_SUITE_P(
              {"characterize", "--activations", "@missing.yaml", "--out", "@tech.yaml"},
              {"missing.yaml"}},
         Case{"CharacterizeNoColumns", {"characterize", "--columns", "0", "--out", "@tech.yaml"}, {"--columns is 0"}},
+        Case{"CharacterizeFewerColumnsThanAWeightHasBits",
+             {"characterize", "--architecture", "pim-16x16", "--columns", "2", "--out", "@tech.yaml"},
+             {"architecture 'pim-16x16 with 2 columns': columns is 2; a weight of max_weight_bits = 16"}},
+        Case{"CharacterizeLibraryWithoutUnits",
+             {"characterize", "--library", "@units.lib", "--feature-nm", "45", "--out", "@tech.yaml"},
+             {"units.lib:1: the library does not say its unit of capacitance"}},
         Case{"CharacterizeAgainstNoGates",
              {"characterize", "--check", "ad-pim", "--out", "@tech.yaml"},
              {"technology 'ad-pim' is not of gates"}},
@@ -208,6 +215,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"OutputOfABuiltIn", {"run", "--network", "lenet5", "--output", "y"}, {"belongs to networks from ONNX"}},
         Case{"OutputsNoFile", {"evaluate", "--network", "net.onnx", "--outputs", "out.txt"}, {"--outputs", "NAME.npy"}},
         Case{"NoPlan", {"run", "--network", "lenet5", "--plan", "@nothing.yaml"}, {"nothing.yaml"}},
+        Case{"PlanIsADevice", {"run", "--network", "lenet5", "--plan", "/dev/null"}, {"/dev/null: it is a device"}},
+        Case{"SweepIsADevice", {"sweep", "/dev/null", "--store", "@s.sqlite"}, {"/dev/null: it is a device"}},
+        Case{"LibraryIsADevice",
+             {"characterize", "--library", "/dev/null", "--feature-nm", "45", "--out", "@tech.yaml"},
+             {"/dev/null: it is a device"}},
         Case{"MisspeltKey",
              {"run", "--network", "lenet5", "--architecture", "@misspelt.yaml"},
              {"misspelt.yaml:2", "did you mean 'rows'"}},

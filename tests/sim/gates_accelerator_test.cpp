@@ -126,8 +126,6 @@ TEST_F(Accelerator, HasBufferTreesWhereNetsAreHeavy) {
     return most;
   };
   const double before = heaviest(plain, plain_timing), after = heaviest(netlist, timing);
-  const TemporaryFolder folder;
-  const Synthesis synthesis{folder / "netlist.json", "", 0};
   const double slow = clock_period(plain, library, osu018);
   const double fast = clock_period(netlist, library, osu018);
   fmt::print("{} cells, {} with buffers {}; heaviest net {:.0f} fF, {:.0f} with them; clock {:.2f} ns, {:.2f}\n",
