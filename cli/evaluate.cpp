@@ -62,6 +62,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
     throw std::invalid_argument(fmt::format("--outputs is '{}'; it is a file NAME.npy", o.outputs));
   o.widths.check(values);
   o.import.check(values, o.network);
+  o.import.file_order = !o.outputs.empty();
   o.common.check();
   return true;
 }
@@ -102,8 +103,8 @@ class OutputFiles {
   }
 
   void publish() {
-    std::vector<std::size_t> shape(layout_.dims.begin(), layout_.dims.end());
-    shape.at(0) = samples_;
+    std::vector<std::size_t> shape = {samples_};
+    for (const std::int64_t side : layout_.sample_dims()) shape.push_back(static_cast<std::size_t>(side));
     const std::string stem = file_.stem().string();
     folder_.add(file_.filename().string(), npy(std::span<const float>(as_file_), shape));
     folder_.add(stem + ".float.npy", npy(std::span<const float>(unrounded_), shape));
@@ -218,9 +219,9 @@ void print(const Results& results, const Options& o, const Imported& imported, c
     const std::string code = bipolar                ? "(2 * code - 1)"
                              : grid.zero_point == 0 ? "code"
                                                     : fmt::format("(code - {})", grid.zero_point);
+    const std::vector<std::int64_t> dims = imported.output.sample_dims();
     fmt::print("outputs          {}, its .float.npy and .codes.npy: {} samples of {}; value = {:.9g} * {}\n", o.outputs,
-               results.images, fmt::join(imported.output.dims.begin() + 1, imported.output.dims.end(), "x"), grid.scale,
-               code);
+               results.images, dims.empty() ? "one value" : fmt::format("{}", fmt::join(dims, "x")), grid.scale, code);
   }
 }
 

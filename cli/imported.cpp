@@ -63,7 +63,8 @@ bool is_onnx(const std::string& network) { return std::filesystem::path(network)
 
 model::FloatNetwork read_network(const std::string& file, const ImportOptions& options, const Common& common,
                                  model::OutputLayout& output) {
-  model::FloatNetwork network = model::import_onnx(file, {shape_of(options.input_shape), options.outputs}, &output);
+  model::FloatNetwork network =
+      model::import_onnx(file, {shape_of(options.input_shape), options.outputs, options.file_order}, &output);
   for (const std::string& note : network.notes) say(common, note);
   return network;
 }

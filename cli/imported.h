@@ -21,6 +21,7 @@ struct ImportOptions {
   std::string calibration = "max", input_shape;
   std::vector<std::string> outputs;  // tensors; empty: the file's first output
   int calibration_images = 100;
+  bool file_order = false;  // outputs are written in the file's own order
   void add(po::options_description& options);
   void check(const po::variables_map& values, const std::string& network) const;
 };

@@ -46,8 +46,22 @@ bool channels_last(const OnnxNode& node) { return node.domain == "qonnx.custom_o
 // The codes of weights; `per_output` scales when there are several.
 void take_codes(const OnnxNode& node, const Tensor& tensor, int output_axis, int outputs, double factor, Parameters& p,
                 std::vector<std::string>& notes) {
-  if (!tensor.grid || tensor.grid->bits > 16) return;
+  if (!tensor.grid) {
+    if (tensor.quantized)
+      notes.push_back(
+          fmt::format("{} '{}': what lies between its weights and their codes leaves no multiples of a scale; "
+                      "the weights are quantized anew",
+                      node.op, node.name));
+    return;
+  }
   const ConstantGrid& grid = *tensor.grid;
+  if (grid.bits > 16) {
+    notes.push_back(
+        fmt::format("{} '{}': its weights have codes of {} bits, the array has 16; the weights are quantized "
+                    "anew",
+                    node.op, node.name, grid.bits));
+    return;
+  }
   if (grid.scales.size() > 1 && grid.axis != output_axis) {
     notes.push_back(fmt::format("{} '{}': its weight scales run along its inputs; the weights are quantized anew",
                                 node.op, node.name));
@@ -64,7 +78,10 @@ void take_codes(const OnnxNode& node, const Tensor& tensor, int output_axis, int
 Window Converter::window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry g) const {
   const bool line = g == Geometry::ncw || g == Geometry::nch;
   const std::size_t rank = line ? 1 : 2;
-  if (kernel.empty()) kernel = node.wholes("kernel_shape");
+  const Dims said = node.wholes("kernel_shape", kernel);
+  if (kernel.empty()) kernel = said;
+  if (said != kernel)
+    refuse(node, fmt::format("its kernel_shape is {}, that of its weights {}", to_text(said), to_text(kernel)));
   const Dims strides = node.wholes("strides", Dims(rank, 1)), dilations = node.wholes("dilations", Dims(rank, 1));
   Dims pads = node.wholes("pads", Dims(2 * rank, 0));
   if (kernel.size() != rank || strides.size() != rank || dilations.size() != rank || pads.size() != 2 * rank) {
@@ -311,7 +328,14 @@ void Converter::average_pool(const OnnxNode& node) {
                   counts ? w.pad_bottom : x.pad.bottom};
   const Taps columns{std::vector<std::int64_t>(at(w.kernel_width), 1), counts ? w.pad_left : x.pad.left,
                      counts ? w.pad_right : x.pad.right};
+  const Window before = w;
   if (node.whole("ceil_mode", 0) != 0) stretch(in, w);
+  if (counts && w != before && graph_.opset < 19) {
+    network_.notes.push_back(fmt::format(
+        "AveragePool '{}': windows of ceil_mode that reach beyond the padding are divided by what lies within it, as "
+        "ONNX says from opset 19 on; for the file's opset {} ONNX Runtime divides them by the whole kernel",
+        node.name, graph_.opset));
+  }
   trim(in.height, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top, w.pad_bottom);
   trim(in.width, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.pad_right);
   const bool padded = w.pad_top != 0 || w.pad_bottom != 0 || w.pad_left != 0 || w.pad_right != 0;

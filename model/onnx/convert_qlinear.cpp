@@ -11,6 +11,11 @@ namespace {
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
+// Biases of operators on codes are codes themselves.
+void check_bias(const OnnxNode& node, const Tensor& bias) {
+  if (bias.type != type::int32) refuse(node, fmt::format("its bias is {}; it must be INT32", type_name(bias.type)));
+}
+
 }  // namespace
 
 Tensor Converter::dequantized(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero) const {
@@ -18,6 +23,7 @@ Tensor Converter::dequantized(const OnnxNode& node, std::size_t codes, std::size
       .op = "DequantizeLinear", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
   decode.attributes["axis"].whole = node.op == "QLinearMatMul" ? 1 : 0;
   const Tensor* zero_point = node.input(zero).empty() ? nullptr : &need_constant(node, zero, "weight zero point");
+  check_zero_type(node, need_constant(node, codes, "weight").type, zero_point);
   return fold(decode, {&need_constant(node, codes, "weight"), &need_constant(node, scale, "weight scale"), zero_point},
               graph_.opset)
       .at(0);
@@ -42,6 +48,8 @@ void Converter::recoded(const OnnxNode& node, const Value& result, std::size_t s
     grid.rounding = Rounding::half_even;
   Value codes = round_to(node, result, grid);
   codes.codes = true;
+  const Tensor* type = constant(node.input(zero));
+  codes.code_type = type == nullptr ? static_cast<int>(type::uint8) : type->type;
   set(node, codes);
 }
 
@@ -50,6 +58,7 @@ void Converter::qlinear_conv(const OnnxNode& node) {
   std::vector<double> bias;
   if (!node.input(8).empty()) {
     const Tensor& codes = need_constant(node, 8, "bias");
+    check_bias(node, codes);
     const double in_scale = need_constant(node, 1, "input scale").at(0);
     const Tensor& scales = need_constant(node, 4, "weight scale");
     for (std::size_t n = 0; n < at(codes.elements()); ++n) {
@@ -88,6 +97,7 @@ void Converter::qlinear_gemm(const OnnxNode& node) {
                                node.input(7).empty() ? Sums::codes : Sums::requantized);
   if (!node.input(6).empty()) {
     const Tensor& codes = need_constant(node, 6, "bias");
+    check_bias(node, codes);
     const double in_scale = need_constant(node, 1, "input scale").at(0);
     const Tensor& scales = need_constant(node, 4, "weight scale");
     std::vector<float>& bias = network_.parameters[at(product.node)].bias;
@@ -151,6 +161,8 @@ void Converter::integer_sums(const OnnxNode& node) {
   if (!grid || !value(node, 0).codes)
     refuse(node, fmt::format("reads codes, but nothing has quantized its input '{}'", node.input(0)));
   const double zero = node.input(2).empty() ? 0 : scalar(node, 2, "zero point");
+  if (!node.input(2).empty())
+    check_code_type(node, value(node, 0), need_constant(node, 2, "zero point"), "its zero point");
   if (zero != grid->zero_point) {
     refuse(node, fmt::format("its zero point is {}, that of its input '{}' {}; they must be equal", zero, node.input(0),
                              grid->zero_point));

@@ -121,9 +121,34 @@ void Converter::quantize(const OnnxNode& node) {
   }
   Value result = round_to(node, x, grid_of(node, quantizer));
   result.codes = node.op == "QuantizeLinear";
+  const auto given = static_cast<int>(node.whole("output_dtype", type::uint8));
+  result.code_type = inputs.size() > 2 && inputs[2] != nullptr ? inputs[2]->type : given;
+  if (result.codes) note_opset(node);
   // What is done to one of equal quantizers' codes must not reach the others'.
   if (shared_.count(node.input(0)) != 0) result.exclusive = false;
   set(node, result);
+}
+
+void Converter::check_code_type(const OnnxNode& node, const Value& codes, const Tensor& met, const char* what) {
+  if (!codes.codes || codes.code_type == 0 || met.type == codes.code_type) return;
+  refuse(node, fmt::format("{} is {}, the codes that it meets are {}; they must have one type", what,
+                           type_name(met.type), type_name(codes.code_type)));
+}
+
+// Newer types in files that say they are older are read; other programs refuse them.
+void Converter::note_opset(const OnnxNode& node) {
+  if (opset_noted_ || !node.domain.empty() || graph_.opset >= 21 || graph_.opset == 0) return;
+  if (node.op != "QuantizeLinear" && node.op != "DequantizeLinear") return;
+  for (const std::size_t i : {std::size_t{0}, std::size_t{2}}) {
+    const Tensor* tensor = constant(node.input(i));
+    if (tensor == nullptr || !tensor->whole()) continue;
+    const std::optional<TypeRange> range = integer_type(tensor->type);
+    if (!range || range->bits == 8 || range->bits == 32) continue;
+    network_.notes.push_back(fmt::format("{} '{}' has codes of {}, which ONNX knows from opset 21 on; the file says {}",
+                                         node.op, node.name, type_name(tensor->type), graph_.opset));
+    opset_noted_ = true;
+    return;
+  }
 }
 
 // The grid of the codes that a value holds; nothing where none were made.
@@ -163,6 +188,8 @@ Value Converter::decoded(const OnnxNode& node, std::size_t codes, std::size_t sc
   if (!x.codes) {
     refuse(node, fmt::format("reads codes, but nothing has quantized its input '{}'", node.input(codes)));
   }
+  if (!node.input(zero_at).empty())
+    check_code_type(node, x, need_constant(node, zero_at, "zero point"), "its zero point");
   if (!grid_of_codes(x) && input_codes_ && !network_.grids[0]) take_input_codes(node, scale, zero);
   const std::optional<Grid> grid = grid_of_codes(x);
   if (!grid) refuse(node, fmt::format("its input '{}' was not quantized", node.input(codes)));
@@ -219,6 +246,8 @@ void Converter::cast(const OnnxNode& node) {
     x.codes = false;
   } else if (to != type::int64 && (!range || range->bits < 16)) {
     refuse(node, "narrows the type of codes, which can change them");
+  } else {
+    x.code_type = to;
   }
   set(node, x);
 }

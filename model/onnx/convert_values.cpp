@@ -263,11 +263,20 @@ void Converter::clip(const OnnxNode& node) {
   double high = node.real("max", std::numeric_limits<double>::infinity());
   if (!node.input(1).empty()) low = scalar(node, 1, "lower limit");
   if (!node.input(2).empty()) high = scalar(node, 2, "upper limit");
-  if (const Value x = value(node, 0); x.codes) {
+  const Value x = value(node, 0);
+  for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
+    if (node.input(i).empty()) continue;
+    const Tensor& limit = need_constant(node, i, "limit");
+    check_code_type(node, x, limit, "its limit");
+    if (!x.codes && limit.whole())
+      refuse(node, fmt::format("limits values by {}; a limit has the type of what it limits", type_name(limit.type)));
+  }
+  if (x.codes) {
+    if (node.has("min") || node.has("max")) refuse(node, "limits codes by floats; limits of codes are codes");
     clip_codes(node, x, low, high);
     return;
   }
-  set(node, limited(node, value(node, 0), low, high));
+  set(node, limited(node, x, low, high));
 }
 
 void Converter::leaky_relu(const OnnxNode& node) { set(node, leaky(node, value(node, 0), node.real("alpha", 0.01))); }

@@ -97,6 +97,7 @@ void Converter::pad(const OnnxNode& node) {
   if (!node.input(1).empty()) pads = need_wholes(node, 1, "list of pads");
   if (!node.input(2).empty()) {
     const Tensor& constant_value = need_constant(node, 2, "value");
+    check_code_type(node, x, constant_value, "the value of its padding");
     fill = constant_value.elements() > 0 ? constant_value.at(0) : 0;
   }
   const int rank = x.view.rank();
@@ -166,8 +167,9 @@ void Converter::concat(const OnnxNode& node) {
   }
   const bool codes = parts[0].codes;
   for (const Value& part : parts) {
-    if (part.codes != codes || (codes && grid_of_codes(part) != grid_of_codes(parts[0])))
-      refuse(node, "joins codes of different scales, zero points or widths");
+    if (part.codes != codes ||
+        (codes && (grid_of_codes(part) != grid_of_codes(parts[0]) || part.code_type != parts[0].code_type)))
+      refuse(node, "joins codes of different scales, zero points, widths or types");
   }
   // Codes are joined as they are, whatever values they stood for: the DequantizeLinear behind says what they stand for.
   if (codes && !equal_factors) {
@@ -194,7 +196,41 @@ void Converter::concat(const OnnxNode& node) {
   result.view = view_of(g, network_.graph.node(result.node).output);
   result.factor = factor;
   result.codes = codes;
+  result.code_type = parts[0].code_type;
   set(node, result);
+}
+
+// The factors of all four dimensions of an image that a Resize or Upsample enlarges by scales, or to sizes.
+std::vector<double> Converter::scales_of(const OnnxNode& node, const Dims& sizes, std::size_t scales_at) const {
+  std::vector<std::int64_t> axes = node.wholes("axes", {0, 1, 2, 3});
+  std::vector<double> given, scales(sizes.size(), 1);
+  if (const Attribute* found = node.attribute("scales", Kind::reals)) given = found->reals;
+  if (const Tensor* t = constant(node.input(scales_at)); t != nullptr && t->elements() > 0) {
+    for (std::size_t i = 0; i < at(t->elements()); ++i) given.push_back(t->at(i));
+  }
+  const Tensor* target = constant(node.input(3));
+  const bool by_sizes = given.empty() && target != nullptr;
+  if ((by_sizes ? at(target->elements()) : given.size()) != axes.size())
+    refuse(node, fmt::format("its scales or sizes must be {} constants", axes.size()));
+  std::set<int> seen;
+  for (std::int64_t& axis : axes) {
+    axis = axis_of(axis, static_cast<int>(sizes.size()));
+    if (!seen.insert(static_cast<int>(axis)).second) refuse(node, fmt::format("names axis {} twice", axis));
+  }
+  if (by_sizes) {
+    for (std::size_t i = 0; i < axes.size(); ++i)
+      given.push_back(target->at(i) / static_cast<double>(sizes[at(axes[i])]));
+    const std::string policy = node.text("keep_aspect_ratio_policy", "stretch");
+    if (policy == "not_larger") {
+      given.assign(given.size(), *std::min_element(given.begin(), given.end()));
+    } else if (policy == "not_smaller") {
+      given.assign(given.size(), *std::max_element(given.begin(), given.end()));
+    } else if (policy != "stretch") {
+      refuse(node, fmt::format("keep_aspect_ratio_policy '{}' is not known", policy));
+    }
+  }
+  for (std::size_t i = 0; i < axes.size(); ++i) scales[at(axes[i])] = given[i];
+  return scales;
 }
 
 void Converter::resize(const OnnxNode& node) {
@@ -207,19 +243,13 @@ void Converter::resize(const OnnxNode& node) {
   const std::string mode = node.text("mode", "nearest");
   const bool upsample = node.op == "Upsample";
   const std::size_t scales_at = upsample || node.inputs.size() == 2 ? 1 : 2;
-  std::vector<double> scales;
-  if (const Attribute* given = node.attribute("scales", Kind::reals)) scales = given->reals;
-  if (const Tensor* t = constant(node.input(scales_at)); t != nullptr && t->elements() > 0) {
-    for (std::size_t i = 0; i < at(t->elements()); ++i) scales.push_back(t->at(i));
-  }
-  const Dims sizes = x.view.sizes();
-  if (const Tensor* t = constant(node.input(3)); scales.empty() && t != nullptr && t->elements() == 4) {
-    for (std::size_t i = 0; i < 4; ++i) scales.push_back(t->at(i) / static_cast<double>(sizes[i]));
-  }
-  if (scales.size() != 4) refuse(node, "its scales or sizes must be 4 constants");
+  const std::vector<double> scales = scales_of(node, x.view.sizes(), scales_at);
   const double factor = scales[g == Geometry::nchw ? 2 : 1], other = scales[g == Geometry::nchw ? 3 : 2];
-  const double rest = scales[0] * scales[g == Geometry::nchw ? 1 : 3];
-  const bool whole = factor == other && factor >= 1 && factor == std::nearbyint(factor) && rest == 1;
+  const double channels = scales[g == Geometry::nchw ? 1 : 3];
+  if (scales[0] != 1 || channels != 1)
+    refuse(node, fmt::format("enlarges the batch by {} and the channels by {}; only height and width can be enlarged",
+                             scales[0], channels));
+  const bool whole = factor == other && factor >= 1 && factor == std::nearbyint(factor);
   const bool linear = mode == "linear" || mode == "bilinear";
   if (mode != "nearest" && !linear && !(whole && factor == 1))
     refuse(node, fmt::format("mode '{}' is not supported; nearest and linear are", mode));
@@ -232,6 +262,7 @@ void Converter::resize(const OnnxNode& node) {
   // Before version 11, Resize has no such attributes and means what Upsample does.
   const bool plain = upsample || graph_.opset < 11;
   const std::string coordinates = node.text("coordinate_transformation_mode", plain ? "asymmetric" : "half_pixel");
+  if (coordinates == "tf_crop_and_resize") refuse(node, "cuts out a part of the image (tf_crop_and_resize)");
   const std::string rounding = node.text("nearest_mode", plain ? "floor" : "round_prefer_floor");
   if (linear && f > 1) {
     const bool centred =
@@ -278,11 +309,12 @@ Value Converter::select(const OnnxNode& node, Value x, int axis, std::int64_t fi
                         const std::string& suffix) {
   settle(x, Geometry::nchw);
   if (first == 0 && count == x.view.size(axis)) return x;
+  if (count < 1) refuse(node, fmt::format("takes nothing of axis {} of {}", axis, to_text(x.view.sizes())));
   if (const auto blocks = blocks_of(x)) x = spread(node, std::move(x), *blocks);
   const auto shuffle = shuffle_of(x);
   const Geometry g = shuffle ? shuffle->geometry : geometry(x);
   const bool flat = g == Geometry::flat && shape(x).height == 1 && shape(x).width == 1;
-  if (count < 1 || g == Geometry::other || (g == Geometry::flat && !flat) || axis != (g == Geometry::nhwc ? 3 : 1)) {
+  if (g == Geometry::other || (g == Geometry::flat && !flat) || axis != (g == Geometry::nhwc ? 3 : 1)) {
     refuse(node,
            fmt::format("takes a part of axis {} of {}; only channels can be taken", axis, to_text(x.view.sizes())));
   }
@@ -308,6 +340,7 @@ Value Converter::select(const OnnxNode& node, Value x, int axis, std::int64_t fi
       network_.grids[at(result.node)] = grid;
     }
     result.codes = true;
+    result.code_type = x.code_type;
   }
   return result;
 }

@@ -117,6 +117,7 @@ FloatNetwork Converter::convert(OutputLayout* layout) {
   choose_outputs();
   fold_constants();
   const std::set<std::string> needed = needed_nodes();
+  check_written(needed);
   check_operators(needed);
   for (const std::string& head : heads_) uses_[head] = 1;
   for (const OnnxNode& node : graph_.nodes) {
@@ -181,9 +182,11 @@ void Converter::add_input() {
   std::vector<std::string> names;
   for (const GraphInput& input : graph_.inputs)
     if (uses_[input.name] > 0) names.push_back(fmt::format("'{}'", input.name));
+  if (names.empty())
+    throw std::invalid_argument(fmt::format("its output '{}' depends on no input", fmt::join(heads_, "', '")));
   if (names.size() != 1) {
-    throw std::invalid_argument(fmt::format("a network has one input; this one needs {}{}{}", names.size(),
-                                            names.empty() ? "" : ": ", fmt::join(names, ", ")));
+    throw std::invalid_argument(
+        fmt::format("a network has one input; this one needs {}: {}", names.size(), fmt::join(names, ", ")));
   }
   const auto found = std::find_if(graph_.inputs.begin(), graph_.inputs.end(),
                                   [&](const GraphInput& input) { return uses_[input.name] > 0; });
@@ -228,6 +231,7 @@ void Converter::add_input() {
           "input '{}' has data type {}; values of 32 bits or codes of up to 16 are supported", input.name, input.type));
     }
     value.codes = true;
+    value.code_type = input.type;
   }
   Shape shape{.channels = static_cast<int>(elements_of(dims))};
   if (layout_ != nullptr) {
@@ -295,6 +299,12 @@ void Converter::step(const OnnxNode& node) {
   }
   if (all && node.op != "If") {
     std::vector<Tensor> results = fold(node, inputs, graph_.opset);
+    const bool decodes = node.op == "DequantizeLinear" || node.op == "Quant" || node.op == "IntQuant";
+    const bool quantized = decodes || std::any_of(inputs.begin(), inputs.end(), [](const Tensor* input) {
+                             return input != nullptr && input->quantized;
+                           });
+    for (Tensor& result : results) result.quantized = quantized && !result.whole();
+    note_opset(node);
     if (results[0].grid) {
       if (const std::optional<NotedWidth> noted = noted_width(node, results[0].grid->bits)) {
         results[0].grid->bits = noted->bits;

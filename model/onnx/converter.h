@@ -32,6 +32,7 @@ struct Value {
   double factor = 1;      // its values are `factor` times the node's; above 0. Taken by the next layer with weights.
   bool exclusive = true;  // nothing else reads the node
   bool codes = false;     // the file's tensor holds their codes, not yet turned to values
+  int code_type = 0;      // of codes: ONNX's data type; 0 where it is not known
 };
 
 // Weights of a mean along one side of its window, and how much of the padding counts as values of 0.
@@ -89,6 +90,8 @@ class Converter {
   std::set<std::string> needed_nodes() const;
   // Throws std::invalid_argument naming all operators among the needed nodes that are not supported (missing.cpp).
   void check_operators(const std::set<std::string>& needed) const;
+  // Throws std::invalid_argument naming a tensor that a needed node reads, or that is the result, and nothing writes.
+  void check_written(const std::set<std::string>& needed) const;
   void step(const OnnxNode& node);
   void refuse_codes(const OnnxNode& node) const;
   void check_result(OutputLayout* layout);
@@ -179,6 +182,7 @@ class Converter {
   void unsqueeze(const OnnxNode& node);
   void pad(const OnnxNode& node);
   void concat(const OnnxNode& node);
+  std::vector<double> scales_of(const OnnxNode& node, const Dims& sizes, std::size_t scales_at) const;
   void resize(const OnnxNode& node);
   void split(const OnnxNode& node);
   void slice(const OnnxNode& node);
@@ -229,6 +233,9 @@ class Converter {
   void cast(const OnnxNode& node);
   void clip_codes(const OnnxNode& node, Value x, double low, double high);
   std::optional<Grid> grid_of_codes(const Value& value) const;
+  // Refuses a constant whose type is not that of the codes it meets; `what` names it ("its zero point").
+  static void check_code_type(const OnnxNode& node, const Value& codes, const Tensor& met, const char* what);
+  void note_opset(const OnnxNode& node);
   // The values of codes that the node reads with a scale and a zero point: those they were made with, or refused.
   Value decoded(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero);
   void take_input_codes(const OnnxNode& node, double scale, double zero);
@@ -264,6 +271,7 @@ class Converter {
   std::set<std::string> names_;
   Dims input_dims_;
   std::int64_t file_batch_ = 1;
+  bool opset_noted_ = false;
   std::int64_t folded_ = 0, most_folded_ = 0;  // elements of the constants made by folding
   std::optional<TypeRange> input_codes_;       // where the file's input is of an integer type
   std::vector<Spread> spread_;

@@ -35,6 +35,8 @@ std::int64_t whole_number(double value);
 void check_types(const OnnxNode& node, const Tensor& a, const Tensor& b);
 // The values of a tensor of whole numbers; throws std::invalid_argument naming the node for others.
 const std::vector<std::int64_t>& whole_list(const OnnxNode& node, const Tensor& tensor, const char* what);
+// Refuses a zero point (null: none) of another type than its codes.
+void check_zero_type(const OnnxNode& node, int codes, const Tensor* zero_point);
 // Refuses a Dropout that draws values: one in training mode whose ratio is not known to be 0. `ratio` and `training`
 // are null where they are left out; before opset 7 an attribute says what the node does.
 void check_dropout(const OnnxNode& node, const Tensor* ratio, const Tensor* training, std::int64_t opset);

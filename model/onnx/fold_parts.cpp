@@ -38,6 +38,12 @@ const std::vector<std::int64_t>& whole_list(const OnnxNode& node, const Tensor& 
   return tensor.ints;
 }
 
+void check_zero_type(const OnnxNode& node, int codes, const Tensor* zero_point) {
+  if (zero_point == nullptr || zero_point->type == codes) return;
+  refuse(node, fmt::format("its zero point is {}, its codes are {}; they must have one type",
+                           type_name(zero_point->type), type_name(codes)));
+}
+
 void check_dropout(const OnnxNode& node, const Tensor* ratio, const Tensor* training, std::int64_t opset) {
   const bool old = opset > 0 && opset < 7;
   const bool trains = old ? node.whole("is_test", 0) == 0 : training != nullptr && training->at(0) != 0;
@@ -230,6 +236,9 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
   const int code_type = typed != nullptr ? typed->type : given != 0 ? given : static_cast<int>(type::uint8);
   const auto range = integer_type(code_type);
   if (!range) refuse(node, "its codes are no integers of 4, 8, 16 or 32 bits");
+  check_zero_type(node, decode || given == 0 ? code_type : given, inputs.size() > 2 ? inputs[2] : nullptr);
+  const bool shifted = std::any_of(q.zero_points.begin(), q.zero_points.end(), [](std::int64_t z) { return z != 0; });
+  if (code_type == type::int32 && shifted) refuse(node, "codes of INT32 have no zero point but 0");
   q.rounding = Rounding::half_even_step;
   q.grid.bits = decode && typed->code_bits != 0 ? typed->code_bits : range->bits;
   q.is_signed = range->is_signed;

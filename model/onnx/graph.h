@@ -34,7 +34,8 @@ struct Tensor {
   std::vector<double> doubles;
   std::vector<std::int64_t> ints;
   std::optional<ConstantGrid> grid;
-  int code_bits = 0;  // of codes that a Clip has limited to fewer bits than their type has; else 0
+  int code_bits = 0;       // of codes that a Clip has limited to fewer bits than their type has; else 0
+  bool quantized = false;  // made of values that had codes, whether or not it has a grid itself
 
   bool whole() const;  // are the values in `ints`?
   // Appends a value to a tensor of floats, as the nearest one of its type, halves to even.

@@ -47,6 +47,22 @@ const std::set<std::string>& known_domains() {
   return domains;
 }
 
+void Converter::check_written(const std::set<std::string>& needed) const {
+  std::set<std::string> written = {""};  // an input that is left out
+  for (const auto& entry : graph_.constants) written.insert(entry.first);
+  for (const GraphInput& input : graph_.inputs) written.insert(input.name);
+  for (const OnnxNode& node : graph_.nodes) written.insert(node.outputs.begin(), node.outputs.end());
+  for (const std::string& head : heads_) {
+    if (written.count(head) == 0) throw std::invalid_argument(fmt::format("no node writes the output '{}'", head));
+  }
+  for (const OnnxNode& node : graph_.nodes) {
+    if (needed.count(node.name) == 0) continue;
+    for (const std::vector<std::string>& read : {node.inputs, node.captured})
+      for (const std::string& tensor : read)
+        if (written.count(tensor) == 0) refuse(node, fmt::format("reads '{}', which nothing writes", tensor));
+  }
+}
+
 void Converter::check_operators(const std::set<std::string>& needed) const {
   std::set<std::string> constants;  // what folding will make, by name
   for (const auto& entry : graph_.constants) constants.insert(entry.first);

@@ -43,7 +43,8 @@ void Converter::check_result(OutputLayout* layout) {
     throw std::invalid_argument("its output is a BatchNormalization that differs from pixel to pixel");
   const Value value = straight(end, ready(end, found->second));
   const std::vector<Factor> whole = {{value.view.elements(), 1}};
-  if (geometry(value) == Geometry::other && value.view.factors() != whole) {
+  const bool moved = geometry(value) == Geometry::other && value.view.elements() > 1 && value.view.factors() != whole;
+  if (moved && !options_.file_order) {
     network_.notes.push_back(
         "the last Reshape or Transpose is left to the host: the output comes as height, width, channels");
   }
@@ -94,6 +95,11 @@ void Converter::check_result(OutputLayout* layout) {
 }  // namespace bitstrata::model::interchange
 
 namespace bitstrata::model {
+
+std::vector<std::int64_t> OutputLayout::sample_dims() const {
+  const bool batch = !dims.empty() && dims[0] == 1;
+  return {dims.begin() + (batch ? 1 : 0), dims.end()};
+}
 
 FloatNetwork import_onnx(const std::filesystem::path& file, const ImportOptions& options, OutputLayout* layout) {
   using namespace interchange;

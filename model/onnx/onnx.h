@@ -17,12 +17,15 @@ struct ImportOptions {
   // Tensors that are the result, joined along their channels in this order where there are several; empty: the file's
   // first output.
   std::vector<std::string> outputs;
+  bool file_order = false;  // the caller gives the output in the file's order: no note tells that ours is another
 };
 
 // How a file orders the network's output, or the tensor in front of what was left to the host.
 struct OutputLayout {
-  std::vector<std::int64_t> dims;    // as the file counts, batch of 1 first
+  std::vector<std::int64_t> dims;    // as the file counts for one sample; none for a single number
   std::vector<std::int64_t> places;  // of each of the file's elements, row-major: where it lies in the network's output
+  // The dimensions of one entry of an array of samples: without a batch of 1, which the samples take the place of.
+  std::vector<std::int64_t> sample_dims() const;
 };
 
 // The network in our graph: batch norms folded, layouts turned to NHWC, shape arithmetic gone. FloatNetwork::notes

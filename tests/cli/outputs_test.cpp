@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/process.h"
@@ -130,6 +131,49 @@ TEST_F(Outputs, QuantizedFilesGiveRoundedAndUnroundedValues) {
   const double scale = said["codes"]["scale"];
   for (std::size_t i = 0; i < codes.size(); ++i) EXPECT_NEAR(as_file[i], scale * codes[i], 1.01 * scale) << i;
   EXPECT_NE(read_npy<float>(folder_ / "y.float.npy", "<f4", "5, 3, 4, 4"), as_file);
+}
+
+// An array of samples has the whole shape that the file gives one of them; only a batch of 1 gives way to the samples.
+TEST_F(Outputs, ShapesAreThoseOfTheFileWithoutItsBatch) {
+  const std::string plain = path("plain.npy"), moved = path("moved.npy");
+  const auto values_of = [&](const std::function<std::string(OnnxBuilder&)>& end, const std::string& shape) {
+    OnnxBuilder m = model_;
+    m.output(end(m));
+    const std::string file = m.save(folder_ / "moved.onnx").string();
+    const Finished finished =
+        run_program({"evaluate", "--network", file, "--dataset", dataset_, "--outputs", moved, "--quiet"});
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    EXPECT_THAT(finished.err, Not(HasSubstr("left to the host"))) << shape;
+    return read_npy<float>(moved, "<f4", shape);
+  };
+  result({"evaluate", "--network", network_, "--dataset", dataset_, "--outputs", plain});
+  const auto wanted = read_npy<float>(plain, "<f4", "5, 3, 4, 4");
+  const auto reshaped = [&](const Dims& sizes) {
+    return [this, sizes](OnnxBuilder& m) { return m.node("Reshape", {head_, m.ints(sizes)}); };
+  };
+  EXPECT_EQ(values_of(reshaped({3, 16}), "5, 3, 16"), wanted);
+  EXPECT_EQ(values_of(reshaped({48, 1}), "5, 48, 1"), wanted);
+  EXPECT_EQ(values_of(reshaped({-1}), "5, 48"), wanted);
+  EXPECT_EQ(values_of(reshaped({1, 48}), "5, 48"), wanted);
+  EXPECT_EQ(values_of(
+                [this](OnnxBuilder& m) {
+                  return m.node("Transpose", {head_}, {{"perm", Dims{1, 0, 2, 3}}});
+                },
+                "5, 3, 1, 4, 4"),
+            wanted);
+  EXPECT_EQ(values_of(
+                [this](OnnxBuilder& m) {
+                  return m.node("Squeeze", {head_, m.ints({0})});
+                },
+                "5, 3, 4, 4"),
+            wanted);
+  // A single number.
+  const auto one = values_of(
+      [this](OnnxBuilder& m) {
+        return m.node("Squeeze", {m.node("GlobalAveragePool", {m.node("Conv", {head_, m.random({1, 3, 1, 1})})})});
+      },
+      "5");
+  EXPECT_EQ(one.size(), 5U);
 }
 
 TEST_F(Outputs, AnyTensorIsTheOutputAndSeveralAreJoined) {
