@@ -142,8 +142,9 @@ void print_search(const Common& common, const json& summary) {
     fmt::print(", {:.2f} uJ ({:.3f}; {})", cost("predicted", "energy_fj") * 1e-9, share("energy_fj"),
                summary.at("technology").get<std::string>());
   fmt::print(", weights {:.1f} kB ({:.3f})\n", cost("predicted", "weight_bits") / 8000, share("weight_bits"));
-  fmt::print("costs: {} questions, {:.2f} % of the search's CPU time", summary.at("cost_questions").get<std::int64_t>(),
-             100 * summary.at("cost_share").get<double>());
+  fmt::print("costs: {} questions, {:.2f} % of the search's CPU time{}",
+             summary.at("cost_questions").get<std::int64_t>(), 100 * summary.at("cost_share").get<double>(),
+             summary.at("resumed").get<bool>() ? " since it was resumed" : "");
   if (const json& statistics = summary.at("statistics"); !statistics.is_null())
     fmt::print("; statistics of data, {} runs of a layer before it: {:.1f} CPU s",
                statistics.at("layer_runs").get<std::int64_t>(), statistics.at("cpu_seconds").get<double>());

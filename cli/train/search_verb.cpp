@@ -280,6 +280,7 @@ class MeasuredSearch {
                 {"cost_cpu_seconds", costs_->seconds()},
                 {"search_cpu_seconds", search_seconds_},
                 {"cost_share", costs_->seconds() / search_seconds_},
+                {"resumed", resumed_},  // then questions and seconds are those since
                 {"statistics", statistics_ ? statistics_->report() : json(nullptr)},
                 {"arrays", arrays_},
                 {"predicted", to_json(costs_->total(plan))},

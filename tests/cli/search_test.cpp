@@ -236,6 +236,7 @@ TEST_F(SearchVerb, StatisticsGoOnAfterBeingKilled) {
   folder_.write("killed/statistics.json", stored.dump());
   const Finished rest = run_program(resumed);
   ASSERT_EQ(rest.status, 0) << rest.err;
+  EXPECT_THAT(rest.out, HasSubstr("% of the search's CPU time since it was resumed; statistics of data, 51 runs"));
   EXPECT_GT(summary("killed").at("statistics").at("cpu_seconds"), 1000);
   EXPECT_EQ(summary("killed").at("statistics").at("cycles"), summary("whole").at("statistics").at("cycles"));
   EXPECT_EQ(summary("killed").at("predicted"), summary("whole").at("predicted"));
