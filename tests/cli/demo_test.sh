@@ -33,6 +33,9 @@ case $words in
     ;;
 esac
 for file in run.json summary.json plan.yaml search.csv; do echo "$file of $*" >"$out/$file"; done
+case $words in
+  *" run "*) echo '{"cycles": 300, "clock_mhz": 200.0, "energy": {"ad-pim": {"energy_pj": 7.5}}}' >"$out/summary.json" ;;
+esac
 STUB
 chmod +x "$root/tools/cmake" "$root/build/release/bin/bitstrata"
 export PATH=$root/tools:$PATH PIDS=$root
@@ -81,9 +84,12 @@ wait "$demo" && fail "the demo was ended, but calls itself good"
 gone || fail "a search outlives the demo"
 fresh
 timeout 60 "$root/scripts/demo" --skip-setup >"$root/log" 2>&1 || fail "the demo fails"
-for row in float w16a16 w8a8 ad ad_pruned; do
+for row in float w16a16 w8a8 ad ad_pruned codesign_latency codesign_energy; do
   for file in run_$row.json summary_$row.json plan_$row.yaml; do
     [[ -s $root/results/demo/$file ]] || fail "results/demo has no $file"
   done
 done
+# The measured searches get what activation density's plan cost.
+grep -q -- "--limit latency=1.5us" "$root/results/demo/run_codesign_latency.json" || fail "another limit of latency"
+grep -q -- "--limit energy=7.5pJ" "$root/results/demo/run_codesign_energy.json" || fail "another limit of energy"
 echo "demo: fails, stops and keeps its records as it should"
