@@ -12,6 +12,9 @@ namespace {
 
 float logistic(float x) { return 1 / (1 + std::exp(-x)); }
 
+// ONNX gives the slope as a float: a product with it is not always the quotient.
+float hard_sigmoid(float x) { return std::clamp(x * (1.0F / 6) + 0.5F, 0.0F, 1.0F); }
+
 // log(1 + e^x), from the side on which the exponential stays small.
 float softplus(float x) { return x > 0 ? x + std::log(std::exp(-x) + 1) : std::log(std::exp(x) + 1); }
 
@@ -86,9 +89,9 @@ float activate(const Node& activation, float x) {
     case Op::leaky_relu:
       return x < 0 ? static_cast<float>(activation.slope) * x : x;
     case Op::hard_sigmoid:
-      return std::clamp(x / 6 + 0.5F, 0.0F, 1.0F);
+      return hard_sigmoid(x);
     case Op::hard_swish:
-      return x * std::clamp(x / 6 + 0.5F, 0.0F, 1.0F);
+      return x * hard_sigmoid(x);
     default:
       return x;
   }

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "model/activations.h"
+#include "model/float_means.h"
 #include "model/float_sums.h"
 
 namespace bitstrata::model {
@@ -139,6 +140,44 @@ void weigh(const FloatNetwork& network, int index, const Reals& from, bool round
     sum_products(node, in, p.weights, from, to);
   }
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += p.bias[i % p.bias.size()];
+}
+
+// The file's values at a node, `factor` times the node's: of codes, those that its DequantizeLinear gives.
+Reals scaled(const FloatNetwork& network, int node, double factor, const Reals& values) {
+  int origin = node;
+  while (!network.grids[at(origin)]) {
+    const Op op = network.graph.node(origin).op;
+    if (op != Op::max_pool && op != Op::upsample && op != Op::depth_to_space && op != Op::concatenate) break;
+    origin = network.graph.node(origin).inputs[0];
+  }
+  const std::optional<Grid>& grid = network.grids[at(origin)];
+  Reals result(values.size());
+  if (!grid) {
+    std::ranges::transform(values, result.begin(), [f = static_cast<float>(factor)](float v) { return v * f; });
+    return result;
+  }
+  const auto unit = static_cast<float>(grid->scale), of_file = static_cast<float>(grid->scale * factor);
+  std::ranges::transform(values, result.begin(), [=](float v) { return std::nearbyint(v / unit) * of_file; });
+  return result;
+}
+
+// The node's values, rounded to its grid as the file rounds what its operator gives.
+void mean_of_file(const FloatNetwork& network, int index, const std::vector<Reals>& values, Reals& to) {
+  const Mean& mean = *network.parameters[at(index)].mean;
+  const Reals& source = values[at(mean.source)];
+  take_mean(mean, network.graph.node(mean.source).output, network.graph.node(index).output,
+            mean.factor == 1 ? source : scaled(network, mean.source, mean.factor, source), to);
+  const std::optional<Grid>& grid = network.grids[at(index)];
+  if (grid && mean.scale != 0) {
+    Grid of_file = *grid;
+    of_file.scale = mean.scale;
+    for (float& value : to) value = static_cast<float>(grid->value(of_file.code(value)));
+    return;
+  }
+  if (mean.unit != 1)
+    for (float& value : to) value = static_cast<float>(value / mean.unit);
+  if (grid)
+    for (float& value : to) value = static_cast<float>(grid->value(grid->code(value)));
 }
 
 void pool(const Node& node, Shape in, const Reals& from, Reals& to) {
@@ -285,6 +324,10 @@ std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> i
       to = prepare_input(network, input);
     } else {
       to.resize(at(node.output.elements()));
+      if (options.round && network.quantized() && network.parameters[i].mean) {
+        mean_of_file(network, static_cast<int>(i), values, to);
+        continue;
+      }
       const Reals& from = values[at(node.inputs.at(0))];
       const Shape in = graph.input_shape(static_cast<int>(i));
       switch (node.op) {

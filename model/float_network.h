@@ -55,6 +55,26 @@ struct Transposed {
   int groups = 1;    // of channels; weights between different groups are 0
 };
 
+// An average over windows, or linear enlarging, as one operator of the file. The layers that stand for it have other
+// roundings; the run as the file says takes it from the values of `source` in the order of ONNX Runtime's kernel. None
+// in a calibrated network, whose layers are run one by one.
+struct Mean {
+  enum class Order {
+    rows,     // value after value, row by row
+    columns,  // the columns of a window first
+    lanes,    // of a whole image: every fourth value into one of four sums
+  };
+  int source = 0;     // node
+  double factor = 1;  // the file's values are so many times the source's
+  Window window;      // of an average
+  int counted_top = 0, counted_bottom = 0, counted_left = 0, counted_right = 0;  // padding that counts as values of 0
+  Order order = Order::rows;
+  int enlarged = 1;      // above 1: enlarging by so much
+  bool centred = false;  // half_pixel coordinates, else asymmetric ones
+  double unit = 1;       // the file's values are so many times the node's
+  double scale = 0;      // of the file's quantizer behind it; 0: none
+};
+
 // What a convolution or linear node multiplies by and adds; empty for others.
 struct Parameters {
   std::vector<float> weights;  // [out][ky][kx][in / groups]; linear: [out][NHWC]
@@ -64,6 +84,7 @@ struct Parameters {
   bool of_importer = false;    // its codes are exact and not the file's: the layer moves or counts values
   Sums sums = Sums::values;
   std::optional<Transposed> transposed;
+  std::optional<Mean> mean;  // of any node
 };
 
 // Where the channels of a sample stand: in front of rows and columns, or behind them.
@@ -88,7 +109,7 @@ struct RunOptions {
 
 // The values of all nodes, indexed as the graph's nodes. `input` is what the network is given, before input_scale.
 // A quantized network's sums are made as ONNX Runtime makes them: exactly of codes where the file adds codes, else in
-// 32-bit floats in its order.
+// 32-bit floats in its order. Its means are taken as its kernels take them.
 // Throws std::invalid_argument when its size is not that of the network's input.
 std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> input, RunOptions options = {});
 

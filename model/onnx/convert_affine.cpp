@@ -86,6 +86,7 @@ Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> s
   if (has_weights(target.op) && value.exclusive && !rounded && (p.weight_bits == 0 || nonzero)) {
     widen(scale, target.out_channels);
     widen(shift, target.out_channels);
+    p.mean.reset();  // its values are no longer those
     const std::size_t each = p.weights.size() / scale.size();
     for (std::size_t n = 0; n < scale.size(); ++n) {
       for (std::size_t k = 0; k < each; ++k)
@@ -159,7 +160,13 @@ Value Converter::without_factor(const OnnxNode& node, Value value) {
   value.factor = 1;
   const Op op = network_.graph.node(value.node).op;
   const bool foldable = has_weights(op) && value.exclusive && !network_.grids[at(value.node)];
-  if (foldable) return affine(node, value, {factor}, {0});
+  if (foldable) {
+    std::optional<Mean> mean = network_.parameters[at(value.node)].mean;
+    const Value result = affine(node, value, {factor}, {0});
+    if (mean) mean->unit /= factor;
+    network_.parameters[at(value.node)].mean = mean;
+    return result;
+  }
   const int channels = shape(value).channels;
   check_weights(node, channels);
   const int made =

@@ -200,6 +200,7 @@ Value Converter::weighted_mean(const OnnxNode& node, Value x, const Window& w, c
 // Between whole pixels ONNX interpolates along both sides. The mean over a box that moves over the image enlarged by
 // repeating pixels is the same; the file repeats the pixels at the border, which a mean of those inside does too.
 Value Converter::enlarged_linearly(const OnnxNode& node, Value x, int factor, bool centred, Geometry geometry) {
+  const Value small = x;
   x.node = added(network_.graph.add_upsample(x.node, fresh_name(node, "_repeated"), factor));
   const bool even = factor % 2 == 0;
   Taps taps{.weights = std::vector<std::int64_t>(at(factor), 1)};
@@ -218,7 +219,9 @@ Value Converter::enlarged_linearly(const OnnxNode& node, Value x, int factor, bo
                       .pad_bottom = after,
                       .pad_left = before,
                       .pad_right = after};
-  return weighted_mean(node, x, window, taps, taps, geometry);
+  const Value result = weighted_mean(node, x, window, taps, taps, geometry);
+  take_mean(small, result, {.enlarged = factor, .centred = centred});
+  return result;
 }
 
 // One channel that meets all channels of another tensor.

@@ -35,6 +35,19 @@ void stretch(Shape in, Window& w) {
   side(in.width, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.pad_right);
 }
 
+// The order in which ONNX Runtime's kernels for AveragePool and GlobalAveragePool add.
+Mean::Order order_of(Shape in, const Window& w, Geometry g, std::int64_t opset) {
+  constexpr int longest_kernel = 32, longest_row = 2045;  // of its vector kernel
+  if (opset >= 19) return Mean::Order::rows;
+  const bool padded = w.pad_top != 0 || w.pad_bottom != 0 || w.pad_left != 0 || w.pad_right != 0;
+  const bool whole = w.kernel_height == in.height && w.kernel_width == in.width;
+  if (whole && !padded && w.stride_height == 1 && w.stride_width == 1) return Mean::Order::lanes;
+  const bool vectors = g != Geometry::ncw && g != Geometry::nch && w.stride_width <= 2 &&
+                       std::max(w.kernel_height, w.kernel_width) <= longest_kernel &&
+                       in.width + w.pad_left + w.pad_right <= longest_row;
+  return vectors ? Mean::Order::columns : Mean::Order::rows;
+}
+
 // Takes away padding behind the image that no window reaches.
 void trim(int size, int kernel, int stride, int dilation, int before, int& after) {
   const int reach = dilation * (kernel - 1) + 1, room = size + before + after - reach;
@@ -287,6 +300,13 @@ Value Converter::pooled(const OnnxNode& node, const Value& x, Op op, const Windo
   return result;
 }
 
+void Converter::take_mean(const Value& x, const Value& result, Mean mean) {
+  mean.source = x.node;
+  mean.factor = x.factor;
+  mean.unit = result.factor;
+  network_.parameters[at(result.node)].mean = mean;
+}
+
 void Converter::max_pool(const OnnxNode& node) {
   if (node.outputs.size() > 1 && !node.outputs[1].empty() && uses_[node.outputs[1]] > 0)
     refuse(node, "its indices are not supported");
@@ -329,6 +349,7 @@ void Converter::average_pool(const OnnxNode& node) {
   const Taps columns{std::vector<std::int64_t>(at(w.kernel_width), 1), counts ? w.pad_left : x.pad.left,
                      counts ? w.pad_right : x.pad.right};
   const Window before = w;
+  const Mean::Order order = order_of(in, w, g, graph_.opset);
   if (node.whole("ceil_mode", 0) != 0) stretch(in, w);
   if (counts && w != before && graph_.opset < 19) {
     network_.notes.push_back(fmt::format(
@@ -339,7 +360,17 @@ void Converter::average_pool(const OnnxNode& node) {
   trim(in.height, w.kernel_height, w.stride_height, w.dilation_height, w.pad_top, w.pad_bottom);
   trim(in.width, w.kernel_width, w.stride_width, w.dilation_width, w.pad_left, w.pad_right);
   const bool padded = w.pad_top != 0 || w.pad_bottom != 0 || w.pad_left != 0 || w.pad_right != 0;
-  set(node, padded ? weighted_mean(node, x, w, rows, columns, g) : pooled(node, x, Op::average_pool, w, g));
+  const Value result = padded ? weighted_mean(node, x, w, rows, columns, g) : pooled(node, x, Op::average_pool, w, g);
+  if (w.dilation_height == 1 && w.dilation_width == 1) {
+    take_mean(x, result,
+              {.window = w,
+               .counted_top = rows.counted_before,
+               .counted_bottom = rows.counted_after,
+               .counted_left = columns.counted_before,
+               .counted_right = columns.counted_after,
+               .order = order});
+  }
+  set(node, result);
 }
 
 void Converter::global_pool(const OnnxNode& node) {
@@ -350,7 +381,10 @@ void Converter::global_pool(const OnnxNode& node) {
   if (g == Geometry::other || g == Geometry::flat || x.pad.any())
     refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
   const Window window{.kernel_height = shape(x).height, .kernel_width = shape(x).width};
-  set(node, pooled(node, x, node.op == "GlobalMaxPool" ? Op::max_pool : Op::average_pool, window, g));
+  const bool max = node.op == "GlobalMaxPool";
+  const Value result = pooled(node, x, max ? Op::max_pool : Op::average_pool, window, g);
+  if (!max) take_mean(x, result, {.window = window, .order = Mean::Order::lanes});
+  set(node, result);
 }
 
 // Mean or maximum over height, width or both.

@@ -140,7 +140,9 @@ Value Converter::through(const OnnxNode& node, const std::string& op, const std:
 // QLinearAveragePool, QLinearLeakyRelu and QLinearSigmoid.
 void Converter::qlinear_function(const OnnxNode& node) {
   if (node.whole("channels_last", 0) != 0) refuse(node, "channels_last is not supported");
-  recoded(node, through(node, node.op.substr(7), {decoded(node, 0, 1, 2)}), 3, 4);
+  const Value result = through(node, node.op.substr(7), {decoded(node, 0, 1, 2)});
+  if (std::optional<Mean>& mean = network_.parameters[at(result.node)].mean) mean->order = Mean::Order::rows;
+  recoded(node, result, 3, 4);
 }
 
 void Converter::qlinear_concat(const OnnxNode& node) {

@@ -60,6 +60,7 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
   // A factor goes into the weights while it can: a rounded layer does not take it any more.
   const bool open = x.exclusive && !network_.grids[at(x.node)];
   if (open && has_weights(network_.graph.node(x.node).op)) x = without_factor(node, x);
+  const double scale_of_file = grid.scale;
   grid.scale /= x.factor;
   std::optional<Grid>& present = network_.grids[at(x.node)];
   // A leaky ReLU multiplies by one of two factors, behind which no zero point can be added. Codes of few bits it reads
@@ -77,6 +78,9 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
       if (before && !alike(*before, grid)) network_.graph.keep_rounding(made.inputs[0]);
     }
     present = grid;
+    // A factor that came behind the mean is not in it.
+    if (std::optional<Mean>& mean = network_.parameters[at(x.node)].mean; mean && mean->unit == x.factor)
+      mean->scale = static_cast<float>(scale_of_file);
     return x;
   }
   if (present && alike(*present, grid)) return x;

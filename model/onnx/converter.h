@@ -141,6 +141,8 @@ class Converter {
   void take_features(const OnnxNode& node, const PerFeature& features, const Value& x, Parameters& p) const;
   Window window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry geometry) const;
   Value pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry geometry);
+  // Says that `result` is the mean of `x` that the file takes by one operator.
+  void take_mean(const Value& x, const Value& result, Mean mean);
 
   // convert_borders.cpp
   int same_kernels(const OnnxNode& node, int input, const std::string& suffix, const Window& window, int groups,

@@ -77,6 +77,63 @@ void border_rows(Table& t) {
       });
     }
   }
+  // Scales that are no powers of two: what a mean is between two codes depends on the order of its sums.
+  const Q free{0.03, 99}, other{0.0613, 80};
+  const auto mean = [&](const char* name, const char* op, const Attrs& attributes, const Q& behind, int opset = 18) {
+    t.row(name,
+          [=](Case& c) {
+            c.m.opset(opset);
+            Names inputs = {c.first(pixels, free)};
+            if (std::string(op) == "Resize") inputs.insert(inputs.end(), {"", c.m.constant({4}, {1, 1, 2, 2})});
+            c.qdq(c.m.node(op, inputs, attributes), behind);
+            return behind;
+          },
+          "", {1, 3, 7, 6});
+  };
+  const Attrs by_three = {{"kernel_shape", Dims{2, 3}}};
+  Attrs padded = pads, counted = pads;
+  padded.insert({"strides", Dims{2, 1}});
+  counted.insert({"count_include_pad", 1});
+  mean("FreeAverage", "AveragePool", by_three, free);
+  mean("FreeAverageOfOpset19", "AveragePool", by_three, free, 19);
+  mean("FreeAverageByThrees", "AveragePool", {{"kernel_shape", Dims{2, 4}}, {"strides", Dims{1, 3}}}, free);
+  mean("FreeAverageOfTheImage", "AveragePool", {{"kernel_shape", Dims{7, 6}}}, free);
+  mean("FreeAverageInPadding", "AveragePool", pads, free);
+  mean("FreeAverageInPaddingByTwos", "AveragePool", padded, other);
+  mean("FreeAverageOverPadding", "AveragePool", counted, free);
+  mean("FreeGlobalAverage", "GlobalAveragePool", {}, free);
+  mean("FreeHardSwish", "HardSwish", {}, free);
+  for (const char* coordinates : {"half_pixel", "asymmetric"}) {
+    const std::string name = std::string("FreeLinear_") + coordinates;
+    const Attrs linear = {{"mode", "linear"}, {"coordinate_transformation_mode", coordinates}};
+    mean(name.c_str(), "Resize", linear, free);
+    mean((name + "ToAnotherScale").c_str(), "Resize", linear, other);
+  }
+  t.row("FreeQLinearAverage",
+        [=](Case& c) {
+          Names operands = c.operands(c.first_codes(pixels, free), free);
+          for (const std::string& name : c.pair(other)) operands.push_back(name);
+          c.dequantize(c.m.node("QLinearAveragePool", operands, pads, microsoft), other);
+          return other;
+        },
+        "", {1, 3, 7, 6});
+  // Codes that are read with another scale than they were made with, and a factor behind the mean.
+  for (const bool padding : {false, true}) {
+    t.row(padding ? "FreeAverageInPaddingOfRescaledCodes" : "FreeAverageOfRescaledCodes", [=](Case& c) {
+      const Q wider{0.0517, 99}, behind{0.0517, 70};
+      c.m.opset(18);
+      const std::string x = c.dequantize(c.first_codes(pixels, free), wider);
+      c.qdq(c.m.node("AveragePool", {x}, padding ? pads : by_three), behind);
+      return behind;
+    });
+    t.row(padding ? "FreeAverageInPaddingTwice" : "FreeAverageTwice", [=](Case& c) {
+      const Q behind{0.06, 99};
+      c.m.opset(18);
+      const std::string y = c.m.node("AveragePool", {c.first(pixels, free)}, padding ? counted : by_three);
+      c.qdq(c.m.node("Mul", {y, c.m.scalar(2)}), behind);
+      return behind;
+    });
+  }
   t.row("SpatialAttention", [=](Case& c) {
     const Q gate{1.0 / 256};
     const std::string x = c.first(pixels, values);

@@ -201,20 +201,45 @@ namespace {
 float rounded(double value) { return static_cast<float>(value); }
 }  // namespace
 
-Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global, bool in_floats) {
+Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global, Sum order) {
   const Window w(node, x, global ? Dims{x.dims[2], x.dims[3]} : Dims{});
   const auto include = node.attributes.find("count_include_pad");
   const bool padding_counts = include != node.attributes.end() && include->second.wholes[0] != 0;
   return slide(x, w, x.dims[1], [&](std::int64_t c, auto value) {
-    double sum = 0, values = 0, best = -std::numeric_limits<double>::infinity();
-    for (std::int64_t ky = 0; ky < w.kernel[0]; ++ky)
-      for (std::int64_t kx = 0; kx < w.kernel[1]; ++kx) {
+    double best = -std::numeric_limits<double>::infinity();
+    float values = 0, sum = 0, four[4] = {0, 0, 0, 0};
+    const std::int64_t outer = w.kernel[order == Sum::columns ? 1 : 0], inner = w.kernel[order == Sum::columns ? 0 : 1];
+    for (std::int64_t i = 0, k = 0; i < outer; ++i) {
+      float part = 0;
+      for (std::int64_t j = 0; j < inner; ++j, ++k) {
+        const std::int64_t ky = order == Sum::columns ? j : i, kx = order == Sum::columns ? i : j;
         const double v = value(c, ky, kx);
-        if (!std::isnan(v)) sum = in_floats ? double{rounded(sum + v)} : sum + v, best = std::max(best, v);
         if (!std::isnan(v) || (padding_counts && value.padding(ky, kx))) ++values;
+        if (std::isnan(v)) continue;
+        best = std::max(best, v);
+        if (order == Sum::columns) {
+          part += rounded(v);
+        } else if (order == Sum::lanes && k < outer * inner / 4 * 4) {
+          four[k % 4] += rounded(v);
+          if (k == outer * inner / 4 * 4 - 1) sum = (four[0] + four[2]) + (four[1] + four[3]);
+        } else {
+          sum += rounded(v);
+        }
       }
-    return max ? best : in_floats ? double{rounded(sum) / rounded(values)} : sum / values;
+      sum += part;
+    }
+    return max ? best : double{sum / values};
   });
+}
+
+// Of an AveragePool whose kernels are small and whose rows are short.
+Sum order_before_19(const OnnxBuilder::Node& node, const Array& x) {
+  const Window w(node, x, {});
+  const auto all = [](const Dims& list, std::int64_t wanted) {
+    return std::all_of(list.begin(), list.end(), [=](std::int64_t entry) { return entry == wanted; });
+  };
+  if (w.kernel == Dims{x.dims[2], x.dims[3]} && all(w.strides, 1) && all(w.pads, 0)) return Sum::lanes;
+  return w.strides[1] <= 2 ? Sum::columns : Sum::rows;
 }
 
 // All dimensions of `a` but the last are rows.
@@ -307,11 +332,11 @@ Array OnnxBuilder::run(const Array& input, const std::map<std::string, Array>& a
     else if (op == "Equal")
       out = broadcast(in(0), in(1), [](double a, double b) { return a == b ? 1.0 : 0.0; });
     else if (op == "MaxPool")
-      out = pool(node, in(0), true, false);
+      out = pool(node, in(0), true, false, Sum::rows);
     else if (op == "AveragePool")
-      out = pool(node, in(0), false, false);
+      out = pool(node, in(0), false, false, opset_ < 19 ? order_before_19(node, in(0)) : Sum::rows);
     else if (op == "GlobalAveragePool")
-      out = pool(node, in(0), false, true);
+      out = pool(node, in(0), false, true, Sum::lanes);
     else if (op == "Gemm") {
       const Array a = whole("transA", 0) != 0 ? transpose(in(0), {1, 0}) : in(0);
       const double alpha = real("alpha", 1), beta = real("beta", 1);
@@ -348,7 +373,11 @@ Array OnnxBuilder::run(const Array& input, const std::map<std::string, Array>& a
       const double alpha = real("alpha", 0.2), beta = real("beta", 0.5);
       out = map(in(0), [=](double x) { return std::clamp(alpha * x + beta, 0.0, 1.0); });
     } else if (op == "HardSwish")
-      out = map(in(0), [](double x) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); });
+      out = map(in(0), [](double value) {
+        const auto x = static_cast<float>(value);
+        const float product = x * (1.0F / 6);
+        return double{x * std::clamp(product + 0.5F, 0.0F, 1.0F)};
+      });
     else if (op == "BatchNormalization") {
       out = in(0);
       const std::int64_t channels = out.dims[1], pixels = count(out.dims) / channels;

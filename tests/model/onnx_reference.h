@@ -26,8 +26,10 @@ Array convolve_transposed(const OnnxBuilder::Node& node, const Array& x, const A
 // `by_column`: CRD, else DCR.
 Array depth_to_space(const Array& x, std::int64_t block, bool by_column);
 Array space_to_depth(const Array& x, std::int64_t block);
-// `in_floats`: values are added one after another in 32-bit floats.
-Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global, bool in_floats = false);
+// Averages are sums of 32-bit floats, in one of the orders that ONNX Runtime's kernels have: value after value, each
+// column of the window first, or every fourth value of a whole image into one of four sums.
+enum class Sum { rows, columns, lanes };
+Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global, Sum order);
 Array matrix(const Array& a, const Array& b, bool transposed);
 // Along axis 1 of a batch of 1.
 Array concatenate(const std::vector<const Array*>& inputs);

@@ -44,13 +44,21 @@ std::optional<Array> function(const OnnxBuilder::Node& node, const Array& x) {
   return {};
 }
 
-// Along one side: positions between the whole pixels, those beyond the border at the border.
+// Along one side: positions between the whole pixels, those beyond the border at the border. In 32-bit floats, as ONNX
+// Runtime has it: the weights of a pixel's two sides, then the product, then the sum of four.
 Array enlarge_linearly(const OnnxBuilder::Node& node, const Array& x, const std::vector<double>& scales) {
   const std::string& coordinates = node.attributes.at("coordinate_transformation_mode").words;
-  const auto place = [&](std::int64_t y, std::size_t axis) {
-    const double at = static_cast<double>(y);
-    const double from = coordinates == "asymmetric" ? at / scales[axis] : (at + 0.5) / scales[axis] - 0.5;
-    return std::clamp(from, 0.0, static_cast<double>(x.dims[axis] - 1));
+  struct Side {
+    std::int64_t near, far;
+    float of_near, of_far;  // weights
+  };
+  const auto side = [&](std::int64_t y, std::size_t axis) -> Side {
+    const auto at = static_cast<float>(y), scale = static_cast<float>(scales[axis]);
+    const float wanted = coordinates == "asymmetric" ? at / scale : (at + 0.5F) / scale - 0.5F;
+    const float from = std::clamp(wanted, 0.0F, static_cast<float>(x.dims[axis] - 1));
+    const auto near = static_cast<std::int64_t>(from), far = std::min(near + 1, x.dims[axis] - 1);
+    if (near == far) return {near, far, 0.5F, 0.5F};
+    return {near, far, static_cast<float>(far) - from, from - static_cast<float>(near)};
   };
   const std::int64_t height = x.dims[2], width = x.dims[3];
   Array out{{x.dims[0], x.dims[1], height * static_cast<std::int64_t>(scales[2]),
@@ -59,14 +67,15 @@ Array enlarge_linearly(const OnnxBuilder::Node& node, const Array& x, const std:
   for (std::int64_t c = 0; c < x.dims[1]; ++c)
     for (std::int64_t y = 0; y < out.dims[2]; ++y)
       for (std::int64_t k = 0; k < out.dims[3]; ++k) {
-        const double py = place(y, 2), px = place(k, 3), fy = py - std::floor(py), fx = px - std::floor(px);
-        const auto value = [&](double row, double column) {
-          const auto r = std::min(static_cast<std::int64_t>(row), height - 1);
-          const auto q = std::min(static_cast<std::int64_t>(column), width - 1);
-          return x.values[at((c * height + r) * width + q)];
+        const Side row = side(y, 2), column = side(k, 3);
+        const auto value = [&](std::int64_t r, std::int64_t q) {
+          return static_cast<float>(x.values[at((c * height + r) * width + q)]);
         };
-        out.values.push_back((1 - fy) * ((1 - fx) * value(py, px) + fx * value(py, px + 1)) +
-                             fy * ((1 - fx) * value(py + 1, px) + fx * value(py + 1, px + 1)));
+        const float sum = column.of_near * row.of_near * value(row.near, column.near) +
+                          column.of_far * row.of_near * value(row.near, column.far) +
+                          column.of_near * row.of_far * value(row.far, column.near) +
+                          column.of_far * row.of_far * value(row.far, column.far);
+        out.values.push_back(double{sum});
       }
   return out;
 }

@@ -182,7 +182,7 @@ void pooling(const Call& call, bool global) {
       y.values.push_back(saturated(double{real(sum) * (in / (out * real(static_cast<double>(pixels))))}, behind, type));
     }
   } else {
-    y = shifted_codes(call, pool(call.node, dequantized(call, 0, 1, 2), false, false, true), 3, 4);
+    y = shifted_codes(call, pool(call.node, dequantized(call, 0, 1, 2), false, false, Sum::rows), 3, 4);
   }
   y.type = type;
   call.set(std::move(y));
