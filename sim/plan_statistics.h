@@ -20,7 +20,7 @@
 
 namespace bitstrata::sim {
 
-// Of a layer at one pair of widths.
+// What a layer does with data at one pair of widths.
 struct LayerStatistics {
   // Counted events by those that are predicted without data: 1 where no planes are skipped.
   std::array<double, model::event_names.size()> events;
@@ -31,14 +31,14 @@ struct LayerStatistics {
   LayerStatistics(const model::Events& predicted, const model::Events& counted, const model::Toggles& toggles);
   LayerStatistics() = default;
 
-  // Of a run whose events are predicted without data.
+  // The events of a run, from those that are predicted for it without data.
   model::Events expected(const model::Events& predicted) const;
-  // Of a run with these events (as `expected` gives them).
+  // The toggles of a run with these events (as `expected` gives them).
   model::Toggles toggles_of(const model::Events& events) const;
   bool operator==(const LayerStatistics&) const = default;
 };
 
-// Of all layers of one network on one architecture.
+// The statistics of all layers of one network on one architecture.
 class PlanStatistics {
  public:
   // The widths that statistics depend on. `first`: of the weights, or of the second input, or 0; of layers with two
@@ -67,7 +67,7 @@ class PlanStatistics {
 
 // How much of a layer is run.
 struct SampleOptions {
-  // Of a layer's run, on all images together, where the layer allows: rows, then outputs are left out.
+  // A layer's run takes about so many on all images together, where the layer allows: rows, then outputs are left out.
   std::int64_t cycles = 12000;
 };
 

@@ -111,6 +111,8 @@ std::vector<StoredPoint> read_points(Database& database, std::int64_t context, s
     if (!technologies.contains(energy.technology))
       row.fail(fmt::format("has an energy under '{}', which was not asked for", energy.technology));
     if (!row.is_null(2)) energy.energy_pj = row.real(2, "energy_pj");
+    if (energy.energy_pj && *energy.energy_pj < 0)
+      row.fail(fmt::format("has energy_pj {:g}, which is below 0", *energy.energy_pj));
     if (!row.is_null(4) || !energy.energy_pj) energy.note = row.text(4, "energy, and no note why");
     point.energies.push_back(std::move(energy));
   }

@@ -247,7 +247,10 @@ class Runner {
       }
       if (technology.kind == model::TechnologyKind::gate_level) {
         const std::vector<std::string> others = differences(technology.gates, architecture);
-        if (!others.empty()) result.note = fmt::format("{}: {}", outside_calibration, fmt::join(others, "; "));
+        if (!others.empty()) {
+          const std::string outside = fmt::format("{}: {}", outside_calibration, fmt::join(others, "; "));
+          result.note = result.note.empty() ? outside : fmt::format("{}; {}", outside, result.note);
+        }
       }
     } catch (const std::invalid_argument& error) {
       result.note = error.what();

@@ -129,7 +129,7 @@ TEST(OnnxContradictions, ConstantsThatMeetCodesAreCodes) {
   };
   EXPECT_EQ(padded(u8), taken);
   EXPECT_THAT(padded(1), HasSubstr("the value of its padding is FLOAT, the codes that it meets are UINT8"));
-  // Of constants that the importer calculates itself, too.
+  // The importer calculates constants itself, and refuses the same of them.
   EXPECT_THAT(refusal([](OnnxBuilder& m) {
                 const std::string w = m.node("Clip", {m.constant({1, 2, 1, 1}, {5, -7}, i8), m.scalar(-5)});
                 m.node("Conv", {"x", m.node("DequantizeLinear", {w, m.scalar(0.5)})});

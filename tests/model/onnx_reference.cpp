@@ -232,7 +232,7 @@ Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global,
   });
 }
 
-// Of an AveragePool whose kernels are small and whose rows are short.
+// The order in which an AveragePool adds whose kernels are small and whose rows are short.
 Sum order_before_19(const OnnxBuilder::Node& node, const Array& x) {
   const Window w(node, x, {});
   const auto all = [](const Dims& list, std::int64_t wanted) {

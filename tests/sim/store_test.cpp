@@ -204,6 +204,7 @@ TEST_F(StoreTest, RefusesRowsThatCannotBe) {
       {"point SET state = 'refused', reason = 'x', cycles = NULL, latency_us = NULL, macs = NULL",
        "point 1 is refused and has an energy"},
       {"energy SET energy_pj = 9e999 WHERE technology = 't'", "point 1 has energy_pj 'Inf', no finite number"},
+      {"energy SET energy_pj = -2.5 WHERE technology = 't'", "point 1 has energy_pj -2.5, which is below 0"},
       {"energy SET energy_pj = NULL WHERE technology = 't'", "point 1 has no energy, and no note why"},
       {"energy SET technology = 'v' WHERE technology = 't'", "point 1 has an energy under 'v'"},
       {"point SET reason = NULL WHERE id = 2", "point 2 has no reason"}};
