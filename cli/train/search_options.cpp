@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 namespace bitstrata::cli {
 
@@ -186,8 +187,12 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   check_range("systemc-images", systemc_images, 0, 1e6);
   check_range("rtl-images", rtl_images, 0, 1e6);
   check_choice("against", against, {"labels", "teacher"});
+  std::set<quant::Quantity> limited;
   for (const std::string& limit : limits) {
     const quant::Limit parsed = quant::parse_limit(limit);
+    if (!limited.insert(parsed.quantity).second)
+      throw std::invalid_argument(
+          fmt::format("{} is limited twice; give one limit of it", quant::to_string(parsed.quantity)));
     if (!cost_table.empty() && parsed.quantity == quant::Quantity::latency && !parsed.share)
       throw std::invalid_argument(
           fmt::format("--limit {}: a cost table's latencies have no unit; give a share of uniform 8/8", limit));
@@ -198,7 +203,6 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
     if (parsed.quantity != quant::Quantity::area) continue;
     if (architectures.empty())
       throw std::invalid_argument(fmt::format("--limit {} needs --architectures to choose from", limit));
-    if (area > 0) throw std::invalid_argument("area is limited twice; give one limit of it");
     area = parsed.value;
   }
   oracle.teacher = against == "teacher";

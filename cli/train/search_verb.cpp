@@ -88,11 +88,10 @@ class MeasuredSearch {
   }
 
   void run() {
+    // Limits that cannot be are told before the work, where prices need none.
+    if (!statistics_needed()) find_limits(nullptr);
     prepare();
-    make_costs(statistics_ ? &statistics_->of(architecture_) : nullptr);
-    std::vector<quant::Limit> limits;
-    for (const std::string& limit : o_.limits) limits.push_back(quant::parse_limit(limit));
-    allowed_ = quant::resolve(limits, uniform_, architecture_.clock_mhz);
+    if (statistics_) find_limits(&statistics_->of(architecture_));
     search();
     if (!found_.feasible) {
       end();
@@ -111,18 +110,30 @@ class MeasuredSearch {
     return plan;
   }
 
-  // What prices depend on beside shapes: only where the technology or the array asks for it.
-  void find_statistics() {
+  // Do prices depend on more than shapes? Only where the technology or an array asks for it.
+  bool statistics_needed() const {
     const model::Technology* technology = technology_ ? &*technology_ : nullptr;
     bool needed = o_.cost_table.empty() && needs_data(architecture_, technology);
     if (!o_.architectures.empty())
       for (const model::Architecture& architecture : sim::load_sweep_architectures(o_.architectures))
         needed = needed || needs_data(architecture, technology);
-    if (!needed) return;
-    const StatisticsOptions options{
-        .uniform = uniform_plan(), .technology = technology, .calibration_images = o_.calibration_images};
+    return needed;
+  }
+
+  void find_statistics() {
+    if (!statistics_needed()) return;
+    const StatisticsOptions options{.uniform = uniform_plan(),
+                                    .technology = technology_ ? &*technology_ : nullptr,
+                                    .calibration_images = o_.calibration_images};
     statistics_.emplace(session_.trainer(), data_, *space_, options, folder_.file(statistics_file), resumed_,
                         o_.common);
+  }
+
+  void find_limits(const sim::PlanStatistics* statistics) {
+    make_costs(statistics);
+    std::vector<quant::Limit> limits;
+    for (const std::string& limit : o_.limits) limits.push_back(quant::parse_limit(limit));
+    allowed_ = quant::resolve(limits, uniform_, architecture_.clock_mhz);
   }
 
   // Prices of the present architecture, and what uniform 8/8 costs by them.

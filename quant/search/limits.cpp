@@ -91,8 +91,6 @@ Costs resolve(const std::vector<Limit>& limits, const Costs& uniform, double clo
   for (const Limit& limit : limits) {
     if (limit.quantity == Quantity::area) continue;
     double& value = allowed[at(limit.quantity)];
-    if (std::isfinite(value))
-      throw std::invalid_argument(fmt::format("{} is limited twice; give one limit of it", to_string(limit.quantity)));
     if (limit.quantity == Quantity::energy && uniform[at(Quantity::energy)] <= 0)
       throw std::invalid_argument("the energy is limited, but no technology prices it; name one with --technology");
     if (limit.share) {

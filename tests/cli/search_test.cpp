@@ -270,6 +270,8 @@ TEST_F(SearchVerb, MisuseIsOneLine) {
       {{"--method", "codesign", "--limit", "speed=2"}, {"speed=2", "latency"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--limit", "latency=0.4"}, {"latency", "twice"}},
       {{"--method", "codesign", "--limit", "energy=0.5"}, {"--limit energy=0.5 needs a --technology"}},
+      {{"--method", "codesign", "--limit", "area=1.5", "--limit", "area=1.2", "--architectures", "a.yaml"},
+       {"area", "twice"}},
       {{"--method", "codesign", "--limit", "area=0.5"}, {"--limit area=0.5 needs --architectures"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--widths", "8,4"}, {"--widths is '8,4'", "2-8"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--widths", "2-17"}, {"--widths is '2-17'"}},
