@@ -166,9 +166,8 @@ Results measure(const Options& o, const Imported& imported, const model::Integer
       output.golden = std::move(golden[static_cast<std::size_t>(i)]);
       if (results.labelled) {
         const int label = test.label(first + i);
-        const auto best = std::max_element(output.as_file.begin(), output.as_file.end()) - output.as_file.begin();
-        results.floats.correct += best == label ? 1 : 0;
-        results.golden.correct += model::argmax(output.golden) == label ? 1 : 0;
+        results.floats.correct += imported.output.largest(output.as_file) == label ? 1 : 0;
+        results.golden.correct += imported.output.largest(output.golden) == label ? 1 : 0;
       }
       results.codes.add(grid, output);
       files.add(output);

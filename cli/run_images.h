@@ -16,7 +16,10 @@ namespace bitstrata::cli {
 // What images show: accuracy, and the share of codes that are not zero.
 class Tally {
  public:
-  explicit Tally(const Workload& workload) : network_(workload.network), nonzero_(network_.tensors.size()) {}
+  explicit Tally(const Workload& workload)
+      : network_(workload.network),
+        layout_(workload.imported ? &workload.imported->output : nullptr),
+        nonzero_(network_.tensors.size()) {}
 
   // An image, and what it gives; its tensors one after the other, in any order.
   void add_image(const model::Codes& image) {
@@ -32,7 +35,7 @@ class Tally {
   }
   void add_answer(const model::Codes& output, int label) {
     const std::lock_guard lock(mutex_);
-    correct_ += model::argmax(output) == label ? 1 : 0;
+    correct_ += (layout_ != nullptr ? layout_->largest(output) : model::argmax(output)) == label ? 1 : 0;
   }
   // Of image `image`, whose label is among `labels` where there are any.
   void add_layer(std::size_t layer, const model::Codes& output, const std::vector<int>& labels, std::size_t image) {
@@ -51,6 +54,7 @@ class Tally {
 
  private:
   const model::IntegerNetwork& network_;
+  const model::OutputLayout* layout_;  // of an ONNX file's output, whose order labels follow
   std::mutex mutex_;
   std::vector<std::int64_t> nonzero_;  // per tensor
   int images_ = 0, correct_ = 0;

@@ -2,7 +2,9 @@
 #include "cli/train/start.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "model/onnx/onnx.h"
@@ -22,8 +24,9 @@ Start find_start(const std::string& name) {
   Start start;
   if (std::filesystem::path(name).extension() == ".onnx") {
     start.weights = name;
+    model::OutputLayout layout;
     try {
-      start.imported = model::import_onnx(name);
+      start.imported = model::import_onnx(name, {}, &layout);
     } catch (const std::exception& error) {
       throw std::invalid_argument(fmt::format("--network: {}", error.what()));
     }
@@ -36,6 +39,11 @@ Start find_start(const std::string& name) {
           "--network {}: the file scales its input before the first layer, which a run folder does not keep; "
           "leave that to scale, mean and std of the dataset.yaml and take it out of the file",
           name));
+    if (!std::ranges::is_sorted(layout.places))
+      throw std::invalid_argument(fmt::format(
+          "--network {}: its outputs of {} are in another order here, and labels would name other classes; give it one "
+          "pixel of outputs, or flatten them behind the classes",
+          name, fmt::join(layout.dims, "x")));
     start.network = start.imported->graph;
     return start;
   }

@@ -3,6 +3,7 @@
 // or QONNX nodes (Quant, BipolarQuant, Trunc).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -26,6 +27,14 @@ struct OutputLayout {
   std::vector<std::int64_t> places;  // of each of the file's elements, row-major: where it lies in the network's output
   // The dimensions of one entry of an array of samples: without a batch of 1, which the samples take the place of.
   std::vector<std::int64_t> sample_dims() const;
+  // Which of the file's elements is the largest of the network's output (the first one among equals): the class, as who
+  // labelled samples for the file counts.
+  template <typename T>
+  int largest(const std::vector<T>& output) const {
+    const auto found = std::ranges::max_element(
+        places, {}, [&](std::int64_t place) { return output.at(static_cast<std::size_t>(place)); });
+    return static_cast<int>(found - places.begin());
+  }
 };
 
 // The network in our graph: batch norms folded, layouts turned to NHWC, shape arithmetic gone. FloatNetwork::notes

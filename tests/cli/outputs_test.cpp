@@ -261,6 +261,25 @@ TEST_F(Outputs, LabelsAreClasses) {
   }
 }
 
+// Outputs of several pixels lie otherwise here than in the file, whose order labels follow.
+TEST_F(Outputs, ClassesAreCountedAsTheFileDoes) {
+  result({"evaluate", "--network", network_, "--dataset", dataset_, "--outputs", path("y.npy")});
+  const auto largest = [&](const auto& values) {
+    std::string labels;
+    for (std::size_t i = 0; i < samples; ++i) {
+      const auto first = values.begin() + static_cast<std::ptrdiff_t>(48 * i);
+      labels += static_cast<char>(std::max_element(first, first + 48) - first);
+    }
+    return labels;
+  };
+  folder_.write("y.bin", largest(read_npy<float>(folder_ / "y.npy", "<f4", "5, 3, 4, 4")));
+  const std::string as_file = write_dataset("file.yaml", ", labels: y.bin");
+  EXPECT_EQ(result({"evaluate", "--network", network_, "--dataset", as_file})["float"]["correct"], samples);
+  folder_.write("y.bin", largest(read_npy<std::int32_t>(folder_ / "y.codes.npy", "<i4", "5, 3, 4, 4")));
+  EXPECT_EQ(result({"evaluate", "--network", network_, "--dataset", as_file})["integer"]["correct"], samples);
+  EXPECT_EQ(result({"run", "--network", network_, "--dataset", as_file, "--images", "5"})["images"]["accuracy"], 1.0);
+}
+
 TEST_F(Outputs, RunSaysWhatItCalibratedOn) {
   const Finished random = run_program({"run", "--network", network_, "--calibration", "mse", "--quiet"});
   EXPECT_THAT(random.out, HasSubstr("calibration mse on 8 random inputs, seed 1"));
