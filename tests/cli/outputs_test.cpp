@@ -278,6 +278,12 @@ TEST_F(Outputs, ClassesAreCountedAsTheFileDoes) {
   folder_.write("y.bin", largest(read_npy<std::int32_t>(folder_ / "y.codes.npy", "<i4", "5, 3, 4, 4")));
   EXPECT_EQ(result({"evaluate", "--network", network_, "--dataset", as_file})["integer"]["correct"], samples);
   EXPECT_EQ(result({"run", "--network", network_, "--dataset", as_file, "--images", "5"})["images"]["accuracy"], 1.0);
+  if (!std::filesystem::exists(std::filesystem::path(BITSTRATA_PROGRAM).parent_path() / "bitstrata-train"))
+    GTEST_SKIP() << "this build has no training";
+  // A run folder does not keep the file's order.
+  expect_refusal({"quantize", "--network", network_, "--dataset", as_file, "--method", "codesign", "--limit",
+                  "latency=0.5", "--quiet", "--out", path("q")},
+                 {"outputs of 1x3x4x4 are in another order here"});
 }
 
 TEST_F(Outputs, RunSaysWhatItCalibratedOn) {
