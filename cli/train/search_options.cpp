@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 namespace bitstrata::cli {
 
@@ -187,12 +186,9 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   check_range("systemc-images", systemc_images, 0, 1e6);
   check_range("rtl-images", rtl_images, 0, 1e6);
   check_choice("against", against, {"labels", "teacher"});
-  std::set<quant::Quantity> limited;
+  std::vector<quant::Limit> all;
   for (const std::string& limit : limits) {
-    const quant::Limit parsed = quant::parse_limit(limit);
-    if (!limited.insert(parsed.quantity).second)
-      throw std::invalid_argument(
-          fmt::format("{} is limited twice; give one limit of it", quant::to_string(parsed.quantity)));
+    const quant::Limit& parsed = all.emplace_back(quant::parse_limit(limit));
     if (!cost_table.empty() && parsed.quantity == quant::Quantity::latency && !parsed.share)
       throw std::invalid_argument(
           fmt::format("--limit {}: a cost table's latencies have no unit; give a share of uniform 8/8", limit));
@@ -205,6 +201,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       throw std::invalid_argument(fmt::format("--limit {} needs --architectures to choose from", limit));
     area = parsed.value;
   }
+  quant::check_single(all);
   oracle.teacher = against == "teacher";
   oracle.schedule.peak = search_learning_rate;
   oracle.schedule.final_ratio = 0.05;

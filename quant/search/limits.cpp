@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <stdexcept>
 
 namespace bitstrata::quant {
@@ -85,7 +86,15 @@ Limit parse_limit(const std::string& text) {
   refuse(text, fmt::format("has the unknown unit '{}'", unit));
 }
 
+void check_single(const std::vector<Limit>& limits) {
+  std::set<Quantity> limited;
+  for (const Limit& limit : limits)
+    if (!limited.insert(limit.quantity).second)
+      throw std::invalid_argument(fmt::format("{} is limited twice; give one limit of it", to_string(limit.quantity)));
+}
+
 Costs resolve(const std::vector<Limit>& limits, const Costs& uniform, double clock_mhz) {
+  check_single(limits);
   Costs allowed;
   allowed.fill(std::numeric_limits<double>::infinity());
   for (const Limit& limit : limits) {

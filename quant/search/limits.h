@@ -30,9 +30,12 @@ struct Limit {
 // Throws std::invalid_argument saying what a limit looks like.
 Limit parse_limit(const std::string& text);
 
+// Throws std::invalid_argument where a quantity is limited twice.
+void check_single(const std::vector<Limit>& limits);
+
 // The largest costs that are allowed; infinite where nothing is. `uniform` are those of uniform 8/8; limits of area are
-// passed over. Throws
-// std::invalid_argument where an energy is limited that nothing prices (0), or a share is one of nothing.
+// passed over. Throws std::invalid_argument where a quantity is limited twice, an energy is limited that nothing prices
+// (0), or a share is one of nothing.
 Costs resolve(const std::vector<Limit>& limits, const Costs& uniform, double clock_mhz);
 
 inline bool within(const Costs& costs, const Costs& allowed) {

@@ -50,8 +50,9 @@ TEST_P(Memory, DoesNotGrowWithTheNetwork) {
     peaks.push_back(nlohmann::json::parse(read_text(out + "/run.json")).at("peak_memory_mb"));
   }
   std::cout << few << " layers: " << peaks[0] << " MB at most; " << many << " layers: " << peaks[1] << " MB\n";
-  // A fiftieth of what the further layers weigh as integers; a layer's own description and events take a little.
-  EXPECT_LT(peaks[1], peaks[0] + 1e-6 * 2 * (many - few) * channels * channels / 50);
+  // A layer's own description and events take 30 kB (1 MB here), and what an allocator keeps differs by machine by as
+  // much; held as bytes, the further layers' weights alone would be 37 MB.
+  EXPECT_LT(peaks[1], peaks[0] + 1e-6 * (many - few) * channels * channels / 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Verbs, Memory,
