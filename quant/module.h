@@ -71,7 +71,8 @@ struct ForwardOptions {
   Means means = Means::leave;
   double means_share = 1.0;  // of this batch in means and shifts
   DensityCount* density = nullptr;
-  std::vector<torch::Tensor>* codes = nullptr;  // takes the codes of all tensors (of a quantized pass), as floats
+  std::vector<torch::Tensor>* codes = nullptr;    // takes the codes of all tensors (of a quantized pass), as floats
+  std::vector<torch::Tensor>* results = nullptr;  // by step: takes what it gives before it is rounded
 };
 
 // Batch norm and quantization. While training, batch norm stays alive: weights are quantized as the accelerator will
@@ -109,6 +110,10 @@ class Module {
   // Steps `first` and on, from the values that earlier ones left: what changes behind a step is found without the steps
   // in front of it.
   void run(Values& values, std::size_t first, const ForwardOptions& options);
+  // Step `index` alone.
+  void run_step(std::size_t index, Values& values, const ForwardOptions& options);
+  // The same where what it gives before it is rounded is known.
+  void round_step(std::size_t index, torch::Tensor result, Values& values, const ForwardOptions& options);
   // What step `index` gives before it is rounded to its tensor's grid.
   torch::Tensor unrounded(std::size_t index, const Values& values, const ForwardOptions& options);
 
@@ -122,6 +127,9 @@ class Module {
   torch::Tensor folding_gain(int stage) const;
   torch::Tensor folded_weight(int stage) const;
   torch::Tensor folded_bias(int stage) const;
+  // The scales of the folded weights under the plan, [channels], and what the weights are when rounded to them.
+  torch::Tensor scale_of_weights(int stage) const;
+  torch::Tensor rounded_weight(int stage) const;
 
   // Were the float network's means taken?
   bool has_means() const;
@@ -173,7 +181,9 @@ class Module {
   torch::Tensor evaluate(const Step& step, const Values& values, const StageScale& scale,
                          const ForwardOptions& forward);
   void observe(const Step& step, const torch::Tensor& values, const ForwardOptions& options);
-  StageScale scale_of(const Step& step) const;
+  StageScale scale_of(int stage) const;
+  void finish(const Step& step, torch::Tensor output, const StageScale& scale, Values& values,
+              const ForwardOptions& forward);
   // Does the tensor, or do the stage's weights, have a learned step?
   bool learned(int tensor) const;
   bool learned_weights(int stage) const;

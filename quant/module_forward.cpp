@@ -132,16 +132,25 @@ double Module::smallest_step(const Step& step, const std::vector<Grid>& grids, c
   return unit / 32768;
 }
 
-Module::StageScale Module::scale_of(const Step& step) const {
-  if (step.stage < 0) return {};
-  StageScale result{folding_gain(step.stage), {}, 0};
-  const StageWeights& weights = stage(step.stage);
-  result.scale = learned_weights(step.stage)
+Module::StageScale Module::scale_of(int index) const {
+  if (index < 0) return {};
+  StageScale result{folding_gain(index), {}, 0};
+  const StageWeights& weights = stage(index);
+  result.scale = learned_weights(index)
                      ? learned_weight_scale(weights.step, result.gain, options.granularity, options.scales)
-                     : weight_scale(weights.weight.detach() * column(result.gain), plan_.layers[step.stage].weight_bits,
-                                    options.granularity, options.scales);
+                     : weight_scale(weights.weight.detach() * column(result.gain),
+                                    plan_.layers[static_cast<std::size_t>(index)].weight_bits, options.granularity,
+                                    options.scales);
   result.largest = result.scale.max().item<double>();
   return result;
+}
+
+Tensor Module::scale_of_weights(int index) const { return scale_of(index).scale; }
+
+Tensor Module::rounded_weight(int index) const {
+  const Tensor scale = scale_of(index).scale;
+  return weight_codes(folded_weight(index), scale, plan_.layers[static_cast<std::size_t>(index)].weight_bits) *
+         column(scale);
 }
 
 Module::Grids Module::grids() const {
@@ -151,7 +160,7 @@ Module::Grids Module::grids() const {
   grids.weight_scales.resize(layout_.stages.size());
   grids.tensors[0] = tensor_grid(0, 0);
   for (const Step& step : layout_.steps) {
-    const StageScale scale = scale_of(step);
+    const StageScale scale = scale_of(step.stage);
     if (step.stage >= 0) grids.weight_scales[step.stage] = scale.scale;
     if (by_table(step)) grids.tables[step.output] = table_grid(table_ranges_[step.output]);
     grids.tensors[step.output] = shares_format(step)
@@ -176,7 +185,7 @@ Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& inpu
     // Outputs are compared with each other: at 3/6, matching the means of logits, too, costs DS-CNN 11 points.
     const bool output = layout_.tensors[step.output].is_output;
     if (forward.means == Means::match && stage.mean.defined() && !output)
-      follow(stage.shift, stage.mean - x.mean({0, 2, 3}), forward.means_share);
+      follow(stage.shift, stage.mean - x.detach().mean({0, 2, 3}), forward.means_share);
     if (stage.shift.defined()) x = x + stage.shift.view({1, -1, 1, 1});
   }
   if (stage.normalised())
@@ -219,7 +228,7 @@ Tensor Module::evaluate(const Step& step, const Values& values, const StageScale
 
 Tensor Module::unrounded(std::size_t index, const Values& values, const ForwardOptions& options_now) {
   const Step& step = layout_.steps.at(index);
-  return evaluate(step, values, options_now.quantized ? scale_of(step) : StageScale{}, options_now);
+  return evaluate(step, values, options_now.quantized ? scale_of(step.stage) : StageScale{}, options_now);
 }
 
 void Module::observe(const Step& step, const Tensor& values, const ForwardOptions& forward) {
@@ -267,27 +276,40 @@ void Module::run(Values& values, std::size_t first, const ForwardOptions& forwar
     forward.density->channel_nonzero.resize(layout_.tensors.size());
   }
   if (forward.density && first == 0) count(*forward.density, 0, values.tensors[0]);
-  for (std::size_t i = first; i < layout_.steps.size(); ++i) {
-    const Step& step = layout_.steps[i];
-    const StageScale scale = forward.quantized ? scale_of(step) : StageScale{};
-    Tensor output = evaluate(step, values, scale, forward);
-    if (forward.quantized) {
-      Grid& grid = values.grids[step.output];
-      if (shares_format(step)) {
-        grid = values.grids[layout_.tensors[step.output].source];
-        if (step.pools) output = round_to_grid(output, grid);
-      } else {
-        observe(step, output, forward);
-        grid = tensor_grid(step.output, smallest_step(step, values.grids, scale));
-        // Logits keep their full resolution while training: their codes only matter to the argmax.
-        if (!layout_.tensors[step.output].is_output)
-          output =
-              learned(step.output) ? fake_quantize(output, grid, steps_[step.output]) : fake_quantize(output, grid);
-      }
+  if (forward.results) forward.results->resize(layout_.steps.size());
+  for (std::size_t i = first; i < layout_.steps.size(); ++i) run_step(i, values, forward);
+}
+
+void Module::run_step(std::size_t index, Values& values, const ForwardOptions& forward) {
+  const Step& step = layout_.steps.at(index);
+  const StageScale scale = forward.quantized ? scale_of(step.stage) : StageScale{};
+  Tensor result = evaluate(step, values, scale, forward);
+  if (forward.results) forward.results->at(index) = result;
+  finish(step, std::move(result), scale, values, forward);
+}
+
+void Module::round_step(std::size_t index, Tensor result, Values& values, const ForwardOptions& forward) {
+  const Step& step = layout_.steps.at(index);
+  finish(step, std::move(result), forward.quantized ? scale_of(step.stage) : StageScale{}, values, forward);
+}
+
+void Module::finish(const Step& step, Tensor output, const StageScale& scale, Values& values,
+                    const ForwardOptions& forward) {
+  if (forward.quantized) {
+    Grid& grid = values.grids[step.output];
+    if (shares_format(step)) {
+      grid = values.grids[layout_.tensors[step.output].source];
+      if (step.pools) output = round_to_grid(output, grid);
+    } else {
+      observe(step, output, forward);
+      grid = tensor_grid(step.output, smallest_step(step, values.grids, scale));
+      // Logits keep their full resolution while training: their codes only matter to the argmax.
+      if (!layout_.tensors[step.output].is_output)
+        output = learned(step.output) ? fake_quantize(output, grid, steps_[step.output]) : fake_quantize(output, grid);
     }
-    if (forward.density) count(*forward.density, static_cast<std::size_t>(step.output), output);
-    values.tensors[step.output] = std::move(output);
   }
+  if (forward.density) count(*forward.density, static_cast<std::size_t>(step.output), output);
+  values.tensors[step.output] = std::move(output);
 }
 
 Tensor Module::forward(const Tensor& images, const ForwardOptions& forward) {

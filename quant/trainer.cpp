@@ -20,7 +20,7 @@
 #include "quant/export.h"
 #include "quant/labelled.h"
 #include "quant/price.h"
-#include "quant/sensitivity.h"
+#include "quant/ranking.h"
 
 namespace bitstrata::quant {
 

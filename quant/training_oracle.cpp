@@ -13,7 +13,9 @@ namespace bitstrata::quant {
 using torch::Tensor;
 
 struct TrainingOracle::Impl {
-  Impl(Trainer& trained, const TrainingData& data, const OracleOptions& asked) : trainer(trained), options(asked) {
+  Impl(Trainer& trained, const TrainingData& data, const OracleOptions& asked)
+      : trainer(trained), options(asked), score(find_score(asked.score)) {
+    if (score == nullptr) throw std::invalid_argument("there is no sensitivity '" + asked.score + "'");
     const std::int64_t wanted = options.images;
     const std::int64_t first = std::min<std::int64_t>(wanted, data.validation.count());
     const std::int64_t more = std::min<std::int64_t>(wanted - first, data.train.count());
@@ -27,7 +29,7 @@ struct TrainingOracle::Impl {
     }
     images = torch::cat(parts);
     labels = torch::cat(answers);
-    if (options.teacher) {
+    if (options.teacher || score->needs_teacher) {
       const torch::NoGradGuard no_grad;
       std::vector<Tensor> logits;
       for (std::int64_t i = 0; i < images.size(0); i += kBatch)
@@ -40,13 +42,14 @@ struct TrainingOracle::Impl {
 
   void refresh() {
     if (sensitivity) passes += sensitivity->passes();
-    sensitivity.emplace(trainer.module(), images, labels, teacher,
-                        options.teacher ? Against::teacher : Against::labels);
+    sensitivity.emplace(trainer.module(), images, labels, teacher, options.teacher ? Against::teacher : Against::labels,
+                        *score);
   }
 
   static constexpr std::int64_t kBatch = 256;
   Trainer& trainer;
   OracleOptions options;
+  const ChangeScore* score;
   Tensor images, labels, teacher;
   std::optional<Sensitivity> sensitivity;
   double passes = 0;  // of training and of earlier states of the network

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "quant/search/oracle.h"
 #include "quant/trainer.h"
@@ -14,13 +15,14 @@ namespace bitstrata::quant {
 struct OracleOptions {
   int images = 512;      // that losses are taken on: of validation first, and where these are fewer, of training
   bool teacher = false;  // divergence from the float network's answers, which needs no labels, instead of cross entropy
-  int epochs = 0;        // of training between questions; 0: the weights stay as they are
+  std::string score = "loss";  // what tells of single changes (scores/score.h)
+  int epochs = 0;              // of training between questions; 0: the weights stay as they are
   EpochSchedule schedule;
 };
 
 class TrainingOracle final : public LossOracle {
  public:
-  // Both are referred to. The trainer is quantized already.
+  // Both are referred to. The trainer is quantized already. Throws std::invalid_argument where there is no such score.
   TrainingOracle(Trainer& trainer, const TrainingData& data, const OracleOptions& options);
   ~TrainingOracle() override;
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "quant/scores/score.h"
+
 namespace bitstrata::cli {
 
 using nlohmann::json;
@@ -40,11 +42,19 @@ std::vector<int> read_widths(const std::string& text) {
   return widths;
 }
 
-std::string about_methods() {
+// A line each of a table of names.
+template <typename Row>
+std::string about(const std::vector<Row>& rows) {
   std::string text;
-  for (const quant::SearchMethod& method : quant::search_methods())
-    text += fmt::format("  {:<14} {}\n", method.name, method.what);
+  for (const Row& row : rows) text += fmt::format("  {:<14} {}\n", row.name, row.what);
   return text;
+}
+
+template <typename Row>
+std::vector<std::string> names_of(const std::vector<Row>& rows) {
+  std::vector<std::string> names;
+  for (const Row& row : rows) names.emplace_back(row.name);
+  return names;
 }
 
 void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) {
@@ -57,6 +67,9 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
   if (o.method != "codesign" && o.method != "greedy") refuse({"phases"}, "--method codesign or greedy");
   if (o.method != "codesign" && o.method != "greedy" && o.method != "density")
     refuse({"epochs", "search-images", "search-learning-rate"}, "--method codesign, greedy or density");
+  const bool asks = o.method == "codesign" || o.method == "greedy" || o.method == "program";
+  if (!asks && o.architectures.empty())
+    refuse({"sensitivity"}, "--method codesign, greedy or program, and to --architectures");
   if (!o.cost_table.empty())
     refuse({"architecture", "architectures", "technology", "levels", "systemc-images", "rtl-images"},
            "the costs of an architecture, not of a --cost-table");
@@ -76,6 +89,8 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
 bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   std::string allowed = "2-8";
   int first = 0, last = 0;
+  const std::string sensitivities = fmt::format("what tells how single changes of a plan change the loss: {}",
+                                                fmt::join(names_of(quant::scores()), ", "));
   po::options_description options("options");
   options.add_options()
       // clang-format off
@@ -122,6 +137,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
        "that losses are taken on: validation images first, then training images")
       ("against", po::value(&against)->default_value(against),
        "labels (cross entropy), or teacher (divergence from the float network's answers, without labels)")
+      ("sensitivity", po::value(&oracle.score)->default_value(oracle.score),
+       sensitivities.c_str())
       ("epochs", po::value(&oracle.epochs)->default_value(oracle.epochs),
        "of training after every phase; 0: the weights stay as they are")
       ("search-images", po::value(&search_images)->default_value(search_images),
@@ -146,7 +163,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   if (!parse(arguments, options,
              {"quantize --method M --limit L [--architecture A] [options] --out DIR",
               "Finds the plan of least loss that keeps the limits on this very array, by costs that are measured:\n" +
-                  about_methods() +
+                  about(quant::search_methods()) + "Asked about single changes (--sensitivity):\n" +
+                  about(quant::scores()) +
                   "Without training data of the network's own, --epochs 0 (the default) leaves the weights as they "
                   "are.\n"
                   "Writes DIR/plan.yaml, DIR/integer.safetensors, DIR/checkpoint.safetensors, DIR/search.csv (every\n"
@@ -155,9 +173,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
               "--finetune-epochs 4 --out out/codesign"},
              values))
     return false;
-  std::vector<std::string> names;
-  for (const quant::SearchMethod& known : quant::search_methods()) names.emplace_back(known.name);
-  check_choice("method", method, names);
+  check_choice("method", method, names_of(quant::search_methods()));
+  check_choice("sensitivity", oracle.score, names_of(quant::scores()));
   widths = read_widths(allowed);
   if (values.count("first-bits") != 0) first_bits = first;
   if (values.count("last-bits") != 0) last_bits = last;
@@ -186,6 +203,11 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   check_range("systemc-images", systemc_images, 0, 1e6);
   check_range("rtl-images", rtl_images, 0, 1e6);
   check_choice("against", against, {"labels", "teacher"});
+  if (against == "teacher" && quant::find_score(oracle.score)->needs_labels)
+    throw std::invalid_argument(
+        fmt::format("--sensitivity {} takes gradients of the labels' loss and --against teacher goes without labels; "
+                    "take kl or mse",
+                    oracle.score));
   std::vector<quant::Limit> all;
   for (const std::string& limit : limits) {
     const quant::Limit& parsed = all.emplace_back(quant::parse_limit(limit));
@@ -240,6 +262,7 @@ json SearchVerbOptions::identity() const {
                    {"passes", search.passes},
                    {"loss-images", oracle.images},
                    {"against", against},
+                   {"sensitivity", oracle.score},
                    {"epochs", oracle.epochs},
                    {"search-images", search_images},
                    {"search-learning-rate", search_learning_rate},

@@ -273,6 +273,7 @@ class MeasuredSearch {
                 {"dataset", data_.name},
                 {"dataset_source", o_.training.source()},
                 {"method", o_.method},
+                {"sensitivity", o_.oracle.score},
                 {"training", o_.rounding.identity()},
                 {"architecture", o_.cost_table.empty() ? json(architecture_.name) : json(nullptr)},
                 {"cost_table", o_.cost_table.empty() ? json(nullptr) : json(o_.cost_table)},

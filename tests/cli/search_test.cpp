@@ -129,6 +129,21 @@ TEST_F(SearchVerb, EveryMethodHasARow) {
   EXPECT_EQ(methods, 6);
 }
 
+TEST_F(SearchVerb, SensitivityIsChosenByName) {
+  const Finished help = run_program({"quantize", "--method", "program", "--help"});
+  for (const std::string name : {"loss", "kl", "gradient", "mse", "mse-exp", "hessian", "steps", "density", "mask"}) {
+    SCOPED_TRACE(name);
+    EXPECT_THAT(help.out, HasSubstr(fmt::format("\n  {:<14} ", name)));
+    const Finished finished =
+        run_program(quantize(name, {"--method", "program", "--limit", "latency=0.6", "--levels", "3", "--sensitivity",
+                                    name, "--systemc-images", "0", "--quiet"}));
+    ASSERT_EQ(finished.status, 0) << finished.err;
+    EXPECT_EQ(summary(name).at("sensitivity"), name);
+    EXPECT_LE(summary(name).at("predicted").at("cycles").get<double>(),
+              0.6 * summary(name).at("uniform_8_8").at("cycles").get<double>());
+  }
+}
+
 // SIGKILL in the middle of a search that also trains: resumed, it ends as one that was left alone.
 TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
   const Words search = {
@@ -150,6 +165,12 @@ TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
     child.wait();
     ASSERT_TRUE(std::filesystem::exists(folder_ / "killed/search.journal")) << "it was over before it could be killed";
   }
+  // Answers of one sensitivity are none of another.
+  Words other = resumed;
+  other.insert(other.end(), {"--sensitivity", "kl"});
+  const Finished changed = run_program(other);
+  EXPECT_EQ(changed.status, 2);
+  EXPECT_THAT(changed.err, HasSubstr("the interrupted run had sensitivity = \"loss\", not \"kl\""));
   const Finished rest = run_program(resumed);
   ASSERT_EQ(rest.status, 0) << rest.err;
   for (const char* file : {"plan.yaml", "search.csv"})
@@ -157,6 +178,9 @@ TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
   for (const char* key : {"test_accuracy", "validation_accuracy", "forward_passes", "search_loss"})
     EXPECT_EQ(summary("killed").at(key), summary("whole").at(key)) << key;
   EXPECT_THAT(run_program(resumed).err, HasSubstr("the run is finished"));
+  const Finished late = run_program(other);
+  EXPECT_EQ(late.status, 2);
+  EXPECT_THAT(late.err, HasSubstr("the finished run had sensitivity = \"loss\", not \"kl\""));
 }
 
 // A technology of gates: toggles of real codes are behind the prices, and the engine counts what comes out.
@@ -275,6 +299,11 @@ TEST_F(SearchVerb, MisuseIsOneLine) {
       {{"--method", "codesign", "--limit", "area=0.5"}, {"--limit area=0.5 needs --architectures"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--widths", "8,4"}, {"--widths is '8,4'", "2-8"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--widths", "2-17"}, {"--widths is '2-17'"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--sensitivity", "gradients"},
+       {"--sensitivity is 'gradients'", "mse-exp", "did you mean 'gradient'"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--sensitivity", "hessian", "--against", "teacher"},
+       {"--sensitivity hessian takes gradients", "take kl or mse"}},
+      {{"--method", "random", "--limit", "latency=0.5", "--sensitivity", "kl"}, {"--sensitivity", "--method codesign"}},
       {{"--method", "greedy", "--limit", "latency=0.5", "--candidates", "3"}, {"--candidates", "--method codesign"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--learning-rate", "1"},
        {"--learning-rate", "--finetune-epochs"}},

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "quant/ranking.h"
 #include "quant/trainer.h"
 #include "tests/quant/support.h"
 
