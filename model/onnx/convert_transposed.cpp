@@ -24,6 +24,7 @@ struct Axis {
   std::int64_t size = 1, kernel = 1, stride = 1, dilation = 1, pad = 0, outputs = 1;
   std::int64_t first = 0, step = 1, taps = 1, after = 0;  // offset of the first tap, and from tap to tap
   bool beyond = false;                                    // auto_pad asks for outputs that no tap reaches
+  bool far = false;  // outputs reach a stride or more beyond the last tap of the last input
 
   std::int64_t blocks() const { return (outputs + stride - 1) / stride; }
   // The place of tap k of phase p in the convolution; nothing where it meets no input.
@@ -72,7 +73,11 @@ Axis axis_of_window(const OnnxNode& node, std::size_t i, std::size_t rank, std::
   if (axis.dilation < 1 || kernel < 1 || reach > largest_side)
     refuse(node, fmt::format("a kernel side of {} with dilation {} is not supported", kernel, axis.dilation));
   const std::int64_t more = side("output_padding", i, rank, 0);
-  const std::int64_t whole = axis.stride * (size - 1) + reach + more;  // without padding
+  if (more >= std::max(axis.stride, axis.dilation)) {
+    refuse(node, fmt::format("its output_padding is {}; less than its stride, {}, or its dilation, {}, is right", more,
+                             axis.stride, axis.dilation));
+  }
+  const std::int64_t reached = axis.stride * (size - 1) + reach, whole = reached + more;  // without padding
   const std::string automatic = node.text("auto_pad", "NOTSET");
   const bool same = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
   if (!same && automatic != "VALID" && automatic != "NOTSET")
@@ -81,13 +86,16 @@ Axis axis_of_window(const OnnxNode& node, std::size_t i, std::size_t rank, std::
     if (shape.size() == rank + 2) shape.erase(shape.begin(), shape.begin() + 2);
     if (shape.size() != rank) refuse(node, fmt::format("its output_shape has {} sides, not {}", shape.size(), rank));
     axis.outputs = std::clamp<std::int64_t>(shape[i], 0, most_outputs + 1);
+    axis.far = std::max(axis.outputs, whole) - reached >= axis.stride;
     share_padding(axis, whole - axis.outputs, automatic == "SAME_UPPER");
   } else if (same) {
     axis.outputs = size * axis.stride;
     axis.beyond = axis.outputs > whole;
+    axis.far = more >= axis.stride;
     share_padding(axis, whole - axis.outputs, automatic == "SAME_UPPER");
   } else {
     const bool none = automatic == "VALID";
+    axis.far = more >= axis.stride;
     axis.pad = none ? 0 : side("pads", i, 2 * rank, 0);
     axis.outputs = whole - axis.pad - (none ? 0 : side("pads", i + rank, 2 * rank, 0));
   }
@@ -179,6 +187,12 @@ void Converter::transposed_convolution(const OnnxNode& node) {
         "{} '{}': auto_pad {} with a kernel smaller than its stride gives input times stride outputs, as the "
         "standard says, the last of them the bias alone; ONNX Runtime leaves these out",
         node.op, node.name, node.text("auto_pad", "")));
+  }
+  if (rows.far || columns.far) {
+    network_.notes.push_back(fmt::format(
+        "{} '{}': its outputs reach a stride or more beyond its last window, as its {} says; ONNX Runtime then takes "
+        "products of other pixels for 75 to 100 % of its values",
+        node.op, node.name, node.wholes("output_shape").empty() ? "output_padding" : "output_shape"));
   }
   // Many weights are taken where they are not much more than the file's own.
   const double count = static_cast<double>(phases.channels() * phases.inputs) * static_cast<double>(rows.taps) *

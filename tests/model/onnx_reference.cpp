@@ -144,7 +144,7 @@ Array convolve_transposed(const OnnxBuilder::Node& node, const Array& x, const A
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t reach =
         (x.dims[i + 2] - 1) * strides[i] + (weights.dims[i + 2] - 1) * dilations[i] + 1 + more[i];
-    const bool same = automatic != node.attributes.end() && automatic->second.words != "VALID";
+    const bool same = automatic != node.attributes.end() && automatic->second.words.starts_with("SAME");
     if (same || !wanted.empty()) {
       sides.push_back(wanted.empty() ? x.dims[i + 2] * strides[i] : wanted[i]);
       const std::int64_t all = std::max<std::int64_t>(0, reach - sides[i]);

@@ -60,6 +60,43 @@ TEST(OnnxSpace, RandomTransposedConvolutions) {
   EXPECT_LT(cut, 180U);
 }
 
+// ONNX Runtime takes the products of other pixels there, and reads beyond them.
+TEST(OnnxSpace, OutputsFarBeyondTheLastWindowFollowTheStandard) {
+  struct Far {
+    Dims strides, dilations, more, shape;
+    const char* automatic;
+    const char* reason;  // empty: no output is that far
+  };
+  const std::vector<Far> cases = {
+      {{2, 1}, {3, 2}, {2, 1}, {}, "NOTSET", "as its output_padding says"},
+      {{2, 1}, {3, 2}, {1, 1}, {}, "VALID", "as its output_padding says"},
+      {{2, 2}, {3, 1}, {2, 0}, {}, "SAME_UPPER", "as its output_padding says"},
+      {{2, 2}, {3, 1}, {2, 0}, {12, 10}, "SAME_LOWER", "as its output_shape says"},
+      {{2, 3}, {1, 1}, {0, 0}, {13, 18}, "NOTSET", "as its output_shape says"},
+      {{2, 3}, {1, 1}, {0, 0}, {12, 17}, "NOTSET", ""},
+      {{3, 2}, {1, 2}, {2, 1}, {}, "NOTSET", ""},
+  };
+  const TemporaryFolder folder;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    SCOPED_TRACE(i);
+    const Far& far = cases[i];
+    OnnxBuilder m({1, 3, 5, 5});
+    Attrs attributes = {{"strides", far.strides},
+                        {"dilations", far.dilations},
+                        {"output_padding", far.more},
+                        {"auto_pad", far.automatic}};
+    if (!far.shape.empty()) attributes.emplace("output_shape", far.shape);
+    m.node("ConvTranspose", {"x", m.random({3, 2, 3, 3}), m.random({2})}, attributes);
+    const FloatNetwork network = import_onnx(m.save(folder / "model.onnx"));
+    expect_same(m, network, 1, true);
+    ASSERT_EQ(network.notes.size(), far.reason[0] == '\0' ? 0U : 1U);
+    for (const std::string& note : network.notes) {
+      EXPECT_THAT(note, HasSubstr(far.reason));
+      EXPECT_THAT(note, HasSubstr("ONNX Runtime then takes products of other pixels for 75 to 100 % of its values"));
+    }
+  }
+}
+
 TEST(OnnxSpace, UNet) {
   const TemporaryFolder folder;
   const OnnxBuilder m = unet();
@@ -104,6 +141,12 @@ TEST(OnnxSpace, RefusesWithOperatorAndNode) {
       {"its weights of 6x2x3x3 in 4 group(s) do not fit 6 channels", transposed({{"group", 4}})},
       {"an output side would be -1", transposed({{"pads", Dims{4, 0, 4, 0}}})},
       {"an output side would be 0", transposed({{"output_shape", Dims{std::numeric_limits<std::int64_t>::min(), 5}}})},
+      {"its output_padding is 2; less than its stride, 2, or its dilation, 1, is right",
+       transposed({{"strides", Dims{3, 2}}, {"output_padding", Dims{2, 2}}})},
+      {"its output_padding is 2; less than its stride, 1, or its dilation, 2, is right",
+       transposed({{"dilations", Dims{2, 3}}, {"output_padding", Dims{2, 2}}})},
+      {"its output_padding is 1; less than its stride, 1, or its dilation, 1, is right",
+       transposed({{"output_padding", Dims{1, 0}}, {"output_shape", Dims{5, 5}}})},
       {"auto_pad 'UPPER' is not known", transposed({{"auto_pad", "UPPER"}})},
       {"has 3 biases for 2 outputs",
        [](OnnxBuilder& m) {
