@@ -15,8 +15,6 @@ using torch::Tensor;
 
 constexpr double kCandidateRatio = 0.85;
 
-double largest_code(int bits) { return bits == 1 ? 0 : std::ldexp(1.0, bits - 1) - 1; }  // as rounding.h has it
-
 Tensor per_channel(const Tensor& scale, const Tensor& like) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
   shape[0] = -1;
@@ -179,6 +177,8 @@ class LearnedWeights : public torch::autograd::Function<LearnedWeights> {
 };
 
 }  // namespace
+
+double largest_code(int bits) { return bits == 1 ? 0 : std::ldexp(1.0, bits - 1) - 1; }
 
 torch::Tensor weight_scale(const torch::Tensor& weights, int bits, Granularity granularity, Scales scales) {
   const Tensor all = weights.detach().contiguous();

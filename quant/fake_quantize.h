@@ -11,6 +11,9 @@ namespace bitstrata::quant {
 
 // Weights: symmetric codes -(2^(bits-1)-1) .. 2^(bits-1)-1; 1 bit: -1 and +1, zero counts as +1.
 //
+// Of weights with `bits` bits, which lie symmetrically around 0; 0 at 1 bit, where they are -1 and +1.
+double largest_code(int bits);
+
 // One scale an output channel (all equal when per tensor). At 8 bits and above the largest weight sets it; from 2 to 7
 // bits clipping the tail pays, so the scale with the smallest squared error among twelve is taken; at 1 bit it is the
 // mean magnitude, which minimises the squared error of -s/+s. Powers of two: the best of five by squared error.

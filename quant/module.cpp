@@ -25,9 +25,10 @@ Tensor to_tensor(const Range& range) {
   return torch::tensor({range.low, range.high, range.ready ? 1.0 : 0.0}, torch::kFloat64);
 }
 
-// Relative to a step, its gradient grows with the 1.5th power of the largest code: at 16 bits steps are thrown about,
-// which nobody notices until the width falls. Wide tensors lose nothing by their ranges.
-constexpr int kWidestLearned = 8;
+// What a learned step of weights may be, as shares of the step by which the largest weight has the largest code. Behind
+// a convolution with batch norm nothing else holds it: the sum's scale does not matter there, so a step that has fallen
+// far goes on falling, until its weights are signs, and above twice that step the channel's weights are all 0.
+constexpr double kLeastShare = 1.0 / 8, kLargestShare = 1.5;
 constexpr const char* kWeightStep = ".weight_step";
 constexpr const char* kTensorStep = "step.";
 constexpr const char* kExtremes = "extremes.";
@@ -162,13 +163,33 @@ void Module::start_steps() {
   const torch::NoGradGuard no_grad;
   const Grids grids = this->grids();
   for (const Step& step : layout_.steps) {
-    if (step.stage >= 0 && !learned_weights(step.stage) && plan_.layers[step.stage].weight_bits <= kWidestLearned)
+    if (step.stage >= 0 && !learned_weights(step.stage) &&
+        plan_.layers[step.stage].weight_bits <= options.widest_learned)
       stage(step.stage)
           .step.copy_(
               learned_weight_step(grids.weight_scales[step.stage], folding_gain(step.stage), options.granularity));
   }
   for (const int t : rounded_)
-    if (!learned(t) && bits_[t] <= kWidestLearned) steps_[t].fill_(grids.tensors[t].step);
+    if (!learned(t) && bits_[t] <= options.widest_learned) steps_[t].fill_(grids.tensors[t].step);
+}
+
+void Module::bound_steps() {
+  const torch::NoGradGuard no_grad;
+  for (std::size_t s = 0; s < weights_.size(); ++s) {
+    const int index = static_cast<int>(s);
+    if (!learned_weights(index)) continue;
+    const Tensor largest = largest_step(index), step = weights_[s].step;
+    // Channels without any weight keep theirs.
+    step.copy_(torch::where(largest > 0, step.clamp(largest * kLeastShare, largest * kLargestShare), step));
+  }
+}
+
+// The learned step by which the largest weight of its channel, or of the tensor, has the largest code; [channels].
+Tensor Module::largest_step(int index) const {
+  Tensor largest = folded_weight(index).abs().flatten(1).amax(1);
+  if (options.granularity == Granularity::per_tensor) largest = largest.max().expand_as(largest);
+  const int bits = plan_.layers[static_cast<std::size_t>(index)].weight_bits;
+  return learned_weight_step(largest / std::max(1.0, largest_code(bits)), folding_gain(index), options.granularity);
 }
 
 void Module::set_input_range(double low, double high) {

@@ -140,8 +140,12 @@ class Module {
   // what is best to clip depends on the width.
   void set_plan(const model::Plan& plan);
   // Takes the present scales and ranges as steps to be learned from now on, where there are none yet and the width is
-  // at most 8 bits; wider ones follow ranges. Throws std::logic_error when a range is not known.
+  // at most QuantizeOptions::widest_learned; wider ones follow ranges. Throws std::logic_error when a range is not
+  // known.
   void start_steps();
+  // Keeps learned steps of weights within an eighth of the step that gives the largest weight the largest code, and 1.5
+  // times it; for behind each change of weights or steps.
+  void bound_steps();
 
   // The network with only the `kept` channels of each group, the rest cut out of every tensor. The same cut is applied
   // to `parallel`, tensors that run parallel to parameters() (momentum).
@@ -187,6 +191,7 @@ class Module {
   // Does the tensor, or do the stage's weights, have a learned step?
   bool learned(int tensor) const;
   bool learned_weights(int stage) const;
+  torch::Tensor largest_step(int stage) const;
   Grid tensor_grid(int tensor, double smallest_step) const;
   model::Coding coding(int tensor, int bits) const;
   double smallest_step(const Step& step, const std::vector<Grid>& grids, const StageScale& scale) const;

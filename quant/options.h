@@ -19,6 +19,11 @@ struct QuantizeOptions {
   Scales scales = Scales::free;
   SignedTensors signed_tensors = SignedTensors::twos_complement;
   Quantizer quantizer = Quantizer::range;
+  // Steps of more bits follow weights and ranges in any case. Relative to a step, its gradient grows with the 1.5th
+  // power of the largest code, so that wider tensors want a lower rate (Esser et al., section 3: a tenth at 8 bits of
+  // that at 2 to 4); at the rate of narrow ones their steps are thrown about, and nothing is gained
+  // (results/quantizers).
+  int widest_learned = 4;
   bool operator==(const QuantizeOptions&) const = default;
 };
 

@@ -38,7 +38,7 @@ constexpr int kStatisticsImages = 4096;     // training images that batch norm s
 constexpr std::int64_t kStatisticsBatch = 256;
 constexpr double kSmallestStep = 0.5;     // of a learned step behind one batch, to that before it: steps stay positive
 constexpr int kEvaluationBatch = 250;     // double-precision convolutions unfold their input: keep it in the cache
-constexpr std::int64_t kFirstLook = 256;  // training images that ranges come from where training begins without
+constexpr std::int64_t kFirstLook = 256;  // training images that ranges come from where others are kept
 constexpr std::int64_t kSmallestBatch = 8;  // a shorter rest of an epoch has no useful batch statistics
 
 // A well-mixed seed from two numbers (splitmix64), so that neighbouring epochs are unrelated.
@@ -112,18 +112,23 @@ struct Trainer::Impl {
       if (least.defined()) weight.copy_(torch::maximum(weight, least));
       weight.mutable_grad().zero_();
     }
+    if (quantized) state.module.bound_steps();
+  }
+
+  // Ranges that are not known are taken from the first images, in one pass.
+  void complete_ranges() {
+    if (state.module.ranges_ready()) return;
+    const torch::NoGradGuard no_grad;
+    ForwardOptions forward;
+    forward.quantized = true;
+    forward.observed_values = kCalibratedValues;
+    state.module.forward(train.images.narrow(0, 0, std::min<std::int64_t>(kFirstLook, train.images.size(0))), forward);
   }
 
   // Steps are learned from here on; what has not been seen yet, behind a change of width, is looked at first.
   void start_steps() {
     if (!quantized || state.module.options.quantizer != Quantizer::learned_steps) return;
-    if (!state.module.ranges_ready()) {
-      const torch::NoGradGuard no_grad;
-      ForwardOptions forward;
-      forward.quantized = true;
-      state.module.forward(train.images.narrow(0, 0, std::min<std::int64_t>(kFirstLook, train.images.size(0))),
-                           forward);
-    }
+    complete_ranges();
     state.module.start_steps();
   }
 
@@ -359,6 +364,8 @@ void Trainer::calibrate(int images, int batch_images) {
   if (closely) quantized.observed_values = kCalibratedValues, quantized.means = Means::match;
   pass(quantized);
 }
+
+void Trainer::complete_ranges() { impl_->complete_ranges(); }
 
 GoldenTest Trainer::golden_test(const model::IntegerNetwork& integers) {
   const torch::NoGradGuard no_grad;

@@ -57,6 +57,9 @@ class Trainer final : public Trainable {
   // and a closer look at their values, and the float network's means are kept (Means), unless training under
   // quantization has made them others: at few bits that decides.
   void calibrate(int images, int batch = 0);
+  // Looks at some hundred training images for the ranges that are missing, those of widths that changed; others stay,
+  // and so do learned steps.
+  void complete_ranges();
 
   // Share of correct answers among the first `count` images of a part (0: all).
   double accuracy(Part part, int count = 0);

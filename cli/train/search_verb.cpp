@@ -212,14 +212,21 @@ class MeasuredSearch {
          }});
     progress.finish();
     search_seconds_ = cpu_seconds() - start;
-    if (!tuning_) {
-      trainer.apply(space_->plan(found_.point));
-      trainer.calibrate(o_.calibration_images, calibration_batch);  // a width that changed has no range yet
-    }
     passes_ = recorded.passes();
     trained_ = recorded.trained();
+    if (!tuning_) settle();
     loss_images_ = oracle.images();
     write_log();
+  }
+
+  // The network under the plan that was found, as its loss was measured: what training has learned stays.
+  void settle() {
+    quant::Trainer& trainer = session_.trainer();
+    trainer.apply(space_->plan(found_.point));
+    if (trained_ > 0)
+      trainer.complete_ranges();
+    else
+      trainer.calibrate(o_.calibration_images, calibration_batch);
   }
 
   // The array, too: from then on all costs are those of the one that was chosen.

@@ -60,13 +60,14 @@ void run(const model::Network& network, int seed, const std::filesystem::path& f
     float_accuracy = annealing.best_accuracy();
     trainer.save(start, "");
   }
-  for (const int bits : {8, 4, 3, 2})
+  for (const int bits : {8, 6, 5, 4, 3, 2})
     for (const bool learned : {false, true})
       for (const double distillation : {0.0, 0.5}) {
         const std::clock_t begin = std::clock();
         train.distillation = distillation;
         quant::QuantizeOptions options;
         if (learned) options.quantizer = quant::Quantizer::learned_steps;
+        options.widest_learned = 8;  // at all widths, to see up to which it pays
         quant::Trainer trainer(network, data, train, options);
         trainer.load_weights(start);
         trainer.quantize(model::uniform_plan(network, bits, bits));
