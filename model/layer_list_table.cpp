@@ -204,8 +204,21 @@ void guess_columns(const ListLine& line, ListTable& table) {
   } else {
     line.fail(
         "neither the headings of a SCALE-Sim topology (Layer name, IFMAP Height, ... or Layer, M, N, K) nor a layer: a "
-        "name and 3, 7 or 8 numbers, or NeuroSim's eight numbers");
+        "name and 3 or 7 numbers, or NeuroSim's eight numbers");
   }
+}
+
+// SCALE-Sim takes an eighth number for the stride of the width, and never reads a list without headings (it passes over
+// the first line); other lists have a batch there. Ones everywhere mean no more than seven numbers do.
+void check_eighth(const ListLine& line) {
+  const std::vector<std::string>& cells = line.cells();
+  if (cells.size() < 9 || !whole_number(cells[8]) || (cells[7] == "1" && cells[8] == "1")) return;
+  line.fail(fmt::format(
+      "an eighth number, {}, may be the stride of the width or a batch size; say which by headings: Layer name, IFMAP "
+      "Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Stride Height, Stride Width (or "
+      "Strides, "
+      "Batch Size)",
+      cells[8]));
 }
 
 // Cells behind the last heading: the width's stride, as SCALE-Sim reads it, a ratio of sparsity, or words.
@@ -265,7 +278,10 @@ ListTable read_list_table(const std::filesystem::path& file) {
     table.lines.erase(table.lines.begin());
     if (table.lines.empty()) first.fail("no layer follows the headings");
   }
-  for (ListLine& line : table.lines) line.set_columns(columns_of(line, table));
+  for (ListLine& line : table.lines) {
+    if (numbers && table.format == ListFormat::scale_sim) check_eighth(line);
+    line.set_columns(columns_of(line, table));
+  }
   return table;
 }
 

@@ -34,7 +34,8 @@ bool is_layer_list(const std::string& name);
 
 // Reads either format. Headings say what a column is (model/layer_list_table.h), in any order: a heading that is not
 // known is refused, columns of notes are skipped. Without headings eight numbers are a layer of NeuroSim's, a name with
-// 3, 7 or 8 numbers one of SCALE-Sim's. Throws std::runtime_error with file and line.
+// 3 or 7 numbers one of SCALE-Sim's; an eighth one behind the name may be a stride or a batch and is refused, unless it
+// and the stride are 1. Throws std::runtime_error with file and line.
 //
 // SCALE-Sim topology:
 //   name, IFMAP height, IFMAP width, filter height, filter width, channels, filters, stride [, stride of the width],

@@ -115,7 +115,7 @@ TEST_F(LayerLists, RefusalsNameFileAndLine) {
       refusal("1,1,512,1,1,1000,1\n"),
       HasSubstr(
           "list.csv:1: neither the headings of a SCALE-Sim topology (Layer name, IFMAP Height, ... or Layer, M, N, "
-          "K) nor a layer: a name and 3, 7 or 8 numbers"));
+          "K) nor a layer: a name and 3 or 7 numbers"));
   EXPECT_THAT(refusal("1,1,0,1,1,1000,0,1\n"), HasSubstr("list.csv:1: channels is '0'"));
   EXPECT_THAT(refusal("name,rows\n"), HasSubstr("list.csv:1: column 'rows' is not known; the columns of a list"));
   EXPECT_THAT(refusal(headings), HasSubstr("list.csv:1: no layer follows"));
@@ -181,11 +181,25 @@ TEST_F(LayerLists, BatchesAndSparsityAreNotPassedOver) {
 }
 
 TEST_F(LayerLists, WithoutHeadingsTheFirstLayerStays) {
-  const LayerList list = load("layer1, 10, 10, 3, 3, 4, 8, 1,\nlayer2, 8, 8, 3, 3, 8, 8, 1, 2, wide\n");
+  const LayerList list = load("layer1, 10, 10, 3, 3, 4, 8, 1,\nlayer2, 8, 8, 3, 3, 8, 8, 1, 1, wide\n");
   ASSERT_EQ(list.layers.size(), 2U);
   EXPECT_EQ(list.layers[0].macs(), 8 * 8 * 9 * 4 * 8);
-  EXPECT_EQ(list.layers[1].output(), (Shape{6, 4, 8}));
+  EXPECT_EQ(list.layers[1].output(), (Shape{6, 6, 8}));
   EXPECT_EQ(load("qk, 4, 5, 6\n").layers[0].macs(), 4 * 5 * 6);
+}
+
+// SCALE-Sim reads it as the stride of the width, others write a batch there: each would be a wrong number in silence.
+TEST_F(LayerLists, WithoutHeadingsAnEighthNumberIsRefused) {
+  const std::string first = "layer1, 10, 10, 3, 3, 4, 8, 1,\n";
+  for (const char* numbers : {"1, 2", "1, 8", "2, 2", "2, 1"}) {
+    SCOPED_TRACE(numbers);
+    const std::string eighth(1, std::string(numbers).back());
+    EXPECT_THAT(refusal(first + "layer2, 8, 8, 3, 3, 8, 8, " + numbers + ",\n"),
+                HasSubstr("list.csv:2: an eighth number, " + eighth +
+                          ", may be the stride of the width or a batch size; say which by headings: Layer name, "));
+  }
+  // Under SCALE-Sim's own headings it is what SCALE-Sim takes it for.
+  EXPECT_EQ(load(headings + first + "layer2, 8, 8, 3, 3, 8, 8, 1, 2,\n").layers[1].output(), (Shape{6, 4, 8}));
 }
 
 TEST_F(LayerLists, EmptyPaddingAndZeroBytesAreRefused) {
