@@ -297,7 +297,7 @@ TEST_F(Scores, StepsOfThePresentWidthAreTheLearnedOnes) {
   point_ = space_.largest();
   Module& module = trainer_.module();
   module.options.quantizer = Quantizer::learned_steps;
-  module.options.widest_learned = 5;
+  module.options.widest_learned = 8;
   const std::size_t weights = variable(Kind::weights, 0);
   const Losses before = score("steps");
   const double begun = run().module.scale_of_weights(0).mean().item<double>();
