@@ -43,6 +43,7 @@ class Study {
         weights_(network) {
     train_.seed = 1;
     train_.threads = 1;
+    quantize_.quantizer = quant::Quantizer::learned_steps;  // what `quantize` takes by itself
     if (std::filesystem::path(network).extension() == ".onnx") imported_ = model::import_onnx(network);
     graph_ = imported_ ? imported_->graph : model::build_network(quant::read_head(network).network);
     const model::ChannelGroups groups = model::channel_groups(graph_, model::lay_out(graph_));
