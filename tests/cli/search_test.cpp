@@ -223,6 +223,22 @@ TEST_F(SearchVerb, EnergiesComeFromTogglesOfTheData) {
                    counted);
 }
 
+TEST_F(SearchVerb, ArraysAreChosenByTogglesOfTheData) {
+  folder_.write("arrays.yaml",
+                "format: bitstrata-sweep-1\narchitectures: [pim-64x64-gated]\nparameters: {columns: [32, 64]}\n");
+  const Finished finished = run_program(quantize(
+      "run", {"--method", "program", "--limit", "energy=0.6", "--architectures", path("arrays.yaml"), "--architecture",
+              "pim-64x64-gated", "--technology", "osu018-pim-64-gated", "--systemc-images", "2"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const json found = summary("run"), measured = found.at("measured").at("engines").at("systemc");
+  EXPECT_EQ(found.at("arrays").at("architectures"), 2);
+  EXPECT_LT(std::abs(measured.at("energy_error").get<double>()), 0.03);
+  EXPECT_EQ(measured.at("cycles"), found.at("predicted").at("cycles"));
+  // Each array has statistics of its own: toggles of its lines follow how many columns share them.
+  const json gathered = json::parse(read_text(folder_ / "run/statistics.json")).at("architectures");
+  EXPECT_EQ(gathered.size(), 2U);
+}
+
 // SIGKILL while statistics are gathered: the next run goes on with those that are there, and ends as an undisturbed
 // one.
 TEST_F(SearchVerb, StatisticsGoOnAfterBeingKilled) {
