@@ -168,7 +168,11 @@ class Reader {
     try {
       if (names.size() > static_cast<std::size_t>(max_inputs))
         throw std::invalid_argument(fmt::format("it has {} inputs, more than {}", names.size(), max_inputs));
+      outputs_.clear();
       if (clock_gate(group, names, cell)) return cell;
+      for (const LibertyGroup& pin : group.groups)
+        if (pin.name == "pin" && pin.text("direction") != "input" && !pin.arguments.empty())
+          outputs_.push_back(pin.arguments.front());
       states(group, names, cell);
       for (const LibertyGroup& pin : group.groups) {
         if (pin.name == "pin" && pin.text("direction") != "input") add_output(pin, names, cell);
@@ -183,14 +187,15 @@ class Reader {
   }
 
   double leakage(const LibertyGroup& group) {
-    double sum = 0;
-    int count = 0;
+    std::map<std::string, std::vector<double>, std::less<>> supplies;  // each with its states
     for (const LibertyGroup& power : group.groups) {
-      if (power.name != "leakage_power" || !power.find("value")) continue;
-      sum += number(power, "value", 0);
-      ++count;
+      if (power.name == "leakage_power" && power.find("value"))
+        supplies[std::string(power.text("related_pg_pin"))].push_back(number(power, "value", 0));
     }
-    const double leakage = number(group, "cell_leakage_power", count == 0 ? 0 : sum / count);
+    double sum = 0;
+    for (const auto& [name, states] : supplies)
+      sum += std::accumulate(states.begin(), states.end(), 0.0) / static_cast<double>(states.size());
+    const double leakage = number(group, "cell_leakage_power", sum);
     if (leakage != 0 && leakage_ == 0) {
       at(group.line, [] {
         throw std::invalid_argument(
@@ -269,13 +274,19 @@ class Reader {
       if (timing.name != "timing") continue;
       for (const std::string& related : function_names(timing.text("related_pin"))) {
         const auto found = std::ranges::find(names, related);
-        if (found == names.end()) {
+        const auto other = std::ranges::find(outputs_, related);
+        if (found != names.end()) {
+          add_tables(timing, "cell_rise", "cell_fall", "", time_,
+                     output.delay[static_cast<std::size_t>(found - names.begin())]);
+        } else if (other != outputs_.end()) {
+          output.behind.push_back({static_cast<std::size_t>(other - outputs_.begin()), {}});
+          add_tables(timing, "cell_rise", "cell_fall", "", time_, output.behind.back().delay);
+        } else if (!gate) {
           at(timing.line, [&] {
-            throw std::invalid_argument(fmt::format("related pin '{}' is no input of {}", related, cell.name));
+            throw std::invalid_argument(
+                fmt::format("related pin '{}' is no input or output of {}", related, cell.name));
           });
         }
-        add_tables(timing, "cell_rise", "cell_fall", "", time_,
-                   output.delay[static_cast<std::size_t>(found - names.begin())]);
       }
     }
     cell.outputs.push_back(std::move(output));
@@ -284,9 +295,24 @@ class Reader {
   const LibertyGroup& root_;
   std::string file_;
   std::map<std::string, const LibertyGroup*> templates_;
-  std::vector<std::string> states_;  // names of the state and its complement in the cell being read
+  std::vector<std::string> states_;   // names of the state and its complement in the cell being read
+  std::vector<std::string> outputs_;  // and of its outputs, in their order
   double time_ = 0, leakage_ = 0, capacitance_ = 0, energy_ = 0;  // units; leakage_ 0: not said
 };
+
+// As delay_of, over at most so many arcs: a damaged file may lead in a circle.
+double delay_within(const Cell& cell, std::size_t input, std::size_t output, std::span<const double> loads, double slew,
+                    std::size_t arcs) {
+  const CellOutput& to = cell.outputs[output];
+  const LibertyTables& direct = to.delay[input];
+  if (!direct.rise.empty() || !direct.fall.empty()) return direct.mean(loads[output], slew);
+  double slowest = 0;
+  for (const OutputArc& arc : to.behind) {
+    const double before = arcs == 0 ? 0 : delay_within(cell, input, arc.output, loads, slew, arcs - 1);
+    if (before > 0) slowest = std::max(slowest, before + arc.delay.mean(loads[output], slew));
+  }
+  return slowest;
+}
 
 }  // namespace
 
@@ -341,6 +367,10 @@ int Cell::input(std::string_view pin) const {
 int Cell::output(std::string_view pin) const {
   const auto found = std::ranges::find(outputs, pin, &CellOutput::name);
   return found == outputs.end() ? -1 : static_cast<int>(found - outputs.begin());
+}
+
+double delay_of(const Cell& cell, std::size_t input, std::size_t output, std::span<const double> loads, double slew) {
+  return delay_within(cell, input, output, loads, slew, cell.outputs.size());
 }
 
 double energy_of(const std::vector<LibertyTables>& supplies, double load, double slew) {

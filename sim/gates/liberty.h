@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,12 +49,19 @@ struct CellInput {
   std::vector<LibertyTables> energy;
 };
 
+// A delay from another output of the cell, behind that output's own.
+struct OutputArc {
+  std::size_t output = 0;
+  LibertyTables delay;  // s
+};
+
 struct CellOutput {
   std::string name;
   TruthTable function = 0;            // combinational: over the cell's inputs
   bool inverted = false;              // flip-flop, latch: the state's complement
   double capacitance = 0;             // F; usually 0
   std::vector<LibertyTables> delay;   // s; from each input of the cell
+  std::vector<OutputArc> behind;      // where the file gives delays from other outputs
   std::vector<LibertyTables> energy;  // J of one transition of this pin, as for inputs
 };
 
@@ -65,7 +73,7 @@ struct Cell {
   CellKind kind = CellKind::combinational;
   std::string unusable;  // why, where it is
   double area = 0;
-  double leakage = 0;  // W; cell_leakage_power, else the mean of the leakage_power groups
+  double leakage = 0;  // W; cell_leakage_power, else the leakage_power groups: supplies' means over states, added
   std::vector<CellInput> inputs;
   std::vector<CellOutput> outputs;
   // Flip-flop: the state follows next_state at the clock input's rising edge. Latch: it follows next_state while
@@ -79,6 +87,10 @@ struct Cell {
 
 // Sum over supply pins.
 double energy_of(const std::vector<LibertyTables>& supplies, double load, double slew);
+
+// s, from an input to an output, each output under its own load (F): by the arc between them, else by the slowest way
+// through arcs between outputs; 0 where the file has none.
+double delay_of(const Cell& cell, std::size_t input, std::size_t output, std::span<const double> loads, double slew);
 
 struct Library {
   std::string name;

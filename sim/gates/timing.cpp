@@ -56,12 +56,11 @@ Timing make_timing(const Netlist& netlist, const TimingOptions& options) {
   timing.first.reserve(netlist.cells.size());
   for (const PlacedCell& cell : netlist.cells) {
     timing.first.push_back(static_cast<std::uint32_t>(timing.delay.size()));
-    for (std::size_t o = 0; o < cell.outputs.size(); ++o) {
-      const CellOutput& output = cell.cell->outputs[o];
-      const double load = cell.outputs[o] == no_net ? 0 : timing.load[cell.outputs[o]];
+    std::vector<double> loads_of_outputs;
+    for (const NetId net : cell.outputs) loads_of_outputs.push_back(net == no_net ? 0 : timing.load[net]);
+    for (std::size_t o = 0; o < cell.outputs.size(); ++o)
       for (std::size_t k = 0; k < cell.inputs.size(); ++k)
-        timing.delay.push_back(steps(output.delay[k].mean(load, options.slew), options.grid));
-    }
+        timing.delay.push_back(steps(delay_of(*cell.cell, k, o, loads_of_outputs, options.slew), options.grid));
   }
   return timing;
 }

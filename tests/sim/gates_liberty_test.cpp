@@ -154,6 +154,46 @@ library ("other") { // like Sky130, Nangate45 and ASAP7
   EXPECT_THAT(library.find("WIDE")->unusable, HasSubstr("uses 'A', which is no input"));
 }
 
+// As ASAP7's half adders have it, whose sum is made of their inverted carry, and libraries that part leakage by supply.
+TEST(Liberty, ReadsArcsBetweenOutputsAndLeakageOfSeveralSupplies) {
+  const TemporaryFolder folder;
+  const auto outputs = [](const std::string& back) {
+    return R"x(
+  pin (SN) { direction : output; function : "A ^ !B";
+    timing () { related_pin : "A"; cell_rise (scalar) { values ("7"); } cell_fall (scalar) { values ("9"); } }
+    timing () { related_pin : "CON"; cell_rise (t) { values ("1, 2"); } } }
+  pin (CON) { direction : output; function : "!(A B)";
+    timing () { related_pin : "A"; cell_rise (scalar) { values ("3"); } }
+    timing () { related_pin : )x" +
+           back + R"x(; cell_rise (t) { values ("4, 6"); } } })x";
+  };
+  const auto read = [&](const std::string& body) {
+    const std::string head = R"x(library (l) { nom_voltage : 1; time_unit : "1ps"; leakage_power_unit : "1nW";
+  capacitive_load_unit (1, ff); lu_table_template (t) { variable_1 : total_output_net_capacitance; index_1 ("1, 2"); }
+  cell (HA) { pin (A, B) { direction : input; } )x";
+    folder.write("arcs.lib", head + body + " } }");
+    return read_liberty(folder / "arcs.lib").cells.at("HA");
+  };
+  const Cell cell = read(outputs("B"));
+  ASSERT_EQ(cell.kind, CellKind::combinational);
+  const std::vector<double> loads = {2e-15, 1e-15};
+  EXPECT_DOUBLE_EQ(delay_of(cell, 0, 1, loads, 0), 3e-12);
+  EXPECT_DOUBLE_EQ(delay_of(cell, 1, 1, loads, 0), 4e-12);
+  EXPECT_DOUBLE_EQ(delay_of(cell, 0, 0, loads, 0), 8e-12);  // its own arc
+  EXPECT_DOUBLE_EQ(delay_of(cell, 1, 0, loads, 0), 4e-12 + 2e-12);
+  // A file may lead round in a circle.
+  EXPECT_DOUBLE_EQ(delay_of(read(outputs("SN")), 1, 0, loads, 0), 0);
+  EXPECT_THAT(message_of<std::runtime_error>([&] { read(outputs("C")); }),
+              HasSubstr("related pin 'C' is no input or output of HA"));
+  // States of one supply share it; supplies add up.
+  const auto leakage = [&](const std::string& groups) { return read(groups + outputs("B")).leakage; };
+  const std::string vdd = R"x(leakage_power () { value : 10; related_pg_pin : VDD; when : "A"; }
+                              leakage_power () { value : 20; related_pg_pin : VDD; when : "!A"; } )x";
+  EXPECT_DOUBLE_EQ(leakage(vdd), 15e-9);
+  EXPECT_DOUBLE_EQ(leakage(vdd + "leakage_power () { value : 0; related_pg_pin : VSS; }"), 15e-9);
+  EXPECT_DOUBLE_EQ(leakage(vdd + "leakage_power () { value : 2; related_pg_pin : VSS; }"), 17e-9);
+}
+
 TEST(Liberty, SaysInOneLineWhereAFileIsDamaged) {
   const TemporaryFolder folder;
   const auto error = [&](const std::string& text) -> std::string {
