@@ -187,6 +187,14 @@ bool is_flat(Shape samples, Shape input) {
   return samples != input && input.height == 1 && input.width == 1 && input.elements() == samples.elements();
 }
 
+// A sample of one channel whose rows and columns are the two sides of the file's input, in its order.
+bool is_matrix(Shape samples, Shape input, ChannelOrder order) {
+  const int pixels = input.height * input.width;
+  if (samples.channels != 1 || samples == input || pixels != std::max(input.height, input.width)) return false;
+  if (order == ChannelOrder::first) return samples.height == input.channels && samples.width == pixels;
+  return order == ChannelOrder::last && samples.height == pixels && samples.width == input.channels;
+}
+
 }  // namespace
 
 bool guesses_flat_order(const Samples& samples, const FloatNetwork& network) {
@@ -209,6 +217,15 @@ Reals fit(const Samples& samples, int index, const FloatNetwork& network) {
           first ? "nchw" : "nhwc"));
     }
     return samples.values(index);
+  }
+  if (is_matrix(shape, input, network.input_order)) {
+    Reals values = samples.values(index);
+    if (network.input_order == ChannelOrder::last) return values;
+    Reals turned;
+    turned.reserve(values.size());
+    for (int pixel = 0; pixel < shape.width; ++pixel)
+      for (int c = 0; c < shape.height; ++c) turned.push_back(values[at(c) * at(shape.width) + at(pixel)]);
+    return turned;
   }
   if (!is_flat(shape, input)) {
     throw std::invalid_argument(

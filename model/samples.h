@@ -102,7 +102,8 @@ bool names_description(const std::string& name);
 Reals resized(const Reals& from, Shape old, int height, int width);
 
 // The sample as the network's input reads it: as it is where the shapes agree; where the network reads a flat vector of
-// as many elements, in `flat_order`, or else in the order channel, row, column that exporters flatten in. Throws
+// as many elements, in `flat_order`, or else in the order channel, row, column that exporters flatten in; where it
+// reads one row or column of pixels, a sample of one channel whose two sides are those of the file's input. Throws
 // std::invalid_argument otherwise, and where all sides are equal but the file's input has its channels elsewhere than
 // the data set says: nothing but the order tells them apart then.
 Reals fit(const Samples& samples, int index, const FloatNetwork& network);

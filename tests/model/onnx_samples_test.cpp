@@ -111,6 +111,24 @@ TEST_F(OnnxSamples, OfOtherSidesAreTurnedRound) {
   EXPECT_THAT(std::vector<float>(values.begin(), values.begin() + 6), ElementsAre(0, 20, 40, 1, 21, 41));
 }
 
+// An array of samples, rows and columns is what other frameworks feed such files.
+TEST_F(OnnxSamples, OfRowsAndColumnsMeetTheFilesTwoSides) {
+  std::vector<double> values;
+  for (int i = 0; i < 12; ++i) values.push_back(i);
+  OnnxBuilder rows({1, 3, 4}), signal({1, 3, 4}), square({1, 4, 4});
+  rows.node("MatMul", {"x", rows.random({4, 5})});
+  signal.node("Conv", {"x", signal.random({2, 3, 2})});
+  square.node("MatMul", {"x", square.random({4, 5})});
+  const Samples samples = stored({{1, 3, 4}, values}, "");
+  EXPECT_THAT(fit(samples, 0, imported(rows)), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  EXPECT_THAT(fit(samples, 0, imported(signal)), ElementsAre(0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { fit(samples, 0, imported(square)); }),
+              HasSubstr("the samples are 3x4x1, the network reads 1x4x4"));
+  const Samples turned = stored({{1, 4, 3}, values}, "");
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { fit(turned, 0, imported(rows)); }),
+              HasSubstr("the samples are 4x3x1, the network reads 1x3x4"));
+}
+
 TEST_F(OnnxSamples, OfAFlatVectorComeAsTheDataSetSays) {
   OnnxBuilder m({1, 8});
   m.node("Gemm", {"x", m.random({8, 3})});
