@@ -58,11 +58,12 @@ InputLayout layout_of(const View& view, Geometry geometry) {
   return layout;
 }
 
-// The element of a node with this layout for every element of the file's input.
-std::vector<std::int64_t> places(const InputLayout& layout) {
+// The elements of a node with this layout in the order of the file's input, as factors: equal ones are equal orders,
+// and large inputs cost no more than small ones.
+std::vector<Factor> places(const InputLayout& layout) {
   std::vector<Factor> factors;
   for (const InputLayout::Step& s : layout.steps) factors.push_back({s.size, s.stride});
-  return View::of({factors}).order();
+  return View::of({factors}).factors();
 }
 
 // Samples come as height, width and channels of the file's own input. A layout of the same sides must have its elements
