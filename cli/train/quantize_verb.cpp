@@ -249,7 +249,7 @@ class Quantization {
                                     return quant::mac_table_energy_fj(n, p, technology_);
                                   }}),
         annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
-                   options.finetune_epochs > 1 ? 1 : 0, true) {}
+                   frozen_epochs(options.finetune_epochs), true) {}
 
   void run() {
     prepare();

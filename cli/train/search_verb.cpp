@@ -69,7 +69,7 @@ class MeasuredSearch {
                                     options.quantize),
                  options.common),
         annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
-                   options.finetune_epochs > 1 ? 1 : 0, true) {
+                   frozen_epochs(options.finetune_epochs), true) {
     if (!o_.technology.empty()) technology_ = model::load_technology(o_.technology);
     network_ = session_.trainer().network();
     // Levels of channels lie where cycles fall as long as no plane is skipped: the rest is not known yet.

@@ -38,6 +38,8 @@ quant::EpochSchedule finetune_schedule(double peak) {
   return schedule;
 }
 
+int frozen_epochs(int finetune_epochs) { return finetune_epochs >= 4 ? 1 : 0; }
+
 void Session::finetune(quant::Annealing& annealing, const std::function<void()>& after) {
   while (!annealing.done()) {
     const std::string label = fmt::format("fine-tuning {}/{}", annealing.epochs().size() + 1, annealing.count());
@@ -49,6 +51,11 @@ void Session::finetune(quant::Annealing& annealing, const std::function<void()>&
                              100 * last.validation_accuracy, last.seconds));
     after();
   }
+  if (annealing.count() == 0 || annealing.best_epoch() == annealing.count()) return;
+  const std::string kept =
+      annealing.best_epoch() == 0 ? "the state before fine-tuning" : fmt::format("epoch {}", annealing.best_epoch());
+  say(common_, fmt::format("no later epoch is better than {}, which is kept: validation {:.2f} %", kept,
+                           100 * annealing.best_accuracy()));
 }
 
 std::optional<json> Session::resume(const std::filesystem::path& file, bool wanted, const json& identity) {

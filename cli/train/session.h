@@ -21,6 +21,10 @@ inline constexpr int calibration_batch = 512;
 
 // Learning rates of fine-tuning: up to `peak` soon, then down to 0.
 quant::EpochSchedule finetune_schedule(double peak);
+// How many of the last epochs of fine-tuning normalise by running statistics, as the network is run: one, where the
+// rate has fallen far by then. Of two or three epochs the last begins at half or a quarter of it, where such training
+// diverges.
+int frozen_epochs(int finetune_epochs);
 
 class Session {
  public:

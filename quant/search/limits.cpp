@@ -79,7 +79,7 @@ Limit parse_limit(const std::string& text) {
   for (const Unit& candidate : units) {
     if (unit != candidate.name) continue;
     if (candidate.quantity != limit.quantity)
-      refuse(text, fmt::format("has the unit of a {}", to_string(candidate.quantity)));
+      refuse(text, fmt::format("has a unit of {}", to_string(candidate.quantity)));
     limit.value *= candidate.factor;
     return limit;
   }

@@ -185,6 +185,28 @@ TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
   EXPECT_THAT(late.err, HasSubstr("the finished run had sensitivity = \"loss\", not \"kl\""));
 }
 
+// Fine-tuning at a rate that destroys the network is told of, and what was better before it is handed over.
+TEST_F(SearchVerb, FineTuningThatFailsIsToldOf) {
+  int told = 0;
+  for (const char* rate : {"0.02", "30"}) {
+    SCOPED_TRACE(rate);
+    const Finished finished =
+        run_program(quantize(rate, {"--method", "codesign", "--limit", "size=0.9", "--phases", "1", "--candidates", "1",
+                                    "--systemc-images", "0", "--finetune-epochs", "3", "--learning-rate", rate}));
+    ASSERT_EQ(finished.status, 0) << finished.err;
+    const json found = summary(rate);
+    const double kept = found.at("validation_accuracy"), last = found.at("finetune").back().at("validation_accuracy");
+    EXPECT_GE(kept, last);
+    const bool tells = finished.err.find("which is kept") != std::string::npos;
+    if (kept > last) {
+      EXPECT_TRUE(tells) << finished.err;
+      EXPECT_THAT(finished.err, HasSubstr(fmt::format("validation {:.2f} %", 100 * kept)));
+      ++told;
+    }
+  }
+  EXPECT_GT(told, 0);
+}
+
 // A technology of gates: toggles of real codes are behind the prices, and the engine counts what comes out.
 TEST_F(SearchVerb, EnergiesComeFromTogglesOfTheData) {
   const Words search = {"--method",         "program",

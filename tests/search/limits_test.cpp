@@ -71,7 +71,7 @@ TEST(Limits, OthersAreRefusedWithTheReason) {
                                                        {"latency=064", "begins with a 0"},
                                                        {"latency=-0.5", "is not above 0"},
                                                        {"latency=10", "must lie below 10"},
-                                                       {"latency=40uJ", "has the unit of a energy"},
+                                                       {"latency=40uJ", "has a unit of energy"},
                                                        {"size=3m", "has the unknown unit 'm'"},
                                                        {"area=2mm2", "is no share"}};
   for (const auto& [text, part] : cases) {
