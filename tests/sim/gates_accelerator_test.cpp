@@ -2,10 +2,15 @@
 // The gates of a whole small accelerator run networks: golden codes in 64 streams, cycles as the SystemC model's.
 //
 // Its synthesis takes most of a minute and is kept in the cache folder, by a hash of what goes in.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <memory>
 #include <random>
+#include <stdexcept>
 
 #include "rtl/generate/rtl_files.h"
 #include "sim/fast.h"
@@ -46,14 +51,18 @@ std::filesystem::path netlist_of(const model::Architecture& architecture) {
   for (const auto& file : generate::rtl_files()) all += file.text;
   const auto cached = sim::cache_folder() /
                       fmt::format("gates-{:016x}.json", static_cast<std::uint64_t>(std::hash<std::string>{}(all)));
+  std::filesystem::create_directories(sim::cache_folder());
+  // Tests that run side by side wait for the first, for each would take minutes for the same file.
+  const int lock = open((cached.string() + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+  if (lock < 0 || flock(lock, LOCK_EX) != 0) throw std::runtime_error("no lock beside " + cached.string());
+  const auto closed = std::shared_ptr<void>(nullptr, [lock](void*) { close(lock); });
   if (std::filesystem::exists(cached)) return cached;
   const TemporaryFolder folder;
   generate::write_rtl(architecture, false, folder.path());
   folder.write("latch.v", latch_map);
   folder.write("design.ys", script);
   run_in(folder.path(), "yosys -q design.ys");
-  // In one step, where two tests make it at once.
-  std::filesystem::create_directories(sim::cache_folder());
+  // In one step, so that a test that is killed leaves no half of it.
   const auto whole = cached.string() + fmt::format(".{}", getpid());
   std::filesystem::copy_file(folder / "design.json", whole);
   std::filesystem::rename(whole, cached);

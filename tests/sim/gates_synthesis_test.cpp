@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Yosys and OpenSTA, whose scripts split paths, with a cache and a library of awkward names. A minute.
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "sim/gates/buffers.h"
+#include "sim/gates/liberty.h"
+#include "sim/gates/netlist.h"
+#include "sim/gates/synthesis.h"
+#include "tests/sim/gates.h"
+
+namespace {
+
+using namespace bitstrata;
+using namespace bitstrata::sim::gates;
+using namespace bitstrata::testing;
+
+TEST(Synthesis, TakesAnyNameOfTheCacheAndOfTheLibrary) {
+  if (!have_library() || !have("yosys") || !have("sta")) GTEST_SKIP() << "yosys, sta or osu018 are missing";
+  const TemporaryFolder folder;
+  const std::filesystem::path cache = folder / "it's a \"cache\" $HOME", liberty = folder / "it's {a} library;.lib";
+  std::filesystem::copy_file(osu018, liberty);
+  ASSERT_EQ(setenv("BITSTRATA_CACHE", cache.c_str(), 1), 0);
+  model::Architecture a;
+  a.rows = a.columns = 4;
+  a.max_weight_bits = a.max_activation_bits = 2;
+  a.accumulator_bits = 16;
+  a.data_bits = 32;
+  a.activation_depth = a.output_depth = a.weight_depth = a.psum_depth = a.parameter_depth = 4;
+  a.post_lanes = a.burst_beats = a.outstanding = 1;
+  a.event_counters = false;
+  const Library library = read_liberty(liberty);
+  const Synthesis made = synthesize(a, liberty, library, 1e-8);
+  EXPECT_EQ(made.netlist.parent_path().parent_path(), cache);
+  EXPECT_GT(made.seconds, 0);
+  const TimingOptions options;
+  const BufferRule rule = buffer_rule(library, options);
+  const Netlist netlist = read_netlist(made.netlist, library, {.buffers = &rule});
+  EXPECT_GT(netlist.cells.size(), 1000U);
+  const double period = clock_period(netlist, library, liberty);
+  EXPECT_GT(period, 1e-9);
+  EXPECT_LT(period, 1e-7);
+  EXPECT_EQ(synthesize(a, liberty, library, 1e-8).seconds, 0) << "what is in the cache was made again";
+}
+
+}  // namespace
