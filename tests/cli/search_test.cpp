@@ -350,6 +350,9 @@ TEST_F(SearchVerb, MisuseIsOneLine) {
       {{"--method", "codesign", "--limit", "latency=2ms", "--cost-table", "@"}, {"have no unit"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--cost-table", "t.csv", "--levels", "4"},
        {"--levels", "not of a --cost-table"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--weight-bits", "4"},
+       {"--weight-bits belongs to --method uniform", "--widths"}},
+      {{"--method", "ad", "--limit", "latency=0.5"}, {"--limit belongs to", "--method codesign"}},
       {{"--method", "codesign", "--limit", "latency=0.01"},
        {"no plan keeps latency=0.01", "the nearest that 'codesign' found takes"}},
   };
