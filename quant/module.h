@@ -62,6 +62,14 @@ enum class Means {
   match,  // find the shifts anew, so that this quantized pass has the means of the float network
 };
 
+// Widths between those of the plan and wider ones: what is rounded is (1 - share) of the plan's rounding and `share` of
+// the wider one's (FracBits, Yang and Jin, AAAI 2021). Shares are tensors of one value, undefined where both widths are
+// the same.
+struct Between {
+  std::vector<int> weight_bits, tensor_bits;    // the wider ones, by stage and by tensor
+  std::vector<torch::Tensor> weights, tensors;  // shares, by stage and by tensor that has a format of its own
+};
+
 struct ForwardOptions {
   bool quantized = false;         // fake-quantize by plan and ranges
   bool batch_statistics = false;  // batch norm by the batch's own statistics, running ones follow
@@ -70,6 +78,7 @@ struct ForwardOptions {
   int observed_values = 4096;     // about so many of a tensor decide its range
   Means means = Means::leave;
   double means_share = 1.0;  // of this batch in means and shifts
+  const Between* between = nullptr;
   DensityCount* density = nullptr;
   std::vector<torch::Tensor>* codes = nullptr;    // takes the codes of all tensors (of a quantized pass), as floats
   std::vector<torch::Tensor>* results = nullptr;  // by step: takes what it gives before it is rounded
@@ -104,6 +113,7 @@ class Module {
   struct Values {
     std::vector<torch::Tensor> tensors;
     std::vector<Grid> grids;
+    std::vector<Grid> wider;  // of Between
   };
   // The input's values; the first thing of a forward pass.
   Values begin(const torch::Tensor& images, const ForwardOptions& options);
@@ -185,6 +195,8 @@ class Module {
   torch::Tensor evaluate(const Step& step, const Values& values, const StageScale& scale,
                          const ForwardOptions& forward);
   void observe(const Step& step, const torch::Tensor& values, const ForwardOptions& options);
+  // The range of a step's tensor at `bits`, as it is seen in `values`.
+  Range seen_range(const Step& step, const torch::Tensor& values, int bits, int samples) const;
   StageScale scale_of(int stage) const;
   void finish(const Step& step, torch::Tensor output, const StageScale& scale, Values& values,
               const ForwardOptions& forward);

@@ -74,6 +74,21 @@ double bound_of(Op op) {
   return op == Op::hard_sigmoid ? 1 : table ? table->bound : 0;
 }
 
+// The rounding that lies between two.
+Tensor mixed(const Tensor& narrower, const Tensor& wider, const Tensor& share) {
+  return narrower + share * (wider - narrower);
+}
+
+// Of images: codes as the host makes them.
+Tensor rounded_input(const Tensor& images, const Grid& grid) {
+  if (images.scalar_type() == torch::kUInt8)
+    return images.to(torch::kFloat32).mul_(static_cast<double>(grid.high) / 255.0).add_(0.5).floor_().mul_(grid.step);
+  // Halves to even, as hosts that follow ONNX do.
+  const bool bipolar = grid.coding == Coding::bipolar;
+  const Tensor codes = bipolar ? images.ge(0).to(torch::kFloat32) : images.div(grid.step).round_().add_(grid.offset);
+  return codes.clamp(static_cast<double>(grid.low), static_cast<double>(grid.high)).sub_(grid.offset).mul_(grid.step);
+}
+
 void follow(Range& range, const Range& seen, double share) {
   if (!range.ready) share = 1;
   range = {range.low + share * (seen.low - range.low), range.high + share * (seen.high - range.high), true};
@@ -179,6 +194,13 @@ Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& inpu
     weight = learned_weights(step.stage)
                  ? fake_quantize_weights(weight, stage.step, scale.scale, bits, scale.gain, options.granularity)
                  : fake_quantize_weights(weight, scale.scale, bits, scale.gain);
+  if (const Between* between = forward.between; between && between->weights[step.stage].defined()) {
+    const int wider_bits = between->weight_bits[step.stage];
+    const Tensor wider_scale =
+        weight_scale(stage.weight.detach() * column(scale.gain), wider_bits, options.granularity, options.scales);
+    weight = mixed(weight, fake_quantize_weights(stage.weight, wider_scale, wider_bits, scale.gain),
+                   between->weights[step.stage]);
+  }
   Tensor x = convolve(input, weight, network_.node(step.node), forward.quantized ? input_grid.padding_value() : 0.0);
   if (forward.means == Means::take) follow(stage.mean, x.mean({0, 2, 3}), forward.means_share);
   if (forward.quantized) {
@@ -234,16 +256,20 @@ Tensor Module::unrounded(std::size_t index, const Values& values, const ForwardO
 void Module::observe(const Step& step, const Tensor& values, const ForwardOptions& forward) {
   Range& range = ranges_[step.output];
   if (range.ready && (forward.observe == 0 || learned(step.output))) return;
+  const Range seen = seen_range(step, values, bits_[step.output], forward.observed_values);
+  const bool bounded = bound_of(network_.node(layout_.tensors[step.output].node).op) > 0;
+  follow(range, seen, bounded ? 1 : forward.observe);
+}
+
+Range Module::seen_range(const Step& step, const Tensor& values, int bits, int samples) const {
   const TensorNode& tensor = layout_.tensors[step.output];
-  const Op op = network_.node(tensor.node).op;
-  if (const double bound = bound_of(op); bound > 0) {
-    range = {tensor.rectified ? 0 : -bound, bound, true};  // they reach it whatever was seen
-    return;
-  }
-  Range seen = observe_range(tensor.rectified ? values.detach().clamp_min(0) : values, bits_[step.output],
-                             coding(step.output, bits_[step.output]), forward.observed_values);
+  // Functions that are bounded reach their bound whatever was seen.
+  if (const double bound = bound_of(network_.node(tensor.node).op); bound > 0)
+    return {tensor.rectified ? 0 : -bound, bound, true};
+  const Range seen =
+      observe_range(tensor.rectified ? values.detach().clamp_min(0) : values, bits, coding(step.output, bits), samples);
   const double margin = tensor.is_output ? output_margin(options.scales) : 1;
-  follow(range, {seen.low * margin, seen.high * margin, true}, forward.observe);
+  return {seen.low * margin, seen.high * margin, true};
 }
 
 Module::Values Module::begin(const Tensor& images, const ForwardOptions& forward) {
@@ -255,16 +281,15 @@ Module::Values Module::begin(const Tensor& images, const ForwardOptions& forward
     return values;
   }
   if (!ranges_[0].ready) ranges_[0] = observe_range(images, bits_[0], coding(0, bits_[0]), forward.observed_values);
-  const Grid grid = values.grids[0] = tensor_grid(0, 0);
-  if (bytes) {
-    const double codes = static_cast<double>(grid.high);
-    input = images.to(torch::kFloat32).mul_(codes / 255.0).add_(0.5).floor_().mul_(grid.step);
-  } else {
-    // Halves to even, as hosts that follow ONNX do.
-    const bool bipolar = grid.coding == Coding::bipolar;
-    Tensor codes = bipolar ? images.ge(0).to(torch::kFloat32) : images.div(grid.step).round_().add_(grid.offset);
-    input =
-        codes.clamp_(static_cast<double>(grid.low), static_cast<double>(grid.high)).sub_(grid.offset).mul_(grid.step);
+  values.grids[0] = tensor_grid(0, 0);
+  input = rounded_input(images, values.grids[0]);
+  if (forward.between) {
+    values.wider = values.grids;
+    if (const Tensor& share = forward.between->tensors[0]; share.defined()) {
+      const int bits = forward.between->tensor_bits[0];
+      values.wider[0] = make_grid(ranges_[0], bits, coding(0, bits), options.scales, 0);
+      input = mixed(input, rounded_input(images, values.wider[0]), share);
+    }
   }
   return values;
 }
@@ -297,15 +322,28 @@ void Module::finish(const Step& step, Tensor output, const StageScale& scale, Va
                     const ForwardOptions& forward) {
   if (forward.quantized) {
     Grid& grid = values.grids[step.output];
+    const int source = layout_.tensors[step.output].source;
+    const Tensor share = forward.between ? forward.between->tensors[source] : Tensor();
+    const Tensor exact = output;
     if (shares_format(step)) {
-      grid = values.grids[layout_.tensors[step.output].source];
+      grid = values.grids[source];
+      if (share.defined()) values.wider[step.output] = values.wider[source];
       if (step.pools) output = round_to_grid(output, grid);
+      if (step.pools && share.defined()) output = mixed(output, round_to_grid(exact, values.wider[source]), share);
     } else {
       observe(step, output, forward);
-      grid = tensor_grid(step.output, smallest_step(step, values.grids, scale));
+      const double smallest = smallest_step(step, values.grids, scale);
+      grid = tensor_grid(step.output, smallest);
       // Logits keep their full resolution while training: their codes only matter to the argmax.
-      if (!layout_.tensors[step.output].is_output)
+      if (!layout_.tensors[step.output].is_output) {
         output = learned(step.output) ? fake_quantize(output, grid, steps_[step.output]) : fake_quantize(output, grid);
+        if (share.defined()) {
+          const int bits = forward.between->tensor_bits[source];
+          const Range range = seen_range(step, exact, bits, forward.observed_values);
+          values.wider[source] = make_grid(range, bits, coding(source, bits), options.scales, smallest);
+          output = mixed(output, fake_quantize(exact, values.wider[source]), share);
+        }
+      }
     }
   }
   if (forward.density) count(*forward.density, static_cast<std::size_t>(step.output), output);

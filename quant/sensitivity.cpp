@@ -65,6 +65,72 @@ std::vector<double> Sensitivity::densities(const model::Plan& plan) {
   return shares;
 }
 
+Slopes Sensitivity::slopes(const SearchSpace& space, const std::vector<double>& places, int turn) {
+  const std::vector<Variable>& variables = space.variables();
+  Point narrower, wider;
+  std::vector<Tensor> shares;
+  for (std::size_t v = 0; v < variables.size(); ++v) {
+    const int last = static_cast<int>(variables[v].values.size()) - 1;
+    const bool whole = variables[v].kind == Variable::Kind::channels || last == 0;
+    // At the last value, the slope is that from the one before it.
+    const int low = whole ? static_cast<int>(std::lround(places[v])) : std::min(static_cast<int>(places[v]), last - 1);
+    narrower.push_back(low);
+    wider.push_back(whole ? low : low + 1);
+    if (whole)
+      shares.emplace_back();
+    else
+      shares.push_back(torch::tensor(static_cast<float>(places[v] - low)).requires_grad_());
+  }
+  const model::Plan wider_plan = space.plan(wider);
+  Module module = subject_.under(space.plan(narrower));
+  const Layout& layout = module.layout();
+  const std::vector<int> bits = tensor_bits(layout, module.plan());
+  Between between;
+  between.tensor_bits = tensor_bits(layout, wider_plan);
+  between.tensors.resize(layout.tensors.size());
+  between.weights.resize(layout.stages.size());
+  for (const model::LayerPlan& layer : wider_plan.layers) between.weight_bits.push_back(layer.weight_bits);
+  for (std::size_t v = 0; v < variables.size(); ++v)
+    if (variables[v].kind == Variable::Kind::weights && shares[v].defined())
+      between.weights[static_cast<std::size_t>(variables[v].index)] = shares[v];
+  for (std::size_t t = 0; t < layout.tensors.size(); ++t) {
+    if (layout.tensors[t].source != static_cast<int>(t) || bits[t] == between.tensor_bits[t]) continue;
+    // The widest of those that it follows decides.
+    double widest = -1;
+    for (const int v : space.variables_of_tensor(static_cast<int>(t))) {
+      const auto i = static_cast<std::size_t>(v);
+      if (!shares[i].defined()) continue;
+      const int low = variables[i].values[static_cast<std::size_t>(narrower[i])];
+      const int high = variables[i].values[static_cast<std::size_t>(wider[i])];
+      const double width = low + (high - low) * shares[i].item<double>();
+      if (width <= widest) continue;
+      widest = width;
+      between.tensors[t] =
+          ((shares[i] * (high - low) + (low - bits[t])) / (between.tensor_bits[t] - bits[t])).clamp(0, 1);
+    }
+  }
+  constexpr std::int64_t batch = 128;
+  const std::int64_t batches = (subject_.count() + batch - 1) / batch, first = turn % batches * batch;
+  const std::int64_t count = std::min(batch, subject_.count() - first);
+  ForwardOptions forward = quantized_pass();
+  forward.between = &between;
+  const Tensor logits = module.forward(subject_.images.narrow(0, first, count), forward);
+  const Tensor loss = subject_.mean_loss(logits, first, subject_.against);
+  std::vector<Tensor> asked;
+  for (const Tensor& share : shares)
+    if (share.defined()) asked.push_back(share);
+  Slopes result{loss.item<double>(), std::vector<double>(variables.size(), 0.0)};
+  if (asked.empty()) return result;
+  const auto gradients = torch::autograd::grad({loss}, asked, {}, false, false, true);
+  for (std::size_t v = 0, i = 0; v < variables.size(); ++v) {
+    if (!shares[v].defined()) continue;
+    if (gradients[i].defined()) result.by_variable[v] = gradients[i].item<double>();
+    ++i;
+  }
+  passes_ += 3 * static_cast<double>(count);
+  return result;
+}
+
 Losses Sensitivity::single_changes(const SearchSpace& space, const Point& point, int reach) {
   Surroundings surroundings(subject_, space, point, reach);
   Losses losses = score_.around(surroundings);

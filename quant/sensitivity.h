@@ -23,6 +23,8 @@ class Sensitivity final : public LossOracle {
   double accuracy(const model::Plan& plan);
 
   Losses single_changes(const SearchSpace& space, const Point& point, int reach) override;
+  // On 128 images in a turn. Not finite where the loss is not.
+  Slopes slopes(const SearchSpace& space, const std::vector<double>& places, int turn) override;
   std::vector<double> densities(const model::Plan& plan) override;
   // Nothing: the weights stay as they are, and channels may come back.
   void adapt(const model::Plan&) override {}

@@ -66,6 +66,10 @@ Losses TrainingOracle::single_changes(const SearchSpace& space, const Point& poi
   return impl_->sensitivity->single_changes(space, point, reach);
 }
 
+Slopes TrainingOracle::slopes(const SearchSpace& space, const std::vector<double>& places, int turn) {
+  return impl_->sensitivity->slopes(space, places, turn);
+}
+
 std::vector<double> TrainingOracle::densities(const model::Plan& plan) { return impl_->sensitivity->densities(plan); }
 
 void TrainingOracle::adapt(const model::Plan& plan) {

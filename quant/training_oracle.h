@@ -28,6 +28,7 @@ class TrainingOracle final : public LossOracle {
 
   double loss(const model::Plan& plan) override;
   Losses single_changes(const SearchSpace& space, const Point& point, int reach) override;
+  Slopes slopes(const SearchSpace& space, const std::vector<double>& places, int turn) override;
   std::vector<double> densities(const model::Plan& plan) override;
   void adapt(const model::Plan& plan) override;
   bool trains() const override;

@@ -75,9 +75,11 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
         throw std::invalid_argument(fmt::format("--{} is without effect here; it belongs to {}", name, belongs_to));
   };
   if (o.method != "codesign") refuse({"settling", "candidates", "reach"}, "--method codesign");
-  if (o.method != "codesign" && o.method != "greedy") refuse({"phases"}, "--method codesign or greedy");
-  if (o.method != "codesign" && o.method != "greedy" && o.method != "density")
-    refuse({"epochs", "search-images", "search-learning-rate"}, "--method codesign, greedy or density");
+  const bool phased = o.method == "codesign" || o.method == "greedy" || o.method == "fractional";
+  if (!phased) refuse({"phases"}, "--method codesign, greedy or fractional");
+  if (!phased && o.method != "density")
+    refuse({"epochs", "search-images", "search-learning-rate"}, "--method codesign, greedy, fractional or density");
+  if (o.method != "fractional") refuse({"steps"}, "--method fractional");
   const bool asks = o.method == "codesign" || o.method == "greedy" || o.method == "program";
   if (!asks && o.architectures.empty())
     refuse({"sensitivity"}, "--method codesign, greedy or program, and to --architectures");
@@ -108,7 +110,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       // clang-format off
       ("network", po::value(&network)->default_value(network),
        "run folder of `train`, an ONNX file with its weights, or a built-in network to start untrained")
-      ("method", po::value(&method)->required(), "codesign, greedy, program, uniform-pairs, random or density")
+      ("method", po::value(&method)->required(), fmt::format("{}", fmt::join(names_of(quant::search_methods()), ", ")).c_str())
       ("architecture", po::value(&architecture)->default_value(architecture), "the array that costs are measured on")
       ("architectures", po::value(&architectures),
        "sweep file: choose the array, too, among its architectures; --architecture is then what shares are of")
@@ -143,6 +145,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
        "of an integer program's solver, at most; 0: bounds and neighbours only")
       ("gap", po::value(&search.program.gap)->default_value(search.program.gap, "0.001"),
        "of a program's solution to its bound that is good enough")
+      ("steps", po::value(&search.steps)->default_value(search.steps),
+       "fractional: of gradient descent in a phase, on 128 images each")
       ("passes", po::value(&search.passes)->default_value(search.passes, "0"),
        "random: images through the network that may be used; 0: 200 plans")
       ("loss-images", po::value(&oracle.images)->default_value(oracle.images),
@@ -204,6 +208,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   check_range("reach", search.reach, 1, 100);
   check_range("solver-seconds", search.program.seconds, 0, 1e5);
   check_range("gap", search.program.gap, 0, 1);
+  check_range("steps", search.steps, 1, 1e6);
   check_range("passes", search.passes, 0, 1e12);
   check_range("loss-images", oracle.images, 1, 1e7);
   check_range("epochs", oracle.epochs, 0, 1000);
@@ -271,6 +276,7 @@ json SearchVerbOptions::identity() const {
                    {"reach", search.reach},
                    {"solver-seconds", search.program.seconds},
                    {"gap", search.program.gap},
+                   {"steps", search.steps},
                    {"passes", search.passes},
                    {"loss-images", oracle.images},
                    {"against", against},

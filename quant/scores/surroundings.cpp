@@ -20,10 +20,16 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 }  // namespace
 
-double divergence(const Tensor& wanted, const Tensor& own) {
+namespace {
+
+Tensor divergence_of(const Tensor& wanted, const Tensor& own) {
   const Tensor log_wanted = torch::log_softmax(wanted, 1), log_own = torch::log_softmax(own, 1);
-  return (log_wanted.exp() * (log_wanted - log_own)).sum().item<double>();
+  return (log_wanted.exp() * (log_wanted - log_own)).sum();
 }
+
+}  // namespace
+
+double divergence(const Tensor& wanted, const Tensor& own) { return divergence_of(wanted, own).item<double>(); }
 
 ForwardOptions quantized_pass() {
   ForwardOptions forward;
@@ -33,10 +39,16 @@ ForwardOptions quantized_pass() {
   return forward;
 }
 
+Tensor Subject::mean_loss(const Tensor& logits, std::int64_t first, Against to) const {
+  const std::int64_t n = logits.size(0);
+  if (to == Against::teacher) return divergence_of(teacher.narrow(0, first, n), logits) / static_cast<double>(n);
+  return torch::cross_entropy_loss(logits, labels.narrow(0, first, n));
+}
+
 double Subject::loss(const Tensor& logits, std::int64_t first, Against to) const {
   const std::int64_t n = logits.size(0);
   if (to == Against::teacher) return divergence(teacher.narrow(0, first, n), logits);
-  return torch::cross_entropy_loss(logits, labels.narrow(0, first, n)).item<double>() * static_cast<double>(n);
+  return mean_loss(logits, first, to).item<double>() * static_cast<double>(n);
 }
 
 std::vector<int> Subject::counts(const model::Plan& plan) const {

@@ -11,6 +11,8 @@ const std::vector<SearchMethod>& search_methods() {
       {"codesign", "widths and channels together, measured single changes and programs in phases", codesign},
       {"greedy", "one width or channel count after another falls, by measured loss over measured cost", greedy},
       {"program", "single changes around the widest plan, one integer program", sensitivity_program},
+      {"fractional", "widths between whole ones follow the loss's gradient and interpolated costs, then are rounded",
+       fractional},
       {"uniform-pairs", "the best pair of a weight width and an activation width for all layers", uniform_pairs},
       {"random", "the best of random plans", random_plans},
       {"density", "the rule of activation density, as far as the limits ask for", density_rule},

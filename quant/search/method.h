@@ -16,11 +16,13 @@ namespace bitstrata::quant {
 
 // What all methods are given. Each reads what it needs of the numbers.
 struct SearchOptions {
-  int phases = 4;       // codesign: the budget falls in so many steps from the largest plan's costs to the limits
+  int phases =
+      4;  // codesign, greedy, fractional: the budget falls in so many steps from the largest plan's costs to the limits
   int settling = 3;     // codesign: further phases at the limits, at most: until the plan stands
   int candidates = 64;  // codesign: plans whose real loss is taken in a phase
   int reach = 6;        // codesign: a variable's losses are measured up to so many values from the present one
   ProgramOptions program{.seconds = 20, .gap = 1e-3};
+  int steps = 50;     // fractional: of gradient descent in a phase
   double passes = 0;  // random: images through the network that it may use; 0: as many as 200 plans take
   std::uint64_t seed = 1;
 };
@@ -73,6 +75,7 @@ SearchResult random_plans(const PlanProblem& problem);
 SearchResult greedy(const PlanProblem& problem);
 SearchResult sensitivity_program(const PlanProblem& problem);
 SearchResult density_rule(const PlanProblem& problem);
+SearchResult fractional(const PlanProblem& problem);
 
 // Losses whose curves fall with every value: a wider or fuller choice is never worse than a narrower one. What was
 // measured otherwise is noise of few images, and would make a search prefer the narrower one for it. Infinite losses

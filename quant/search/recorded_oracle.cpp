@@ -95,6 +95,14 @@ Losses RecordedOracle::single_changes(const SearchSpace& space, const Point& poi
                             [&] { return to_json(inner_.single_changes(space, point, reach)); }));
 }
 
+Slopes RecordedOracle::slopes(const SearchSpace& space, const std::vector<double>& places, int turn) {
+  const json given = answer({{"slopes", places}, {"turn", turn}}, [&]() -> json {
+    const Slopes slopes = inner_.slopes(space, places, turn);
+    return {{"loss", slopes.loss}, {"slopes", slopes.by_variable}};
+  });
+  return {given.at("loss"), given.at("slopes")};
+}
+
 std::vector<double> RecordedOracle::densities(const model::Plan& plan) {
   return answer({{"densities", widths(plan)}}, [&] { return json(inner_.densities(plan)); });
 }

@@ -29,6 +29,7 @@ class RecordedOracle final : public LossOracle {
   // Throws std::invalid_argument, naming the line, where the journal answers another question: it is another search's.
   double loss(const model::Plan& plan) override;
   Losses single_changes(const SearchSpace& space, const Point& point, int reach) override;
+  Slopes slopes(const SearchSpace& space, const std::vector<double>& places, int turn) override;
   std::vector<double> densities(const model::Plan& plan) override;
   void adapt(const model::Plan& plan) override;
   bool trains() const override { return inner_.trains(); }

@@ -156,6 +156,8 @@ void SearchSpace::find_tensor_variables() {
   }
 }
 
+const std::vector<int>& SearchSpace::variables_of_tensor(int tensor) const { return of_tensor_.at(at(tensor)); }
+
 std::vector<int> SearchSpace::variables_of(const model::PricedLayer& layer) const {
   std::set<int> found;
   std::set<int> groups;

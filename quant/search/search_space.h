@@ -52,6 +52,8 @@ class SearchSpace {
   Point point(const model::Plan& plan) const;
   Point largest() const;
 
+  // The variables that the width of a tensor follows: the widest of them is its own.
+  const std::vector<int>& variables_of_tensor(int tensor) const;
   // The variables that the price of `layer` depends on, ascending.
   std::vector<int> variables_of(const model::PricedLayer& layer) const;
 

@@ -73,6 +73,73 @@ TEST(Sensitivity, OfSingleChangesIsThatOfWholePlans) {
   EXPECT_GT(compared, 100);
 }
 
+// Slopes between widths against differences of the losses there. Of one layer, whose result is not rounded, losses
+// between two widths are smooth; of more, what lies behind is rounded anew, and at whole places they are the plans'.
+TEST(Sensitivity, SlopesAreThoseOfTheLossBetweenWidths) {
+  model::Network single("single");
+  single.add_linear(single.add_input({28, 28, 1}), "fc", 10);
+  SpaceOptions options;
+  options.weight_bits = options.activation_bits = {2, 4, 8};
+  const SearchSpace space(single, options);
+  Trainer trainer(single, test::small_dataset(), {});
+  trainer.train_epoch({});
+  trainer.quantize(space.plan(space.largest()));
+  trainer.calibrate(512);
+  const Tensor teacher = [&] {
+    const torch::NoGradGuard no_grad;
+    return trainer.module().forward(images(), {});
+  }();
+  int compared = 0;
+  for (const Against against : {Against::labels, Against::teacher}) {
+    Sensitivity sensitivity(trainer.module(), images(), labels(), teacher, against);
+    for (const double place : {0.25, 0.75, 1.5}) {
+      for (std::size_t v = 0; v < 2; ++v) {
+        const auto at = [&](double moved) {
+          std::vector<double> places(2, place);
+          places[v] += moved;
+          return sensitivity.slopes(space, places, 1);
+        };
+        const double slope = at(0).by_variable[v], difference = (at(0.05).loss - at(-0.05).loss) / 0.1;
+        EXPECT_NEAR(slope, difference, 0.02 * std::abs(difference) + 1e-4) << place << " " << v;
+        EXPECT_NE(slope, 0.0);
+        ++compared;
+      }
+    }
+  }
+  EXPECT_EQ(compared, 12);
+}
+
+TEST(Sensitivity, LossesAtWholePlacesAreThePlans) {
+  int compared = 0;
+  for (const auto& make : {test::residual_network, test::mobile_network, test::branching_network}) {
+    const model::Network network = make();
+    Trainer trainer(network, test::small_dataset(), {});
+    trainer.train_epoch({});
+    SpaceOptions options;
+    options.weight_bits = {2, 5, 8};
+    options.activation_bits = {2, 4, 8};
+    const SearchSpace space(network, options);
+    trainer.quantize(space.plan(space.largest()));
+    trainer.calibrate(512);
+    const Tensor few = images().narrow(0, 128, 128), answers = labels().narrow(0, 128, 128);
+    Sensitivity all(trainer.module(), images(), labels(), {}, Against::labels);
+    Sensitivity second(trainer.module(), few, answers, {}, Against::labels);
+    for (const int place : {0, 1}) {
+      const Point point(space.variables().size(), place);
+      const std::vector<double> places(point.begin(), point.end());
+      const Slopes slopes = all.slopes(space, places, 1);
+      EXPECT_NEAR(slopes.loss, second.loss(space.plan(point)), 1e-5) << network.name();
+      for (const double slope : slopes.by_variable) compared += std::isfinite(slope) && slope != 0;
+      // The top of a cell is the next plan, rounded as the lower one's statistics have it.
+      const Slopes top = all.slopes(space, std::vector<double>(point.size(), place + 0.999999), 1);
+      const Point next(space.variables().size(), place + 1);
+      EXPECT_NEAR(top.loss, second.loss(space.plan(next)), 0.1 * std::max(1.0, top.loss)) << network.name();
+    }
+  }
+  std::cout << compared << " slopes\n";
+  EXPECT_GT(compared, 40);
+}
+
 TEST(Sensitivity, NarrowPlansLoseMore) {
   const model::Network network = test::residual_network();
   Trainer trainer(network, test::small_dataset(), {});

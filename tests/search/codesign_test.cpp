@@ -24,6 +24,7 @@ SearchOptions few_candidates() {
   SearchOptions options;
   options.phases = 3;
   options.candidates = 3;
+  options.steps = 20;
   return options;
 }
 
@@ -118,7 +119,7 @@ TEST(SearchMethods, KeepTheLimitsOrSayThatNothingDoes) {
     EXPECT_EQ(steps.back().event, "no plan keeps the limits");
   }
   EXPECT_EQ(find_search_method("codesing"), nullptr);
-  EXPECT_EQ(kept, 18);
+  EXPECT_EQ(kept, 21);
 }
 
 // Costs in coarse steps, as an array has them whose macros are half full: many changes take nothing off.
@@ -227,7 +228,7 @@ TEST(RecordedOracle, ResumesEveryMethodWhereItWasStopped) {
       ++stops;
     }
   }
-  EXPECT_EQ(stops, 24);
+  EXPECT_EQ(stops, 28);
 }
 
 // A state is kept before the journal says so: stopped between the two, the search goes on from the state before.

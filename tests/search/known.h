@@ -43,6 +43,42 @@ class Known final : public LossOracle {
     }
     return changes;
   }
+  // Corners of the places' cell, weighted.
+  Slopes slopes(const SearchSpace& space, const std::vector<double>& places, int) override {
+    ask();
+    passes_ += 3;
+    std::vector<std::size_t> moved;
+    Point low;
+    for (std::size_t v = 0; v < places.size(); ++v) {
+      const Variable& variable = space.variables()[v];
+      const int last = static_cast<int>(variable.values.size()) - 1;
+      const bool whole = variable.kind == Variable::Kind::channels || last == 0;
+      low.push_back(whole ? static_cast<int>(std::lround(places[v])) : std::min(static_cast<int>(places[v]), last - 1));
+      if (!whole) moved.push_back(v);
+    }
+    Slopes result{0, std::vector<double>(places.size(), 0.0)};
+    for (std::uint32_t corner = 0; corner < 1U << moved.size(); ++corner) {
+      Point point = low;
+      std::vector<double> parts;
+      double all = 1;
+      for (std::size_t i = 0; i < moved.size(); ++i) {
+        const bool wider = (corner >> i & 1U) != 0;
+        point[moved[i]] += wider ? 1 : 0;
+        const double share = places[moved[i]] - low[moved[i]];
+        parts.push_back(wider ? share : 1 - share);
+        all *= parts.back();
+      }
+      const double loss = at(point);
+      result.loss += all * loss;
+      for (std::size_t i = 0; i < moved.size(); ++i) {
+        double others = (corner >> i & 1U) != 0 ? 1 : -1;
+        for (std::size_t j = 0; j < moved.size(); ++j)
+          if (j != i) others *= parts[j];
+        result.by_variable[moved[i]] += others * loss;
+      }
+    }
+    return result;
+  }
   std::vector<double> densities(const model::Plan& plan) override {
     ask();
     return std::vector<double>(plan.layers.size(), 0.6);
