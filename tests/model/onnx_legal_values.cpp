@@ -33,16 +33,16 @@ const std::vector<LegalValues>& legal_values() {
                                Dims{2, 1}, Dims{2, 2}, Dims{3, 2}, Dims{2, 3}};
   static const Values kernels = {Dims{2},    Dims{3},    Dims{1, 1}, Dims{2, 2}, Dims{3, 3},
                                  Dims{3, 2}, Dims{1, 3}, Dims{4, 1}, Dims{5, 4}};
-  static const Values pads = {Dims{1, 0},       Dims{0, 2},       Dims{1, 1},       Dims{0, 0, 0, 0}, Dims{1, 0, 0, 0},
-                              Dims{0, 1, 0, 0}, Dims{0, 0, 1, 0}, Dims{0, 0, 0, 1}, Dims{1, 1, 1, 1}, Dims{0, 1, 1, 0},
-                              Dims{2, 1, 0, 1}, Dims{1, 0, 2, 0}};
-  static const Values border = {
-      Dims{0, 0, 1, 0, 0, 0, 0, 0}, Dims{0, 0, 0, 1, 0, 0, 0, 0},  Dims{0, 0, 0, 0, 0, 0, 1, 2},
-      Dims{0, 1, 0, 0, 0, 2, 0, 0}, Dims{0, 0, -1, 0, 0, 0, 0, 0}, Dims{0, 0, 1, 0, 0, 0, -1, 1}};
-  static const Values axes = {Dims{1},      Dims{2},        Dims{3},        Dims{-1},      Dims{-2},         Dims{0},
-                              Dims{2, 3},   Dims{3, 2},     Dims{-1, -2},   Dims{-2, -1},  Dims{1, 2},       Dims{0, 1},
-                              Dims{1, 3},   Dims{-1, 1},    Dims{2, -1},    Dims{1, 2, 3}, Dims{-1, -3, -2}, Dims{0, 2, 3},
-                              Dims{0, 2},   Dims{0, 3},     Dims{0, -1},    Dims{-3},      Dims{0, 1, 2, 3}};
+  static const Values pads = {Dims{1, 0},       Dims{0, 2},       Dims{1, 1},       Dims{0, 0, 0, 0},
+                              Dims{1, 0, 0, 0}, Dims{0, 1, 0, 0}, Dims{0, 0, 1, 0}, Dims{0, 0, 0, 1},
+                              Dims{1, 1, 1, 1}, Dims{0, 1, 1, 0}, Dims{2, 1, 0, 1}, Dims{1, 0, 2, 0}};
+  static const Values border = {Dims{0, 0, 1, 0, 0, 0, 0, 0},  Dims{0, 0, 0, 1, 0, 0, 0, 0},
+                                Dims{0, 0, 0, 0, 0, 0, 1, 2},  Dims{0, 1, 0, 0, 0, 2, 0, 0},
+                                Dims{0, 0, -1, 0, 0, 0, 0, 0}, Dims{0, 0, 1, 0, 0, 0, -1, 1}};
+  static const Values axes = {Dims{1},    Dims{2},     Dims{3},      Dims{-1},      Dims{-2},         Dims{0},
+                              Dims{2, 3}, Dims{3, 2},  Dims{-1, -2}, Dims{-2, -1},  Dims{1, 2},       Dims{0, 1},
+                              Dims{1, 3}, Dims{-1, 1}, Dims{2, -1},  Dims{1, 2, 3}, Dims{-1, -3, -2}, Dims{0, 2, 3},
+                              Dims{0, 2}, Dims{0, 3},  Dims{0, -1},  Dims{-3},      Dims{0, 1, 2, 3}};
   static const std::vector<LegalValues> table = {
       {"Conv", "auto_pad", padding},
       {"Conv", "dilations", steps},

@@ -18,7 +18,7 @@ constexpr int wholes[] = {-2, -1, 0, 1, 2, 3, 4};
 constexpr float limits[] = {-1, 0, 0.5, 1, 1.5, 2, 3};
 
 // Operators whose whole numbers are axes, sides, or borders.
-const std::set<std::string> counted = {"Reshape", "Pad",        "Slice",     "Resize", "Squeeze",
+const std::set<std::string> counted = {"Reshape",   "Pad",        "Slice",     "Resize", "Squeeze",
                                        "Unsqueeze", "ReduceMean", "ReduceMax", "Split",  "Gather"};
 // Operators whose numbers are factors or limits.
 const std::set<std::string> measured = {"Resize", "Upsample", "Clip", "Pad"};
@@ -89,8 +89,7 @@ void attributes(int n, const Changes& changes) {
       if (entries != 0 && value.wholes.size() != static_cast<std::size_t>(entries)) continue;
       changes.add(legal.op, legal.attribute, words(value), [&](onnx::ModelProto& model) {
         onnx::NodeProto& changed = *model.mutable_graph()->mutable_node(n);
-        onnx::AttributeProto& attribute =
-            *(place < 0 ? changed.add_attribute() : changed.mutable_attribute(place));
+        onnx::AttributeProto& attribute = *(place < 0 ? changed.add_attribute() : changed.mutable_attribute(place));
         const std::string before = attribute.SerializeAsString();
         attribute.clear_ints();
         attribute.set_name(legal.attribute);
@@ -170,9 +169,8 @@ void constants(int n, const Changes& changes) {
     if (found == nullptr) continue;
     const std::string attribute = fmt::format("input {}", i);
     const auto with = [&](const std::string& what, auto change) {
-      changes.add(op, attribute, what, [&](onnx::ModelProto& model) {
-        return change(*constant_of(*model.mutable_graph(), node.input(i)));
-      });
+      changes.add(op, attribute, what,
+                  [&](onnx::ModelProto& model) { return change(*constant_of(*model.mutable_graph(), node.input(i))); });
     };
     for (int k = 0; counted.contains(op) && k < std::min(found->int64_data_size(), 8); ++k) {
       for (const int value : wholes) {
@@ -195,8 +193,7 @@ void constants(int n, const Changes& changes) {
     if (!joining.contains(op) || found->float_data_size() == 0) continue;
     for (int rank = 0; rank <= 4; ++rank) {  // leading sides of 1 more or fewer: broadcasting ends at the last axis
       with(fmt::format("of {} sides", rank), [&](onnx::TensorProto& tensor) {
-        while (tensor.dims_size() > rank && tensor.dims(0) == 1)
-          tensor.mutable_dims()->erase(tensor.dims().begin());
+        while (tensor.dims_size() > rank && tensor.dims(0) == 1) tensor.mutable_dims()->erase(tensor.dims().begin());
         if (tensor.dims_size() < rank) {
           const std::vector<std::int64_t> sides(tensor.dims().begin(), tensor.dims().end());
           tensor.clear_dims();
