@@ -46,18 +46,18 @@ std::string difference(const std::vector<double>& foreign, const std::vector<std
     ++different;
     largest = std::isnan(apart) ? apart : std::max(largest, apart);
   }
-  return different == 0 ? ""
-                        : fmt::format("{} of {} values by up to {:.3g}", different, foreign.size(), largest);
+  return different == 0 ? "" : fmt::format("{} of {} values by up to {:.3g}", different, foreign.size(), largest);
 }
 
 Judgement judged(Mutant mutant, const ForeignResult& foreign) {
-  Judgement result{std::move(mutant), Verdict::equal, "", foreign.refused};
+  Judgement result{std::move(mutant), Verdict::equal, ""};
   const Mutant& tested = result.mutant;
   try {
     model::OutputLayout layout;
     const model::FloatNetwork network = model::import_onnx(tested.file, {.file_order = true}, &layout);
     if (!foreign.refused.empty()) {
       result.verdict = Verdict::foreign_only;
+      result.reason = fmt::format("{} of {}: {}", tested.attribute, tested.op, foreign.refused);
       return result;
     }
     std::string apart;

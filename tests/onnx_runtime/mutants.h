@@ -19,9 +19,9 @@ struct Mutant {
 };
 
 enum class Verdict {
-  equal,         // both run it, and the values agree within the rounding of floats
-  noted,         // values or sides differ, and a note of the import says so
-  refused,       // by us alone
+  equal,    // both run it, and the values agree within the rounding of floats
+  noted,    // values or sides differ, and a note of the import says so
+  refused,  // by us alone
   both_refuse,
   foreign_only,  // refused by ONNX Runtime alone
   differs        // a wrong number without a word
@@ -30,8 +30,7 @@ enum class Verdict {
 struct Judgement {
   Mutant mutant;
   Verdict verdict = Verdict::equal;
-  std::string reason;   // of our refusal or note, or how the values differ
-  std::string foreign;  // the runtime's words where it refuses
+  std::string reason;  // of the refusal or note, or how the values differ
 };
 
 // The models of the tests as they are and with every change of for_each_variant, or one of `every` of them drawn by

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Float ONNX files with one attribute at another legal value, in ONNX Runtime and here.
 //   onnx_mutants_agreement [--every N] [--seed S] [--csv FILE] [--markdown FILE] [--keep FOLDER]
-// Exit status: 0 every file that both run agrees or has a note, 1 not, 2 bad arguments, 77 the runtime is not installed.
+// Exit status: 0 every file that both run agrees or has a note, 1 not, 2 bad arguments, 77 the runtime is not
+// installed.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -43,8 +43,7 @@ std::vector<Reason> by_reason(const std::vector<Judgement>& judgements, Verdict 
   std::map<std::string, Reason> reasons;
   for (const Judgement& judged : judgements) {
     if (judged.verdict != verdict) continue;
-    const std::string text =
-        std::regex_replace(std::regex_replace(judged.reason, names, "NAME"), numbers, "N");
+    const std::string text = std::regex_replace(std::regex_replace(judged.reason, names, "NAME"), numbers, "N");
     Reason& reason = reasons[text];
     if (reason.count++ == 0) reason = {1, words(judged.mutant), judged.reason};
   }
@@ -100,7 +99,8 @@ void write_markdown(const std::vector<Judgement>& judgements, std::ostream& out)
   row("all", "", sums(judgements));
   for (const auto& [verdict, title] : {std::pair(Verdict::refused, "refused by us alone"),
                                        {Verdict::noted, "differs, and a note says so"},
-                                       {Verdict::differs, "differs"}}) {
+                                       {Verdict::differs, "differs"},
+                                       {Verdict::foreign_only, "refused by ONNX Runtime alone"}}) {
     out << fmt::format("\n| {} | count | example |\n|---|---:|---|\n", title);
     for (const Reason& reason : by_reason(judgements, verdict))
       out << fmt::format("| {} | {} | {} |\n", reason.words, reason.count, reason.example);
