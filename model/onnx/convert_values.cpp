@@ -26,6 +26,7 @@ std::vector<double> negated(std::vector<double> values) {
 Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
   settle(a, Geometry::other);
   settle(b, Geometry::other);
+  Product product{.factors = {a.factor, b.factor}};
   if (op == Op::multiply) {
     // Factors of a product go on as the factor of the result.
     const double factor = a.factor * b.factor;
@@ -41,7 +42,7 @@ Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
     a = ready(node, a), b = ready(node, b);
   }
   const double factor = a.factor;
-  if (a.view.elements() < b.view.elements()) std::swap(a, b);
+  if (a.view.elements() < b.view.elements()) std::swap(a, b), std::swap(product.factors[0], product.factors[1]);
   if (a.view != b.view) a = straight(node, a), b = straight(node, b);
   // One channel that meets all the image's is spread over as many.
   const Geometry image = geometry(a);
@@ -74,6 +75,7 @@ Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
   }
   Value result = a;
   result.node = added(network_.graph.add_elementwise(a.node, b.node, fresh_name(node), op));
+  if (op == Op::multiply && factor != 1) network_.parameters[at(result.node)].product = product;
   result.factor = factor;
   result.exclusive = true;
   return result;

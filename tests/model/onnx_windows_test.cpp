@@ -43,8 +43,9 @@ TEST(OnnxWindows, NoMaximumIsTakenOfPaddingAlone) {
   EXPECT_THAT(refused(pool_over_pad(3, {{"kernel_shape", Dims{3, 3}}})), HasSubstr("windows that hold padding alone"));
   EXPECT_THAT(refused(pool_over_pad(1, {{"kernel_shape", Dims{1, 1}}})), HasSubstr("windows that hold padding alone"));
   // The first window reaches over the image: its taps lie at rows -3 and 7 of 6.
-  EXPECT_THAT(refused(pool_over_pad(3, {{"kernel_shape", Dims{2, 1}}, {"dilations", Dims{10, 1}}, {"pads", Dims{0, 0, 2, 0}}})),
-              HasSubstr("windows that hold padding alone"));
+  EXPECT_THAT(
+      refused(pool_over_pad(3, {{"kernel_shape", Dims{2, 1}}, {"dilations", Dims{10, 1}}, {"pads", Dims{0, 0, 2, 0}}})),
+      HasSubstr("windows that hold padding alone"));
   const OnnxBuilder held = pool_over_pad(2, {{"kernel_shape", Dims{3, 3}}});
   const Array input = random_input(held, 1);
   const std::vector<float> wanted = to_nhwc(held.run(input));
@@ -61,10 +62,8 @@ std::vector<std::string> notes_of_average(int opset, const Attrs& attributes) {
 }
 
 TEST(OnnxWindows, PaddingBelowIsNotThatOfTheLeft) {
-  Attrs attributes = {{"kernel_shape", Dims{3, 2}},
-                      {"count_include_pad", 1},
-                      {"pads", Dims{1, 0, 1, 1}},
-                      {"strides", Dims{2, 1}}};
+  Attrs attributes = {
+      {"kernel_shape", Dims{3, 2}}, {"count_include_pad", 1}, {"pads", Dims{1, 0, 1, 1}}, {"strides", Dims{2, 1}}};
   EXPECT_THAT(notes_of_average(19, attributes),
               ElementsAre(HasSubstr("padding of 1 below the image counts in its means, as ONNX says; ONNX Runtime "
                                     "counts 0 there, that of the left side: 1 of 4 rows differ by a factor of up to "
@@ -124,7 +123,7 @@ TEST(OnnxVariants, EachDiffersFromItsModel) {
   EXPECT_EQ(counts["Conv.pads"], 9);  // eight others, and left out
   EXPECT_EQ(counts["Conv.group"], 2);
   EXPECT_EQ(counts["Transpose.perm"], 24);  // all others of four, and left out
-  EXPECT_EQ(counts["Add.input 1"], 2);  // a side more in front, and none of 1 behind
+  EXPECT_EQ(counts["Add.input 1"], 2);      // a side more in front, and none of 1 behind
   EXPECT_EQ(counts["model.constants"], 5);
 }
 
