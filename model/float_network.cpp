@@ -161,6 +161,13 @@ Reals scaled(const FloatNetwork& network, int node, double factor, const Reals& 
   return result;
 }
 
+// The grid's values for those that the file rounds by a scale of its own.
+void round_by(const Grid& grid, double scale, Reals& values) {
+  Grid of_file = grid;
+  of_file.scale = scale;
+  for (float& value : values) value = static_cast<float>(grid.value(of_file.code(value)));
+}
+
 // The node's values, rounded to its grid as the file rounds what its operator gives.
 void mean_of_file(const FloatNetwork& network, int index, const std::vector<Reals>& values, Reals& to) {
   const Mean& mean = *network.parameters[at(index)].mean;
@@ -168,12 +175,7 @@ void mean_of_file(const FloatNetwork& network, int index, const std::vector<Real
   take_mean(mean, network.graph.node(mean.source).output, network.graph.node(index).output,
             mean.factor == 1 ? source : scaled(network, mean.source, mean.factor, source), to);
   const std::optional<Grid>& grid = network.grids[at(index)];
-  if (grid && mean.scale != 0) {
-    Grid of_file = *grid;
-    of_file.scale = mean.scale;
-    for (float& value : to) value = static_cast<float>(grid->value(of_file.code(value)));
-    return;
-  }
+  if (grid && mean.scale != 0) return round_by(*grid, mean.scale, to);
   if (mean.unit != 1)
     for (float& value : to) value = static_cast<float>(value / mean.unit);
   if (grid)
@@ -221,6 +223,19 @@ void concatenate(const FloatNetwork& network, const Node& node, const std::vecto
     }
     first += channels;
   }
+}
+
+// A product whose tensors meet their factors first.
+void product_of_file(const FloatNetwork& network, int index, const std::vector<Reals>& values, Reals& to) {
+  const Node& node = network.graph.node(index);
+  const Product& product = *network.parameters[at(index)].product;
+  std::array<Reals, 2> operands;
+  for (std::size_t i = 0; i < 2; ++i) {
+    operands[i] = values[at(node.inputs[i])];
+    for (float& value : operands[i]) value = static_cast<float>(value * product.factors[i]);
+  }
+  combine(node, operands[0], operands[1], to);
+  round_by(*network.grids[at(index)], product.scale, to);
 }
 
 void upsample(const Node& node, Shape in, const Reals& from, Reals& to) {
@@ -326,6 +341,10 @@ std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> i
       to.resize(at(node.output.elements()));
       if (options.round && network.quantized() && network.parameters[i].mean) {
         mean_of_file(network, static_cast<int>(i), values, to);
+        continue;
+      }
+      if (options.round && network.grids[i] && network.parameters[i].product.value_or(Product{}).scale != 0) {
+        product_of_file(network, static_cast<int>(i), values, to);
         continue;
       }
       const Reals& from = values[at(node.inputs.at(0))];

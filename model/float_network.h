@@ -3,6 +3,7 @@
 // and weights. It can be executed as it is (`run`); quant/calibration makes integers of it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -75,6 +76,13 @@ struct Mean {
   double scale = 0;      // of the file's quantizer behind it; 0: none
 };
 
+// A product of two tensors whose constant factors went into the scale of the quantizer behind it. The run as the file
+// says multiplies each tensor by its own first, since that decides some codes. None in a calibrated network.
+struct Product {
+  std::array<double, 2> factors = {1, 1};
+  double scale = 0;  // of the file's quantizer; 0: none
+};
+
 // What a convolution or linear node multiplies by and adds; empty for others.
 struct Parameters {
   std::vector<float> weights;  // [out][ky][kx][in / groups]; linear: [out][NHWC]
@@ -84,7 +92,8 @@ struct Parameters {
   bool of_importer = false;    // its codes are exact and not the file's: the layer moves or counts values
   Sums sums = Sums::values;
   std::optional<Transposed> transposed;
-  std::optional<Mean> mean;  // of any node
+  std::optional<Mean> mean;        // of any node
+  std::optional<Product> product;  // of a multiplication
 };
 
 // Where the channels of a sample stand: in front of rows and columns, or behind them.

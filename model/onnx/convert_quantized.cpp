@@ -81,6 +81,9 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
     // A factor that came behind the mean is not in it.
     if (std::optional<Mean>& mean = network_.parameters[at(x.node)].mean; mean && mean->unit == x.factor)
       mean->scale = static_cast<float>(scale_of_file);
+    if (std::optional<Product>& product = network_.parameters[at(x.node)].product;
+        product && product->factors[0] * product->factors[1] == x.factor)
+      product->scale = scale_of_file;
     return x;
   }
   if (present && alike(*present, grid)) return x;

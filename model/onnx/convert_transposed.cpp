@@ -59,7 +59,7 @@ void share_padding(Axis& axis, std::int64_t total, bool upper) {
 Axis axis_of_window(const OnnxNode& node, std::size_t i, std::size_t rank, std::int64_t size, std::int64_t kernel) {
   const auto side = [&](const char* key, std::size_t index, std::size_t count, std::int64_t otherwise) {
     const Dims all = node.wholes(key, Dims(count, otherwise));
-    if (all.size() != count) refuse(node, fmt::format("its {} are {}, not {}", key, all.size(), count));
+    if (all.size() != count) refuse(node, fmt::format("its {} has {} entries, not {}", key, all.size(), count));
     if (all[index] < 0 || all[index] > largest_side) refuse(node, fmt::format("one of its {} is {}", key, all[index]));
     return all[index];
   };
@@ -82,6 +82,9 @@ Axis axis_of_window(const OnnxNode& node, std::size_t i, std::size_t rank, std::
   const bool same = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
   if (!same && automatic != "VALID" && automatic != "NOTSET")
     refuse(node, fmt::format("auto_pad '{}' is not known", automatic));
+  const Dims pads = node.wholes("pads");
+  if (automatic != "NOTSET" && std::ranges::any_of(pads, [](std::int64_t pad) { return pad != 0; }))
+    refuse(node, fmt::format("has pads of {} and auto_pad '{}'; ONNX allows one of them", to_text(pads), automatic));
   if (Dims shape = node.wholes("output_shape"); !shape.empty()) {
     if (shape.size() == rank + 2) shape.erase(shape.begin(), shape.begin() + 2);
     if (shape.size() != rank) refuse(node, fmt::format("its output_shape has {} sides, not {}", shape.size(), rank));

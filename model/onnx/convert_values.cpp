@@ -26,6 +26,7 @@ std::vector<double> negated(std::vector<double> values) {
 Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
   settle(a, Geometry::other);
   settle(b, Geometry::other);
+  Product product{.factors = {a.factor, b.factor}};
   if (op == Op::multiply) {
     // Factors of a product go on as the factor of the result.
     const double factor = a.factor * b.factor;
@@ -41,7 +42,7 @@ Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
     a = ready(node, a), b = ready(node, b);
   }
   const double factor = a.factor;
-  if (a.view.elements() < b.view.elements()) std::swap(a, b);
+  if (a.view.elements() < b.view.elements()) std::swap(a, b), std::swap(product.factors[0], product.factors[1]);
   if (a.view != b.view) a = straight(node, a), b = straight(node, b);
   // One channel that meets all the image's is spread over as many.
   const Geometry image = geometry(a);
@@ -74,6 +75,7 @@ Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
   }
   Value result = a;
   result.node = added(network_.graph.add_elementwise(a.node, b.node, fresh_name(node), op));
+  if (op == Op::multiply && factor != 1) network_.parameters[at(result.node)].product = product;
   result.factor = factor;
   result.exclusive = true;
   return result;
@@ -237,7 +239,7 @@ void Converter::hard_sigmoid(const OnnxNode& node) {
 // min(max(x, low), high), with low = 0 for a ReLU.
 Value Converter::limited(const OnnxNode& node, Value x, double low, double high) {
   const bool open = std::isinf(high) || high > 1e30;
-  if (!(low < high)) refuse(node, fmt::format("clips to {}..{}", low, high));
+  if (!(low < high)) refuse(node, fmt::format("clips to {}..{}, which is no range", low, high));
   if (std::isinf(low) || low < -1e30) {
     if (open) return x;
     // min(x, high) = high - max(high - x, 0)
@@ -279,7 +281,11 @@ void Converter::clip(const OnnxNode& node) {
   set(node, limited(node, x, low, high));
 }
 
-void Converter::leaky_relu(const OnnxNode& node) { set(node, leaky(node, value(node, 0), node.real("alpha", 0.01))); }
+void Converter::leaky_relu(const OnnxNode& node) {
+  const double slope = node.real("alpha", 0.01);
+  if (!std::isfinite(slope)) refuse(node, fmt::format("its alpha is {}", slope));
+  set(node, sloped(node, value(node, 0), {slope}));
+}
 
 Value Converter::leaky(const OnnxNode& node, Value x, double slope) {
   settle(x, Geometry::other);
@@ -292,22 +298,20 @@ Value Converter::leaky(const OnnxNode& node, Value x, double slope) {
   return x;
 }
 
-// A leaky ReLU of one slope, or max(x, 0) + slope * min(x, 0) with a slope for each channel, of any sign and size.
 void Converter::prelu(const OnnxNode& node) {
   const Tensor& slopes = need_constant(node, 1, "slope");
   if (slopes.elements() < 1) refuse(node, "has no slope");
-  Value x = value(node, 0);
-  std::vector<double> slope = per_channel(node, x, slopes);
+  const Value x = value(node, 0);
+  set(node, sloped(node, x, per_channel(node, x, slopes)));
+}
+
+// A leaky ReLU of one slope, or max(x, 0) + slope * min(x, 0) with a slope for each channel, of any sign and size.
+Value Converter::sloped(const OnnxNode& node, Value x, const std::vector<double>& slope) {
   const bool one = std::all_of(slope.begin(), slope.end(), [&](double s) { return s == slope[0]; });
-  if (one && slope[0] >= 0 && slope[0] < 1) {
-    set(node, leaky(node, x, slope[0]));
-    return;
-  }
+  if (one && slope[0] >= 0 && slope[0] < 1) return leaky(node, x, slope[0]);
   settle(x, Geometry::other);
-  if (never_negative(x.node)) {  // the part of the slopes would hold zeros alone, which have no scale
-    set(node, x);
-    return;
-  }
+  // Without negative values the part of the slopes would hold zeros alone, which have no scale.
+  if (never_negative(x.node)) return x;
   const double infinity = std::numeric_limits<double>::infinity();
   x.exclusive = false;  // read twice
   OnnxNode part = node;
@@ -316,7 +320,7 @@ void Converter::prelu(const OnnxNode& node) {
   part.name = node.name + "_negative";
   const Value negative = limited(part, affine(part, x, {-1}, {0}), 0, infinity);
   part.name = node.name + "_slope";
-  set(node, join(node, positive, affine(part, negative, negated(slope), {0}), Op::add));
+  return join(node, positive, affine(part, negative, negated(slope), {0}), Op::add);
 }
 
 }  // namespace bitstrata::model::interchange

@@ -130,16 +130,18 @@ class Converter {
   void convolution(const OnnxNode& node);
   void gemm(const OnnxNode& node);
   void matmul(const OnnxNode& node);
-  void max_pool(const OnnxNode& node);
-  void average_pool(const OnnxNode& node);
-  void global_pool(const OnnxNode& node);
-  void reduce(const OnnxNode& node);
   Value convolve(const OnnxNode& node, Value x, const Tensor& weights, const std::vector<double>& bias);
   Value multiply_matrix(const OnnxNode& node, const Value& x, const Tensor& weights, bool transposed);
   // Refuses biases of a matrix product that do not stand in one row, which is added to every row of the product.
   static void check_row(const OnnxNode& node, const Tensor& bias, std::int64_t outputs);
   void take_features(const OnnxNode& node, const PerFeature& features, const Value& x, Parameters& p) const;
   Window window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry geometry) const;
+
+  // convert_pools.cpp
+  void max_pool(const OnnxNode& node);
+  void average_pool(const OnnxNode& node);
+  void global_pool(const OnnxNode& node);
+  void reduce(const OnnxNode& node);
   Value pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry geometry);
   // Says that `result` is the mean of `x` that the file takes by one operator.
   void take_mean(const Value& x, const Value& result, Mean mean);
@@ -162,6 +164,7 @@ class Converter {
   void relu(const OnnxNode& node);
   void clip(const OnnxNode& node);
   void leaky_relu(const OnnxNode& node);
+  Value sloped(const OnnxNode& node, Value x, const std::vector<double>& slope);
   void prelu(const OnnxNode& node);
   bool never_negative(int index) const;
   Value leaky(const OnnxNode& node, Value value, double slope);

@@ -95,30 +95,34 @@ void OnnxBuilder::fill(GraphProto& graph) const {
     for (const auto& [key, value] : node.attributes) {
       auto* attribute = proto->add_attribute();
       attribute->set_name(key);
-      switch (value.kind) {
-        case Attr::real:
-          attribute->set_type(onnx::AttributeProto::FLOAT);
-          attribute->set_f(static_cast<float>(value.reals[0]));
-          break;
-        case Attr::whole:
-          attribute->set_type(onnx::AttributeProto::INT);
-          attribute->set_i(value.wholes[0]);
-          break;
-        case Attr::text:
-          attribute->set_type(onnx::AttributeProto::STRING);
-          attribute->set_s(value.words);
-          break;
-        case Attr::list:
-          attribute->set_type(onnx::AttributeProto::INTS);
-          for (const std::int64_t entry : value.wholes) attribute->add_ints(entry);
-          break;
-        case Attr::graph:
-          attribute->set_type(onnx::AttributeProto::GRAPH);
-          attribute->mutable_g()->set_name(key);
-          value.branch->fill(*attribute->mutable_g());
-          break;
-      }
+      write(value, *attribute);
     }
+  }
+}
+
+void OnnxBuilder::write(const Attr& value, onnx::AttributeProto& attribute) {
+  switch (value.kind) {
+    case Attr::real:
+      attribute.set_type(onnx::AttributeProto::FLOAT);
+      attribute.set_f(static_cast<float>(value.reals[0]));
+      break;
+    case Attr::whole:
+      attribute.set_type(onnx::AttributeProto::INT);
+      attribute.set_i(value.wholes[0]);
+      break;
+    case Attr::text:
+      attribute.set_type(onnx::AttributeProto::STRING);
+      attribute.set_s(value.words);
+      break;
+    case Attr::list:
+      attribute.set_type(onnx::AttributeProto::INTS);
+      for (const std::int64_t entry : value.wholes) attribute.add_ints(entry);
+      break;
+    case Attr::graph:
+      attribute.set_type(onnx::AttributeProto::GRAPH);
+      attribute.mutable_g()->set_name(attribute.name());
+      value.branch->fill(*attribute.mutable_g());
+      break;
   }
 }
 

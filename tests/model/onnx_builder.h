@@ -11,6 +11,10 @@
 #include <utility>
 #include <vector>
 
+namespace onnx {
+class AttributeProto;
+}
+
 namespace bitstrata::testing {
 
 struct Array {
@@ -74,6 +78,9 @@ class OnnxBuilder {
   // The model's input holds codes of this type instead of floats.
   void input_type(int type) { input_type_ = type; }
   int input_type() const { return input_type_; }
+
+  // Gives a file's attribute the value and its type.
+  static void write(const Attr& value, onnx::AttributeProto& attribute);
 
   std::filesystem::path save(const std::filesystem::path& file) const;
   std::string bytes() const;

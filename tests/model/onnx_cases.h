@@ -20,4 +20,7 @@ OnnxCase random_convolution(std::uint64_t seed);
 void add_border_cases(std::vector<OnnxCase>& cases);
 void add_branch_cases(std::vector<OnnxCase>& cases);
 
+// onnx_form_cases.cpp: operators whose attributes are written out; not all of them are known to the tests' executor.
+std::vector<OnnxCase> onnx_form_cases();
+
 }  // namespace bitstrata::testing

@@ -141,6 +141,22 @@ void border_rows(Table& t) {
     c.qdq(c.m.node("Mul", {x, c.qdq(c.m.node("Sigmoid", {logits}), gate)}), values);
     return values;
   });
+  // Constants in front of a product that its quantizer's scale takes: x * (relu6(x + 2.5) / 5), and both operands
+  // scaled.
+  for (const bool both : {false, true}) {
+    for (const bool rounded : {false, true}) {
+      const std::string name = std::string("ProductOfQuotient") + (both ? "s" : "") + (rounded ? "OfCodes" : "");
+      t.row(name.c_str(), [=](Case& c) {
+        const Q in{1.0 / 16, 0, i8}, behind{0.05, 20}, between{1.0 / 16};  // many results lie just between two codes
+        const std::string x = c.qdq(c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 1, 1}, 0.5)}), in);
+        std::string clip = c.m.node("Clip", {c.m.node("Add", {x, c.m.scalar(2.5)}), c.m.scalar(0), c.m.scalar(6)});
+        if (rounded) clip = c.qdq(clip, between);
+        const std::string quotient = c.m.node("Div", {clip, c.m.scalar(5)});
+        c.qdq(c.m.node("Mul", {both ? c.m.node("Mul", {x, c.m.scalar(0.3)}) : x, quotient}), behind);
+        return behind;
+      });
+    }
+  }
   const Q offset{1.0 / 32, 30};
   t.row("LeakyReluWithAZeroPoint", [=](Case& c) {
     const std::string x = c.m.node("Conv", {c.qdq("x", pixels), c.weights({4, 3, 1, 1})});

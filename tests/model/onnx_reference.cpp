@@ -199,6 +199,15 @@ Array space_to_depth(const Array& x, std::int64_t block) {
 
 namespace {
 float rounded(double value) { return static_cast<float>(value); }
+
+// An operation on two numbers whose result is a 32-bit float, where they are floats.
+template <typename Operation>
+auto singly(Operation operation, int type) {
+  return [=](double a, double b) {
+    const double result = operation(a, b);
+    return type == 1 ? double{rounded(result)} : result;
+  };
+}
 }  // namespace
 
 Array pool(const OnnxBuilder::Node& node, const Array& x, bool max, bool global, Sum order) {
@@ -345,13 +354,13 @@ Array OnnxBuilder::run(const Array& input, const std::map<std::string, Array>& a
     } else if (op == "MatMul")
       out = matrix(in(0), in(1), false);
     else if (op == "Add")
-      out = broadcast(in(0), in(1), std::plus<>());
+      out = broadcast(in(0), in(1), singly(std::plus<>(), in(0).type));
     else if (op == "Sub")
-      out = broadcast(in(0), in(1), std::minus<>());
+      out = broadcast(in(0), in(1), singly(std::minus<>(), in(0).type));
     else if (op == "Mul")
-      out = broadcast(in(0), in(1), std::multiplies<>());
+      out = broadcast(in(0), in(1), singly(std::multiplies<>(), in(0).type));
     else if (op == "Div")
-      out = broadcast(in(0), in(1), std::divides<>());
+      out = broadcast(in(0), in(1), singly(std::divides<>(), in(0).type));
     else if (op == "Relu")
       out = map(in(0), [](double x) { return std::max(x, 0.0); });
     else if (op == "Clip") {

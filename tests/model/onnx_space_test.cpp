@@ -136,7 +136,7 @@ TEST(OnnxSpace, RefusesWithOperatorAndNode) {
        }},
       {"its stride is 65; 1 to 64 is supported", transposed({{"strides", Dims{65, 1}}})},
       {"one of its pads is -1", transposed({{"pads", Dims{-1, 0, 0, 0}}})},
-      {"its strides are 3, not 2", transposed({{"strides", Dims{1, 1, 1}}})},
+      {"its strides has 3 entries, not 2", transposed({{"strides", Dims{1, 1, 1}}})},
       {"its kernel_shape is not that of its weights, 3", transposed({{"kernel_shape", Dims{2, 2}}})},
       {"its weights of 6x2x3x3 in 4 group(s) do not fit 6 channels", transposed({{"group", 4}})},
       {"an output side would be -1", transposed({{"pads", Dims{4, 0, 4, 0}}})},

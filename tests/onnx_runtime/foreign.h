@@ -23,11 +23,13 @@ struct ForeignJob {
 
 struct ForeignResult {
   std::vector<std::vector<double>> outputs;  // of each input, in the file's order; empty where refused
+  std::vector<std::int64_t> dims;            // of one output
   std::string refused;                       // the runtime's words
 };
 
-// Runs all jobs in one process, with their inputs and outputs in files of `folder`. Throws std::runtime_error where
-// node does not start or leaves no result.
+// Runs all jobs in one process, with their inputs and outputs in files of `folder`; in another one from where a model
+// breaks the runtime or does not come to an end. Throws std::runtime_error where node does not start or leaves no
+// result.
 std::vector<ForeignResult> run_foreign(const ForeignRuntime& runtime, const std::filesystem::path& folder,
                                        const std::vector<ForeignJob>& jobs);
 

@@ -4,7 +4,8 @@
 // MODULES is the folder node_modules that holds onnxruntime-web; LEVEL is disabled (graphs are executed as they are
 // written), basic, extended or all; JOBS is a file whose lines are "MODEL.onnx INPUT.npy OUTPUT.npy". Entries of the
 // input's first dimension are given to the model one by one, and its first outputs are written in the same order. Where
-// a model cannot be loaded or run, the reason is written to OUTPUT.npy.error, and the exit status is 1.
+// a model cannot be loaded or run, the reason is written to OUTPUT.npy.error, and the exit status is 1; where it breaks
+// the runtime, the models behind it are not run, and the exit status is 3.
 import {readFileSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {join, resolve} from 'node:path';
@@ -12,13 +13,13 @@ import {join, resolve} from 'node:path';
 const [modules, level, jobs] = process.argv.slice(2);
 const ort = createRequire(join(resolve(modules), 'caller.js'))('onnxruntime-web');
 ort.env.wasm.numThreads = 1;
-ort.env.logLevel = 'error';
+ort.env.logLevel = 'fatal';  // what is wrong comes as an exception
 
 // NumPy's names of types, ONNX Runtime's, and the arrays that hold them.
 const types = [
   ['<f4', 'float32', Float32Array], ['|u1', 'uint8', Uint8Array], ['|i1', 'int8', Int8Array],
   ['<u2', 'uint16', Uint16Array], ['<i2', 'int16', Int16Array], ['<i4', 'int32', Int32Array],
-  ['<i8', 'int64', BigInt64Array],
+  ['<i8', 'int64', BigInt64Array], ['<f8', 'float64', Float64Array],
 ];
 
 function readNpy(file) {
@@ -34,7 +35,9 @@ function readNpy(file) {
 }
 
 function writeNpy(file, {type, dims, data}) {
-  const [descr] = types.find(([, name]) => name === type);
+  const known = types.find(([, name]) => name === type);
+  if (known === undefined) throw new Error(`outputs of type ${type} are not written`);
+  const [descr] = known;
   const shape = `${dims.join(', ')}${dims.length === 1 ? ',' : ''}`;
   let header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
   header = header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11, ' ') + '\n';
@@ -48,7 +51,7 @@ async function run(model, input, output) {
   const session = await ort.InferenceSession.create(readFileSync(model), {
     executionProviders: ['wasm'],
     graphOptimizationLevel: level,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
   });
   const {type, dims, data} = readNpy(input);
   const each = dims.slice(1).reduce((product, side) => product * side, 1);
@@ -71,8 +74,11 @@ for (const line of readFileSync(jobs, 'utf8').split('\n').filter((text) => text 
   try {
     await run(model, input, output);
   } catch (error) {
-    writeFileSync(`${output}.error`, String(error.message ?? error).split('\n')[0]);
+    const words = String(error.message ?? error).split('\n')[0];
+    // An exception of the runtime comes without its words, as a bare number.
+    writeFileSync(`${output}.error`, /^[0-9]+$/.test(words) ? 'an exception' : words);
     ++failed;
+    if (error instanceof WebAssembly.RuntimeError) process.exit(3);
   }
 }
 process.exit(failed === 0 ? 0 : 1);
