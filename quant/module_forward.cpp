@@ -79,7 +79,7 @@ Tensor mixed(const Tensor& narrower, const Tensor& wider, const Tensor& share) {
   return narrower + share * (wider - narrower);
 }
 
-// Of images: codes as the host makes them.
+// Images as the host rounds them.
 Tensor rounded_input(const Tensor& images, const Grid& grid) {
   if (images.scalar_type() == torch::kUInt8)
     return images.to(torch::kFloat32).mul_(static_cast<double>(grid.high) / 255.0).add_(0.5).floor_().mul_(grid.step);

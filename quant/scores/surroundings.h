@@ -31,7 +31,8 @@ struct Subject {
   std::vector<torch::Tensor> ranking = {};  // by channel group: channels from the most to the least important
 
   std::int64_t count() const { return images.size(0); }
-  // Of `logits`, those of the images from `first` on: the mean of the losses, with its gradient, and their sum.
+  // The mean of the losses of `logits`, which are those of the images from `first` on, with its gradient; and their
+  // sum.
   torch::Tensor mean_loss(const torch::Tensor& logits, std::int64_t first, Against against) const;
   double loss(const torch::Tensor& logits, std::int64_t first, Against against) const;
   // By channel group: how many the plan keeps, of those that the module still has.

@@ -19,7 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of the largest value: sums of a few hundred products in 32-bit floats, and tables of functions.
+// What may differ, as a share of the largest value: sums of a few hundred products in 32-bit floats, and tables of
+// functions.
 constexpr double rounding = 2e-5;
 
 std::vector<float> in_our_order(const Array& input, model::ChannelOrder order) {

@@ -44,7 +44,7 @@ std::vector<Judgement> judge(const ForeignRuntime& runtime, const std::filesyste
 void print(const std::vector<Judgement>& judgements, std::ostream& out);
 // A row for every operator and attribute.
 void write_csv(const std::vector<Judgement>& judgements, std::ostream& out);
-// The same as a table, then refusals and notes by reason with an example of each.
+// A table of them, then refusals and notes by reason with an example of each.
 void write_markdown(const std::vector<Judgement>& judgements, std::ostream& out);
 
 }  // namespace bitstrata::testing
