@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <onnx/onnx_pb.h>
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <bit>
 #include <set>
@@ -231,8 +232,8 @@ bool cast_constants(onnx::ModelProto& model, int type) {
       if (type == float64) tensor.add_double_data(value);
       if (type == onnx::TensorProto::BFLOAT16) tensor.add_int32_data(static_cast<std::int32_t>(bits >> 16));
       if (type == onnx::TensorProto::FLOAT16) {
-        const auto half = static_cast<_Float16>(value);
-        tensor.add_int32_data(std::bit_cast<std::uint16_t>(half));
+        const Eigen::half half(value);  // clang 14 has no _Float16
+        tensor.add_int32_data(Eigen::numext::bit_cast<std::uint16_t>(half));
       }
     }
     tensor.clear_float_data();
