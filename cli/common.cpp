@@ -95,6 +95,14 @@ void check_choice(const std::string& option, const std::string& value, const std
                                           model::did_you_mean(value, known)));
 }
 
+void refuse_foreign(const std::vector<std::string>& arguments, const std::vector<std::string>& options,
+                    const std::string& belongs_to) {
+  for (const std::string& argument : arguments)
+    for (const std::string& option : options)
+      if (argument == option || argument.starts_with(option + "="))
+        throw std::invalid_argument(fmt::format("{} belongs to {}", option, belongs_to));
+}
+
 void say(const Common& common, const std::string& line) {
   // A stderr that takes nothing is no reason to end the work.
   if (!common.quiet) std::fputs(fmt::format("{}\n", line).c_str(), stderr);

@@ -45,6 +45,11 @@ void check_range(const std::string& option, double value, double low, double hig
 // Throws std::invalid_argument unless `value` is one of `known`; names the nearest.
 void check_choice(const std::string& option, const std::string& value, const std::vector<std::string>& known);
 
+// Throws std::invalid_argument where an option of another form of the verb is given, saying what it belongs to:
+// nearness of spelling would name a wrong one.
+void refuse_foreign(const std::vector<std::string>& arguments, const std::vector<std::string>& options,
+                    const std::string& belongs_to);
+
 // The value of an option that is a seed: an unsigned one would take -1 for 2^64 - 1.
 po::typed_value<std::int64_t>* seed_value(const std::string& option, std::uint64_t& seed);
 

@@ -67,19 +67,14 @@ std::vector<double> Sensitivity::densities(const model::Plan& plan) {
 
 Slopes Sensitivity::slopes(const SearchSpace& space, const std::vector<double>& places, int turn) {
   const std::vector<Variable>& variables = space.variables();
-  Point narrower, wider;
-  std::vector<Tensor> shares;
+  const Cell cell = space.cell(places);
+  const Point& narrower = cell.narrower;
+  Point wider = narrower;
+  std::vector<Tensor> shares(variables.size()), asked;
   for (std::size_t v = 0; v < variables.size(); ++v) {
-    const int last = static_cast<int>(variables[v].values.size()) - 1;
-    const bool whole = variables[v].kind == Variable::Kind::channels || last == 0;
-    // At the last value, the slope is that from the one before it.
-    const int low = whole ? static_cast<int>(std::lround(places[v])) : std::min(static_cast<int>(places[v]), last - 1);
-    narrower.push_back(low);
-    wider.push_back(whole ? low : low + 1);
-    if (whole)
-      shares.emplace_back();
-    else
-      shares.push_back(torch::tensor(static_cast<float>(places[v] - low)).requires_grad_());
+    if (!has_between(variables[v])) continue;
+    ++wider[v];
+    asked.push_back(shares[v] = torch::tensor(static_cast<float>(cell.shares[v])).requires_grad_());
   }
   const model::Plan wider_plan = space.plan(wider);
   Module module = subject_.under(space.plan(narrower));
@@ -116,9 +111,7 @@ Slopes Sensitivity::slopes(const SearchSpace& space, const std::vector<double>& 
   forward.between = &between;
   const Tensor logits = module.forward(subject_.images.narrow(0, first, count), forward);
   const Tensor loss = subject_.mean_loss(logits, first, subject_.against);
-  std::vector<Tensor> asked;
-  for (const Tensor& share : shares)
-    if (share.defined()) asked.push_back(share);
+  passes_ += 3 * static_cast<double>(count);
   Slopes result{loss.item<double>(), std::vector<double>(variables.size(), 0.0)};
   if (asked.empty()) return result;
   const auto gradients = torch::autograd::grad({loss}, asked, {}, false, false, true);
@@ -127,7 +120,6 @@ Slopes Sensitivity::slopes(const SearchSpace& space, const std::vector<double>& 
     if (gradients[i].defined()) result.by_variable[v] = gradients[i].item<double>();
     ++i;
   }
-  passes_ += 3 * static_cast<double>(count);
   return result;
 }
 

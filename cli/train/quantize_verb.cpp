@@ -44,17 +44,6 @@ T choice(const std::string& option, const std::string& value, const std::map<std
   return words.at(value);
 }
 
-// Options of searches have no near relative here; nearness of spelling would name a wrong one.
-void refuse_foreign(const std::vector<std::string>& arguments) {
-  for (const std::string& argument : arguments)
-    for (const char* foreign : {"--limit", "--widths", "--levels", "--architecture", "--technology"})
-      if (argument == foreign || argument.starts_with(fmt::format("{}=", foreign)))
-        throw std::invalid_argument(
-            fmt::format("{} belongs to the methods that choose by measured costs, such as --method codesign; see "
-                        "quantize --method codesign --help",
-                        foreign));
-}
-
 // Options that nothing would read are refused rather than ignored.
 void refuse_unread(const po::variables_map& values, const Options& o) {
   const auto refuse = [&](std::initializer_list<const char*> names, const char* belongs_to) {
@@ -73,7 +62,9 @@ void refuse_unread(const po::variables_map& values, const Options& o) {
 }
 
 bool read(const std::vector<std::string>& arguments, Options& o) {
-  refuse_foreign(arguments);
+  refuse_foreign(arguments, {"--limit", "--widths", "--levels", "--architecture", "--technology"},
+                 "the methods that choose by measured costs, such as --method codesign; see quantize --method codesign "
+                 "--help");
   po::options_description options("options");
   options.add_options()
       // clang-format off

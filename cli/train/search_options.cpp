@@ -42,17 +42,6 @@ std::vector<int> read_widths(const std::string& text) {
   return widths;
 }
 
-// Options of the other methods have no near relative here; nearness of spelling would name a wrong one.
-void refuse_foreign(const std::vector<std::string>& arguments) {
-  for (const std::string& argument : arguments)
-    for (const char* foreign : {"--weight-bits", "--activation-bits"})
-      if (argument == foreign || argument.starts_with(fmt::format("{}=", foreign)))
-        throw std::invalid_argument(fmt::format(
-            "{} belongs to --method uniform; a search is told its widths to choose from by --widths, and those "
-            "of the ends by --first-bits, --last-bits and --output-bits",
-            foreign));
-}
-
 // A line each of a table of names.
 template <typename Row>
 std::string about(const std::vector<Row>& rows) {
@@ -100,7 +89,9 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
 }  // namespace
 
 bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
-  refuse_foreign(arguments);
+  refuse_foreign(arguments, {"--weight-bits", "--activation-bits"},
+                 "--method uniform; a search is told its widths to choose from by --widths, and those of the ends by "
+                 "--first-bits, --last-bits and --output-bits");
   std::string allowed = "2-8";
   int first = 0, last = 0;
   const std::string sensitivities = fmt::format("what tells how single changes of a plan change the loss: {}",

@@ -24,8 +24,6 @@ std::vector<double> as_doubles(const Tensor& tensor) {
   return values;
 }
 
-bool channels_last(const OnnxNode& node) { return node.domain == "qonnx.custom_op.channels_last"; }
-
 // The codes of weights; `per_output` scales when there are several.
 void take_codes(const OnnxNode& node, const Tensor& tensor, int output_axis, int outputs, double factor, Parameters& p,
                 std::vector<std::string>& notes) {
@@ -118,7 +116,7 @@ Window Converter::window_of(const OnnxNode& node, const Value& x, Dims kernel, G
 
 void Converter::convolution(const OnnxNode& node) {
   Tensor weights = need_constant(node, 1, "weight");
-  if (channels_last(node)) {  // [out][ky][kx][in]
+  if (node.channels_last()) {  // [out][ky][kx][in]
     OnnxNode turn{.op = "Transpose", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
     std::vector<std::int64_t> order = {0, static_cast<std::int64_t>(weights.dims.size()) - 1};
     for (std::size_t i = 1; i + 1 < weights.dims.size(); ++i) order.push_back(static_cast<std::int64_t>(i));
@@ -135,12 +133,12 @@ Value Converter::convolve(const OnnxNode& node, Value x, const Tensor& weights, 
   if (weights.elements() == 0) refuse(node, fmt::format("its weights of {} are empty", to_text(weights.dims)));
   if (rank != 1 && rank != 2)
     refuse(node, fmt::format("has weights of {}; 1 or 2 spatial dimensions are supported", to_text(weights.dims)));
-  settle(x, rank == 1 ? Geometry::ncw : channels_last(node) ? Geometry::nhwc : Geometry::nchw);
+  settle(x, rank == 1 ? Geometry::ncw : node.channels_last() ? Geometry::nhwc : Geometry::nchw);
   if (const auto blocks = blocks_of(x)) x = spread(node, std::move(x), *blocks);
   if (const auto shuffle = shuffle_of(x)) return convolve_shuffled(node, std::move(x), *shuffle, weights, bias);
   const Geometry g = geometry(x);
   const bool fits = rank == 1 ? g == Geometry::ncw || g == Geometry::nch
-                              : g == (channels_last(node) ? Geometry::nhwc : Geometry::nchw);
+                              : g == (node.channels_last() ? Geometry::nhwc : Geometry::nchw);
   if (!fits) {
     refuse(node, fmt::format("its input of {} is no image: a Reshape or Transpose before it moves pixels",
                              to_text(x.view.sizes())));

@@ -80,8 +80,6 @@ void note_lower_border(const OnnxNode& node, Shape in, const Window& w, const Ta
       node.op, node.name, below, left, different, outputs, largest));
 }
 
-bool channels_last(const OnnxNode& node) { return node.domain == "qonnx.custom_op.channels_last"; }
-
 }  // namespace
 
 Value Converter::pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry g) {
@@ -100,17 +98,23 @@ void Converter::take_mean(const Value& x, const Value& result, Mean mean) {
   network_.parameters[at(result.node)].mean = mean;
 }
 
-void Converter::max_pool(const OnnxNode& node) {
-  if (node.outputs.size() > 1 && !node.outputs[1].empty() && uses_[node.outputs[1]] > 0)
-    refuse(node, "its indices are not supported");
+// What a pooling reads.
+Value Converter::pooled_image(const OnnxNode& node) {
   Value x = value(node, 0);
-  settle(x, channels_last(node)                       ? Geometry::nhwc
+  settle(x, node.channels_last()                      ? Geometry::nhwc
             : node.wholes("kernel_shape").size() == 1 ? Geometry::ncw
                                                       : Geometry::nchw);
   x = straight(node, x);
-  const Geometry g = geometry(x);
-  if (g == Geometry::other || g == Geometry::flat)
+  if (const Geometry g = geometry(x); g == Geometry::other || g == Geometry::flat)
     refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
+  return x;
+}
+
+void Converter::max_pool(const OnnxNode& node) {
+  if (node.outputs.size() > 1 && !node.outputs[1].empty() && uses_[node.outputs[1]] > 0)
+    refuse(node, "its indices are not supported");
+  Value x = pooled_image(node);
+  const Geometry g = geometry(x);
   if (x.pad.any()) {
     // Zeros around values that are never negative change no maximum.
     const bool rectified = network_.graph.node(x.node).op == Op::relu;
@@ -130,14 +134,8 @@ void Converter::max_pool(const OnnxNode& node) {
 }
 
 void Converter::average_pool(const OnnxNode& node) {
-  Value x = value(node, 0);
-  settle(x, channels_last(node)                       ? Geometry::nhwc
-            : node.wholes("kernel_shape").size() == 1 ? Geometry::ncw
-                                                      : Geometry::nchw);
-  x = straight(node, x);
+  const Value x = pooled_image(node);
   const Geometry g = geometry(x);
-  if (g == Geometry::other || g == Geometry::flat)
-    refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
   Window w = window_of(node, x, {}, g);
   const Shape in = shape(x);
   // Padding of a Pad in front holds values, the pooling's own only where it says so.
@@ -174,12 +172,9 @@ void Converter::average_pool(const OnnxNode& node) {
 }
 
 void Converter::global_pool(const OnnxNode& node) {
-  Value x = value(node, 0);
-  settle(x, channels_last(node) ? Geometry::nhwc : Geometry::nchw);
-  x = straight(node, x);
+  const Value x = pooled_image(node);
   const Geometry g = geometry(x);
-  if (g == Geometry::other || g == Geometry::flat || x.pad.any())
-    refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
+  if (x.pad.any()) refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
   const Window window{.kernel_height = shape(x).height, .kernel_width = shape(x).width};
   const bool max = node.op == "GlobalMaxPool";
   const Value result = pooled(node, x, max ? Op::max_pool : Op::average_pool, window, g);

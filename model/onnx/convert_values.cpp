@@ -141,15 +141,13 @@ void Converter::negate(const OnnxNode& node) { set(node, affine(node, value(node
 void Converter::batch_norm(const OnnxNode& node) {
   if (node.whole("training_mode", 0) != 0) refuse(node, "is in training mode; export the network for inference");
   Value x = value(node, 0);
-  settle(x, node.domain == "qonnx.custom_op.channels_last" ? Geometry::nhwc
-            : x.view.rank() == 3                           ? Geometry::ncw
-                                                           : Geometry::nchw);
+  settle(x, node.channels_last() ? Geometry::nhwc : x.view.rank() == 3 ? Geometry::ncw : Geometry::nchw);
   const Tensor& gamma = need_constant(node, 1, "scale");
   const Tensor& beta = need_constant(node, 2, "shift");
   const Tensor& mean = need_constant(node, 3, "mean");
   const Tensor& variance = need_constant(node, 4, "variance");
   const std::int64_t channels = shape(x).channels;
-  const int axis = node.domain == "qonnx.custom_op.channels_last" ? x.view.rank() - 1 : 1;
+  const int axis = node.channels_last() ? x.view.rank() - 1 : 1;
   if (x.view.rank() < 2) refuse(node, fmt::format("its input of {} has no channels", to_text(x.view.sizes())));
   const std::int64_t count = x.view.size(axis);
   for (const Tensor* t : {&gamma, &beta, &mean, &variance}) {

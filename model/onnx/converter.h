@@ -142,6 +142,7 @@ class Converter {
   void average_pool(const OnnxNode& node);
   void global_pool(const OnnxNode& node);
   void reduce(const OnnxNode& node);
+  Value pooled_image(const OnnxNode& node);
   Value pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry geometry);
   // Says that `result` is the mean of `x` that the file takes by one operator.
   void take_mean(const Value& x, const Value& result, Mean mean);

@@ -109,6 +109,8 @@ struct OnnxNode {
   std::map<std::string, Attribute> attributes;
   std::vector<std::string> captured = {};  // tensors from around its branches that these read
 
+  // An operator of qonnx on images of N, H, W, C.
+  bool channels_last() const { return domain == "qonnx.custom_op.channels_last"; }
   bool has(const std::string& key) const { return attributes.count(key) != 0; }
   // Null where there is none. Throws std::invalid_argument where it is stored as something else; every attribute is
   // read through here, since another field's value would be 0 or empty.

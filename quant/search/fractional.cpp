@@ -20,8 +20,6 @@ constexpr int kMostMoved = 12;  // variables of a layer that costs are interpola
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-bool moves(const Variable& variable) { return variable.kind != Variable::Kind::channels && variable.values.size() > 1; }
-
 Point nearest(const std::vector<double>& places) {
   Point point;
   for (const double place : places) point.push_back(static_cast<int>(std::lround(place)));
@@ -87,7 +85,7 @@ class Fractional {
     const FractionalCosts costs = interpolate(problem_.space, problem_.costs, places_);
     std::vector<double> all(places_.size());
     for (std::size_t v = 0; v < places_.size(); ++v) {
-      if (!moves(variables_[v])) continue;
+      if (!has_between(variables_[v])) continue;
       const double of_loss = std::isfinite(slopes.by_variable[v]) ? slopes.by_variable[v] : 0;
       slopes_[v] += 0.1 * (of_loss - slopes_[v]);
       all[v] = of_loss;
@@ -120,7 +118,7 @@ class Fractional {
         losses.emplace_back();
         for (std::size_t k = 0; k < variables_[v].values.size(); ++k) {
           const double away = static_cast<double>(k) - places_[v];
-          const bool in_reach = moves(variables_[v]) ? std::abs(away) < static_cast<double>(reach) : away == 0;
+          const bool in_reach = has_between(variables_[v]) ? std::abs(away) < static_cast<double>(reach) : away == 0;
           losses.back().push_back(in_reach ? -gain * away : infinity);
         }
       }
@@ -147,21 +145,12 @@ FractionalCosts interpolate(const SearchSpace& space, PlanCosts& costs, const st
   const std::vector<Variable>& variables = space.variables();
   FractionalCosts result;
   result.slopes.assign(variables.size(), {});
-  // At the last value, the slope is that from the one before it.
-  Point lower;
-  std::vector<double> share;
-  for (std::size_t v = 0; v < variables.size(); ++v) {
-    const int last = static_cast<int>(variables[v].values.size()) - 1;
-    const int low = moves(variables[v]) ? std::min(static_cast<int>(places[v]), last - 1)
-                                        : static_cast<int>(std::lround(places[v]));
-    lower.push_back(low);
-    share.push_back(places[v] - low);
-  }
+  const auto [lower, share] = space.cell(places);
   Point corner = nearest(places);
   for (std::size_t layer = 0; layer < costs.variables().size(); ++layer) {
     std::vector<std::size_t> moved;
     for (const int v : costs.variables()[layer])
-      if (moves(variables[at(v)]) && static_cast<int>(moved.size()) < kMostMoved) moved.push_back(at(v));
+      if (has_between(variables[at(v)]) && static_cast<int>(moved.size()) < kMostMoved) moved.push_back(at(v));
     for (const std::size_t v : moved) corner[v] = lower[v];
     const Costs narrowest = costs.layer(layer, corner);
     for (std::uint32_t wider = 0; wider < 1U << moved.size(); ++wider) {

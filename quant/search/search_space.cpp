@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <stdexcept>
 
@@ -137,6 +138,22 @@ Point SearchSpace::largest() const {
   Point point;
   for (const Variable& variable : variables_) point.push_back(static_cast<int>(variable.values.size()) - 1);
   return point;
+}
+
+bool has_between(const Variable& variable) {
+  return variable.kind != Variable::Kind::channels && variable.values.size() > 1;
+}
+
+Cell SearchSpace::cell(const std::vector<double>& places) const {
+  Cell cell;
+  for (std::size_t v = 0; v < variables_.size(); ++v) {
+    const int last = static_cast<int>(variables_[v].values.size()) - 1;
+    const bool between = has_between(variables_[v]);
+    cell.narrower.push_back(between ? std::min(static_cast<int>(places.at(v)), last - 1)
+                                    : static_cast<int>(std::lround(places.at(v))));
+    cell.shares.push_back(between ? places[v] - cell.narrower.back() : 0);
+  }
+  return cell;
 }
 
 // A width that no layer reads directly is the widest of some that are read: it follows a variable that moves it while

@@ -27,6 +27,16 @@ const char* to_string(Variable::Kind kind);
 // A choice: every variable's place among its values.
 using Point = std::vector<int>;
 
+// Do widths lie between its values? Channels are kept or not.
+bool has_between(const Variable& variable);
+
+// Where places, real numbers among the values of each variable, lie: behind these values, by these shares of the way to
+// the next ones. Share 0 of a variable that has nothing between; at the last value, share 1 of the way to it.
+struct Cell {
+  Point narrower;
+  std::vector<double> shares;
+};
+
 struct SpaceOptions {
   std::vector<int> weight_bits = {2, 3, 4, 5, 6, 7, 8}, activation_bits = {2, 3, 4, 5, 6, 7, 8};  // ascending
   // Where set, both widths of the first layer (the last one) are this.
@@ -51,6 +61,7 @@ class SearchSpace {
   // Every variable at the smallest of its values that is not below the plan's, else at its largest.
   Point point(const model::Plan& plan) const;
   Point largest() const;
+  Cell cell(const std::vector<double>& places) const;
 
   // The variables that the width of a tensor follows: the widest of them is its own.
   const std::vector<int>& variables_of_tensor(int tensor) const;

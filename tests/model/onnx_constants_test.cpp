@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "model/onnx/onnx.h"
+#include "tests/model/imported.h"
 #include "tests/model/onnx_builder.h"
 #include "tests/model/temporary.h"
 
@@ -18,15 +18,6 @@ using ::testing::HasSubstr;
 using Dims = std::vector<std::int64_t>;
 
 constexpr int f32 = 1, f16 = 10, bf16 = 16;
-
-FloatNetwork imported(const OnnxBuilder& m) {
-  const TemporaryFolder folder;
-  return import_onnx(m.save(folder / "model.onnx"));
-}
-
-std::string refusal(const OnnxBuilder& m) {
-  return message_of<std::runtime_error>([&] { imported(m); });
-}
 
 // The weights that a product with `values` has once `change` has made others of their name.
 std::vector<float> weights_of(const std::vector<double>& values, int type,

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "model/onnx/onnx.h"
+#include "tests/model/imported.h"
 #include "tests/model/onnx_builder.h"
 #include "tests/model/temporary.h"
 
@@ -21,11 +21,6 @@ using Make = std::function<void(OnnxBuilder&)>;
 
 constexpr int u8 = 2, i8 = 3, i16 = 5, i32 = 6;
 const std::string taken = "(no exception)";
-
-FloatNetwork imported(const OnnxBuilder& m) {
-  const TemporaryFolder folder;
-  return import_onnx(m.save(folder / "model.onnx"));
-}
 
 OnnxBuilder model(const Make& make, int opset = 13) {
   OnnxBuilder m({1, 2, 4, 4});

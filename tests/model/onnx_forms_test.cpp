@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/onnx/onnx.h"
+#include "tests/model/imported.h"
 #include "tests/model/onnx_builder.h"
 #include "tests/model/temporary.h"
 
@@ -17,15 +17,6 @@ namespace {
 using namespace model;
 using ::testing::HasSubstr;
 using Dims = std::vector<std::int64_t>;
-
-FloatNetwork imported(const OnnxBuilder& m) {
-  const TemporaryFolder folder;
-  return import_onnx(m.save(folder / "model.onnx"));
-}
-
-std::string refusal(const OnnxBuilder& m) {
-  return message_of<std::runtime_error>([&] { imported(m); });
-}
 
 void expect_near(const Reals& result, const std::vector<float>& wanted, double tolerance = 2e-5) {
   ASSERT_EQ(result.size(), wanted.size());

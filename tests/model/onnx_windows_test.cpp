@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "model/onnx/onnx.h"
+#include "tests/model/imported.h"
 #include "tests/model/onnx_builder.h"
 #include "tests/model/onnx_variants.h"
 #include "tests/model/temporary.h"
@@ -18,15 +18,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Dims = std::vector<std::int64_t>;
-
-FloatNetwork imported(const OnnxBuilder& m) {
-  const TemporaryFolder folder;
-  return import_onnx(m.save(folder / "model.onnx"));
-}
-
-std::string refusal(const OnnxBuilder& m) {
-  return message_of<std::runtime_error>([&] { imported(m); });
-}
 
 std::string first(OnnxBuilder& m) { return m.node("Conv", {"x", m.random({4, 3, 1, 1}), m.random({4}, 0.2)}); }
 

@@ -47,15 +47,10 @@ class Known final : public LossOracle {
   Slopes slopes(const SearchSpace& space, const std::vector<double>& places, int) override {
     ask();
     passes_ += 3;
+    const auto [low, shares] = space.cell(places);
     std::vector<std::size_t> moved;
-    Point low;
-    for (std::size_t v = 0; v < places.size(); ++v) {
-      const Variable& variable = space.variables()[v];
-      const int last = static_cast<int>(variable.values.size()) - 1;
-      const bool whole = variable.kind == Variable::Kind::channels || last == 0;
-      low.push_back(whole ? static_cast<int>(std::lround(places[v])) : std::min(static_cast<int>(places[v]), last - 1));
-      if (!whole) moved.push_back(v);
-    }
+    for (std::size_t v = 0; v < places.size(); ++v)
+      if (has_between(space.variables()[v])) moved.push_back(v);
     Slopes result{0, std::vector<double>(places.size(), 0.0)};
     for (std::uint32_t corner = 0; corner < 1U << moved.size(); ++corner) {
       Point point = low;
@@ -64,7 +59,7 @@ class Known final : public LossOracle {
       for (std::size_t i = 0; i < moved.size(); ++i) {
         const bool wider = (corner >> i & 1U) != 0;
         point[moved[i]] += wider ? 1 : 0;
-        const double share = places[moved[i]] - low[moved[i]];
+        const double share = shares[moved[i]];
         parts.push_back(wider ? share : 1 - share);
         all *= parts.back();
       }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 
+#include "model/architecture.h"
 #include "sim/gates/simulator.h"
 #include "tests/model/temporary.h"
 
@@ -20,6 +21,20 @@ inline const char* const osu018 = "/usr/share/qflow/tech/osu018/osu018_stdcells.
 inline bool have_library() { return std::filesystem::exists(osu018); }
 inline bool have(const std::string& program) {
   return std::system(("command -v " + program + " > /dev/null 2>&1").c_str()) == 0;
+}
+
+// About as few gates as an accelerator can have.
+inline model::Architecture small_architecture() {
+  model::Architecture a;
+  a.name = "gates-4x4";
+  a.rows = a.columns = 4;
+  a.max_weight_bits = a.max_activation_bits = 2;
+  a.accumulator_bits = 24;
+  a.data_bits = 32;
+  a.activation_depth = a.output_depth = a.weight_depth = a.psum_depth = a.parameter_depth = 4;
+  a.post_lanes = a.burst_beats = a.outstanding = 1;
+  a.event_counters = false;
+  return a;
 }
 
 // Runs a shell command in `folder`, whose output is shown where it fails.

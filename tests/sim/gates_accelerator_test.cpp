@@ -30,15 +30,7 @@ using namespace bitstrata::sim::gates;
 using namespace bitstrata::testing;
 
 model::Architecture small() {
-  model::Architecture a;
-  a.name = "gates-4x4";
-  a.rows = a.columns = 4;
-  a.max_weight_bits = a.max_activation_bits = 2;
-  a.accumulator_bits = 24;
-  a.data_bits = 32;
-  a.activation_depth = a.output_depth = a.weight_depth = a.psum_depth = a.parameter_depth = 4;
-  a.post_lanes = a.burst_beats = a.outstanding = 1;
-  a.event_counters = false;
+  model::Architecture a = small_architecture();
   a.popcount_tree = a.clock_gating = true;
   return a;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Yosys and OpenSTA, whose scripts split paths, with a cache and a library of awkward names. A minute.
+// Yosys and OpenSTA, whose scripts split paths, with a cache and a library of awkward names. Two minutes of CPU.
 #include <gmock/gmock.h>
 
 #include <cstdlib>
@@ -22,14 +22,7 @@ TEST(Synthesis, TakesAnyNameOfTheCacheAndOfTheLibrary) {
   const std::filesystem::path cache = folder / "it's a \"cache\" $HOME", liberty = folder / "it's {a} library;.lib";
   std::filesystem::copy_file(osu018, liberty);
   ASSERT_EQ(setenv("BITSTRATA_CACHE", cache.c_str(), 1), 0);
-  model::Architecture a;
-  a.rows = a.columns = 4;
-  a.max_weight_bits = a.max_activation_bits = 2;
-  a.accumulator_bits = 16;
-  a.data_bits = 32;
-  a.activation_depth = a.output_depth = a.weight_depth = a.psum_depth = a.parameter_depth = 4;
-  a.post_lanes = a.burst_beats = a.outstanding = 1;
-  a.event_counters = false;
+  const model::Architecture a = small_architecture();
   const Library library = read_liberty(liberty);
   const Synthesis made = synthesize(a, liberty, library, 1e-8);
   EXPECT_EQ(made.netlist.parent_path().parent_path(), cache);
