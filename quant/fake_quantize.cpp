@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "quant/fixed_point.h"
 #include "quant/rounding.h"
@@ -84,7 +85,31 @@ class StraightThrough : public torch::autograd::Function<StraightThrough> {
   }
 };
 
-Tensor rounded(const Tensor& x, const Grid& grid) {  // contiguous
+// Values in one piece of memory, whatever their order is.
+Tensor dense(const Tensor& x) { return x.is_non_overlapping_and_dense() ? x : x.contiguous(); }
+
+// The same values in the order of `like`.
+Tensor in_order_of(const Tensor& like, const Tensor& x) {
+  return x.strides() == like.strides() ? x : torch::empty_like(like).copy_(x);
+}
+
+// Every stride-th value, channels first, wherever it lies in memory: ranges must not depend on the order.
+Tensor every(const Tensor& x, std::int64_t stride) {
+  if (x.is_contiguous() || x.dim() != 4 || x.scalar_type() != torch::kFloat32)
+    return x.reshape({-1}).slice(0, 0, x.numel(), stride).contiguous();
+  Tensor values = torch::empty({(x.numel() + stride - 1) / stride});
+  const float* from = x.data_ptr<float>();
+  const auto size = x.sizes(), step = x.strides();
+  float* to = values.data_ptr<float>();
+  for (std::int64_t i = 0; i < x.numel(); i += stride) {
+    const std::int64_t row = i / size[3], plane = row / size[2];
+    *to++ =
+        from[i % size[3] * step[3] + row % size[2] * step[2] + plane % size[1] * step[1] + plane / size[1] * step[0]];
+  }
+  return values;
+}
+
+Tensor rounded(const Tensor& x, const Grid& grid) {  // dense
   Tensor values = torch::empty_like(x);
   round_values(x.data_ptr<float>(), values.data_ptr<float>(), x.numel(), rounding_of(grid));
   return values;
@@ -106,7 +131,7 @@ Grid stored_grid(torch::autograd::AutogradContext* context) {
 class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Grid* grid) {
-    const Tensor from = x.contiguous();
+    const Tensor from = dense(x);
     context->save_for_backward({from});
     context->saved_data["grid"] = stored(*grid);
     return rounded(from, *grid);
@@ -125,7 +150,7 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
 class LearnedFakeQuantize : public torch::autograd::Function<LearnedFakeQuantize> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor&, const Grid* grid) {
-    const Tensor from = x.contiguous();
+    const Tensor from = dense(x);
     context->save_for_backward({from});
     context->saved_data["grid"] = stored(*grid);
     return rounded(from, *grid);
@@ -133,7 +158,7 @@ class LearnedFakeQuantize : public torch::autograd::Function<LearnedFakeQuantize
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     const Grid grid = stored_grid(context);
-    const Tensor x = context->get_saved_variables()[0], gradient = gradients[0].contiguous();
+    const Tensor x = context->get_saved_variables()[0], gradient = in_order_of(x, gradients[0]);
     Tensor to_x = torch::empty_like(x);
     const double to_step = round_backward(gradient.data_ptr<float>(), x.data_ptr<float>(), to_x.data_ptr<float>(),
                                           x.numel(), rounding_of(grid));
@@ -290,7 +315,7 @@ torch::Tensor grid_codes(const torch::Tensor& x, const Grid& grid) {
         .add_(grid.offset + 0.5)
         .floor_()
         .clamp_(static_cast<double>(grid.low), static_cast<double>(grid.high));
-  const Tensor from = x.contiguous();
+  const Tensor from = dense(x);
   Tensor codes = torch::empty_like(from);
   round_codes(from.data_ptr<float>(), codes.data_ptr<float>(), from.numel(), rounding_of(grid));
   return codes;
@@ -307,22 +332,24 @@ torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& valu
 }
 
 torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid) {
-  return straight_through(x, rounded(x.detach().contiguous(), grid));
+  return straight_through(x, rounded(dense(x.detach()), grid));
 }
 
-Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int samples) {
+Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int samples, bool rectified) {
   const torch::NoGradGuard no_grad;
-  const Tensor all = x.detach();
+  const Tensor in_memory = dense(x.detach()), all = in_memory.as_strided({in_memory.numel()}, {1});
   if (coding == model::Coding::bipolar) {
-    const double mean = all.abs().mean().item<double>();
+    const double mean = (rectified ? all.clamp_min(0) : all).abs().mean().item<double>();
     return {-mean, mean, true};
   }
   const auto extremes = all.aminmax();
-  const Range full{std::get<0>(extremes).item<double>(), std::get<1>(extremes).item<double>(), true};
+  const double least = rectified ? 0 : -std::numeric_limits<double>::infinity();
+  const Range full{std::max(least, std::get<0>(extremes).item<double>()),
+                   std::max(least, std::get<1>(extremes).item<double>()), true};
   if (!clipped(bits)) return full;
-  const Tensor flat = all.reshape({-1});
-  const std::int64_t stride = std::max<std::int64_t>(1, flat.numel() / samples) | 1;  // odd: meets every column
-  const Tensor sample = flat.slice(0, 0, flat.numel(), stride).contiguous();
+  const std::int64_t stride = std::max<std::int64_t>(1, all.numel() / samples) | 1;  // odd: meets every column
+  Tensor sample = every(x.detach(), stride);
+  if (rectified) sample = sample.clamp_min(0);
   Range range = full;
   const auto clip = [&](bool low, bool high) {
     const auto clipped_by = [&, from = range](double factor) {

@@ -89,7 +89,7 @@ torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& valu
 torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid);
 
 // The range that suits a batch. From 8 bits on it is the extremes; below, the clipping with the smallest squared error
-// over about so many samples; for bipolar codes the mean magnitude.
-Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int samples = 4096);
+// over about so many samples; for bipolar codes the mean magnitude. `rectified`: negative values count as 0.
+Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int samples = 4096, bool rectified = false);
 
 }  // namespace bitstrata::quant

@@ -114,7 +114,9 @@ Module::Module(const model::FloatNetwork& network) : Module(network.graph) {
       return view.clone();
     };
     StageWeights weights;
-    weights.weight = from(parameters.weights, shape).permute({0, 3, 1, 2}).contiguous().requires_grad_();
+    // A clone, so that strides of kernels and groups of one value, too, say that channels come first.
+    weights.weight =
+        from(parameters.weights, shape).permute({0, 3, 1, 2}).clone(torch::MemoryFormat::Contiguous).requires_grad_();
     weights.bias = parameters.bias.empty() ? torch::zeros({out}) : from(parameters.bias, {out});
     weights.bias.requires_grad_();
     weights.step = no_step(out);

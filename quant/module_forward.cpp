@@ -25,7 +25,7 @@ double output_margin(Scales scales) { return scales == Scales::power_of_two ? 1.
 
 // torch's count_nonzero takes as long as a convolution of few channels; this loop is as fast as memory.
 std::int64_t nonzero_elements(const Tensor& tensor) {
-  const Tensor values = tensor.detach().contiguous();
+  const Tensor all = tensor.detach(), values = all.is_non_overlapping_and_dense() ? all : all.contiguous();
   return nonzero(values.data_ptr<float>(), values.numel());
 }
 
@@ -202,18 +202,16 @@ Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& inpu
                    between->weights[step.stage]);
   }
   Tensor x = convolve(input, weight, network_.node(step.node), forward.quantized ? input_grid.padding_value() : 0.0);
-  if (forward.means == Means::take) follow(stage.mean, x.mean({0, 2, 3}), forward.means_share);
-  if (forward.quantized) {
-    // Outputs are compared with each other: at 3/6, matching the means of logits, too, costs DS-CNN 11 points.
-    const bool output = layout_.tensors[step.output].is_output;
-    if (forward.means == Means::match && stage.mean.defined() && !output)
-      follow(stage.shift, stage.mean - x.detach().mean({0, 2, 3}), forward.means_share);
-    if (stage.shift.defined()) x = x + stage.shift.view({1, -1, 1, 1});
-  }
-  if (stage.normalised())
-    return torch::batch_norm(x, stage.gamma, stage.beta, stage.running_mean, stage.running_var,
-                             forward.batch_statistics, forward.norm_momentum, kNormEpsilon, false);
-  return x + stage.bias.view({1, -1, 1, 1});
+  if (forward.means == Means::take) follow(stage.mean, channel_means(x), forward.means_share);
+  // Outputs are compared with each other: at 3/6, matching the means of logits, too, costs DS-CNN 11 points.
+  const bool output = layout_.tensors[step.output].is_output;
+  if (forward.quantized && forward.means == Means::match && stage.mean.defined() && !output)
+    follow(stage.shift, stage.mean - channel_means(x), forward.means_share);
+  const bool shifted = forward.quantized && stage.shift.defined();
+  if (!stage.normalised()) return add_to_channels(x, shifted ? stage.bias + stage.shift : stage.bias);
+  if (shifted) x = add_to_channels(x, stage.shift);
+  return torch::batch_norm(x, stage.gamma, stage.beta, stage.running_mean, stage.running_var, forward.batch_statistics,
+                           forward.norm_momentum, kNormEpsilon, false);
 }
 
 Tensor Module::evaluate(const Step& step, const Values& values, const StageScale& scale,
@@ -266,8 +264,7 @@ Range Module::seen_range(const Step& step, const Tensor& values, int bits, int s
   // Functions that are bounded reach their bound whatever was seen.
   if (const double bound = bound_of(network_.node(tensor.node).op); bound > 0)
     return {tensor.rectified ? 0 : -bound, bound, true};
-  const Range seen =
-      observe_range(tensor.rectified ? values.detach().clamp_min(0) : values, bits, coding(step.output, bits), samples);
+  const Range seen = observe_range(values, bits, coding(step.output, bits), samples, tensor.rectified);
   const double margin = tensor.is_output ? output_margin(options.scales) : 1;
   return {seen.low * margin, seen.high * margin, true};
 }

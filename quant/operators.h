@@ -14,6 +14,12 @@ namespace bitstrata::quant {
 torch::Tensor convolve(const torch::Tensor& input, const torch::Tensor& weight, const model::Node& node,
                        double padding);
 
+// Mean of every channel.
+torch::Tensor channel_means(const torch::Tensor& x);
+
+// x with a number added to every value of a channel; where nothing asks for gradients x itself is changed.
+torch::Tensor add_to_channels(const torch::Tensor& x, const torch::Tensor& each);
+
 // All other operators but batch norm: poolings (means, not sums), sums, products, joinings, enlargements and functions
 // of single values. Throws std::invalid_argument for one that cannot be trained.
 torch::Tensor run_operator(const model::Node& node, const std::vector<torch::Tensor>& inputs);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
 namespace bitstrata::quant {
 
@@ -123,6 +124,26 @@ std::pair<double, float> magnitude(const float* values, std::int64_t size) {
                 for (std::int64_t i = 0; i < count; ++i) terms[i] = std::abs(values[start + i]);
               }),
           largest};
+}
+
+void channel_sums(const float* __restrict values, std::int64_t pixels, std::int64_t channels, double* sums) {
+  constexpr std::int64_t kPixels = 128;  // added in single precision before they go into the doubles
+  std::vector<float> few(static_cast<std::size_t>(channels));
+  float* __restrict part = few.data();
+  std::fill(sums, sums + channels, 0.0);
+  for (std::int64_t start = 0; start < pixels; start += kPixels) {
+    const std::int64_t end = std::min(pixels, start + kPixels);
+    std::fill(few.begin(), few.end(), 0.0F);
+    for (std::int64_t p = start; p < end; ++p)
+      for (std::int64_t c = 0; c < channels; ++c) part[c] += values[p * channels + c];
+    for (std::int64_t c = 0; c < channels; ++c) sums[c] += part[c];
+  }
+}
+
+void add_to_channels(float* __restrict values, std::int64_t pixels, std::int64_t channels,
+                     const float* __restrict each) {
+  for (std::int64_t p = 0; p < pixels; ++p)
+    for (std::int64_t c = 0; c < channels; ++c) values[p * channels + c] += each[c];
 }
 
 std::int64_t nonzero(const float* values, std::int64_t size) {

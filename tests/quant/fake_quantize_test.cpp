@@ -8,6 +8,7 @@
 #include <set>
 
 #include "quant/fixed_point.h"
+#include "quant/operators.h"
 
 namespace bitstrata::quant {
 namespace {
@@ -177,6 +178,66 @@ TEST(ObservedRange, ClipsOutliersAtFewBits) {
   x[0] = 8;
   EXPECT_EQ(observe_range(x, 8, model::Coding::unsigned_code).high, 8);
   EXPECT_LT(observe_range(x, 3, model::Coding::unsigned_code).high, 4);
+}
+
+TEST(ObservedRange, CountsNegativeValuesAsZeroWhereTheyWillBe) {
+  auto generator = at::detail::createCPUGenerator(5);
+  const Tensor x = torch::randn({2, 5, 30, 30}, generator);
+  for (const int bits : {2, 4, 8}) {
+    const Range from = observe_range(x.clamp_min(0), bits, model::Coding::unsigned_code, 1 << 20);
+    const Range range = observe_range(x, bits, model::Coding::unsigned_code, 1 << 20, true);
+    EXPECT_EQ(range.low, from.low) << bits;
+    EXPECT_EQ(range.high, from.high) << bits;
+  }
+  EXPECT_EQ(observe_range(-x.abs(), 8, model::Coding::unsigned_code, 1 << 20, true).high, 0);
+}
+
+// Channels last and channels first: the same values and gradients, in the order they came in.
+TEST(MemoryOrder, DoesNotChangeWhatIsRounded) {
+  auto generator = at::detail::createCPUGenerator(6);
+  const Tensor first = torch::randn({3, 5, 4, 6}, generator).requires_grad_();
+  const Tensor last = first.detach().contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_();
+  const Tensor weight = torch::randn({3, 5, 4, 6}, generator);
+  const Grid grid = make_grid({-1, 2, true}, 4, model::Coding::unsigned_code, Scales::free, 0);
+  for (const bool learned : {false, true}) {
+    std::vector<Tensor> step;
+    for (const Tensor& x : {first, last}) {
+      x.mutable_grad() = Tensor();
+      step.push_back(torch::full({1}, 0.2F).requires_grad_());
+      const Tensor y = learned ? fake_quantize(x, grid, step.back()) : fake_quantize(x, grid);
+      EXPECT_EQ(y.strides(), x.strides());
+      (y * weight).sum().backward();
+    }
+    EXPECT_TRUE(fake_quantize(last, grid).equal(fake_quantize(first, grid)));
+    EXPECT_TRUE(grid_codes(last.detach(), grid).equal(grid_codes(first.detach(), grid)));
+    const Range range = observe_range(first, 3, model::Coding::twos_complement, 70);
+    const Range same = observe_range(last, 3, model::Coding::twos_complement, 70);
+    EXPECT_EQ(same.low, range.low);
+    EXPECT_EQ(same.high, range.high);
+    EXPECT_TRUE(last.grad().equal(first.grad()));
+    if (!learned) continue;
+    const float moved = step[0].grad().item<float>();
+    EXPECT_NEAR(step[1].grad().item<float>(), moved, 1e-4 * std::abs(moved));
+  }
+}
+
+// By the loops over channels that lie side by side, and by LibTorch where they do not.
+TEST(MemoryOrder, DoesNotChangeMeansAndSumsOfChannels) {
+  auto generator = at::detail::createCPUGenerator(7);
+  for (const std::int64_t channels : {1, 3, 64}) {
+    const Tensor first = torch::randn({7, channels, 13, 11}, generator) + 3;
+    const Tensor last = first.permute({0, 2, 3, 1}).clone(torch::MemoryFormat::Contiguous).permute({0, 3, 1, 2});
+    const Tensor wanted = first.to(torch::kFloat64).mean({0, 2, 3}).to(torch::kFloat32);
+    EXPECT_TRUE(channel_means(last).allclose(wanted, 1e-6, 0)) << channels;
+    EXPECT_TRUE(channel_means(first).allclose(wanted, 1e-5, 0)) << channels;
+    const Tensor each = torch::randn({channels}, generator), sum = first + each.view({1, -1, 1, 1});
+    EXPECT_TRUE(add_to_channels(first.clone(), each).equal(sum));
+    EXPECT_TRUE(add_to_channels(last, each).equal(sum)) << "where gradients may be asked for";
+    EXPECT_TRUE(last.equal(first));
+    const torch::NoGradGuard no_grad;
+    EXPECT_TRUE(add_to_channels(last, each).equal(sum));
+    EXPECT_TRUE(last.equal(sum)) << "in place";
+  }
 }
 
 TEST(FixedPoint, MultiplierIsNormalisedAndClose) {
