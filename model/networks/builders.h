@@ -14,11 +14,13 @@ Network vgg_small();
 // vgg.cpp
 Network vgg19();
 Network vgg19_cifar();
+Network vgg19_cifar_025();
 // residual.cpp
 Network resnet8();
 Network resnet8_small();
 Network resnet18();
 Network resnet18_cifar();
+Network resnet18_cifar_025();
 Network resnet20();
 Network resnet50();
 // mobile.cpp

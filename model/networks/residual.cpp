@@ -76,6 +76,7 @@ Network resnet18() { return imagenet("resnet18", {2, 2, 2, 2}, {}); }
 Network resnet50() { return imagenet("resnet50", {3, 4, 6, 3}, {.bottleneck = true}); }
 // ResNet-18 with a 3x3 first convolution and without the first pooling.
 Network resnet18_cifar() { return cifar("resnet18_cifar", {2, 2, 2, 2}, 64); }
+Network resnet18_cifar_025() { return cifar("resnet18_cifar_025", {2, 2, 2, 2}, 16); }
 // The paper's network of 20 layers for CIFAR, with 1x1 convolutions as shortcuts where the shape changes (option B):
 // 2,752 parameters more than with shortcuts padded with zero channels (option A).
 Network resnet20() { return cifar("resnet20", {3, 3, 3}, 16); }

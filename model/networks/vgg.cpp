@@ -11,7 +11,8 @@ namespace {
 
 // Sixteen 3x3 convolutions in five stages, each ending in a 2x2 max pooling. All convolutions have a bias, as in the
 // paper and in the usual code of the batch-normed variant.
-Chain stages(const std::string& name, Shape input, bool norm) {
+// One channel in `share` is there.
+Chain stages(const std::string& name, Shape input, bool norm, int share = 1) {
   struct Stage {
     int convolutions, channels;
   };
@@ -21,7 +22,8 @@ Chain stages(const std::string& name, Shape input, bool norm) {
   for (const auto& [convolutions, channels] : configuration_e) {
     ++stage;
     for (int i = 1; i <= convolutions; ++i) {
-      chain.convolve(fmt::format("conv{}_{}", stage, i), channels, square(3, 1, 1), relu, {.bias = true, .norm = norm});
+      chain.convolve(fmt::format("conv{}_{}", stage, i), channels / share, square(3, 1, 1), relu,
+                     {.bias = true, .norm = norm});
     }
     chain.pool(fmt::format("pool{}", stage), Op::max_pool, square(2, 2));
   }
@@ -40,5 +42,7 @@ Network vgg19() {
 
 // The form in which pruning and quantization papers use it for CIFAR: batch norm, one fully connected layer.
 Network vgg19_cifar() { return stages("vgg19_cifar", {32, 32, 3}, true).fully_connect("fc", 10).finish(); }
+// A quarter of its channels, which trains on a processor in minutes an epoch.
+Network vgg19_cifar_025() { return stages("vgg19_cifar_025", {32, 32, 3}, true, 4).fully_connect("fc", 10).finish(); }
 
 }  // namespace bitstrata::model::networks
