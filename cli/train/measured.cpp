@@ -151,6 +151,7 @@ void print_search(const Common& common, const json& summary) {
                statistics.at("layer_runs").get<std::int64_t>(), statistics.at("cpu_seconds").get<double>());
   fmt::print("\n");
   print_measured(summary);
+  if (const json& note = summary.at("note"); !note.is_null()) fmt::print("note: {}\n", note.get<std::string>());
 }
 
 }  // namespace bitstrata::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -292,6 +293,7 @@ class MeasuredSearch {
                 {"test_images", golden.score.images},
                 {"fake_quantization", {{"codes_compared", golden.compared}, {"codes_equal", golden.equal}}},
                 {"search_loss", found_.loss},
+                {"note", no_better_than_guessing()},
                 {"search_loss_images", loss_images_},
                 {"search_steps", steps_},
                 {"forward_passes", passes_},
@@ -337,6 +339,20 @@ class MeasuredSearch {
                        {"test_standard_error", golden.score.standard_error()}});
     end();
     print_search(o_.common, summary_);
+  }
+
+  // A plan is handed over however it answers; where it is by chance, this is said.
+  json no_better_than_guessing() {
+    const double images = static_cast<double>(data_.validation.count());
+    const double chance = 1.0 / static_cast<double>(network_.nodes().back().output.elements());
+    const double found = session_.trainer().validation_accuracy();
+    if (found > chance + 3 * std::sqrt(chance * (1 - chance) / images)) return nullptr;
+    return fmt::format("{:.2f} % of the validation images are answered rightly, no more than by guessing: {}",
+                       100 * found,
+                       trained_ > 0 || o_.finetune_epochs > 0
+                           ? "training may have diverged (try lower learning rates), or the limits are too tight"
+                           : "the limits are too tight for weights that are not trained (try --epochs 1 and "
+                             "--finetune-epochs)");
   }
 
   // What would be predicted from shapes alone, where data are looked at: energy from events without toggles, cycles as

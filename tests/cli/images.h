@@ -16,13 +16,17 @@ inline std::string big_endian(std::uint32_t word) {
 }
 
 // `count` images of 28x28 with a pattern in them, and their labels; `part`: "train" or "t10k", after the folder's name
-// and a slash where it is not the test's own.
-inline void write_images(const TemporaryFolder& folder, const std::string& part, int count) {
+// and a slash where it is not the test's own. Where it is `striped`, bright rows tell the label, which can be learned.
+inline void write_images(const TemporaryFolder& folder, const std::string& part, int count, bool striped = false) {
   std::string images =
       big_endian(0x803) + big_endian(static_cast<std::uint32_t>(count)) + big_endian(28) + big_endian(28);
   std::string labels = big_endian(0x801) + big_endian(static_cast<std::uint32_t>(count));
   for (int i = 0; i < count; ++i) {
-    for (int pixel = 0; pixel < 28 * 28; ++pixel) images += static_cast<char>((pixel * (i + 3) * 7) & 0xff);
+    for (int pixel = 0; pixel < 28 * 28; ++pixel) {
+      const int noise = (pixel * (i + 3) * 7) & 0xff, row = pixel / 28;
+      const bool bright = row >= 2 * (i % 10) + 2 && row < 2 * (i % 10) + 6;
+      images += static_cast<char>(striped ? noise / 4 + (bright ? 190 : 0) : noise);
+    }
     labels += static_cast<char>(i % 10);
   }
   folder.write(part + "-images-idx3-ubyte", images);

@@ -207,6 +207,27 @@ TEST_F(SearchVerb, FineTuningThatFailsIsToldOf) {
   EXPECT_GT(told, 0);
 }
 
+// A network that was never trained answers by chance whatever the plan is; a trained one's plan does not.
+TEST_F(SearchVerb, PlansThatAnswerByChanceAreToldOf) {
+  const Words search = {"--method", "uniform-pairs", "--limit", "size=0.9", "--systemc-images", "0"};
+  const Finished chance = run_program(quantize("chance", search));
+  ASSERT_EQ(chance.status, 0) << chance.err;
+  EXPECT_THAT(chance.out, HasSubstr("note: "));
+  EXPECT_THAT(chance.out,
+              HasSubstr("no more than by guessing: the limits are too tight for weights that are not trained"));
+  EXPECT_FALSE(summary("chance").at("note").is_null());
+  write_images(folder_, "train", 300, true);
+  const Finished training = run_program({"train", "--network", "lenet5", "--dataset", folder_.path().string(),
+                                         "--threads", "1", "--epochs", "6", "--batch", "16", "--out", path("float")});
+  ASSERT_EQ(training.status, 0) << training.err;
+  Words trained = quantize("trained", search);
+  trained[2] = path("float");
+  const Finished better = run_program(trained);
+  ASSERT_EQ(better.status, 0) << better.err;
+  EXPECT_TRUE(summary("trained").at("note").is_null()) << summary("trained").at("note");
+  EXPECT_THAT(better.out, Not(HasSubstr("note: ")));
+}
+
 // A technology of gates: toggles of real codes are behind the prices, and the engine counts what comes out.
 TEST_F(SearchVerb, EnergiesComeFromTogglesOfTheData) {
   const Words search = {"--method",         "program",
