@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "quant/fixed_point.h"
+#include "quant/operators.h"
 #include "quant/rounding.h"
 
 namespace bitstrata::quant {
@@ -84,9 +85,6 @@ class StraightThrough : public torch::autograd::Function<StraightThrough> {
     return {gradients[0], Tensor()};
   }
 };
-
-// Values in one piece of memory, whatever their order is.
-Tensor dense(const Tensor& x) { return x.is_non_overlapping_and_dense() ? x : x.contiguous(); }
 
 // The same values in the order of `like`.
 Tensor in_order_of(const Tensor& like, const Tensor& x) {

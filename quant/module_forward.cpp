@@ -25,7 +25,7 @@ double output_margin(Scales scales) { return scales == Scales::power_of_two ? 1.
 
 // torch's count_nonzero takes as long as a convolution of few channels; this loop is as fast as memory.
 std::int64_t nonzero_elements(const Tensor& tensor) {
-  const Tensor all = tensor.detach(), values = all.is_non_overlapping_and_dense() ? all : all.contiguous();
+  const Tensor values = dense(tensor.detach());
   return nonzero(values.data_ptr<float>(), values.numel());
 }
 

@@ -53,6 +53,8 @@ Tensor convolve(const Tensor& input, const Tensor& weight, const Node& node, dou
                        groups);
 }
 
+Tensor dense(const Tensor& x) { return x.is_non_overlapping_and_dense() ? x : x.contiguous(); }
+
 Tensor channel_means(const Tensor& x) {
   const Tensor pixels = x.detach().permute({0, 2, 3, 1});
   if (!pixels.is_contiguous() || x.numel() == 0) return x.detach().mean({0, 2, 3});

@@ -14,6 +14,9 @@ namespace bitstrata::quant {
 torch::Tensor convolve(const torch::Tensor& input, const torch::Tensor& weight, const model::Node& node,
                        double padding);
 
+// The same values in one piece of memory, in whatever order they are.
+torch::Tensor dense(const torch::Tensor& x);
+
 // Mean of every channel.
 torch::Tensor channel_means(const torch::Tensor& x);
 
