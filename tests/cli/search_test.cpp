@@ -7,7 +7,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "model/architecture.h"
 #include "tests/cli/images.h"
 #include "tests/cli/process.h"
 #include "tests/cli/spawned.h"
@@ -195,14 +194,12 @@ TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
 
 // Fine-tuning at a rate that destroys the network is told of, and what was better before it is handed over.
 TEST_F(SearchVerb, FineTuningThatFailsIsToldOf) {
-  train_on_stripes();
   int told = 0;
   for (const char* rate : {"0.02", "30"}) {
     SCOPED_TRACE(rate);
-    Words words = quantize(rate, {"--method", "codesign", "--limit", "size=0.9", "--phases", "1", "--candidates", "1",
-                                  "--systemc-images", "0", "--finetune-epochs", "3", "--learning-rate", rate});
-    words[2] = path("float");
-    const Finished finished = run_program(words);
+    const Finished finished = run_program(quantize(
+        rate, {"--method", "codesign", "--limit", "size=0.9", "--phases", "1", "--candidates", "1", "--sensitivity",
+               "loss", "--systemc-images", "0", "--finetune-epochs", "3", "--learning-rate", rate}));
     ASSERT_EQ(finished.status, 0) << finished.err;
     const json found = summary(rate);
     const double kept = found.at("validation_accuracy"), last = found.at("finetune").back().at("validation_accuracy");
@@ -286,8 +283,8 @@ TEST_F(SearchVerb, ArraysAreChosenByTogglesOfTheData) {
   EXPECT_EQ(measured.at("cycles"), found.at("predicted").at("cycles"));
   // Those of the array named first, one for all that toggle alike, and the chosen one's where it is another.
   const json gathered = json::parse(read_text(folder_ / "run/statistics.json")).at("architectures");
-  const int columns = model::load_architecture((folder_ / "run/architecture.yaml").string()).columns;
-  EXPECT_EQ(gathered.size(), columns == 64 ? 2U : 3U);
+  const bool first = read_text(folder_ / "run/architecture.yaml").find("columns: 64") != std::string::npos;
+  EXPECT_EQ(gathered.size(), first ? 2U : 3U);
 }
 
 // SIGKILL while statistics are gathered: the next run goes on with those that are there, and ends as an undisturbed
