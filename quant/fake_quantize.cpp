@@ -86,7 +86,7 @@ class StraightThrough : public torch::autograd::Function<StraightThrough> {
   }
 };
 
-// The same values in the order of `like`.
+// This returns x's values in the memory order of `like`.
 Tensor in_order_of(const Tensor& like, const Tensor& x) {
   return x.strides() == like.strides() ? x : torch::empty_like(like).copy_(x);
 }

@@ -14,7 +14,7 @@ namespace bitstrata::quant {
 torch::Tensor convolve(const torch::Tensor& input, const torch::Tensor& weight, const model::Node& node,
                        double padding);
 
-// The same values in one piece of memory, in whatever order they are.
+// This returns x where its values lie in one piece of memory, in whatever order, and a copy that does otherwise.
 torch::Tensor dense(const torch::Tensor& x);
 
 // Mean of every channel.

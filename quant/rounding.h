@@ -42,7 +42,7 @@ double weight_error(const float* weights, std::int64_t size, float scale, float 
 // Sum and largest of magnitudes.
 std::pair<double, float> magnitude(const float* values, std::int64_t size);
 
-// Of pixels whose channels lie side by side: sums of every channel, and the same number added to a channel's values.
+// Both take pixels whose channels lie side by side: one sums every channel, the other adds a number to each.
 void channel_sums(const float* values, std::int64_t pixels, std::int64_t channels, double* sums);
 void add_to_channels(float* values, std::int64_t pixels, std::int64_t channels, const float* each);
 
