@@ -11,6 +11,7 @@
 
 #include "model/activations.h"
 #include "model/float_means.h"
+#include "model/float_steps.h"
 #include "model/float_sums.h"
 
 namespace bitstrata::model {
@@ -171,9 +172,10 @@ void round_by(const Grid& grid, double scale, Reals& values) {
 // The node's values, rounded to its grid as the file rounds what its operator gives.
 void mean_of_file(const FloatNetwork& network, int index, const std::vector<Reals>& values, Reals& to) {
   const Mean& mean = *network.parameters[at(index)].mean;
-  const Reals& source = values[at(mean.source)];
+  Reals source = values[at(mean.source)];
+  take_steps(mean.steps, at(network.graph.node(mean.source).output.channels), values[at(mean.source)], source);
   take_mean(mean, network.graph.node(mean.source).output, network.graph.node(index).output,
-            mean.factor == 1 ? source : scaled(network, mean.source, mean.factor, source), to);
+            mean.factor == 1 || !mean.steps.empty() ? source : scaled(network, mean.source, mean.factor, source), to);
   const std::optional<Grid>& grid = network.grids[at(index)];
   if (grid && mean.scale != 0) return round_by(*grid, mean.scale, to);
   if (mean.unit != 1)
@@ -236,6 +238,16 @@ void product_of_file(const FloatNetwork& network, int index, const std::vector<R
   }
   combine(node, operands[0], operands[1], to);
   round_by(*network.grids[at(index)], product.scale, to);
+}
+
+// The node's values, rounded to its grid, by the file's own operators. `to` holds those that its layer gives.
+void written_of_file(const FloatNetwork& network, int index, const std::vector<Reals>& values, Reals& to) {
+  const Written& written = *network.parameters[at(index)].written;
+  const Reals source = written.source < 0 ? to : values[at(written.source)];
+  to = source;
+  take_steps(written.steps, at(network.graph.node(index).output.channels), source, to);
+  if (const std::optional<Grid>& grid = network.grids[at(index)])
+    round_by(*grid, written.scale != 0 ? written.scale : grid->scale, to);
 }
 
 void upsample(const Node& node, Shape in, const Reals& from, Reals& to) {
@@ -384,7 +396,9 @@ std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> i
           break;
       }
     }
-    if (options.round && network.grids[i]) {
+    if (options.round && network.quantized() && network.parameters[i].written) {
+      written_of_file(network, static_cast<int>(i), values, to);
+    } else if (options.round && network.grids[i]) {
       const Grid& grid = *network.grids[i];
       for (float& value : to) value = static_cast<float>(grid.value(grid.code(value)));
     }

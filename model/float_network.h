@@ -56,6 +56,23 @@ struct Transposed {
   int groups = 1;    // of channels; weights between different groups are 0
 };
 
+// An operator of the file on single values, in 32-bit floats.
+struct ValueStep {
+  enum class Kind {
+    add,
+    multiply,
+    divide,
+    clip,                // to low..high
+    recode,              // multiples of `low` become as many of `high`: codes that are read with a scale of their own
+    leak,                // negative values times the number
+    multiply_by_source,  // by the value that the first step reads
+  };
+  Kind kind = Kind::add;
+  std::vector<float> numbers = {};  // of add, multiply and divide: one, or one a channel
+  float low = 0, high = 0;
+  bool operator==(const ValueStep&) const = default;
+};
+
 // An average over windows, or linear enlarging, as one operator of the file. The layers that stand for it have other
 // roundings; the run as the file says takes it from the values of `source` in the order of ONNX Runtime's kernel. None
 // in a calibrated network, whose layers are run one by one.
@@ -70,10 +87,11 @@ struct Mean {
   Window window;      // of an average
   int counted_top = 0, counted_bottom = 0, counted_left = 0, counted_right = 0;  // padding that counts as values of 0
   Order order = Order::rows;
-  int enlarged = 1;      // above 1: enlarging by so much
-  bool centred = false;  // half_pixel coordinates, else asymmetric ones
-  double unit = 1;       // the file's values are so many times the node's
-  double scale = 0;      // of the file's quantizer behind it; 0: none
+  int enlarged = 1;                   // above 1: enlarging by so much
+  bool centred = false;               // half_pixel coordinates, else asymmetric ones
+  std::vector<ValueStep> steps = {};  // of the file, that make the factor; empty where they are not known
+  double unit = 1;                    // the file's values are so many times the node's
+  double scale = 0;                   // of the file's quantizer behind it; 0: none
 };
 
 // A product of two tensors whose constant factors went into the scale of the quantizer behind it. The run as the file
@@ -81,6 +99,15 @@ struct Mean {
 struct Product {
   std::array<double, 2> factors = {1, 1};
   double scale = 0;  // of the file's quantizer; 0: none
+};
+
+// What the file does one operator after another where layers stand for all of them together, or where factors went into
+// the scale of the quantizer behind: each operator rounds, which decides some codes. The run as the file says takes the
+// node's values from those of `source`. None in a calibrated network.
+struct Written {
+  int source = -1;  // node; -1: the node's own values
+  std::vector<ValueStep> steps;
+  double scale = 0;  // of the file's quantizer behind it; 0: that of the node's grid
 };
 
 // What a convolution or linear node multiplies by and adds; empty for others.
@@ -94,6 +121,7 @@ struct Parameters {
   std::optional<Transposed> transposed;
   std::optional<Mean> mean;        // of any node
   std::optional<Product> product;  // of a multiplication
+  std::optional<Written> written;  // of any node
 };
 
 // Where the channels of a sample stand: in front of rows and columns, or behind them.

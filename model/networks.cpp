@@ -52,6 +52,8 @@ Network build_network(const std::string& name) {
     if (name == builder.name) return builder.build();
   }
   const std::vector<std::string> names = network_names();
+  if (name.find('/') != std::string::npos)
+    throw std::invalid_argument(fmt::format("there is no file or folder '{}'", name));
   throw std::invalid_argument(
       fmt::format("unknown network '{}'; known: {}{}", name, fmt::join(names, ", "), did_you_mean(name, names)));
 }

@@ -32,10 +32,14 @@ std::vector<std::string> wrong_layers(const Plan& plan, const Network& network) 
   if (planned == known) return wrong;
   const auto differences = [&](const std::vector<std::string>& from, const std::vector<std::string>& other,
                                const char* words) {
-    for (const std::string& name : from) {
+    for (auto named = from.begin(); named != from.end(); ++named) {
+      const std::string& name = *named;
+      if (std::find(from.begin(), named, name) != named) continue;  // said already
       const auto here = std::count(from.begin(), from.end(), name),
                  there = std::count(other.begin(), other.end(), name);
-      if (here > there) wrong.push_back(fmt::format("{} layer '{}'", words, name));
+      if (here > there)
+        wrong.push_back(there > 0 ? fmt::format("the plan has layer '{}' {} times", name, here)
+                                  : fmt::format("{} layer '{}'", words, name));
     }
   };
   differences(known, planned, "the plan lacks");

@@ -20,6 +20,8 @@ void widen(std::vector<double>& values, int channels) {
   if (values.size() == 1) values.resize(at(channels), values[0]);
 }
 
+std::vector<float> as_floats(const std::vector<double>& values) { return {values.begin(), values.end()}; }
+
 }  // namespace
 
 // One entry, or one a channel of the node. The constant is broadcast to the value as ONNX does it.
@@ -73,9 +75,14 @@ std::vector<double> Converter::per_channel(const OnnxNode& node, const Value& va
   return result;
 }
 
-Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> scale, std::vector<double> shift) {
+Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> scale, std::vector<double> shift,
+                        std::vector<ValueStep> steps) {
   if (value.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
   if (all_equal(scale, 1) && all_equal(shift, 0)) return value;
+  if (steps.empty()) {
+    if (!all_equal(scale, 1)) steps.push_back({.kind = ValueStep::Kind::multiply, .numbers = as_floats(scale)});
+    if (!all_equal(shift, 0)) steps.push_back({.kind = ValueStep::Kind::add, .numbers = as_floats(shift)});
+  }
   const bool one_scale = all_equal(scale, scale[0]);
   const bool input = value.node == 0;
   if (!input) settle(value, Geometry::other);
@@ -87,6 +94,11 @@ Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> s
     widen(scale, target.out_channels);
     widen(shift, target.out_channels);
     p.mean.reset();  // its values are no longer those
+    if (p.written && value.factor == 1) {
+      p.written->steps.insert(p.written->steps.end(), steps.begin(), steps.end());
+    } else {
+      p.written.reset();
+    }
     const std::size_t each = p.weights.size() / scale.size();
     for (std::size_t n = 0; n < scale.size(); ++n) {
       for (std::size_t k = 0; k < each; ++k)
@@ -98,7 +110,7 @@ Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> s
     return value;
   }
   if (one_scale && scale[0] > 0 && all_equal(shift, 0) && (!input || rounded || !value.exclusive)) {
-    value.factor *= scale[0];
+    value.scale(scale[0], std::move(steps[0]));
     return value;
   }
   if (input && value.exclusive && !rounded && value.factor == 1) {
@@ -127,12 +139,17 @@ Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> s
   widen(shift, channels);
   const int made = added(network_.graph.add_convolution(value.node, fresh_name(node), channels, {}, channels));
   Parameters& added_to = network_.parameters[at(made)];
+  if (value.factor == 1 || value.has_steps()) {
+    if (value.has_steps()) steps.insert(steps.begin(), value.steps.begin(), value.steps.end());
+    added_to.written = {.source = value.has_steps() ? value.steps_source : value.node, .steps = std::move(steps)};
+  }
   for (std::size_t c = 0; c < at(channels); ++c) {
     added_to.weights.push_back(static_cast<float>(scale[c] * value.factor));
     added_to.bias.push_back(static_cast<float>(shift[c]));
   }
   value.node = made;
-  value.factor = 1;
+  value.factor = value.stepped = 1;
+  value.steps.clear();
   value.exclusive = true;
   return value;
 }
@@ -157,12 +174,15 @@ void Converter::take_features(const OnnxNode& node, const PerFeature& features, 
 Value Converter::without_factor(const OnnxNode& node, Value value) {
   if (value.factor == 1) return value;
   const double factor = value.factor;
-  value.factor = 1;
+  const std::vector<ValueStep> steps = value.has_steps() ? value.steps : std::vector<ValueStep>{};
+  const int source = value.steps_source;
+  value.factor = value.stepped = 1;
+  value.steps.clear();
   const Op op = network_.graph.node(value.node).op;
   const bool foldable = has_weights(op) && value.exclusive && !network_.grids[at(value.node)];
   if (foldable) {
     std::optional<Mean> mean = network_.parameters[at(value.node)].mean;
-    const Value result = affine(node, value, {factor}, {0});
+    const Value result = affine(node, value, {factor}, {0}, steps);
     if (mean) mean->unit /= factor;
     network_.parameters[at(value.node)].mean = mean;
     return result;
@@ -173,6 +193,7 @@ Value Converter::without_factor(const OnnxNode& node, Value value) {
       added(network_.graph.add_convolution(value.node, fresh_name(node, "_scale"), channels, {}, channels));
   network_.parameters[at(made)].weights.assign(at(channels), static_cast<float>(factor));
   network_.parameters[at(made)].bias.assign(at(channels), 0.0F);
+  if (!steps.empty()) network_.parameters[at(made)].written = {.source = source, .steps = steps};
   value.node = made;
   value.exclusive = true;
   return value;

@@ -56,6 +56,12 @@ void take_codes(const OnnxNode& node, const Tensor& tensor, int output_axis, int
 
 }  // namespace
 
+void Converter::check_real(const OnnxNode& node, const Tensor& tensor, const char* what) {
+  if (tensor.whole())
+    refuse(node,
+           fmt::format("meets floats with its {} of {}; a DequantizeLinear is missing", what, type_name(tensor.type)));
+}
+
 Window Converter::window_of(const OnnxNode& node, const Value& x, Dims kernel, Geometry g) const {
   const bool line = g == Geometry::ncw || g == Geometry::nch;
   const std::size_t rank = line ? 1 : 2;
@@ -116,7 +122,8 @@ Window Converter::window_of(const OnnxNode& node, const Value& x, Dims kernel, G
 
 void Converter::convolution(const OnnxNode& node) {
   Tensor weights = need_constant(node, 1, "weight");
-  if (node.channels_last()) {  // [out][ky][kx][in]
+  check_real(node, weights, "weights");
+  if (node.domain == qonnx_channels_last) {  // [out][ky][kx][in]
     OnnxNode turn{.op = "Transpose", .domain = "", .name = node.name, .inputs = {}, .outputs = {}, .attributes = {}};
     std::vector<std::int64_t> order = {0, static_cast<std::int64_t>(weights.dims.size()) - 1};
     for (std::size_t i = 1; i + 1 < weights.dims.size(); ++i) order.push_back(static_cast<std::int64_t>(i));
@@ -124,7 +131,10 @@ void Converter::convolution(const OnnxNode& node) {
     weights = fold(turn, {&weights}, graph_.opset).at(0);
   }
   std::vector<double> bias;
-  if (!node.input(2).empty()) bias = as_doubles(need_constant(node, 2, "bias"));
+  if (!node.input(2).empty()) {
+    check_real(node, need_constant(node, 2, "bias"), "bias");
+    bias = as_doubles(need_constant(node, 2, "bias"));
+  }
   set(node, convolve(node, value(node, 0), weights, bias));
 }
 
@@ -133,16 +143,11 @@ Value Converter::convolve(const OnnxNode& node, Value x, const Tensor& weights, 
   if (weights.elements() == 0) refuse(node, fmt::format("its weights of {} are empty", to_text(weights.dims)));
   if (rank != 1 && rank != 2)
     refuse(node, fmt::format("has weights of {}; 1 or 2 spatial dimensions are supported", to_text(weights.dims)));
-  settle(x, rank == 1 ? Geometry::ncw : node.channels_last() ? Geometry::nhwc : Geometry::nchw);
+  settle(x, rank == 1 ? Geometry::ncw : image_order(node));
   if (const auto blocks = blocks_of(x)) x = spread(node, std::move(x), *blocks);
   if (const auto shuffle = shuffle_of(x)) return convolve_shuffled(node, std::move(x), *shuffle, weights, bias);
   const Geometry g = geometry(x);
-  const bool fits = rank == 1 ? g == Geometry::ncw || g == Geometry::nch
-                              : g == (node.channels_last() ? Geometry::nhwc : Geometry::nchw);
-  if (!fits) {
-    refuse(node, fmt::format("its input of {} is no image: a Reshape or Transpose before it moves pixels",
-                             to_text(x.view.sizes())));
-  }
+  check_image(node, x, rank == 1);
   const Dims kernel(weights.dims.begin() + 2, weights.dims.end());
   const Window window = window_of(node, x, kernel, g);
   const int outputs = small(node, "the number of outputs", weights.dims[0]);
@@ -241,6 +246,7 @@ Value Converter::multiply_matrix(const OnnxNode& node, const Value& x, const Ten
 void Converter::gemm(const OnnxNode& node) {
   if (node.whole("transA", 0) != 0) refuse(node, "transA is not supported");
   Tensor weights = need_constant(node, 1, "matrix");
+  check_real(node, weights, "matrix");
   const double alpha = node.real("alpha", 1), beta = node.real("beta", 1);
   if (alpha != 1) {
     weights.multiply(alpha);
@@ -251,6 +257,7 @@ void Converter::gemm(const OnnxNode& node) {
   Value result = multiply_matrix(node, value(node, 0), weights, node.whole("transB", 0) != 0);
   if (!node.input(2).empty()) {
     const Tensor& tensor = need_constant(node, 2, "bias");
+    check_real(node, tensor, "bias");
     const std::vector<double> bias = as_doubles(tensor);
     std::vector<float>& to = network_.parameters[at(result.node)].bias;
     check_row(node, tensor, static_cast<std::int64_t>(to.size()));
@@ -260,7 +267,9 @@ void Converter::gemm(const OnnxNode& node) {
 }
 
 void Converter::matmul(const OnnxNode& node) {
-  set(node, multiply_matrix(node, value(node, 0), need_constant(node, 1, "matrix"), false));
+  const Tensor& weights = need_constant(node, 1, "matrix");
+  check_real(node, weights, "matrix");
+  set(node, multiply_matrix(node, value(node, 0), weights, false));
 }
 
 }  // namespace bitstrata::model::interchange

@@ -85,7 +85,12 @@ void note_lower_border(const OnnxNode& node, Shape in, const Window& w, const Ta
 Value Converter::pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry g) {
   Value result = x;
   result.pad = {};
-  result.node = added(network_.graph.add_pool(x.node, fresh_name(node), op, window));
+  const int made = added(network_.graph.add_pool(x.node, fresh_name(node), op, window));
+  if (op == Op::max_pool) {
+    result.move_to(made);
+  } else {
+    result.node = made;
+  }
   result.view = view_of(g, network_.graph.node(result.node).output);
   result.exclusive = true;
   return result;
@@ -94,19 +99,32 @@ Value Converter::pooled(const OnnxNode& node, const Value& x, Op op, const Windo
 void Converter::take_mean(const Value& x, const Value& result, Mean mean) {
   mean.source = x.node;
   mean.factor = x.factor;
+  if (x.has_own_steps()) mean.steps = x.steps;
   mean.unit = result.factor;
   network_.parameters[at(result.node)].mean = mean;
+}
+
+Geometry Converter::image_order(const OnnxNode& node) { return node.channels_last() ? Geometry::nhwc : Geometry::nchw; }
+
+void Converter::check_image(const OnnxNode& node, const Value& x, bool line) const {
+  const Geometry g = geometry(x);
+  if (line ? g == Geometry::ncw || g == Geometry::nch : x.view == view_of(image_order(node), shape(x))) return;
+  if (g == Geometry::nhwc || g == Geometry::nchw) {
+    refuse(node, fmt::format("its input of {} has its channels {}, but the operator takes them {}",
+                             to_text(x.view.sizes()), g == Geometry::nhwc ? "last" : "in front",
+                             g == Geometry::nhwc ? "from the second dimension" : "from the last (channels_last)"));
+  }
+  refuse(node, fmt::format("its input of {} is no image: a Reshape or Transpose before it moves pixels",
+                           to_text(x.view.sizes())));
 }
 
 // What a pooling reads.
 Value Converter::pooled_image(const OnnxNode& node) {
   Value x = value(node, 0);
-  settle(x, node.channels_last()                      ? Geometry::nhwc
-            : node.wholes("kernel_shape").size() == 1 ? Geometry::ncw
-                                                      : Geometry::nchw);
+  const bool line = node.wholes("kernel_shape").size() == 1 || x.view.rank() == 3;
+  settle(x, line ? Geometry::ncw : image_order(node));
   x = straight(node, x);
-  if (const Geometry g = geometry(x); g == Geometry::other || g == Geometry::flat)
-    refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
+  check_image(node, x, line);
   return x;
 }
 

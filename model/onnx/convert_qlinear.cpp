@@ -2,6 +2,9 @@
 // Operators that read and write codes: each is its float counterpart between two grids.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "model/onnx/converter.h"
@@ -41,6 +44,26 @@ Value Converter::summed(Value result, Sums sums) {
   return result;
 }
 
+// ONNX Runtime adds codes and their bias in 32 bits, which wrap; here nothing does.
+void Converter::note_long_sums(const OnnxNode& node, const Value& x, const Value& result) {
+  const Parameters& p = network_.parameters[at(result.node)];
+  const std::optional<Grid> grid = grid_of_codes(x);
+  if (!grid || p.scales.empty()) return;
+  const CodeRange range = grid->range();
+  const double largest = std::max(std::abs(range.low - grid->zero_point), std::abs(range.high - grid->zero_point));
+  const std::size_t each = p.weights.size() / p.scales.size();
+  for (std::size_t n = 0; n < p.scales.size(); ++n) {
+    double bound = std::abs(p.bias[n] / (grid->scale * p.scales[n]));
+    for (std::size_t k = 0; k < each; ++k) bound += std::abs(p.weights[n * each + k] / p.scales[n]) * largest;
+    if (bound < std::exp2(31)) continue;
+    network_.notes.push_back(
+        fmt::format("{} '{}': the sums of output {} can reach {:.3g}, beyond the 32 bits in which ONNX Runtime adds "
+                    "them; what wraps there is limited to the output's codes here",
+                    node.op, node.name, n, bound));
+    return;
+  }
+}
+
 void Converter::recoded(const OnnxNode& node, const Value& result, std::size_t scale, std::size_t zero) {
   Grid grid = output_grid(node, scale, zero);
   // These add the zero point before they round, in ONNX Runtime, whose operators they are.
@@ -65,7 +88,10 @@ void Converter::qlinear_conv(const OnnxNode& node) {
       bias.push_back(codes.at(n) * in_scale * scales.at(scales.elements() == 1 ? 0 : n));
     }
   }
-  recoded(node, summed(convolve(node, decoded(node, 0, 1, 2), weights, bias), Sums::requantized), 6, 7);
+  const Value x = decoded(node, 0, 1, 2);
+  const Value result = summed(convolve(node, x, weights, bias), Sums::requantized);
+  note_long_sums(node, x, result);
+  recoded(node, result, 6, 7);
 }
 
 void Converter::qlinear_matmul(const OnnxNode& node) {
@@ -93,8 +119,9 @@ void Converter::qlinear_gemm(const OnnxNode& node) {
   OnnxNode decode = node;
   decode.op = transposed ? "QGemm" : "QLinearMatMul";  // the axis of the scales is that of the outputs
   const Tensor weights = dequantized(decode, 3, 4, 5);
-  const Value product = summed(multiply_matrix(node, decoded(node, 0, 1, 2), weights, transposed),
-                               node.input(7).empty() ? Sums::codes : Sums::requantized);
+  const Value x = decoded(node, 0, 1, 2);
+  const Value product =
+      summed(multiply_matrix(node, x, weights, transposed), node.input(7).empty() ? Sums::codes : Sums::requantized);
   if (!node.input(6).empty()) {
     const Tensor& codes = need_constant(node, 6, "bias");
     check_bias(node, codes);
@@ -106,6 +133,7 @@ void Converter::qlinear_gemm(const OnnxNode& node) {
       bias[n] = static_cast<float>(codes.at(codes.elements() == 1 ? 0 : n) * in_scale *
                                    scales.at(scales.elements() == 1 ? 0 : n));
   }
+  note_long_sums(node, x, product);
   if (node.input(7).empty()) {
     set(node, product);
   } else {
@@ -115,8 +143,9 @@ void Converter::qlinear_gemm(const OnnxNode& node) {
 
 void Converter::qlinear_global_pool(const OnnxNode& node) {
   Value x = decoded(node, 0, 1, 2);
-  settle(x, node.whole("channels_last", 0) != 0 ? Geometry::nhwc : Geometry::nchw);
+  settle(x, image_order(node));
   x = straight(node, x);
+  check_image(node, x, x.view.rank() == 3);
   const Geometry g = geometry(x);
   const Window window{.kernel_height = shape(x).height, .kernel_width = shape(x).width};
   recoded(node, summed(pooled(node, x, Op::average_pool, window, g), Sums::requantized), 3, 4);
@@ -139,7 +168,6 @@ Value Converter::through(const OnnxNode& node, const std::string& op, const std:
 
 // QLinearAveragePool, QLinearLeakyRelu and QLinearSigmoid.
 void Converter::qlinear_function(const OnnxNode& node) {
-  if (node.whole("channels_last", 0) != 0) refuse(node, "channels_last is not supported");
   const Value result = through(node, node.op.substr(7), {decoded(node, 0, 1, 2)});
   if (std::optional<Mean>& mean = network_.parameters[at(result.node)].mean) mean->order = Mean::Order::rows;
   recoded(node, result, 3, 4);

@@ -29,6 +29,18 @@ bool keeps_codes(Op op) {
   return op == Op::max_pool || op == Op::upsample || op == Op::depth_to_space || op == Op::concatenate;
 }
 
+// Multiples of the node's scale become as many of the file's.
+Value reread(Value x, double scale, double scale_of_file) {
+  x.stepped = x.factor;
+  x.stepped_node = x.steps_source = x.node;
+  x.steps.clear();
+  if (x.factor != 1) {
+    x.steps.push_back(
+        {.kind = ValueStep::Kind::recode, .low = static_cast<float>(scale), .high = static_cast<float>(scale_of_file)});
+  }
+  return x;
+}
+
 }  // namespace
 
 Grid Converter::grid_of(const OnnxNode& node, const Quantizer& q) const {
@@ -84,9 +96,10 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
     if (std::optional<Product>& product = network_.parameters[at(x.node)].product;
         product && product->factors[0] * product->factors[1] == x.factor)
       product->scale = scale_of_file;
-    return x;
+    take_steps(x, scale_of_file);
+    return reread(std::move(x), grid.scale, scale_of_file);
   }
-  if (present && alike(*present, grid)) return x;
+  if (present && alike(*present, grid)) return reread(std::move(x), grid.scale, scale_of_file);
   // A second rounding, or one that other readers do not see, is a layer of its own.
   std::vector<int>& others = roundings_[x.node];
   x.exclusive = true;
@@ -94,15 +107,25 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
     if (!alike(*network_.grids[at(other)], grid)) continue;
     x.node = other;
     x.exclusive = false;
-    return x;
+    return reread(std::move(x), grid.scale, scale_of_file);
   }
   if (x.pad.any()) refuse(node, "follows a Pad and another quantizer, which is not supported");
   settle(x, Geometry::other);
   const int from = x.node;
-  x.node = added(network_.graph.add_pool(from, fresh_name(node), Op::average_pool, {}));
+  x.move_to(added(network_.graph.add_pool(from, fresh_name(node), Op::average_pool, {})));
   network_.grids[at(x.node)] = grid;
+  take_steps(x, scale_of_file);
   roundings_[from].push_back(x.node);
-  return x;
+  return reread(std::move(x), grid.scale, scale_of_file);
+}
+
+// The steps that make the factor of a value come in front of its quantizer, whose scale in the file is `scale`.
+void Converter::take_steps(const Value& x, double scale) {
+  if (!x.has_steps()) return;
+  std::optional<Written>& written = network_.parameters[at(x.node)].written;
+  if (!written || x.steps_source != x.node) written = {.source = x.steps_source == x.node ? -1 : x.steps_source};
+  written->steps.insert(written->steps.end(), x.steps.begin(), x.steps.end());
+  written->scale = scale;
 }
 
 // An activation of rounded values: it takes over the rounding in front of it only where that changes nothing.
@@ -206,7 +229,10 @@ Value Converter::decoded(const OnnxNode& node, std::size_t codes, std::size_t sc
   }
   // Codes read with another scale than they were made with are other values.
   const double factor = scale / grid->scale;
-  if (std::abs(factor - x.factor) > 1e-6 * factor) x.factor = factor;
+  if (std::abs(factor - x.factor) > 1e-6 * factor) {
+    x.factor = factor;
+    x = reread(std::move(x), grid->scale, scale);
+  }
   x.codes = false;
   return x;
 }
@@ -251,8 +277,16 @@ void Converter::cast(const OnnxNode& node) {
     if (!grid || grid->zero_point != 0) refuse(node, "makes numbers of codes whose zero point is not 0");
     x.factor = 1 / grid->scale;
     x.codes = false;
-  } else if (to != type::int64 && (!range || range->bits < 16)) {
-    refuse(node, "narrows the type of codes, which can change them");
+  } else if (to != type::int64) {
+    const std::optional<Grid> grid = grid_of_codes(x);
+    const std::optional<TypeRange> given = integer_type(x.code_type);
+    if (!range || !(grid || given)) refuse(node, fmt::format("turns codes into {}", type_name(to)));
+    const std::int64_t low = grid ? grid->range().low : given->low(), high = grid ? grid->range().high : given->high();
+    if (low < range->low() || high > range->high()) {
+      refuse(node,
+             fmt::format("turns codes of {}..{} into {}, which does not hold all of them", low, high, type_name(to)));
+    }
+    x.code_type = to;
   } else {
     x.code_type = to;
   }
@@ -289,7 +323,11 @@ void Converter::clip_codes(const OnnxNode& node, Value x, double low, double hig
 // Keeps the upper `out` of `in` bits: Brevitas has it behind the sum of an average pooling.
 void Converter::trunc(const OnnxNode& node) {
   const double scale = need_constant(node, 1, "scale").at(0), zero = need_constant(node, 2, "zero point").at(0);
-  const double in = need_constant(node, 3, "input width").at(0), out = need_constant(node, 4, "output width").at(0);
+  const double in = need_constant(node, 3, "input width").at(0);
+  // Its second version has the scale of the result in front of the width, and says whether codes are signed.
+  const bool second = node.inputs.size() > 5;
+  const double out = need_constant(node, second ? 5 : 4, "output width").at(0);
+  const double out_scale = second ? need_constant(node, 4, "output scale").at(0) : scale;
   const std::string rounding = node.text("rounding_mode", "FLOOR");
   if (zero != 0 || !(in >= out && out >= 1 && out <= 16))
     refuse(node, fmt::format("from {} to {} bits with zero point {} is not supported", in, out, zero));
@@ -304,12 +342,17 @@ void Converter::trunc(const OnnxNode& node) {
     origin = network_.graph.node(origin).inputs[0];
   }
   const auto& source = network_.grids[at(origin)];
-  const bool is_signed = !(op == Op::relu || (source && source->coding == Coding::unsigned_code));
-  x.factor *= std::exp2(out - in);
+  const bool is_signed =
+      second ? node.whole("signed", 1) != 0 : !(op == Op::relu || (source && source->coding == Coding::unsigned_code));
+  const double steps = second ? std::exp2(std::nearbyint(std::log2(out_scale / scale))) : std::exp2(in - out);
+  if (!(scale > 0 && out_scale > 0 && std::isfinite(steps)))
+    refuse(node, fmt::format("from scale {} to {} is not supported", scale, out_scale));
+  x.factor *= out_scale / (scale * steps);
   Grid grid{.bits = static_cast<int>(out),
-            .scale = scale,
+            .scale = out_scale,
             .rounding = rounding == "FLOOR" ? Rounding::floor : Rounding::half_even};
   grid.coding = is_signed ? Coding::twos_complement : Coding::unsigned_code;
+  if (second && node.whole("narrow", 0) != 0) (is_signed ? grid.cut_low : grid.cut_high) = 1;
   set(node, round_to(node, x, grid));
 }
 

@@ -164,17 +164,17 @@ Value Converter::spread(const OnnxNode& node, Value value, const Blocks& blocks)
     return spread.from == value.node && spread.view == value.view;
   });
   if (known != spread_.end()) {
-    value.node = known->image;
+    value.move_to(known->image);
   } else {
     Spread made{value.node, value.view, 0};
     if (!std::is_sorted(blocks.order.begin(), blocks.order.end()) && !reorder_outputs(value, blocks.order)) {
       Value plain = value;  // its factor is the image's too
       plain.factor = 1;
-      value.node = ordered(node, std::move(plain), blocks.order).node;
+      value.move_to(ordered(node, std::move(plain), blocks.order).node);
     }
     OnnxNode named = node;
     named.name = network_.graph.node(value.node).name;
-    value.node = added(network_.graph.add_depth_to_space(value.node, fresh_name(named, "_space"), blocks.block));
+    value.move_to(added(network_.graph.add_depth_to_space(value.node, fresh_name(named, "_space"), blocks.block)));
     made.image = value.node;
     spread_.push_back(std::move(made));
   }

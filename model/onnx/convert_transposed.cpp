@@ -161,6 +161,7 @@ struct Phases {
 
 void Converter::transposed_convolution(const OnnxNode& node) {
   const Tensor& weights = need_constant(node, 1, "weight");
+  check_real(node, weights, "weights");
   const std::size_t rank = std::max<std::size_t>(weights.dims.size(), 2) - 2;
   if (rank != 1 && rank != 2)
     refuse(node, fmt::format("has weights of {}; 1 or 2 spatial dimensions are supported", to_text(weights.dims)));
@@ -168,9 +169,7 @@ void Converter::transposed_convolution(const OnnxNode& node) {
   settle(x, rank == 1 ? Geometry::ncw : Geometry::nchw);
   x = straight(node, x);
   const Geometry g = geometry(x);
-  if (rank == 1 ? g != Geometry::ncw && g != Geometry::nch : g != Geometry::nchw)
-    refuse(node, fmt::format("its input of {} is no image: a Reshape or Transpose before it moves pixels",
-                             to_text(x.view.sizes())));
+  check_image(node, x, rank == 1);
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
   const Shape in = shape(x);
   Phases phases{.inputs = weights.dims[0], .groups = node.whole("group", 1)};
@@ -219,6 +218,7 @@ void Converter::transposed_convolution(const OnnxNode& node) {
   p.transposed = Transposed{number(phases.outputs), number(phases.groups)};
   if (!node.input(2).empty()) {
     const Tensor& bias = need_constant(node, 2, "bias");
+    check_real(node, bias, "bias");
     if (bias.elements() != phases.outputs)
       refuse(node, fmt::format("has {} biases for {} outputs", bias.elements(), phases.outputs));
     for (std::size_t n = 0; n < p.bias.size(); ++n) p.bias[n] = static_cast<float>(bias.at(n % at(phases.outputs)));

@@ -74,6 +74,7 @@ Value Converter::join(const OnnxNode& node, Value a, Value b, Op op) {
     }
   }
   Value result = a;
+  result.steps.clear();
   result.node = added(network_.graph.add_elementwise(a.node, b.node, fresh_name(node), op));
   if (op == Op::multiply && factor != 1) network_.parameters[at(result.node)].product = product;
   result.factor = factor;
@@ -129,11 +130,12 @@ void Converter::divide(const OnnxNode& node) {
   if (divisor == nullptr) refuse(node, "divides by a tensor that is no constant");
   const Value x = value(node, 0);
   std::vector<double> scale = per_channel(node, x, *divisor);
+  const ValueStep step{.kind = ValueStep::Kind::divide, .numbers = {scale.begin(), scale.end()}};
   for (double& s : scale) {
     if (s == 0) refuse(node, "divides by 0");
     s = 1 / s;
   }
-  set(node, affine(node, x, scale, {0}));
+  set(node, affine(node, x, scale, {0}, {step}));
 }
 
 void Converter::negate(const OnnxNode& node) { set(node, affine(node, value(node, 0), {-1}, {0})); }
@@ -187,11 +189,27 @@ void Converter::batch_norm(const OnnxNode& node) {
   set(node, affine(node, x, channel_scale, channel_shift));
 }
 
+// What rewrite_activations made of several nodes: the run as the file says takes them one by one.
+void Converter::take_spelling(const OnnxNode& node, const Value& x, const Value& result) {
+  const auto found = node.attributes.find("spelled");
+  if (found == node.attributes.end()) return;
+  Written written{.source = x.node, .steps = {}};
+  for (std::size_t i = 0; i < found->second.wholes.size(); ++i) {
+    const auto kind = static_cast<ValueStep::Kind>(found->second.wholes[i]);
+    const auto number = static_cast<float>(found->second.reals[i]);
+    written.steps.push_back(kind == ValueStep::Kind::clip ? ValueStep{.kind = kind, .high = number}
+                                                          : ValueStep{.kind = kind, .numbers = {number}});
+  }
+  network_.parameters[at(result.node)].written = std::move(written);
+}
+
 void Converter::activation(const OnnxNode& node, Op op, double alpha, double gamma) {
-  Value x = ready(node, value(node, 0));
+  const Value from = ready(node, value(node, 0));
+  Value x = from;
   guard_rounding(x.node, op);
   x.node = added(network_.graph.add_activation(x.node, fresh_name(node), op, alpha, gamma));
   x.exclusive = true;
+  take_spelling(node, from, x);
   set(node, x);
 }
 
@@ -219,39 +237,66 @@ void Converter::table_function(const OnnxNode& node) {
 void Converter::hard_sigmoid(const OnnxNode& node) {
   const double alpha = node.real("alpha", 0.2), beta = node.real("beta", 0.5);
   if (!(alpha > 0)) refuse(node, fmt::format("alpha is {}; it must be above 0", alpha));
-  if (std::abs(alpha * 6 - 1) < 1e-3 && beta == 0.5) {
+  if (std::abs(alpha * 6 - 1) < 1e-6 && beta == 0.5) {
     activation(node, Op::hard_sigmoid);
     return;
   }
   Value x = value(node, 0);
   settle(x, Geometry::other);
+  const Value whole = x;
   OnnxNode before = node;
   before.name += "_range";
   x = ready(node, affine(before, x, {6 * alpha}, {6 * (beta - 0.5)}));
+  const bool apart = x.node != whole.node;
   guard_rounding(x.node, Op::hard_sigmoid);
   x.node = added(network_.graph.add_activation(x.node, fresh_name(node), Op::hard_sigmoid));
   x.exclusive = true;
+  if (apart) {
+    write_as(whole, x,
+             {{.kind = ValueStep::Kind::multiply, .numbers = {static_cast<float>(alpha)}},
+              {.kind = ValueStep::Kind::add, .numbers = {static_cast<float>(beta)}},
+              {.kind = ValueStep::Kind::clip, .low = 0, .high = 1}});
+  }
   set(node, x);
+}
+
+// The run as the file says takes the values of `result` from those of `from` by the file's own steps.
+void Converter::write_as(const Value& from, const Value& result, std::vector<ValueStep> steps) {
+  if (from.factor != 1 && !from.has_steps()) return;
+  if (from.has_steps()) steps.insert(steps.begin(), from.steps.begin(), from.steps.end());
+  network_.parameters[at(result.node)].written = {.source = from.has_steps() ? from.steps_source : from.node,
+                                                  .steps = std::move(steps)};
 }
 
 // min(max(x, low), high), with low = 0 for a ReLU.
 Value Converter::limited(const OnnxNode& node, Value x, double low, double high) {
-  const bool open = std::isinf(high) || high > 1e30;
+  const bool open = std::isinf(high) || high > 1e30, below = std::isinf(low) || low < -1e30;
   if (!(low < high)) refuse(node, fmt::format("clips to {}..{}, which is no range", low, high));
-  if (std::isinf(low) || low < -1e30) {
-    if (open) return x;
-    // min(x, high) = high - max(high - x, 0)
-    x = ready(node, affine(node, x, {-1}, {high}));
-    x.node = added(network_.graph.add_relu(x.node, fresh_name(node), 0));
-    x.exclusive = true;
-    return affine(node, x, {-1}, {high});
-  }
+  if (below && open) return x;
   settle(x, Geometry::other);
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
-  if (low != 0) x = ready(node, affine(node, x, {1}, {-low}));
-  x.node = added(network_.graph.add_relu(x.node, fresh_name(node), open ? 0 : (high - low) / x.factor));
+  if (low == 0) {
+    x.move_to(added(network_.graph.add_relu(x.node, fresh_name(node), open ? 0 : (high - low) / x.factor)));
+    x.exclusive = true;
+    if (!open && x.has_steps()) x.scale(1, {.kind = ValueStep::Kind::clip, .low = 0, .high = static_cast<float>(high)});
+    return x;
+  }
+  // low + min(max(x - low, 0), high - low), or high - max(high - x, 0)
+  const Value whole = x;
+  const double sign = below ? -1 : 1, from = below ? high : low;
+  x = ready(node, affine(node, x, {sign}, {-sign * from}));
+  const bool apart = x.node != whole.node;  // else the first is part of the layer that gives x
+  x.node = added(network_.graph.add_relu(x.node, fresh_name(node), below || open ? 0 : high - low));
   x.exclusive = true;
-  return low != 0 ? affine(node, x, {1}, {low}) : x;
+  x = affine(node, x, {sign}, {from});
+  if (apart) {
+    const float infinity = std::numeric_limits<float>::infinity();
+    write_as(whole, x,
+             {{.kind = ValueStep::Kind::clip,
+               .low = below ? -infinity : static_cast<float>(low),
+               .high = open ? infinity : static_cast<float>(high)}});
+  }
+  return x;
 }
 
 void Converter::relu(const OnnxNode& node) {
@@ -290,8 +335,13 @@ Value Converter::leaky(const OnnxNode& node, Value x, double slope) {
   if (x.pad.any()) refuse(node, "follows a Pad, which only a convolution or pooling can take");
   const std::string name = fresh_name(node);
   guard_rounding(x.node, slope == 0 ? Op::relu : Op::leaky_relu);
+  const bool stepped = x.has_steps();
   x.node =
       added(slope == 0 ? network_.graph.add_relu(x.node, name) : network_.graph.add_leaky_relu(x.node, name, slope));
+  if (stepped) {  // the slope meets the values that the steps make
+    x.steps.push_back({.kind = ValueStep::Kind::leak, .numbers = {static_cast<float>(slope)}});
+    x.stepped_node = x.node;
+  }
   x.exclusive = true;
   return x;
 }

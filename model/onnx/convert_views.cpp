@@ -176,6 +176,8 @@ void Converter::concat(const OnnxNode& node) {
     for (Value& part : parts) part.factor = 1;
     equal_factors = true;
   }
+  const bool alike = std::ranges::all_of(
+      parts, [&](const Value& part) { return part.has_own_steps() && part.steps == parts[0].steps; });
   const double factor = equal_factors ? parts[0].factor : 1;
   std::vector<int> nodes;
   const Geometry g = geometry(parts[0]);
@@ -193,6 +195,8 @@ void Converter::concat(const OnnxNode& node) {
   }
   Value result;
   result.node = added(network_.graph.add_concatenate(nodes, fresh_name(node)));
+  if (alike)
+    result.steps = parts[0].steps, result.stepped = factor, result.stepped_node = result.steps_source = result.node;
   result.view = view_of(g, network_.graph.node(result.node).output);
   result.factor = factor;
   result.codes = codes;
@@ -297,7 +301,7 @@ void Converter::resize(const OnnxNode& node) {
     }
   }
   if (f > 1) {
-    x.node = added(network_.graph.add_upsample(x.node, fresh_name(node), f));
+    x.move_to(added(network_.graph.add_upsample(x.node, fresh_name(node), f)));
     x.view = view_of(g, network_.graph.node(x.node).output);
     x.exclusive = true;
   }

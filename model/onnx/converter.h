@@ -33,6 +33,27 @@ struct Value {
   bool exclusive = true;  // nothing else reads the node
   bool codes = false;     // the file's tensor holds their codes, not yet turned to values
   int code_type = 0;      // of codes: ONNX's data type; 0 where it is not known
+  // The file's operators that make the factor `stepped` of the values of the node `stepped_node`, one after another; of
+  // those of `steps_source` where that is another.
+  std::vector<ValueStep> steps = {};
+  double stepped = 1;
+  int stepped_node = 0, steps_source = 0;
+  bool has_steps() const { return !steps.empty() && stepped == factor && stepped_node == node; }
+  bool has_own_steps() const { return has_steps() && steps_source == node; }
+  // Multiplies the factor as the file's operator `step` does.
+  void scale(double by, ValueStep step) {
+    const bool known = has_steps();
+    if (!known) steps.clear(), steps_source = node;
+    if (known || factor == 1) steps.push_back(std::move(step));
+    factor *= by;
+    stepped = factor;
+    stepped_node = node;
+  }
+  // Another node has the same values, or some of them.
+  void move_to(int other) {
+    if (has_own_steps()) stepped_node = steps_source = other;
+    node = other;
+  }
 };
 
 // Weights of a mean along one side of its window, and how much of the padding counts as values of 0.
@@ -119,7 +140,9 @@ class Converter {
   Value without_factor(const OnnxNode& node, Value value);
   std::vector<double> per_channel(const OnnxNode& node, const Value& value, const Tensor& tensor) const;
   // scale * value + shift, one entry or one a channel: folded where it can be, else a 1x1 depthwise convolution.
-  Value affine(const OnnxNode& node, Value value, std::vector<double> scale, std::vector<double> shift);
+  // `steps` are the file's operators that it stands for; else it is a product and a sum.
+  Value affine(const OnnxNode& node, Value value, std::vector<double> scale, std::vector<double> shift,
+               std::vector<ValueStep> steps = {});
 
   // A batch norm behind a Flatten that differs from pixel to pixel: the matrix that reads the tensor takes it.
   struct PerFeature {
@@ -132,6 +155,8 @@ class Converter {
   void matmul(const OnnxNode& node);
   Value convolve(const OnnxNode& node, Value x, const Tensor& weights, const std::vector<double>& bias);
   Value multiply_matrix(const OnnxNode& node, const Value& x, const Tensor& weights, bool transposed);
+  // Refuses whole numbers where values meet them: they are codes whose scale the file does not give.
+  static void check_real(const OnnxNode& node, const Tensor& tensor, const char* what);
   // Refuses biases of a matrix product that do not stand in one row, which is added to every row of the product.
   static void check_row(const OnnxNode& node, const Tensor& bias, std::int64_t outputs);
   void take_features(const OnnxNode& node, const PerFeature& features, const Value& x, Parameters& p) const;
@@ -143,6 +168,9 @@ class Converter {
   void global_pool(const OnnxNode& node);
   void reduce(const OnnxNode& node);
   Value pooled_image(const OnnxNode& node);
+  // How the node wants the dimensions of an image of two sides, and a refusal of another arrangement.
+  static Geometry image_order(const OnnxNode& node);
+  void check_image(const OnnxNode& node, const Value& value, bool line) const;
   Value pooled(const OnnxNode& node, const Value& x, Op op, const Window& window, Geometry geometry);
   // Says that `result` is the mean of `x` that the file takes by one operator.
   void take_mean(const Value& x, const Value& result, Mean mean);
@@ -174,6 +202,8 @@ class Converter {
   void silu(const OnnxNode& node);
   void table_function(const OnnxNode& node);
   void activation(const OnnxNode& node, Op op, double alpha = 0, double gamma = 0);
+  void write_as(const Value& from, const Value& result, std::vector<ValueStep> steps);
+  void take_spelling(const OnnxNode& node, const Value& x, const Value& result);
   Value limited(const OnnxNode& node, Value value, double low, double high);
   Value join(const OnnxNode& node, Value a, Value b, Op op);
 
@@ -247,6 +277,7 @@ class Converter {
   void take_input_codes(const OnnxNode& node, double scale, double zero);
   double scalar(const OnnxNode& node, std::size_t input, const char* what) const;
   Value round_to(const OnnxNode& node, Value value, Grid grid);
+  void take_steps(const Value& value, double scale);
   void guard_rounding(int node, Op activation);
   Grid grid_of(const OnnxNode& node, const Quantizer& quantizer) const;
 
@@ -263,6 +294,7 @@ class Converter {
   Value summed(Value result, Sums sums);  // sets Parameters::sums
   // Rounds the result to the grid of two inputs of the node and sets its codes as the output.
   void recoded(const OnnxNode& node, const Value& result, std::size_t scale, std::size_t zero);
+  void note_long_sums(const OnnxNode& node, const Value& x, const Value& result);
   Tensor dequantized(const OnnxNode& node, std::size_t codes, std::size_t scale, std::size_t zero) const;
   Grid output_grid(const OnnxNode& node, std::size_t scale, std::size_t zero) const;
 

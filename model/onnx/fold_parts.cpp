@@ -167,6 +167,10 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
   if (std::all_of(q.grid.scales.begin(), q.grid.scales.end(), [&](double s) { return s == q.grid.scales[0]; })) {
     q.grid.scales = {scale.at(0)};
   }
+  if (node.whole("block_size", 0) != 0)
+    refuse(node,
+           "has scales for blocks of values (block_size); one for the tensor, or one for each entry of an axis, "
+           "is supported");
   if (q.grid.scales.size() > 1) {
     const auto count = static_cast<std::int64_t>(q.grid.scales.size());
     if (qonnx) {

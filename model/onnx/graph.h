@@ -103,14 +103,16 @@ struct Attribute {
   std::shared_ptr<const Graph> graph;  // a branch of an If; its nodes also read tensors of the graphs around it
 };
 
+inline constexpr const char* qonnx_channels_last = "qonnx.custom_op.channels_last";
+
 struct OnnxNode {
   std::string op, domain, name;  // the name is never empty
   std::vector<std::string> inputs, outputs;
   std::map<std::string, Attribute> attributes;
   std::vector<std::string> captured = {};  // tensors from around its branches that these read
 
-  // An operator of qonnx on images of N, H, W, C.
-  bool channels_last() const { return domain == "qonnx.custom_op.channels_last"; }
+  // An operator on images of N, H, W, C: of qonnx, or of ONNX Runtime, whose weights stay [out][in][ky][kx].
+  bool channels_last() const { return domain == qonnx_channels_last || whole("channels_last", 0) != 0; }
   bool has(const std::string& key) const { return attributes.count(key) != 0; }
   // Null where there is none. Throws std::invalid_argument where it is stored as something else; every attribute is
   // read through here, since another field's value would be 0 or empty.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "model/onnx/attributes.h"
 #include "model/onnx/converter.h"
 
 namespace bitstrata::model::interchange {
@@ -15,6 +16,7 @@ namespace {
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 FloatNetwork convert(Graph graph, const ImportOptions& options, OutputLayout* layout) {
+  check_attributes(graph);
   rewrite_activations(graph);
   rewrite_dynamic_quantization(graph);
   try {

@@ -34,11 +34,15 @@ class Rewriter {
       if (node.op == "QuantizeLinear") limit_codes(node);
       if (!node.domain.empty() || node.inputs.size() != 2 || (node.op != "Mul" && node.op != "Div")) continue;
       if (const auto x = hard_sigmoid(node)) {
+        const Spelling spelling = {plus_three, to_six, sixth(node)};
         replace(node, "HardSigmoid", *x);
         node.attributes["alpha"].real = 1.0 / 6;
         node.attributes["beta"].real = 0.5;
+        spell(node, spelling);
       } else if (const auto y = scaled_hard_swish(node)) {
+        const Spelling spelling = {plus_three, to_six, by_source, sixth(node)};
         replace(node, "HardSwish", *y);
+        spell(node, spelling);
       } else if (const auto z = gelu(node)) {
         replace(node, "Gelu", *z);
       } else if (node.op == "Mul") {
@@ -49,7 +53,14 @@ class Rewriter {
           const bool hard = gate->op == "HardSigmoid" && std::abs(gate->real("alpha", 0.2) - 1.0 / 6) < 1e-4 &&
                             gate->real("beta", 0.5) == 0.5;
           if (gate->op == "Sigmoid" || hard) {
+            Attribute spelled;
+            if (const auto found = gate->attributes.find("spelled"); found != gate->attributes.end())
+              spelled = found->second;
             replace(node, hard ? "HardSwish" : "Silu", value);
+            if (!spelled.wholes.empty()) {
+              spelled.wholes.push_back(static_cast<int>(by_source.first)), spelled.reals.push_back(by_source.second);
+              node.attributes["spelled"] = spelled;
+            }
             break;
           }
         }
@@ -59,6 +70,24 @@ class Rewriter {
   }
 
  private:
+  // How the file writes a function that becomes one node: the attribute "spelled", kinds of ValueStep and their
+  // numbers.
+  using Spelling = std::vector<std::pair<ValueStep::Kind, double>>;
+  static constexpr std::pair<ValueStep::Kind, double> plus_three = {ValueStep::Kind::add, 3.0},
+                                                      to_six = {ValueStep::Kind::clip, 6.0},
+                                                      by_source = {ValueStep::Kind::multiply_by_source, 0.0};
+  // Of the node that divides by 6.
+  std::pair<ValueStep::Kind, double> sixth(const OnnxNode& node) const {
+    const auto right = number(node.input(1));
+    return {node.op == "Div" ? ValueStep::Kind::divide : ValueStep::Kind::multiply,
+            right ? *right : *number(node.input(0))};
+  }
+  static void spell(OnnxNode& node, const Spelling& spelling) {
+    Attribute& spelled = node.attributes["spelled"];
+    for (const auto& [kind, number] : spelling)
+      spelled.wholes.push_back(static_cast<int>(kind)), spelled.reals.push_back(number);
+  }
+
   // A clip of values in front of their quantizer limits codes instead, which is the same and needs no layer. (With a
   // lower limit of 0 it is a ReLU.)
   void limit_codes(OnnxNode& node) {

@@ -48,7 +48,8 @@ class Calibrator {
         options_(options),
         layout_(lay_out(network.graph)),
         bits_(tensor_bits(layout_, plan)) {
-    for (Parameters& p : network_.parameters) p.mean.reset(), p.product.reset();  // here every layer rounds
+    for (Parameters& p : network_.parameters)
+      p.mean.reset(), p.product.reset(), p.written.reset();  // here every layer rounds
     for (const Step& step : layout_.steps) {
       producers_[step.output] = &step;
       // Tables give 8 bits; where no layer's width says otherwise, that is the width.

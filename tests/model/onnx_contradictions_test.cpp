@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 
 #include "tests/model/imported.h"
 #include "tests/model/onnx_builder.h"
@@ -252,6 +253,133 @@ TEST(OnnxContradictions, ResizeKeepsTheAspectRatio) {
   EXPECT_THAT(words({8, 13}, {2, 3}, "stretch"), HasSubstr("enlarges by 2 and 3.25"));
   EXPECT_THAT(words({8, 8}, {2, 3}, "other"), HasSubstr("keep_aspect_ratio_policy 'other' is not known"));
   EXPECT_THAT(words({8, 8}, {2, 2}, "stretch"), HasSubstr("names axis 2 twice"));
+}
+
+TEST(OnnxContradictions, AttributesThatNobodyReadsAreRefused) {
+  const auto with = [](const std::string& op, Attrs attributes) {
+    return refusal([=](OnnxBuilder& m) {
+      Attrs all = attributes;
+      if (op == "MaxPool") all.insert({"kernel_shape", Dims{2, 2}});
+      m.node(op, {"x"}, all);
+    });
+  };
+  EXPECT_EQ(with("Relu", {}), taken);
+  EXPECT_THAT(with("Relu", {{"slope", 0.5}}), HasSubstr("has an attribute 'slope', which Relu does not have"));
+  EXPECT_EQ(with("MaxPool", {{"strides", Dims{2, 2}}, {"storage_order", 0}}), taken);
+  EXPECT_THAT(with("MaxPool", {{"channels_last", 1}}),
+              HasSubstr("has an attribute 'channels_last', which ONNX's MaxPool does not have (it has auto_pad, "));
+  EXPECT_THAT(refusal([](OnnxBuilder& m) {
+                m.node("Conv", {"x", m.random({2, 2, 1, 1})}, {{"activation", "Relu"}});
+              }),
+              HasSubstr("has an attribute 'activation', which Conv does not have"));
+}
+
+// The same sums with the channels in front and last; weights are [out][in][ky][kx] in both.
+TEST(OnnxContradictions, ChannelsLastIsReadOrRefused) {
+  const std::string microsoft = "com.microsoft";
+  const auto layers = [&](bool last, bool turned) {
+    OnnxBuilder m({1, 2, 4, 4});
+    std::string x = quantized(m, "x");
+    if (turned) x = m.node("Transpose", {x}, {{"perm", Dims{0, 2, 3, 1}}});
+    Attrs attributes = {{"pads", Dims{1, 1, 1, 1}}}, pooled;
+    if (last) attributes.insert({"channels_last", 1}), pooled.insert({"channels_last", 1});
+    std::vector<double> codes;
+    for (int i = 0; i < 3 * 2 * 3 * 3; ++i) codes.push_back(i * 7 % 23 - 11);
+    x = m.node("QLinearConv",
+               {x, m.scalar(0.5), m.scalar(3, u8), m.constant({3, 2, 3, 3}, codes, i8), m.scalar(0.25), m.scalar(0, i8),
+                m.scalar(0.125), m.scalar(128, u8)},
+               attributes, microsoft);
+    const std::string conv = x;
+    x = m.node(
+        "QLinearAveragePool", {x, m.scalar(0.125), m.scalar(128, u8), m.scalar(0.125), m.scalar(128, u8)},
+        [&] {
+          Attrs windows = pooled;
+          windows.insert({"kernel_shape", Dims{2, 2}});
+          return windows;
+        }(),
+        microsoft);
+    x = m.node("QLinearGlobalAveragePool", {x, m.scalar(0.125), m.scalar(128, u8), m.scalar(0.0625), m.scalar(128, u8)},
+               pooled, microsoft);
+    if (turned) x = m.node("Transpose", {x}, {{"perm", Dims{0, 3, 1, 2}}});
+    values(m, x, u8, 128, 0.0625);
+    return m;
+  };
+  const Array input = random_input(layers(false, false), 5);
+  const model::Reals first = run(imported(layers(false, false)), to_nhwc(input));
+  const model::Reals last = run(imported(layers(true, true)), to_nhwc(input));
+  EXPECT_EQ(first, last);
+  EXPECT_GT(std::set<float>(first.begin(), first.end()).size(), 2U);
+  const auto refused = [&](bool channels_last, bool turned) {
+    return message_of<std::runtime_error>([&] { imported(layers(channels_last, turned)); });
+  };
+  EXPECT_THAT(refused(false, true), HasSubstr("its weights of 3x2x3x3 in 1 group(s) do not fit 4 channels"));
+  // One operator of the two arrangements behind the other.
+  EXPECT_THAT(
+      refusal([&](OnnxBuilder& m) {
+        const std::string x = m.node("Conv", {"x", m.random({2, 2, 1, 1})});
+        m.node("MaxPool", {m.node("Transpose", {x}, {{"perm", Dims{0, 2, 3, 1}}})}, {{"kernel_shape", Dims{2, 2}}});
+      }),
+      HasSubstr("its input of 1x4x4x2 has its channels last, but the operator takes them from the second"));
+  EXPECT_THAT(refusal([&](OnnxBuilder& m) {
+                const std::string x = m.node("Conv", {"x", m.random({2, 2, 1, 1})});
+                m.node("GlobalAveragePool", {m.node("Transpose", {x}, {{"perm", Dims{0, 2, 3, 1}}})});
+              }),
+              HasSubstr("has its channels last"));
+  EXPECT_THAT(refusal([&](OnnxBuilder& m) {
+                const std::string x = quantized(m, m.node("Conv", {"x", m.random({2, 2, 1, 1})}));
+                const std::string y = m.node("QLinearGlobalAveragePool",
+                                             {x, m.scalar(0.5), m.scalar(3, u8), m.scalar(0.5), m.scalar(3, u8)},
+                                             {{"channels_last", 1}}, microsoft);
+                values(m, y);
+              }),
+              HasSubstr("its input of 1x2x4x4 has its channels in front"));
+}
+
+TEST(OnnxContradictions, CastsHoldAllCodes) {
+  const auto cast = [](int from, double low, double high, int to) {
+    return refusal([=](OnnxBuilder& m) {
+      const std::string q = m.node("Clip", {quantized(m, "x", from, 0), m.scalar(low, from), m.scalar(high, from)});
+      values(m, m.node("Cast", {q}, {{"to", to}}), to, 0);
+    });
+  };
+  constexpr int u16 = 4;
+  EXPECT_EQ(cast(i8, -128, 127, i16), taken);
+  EXPECT_EQ(cast(u8, 0, 255, u16), taken);
+  EXPECT_EQ(cast(u8, 0, 255, i16), taken);
+  EXPECT_EQ(cast(u8, 0, 127, i8), taken);
+  EXPECT_THAT(cast(i8, -128, 127, u16), HasSubstr("turns codes of -128..127 into UINT16"));
+  EXPECT_THAT(cast(i8, -128, 127, u8), HasSubstr("turns codes of -128..127 into UINT8"));
+  EXPECT_THAT(cast(u8, 0, 255, i8), HasSubstr("turns codes of 0..255 into INT8, which does not hold all of them"));
+}
+
+TEST(OnnxContradictions, ValuesMeetValues) {
+  const std::vector<double> codes = {1, 2, 3, 4};
+  EXPECT_THAT(refusal([&](OnnxBuilder& m) {
+                m.node("Conv", {"x", m.constant({2, 2, 1, 1}, codes, i8)});
+              }),
+              HasSubstr("meets floats with its weights of INT8; a DequantizeLinear is missing"));
+  EXPECT_THAT(refusal([&](OnnxBuilder& m) {
+                m.node("Conv", {"x", m.random({2, 2, 1, 1}), m.constant({2}, {1, 2}, i32)});
+              }),
+              HasSubstr("meets floats with its bias of INT32"));
+  EXPECT_THAT(refusal([&](OnnxBuilder& m) {
+                m.node("MatMul", {m.node("GlobalAveragePool", {"x"}), m.constant({1, 3}, {1, 2, 3}, i8)});
+              }),
+              HasSubstr("meets floats with its matrix of INT8"));
+}
+
+TEST(OnnxContradictions, SumsBeyond32BitsAreNoted) {
+  const auto noted = [](double bias) {
+    return notes([=](OnnxBuilder& m) {
+      const std::string y =
+          m.node("QLinearConv",
+                 {quantized(m, "x"), m.scalar(0.5), m.scalar(3, u8), m.constant({1, 2, 1, 1}, {100, -100}, i8),
+                  m.scalar(0.25), m.scalar(0, i8), m.scalar(1e6), m.scalar(0, u8), m.constant({1}, {bias}, i32)});
+      values(m, y, u8, 0, 1e6);
+    });
+  };
+  EXPECT_THAT(noted(1e9), IsEmpty());
+  EXPECT_THAT(noted(2147483000), ElementsAre(HasSubstr("can reach 2.15e+09, beyond the 32 bits")));
 }
 
 }  // namespace

@@ -229,6 +229,34 @@ TEST(OnnxImport, QonnxRoundsHalvesAwayFromZero) {
               HasSubstr("rounding_mode 'UP' is not supported; ROUND, HALF_UP and FLOOR are"));
 }
 
+// Both versions, by qonnx's own definition: floor(round(x / scale) / 2^k), limited to the output's codes by the second.
+TEST(OnnxImport, QonnxTruncates) {
+  const TemporaryFolder folder;
+  const std::string general = "qonnx.custom_op.general";
+  const auto run_with = [&](const std::vector<double>& numbers, Attrs attributes) {
+    OnnxBuilder m({1, 6});
+    const std::string codes =
+        m.node("Quant", {"x", m.scalar(0.25), m.scalar(0), m.scalar(8)}, {{"signed", 1}, {"narrow", 0}}, general);
+    std::vector<std::string> inputs = {codes};
+    for (const double number : numbers) inputs.push_back(m.scalar(number));
+    attributes.insert({"rounding_mode", "FLOOR"});
+    m.node("Trunc", inputs, attributes, general);
+    return run(import_onnx(m.save(folder / "model.onnx")), Reals{0.75F, 1, 4.75F, -0.25F, 31, -32});
+  };
+  using ::testing::ElementsAre;
+  // From 8 to 6 bits at one scale.
+  EXPECT_THAT(run_with({0.25, 0, 8, 6}, {}), ElementsAre(0, 0.25F, 1, -0.25F, 7.75F, -8));
+  // Scale 0.25 to 1: the values stay; to 4 bits they are limited.
+  EXPECT_THAT(run_with({0.25, 0, 8, 1, 6}, {{"signed", 1}, {"narrow", 0}}), ElementsAre(0, 1, 4, -1, 31, -32));
+  EXPECT_THAT(run_with({0.25, 0, 8, 1, 4}, {{"signed", 1}, {"narrow", 0}}), ElementsAre(0, 1, 4, -1, 7, -8));
+  EXPECT_THAT(run_with({0.25, 0, 8, 1, 4}, {{"signed", 1}, {"narrow", 1}}), ElementsAre(0, 1, 4, -1, 7, -7));
+  EXPECT_THAT(run_with({0.25, 0, 8, 1, 4}, {{"signed", 0}, {"narrow", 0}}), ElementsAre(0, 1, 4, 0, 15, 0));
+  EXPECT_THAT(message_of<std::runtime_error>([&] {
+                run_with({0.25, 0, 8, -1, 4}, {});
+              }),
+              HasSubstr("from scale 0.25 to -1 is not supported"));
+}
+
 TEST(OnnxImport, RefusesWithOperatorAndNode) {
   const TemporaryFolder folder;
   const auto refusal = [&](const OnnxBuilder& m) {

@@ -467,6 +467,7 @@ std::vector<QuantizedCase> quantized_cases() {
   integer_rows(table);
   function_rows(table);
   border_rows(table);
+  written_rows(table);
   return table.take();
 }
 

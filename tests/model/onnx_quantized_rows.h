@@ -111,5 +111,7 @@ class Table {
 void function_rows(Table& t);
 // Means that differ at the border of the image, and what else is made of several layers.
 void border_rows(Table& t);
+// Functions that files write one operator after another (onnx_quantized_written.cpp).
+void written_rows(Table& t);
 
 }  // namespace bitstrata::testing::rows

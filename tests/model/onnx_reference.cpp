@@ -379,8 +379,11 @@ Array OnnxBuilder::run(const Array& input, const std::map<std::string, Array>& a
     else if (std::optional<Array> result = function(node, in(0)))
       out = std::move(*result);
     else if (op == "HardSigmoid") {
-      const double alpha = real("alpha", 0.2), beta = real("beta", 0.5);
-      out = map(in(0), [=](double x) { return std::clamp(alpha * x + beta, 0.0, 1.0); });
+      const auto alpha = static_cast<float>(real("alpha", 0.2)), beta = static_cast<float>(real("beta", 0.5));
+      out = map(in(0), [=](double value) {
+        const float product = static_cast<float>(value) * alpha;
+        return double{std::clamp(product + beta, 0.0F, 1.0F)};
+      });
     } else if (op == "HardSwish")
       out = map(in(0), [](double value) {
         const auto x = static_cast<float>(value);

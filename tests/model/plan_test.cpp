@@ -117,6 +117,8 @@ TEST(Validate, NamesLayerValueAndRange) {
   EXPECT_EQ(message([](Plan& p) { p.layers.pop_back(); }), "the plan lacks layer 'fc3'");
   EXPECT_EQ(message([](Plan& p) { p.layers[1].layer = "conv3"; }),
             "the plan lacks layer 'conv2'; the network does not have the plan's layer 'conv3'");
+  EXPECT_EQ(message([](Plan& p) { p.layers.push_back(p.layers[1]), p.layers.push_back(p.layers[1]); }),
+            "the plan has layer 'conv2' 3 times");
   EXPECT_EQ(message([](Plan& p) { std::swap(p.layers[2], p.layers[3]); }),
             "layer 3 of the plan is 'fc2'; in network 'lenet5' it is 'fc1'; "
             "layer 4 of the plan is 'fc1'; in network 'lenet5' it is 'fc2'");
