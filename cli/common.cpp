@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <stdexcept>
 #include <thread>
 
@@ -19,7 +20,10 @@ po::typed_value<std::int64_t>* seed_value(const std::string& option, std::uint64
   return po::value<std::int64_t>()
       ->default_value(static_cast<std::int64_t>(seed))
       ->notifier([option, &seed](std::int64_t value) {
-        check_range(option, static_cast<double>(value), 0, 9e18);
+        if (value < 0) {
+          throw std::invalid_argument(
+              fmt::format("--{} is {}; allowed is 0 to {}", option, value, std::numeric_limits<std::int64_t>::max()));
+        }
         seed = static_cast<std::uint64_t>(value);
       });
 }

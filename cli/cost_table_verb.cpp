@@ -175,6 +175,10 @@ int table(const std::vector<std::string>& arguments) {
   RunRecord record("table", arguments, o.common);
   OutputFolder folder(o.out);
   const sim::SweepNetwork network = load_shapes(o.network, o.outputs);
+  if (network.prescribed() != nullptr) {
+    throw std::invalid_argument(fmt::format(
+        "'{}' is quantized already and cannot have the widths of a table; run prices those of its file", o.network));
+  }
   record.add_file("network", o.network);
   const model::Architecture architecture = model::load_architecture(o.architecture);
   record.add_file("architecture", o.architecture);

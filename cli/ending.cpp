@@ -60,6 +60,14 @@ int flush_results() {
   return std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0 ? -1 : errno;
 }
 
+// LibTorch says this of a number that has left the floats, wherever it is.
+std::string in_our_words(const std::string& text) {
+  if (text.find("cannot be converted to type") == std::string::npos ||
+      text.find("without overflow") == std::string::npos)
+    return text;
+  return "a number of the training left the range of 32-bit floats; a lower --learning-rate keeps it";
+}
+
 int status_of(const std::string& name, const std::function<int()>& work) {
   try {
     return work();
@@ -72,7 +80,7 @@ int status_of(const std::string& name, const std::function<int()>& work) {
     tell(name, fmt::format("{}: {}", error.path1().string(), error.code().message()));
   } catch (const std::exception& error) {
     // Printing of results fails with an exception, too; it is told below, once.
-    if (std::ferror(stdout) == 0) tell(name, error.what());
+    if (std::ferror(stdout) == 0) tell(name, in_our_words(error.what()));
   }
   return 2;
 }

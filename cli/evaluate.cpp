@@ -217,6 +217,7 @@ void print(const Results& results, const Options& o, const Imported& imported, c
     const bool bipolar = grid.coding == model::Coding::bipolar;
     const std::string code = bipolar                ? "(2 * code - 1)"
                              : grid.zero_point == 0 ? "code"
+                             : grid.zero_point < 0  ? fmt::format("(code + {})", -grid.zero_point)
                                                     : fmt::format("(code - {})", grid.zero_point);
     const std::vector<std::int64_t> dims = imported.output.sample_dims();
     fmt::print("outputs          {}, its .float.npy and .codes.npy: {} samples of {}; value = {:.9g} * {}\n", o.outputs,

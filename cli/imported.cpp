@@ -69,6 +69,16 @@ model::FloatNetwork read_network(const std::string& file, const ImportOptions& o
   return network;
 }
 
+quant::CalibrationInputs random_inputs(const model::FloatNetwork& network, int count, std::uint64_t seed) {
+  const model::Shape input = network.graph.node(0).output;
+  return {count, [input, seed](int i) {
+            std::mt19937_64 random(seed * 1000003 + static_cast<std::uint64_t>(i));
+            model::Reals values(static_cast<std::size_t>(input.elements()));
+            for (float& value : values) value = static_cast<float>(random() >> 40) * 0x1p-24F;
+            return values;
+          }};
+}
+
 Imported import_network(const std::string& file, const WidthOptions& widths, const WidthLimits& limits,
                         const std::string& dataset, const ImportOptions& options, const Common& common,
                         RunRecord& record) {
@@ -78,7 +88,6 @@ Imported import_network(const std::string& file, const WidthOptions& widths, con
   model::Plan plan = make_plan(network, widths, limits, common.seed, record);
   std::optional<model::SampleSet> samples;
   if (!dataset.empty() && dataset != "random") samples = model::load_samples(dataset, options.calibration_images);
-  const model::Shape input = network.graph.node(0).output;
   quant::CalibrationInputs inputs;
   std::string calibrated_on;
   if (samples) {
@@ -97,13 +106,7 @@ Imported import_network(const std::string& file, const WidthOptions& widths, con
     calibrated_on = fmt::format("{} {} samples of {}", inputs.count, own ? "training" : "test", samples->name);
     record.add_file("dataset", dataset);
   } else {
-    inputs.count = std::min(options.calibration_images, 8);
-    inputs.get = [input, seed = common.seed](int i) {
-      std::mt19937_64 random(seed * 1000003 + static_cast<std::uint64_t>(i));
-      model::Reals values(static_cast<std::size_t>(input.elements()));
-      for (float& value : values) value = static_cast<float>(random() >> 40) * 0x1p-24F;
-      return values;
-    };
+    inputs = random_inputs(network, std::min(options.calibration_images, most_random_inputs), common.seed);
     calibrated_on = fmt::format("{} random inputs, seed {}", inputs.count, common.seed);
   }
   const quant::CalibrationOptions calibration{.method = quant::range_method(options.calibration),

@@ -14,6 +14,7 @@
 #include "model/onnx/onnx.h"
 #include "model/plan.h"
 #include "model/samples.h"
+#include "quant/calibration/calibrate.h"
 
 namespace bitstrata::cli {
 
@@ -44,6 +45,10 @@ struct Imported {
 // The file's network without calibration, with its output's layout. Says on stderr what was left to the host.
 model::FloatNetwork read_network(const std::string& file, const ImportOptions& options, const Common& common,
                                  model::OutputLayout& output);
+
+// Seeded values in 0..1, for networks that nobody has samples for.
+inline constexpr int most_random_inputs = 8;
+quant::CalibrationInputs random_inputs(const model::FloatNetwork& network, int count, std::uint64_t seed);
 
 // `dataset`: empty or `random` for seeded random inputs, which give true cycles and events but no accuracy. Says on
 // stderr what was left to the host. Throws where the user's choice does not work out.

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "cli/run_folder.h"
+#include "model/json_text.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::cli {
@@ -19,7 +20,10 @@ namespace {
 
 template <typename T>
 void read(const json& from, const char* key, std::optional<T>& value) {
-  if (from.contains(key) && !from[key].is_null()) value = from[key].get<T>();
+  if (!from.contains(key) || from[key].is_null()) return;
+  if (!from[key].is_number())
+    throw std::runtime_error(fmt::format("'{}' is {}; it is a number", key, model::json_text(from[key])));
+  value = from[key].get<T>();
 }
 
 // Weights by their number, activations by the MACs that read them: what storage and work see.
@@ -131,6 +135,10 @@ ReportRow read_row(const fs::path& folder) {
       row.layers = json::array();
     }
   } catch (const json::exception& error) {
+    std::string words = error.what();  // behind the library's name for it
+    if (const auto name = words.find("] "); name != std::string::npos) words = words.substr(name + 2);
+    throw std::runtime_error(fmt::format("{}: not as a run folder's: {}", summary_file.string(), words));
+  } catch (const std::runtime_error& error) {
     throw std::runtime_error(fmt::format("{}: not as a run folder's: {}", summary_file.string(), error.what()));
   }
   return row;

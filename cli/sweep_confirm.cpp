@@ -35,8 +35,10 @@ struct Workpiece {
 
 Workpiece make_workpiece(const sim::Sweep& sweep, const SweepPoint& point, std::uint64_t seed) {
   const sim::SweepNetwork& network = sweep.networks[point.network];
+  const sim::SweepPlan& plan = sweep.plans[point.plan];
   const model::IntegerNetwork integers =
-      sim::random_integer_network(*network.graph(), sweep.plans[point.plan].for_network(network), seed);
+      plan.of_file ? plan.layers(network)
+                   : sim::random_integer_network(*network.graph(), plan.for_network(network), seed);
   Workpiece work;
   work.program = sim::lower(integers, sweep.architecture(point.architecture));
   work.predicted = predict_layers(work.program);

@@ -67,9 +67,13 @@ std::string plain(const json& value) { return value.is_string() ? value.get<std:
 
 sim::SweepNetwork load_shapes(const std::string& name, const std::vector<std::string>& outputs) {
   if (!is_onnx(name)) return sim::SweepNetwork::load(name);
-  model::Network graph = model::import_onnx(name, {{}, outputs}).graph;
-  std::string identity = graph.name() + " " + hash_of(std::filesystem::path(name));
-  return {std::move(graph), std::move(identity)};
+  const model::FloatNetwork network = model::import_onnx(name, {{}, outputs});
+  std::string identity = network.graph.name() + " " + hash_of(std::filesystem::path(name));
+  if (!network.quantized()) return {network.graph, std::move(identity)};
+  // What its file leaves open is calibrated, as run does it without samples.
+  const quant::CalibrationInputs inputs = random_inputs(network, most_random_inputs, 1);
+  return {network.graph, quant::assemble(quant::calibrate(network, quant::plan_of(network), inputs)),
+          std::move(identity)};
 }
 
 Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology,

@@ -46,11 +46,38 @@ std::vector<std::string> differences(const model::Plan& asked, const model::Plan
   return found;
 }
 
-// Does the file prescribe every width, so that two plans with nothing in common become one?
-bool leaves_nothing_open(const model::FloatNetwork& network) {
-  model::Plan narrow = model::uniform_plan(network.graph, 1, 1), wide = model::uniform_plan(network.graph, 16, 16);
-  narrow.output_bits = 2;
-  return differences(quant::plan_of(network, narrow), quant::plan_of(network, wide)).empty();
+// Which widths a file leaves to the user: those in which plans with nothing in common still differ.
+struct Open {
+  bool weights = false, activations = false;
+};
+
+Open open_widths(const model::FloatNetwork& network) {
+  const model::Plan narrow = quant::plan_of(network, model::uniform_plan(network.graph, 1, 1));
+  const model::Plan wide = quant::plan_of(network, model::uniform_plan(network.graph, 16, 16));
+  Open open;
+  for (std::size_t i = 0; i < narrow.layers.size(); ++i) {
+    open.weights = open.weights || narrow.layers[i].weight_bits != wide.layers[i].weight_bits;
+    open.activations = open.activations || narrow.layers[i].activation_bits != wide.layers[i].activation_bits;
+  }
+  return open;
+}
+
+// Refuses what the user asks for and the file prescribes everywhere.
+void check_open(const model::FloatNetwork& network, const WidthOptions& options) {
+  if (from_file(options)) return;  // compared width by width
+  const Open open = open_widths(network);
+  std::string asked, held;
+  if (options.plan == mixed_plan && !open.weights && !open.activations) {
+    asked = "--plan mixed", held = "widths of its weights and tensors";
+  } else if (options.weights_given && !open.weights) {
+    asked = "--weight-bits", held = "widths of its weights";
+  } else if (options.activations_given && !open.activations) {
+    asked = "--activation-bits", held = "widths of its tensors";
+  } else {
+    return;
+  }
+  throw std::invalid_argument(fmt::format("'{}' is quantized already, and its file prescribes all {}; leave out {}",
+                                          network.graph.name(), held, asked));
 }
 
 [[noreturn]] void refuse(const std::string& plan, const std::vector<std::string>& reasons) {
@@ -73,7 +100,9 @@ void WidthOptions::add(po::options_description& options) {
   // clang-format on
 }
 
-void WidthOptions::check(const po::variables_map& values) const {
+void WidthOptions::check(const po::variables_map& values) {
+  weights_given = !values["weight-bits"].defaulted();
+  activations_given = !values["activation-bits"].defaulted();
   check_range("weight-bits", weight_bits, 1, widest);
   check_range("activation-bits", activation_bits, 1, widest);
   if (output_bits != 0) check_range("output-bits", output_bits, 2, widest);
@@ -114,11 +143,7 @@ model::Plan make_plan(const model::Network& network, const WidthOptions& options
 
 model::Plan make_plan(const model::FloatNetwork& network, const WidthOptions& options, const WidthLimits& limits,
                       std::uint64_t seed, RunRecord& record) {
-  const bool nothing_open = leaves_nothing_open(network);
-  if (from_file(options) && nothing_open) {
-    throw std::invalid_argument(
-        fmt::format("the weights and tensors of '{}' are quantized already; leave out --plan", network.graph.name()));
-  }
+  check_open(network, options);
   model::Plan plan = make_plan(network.graph, options, limits, seed, record);
   // A table has no more than 8 bits; nobody asked for more.
   if (!from_file(options) && options.output_bits == 0)

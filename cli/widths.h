@@ -15,10 +15,11 @@ namespace bitstrata::cli {
 struct WidthOptions {
   std::string plan;  // a file, `mixed` or empty
   int weight_bits = 8, activation_bits = 8;
-  int output_bits = 0;  // 0: 16, or the most that the accelerator writes
+  int output_bits = 0;                                    // 0: 16, or the most that the accelerator writes
+  bool weights_given = false, activations_given = false;  // rather than the defaults; set by check
   void add(po::options_description& options);
   // Throws std::invalid_argument where a width is out of range or is given twice.
-  void check(const po::variables_map& values) const;
+  void check(const po::variables_map& values);
   // Was any of the options given?
   static bool given(const po::variables_map& values);
 };
@@ -35,8 +36,8 @@ struct WidthLimits {
 // has, in one message; std::runtime_error where the file is damaged. Notes the file in `record`.
 model::Plan make_plan(const model::Network& network, const WidthOptions& options, const WidthLimits& limits,
                       std::uint64_t seed, RunRecord& record);
-// The widths of a network from a file: those that the file prescribes hold whatever was asked for, except that a
-// plan.yaml must not say otherwise, nor be given where the file leaves nothing open.
+// The widths of a network from a file, which may prescribe some. What the user asks for must not contradict those of a
+// plan.yaml, and a width for all layers must have one that the file leaves open; else std::invalid_argument.
 model::Plan make_plan(const model::FloatNetwork& network, const WidthOptions& options, const WidthLimits& limits,
                       std::uint64_t seed, RunRecord& record);
 

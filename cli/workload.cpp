@@ -107,7 +107,7 @@ void WorkloadOptions::complete_batches(const po::variables_map& values, const ch
   }
 }
 
-void WorkloadOptions::check(const po::variables_map& values) const {
+void WorkloadOptions::check(const po::variables_map& values) {
   check_range("batch", batch, 1, 1024);
   widths.check(values);
   import.check(values, network);

@@ -25,7 +25,7 @@ struct WorkloadOptions {
   ImportOptions import;
   void add(po::options_description& options);
   void add_batch(po::options_description& options);
-  void check(const po::variables_map& values) const;
+  void check(const po::variables_map& values);
   // Sets a number of executed images that was not given to `usual`, or a batch if that is more. Throws where it is
   // given and is not a number of batches.
   void complete_batches(const po::variables_map& values, const char* option, int usual, int& images) const;

@@ -22,6 +22,7 @@ using model::YamlReader;
 namespace {
 
 constexpr const char* format_name = "bitstrata-sweep-1";
+constexpr const char* of_file = "file";  // the plan of networks whose files prescribe their widths
 constexpr std::int64_t most_points = 100'000'000;
 
 // A word of the sweep's file: what stands beside it comes first, then what the program knows by that name.
@@ -83,6 +84,11 @@ void read_listed(const YamlReader& entry, const fs::path& folder, const std::vec
       throw std::invalid_argument(
           fmt::format("the plan '{}' is for network '{}', which the sweep does not name", word, plan.network));
     }
+    if (network->prescribed() != nullptr) {
+      throw std::invalid_argument(
+          fmt::format("network '{}' is quantized already, its file prescribes the widths: its plan is '{}'",
+                      network->name(), of_file));
+    }
     network->shapes(plan);  // throws where the plan does not fit the network
     plans.push_back({.label = fs::path(word).stem().string(), .weight_bits = 0, .activation_bits = 0, .listed = plan});
     return 0;
@@ -91,7 +97,10 @@ void read_listed(const YamlReader& entry, const fs::path& folder, const std::vec
 
 void read_plans(const YamlReader& top, const fs::path& folder, Sweep& sweep) {
   if (!top.has("plans")) {
-    sweep.plans.push_back({.label = "w8a8", .weight_bits = 8, .activation_bits = 8, .listed = {}});
+    const auto quantized = [](const SweepNetwork& network) { return network.prescribed() != nullptr; };
+    if (!std::ranges::all_of(sweep.networks, quantized))
+      sweep.plans.push_back({.label = "w8a8", .weight_bits = 8, .activation_bits = 8, .listed = {}});
+    if (std::ranges::any_of(sweep.networks, quantized)) sweep.plans.push_back({.label = of_file, .of_file = true});
     return;
   }
   std::set<std::string> labels;
@@ -99,6 +108,8 @@ void read_plans(const YamlReader& top, const fs::path& folder, Sweep& sweep) {
     const std::size_t before = sweep.plans.size();
     if (entry.is_map()) {
       read_uniform(entry, sweep.plans);
+    } else if (entry.as_string() == of_file) {
+      sweep.plans.push_back({.label = of_file, .of_file = true});
     } else {
       read_listed(entry, folder, sweep.networks, sweep.plans);
     }
@@ -109,6 +120,19 @@ void read_plans(const YamlReader& top, const fs::path& folder, Sweep& sweep) {
     }
   }
   if (sweep.plans.empty()) top.at("plans").fail("'plans' is empty; leave it out for 8 bits everywhere");
+  for (const SweepNetwork& network : sweep.networks) {
+    const auto fits = [&](const SweepPlan& plan) { return plan.fits(network); };
+    if (network.prescribed() != nullptr && std::ranges::none_of(sweep.plans, fits)) {
+      top.at("plans").fail(
+          fmt::format("network '{}' is quantized already, its file prescribes the widths; it needs the plan '{}'",
+                      network.name(), of_file));
+    }
+  }
+  for (const SweepPlan& plan : sweep.plans) {
+    const auto fits = [&](const SweepNetwork& network) { return plan.fits(network); };
+    if (plan.of_file && std::ranges::none_of(sweep.networks, fits))
+      top.at("plans").fail(fmt::format("the plan '{}' is of quantized ONNX files, and the sweep has none", of_file));
+  }
 }
 
 void read_axes(const YamlReader& top, Sweep& sweep) {
@@ -208,6 +232,15 @@ std::int64_t SweepNetwork::macs() const {
 std::string SweepPlan::identity() const {
   if (!listed) return label;
   return listed->network + " " + model::digest_of(model::to_text(*listed));
+}
+
+bool SweepPlan::fits(const SweepNetwork& network) const {
+  if (of_file != (network.prescribed() != nullptr)) return false;
+  return !listed || listed->network == network.name();
+}
+
+model::IntegerNetwork SweepPlan::layers(const SweepNetwork& network) const {
+  return of_file ? *network.prescribed() : network.shapes(for_network(network));
 }
 
 model::Plan SweepPlan::for_network(const SweepNetwork& network) const {

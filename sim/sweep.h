@@ -12,6 +12,7 @@
 //     - bits: [2, 4, 8]                        # the same width for weights and activations
 //     - {weight_bits: [2, 4], activation_bits: [8]}   # every pair
 //     - plans/resnet18.yaml                    # of the network that it names
+//     - file                                     # the widths that a quantized ONNX file prescribes; it has no others
 //   technologies: [ad-pim]                     # default: all built-in ones
 //
 // Files are looked for beside the sweep's own.
@@ -46,10 +47,17 @@ class SweepNetwork {
   // A graph from elsewhere; `identity` changes whenever the graph does.
   SweepNetwork(model::Network graph, std::string identity) : what_(std::move(graph)), identity_(std::move(identity)) {}
 
+  // A graph whose file prescribes its widths, as integers.
+  SweepNetwork(model::Network graph, model::IntegerNetwork prescribed, std::string identity)
+      : what_(std::move(graph)), prescribed_(std::move(prescribed)), identity_(std::move(identity)) {}
+
   const std::string& name() const;
   const std::string& identity() const { return identity_; }  // tells networks of one name apart
   model::Plan uniform_plan(int weight_bits, int activation_bits) const;
+  // Layers without numbers. Not of a network whose widths are prescribed.
   model::IntegerNetwork shapes(const model::Plan& plan) const;
+  // Null where a plan decides the widths.
+  const model::IntegerNetwork* prescribed() const { return prescribed_ ? &*prescribed_ : nullptr; }
   std::int64_t macs() const;
   // Null for a list of layers, which cannot be executed.
   const model::Network* graph() const { return std::get_if<model::Network>(&what_); }
@@ -57,16 +65,20 @@ class SweepNetwork {
  private:
   SweepNetwork(model::LayerList list, std::string identity) : what_(std::move(list)), identity_(std::move(identity)) {}
   std::variant<model::Network, model::LayerList> what_;
+  std::optional<model::IntegerNetwork> prescribed_;
   std::string identity_;
 };
 
 struct SweepPlan {
-  std::string label;  // "w4a8", or the file's name
+  std::string label;  // "w4a8", the file's name, or "file"
   int weight_bits = 0, activation_bits = 0;
   std::optional<model::Plan> listed;  // of one network, instead of the widths
-  bool fits(const SweepNetwork& network) const { return !listed || listed->network == network.name(); }
+  bool of_file = false;               // the widths that the networks' own files prescribe
+  bool fits(const SweepNetwork& network) const;
   std::string identity() const;  // tells plans of one label apart
-  model::Plan for_network(const SweepNetwork& network) const;
+  // The layers of a network that it fits; with all numbers where the network's file prescribes them.
+  model::IntegerNetwork layers(const SweepNetwork& network) const;
+  model::Plan for_network(const SweepNetwork& network) const;  // not `of_file`
 };
 
 struct Sweep {

@@ -212,8 +212,7 @@ class Runner {
     if (const auto old = bench.shapes.find(key); old != bench.shapes.end()) return old->second;
     if (bench.shapes.size() > 4096) bench.shapes.clear();  // memory must not grow with the sweep
     const Ready& ready = networks_[network];
-    return bench.shapes.emplace(key, ready.network->shapes(ready.plans[plan]->for_network(*ready.network)))
-        .first->second;
+    return bench.shapes.emplace(key, ready.plans[plan]->layers(*ready.network)).first->second;
   }
 
   StoredPoint measure(Bench& bench, std::size_t network, std::size_t plan) {

@@ -86,7 +86,7 @@ class Choice {
             {"loss", loss},
             {"latency_us", pair.latency_us},
             {"uniform_8_8_latency_us", pair.uniform_latency_us},
-            {"energy_fj", pair.costs[1]},
+            {"energy_fj", pair.costs[1] > 0 ? json(pair.costs[1]) : json(nullptr)},
             {"bits_on_chip", arrays_[pair.array].area}};
   }
 
@@ -107,8 +107,9 @@ class Choice {
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
       const quant::ArrayPair& pair = pairs_[i];
       text += fmt::format("\"{}\",{},{},", arrays_[pair.array].name, pair.part, pair.feasible ? 1 : 0);
-      text += pair.feasible ? fmt::format("{},{:.6g},{:.0f},{:.6g},{:.6g},{:.0f},", front_[i] ? 1 : 0, pair.predicted,
-                                          pair.costs[0], pair.latency_us, pair.costs[1], pair.costs[2])
+      text += pair.feasible ? fmt::format("{},{:.6g},{:.0f},{:.6g},{},{:.0f},", front_[i] ? 1 : 0, pair.predicted,
+                                          pair.costs[0], pair.latency_us,
+                                          pair.costs[1] > 0 ? fmt::format("{:.6g}", pair.costs[1]) : "", pair.costs[2])
                             : ",,,,,,";
       text += fmt::format("{:.0f},{:.6g}\n", arrays_[pair.array].area, pair.uniform_latency_us);
     }

@@ -40,8 +40,10 @@ quant::SearchSpace make_space(const SearchVerbOptions& o, const model::Network& 
   return {network, space};
 }
 
+// Without a technology no energy is known, and none is said.
 json to_json(const quant::Costs& costs) {
-  return {{"cycles", costs[0]}, {"energy_fj", costs[1]}, {"weight_bits", costs[2]}};
+  return {
+      {"cycles", costs[0]}, {"energy_fj", costs[1] > 0 ? json(costs[1]) : json(nullptr)}, {"weight_bits", costs[2]}};
 }
 
 // "8 4 4": the values of all variables of a kind.
@@ -250,9 +252,9 @@ class MeasuredSearch {
   }
 
   void add(const quant::SearchRecord& r) {
-    csv_ += fmt::format("{},{},{:.0f},{:.6g},{:.0f},{:.6g},{:.6g},{:.0f},{},{},{}\n", r.phase, r.event, r.costs[0],
-                        r.costs[1], r.costs[2], r.predicted, r.loss, r.passes,
-                        values_of(*space_, quant::Variable::Kind::weights, r.point),
+    csv_ += fmt::format("{},{},{:.0f},{},{:.0f},{:.6g},{:.6g},{:.0f},{},{},{}\n", r.phase, r.event, r.costs[0],
+                        r.costs[1] > 0 ? fmt::format("{:.6g}", r.costs[1]) : "", r.costs[2], r.predicted, r.loss,
+                        r.passes, values_of(*space_, quant::Variable::Kind::weights, r.point),
                         values_of(*space_, quant::Variable::Kind::tensor, r.point),
                         values_of(*space_, quant::Variable::Kind::channels, r.point));
     ++steps_;
@@ -361,7 +363,7 @@ class MeasuredSearch {
     if (!statistics_) return nullptr;
     sim::PlanCost costs(network_, sim::without_skipping(architecture_), technology_ ? &*technology_ : nullptr);
     const model::LayerPrice price = costs.total(plan);
-    return {{"cycles", price.cycles}, {"energy_fj", price.energy_fj}};
+    return {{"cycles", price.cycles}, {"energy_fj", technology_ ? json(price.energy_fj) : json(nullptr)}};
   }
 
   // Nothing is left to be resumed.

@@ -103,7 +103,11 @@ FloatNetwork float_of(const IntegerNetwork& integers) {
       node = made(result.graph.add_pool(
           from, layer.name, layer.kind == LayerKind::max_pool ? Op::max_pool : Op::average_pool, layer.window));
     } else {
-      refuse(layer, fmt::format("a {} cannot be written from integers alone", to_string(layer.kind)));
+      refuse(layer,
+             fmt::format("it is {} {}; from integers alone, networks of convolutions and poolings can be written. "
+                         "Export the ONNX file that it comes from, if there is one",
+                         layer.kind == LayerKind::add || layer.kind == LayerKind::upsample ? "an" : "a",
+                         to_string(layer.kind)));
     }
     result.grids[at(node)] = out;
     nodes[at(layer.output)] = node;

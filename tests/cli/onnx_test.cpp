@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "quant/calibration/calibrate.h"
 #include "tests/cli/process.h"
@@ -159,7 +160,48 @@ TEST_F(OnnxFiles, PlansGiveWidthsAndQuantizedFilesTakeNone) {
       result({"export", network, "--format", "qonnx", "--plan", plan, "--out", (folder / "q").string()});
   const std::string quantized = written["file"];
   EXPECT_EQ(result({"run", "--network", quantized})["layers"][0]["weight_bits"], 5);
-  expect_refusal({"run", "--network", quantized, "--plan", plan, "--quiet"}, {"quantized already"});
+  // Its own widths may be said, others and those of all layers not.
+  EXPECT_EQ(result({"run", "--network", quantized, "--plan", plan})["layers"][0]["weight_bits"], 5);
+  const std::string own = (folder / "own.yaml").string();
+  EXPECT_EQ(run_program({"plan", "--network", quantized, "--out", own, "--quiet"}).status, 0);
+  EXPECT_EQ(result({"run", "--network", quantized, "--plan", own})["cycles"], run["cycles"]);
+  const std::string other =
+      folder.write("other.yaml", std::regex_replace(read_text(own), std::regex("weight_bits: 5"), "weight_bits: 4"))
+          .string();
+  expect_refusal({"run", "--network", quantized, "--plan", other, "--quiet"},
+                 {"layer 'n_Conv_0_0': weight_bits is 4; the file prescribes 5"});
+  for (const char* verb : {"run", "plan", "verify"}) {
+    expect_refusal(
+        {verb, "--network", quantized, "--weight-bits", "4", "--quiet"},
+        {"is quantized already, and its file prescribes all widths of its weights; leave out --weight-bits"});
+    expect_refusal({verb, "--network", quantized, "--activation-bits", "8", "--quiet"},
+                   {"leave out --activation-bits"});
+    expect_refusal({verb, "--network", quantized, "--plan", "mixed", "--quiet"}, {"leave out --plan mixed"});
+  }
+  expect_refusal({"export", quantized, "--plan", "mixed", "--quiet", "--out", (folder / "again").string()},
+                 {"leave out --plan mixed"});
+  expect_refusal({"table", "--network", quantized}, {"quantized already and cannot have the widths of a table"});
+}
+
+// A sweep prices a quantized file at the widths that it has, as run does.
+TEST_F(OnnxFiles, QuantizedFilesAreSweptAsTheyAre) {
+  const json written = result({"export", network, "--weight-bits", "5", "--activation-bits", "6", "--dataset", dataset,
+                               "--out", (folder / "q").string()});
+  const std::string quantized = written["file"];
+  const auto swept = [&](const std::string& plans) {
+    const std::string file =
+        folder.write("sweep.yaml", "format: bitstrata-sweep-1\nnetworks: [" + quantized + "]\n" + plans).string();
+    return std::vector<std::string>{"sweep", file, "--store", (folder / "points.sqlite").string()};
+  };
+  const json run = result({"run", "--network", quantized});
+  for (const std::string plans : {"", "plans: [file]\n"}) {
+    const json sweep = result(swept(plans));
+    ASSERT_EQ(sweep["fronts"].size(), 1U) << sweep;
+    EXPECT_EQ(sweep["fronts"][0]["points"][0]["plan"], "file");
+    EXPECT_EQ(sweep["fronts"][0]["points"][0]["cycles"], run["cycles"]);
+  }
+  expect_refusal(swept("plans: [bits: [4, 8]]\n"),
+                 {"sweep.yaml:3", "is quantized already", "it needs the plan 'file'"});
 }
 
 TEST_F(OnnxFiles, DataSetsSayHowAVectorIsRead) {
