@@ -94,6 +94,9 @@ Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> s
     widen(scale, target.out_channels);
     widen(shift, target.out_channels);
     p.mean.reset();  // its values are no longer those
+    const bool moved = std::ranges::all_of(p.bias, [](float b) { return b == 0; }) &&
+                       std::ranges::all_of(p.weights, [](float w) { return w == 0 || w == 1; });
+    if (p.of_importer && !moved) note_tie(node);
     if (p.written && value.factor == 1) {
       p.written->steps.insert(p.written->steps.end(), steps.begin(), steps.end());
     } else {
@@ -152,6 +155,14 @@ Value Converter::affine(const OnnxNode& node, Value value, std::vector<double> s
   value.steps.clear();
   value.exclusive = true;
   return value;
+}
+
+void Converter::note_tie(const OnnxNode& node) {
+  ties_.push_back(
+      fmt::format("{} '{}' is part of the layer in front of it: where a value lies just between two codes, the run as "
+                  "the file says "
+                  "may give the other one",
+                  node.op, node.name));
 }
 
 // W (s x + t) = (W s) x + W t, for weights in the order of the node's elements.

@@ -251,6 +251,7 @@ void Converter::hard_sigmoid(const OnnxNode& node) {
   guard_rounding(x.node, Op::hard_sigmoid);
   x.node = added(network_.graph.add_activation(x.node, fresh_name(node), Op::hard_sigmoid));
   x.exclusive = true;
+  if (!apart) note_tie(node);
   if (apart) {
     write_as(whole, x,
              {{.kind = ValueStep::Kind::multiply, .numbers = {static_cast<float>(alpha)}},
@@ -289,6 +290,7 @@ Value Converter::limited(const OnnxNode& node, Value x, double low, double high)
   x.node = added(network_.graph.add_relu(x.node, fresh_name(node), below || open ? 0 : high - low));
   x.exclusive = true;
   x = affine(node, x, {sign}, {from});
+  if (!apart) note_tie(node);
   if (apart) {
     const float infinity = std::numeric_limits<float>::infinity();
     write_as(whole, x,

@@ -203,6 +203,9 @@ class Converter {
   void table_function(const OnnxNode& node);
   void activation(const OnnxNode& node, Op op, double alpha = 0, double gamma = 0);
   void write_as(const Value& from, const Value& result, std::vector<ValueStep> steps);
+  // Says of a quantized file that `node` went into the layer in front of it, which rounds once where the file does
+  // twice.
+  void note_tie(const OnnxNode& node);
   void take_spelling(const OnnxNode& node, const Value& x, const Value& result);
   Value limited(const OnnxNode& node, Value value, double low, double high);
   Value join(const OnnxNode& node, Value a, Value b, Op op);
@@ -315,6 +318,7 @@ class Converter {
   std::vector<Spread> spread_;
   std::map<std::string, Cut> cuts_;            // of tensors that are not set yet
   std::map<int, std::vector<int>> roundings_;  // layers that only round a node's values, by that node
+  std::vector<std::string> ties_;              // notes of quantized files: see note_tie
   std::vector<std::string> heads_;             // the tensors that are the result, before they are joined
   std::string output_;
 };

@@ -50,6 +50,7 @@ void Converter::check_result(OutputLayout* layout) {
     network_.notes.push_back(
         "the last Reshape or Transpose is left to the host: the output comes as height, width, channels");
   }
+  if (network_.quantized()) network_.notes.insert(network_.notes.end(), ties_.begin(), ties_.end());
   // An output may have a hundred million elements; their order is made for who asks.
   if (layout != nullptr) *layout = {value.view.sizes(), value.view.order()};
   const int last = static_cast<int>(network_.graph.nodes().size()) - 1;

@@ -382,5 +382,26 @@ TEST(OnnxContradictions, SumsBeyond32BitsAreNoted) {
   EXPECT_THAT(noted(2147483000), ElementsAre(HasSubstr("can reach 2.15e+09, beyond the 32 bits")));
 }
 
+// A layer that takes an operator in rounds once where the file rounds twice; only codes can tell.
+TEST(OnnxContradictions, ValuesBetweenTwoCodesAreNoted) {
+  const auto made = [](bool with_codes, const std::function<std::string(OnnxBuilder&, const std::string&)>& work) {
+    return notes([&](OnnxBuilder& m) {
+      std::string x = m.node("Conv", {"x", m.random({2, 2, 1, 1})});
+      if (with_codes) x = values(m, quantized(m, x));
+      x = work(m, m.node("Slice", {x, m.ints({1}), m.ints({2}), m.ints({1})}));
+      if (with_codes) values(m, quantized(m, x));
+    });
+  };
+  const auto sum = [](OnnxBuilder& m, const std::string& x) { return m.node("Add", {x, m.scalar(0.3)}); };
+  const auto both = [&](OnnxBuilder& m, const std::string& x) { return m.node("Mul", {sum(m, x), m.scalar(0.7)}); };
+  const auto limits = [](OnnxBuilder& m, const std::string& x) {
+    return m.node("MaxPool", {m.node("Clip", {x, m.scalar(-1), m.scalar(0.7)})}, {{"kernel_shape", Dims{2, 2}}});
+  };
+  EXPECT_THAT(made(true, sum), IsEmpty());
+  EXPECT_THAT(made(true, both), ElementsAre(HasSubstr("where a value lies just between two codes")));
+  EXPECT_THAT(made(true, limits), ElementsAre(HasSubstr("Clip 'n_Clip_")));
+  EXPECT_THAT(made(false, both), IsEmpty());
+}
+
 }  // namespace
 }  // namespace bitstrata::testing
