@@ -68,7 +68,7 @@ struct ValueStep {
     multiply_by_source,  // by the value that the first step reads
   };
   Kind kind = Kind::add;
-  std::vector<float> numbers = {};  // of add, multiply and divide: one, or one a channel
+  std::vector<float> numbers = {};  // of add, multiply and divide: one, or one a channel; of leak: one
   float low = 0, high = 0;
   bool operator==(const ValueStep&) const = default;
 };

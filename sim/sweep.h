@@ -12,7 +12,7 @@
 //     - bits: [2, 4, 8]                        # the same width for weights and activations
 //     - {weight_bits: [2, 4], activation_bits: [8]}   # every pair
 //     - plans/resnet18.yaml                    # of the network that it names
-//     - file                                     # the widths that a quantized ONNX file prescribes; it has no others
+//     - file                                   # the widths that a quantized ONNX file prescribes; it has no others
 //   technologies: [ad-pim]                     # default: all built-in ones
 //
 // Files are looked for beside the sweep's own.

@@ -10,7 +10,7 @@
 
 namespace bitstrata::model::interchange {
 
-// Of ONNX's operators in all their versions, of ONNX Runtime's and of QONNX's: [operator][attribute].
+// The attributes of ONNX's operators in all their versions, of ONNX Runtime's and of QONNX's: [operator][attribute].
 const std::map<std::string, std::set<std::string>>& known_attributes();
 
 // Throws std::invalid_argument naming a node with an attribute that its operator does not have: it would change what

@@ -49,7 +49,7 @@ struct Value {
     stepped = factor;
     stepped_node = node;
   }
-  // Another node has the same values, or some of them.
+  // Goes on to a node that has the same values, or some of them; the steps hold for it, too.
   void move_to(int other) {
     if (has_own_steps()) stepped_node = steps_source = other;
     node = other;

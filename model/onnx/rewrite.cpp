@@ -76,7 +76,7 @@ class Rewriter {
   static constexpr std::pair<ValueStep::Kind, double> plus_three = {ValueStep::Kind::add, 3.0},
                                                       to_six = {ValueStep::Kind::clip, 6.0},
                                                       by_source = {ValueStep::Kind::multiply_by_source, 0.0};
-  // Of the node that divides by 6.
+  // The division by 6, or the product with its reciprocal, that `node` is.
   std::pair<ValueStep::Kind, double> sixth(const OnnxNode& node) const {
     const auto right = number(node.input(1));
     return {node.op == "Div" ? ValueStep::Kind::divide : ValueStep::Kind::multiply,

@@ -274,7 +274,7 @@ TEST(OnnxContradictions, AttributesThatNobodyReadsAreRefused) {
               HasSubstr("has an attribute 'activation', which Conv does not have"));
 }
 
-// The same sums with the channels in front and last; weights are [out][in][ky][kx] in both.
+// A network with its channels in front and one with them last give one result; weights are [out][in][ky][kx] in both.
 TEST(OnnxContradictions, ChannelsLastIsReadOrRefused) {
   const std::string microsoft = "com.microsoft";
   const auto layers = [&](bool last, bool turned) {
