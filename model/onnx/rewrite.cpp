@@ -50,7 +50,7 @@ class Rewriter {
           const std::string& value = node.inputs[side];
           const OnnxNode* gate = only(node.inputs[1 - side]);
           if (gate == nullptr || gate->input(0) != value) continue;
-          const bool hard = gate->op == "HardSigmoid" && std::abs(gate->real("alpha", 0.2) - 1.0 / 6) < 1e-4 &&
+          const bool hard = gate->op == "HardSigmoid" && std::abs(gate->real("alpha", 0.2) - 1.0 / 6) < 1e-7 &&
                             gate->real("beta", 0.5) == 0.5;
           if (gate->op == "Sigmoid" || hard) {
             Attribute spelled;

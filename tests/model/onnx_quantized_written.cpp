@@ -49,6 +49,9 @@ void written_rows(Table& t) {
       return c.m.node("HardSigmoid", {x}, {{"alpha", alpha}, {"beta", 0.5}});
     });
   }
+  row("HardSwishOfAboutASixth", [=](Case& c, const std::string& x) {
+    return c.m.node("Mul", {x, c.m.node("HardSigmoid", {x}, {{"alpha", double{0.1667F}}, {"beta", 0.5}})});
+  });
   const std::vector<std::pair<double, double>> ranges = {
       {-1, 1}, {-0.5, double{0.7F}}, {-1e38, double{0.7F}}, {0, double{0.7F}}};
   for (std::size_t i = 0; i < ranges.size(); ++i) {
