@@ -165,6 +165,14 @@ void Converter::note_tie(const OnnxNode& node) {
                   node.op, node.name));
 }
 
+void Converter::note_factor(const OnnxNode& node, const Value& x) {
+  if (x.factor == 1) return;
+  ties_.push_back(fmt::format(
+      "{} '{}' takes a factor of {:.6g} of its input into its own: where a value lies just between two codes, "
+      "the run as the file says may give the other one",
+      node.op, node.name, x.factor));
+}
+
 // W (s x + t) = (W s) x + W t, for weights in the order of the node's elements.
 void Converter::take_features(const OnnxNode& node, const PerFeature& features, const Value& x, Parameters& p) const {
   const std::vector<std::int64_t> order = x.view.order();

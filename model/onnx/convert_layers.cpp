@@ -160,6 +160,7 @@ Value Converter::convolve(const OnnxNode& node, Value x, const Tensor& weights, 
   if (!bias.empty() && bias.size() != at(outputs)) {
     refuse(node, fmt::format("has {} biases for {} outputs", bias.size(), outputs));
   }
+  note_factor(node, x);
   const int made = added(network_.graph.add_convolution(x.node, fresh_name(node), outputs, window, groups));
   Parameters& p = network_.parameters[at(made)];
   const std::int64_t taps = elements_of(kernel);
@@ -205,6 +206,7 @@ Value Converter::multiply_matrix(const OnnxNode& node, const Value& x, const Ten
   const auto entry = [&](std::int64_t n, std::int64_t k) {
     return static_cast<float>(weights.at(at(transposed ? n * in + k : k * out + n)) * x.factor);
   };
+  note_factor(node, x);
   Value result;
   Parameters p;
   p.weights.resize(at(in * out));

@@ -91,11 +91,17 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
     }
     present = grid;
     // A factor that came behind the mean is not in it.
-    if (std::optional<Mean>& mean = network_.parameters[at(x.node)].mean; mean && mean->unit == x.factor)
+    bool as_written = x.has_steps();
+    if (std::optional<Mean>& mean = network_.parameters[at(x.node)].mean; mean && mean->unit == x.factor) {
       mean->scale = static_cast<float>(scale_of_file);
+      as_written = true;
+    }
     if (std::optional<Product>& product = network_.parameters[at(x.node)].product;
-        product && product->factors[0] * product->factors[1] == x.factor)
+        product && product->factors[0] * product->factors[1] == x.factor) {
       product->scale = scale_of_file;
+      as_written = true;
+    }
+    if (!as_written) note_factor(node, x);
     take_steps(x, scale_of_file);
     return reread(std::move(x), grid.scale, scale_of_file);
   }
@@ -111,6 +117,7 @@ Value Converter::round_to(const OnnxNode& node, Value x, Grid grid) {
   }
   if (x.pad.any()) refuse(node, "follows a Pad and another quantizer, which is not supported");
   settle(x, Geometry::other);
+  if (!x.has_steps()) note_factor(node, x);
   const int from = x.node;
   x.move_to(added(network_.graph.add_pool(from, fresh_name(node), Op::average_pool, {})));
   network_.grids[at(x.node)] = grid;

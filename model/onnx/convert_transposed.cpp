@@ -210,6 +210,7 @@ void Converter::transposed_convolution(const OnnxNode& node) {
                       .pad_right = number(columns.after),
                       .dilation_height = number(rows.step),
                       .dilation_width = number(columns.step)};
+  note_factor(node, x);
   Value result;
   result.node = added(network_.graph.add_convolution(x.node, fresh_name(node), number(phases.channels()), window));
   Parameters& p = network_.parameters[at(result.node)];

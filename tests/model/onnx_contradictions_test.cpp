@@ -19,6 +19,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Dims = std::vector<std::int64_t>;
 using Make = std::function<void(OnnxBuilder&)>;
+// Operators on a tensor; gives the last one's.
+using Work = std::function<std::string(OnnxBuilder&, const std::string&)>;
 
 constexpr int u8 = 2, i8 = 3, i16 = 5, i32 = 6;
 const std::string taken = "(no exception)";
@@ -384,7 +386,7 @@ TEST(OnnxContradictions, SumsBeyond32BitsAreNoted) {
 
 // A layer that takes an operator in rounds once where the file rounds twice; only codes can tell.
 TEST(OnnxContradictions, ValuesBetweenTwoCodesAreNoted) {
-  const auto made = [](bool with_codes, const std::function<std::string(OnnxBuilder&, const std::string&)>& work) {
+  const auto made = [](bool with_codes, const Work& work) {
     return notes([&](OnnxBuilder& m) {
       std::string x = m.node("Conv", {"x", m.random({2, 2, 1, 1})});
       if (with_codes) x = values(m, quantized(m, x));
@@ -401,6 +403,31 @@ TEST(OnnxContradictions, ValuesBetweenTwoCodesAreNoted) {
   EXPECT_THAT(made(true, both), ElementsAre(HasSubstr("where a value lies just between two codes")));
   EXPECT_THAT(made(true, limits), ElementsAre(HasSubstr("Clip 'n_Clip_")));
   EXPECT_THAT(made(false, both), IsEmpty());
+}
+
+// Codes read with another scale than they were made with: the next layer multiplies once where the file does twice.
+TEST(OnnxContradictions, FactorsThatLayersTakeAreNoted) {
+  const auto made = [](double scale, const Work& work) {
+    return notes([&](OnnxBuilder& m) {
+      const std::string x = m.node("Conv", {values(m, quantized(m, "x")), m.random({2, 2, 1, 1})});
+      values(m, quantized(m, work(m, values(m, quantized(m, x), u8, 3, scale))));
+    });
+  };
+  const auto sum = [](OnnxBuilder& m, const std::string& x) { return m.node("Add", {x, x}); };
+  const auto sums = [](OnnxBuilder& m, const std::string& x) { return m.node("Conv", {x, m.random({2, 2, 1, 1})}); };
+  const auto row = [](OnnxBuilder& m, const std::string& x) {
+    return m.node("MatMul", {m.node("Flatten", {x}), m.random({32, 3})});
+  };
+  const auto transposed = [](OnnxBuilder& m, const std::string& x) {
+    return m.node("ConvTranspose", {x, m.random({2, 2, 2, 2})});
+  };
+  const auto product = [](OnnxBuilder& m, const std::string& x) {
+    return m.node("Mul", {m.node("Mul", {x, x}), m.scalar(0.3)});
+  };
+  for (const auto& work : {Work{sum}, Work{sums}, Work{row}, Work{transposed}, Work{product}}) {
+    EXPECT_THAT(made(0.3, work), ElementsAre(HasSubstr("where a value lies just between two codes")));
+  }
+  for (const auto& work : {Work{sum}, Work{sums}, Work{row}, Work{transposed}}) EXPECT_THAT(made(0.5, work), IsEmpty());
 }
 
 }  // namespace
