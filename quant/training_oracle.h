@@ -15,8 +15,8 @@ namespace bitstrata::quant {
 struct OracleOptions {
   int images = 512;      // that losses are taken on: of validation first, and where these are fewer, of training
   bool teacher = false;  // divergence from the float network's answers, which needs no labels, instead of cross entropy
-  std::string score = "kl";  // what tells of single changes (scores/score.h)
-  int epochs = 0;            // of training between questions; 0: the weights stay as they are
+  std::string score = "loss";  // what tells of single changes (scores/score.h)
+  int epochs = 0;              // of training between questions; 0: the weights stay as they are
   EpochSchedule schedule;
 };
 

@@ -174,10 +174,10 @@ TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
   }
   // Answers of one sensitivity are none of another.
   Words other = resumed;
-  other.insert(other.end(), {"--sensitivity", "loss"});
+  other.insert(other.end(), {"--sensitivity", "kl"});
   const Finished changed = run_program(other);
   EXPECT_EQ(changed.status, 2);
-  EXPECT_THAT(changed.err, HasSubstr("the interrupted run had sensitivity = \"kl\", not \"loss\""));
+  EXPECT_THAT(changed.err, HasSubstr("the interrupted run had sensitivity = \"loss\", not \"kl\""));
   const Finished rest = run_program(resumed);
   ASSERT_EQ(rest.status, 0) << rest.err;
   for (const char* file : {"plan.yaml", "search.csv"})
@@ -189,7 +189,7 @@ TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
   EXPECT_THAT(run_program(resumed).err, HasSubstr("the run is finished"));
   const Finished late = run_program(other);
   EXPECT_EQ(late.status, 2);
-  EXPECT_THAT(late.err, HasSubstr("the finished run had sensitivity = \"kl\", not \"loss\""));
+  EXPECT_THAT(late.err, HasSubstr("the finished run had sensitivity = \"loss\", not \"kl\""));
 }
 
 // Fine-tuning at a rate that destroys the network is told of, and what was better before it is handed over.
