@@ -239,15 +239,17 @@ std::vector<double> Converter::scales_of(const OnnxNode& node, const Dims& sizes
 
 void Converter::resize(const OnnxNode& node) {
   Value x = value(node, 0);
-  settle(x, Geometry::nchw);
-  x = straight(node, x);
-  const Geometry g = geometry(x);
-  if (x.pad.any() || (g != Geometry::nchw && g != Geometry::nhwc))
-    refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
+  if (x.view.rank() != 4) refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
   const std::string mode = node.text("mode", "nearest");
   const bool upsample = node.op == "Upsample";
   const std::size_t scales_at = upsample || node.inputs.size() == 2 ? 1 : 2;
   const std::vector<double> scales = scales_of(node, x.view.sizes(), scales_at);
+  // The file's input may lie either way; what is enlarged are its height and width.
+  settle(x, scales[1] != 1 && scales[3] == 1 ? Geometry::nhwc : Geometry::nchw);
+  x = straight(node, x);
+  const Geometry g = geometry(x);
+  if (x.pad.any() || (g != Geometry::nchw && g != Geometry::nhwc))
+    refuse(node, fmt::format("its input of {} is no image", to_text(x.view.sizes())));
   const double factor = scales[g == Geometry::nchw ? 2 : 1], other = scales[g == Geometry::nchw ? 3 : 2];
   const double channels = scales[g == Geometry::nchw ? 1 : 3];
   if (scales[0] != 1 || channels != 1)

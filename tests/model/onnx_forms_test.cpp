@@ -159,6 +159,22 @@ TEST(OnnxForms, ResizeOfVersionTenKeepsTheCorner) {
   }
 }
 
+// A file's input of channels last, of which a Resize is the first to tell.
+TEST(OnnxForms, ResizeTellsWhereTheChannelsLie) {
+  const auto enlarged = [](bool last) {
+    OnnxBuilder m(last ? Dims{1, 4, 3, 2} : Dims{1, 2, 4, 3});
+    std::string x = m.node(
+        "Resize", {"x", "", m.constant({4}, last ? std::vector<double>{1, 2, 2, 1} : std::vector<double>{1, 1, 2, 2})},
+        {{"mode", "nearest"}, {"coordinate_transformation_mode", "asymmetric"}, {"nearest_mode", "floor"}});
+    if (last) x = m.node("Transpose", {x}, {{"perm", Dims{0, 3, 1, 2}}});
+    m.node("Conv", {x, m.random({3, 2, 2, 2})});
+    return m;
+  };
+  const OnnxBuilder first = enlarged(false);
+  const Array input = random_input(first, 1);
+  expect_near(run(imported(enlarged(true)), to_nhwc(input)), to_nhwc(first.run(input)));
+}
+
 TEST(OnnxForms, CodesAreJoinedWhateverTheyStoodFor) {
   for (const bool pooled : {false, true}) {
     constexpr double step = 0.03125;
