@@ -101,6 +101,9 @@ SearchResult random_plans(const PlanProblem& problem) {
 SearchResult greedy(const PlanProblem& problem) {
   Neighbourhood near(problem.costs, problem.space.largest());
   const Costs start = near.costs();
+  // Every step measures all that is left, for hours on a large network; what nothing can keep is known before.
+  const Point lowest(near.point().size(), 0);
+  if (excess(problem.costs.total(lowest), problem.allowed) > 0) return no_plan(problem, 1, lowest);
   for (int phase = 1; phase <= problem.options.phases; ++phase) {
     const Costs allowed = budget(start, problem.allowed, static_cast<double>(phase) / problem.options.phases);
     for (double beyond = excess(near.costs(), allowed); beyond > 0; beyond = excess(near.costs(), allowed)) {
