@@ -175,6 +175,7 @@ int table(const std::vector<std::string>& arguments) {
   RunRecord record("table", arguments, o.common);
   OutputFolder folder(o.out);
   const sim::SweepNetwork network = load_shapes(o.network, o.outputs);
+  for (const std::string& note : network.notes()) say(o.common, note);
   if (network.prescribed() != nullptr) {
     throw std::invalid_argument(fmt::format(
         "'{}' is quantized already and cannot have the widths of a table; run prices those of its file", o.network));

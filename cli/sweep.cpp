@@ -253,6 +253,8 @@ int sweep(const std::vector<std::string>& arguments) {
   RunRecord record("sweep", arguments, o.common);
   OutputFolder folder(o.out);
   const sim::Sweep sweep = sim::load_sweep(o.file, [](const std::string& name) { return load_shapes(name); });
+  for (const sim::SweepNetwork& network : sweep.networks)
+    for (const std::string& note : network.notes()) say(o.common, note);
   record.add_file("sweep", o.file);
   const std::string technology = chosen_technology(o, sweep);
   std::optional<model::FpgaFamily> fpga;

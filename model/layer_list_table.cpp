@@ -99,6 +99,44 @@ bool looks_like_number(const std::string& text) {
   return !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) != 0 || text[0] == '-' || text[0] == '+');
 }
 
+std::optional<ListColumn> known_column(const std::string& heading) {
+  if (heading.empty()) return note;  // as spreadsheets and data frames number their lines
+  std::string letters;
+  for (const unsigned char c : heading) {
+    if (std::isalnum(c) != 0 || c >= 0x80) letters += static_cast<char>(std::tolower(c));
+  }
+  for (const Known& known : known_columns())
+    if (std::ranges::find(known.headings, letters) != known.headings.end()) return known.column;
+  return std::nullopt;
+}
+
+// The cells of a line, without the comment behind them. What begins with # in the first line may be a heading.
+std::vector<std::string> cells_of(const std::string& text, const std::string& separator, bool first) {
+  std::vector<std::string> cells;
+  const boost::escaped_list_separator<char> cut("", separator.empty() ? "," : separator, "\"");
+  for (const std::string& part : boost::tokenizer<boost::escaped_list_separator<char>>(text, cut)) {
+    std::string cell = trimmed(part);
+    if (cell.starts_with('#') && !cells.empty()) {
+      const std::string heading = trimmed(cell.substr(1));
+      if (!first || heading.empty() || !known_column(heading)) break;
+      cell = heading;
+    }
+    // A comment may follow the last number without a separator; "conv #1" is a name.
+    const std::string before = trimmed(cell.substr(0, cell.find(" #")));
+    const bool ends = before != cell && looks_like_number(before);
+    cells.push_back(ends ? before : cell);
+    if (ends) break;
+  }
+  while (!cells.empty() && cells.back().empty()) cells.pop_back();
+  return cells;
+}
+
+// Headings that stand behind a #: "# Layer, M, N, K".
+bool all_headings(const std::vector<std::string>& cells) {
+  return cells.size() >= 4 &&
+         std::ranges::all_of(cells, [](const auto& cell) { return known_column(cell).has_value(); });
+}
+
 std::vector<ListLine> read_lines(const std::filesystem::path& file) {
   refuse_device(file);
   std::ifstream stream(file, std::ios::binary);
@@ -107,6 +145,7 @@ std::vector<ListLine> read_lines(const std::filesystem::path& file) {
   }
   std::vector<ListLine> lines;
   std::string text, separator;
+  bool commented = false;  // the headings stand in a comment
   for (int number = 1; std::getline(stream, text); ++number) {
     if (text.find('\0') != std::string::npos)
       ListLine(file.string(), number, {}).fail("holds a zero byte; a list is text in UTF-8 or ASCII, not in UTF-16");
@@ -118,15 +157,16 @@ std::vector<ListLine> read_lines(const std::filesystem::path& file) {
     for (const char* candidate : {",", ";", "\t"}) {
       if (separator.empty() && text.find(candidate) != std::string::npos) separator = candidate;
     }
-    std::vector<std::string> cells;
-    const boost::escaped_list_separator<char> cut("", separator.empty() ? "," : separator, "\"");
-    for (const std::string& part : boost::tokenizer<boost::escaped_list_separator<char>>(text, cut)) {
-      const std::string cell = trimmed(part);
-      if (cell.starts_with('#')) break;
-      // A comment may follow the last cell without a separator.
-      cells.push_back(trimmed(cell.substr(0, cell.find(" #"))));
+    const bool comment = trimmed(text).starts_with('#');
+    if (comment && !lines.empty()) continue;
+    std::vector<std::string> cells =
+        cells_of(comment ? text.substr(text.find('#') + 1) : text, separator, lines.empty());
+    if (comment && !all_headings(cells)) {
+      separator.clear();
+      continue;
     }
-    while (!cells.empty() && cells.back().empty()) cells.pop_back();
+    if (commented && all_headings(cells)) lines.clear();  // the headings stand in a comment and below it
+    commented = comment;
     if (cells.size() > most_cells)
       ListLine(file.string(), number, {})
           .fail(fmt::format("{} cells; a line has at most {}", cells.size(), most_cells));
@@ -137,16 +177,9 @@ std::vector<ListLine> read_lines(const std::filesystem::path& file) {
 }
 
 ListColumn column_of(const ListLine& line, const std::string& heading) {
-  std::string letters;
-  for (const unsigned char c : heading) {
-    if (std::isalnum(c) != 0) letters += static_cast<char>(std::tolower(c));
-  }
-  if (letters.empty()) return note;
+  if (const std::optional<ListColumn> column = known_column(heading)) return *column;
   std::vector<std::string> names;
-  for (const Known& known : known_columns()) {
-    if (std::ranges::find(known.headings, letters) != known.headings.end()) return known.column;
-    names.emplace_back(known.name);
-  }
+  for (const Known& known : known_columns()) names.emplace_back(known.name);
   line.fail(
       fmt::format("column '{}' is not known; the columns of a list of layers are {}", heading, fmt::join(names, ", ")));
 }
@@ -196,6 +229,10 @@ void guess_columns(const ListLine& line, ListTable& table) {
   if (whole_number(cells[0]) && numbers == 7 && cells.size() == 8) {
     table.format = ListFormat::neuro_sim;
     table.columns = {input_height, input_width, channels, filter_height, filter_width, filters, pooling, stride};
+  } else if (numbers == 3 && whole_number(cells[0])) {
+    line.fail(
+        "four numbers may be a batch or a layer's number in front of M, N and K; say which by headings: Layer, M, N, "
+        "K");
   } else if (numbers == 3) {
     table.format = ListFormat::products;
     table.columns = {name, m, n, k};
@@ -208,27 +245,41 @@ void guess_columns(const ListLine& line, ListTable& table) {
   }
 }
 
-// SCALE-Sim takes an eighth number for the stride of the width, and never reads a list without headings (it passes over
-// the first line); other lists have a batch there. Ones everywhere mean no more than seven numbers do.
-void check_eighth(const ListLine& line) {
-  const std::vector<std::string>& cells = line.cells();
-  if (cells.size() < 9 || !whole_number(cells[8]) || (cells[7] == "1" && cells[8] == "1")) return;
-  line.fail(fmt::format(
-      "an eighth number, {}, may be the stride of the width or a batch size; say which by headings: Layer name, IFMAP "
-      "Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Stride Height, Stride Width (or "
-      "Strides, "
-      "Batch Size)",
-      cells[8]));
+// Without headings, lines that are numbered in their first cell may be layers of SCALE-Sim with a number for a name.
+void check_not_numbered(const ListTable& table) {
+  bool square = true;
+  for (std::size_t i = 0; i < table.lines.size(); ++i) {
+    const std::vector<std::string>& cells = table.lines[i].cells();
+    if (cells[0] != std::to_string(i) && cells[0] != std::to_string(i + 1)) return;
+    square = square && cells[0] == cells[1];
+  }
+  if (!square)
+    table.lines.front().fail(
+        "eight numbers may be a layer of NeuroSim's, or the number and the seven sizes of one of SCALE-Sim's; say "
+        "which "
+        "by headings");
 }
 
-// Cells behind the last heading: the width's stride, as SCALE-Sim reads it, a ratio of sparsity, or words.
+// SCALE-Sim takes a number behind the stride for that of the width; other lists have a batch there. Ones everywhere
+// mean no more than the stride alone does.
+void check_behind_stride(const ListLine& line, std::size_t at) {
+  const std::vector<std::string>& cells = line.cells();
+  if (cells[at - 1] == "1" && cells[at] == "1") return;
+  line.fail(fmt::format(
+      "a number behind the stride, {}, may be the stride of the width or a batch size; say which by headings: Layer "
+      "name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Stride Height, Stride Width "
+      "(or Strides, Batch Size)",
+      cells[at]));
+}
+
+// Cells behind the last heading: a second stride, a ratio of sparsity, or words.
 std::vector<ListColumn> columns_of(const ListLine& line, const ListTable& table) {
   std::vector<ListColumn> columns = table.columns;
   for (std::size_t i = columns.size(); i < line.cells().size(); ++i) {
     const std::string& cell = line.cells()[i];
     ListColumn column = note;
     if (whole_number(cell) && table.format == ListFormat::scale_sim && columns.back() == stride)
-      column = stride_width;
+      check_behind_stride(line, i), column = stride_width;
     else if (cell.find(':') != std::string::npos && looks_like_number(cell) && !holds(columns, sparsity))
       column = sparsity;
     else if (looks_like_number(cell))
@@ -278,10 +329,8 @@ ListTable read_list_table(const std::filesystem::path& file) {
     table.lines.erase(table.lines.begin());
     if (table.lines.empty()) first.fail("no layer follows the headings");
   }
-  for (ListLine& line : table.lines) {
-    if (numbers && table.format == ListFormat::scale_sim) check_eighth(line);
-    line.set_columns(columns_of(line, table));
-  }
+  for (ListLine& line : table.lines) line.set_columns(columns_of(line, table));
+  if (numbers && table.format == ListFormat::neuro_sim) check_not_numbered(table);
   return table;
 }
 

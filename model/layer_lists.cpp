@@ -45,12 +45,14 @@ void check_size(const ListLine& line, const ListedLayer& layer) {
 // Rows or columns that a last window reaches over the edge.
 int overhang(int size, int kernel, int stride) { return (stride - (size - kernel) % stride) % stride; }
 
-void set_groups(const ListLine& line, ListedLayer& layer) {
+// Adds the name to `depthwise` where it makes the layer one.
+void set_groups(const ListLine& line, ListedLayer& layer, std::vector<std::string>& depthwise) {
   layer.groups = line.value_or(groups, 1);
   if (layer.name.find("DP") != std::string::npos) {
     if (layer.groups != 1 && layer.groups != layer.input.channels)
       line.fail(fmt::format("groups is {}, but DP in the name '{}' makes it a depthwise layer of {} channels",
                             layer.groups, layer.name, layer.input.channels));
+    depthwise.push_back(layer.name);
     layer.groups = layer.input.channels;
     const std::int64_t outputs = std::int64_t{layer.out_channels} * layer.input.channels;
     if (outputs > 1 << 24)
@@ -63,7 +65,14 @@ void set_groups(const ListLine& line, ListedLayer& layer) {
                           layer.input.channels, layer.out_channels));
 }
 
-ListedLayer scale_sim_layer(const ListLine& line) {
+// A size along one axis, whose column may stand beside one of both axes; `absent` below 0 where one of them must be.
+int axis(const ListLine& line, ListColumn one, ListColumn both, int absent, int low) {
+  if (line.has(one) && line.has(both) && line.value(one, low) != line.value(both, low))
+    line.fail(fmt::format("{} is {}, but {} is {}", to_string(one), line.text(one), to_string(both), line.text(both)));
+  return line.has(one) || (!line.has(both) && absent < 0) ? line.value(one, low) : line.value_or(both, absent, low);
+}
+
+ListedLayer scale_sim_layer(const ListLine& line, std::vector<std::string>& depthwise) {
   ListedLayer layer;
   layer.name = line.text(name);
   layer.input = {line.value(input_height), line.value(input_width), line.value(channels)};
@@ -71,16 +80,12 @@ ListedLayer scale_sim_layer(const ListLine& line) {
   Window& w = layer.window;
   w.kernel_height = line.value(filter_height);
   w.kernel_width = line.value(filter_width);
-  // A column of one axis goes before that of both.
-  const auto axis = [&](ListColumn one, ListColumn both, int absent, int low) {
-    return line.has(one) || (!line.has(both) && absent < 0) ? line.value(one, low) : line.value_or(both, absent, low);
-  };
-  w.stride_height = axis(stride_height, stride, -1, 1);
-  w.stride_width = axis(stride_width, stride, -1, 1);
-  w.dilation_height = axis(dilation_height, dilation, 1, 1);
-  w.dilation_width = axis(dilation_width, dilation, 1, 1);
-  w.pad_top = w.pad_bottom = axis(padding_height, padding, 0, 0);
-  w.pad_left = w.pad_right = axis(padding_width, padding, 0, 0);
+  w.stride_height = axis(line, stride_height, stride, -1, 1);
+  w.stride_width = axis(line, stride_width, stride, -1, 1);
+  w.dilation_height = axis(line, dilation_height, dilation, 1, 1);
+  w.dilation_width = axis(line, dilation_width, dilation, 1, 1);
+  w.pad_top = w.pad_bottom = axis(line, padding_height, padding, 0, 0);
+  w.pad_left = w.pad_right = axis(line, padding_width, padding, 0, 0);
   // Nothing is said of the padding where there is no such column; an empty cell in one says too little.
   for (const ListColumn column : {padding, padding_height, padding_width})
     if (line.leaves_empty(column)) line.fail(fmt::format("{} is missing; 0 is none", to_string(column)));
@@ -96,7 +101,7 @@ ListedLayer scale_sim_layer(const ListLine& line) {
     w.pad_bottom = overhang(layer.input.height, static_cast<int>(reach_height), w.stride_height);
     w.pad_right = overhang(layer.input.width, static_cast<int>(reach_width), w.stride_width);
   }
-  set_groups(line, layer);
+  set_groups(line, layer, depthwise);
   return layer;
 }
 
@@ -108,7 +113,7 @@ ListedLayer product_layer(const ListLine& line) {
   return layer;
 }
 
-ListedLayer neuro_sim_layer(const ListLine& line, int number) {
+ListedLayer neuro_sim_layer(const ListLine& line, int number, std::vector<std::string>& depthwise) {
   ListedLayer layer;
   layer.name = line.has(name) ? line.text(name) : fmt::format("layer{}", number);
   layer.input = {line.value(input_height), line.value(input_width), line.value(channels)};
@@ -123,8 +128,8 @@ ListedLayer neuro_sim_layer(const ListLine& line, int number) {
   Window& w = layer.window;
   w.kernel_height = line.value(filter_height);
   w.kernel_width = line.value(filter_width);
-  w.stride_height = line.value_or(stride_height, line.value_or(stride, 1));
-  w.stride_width = line.value_or(stride_width, line.value_or(stride, 1));
+  w.stride_height = axis(line, stride_height, stride, -1, 1);
+  w.stride_width = axis(line, stride_width, stride, -1, 1);
   const auto padding_of = [](int size, int kernel, int step) {
     const int outputs = (size + step - 1) / step;
     return std::max(0, (outputs - 1) * step + kernel - size);
@@ -135,7 +140,7 @@ ListedLayer neuro_sim_layer(const ListLine& line, int number) {
   w.pad_bottom = rows - rows / 2;
   w.pad_left = columns / 2;
   w.pad_right = columns - columns / 2;
-  set_groups(line, layer);
+  set_groups(line, layer, depthwise);
   return layer;
 }
 
@@ -158,19 +163,20 @@ std::int64_t LayerList::total_macs() const {
   return sum;
 }
 
-bool is_layer_list(const std::string& name) { return name.ends_with(".csv"); }
+bool is_layer_list(const std::string& name) { return name.ends_with(".csv") || name.ends_with(".CSV"); }
 
 LayerList load_layer_list(const std::filesystem::path& file) {
   const ListTable table = read_list_table(file);
-  LayerList list{.name = file.stem().string(), .layers = {}};
+  LayerList list{.name = file.stem().string(), .layers = {}, .notes = {}};
+  std::vector<std::string> depthwise;  // by their names
   std::set<std::string> names;
   std::map<std::string, int> copies;
   std::int64_t macs = 0;
   for (const ListLine& line : table.lines) {
     const int number = static_cast<int>(list.layers.size()) + 1;
     ListedLayer layer = table.format == ListFormat::products    ? product_layer(line)
-                        : table.format == ListFormat::scale_sim ? scale_sim_layer(line)
-                                                                : neuro_sim_layer(line, number);
+                        : table.format == ListFormat::scale_sim ? scale_sim_layer(line, depthwise)
+                                                                : neuro_sim_layer(line, number, depthwise);
     if (layer.name.empty()) line.fail("the layer has no name");
     check_extent(line);
     check_size(line, layer);
@@ -183,6 +189,11 @@ LayerList load_layer_list(const std::filesystem::path& file) {
       layer.name = fmt::format("{}_{}", given, ++copies.try_emplace(given, 1).first->second);
     list.layers.push_back(std::move(layer));
   }
+  if (!depthwise.empty())
+    list.notes.push_back(
+        fmt::format("{}: {} with DP in the name {} depthwise, as SCALE-Sim has it: {}{}", file.string(),
+                    depthwise.size() == 1 ? "a layer" : fmt::format("{} layers", depthwise.size()),
+                    depthwise.size() == 1 ? "is" : "are", depthwise.front(), depthwise.size() == 1 ? "" : ", ..."));
   return list;
 }
 

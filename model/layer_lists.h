@@ -26,19 +26,21 @@ struct ListedLayer {
 struct LayerList {
   std::string name;  // of the file, without its extension
   std::vector<ListedLayer> layers;
+  std::vector<std::string> notes;  // what names say of layers, each a line
   std::int64_t total_macs() const;
 };
 
-// Whether a name is that of such a file (it ends in .csv).
+// Whether a name is that of such a file (it ends in .csv or .CSV).
 bool is_layer_list(const std::string& name);
 
 // Reads either format. Headings say what a column is (model/layer_list_table.h), in any order: a heading that is not
-// known is refused, columns of notes are skipped. Without headings eight numbers are a layer of NeuroSim's, a name with
-// 3 or 7 numbers one of SCALE-Sim's; an eighth one behind the name may be a stride or a batch and is refused, unless it
-// and the stride are 1. Throws std::runtime_error with file and line.
+// known is refused, columns of notes are skipped; they may stand in a comment. Without headings eight numbers are a
+// layer of NeuroSim's, a name with 3 or 7 numbers one of SCALE-Sim's. A number without a heading behind the stride may
+// be another stride or a batch and is refused, unless it and the stride are 1. Throws std::runtime_error with file and
+// line.
 //
 // SCALE-Sim topology:
-//   name, IFMAP height, IFMAP width, filter height, filter width, channels, filters, stride [, stride of the width],
+//   name, IFMAP height, IFMAP width, filter height, filter width, channels, filters, stride,
 // IFMAP sizes include the padding, so none is added; a last window that reaches over the edge counts, as in SCALE-Sim
 // (ceil), and reads zeros. Where a column gives the padding (on each side), sizes are without it and windows stay
 // inside. Further columns: strides, paddings and dilations of each axis, groups, batch size (1), sparsity (N:N, which

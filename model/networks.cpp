@@ -2,6 +2,7 @@
 // The table of built-in networks: one builder and one row each.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "model/network.h"
@@ -52,6 +53,12 @@ Network build_network(const std::string& name) {
     if (name == builder.name) return builder.build();
   }
   const std::vector<std::string> names = network_names();
+  if (std::error_code error; std::filesystem::exists(name, error)) {
+    throw std::invalid_argument(fmt::format(
+        "'{}' exists, but is not what is read here: networks are .onnx files and built-in names ({}), where "
+        "layers are priced also lists of them (.csv), where they run also folders of runs",
+        name, fmt::join(names, ", ")));
+  }
   if (name.find('/') != std::string::npos)
     throw std::invalid_argument(fmt::format("there is no file or folder '{}'", name));
   throw std::invalid_argument(

@@ -229,6 +229,11 @@ std::int64_t SweepNetwork::macs() const {
   return std::visit([](const auto& what) { return what.total_macs(); }, what_);
 }
 
+std::vector<std::string> SweepNetwork::notes() const {
+  const auto* list = std::get_if<model::LayerList>(&what_);
+  return list != nullptr ? list->notes : std::vector<std::string>{};
+}
+
 std::string SweepPlan::identity() const {
   if (!listed) return label;
   return listed->network + " " + model::digest_of(model::to_text(*listed));

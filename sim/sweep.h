@@ -59,6 +59,7 @@ class SweepNetwork {
   // Null where a plan decides the widths.
   const model::IntegerNetwork* prescribed() const { return prescribed_ ? &*prescribed_ : nullptr; }
   std::int64_t macs() const;
+  std::vector<std::string> notes() const;  // of reading its file
   // Null for a list of layers, which cannot be executed.
   const model::Network* graph() const { return std::get_if<model::Network>(&what_); }
 

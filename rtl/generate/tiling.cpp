@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 
@@ -125,6 +126,12 @@ class Cutter {
   }
 
  private:
+  // Pieces one pixel wide, `height` rows and `step` channels each, which are computed in parts of the kernel.
+  struct Grid {
+    int height, rows, step;
+    std::int64_t count;
+    std::vector<Piece> parts;
+  };
   // What holds of output channels [n0, n1), which most pieces that are tried one after the other share.
   struct Channels {
     int n0 = 0, n1 = 0;
@@ -233,6 +240,8 @@ class Cutter {
       reason = fmt::format("takes {} descriptors; a list of them holds {}", count, most_descriptors);
     } else if (all.empty() || count <= worth_comparing) {
       try_pieces(grid(width, height, parts, rows), all, reason);
+    } else {
+      left_.push_back({height, rows, step, count, parts});
     }
   }
 
@@ -304,15 +313,34 @@ class Cutter {
   // A linear layer over a batch has one pixel an image. Its weights are loaded once for the images whose outputs are
   // computed at once: more of them where only some channels are written, or a part of each image is read.
   void cut_images(std::vector<Tiling>& all, std::string& reason) const {
+    left_.clear();
     try_grid(1, grid_.height, {}, grid_.height, all, reason);
     for (int images = grid_.height; images > 1; images = (images + 1) / 2) split_rows(images, all, reason);
+    // Very many images make very many pieces, but weights that are loaded for few images at a time can cost several
+    // times as much: one of those ways is worth its time.
+    const Grid* chosen = nullptr;
+    double least = std::numeric_limits<double>::infinity();
+    for (const Grid& g : left_) least = std::min(least, traffic(g));
+    for (const Grid& g : left_)
+      if (traffic(g) <= 1.25 * least && (chosen == nullptr || g.count < chosen->count)) chosen = &g;
+    if (chosen != nullptr) try_pieces(grid(1, chosen->height, chosen->parts, chosen->rows), all, reason);
+  }
+
+  // Bits of weights and input that a grid of pieces one pixel wide loads: weights once for each of its rows of pieces,
+  // the input once for each piece of channels.
+  double traffic(const Grid& g) const {
+    const double weights = static_cast<double>(pixel_channels_) * static_cast<double>(in_.shape.elements()) /
+                           grid_.height * m_.weight_bits;
+    const double input = static_cast<double>(in_.shape.elements()) * in_.bits;
+    return static_cast<double>(ceil_div(grid_.height, g.height)) * weights +
+           static_cast<double>(ceil_div(pixel_channels_, g.step)) * input;
   }
 
   // A linear layer may read a part of a row: as many parts as pieces of `images` images need to fit. Rows of the other
   // parts are not loaded.
   void split_rows(int images, std::vector<Tiling>& all, std::string& reason) const {
     const int kernel_rows = layer_.window.kernel_height, row = in_.shape.width * in_.shape.channels;
-    const std::size_t before = all.size();
+    const std::size_t before = all.size(), left = left_.size();
     const auto length_of = [&](int count) {
       return static_cast<int>(ceil_div(ceil_div(row, count), a_.data_bits) * a_.data_bits);
     };
@@ -328,6 +356,7 @@ class Cutter {
         }
       }
       if (parts.size() > 1) try_grid(1, images, parts, images, all, reason);
+      if (left_.size() > left) return;  // more parts are no fewer pieces
       if (length <= a_.data_bits) return;
     }
   }
@@ -338,8 +367,9 @@ class Cutter {
   const Mapping& m_;
   const TensorFormat& in_;
   const TensorFormat& out_;
-  Shape grid_;              // pixels to cut
-  int pixel_channels_ = 0;  // values a pixel of it writes
+  Shape grid_;                      // pixels to cut
+  int pixel_channels_ = 0;          // values a pixel of it writes
+  mutable std::vector<Grid> left_;  // fit, of more pieces than are compared while there is another way
   mutable Channels channels_;
 };
 

@@ -15,7 +15,9 @@ namespace bitstrata::testing {
 namespace {
 
 using namespace model;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class LayerLists : public ::testing::Test {
  protected:
@@ -34,7 +36,7 @@ TEST_F(LayerLists, ScaleSimSizesAreAlreadyPadded) {
                               "\n"
                               "Conv1     ,224         ,224        ,11           ,11          ,3       ,96        ,4,\n"
                               "\tConv2, 31, 31, 5, 5, 96, 256, 1\n"
-                              "Conv3, 114, 57, 3, 3, 8, 4, 2, 1, # two strides\n"
+                              "Conv3, 114, 57, 3, 3, 8, 4, 2, # a comment\n"
                               "FC, 1, 1, 1, 1, 1024, 1000, 1,\r\n");
   EXPECT_EQ(list.name, "list");
   ASSERT_EQ(list.layers.size(), 4U);
@@ -45,7 +47,7 @@ TEST_F(LayerLists, ScaleSimSizesAreAlreadyPadded) {
   EXPECT_EQ(list.layers[1].name, "Conv2");
   EXPECT_EQ(list.layers[1].output(), (Shape{27, 27, 256}));
   EXPECT_EQ(list.layers[1].window.pad_right, 0);
-  EXPECT_EQ(list.layers[2].output(), (Shape{57, 55, 4}));
+  EXPECT_EQ(list.layers[2].output(), (Shape{57, 28, 4}));
   EXPECT_EQ(list.layers[3].macs(), 1024000);
   EXPECT_EQ(list.total_macs(), list.layers[0].macs() + list.layers[1].macs() + list.layers[2].macs() + 1024000);
 }
@@ -57,6 +59,12 @@ TEST_F(LayerLists, ScaleSimDepthwiseProductsAndSparsity) {
   EXPECT_EQ(depthwise.layers[0].output(), (Shape{14, 14, 64}));
   EXPECT_EQ(depthwise.layers[0].macs(), 14 * 14 * 64 * 9);
   EXPECT_EQ(depthwise.layers[1].name, "DP_1_2");
+  EXPECT_THAT(
+      depthwise.notes,
+      ElementsAre(HasSubstr("list.csv: 2 layers with DP in the name are depthwise, as SCALE-Sim has it: DP_1, ...")));
+  EXPECT_THAT(load(std::string(headings) + "DPN, 8, 8, 1, 1, 16, 32, 1,\n").notes,
+              ElementsAre(HasSubstr("a layer with")));
+  EXPECT_THAT(load(std::string(headings) + "dense, 8, 8, 1, 1, 16, 32, 1,\n").notes, IsEmpty());
   const LayerList products = load("Layer,M,N,K\n1,2048,4096,32\n2,32,10,128,");
   EXPECT_EQ(products.layers[0].macs(), std::int64_t{2048} * 4096 * 32);
   EXPECT_EQ(products.layers[1].output(), (Shape{32, 1, 10}));
@@ -164,6 +172,7 @@ TEST_F(LayerLists, HeadingsThatAreNotKnownAreRefused) {
               HasSubstr("the headings lack the column 'stride', or"));
   EXPECT_THAT(refusal(std::string(headings) + "a, 8, 8, 3, 3, 1, 4, 1, 1, 7,\n"),
               HasSubstr("list.csv:2: '7' stands behind the last column, stride width; give its column a heading"));
+  EXPECT_TRUE(is_layer_list("NETS/A.CSV"));
 }
 
 TEST_F(LayerLists, BatchesAndSparsityAreNotPassedOver) {
@@ -189,17 +198,64 @@ TEST_F(LayerLists, WithoutHeadingsTheFirstLayerStays) {
 }
 
 // SCALE-Sim reads it as the stride of the width, others write a batch there: each would be a wrong number in silence.
-TEST_F(LayerLists, WithoutHeadingsAnEighthNumberIsRefused) {
+TEST_F(LayerLists, ANumberBehindTheStrideIsRefused) {
   const std::string first = "layer1, 10, 10, 3, 3, 4, 8, 1,\n";
-  for (const char* numbers : {"1, 2", "1, 8", "2, 2", "2, 1"}) {
-    SCOPED_TRACE(numbers);
-    const std::string eighth(1, std::string(numbers).back());
-    EXPECT_THAT(refusal(first + "layer2, 8, 8, 3, 3, 8, 8, " + numbers + ",\n"),
-                HasSubstr("list.csv:2: an eighth number, " + eighth +
-                          ", may be the stride of the width or a batch size; say which by headings: Layer name, "));
+  for (const std::string& above : {std::string(), std::string(headings)}) {
+    for (const std::string numbers : {"1, 2", "1, 8", "2, 2", "2, 1"}) {
+      SCOPED_TRACE(above + numbers);
+      EXPECT_THAT(
+          refusal(above + first + "layer2, 8, 8, 3, 3, 8, 8, " + numbers + ",\n"),
+          HasSubstr(fmt::format("list.csv:{}: a number behind the stride, {}, may be the stride of the width or a "
+                                "batch size; say which by headings: Layer name, ",
+                                above.empty() ? 2 : 3, numbers.back())));
+    }
+    EXPECT_EQ(load(above + first + "layer2, 8, 8, 3, 3, 8, 8, 1, 1,\n").layers[1].output(), (Shape{6, 6, 8}));
   }
-  // Under SCALE-Sim's own headings it is what SCALE-Sim takes it for.
-  EXPECT_EQ(load(headings + first + "layer2, 8, 8, 3, 3, 8, 8, 1, 2,\n").layers[1].output(), (Shape{6, 4, 8}));
+}
+
+TEST_F(LayerLists, NumbersInFrontOfALayerAreNotGuessed) {
+  EXPECT_THAT(refusal("12,128,128,64\n"), HasSubstr("list.csv:1: four numbers may be a batch or a layer's number"));
+  EXPECT_THAT(refusal("1,34,34,3,3,16,1,1\n2,32,32,3,3,16,1,1\n"),
+              HasSubstr("list.csv:1: eight numbers may be a layer of NeuroSim's, or the number and the seven sizes"));
+  EXPECT_EQ(load("1,1,512,1,1,1000,0,1\n").layers[0].macs(), 512000);
+  EXPECT_EQ(load("8,8,3,3,3,6,1,1\n1,1,6,1,1,4,0,1\n").layers.size(), 2U);
+}
+
+TEST_F(LayerLists, HeadingsOfOtherLettersAreNotKnown) {
+  for (const char* heading :
+       {"\xCE\xA3\xCF\x80\xCE\xB1\xCF\x81\xCF\x83\xCE\xB9\xCF\x84\xCF\x85", "?", "%", "\xC3\x97", "K\xC3\xB6"}) {
+    EXPECT_THAT(refusal(fmt::format("Layer,M,N,K,{}\na,2,3,4,2:4\n", heading)),
+                HasSubstr(fmt::format("list.csv:1: column '{}' is not known", heading)));
+  }
+  EXPECT_EQ(load(",Layer,M,N,K\n0,a,2,3,4\n").layers[0].macs(), 24);  // of a data frame
+}
+
+TEST_F(LayerLists, HeadingsMayStandInAComment) {
+  for (const char* text :
+       {"# Layer, M, K, N\ng,64,100,32\n", "#,Layer,M,K,N\n1,g,64,100,32\n",
+        "# sizes\n# Layer, M, K, N\n# a comment\ng,64,100,32\n", "# Layer, M, N, K\nLayer, M, K, N\ng,64,100,32\n"}) {
+    SCOPED_TRACE(text);
+    const LayerList list = load(text);
+    ASSERT_EQ(list.layers.size(), 1U);
+    EXPECT_EQ(list.layers[0].input, (Shape{64, 1, 100}));
+    EXPECT_EQ(list.layers[0].name, "g");
+  }
+  const LayerList list = load(
+      "Layer, Height, Width, FH, FW, Channels, #Filters, Stride\n\"conv #1\",8,8,3,3,4,6,1 # first\n"
+      "conv #2,8,8,3,3,4,6,1,# second, of two\n# out,8,8,3,3,4,6,1\n");
+  ASSERT_EQ(list.layers.size(), 2U);
+  EXPECT_EQ(list.layers[0].name, "conv #1");
+  EXPECT_EQ(list.layers[1].name, "conv #2");
+  EXPECT_EQ(list.layers[1].out_channels, 6);
+}
+
+TEST_F(LayerLists, ColumnsThatContradictEachOtherAreRefused) {
+  const std::string both = "Layer, Height, Width, FH, FW, Channels, Filters, Stride, Stride H, Stride W, Pad, Pad H\n";
+  EXPECT_EQ(load(both + "a,8,8,3,3,4,6,2,2,2,1,1\n").layers[0].output(), (Shape{4, 4, 6}));
+  EXPECT_THAT(refusal(both + "a,8,8,3,3,4,6,2,3,2,1,1\n"),
+              HasSubstr("list.csv:2: stride height is 3, but stride is 2"));
+  EXPECT_THAT(refusal(both + "a,8,8,3,3,4,6,2,2,2,1,0\n"),
+              HasSubstr("list.csv:2: padding height is 0, but padding is 1"));
 }
 
 TEST_F(LayerLists, EmptyPaddingAndZeroBytesAreRefused) {

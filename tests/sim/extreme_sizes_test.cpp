@@ -79,6 +79,12 @@ TEST(ExtremeSizes, ProductsOfLanguageModelsArePriced) {
     EXPECT_GT(cycles_of(product(m, n, k), a, 4, 4) * a.bit_products(), 16LL * m * n * k) << m << " " << n << " " << k;
 }
 
+// Pieces are compared up to a count of them, which such a product exceeds: it took 3.5 times what its parts do.
+TEST(ExtremeSizes, AWideProductTakesWhatItsPartsDo) {
+  const Architecture a = model::load_architecture("pim-64x64");
+  EXPECT_LE(cycles_of(product(2048, 12288, 4096), a, 4, 4), 1.01 * 3 * cycles_of(product(2048, 4096, 4096), a, 4, 4));
+}
+
 TEST(ExtremeSizes, RefusalsNameTheLimit) {
   const auto refusal = [](const model::ListedLayer& layer) -> std::string {
     try {
