@@ -88,8 +88,14 @@ bool parse(const std::vector<std::string>& arguments, const po::options_descript
 }
 
 void check_range(const std::string& option, double value, double low, double high) {
+  // 1e+06 for 1000001 would say that what is allowed is refused.
+  const auto text = [](double number) {
+    return std::abs(number) < 1e15 && number == std::floor(number) ? fmt::format("{:.0f}", number)
+                                                                   : fmt::format("{:g}", number);
+  };
   if (!(value >= low && value <= high)) {
-    throw std::invalid_argument(fmt::format("--{} is {:g}; allowed is {:g} to {:g}", option, value, low, high));
+    throw std::invalid_argument(
+        fmt::format("--{} is {}; allowed is {} to {}", option, text(value), text(low), text(high)));
   }
 }
 

@@ -85,6 +85,12 @@ int export_network(const std::vector<std::string>& arguments) {
   } else {
     const fs::path file =
         fs::is_directory(o.network) ? fs::path(o.network) / "integer.safetensors" : fs::path(o.network);
+    if (!fs::exists(file)) {
+      throw std::invalid_argument(
+          fmt::format("there is no '{}'; export writes what quantize has made (a run folder) or an ONNX file quantized "
+                      "as a plan says",
+                      file.string()));
+    }
     integers = model::load_integer_network(file);
     network = quant::float_of(integers);
   }

@@ -109,11 +109,11 @@ int main(int argc, char** argv) {
   }
   return cli::run_program(name, [&] {
     if (words.empty()) throw std::invalid_argument("a verb is missing; see bitstrata --help");
-    if (words[0] == "--help" || words[0] == "-h") {
+    if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
       print_usage();
       return 0;
     }
-    if (words[0] == "--version") {
+    if (words[0] == "--version" || words[0] == "version") {
       fmt::print("bitstrata {} ({})\n", cli::build_info::version, cli::build_info::commit);
       return 0;
     }

@@ -313,7 +313,11 @@ int run(const std::vector<std::string>& arguments) {
   const Workload workload = make_workload(o.workload, o.common, record);
   const std::vector<model::Technology> technologies = load_technologies(o.technologies, record);
   Inputs inputs;
-  if (o.images > 0) inputs = make_inputs(workload, o.workload, o.images, o.common, record);
+  if (o.images > 0) {
+    inputs = make_inputs(workload, o.workload, o.images, o.common, record);
+  } else if (!o.workload.dataset.empty() && !workload.imported) {
+    say(o.common, fmt::format("'{}' is not read: no images are executed (--images)", o.workload.dataset));
+  }
   if (workload.trained) {
     const std::int64_t outputs = workload.network.tensors[workload.network.output()].shape.elements();
     if (outputs < 2) inputs.labels.clear();  // one number is no class

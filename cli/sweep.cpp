@@ -299,6 +299,7 @@ int sweep(const std::vector<std::string>& arguments) {
     if (!confirmed.empty()) {
       fmt::print("\n{}events, values: compared/different\n", confirmation_table(sweep, fronts, confirmed).text());
     }
+    if (o.confirm >= 0 && confirmed.empty()) fmt::print("confirmed: none, lists of layers cannot be executed\n");
     for (const Confirmed& c : confirmed) {
       if (!c.result.error.empty()) fmt::print("failed: {}: {}\n", c.result.engine, c.result.error);
     }

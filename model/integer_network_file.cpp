@@ -326,6 +326,8 @@ IntegerNetwork load_integer_network(const std::filesystem::path& file) {
   const auto bytes = std::make_shared<const BlockFile>(file);
   try {
     return parse(bytes);
+  } catch (const json::exception&) {
+    damaged(file, "its header is not one of an integer network");
   } catch (const std::exception& error) {
     damaged(file, error.what());
   }

@@ -209,6 +209,12 @@ IntegerNetwork integer_shapes(const LayerList& list, const Plan& plan) {
   if (plan.network != list.name) {
     throw std::invalid_argument(fmt::format("the plan is for network '{}', not for '{}'", plan.network, list.name));
   }
+  if (plan.output_bits != Plan{}.output_bits) {
+    throw std::invalid_argument(fmt::format(
+        "output_bits is {}; layers of the list '{}' have outputs as wide as their inputs: nobody knows which "
+        "is the last",
+        plan.output_bits, list.name));
+  }
   if (plan.layers.size() != list.layers.size()) {
     throw std::invalid_argument(
         fmt::format("the plan has {} layers, the list '{}' has {}", plan.layers.size(), list.name, list.layers.size()));

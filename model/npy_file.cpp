@@ -31,7 +31,10 @@ StoredType type_of_npy(const fs::path& file, const std::string& name) {
       {"<f4", StoredType::float32}, {"<f8", StoredType::float64}};
   for (const auto& [text, type] : known)
     if (name == text) return type;
-  refuse(file, fmt::format("holds numbers of type '{}', which is not read", name));
+  refuse(file,
+         fmt::format("holds numbers of type '{}'; read are whole numbers of 8 to 64 bits (signed; unsigned ones of 8 "
+                     "and 16) and floats of 32 and 64, the lowest byte first: save it as one of them",
+                     name));
 }
 
 }  // namespace
@@ -95,6 +98,8 @@ NumberArray read_npy(const fs::path& file) {
                                        [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; })) {
     refuse(file, "is no .npy file");
   }
+  if (bytes[6] < 1 || bytes[6] > 3)
+    refuse(file, fmt::format("is of version {}.{} of .npy; read are 1, 2 and 3", bytes[6], bytes[7]));
   const bool wide = bytes[6] >= 2;
   std::size_t length = bytes[8] | std::size_t{bytes[9]} << 8;
   if (wide) length |= std::size_t{bytes[10]} << 16 | std::size_t{bytes[11]} << 24;
@@ -146,8 +151,9 @@ std::vector<int> read_npy_labels(const fs::path& file) {
   for (std::size_t i = 0; i < array.bytes.size() / width_of(array.type); ++i) {
     const double label = number(array, i);
     if (!(label >= 0 && label <= std::numeric_limits<int>::max()) || label != std::floor(label)) {
-      refuse(file, fmt::format("the label of sample {} (counted from 0) is {}; classes are whole numbers from 0 on", i,
-                               label));
+      refuse(file, fmt::format(
+                       "the label of sample {} (counted from 0) is {}; classes are whole numbers from 0 to 2147483647",
+                       i, label));
     }
     labels.push_back(static_cast<int>(label));
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 
 #include "model/output_file.h"
@@ -148,6 +149,8 @@ Plan load_plan(const std::filesystem::path& file) {
   Plan plan;
   plan.network = top.at("network").as_string();
   top.read("output_bits", plan.output_bits);
+  std::vector<std::string> wrong;
+  std::optional<YamlReader> first;  // with something wrong
   for (const YamlReader& item : top.at("layers").items()) {
     item.check_keys({"layer", "weight_bits", "activation_bits", "channels"});
     LayerPlan layer;
@@ -155,11 +158,16 @@ Plan load_plan(const std::filesystem::path& file) {
     layer.weight_bits = item.at("weight_bits").as_int();
     layer.activation_bits = item.at("activation_bits").as_int();
     item.read("channels", layer.channels);
-    if (!allowed(layer.weight_bits)) item.fail(wrong_bits(layer.layer, "weight_bits", layer.weight_bits));
-    if (!allowed(layer.activation_bits)) item.fail(wrong_bits(layer.layer, "activation_bits", layer.activation_bits));
-    if (layer.channels < 0) item.fail(fmt::format("layer '{}': channels is {}", layer.layer, layer.channels));
+    const auto found = [&](const std::string& text) {
+      wrong.push_back(wrong.empty() ? text : fmt::format("line {}: {}", item.line(), text));
+      if (wrong.size() == 1) first = item;
+    };
+    if (!allowed(layer.weight_bits)) found(wrong_bits(layer.layer, "weight_bits", layer.weight_bits));
+    if (!allowed(layer.activation_bits)) found(wrong_bits(layer.layer, "activation_bits", layer.activation_bits));
+    if (layer.channels < 0) found(fmt::format("layer '{}': channels is {}", layer.layer, layer.channels));
     plan.layers.push_back(layer);
   }
+  if (first) first->fail(fmt::format("{}", fmt::join(wrong, "; ")));
   return plan;
 }
 

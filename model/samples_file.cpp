@@ -34,7 +34,7 @@ class Description {
     kind_ = word("kind", {"raw", "npy", "cifar10", "cifar100", "idx", "folder"}, "");
     for (const char* key : {"type", "shape"}) {
       if (top_.has(key) != (kind_ == "raw"))
-        top_.fail(fmt::format("kind {} {} the key '{}'", kind_, kind_ == "raw" ? "needs" : "takes no", key));
+        top_.fail(fmt::format("kind {} {} the key '{}'", kind_, kind_ == "raw" ? "needs" : "does not have", key));
     }
     if (top_.has("layout") && kind_ != "raw" && kind_ != "npy")
       top_.at("layout").fail(fmt::format("kind {} has a layout of its own", kind_));
@@ -86,7 +86,7 @@ class Description {
 
   void read_classes() {
     if (top_.has("channels")) {
-      if (kind_ != "folder") top_.at("channels").fail(fmt::format("kind {} takes no key 'channels'", kind_));
+      if (kind_ != "folder") top_.at("channels").fail(fmt::format("kind {} does not have the key 'channels'", kind_));
       top_.read("channels", channels_);
       if (channels_ != 1 && channels_ != 3) top_.at("channels").fail("'channels' must be 1 (grey) or 3 (colour)");
     }

@@ -87,6 +87,9 @@ Technology read_technology(const YamlReader& top) {
   Technology technology;
   technology.name = top.at("name").as_string();
   if (technology.name.empty()) top.at("name").fail("'name' is empty");
+  if (technology.name.find_first_of("/\\") != std::string::npos || technology.name.starts_with('.'))
+    top.at("name").fail(
+        fmt::format("'name' is '{}'; files are called after it: no /, and no . in front", technology.name));
   technology.title = read_text(top, "title");
   technology.kind = read_word<TechnologyKind>(top.at("kind"), {{"mac_table", TechnologyKind::mac_table},
                                                                {"mac_memory", TechnologyKind::mac_memory},

@@ -114,6 +114,8 @@ void read_gate_level(const YamlReader& top, Technology& technology) {
   if (density.size() != 2) gates.at("activation_density").fail("must be a list of the least and the most");
   g.least_density = positive(density[0]);
   g.most_density = positive(density[1]);
+  if (!(g.clock_period > 0)) gates.at("clock_period_ns").fail("must be above 0");
+  if (g.least_density > g.most_density) gates.at("activation_density").fail("the least is above the most");
   for (const auto& [key, value] : gates.at("hardware").members()) g.hardware[key] = value.as_text();
   g.area = read_per_column(gates.at("area_mm2"), 1e-6);
   g.leakage = read_per_column(gates.at("leakage_uW"), 1e-6);

@@ -107,6 +107,11 @@ YamlReader YamlReader::from_file(const std::filesystem::path& file) {
 }
 
 YamlReader YamlReader::from_text(const std::string& text, const std::string& label) {
+  if (const std::size_t zero = text.find('\0'); zero != std::string::npos) {
+    const auto begin = text.begin();
+    throw std::runtime_error(fmt::format("{}:{}: holds a zero byte; YAML is text in UTF-8", label,
+                                         1 + std::count(begin, begin + static_cast<std::ptrdiff_t>(zero), '\n')));
+  }
   try {
     const YAML::Node document = YAML::Load(text);
     // YAML::LoadAll reads some malformed texts for ever; two documents are all that has to be known of.
@@ -118,8 +123,9 @@ YamlReader YamlReader::from_text(const std::string& text, const std::string& lab
           fmt::format("{}:{}: a second YAML document begins here; a file holds one", label, second.line + 1));
     return YamlReader(document, label, "", 1);
   } catch (const YAML::Exception& error) {
-    throw std::runtime_error(
-        fmt::format("{}:{}: not valid YAML: {}", label, error.mark.line + 1, in_one_line(error.msg)));
+    const bool deep = error.msg == "bad file";  // what yaml-cpp says where brackets are nested too deep
+    throw std::runtime_error(fmt::format("{}:{}: not valid YAML: {}", label, error.mark.line + 1,
+                                         deep ? "nested too deep" : in_one_line(error.msg)));
   }
 }
 

@@ -61,7 +61,8 @@ class YamlReader {
   void read(const std::string& key, std::vector<int>& value) const;
   void read(const std::string& key, std::vector<std::string>& value) const;
 
-  std::string where() const;  // "plan.yaml:7"
+  std::string where() const;          // "plan.yaml:7"
+  int line() const { return line_; }  // of the file, from 1
   [[noreturn]] void fail(const std::string& message) const;
 
  private:

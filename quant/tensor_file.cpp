@@ -101,6 +101,8 @@ TensorFile load_tensor_file(const std::filesystem::path& file) {
   content << stream.rdbuf();
   try {
     return parse(content.str());
+  } catch (const json::exception&) {
+    throw std::runtime_error(fmt::format("{} is damaged or no safetensors file: its header", file.string()));
   } catch (const std::exception& error) {
     throw std::runtime_error(fmt::format("{} is damaged or no safetensors file: {}", file.string(), error.what()));
   }

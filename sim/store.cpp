@@ -75,13 +75,10 @@ std::string start_of(pid_t pid) {
   return at == std::string::npos ? std::string{} : text.substr(at + 1, text.find(' ', at + 1) - at - 1);
 }
 
-bool table_exists(Database& database, const char* name) {
-  return Statement(database, "SELECT 1 FROM sqlite_master WHERE name = ?").with(name).number().has_value();
-}
-
 void check_format(Database& database, const std::filesystem::path& file) {
   std::string format;
-  if (table_exists(database, "meta")) {
+  if (Statement(database, "SELECT count(*) FROM pragma_table_info('meta') WHERE name IN ('key', 'value')").number() ==
+      2) {
     Statement read(database, "SELECT value FROM meta WHERE key = 'format'");
     if (read.step()) format = read.text(0);
   }

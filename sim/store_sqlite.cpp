@@ -64,22 +64,21 @@ Database::Database(const std::filesystem::path& file, Access access) : file_(fil
 
 Database::~Database() { sqlite3_close(handle_); }
 
-void Database::fail(const std::string& what) const {
+void Database::fail() const {
   const int code = sqlite3_errcode(handle_);
   // The statements are right for the tables as they were made.
   const bool changed = (code & 0xff) == SQLITE_ERROR || (code & 0xff) == SQLITE_CONSTRAINT;
-  if (changed) tell_of_damaged_store(file_, fmt::format("{} ({})", sqlite3_errmsg(handle_), what));
+  if (changed)
+    tell_of_damaged_store(file_, fmt::format("its tables are not those of a store ({})", sqlite3_errmsg(handle_)));
   throw std::runtime_error(model::in_one_line(fmt::format("store '{}': {}", file_, reason_of(code))));
 }
 
 void Database::execute(const std::string& statements) {
-  if (sqlite3_exec(handle_, statements.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-    fail(statements.size() > 60 ? statements.substr(0, 60) + "..." : statements);
-  }
+  if (sqlite3_exec(handle_, statements.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail();
 }
 
 Statement::Statement(Database& database, const std::string& text) : database_(database) {
-  if (sqlite3_prepare_v2(database.handle(), text.c_str(), -1, &handle_, nullptr) != SQLITE_OK) database.fail(text);
+  if (sqlite3_prepare_v2(database.handle(), text.c_str(), -1, &handle_, nullptr) != SQLITE_OK) database.fail();
 }
 
 bool Statement::step() {
@@ -87,7 +86,7 @@ bool Statement::step() {
   if (result == SQLITE_ROW) return true;
   if (result != SQLITE_DONE) {
     sqlite3_reset(handle_);
-    database_.fail("a statement failed");
+    database_.fail();
   }
   sqlite3_reset(handle_);
   return false;

@@ -27,7 +27,7 @@ class Database {
   std::int64_t last_row() const { return sqlite3_last_insert_rowid(handle_); }
   // Rows changed by the last statement.
   int changes() const { return sqlite3_changes(handle_); }
-  [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void fail() const;
   sqlite3* handle() const { return handle_; }
   const std::string& file() const { return file_; }
 

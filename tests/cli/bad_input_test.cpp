@@ -40,6 +40,14 @@ void prepare(const TemporaryFolder& folder) {
   folder.write("narrow.yaml", "psum_depth: 16\n");
   folder.write("small.yaml", "accumulator_bits: 16\n");
   folder.write("in-the-way", "a file");
+  folder.write("headless.safetensors", std::string("\x02\0\0\0\0\0\0\0{}", 10));
+  folder.write("twice.yaml",
+               "format: bitstrata-plan-1\nnetwork: lenet5\nlayers:\n"
+               "  - {layer: conv1, weight_bits: 17, activation_bits: 0}\n"
+               "  - {layer: conv2, weight_bits: 0, activation_bits: 8}\n");
+  folder.write("zero.yaml", std::string("format: bitstrata-plan-1\nnetwork: \0", 36));
+  folder.write("deep.yaml", std::string(100000, '['));
+  folder.write("path.yaml", "format: bitstrata-technology-1\nname: ../../esc\n");
   folder.write("units.lib", "library (l) { nom_voltage : 1; cell (A) { area : 1; } }\n");
   folder.write("damaged.onnx", "no model");
   folder.write("list.csv", "conv, 8, 8, 3, 3, 1, 4, 1,\n");
@@ -237,6 +245,31 @@ INSTANTIATE_TEST_SUITE_P(
              {"missing", "dataset-fashion-mnist"},
              {"BITSTRATA_FASHION_MNIST=/nowhere"}},
         Case{"DamagedWeights", {"run", "--network", "@damaged.safetensors"}, {"damaged.safetensors"}},
+        Case{"HeaderOfNothing",
+             {"run", "--network", "@headless.safetensors"},
+             {"headless.safetensors", "its header is not one of an integer network"}},
+        Case{"WidthsOfAPlanAllAtOnce",
+             {"run", "--network", "lenet5", "--plan", "@twice.yaml"},
+             {"twice.yaml:4: layer 'conv1': weight_bits is 17; allowed is 1..16; line 4: layer 'conv1': "
+              "activation_bits is 0",
+              "line 5: layer 'conv2': weight_bits is 0"}},
+        Case{"WholeNumbersInWords",
+             {"run", "--network", "lenet5", "--images", "1000001"},
+             {"--images is 1000001; allowed is 0 to 1000000"}},
+        Case{"OtherFileThanAList",
+             {"table", "--network", "@in-the-way"},
+             {"in-the-way' exists, but is not what is read here"}},
+        Case{"FolderThanAList", {"table", "--network", "@empty"}, {"empty' exists, but", "lists of them (.csv)"}},
+        Case{"ExportOfANetworkWithoutWeights",
+             {"export", "--network", "lenet5", "--out", "@new"},
+             {"there is no 'lenet5'; export writes what"}},
+        Case{"ZeroByte", {"run", "--network", "lenet5", "--plan", "@zero.yaml"}, {"zero.yaml:2: holds a zero byte"}},
+        Case{"NestedTooDeep",
+             {"run", "--network", "lenet5", "--plan", "@deep.yaml"},
+             {"deep.yaml:1: ", "nested too deep"}},
+        Case{"NameOfATechnologyIsAPath",
+             {"table", "--network", "lenet5", "--technology", "@path.yaml"},
+             {"path.yaml:2: 'name' is '../../esc'; files are called after it"}},
         Case{"FolderWithoutWeights", {"run", "--network", "@empty"}, {"holds no integer.safetensors"}},
         Case{"BatchOfNothing", {"run", "--network", "lenet5", "--batch", "0"}, {"--batch is 0"}},
         Case{"BatchTooLarge", {"verify", "--network", "lenet5", "--batch", "1025"}, {"--batch is 1025", "1 to 1024"}},

@@ -102,6 +102,10 @@ TEST_F(LayerLists, BecomeIndependentIntegerLayers) {
   EXPECT_EQ(shapes.tensors[3].shape, (Shape{8, 8, 32}));
   EXPECT_EQ(shapes.layers[1].clip_high, 127);
   EXPECT_EQ(shapes.layers[0].macs, 32 * 32 * 9 * 3 * 16);
+  Plan wide = plan;
+  wide.output_bits = 2;
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { integer_shapes(list, wide); }),
+              HasSubstr("output_bits is 2; layers of the list 'list' have outputs as wide as their inputs"));
   plan.layers[1].layer = "layer3";
   EXPECT_THAT(message_of<std::invalid_argument>([&] { integer_shapes(list, plan); }),
               HasSubstr("layer 2 of the plan is 'layer3'; in the list 'list' it is 'layer2'"));

@@ -144,7 +144,7 @@ TEST_F(StoreTest, RefusesOtherFiles) {
   EXPECT_THAT(message_of<std::runtime_error>([&] { Store(text, context()); }), HasSubstr("text.sqlite"));
   {
     Database other(folder_ / "other.sqlite");
-    other.execute("CREATE TABLE recipes(name TEXT)");
+    other.execute("CREATE TABLE recipes(name TEXT); CREATE TABLE meta(author TEXT)");
   }
   const std::string before = bitstrata::testing::read_text(folder_ / "other.sqlite");
   const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder_.path()), {}); };
@@ -234,7 +234,7 @@ TEST_F(StoreTest, RefusesRowsThatCannotBe) {
   // A table that is gone.
   { Database(file()).execute("DROP TABLE energy"); }
   EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }),
-              HasSubstr("is damaged: no such table: energy"));
+              HasSubstr("is damaged: its tables are not those of a store (no such table: energy)"));
 }
 
 TEST_F(StoreTest, RefusesWhatKeepsNothing) {
