@@ -187,6 +187,12 @@ bool is_flat(Shape samples, Shape input) {
   return samples != input && input.height == 1 && input.width == 1 && input.elements() == samples.elements();
 }
 
+// A sample that is a vector of the file's input, element by element, which the file makes an image of.
+bool is_vector(Shape samples, Shape input, ChannelOrder order) {
+  return samples.height == 1 && samples.width == 1 && samples != input && samples.channels == input.elements() &&
+         (order != ChannelOrder::any || input.channels == 1);
+}
+
 // A sample of one channel whose rows and columns are the two sides of the file's input, in its order.
 bool is_matrix(Shape samples, Shape input, ChannelOrder order) {
   const int pixels = input.height * input.width;
@@ -225,6 +231,16 @@ Reals fit(const Samples& samples, int index, const FloatNetwork& network) {
     turned.reserve(values.size());
     for (int pixel = 0; pixel < shape.width; ++pixel)
       for (int c = 0; c < shape.height; ++c) turned.push_back(values[at(c) * at(shape.width) + at(pixel)]);
+    return turned;
+  }
+  if (is_vector(shape, input, network.input_order)) {
+    const Reals values = samples.values(index);
+    if (network.input_order != ChannelOrder::first) return values;
+    const std::size_t channels = at(input.channels), pixels = values.size() / channels;
+    Reals turned;
+    turned.reserve(values.size());
+    for (std::size_t pixel = 0; pixel < pixels; ++pixel)
+      for (std::size_t c = 0; c < channels; ++c) turned.push_back(values[c * pixels + pixel]);
     return turned;
   }
   if (!is_flat(shape, input)) {

@@ -35,6 +35,7 @@ class Builder {
                         network_.node(tensor.node).name, network_.nodes().back().name, network_.name()));
       layout_.tensors[tensor.source].is_output = tensor.is_output = true;
     }
+    for (Step& step : layout_.steps) step.activated = activated(step);
     return std::move(layout_);
   }
 
@@ -52,6 +53,18 @@ class Builder {
     layout_.tensors.push_back({node, source < 0 ? index : source, rectified, false, {}});
     tensor_of_[node] = index;
     return index;
+  }
+
+  // Through sums, and functions that stand alone because others read what is in front of them.
+  int activated(const Step& step) const {
+    int tensor = step.output;
+    for (const Step& next : layout_.steps) {
+      if (layout_.tensors[tensor].rectified) return tensor;
+      const Op op = network_.node(next.node).op;
+      const bool reads = std::ranges::find(next.inputs, tensor) != next.inputs.end();
+      if (reads && (op == Op::add || is_activation(op))) tensor = next.output;
+    }
+    return layout_.tensors[tensor].rectified ? tensor : step.output;
   }
 
   void visit(int index) {

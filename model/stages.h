@@ -40,6 +40,8 @@ struct Step {
   bool pools = false;       // an average pooling
   std::vector<int> inputs;  // tensors
   int output = 0;           // tensor
+  int activated = 0;        // tensor behind its activation function: `output`, or what a sum and the function behind it
+                            // make of it (a residual block's last layer), or `output` where no function follows
   int input() const { return inputs.front(); }
 };
 

@@ -31,7 +31,7 @@ std::vector<Tensor> rank_channels(Module& module, const Tensor& images, bool qua
     if (step.stage < 0) continue;
     const StageWeights& stage = module.stage(step.stage);
     const Tensor scale = stage.normalised() ? stage.gamma.detach().abs() : stage.weight.detach().flatten(1).norm(2, 1);
-    Tensor score = density.channel_nonzero[at(step.output)].to(torch::kFloat32) * scale;
+    Tensor score = density.channel_nonzero[at(step.activated)].to(torch::kFloat32) * scale;
     score = score / score.max().clamp_min(1e-30);
     std::int64_t start = 0;
     for (const int part : groups.outputs[at(step.stage)]) {

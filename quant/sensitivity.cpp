@@ -58,7 +58,7 @@ std::vector<double> Sensitivity::densities(const model::Plan& plan) {
   });
   std::vector<double> shares;
   for (const Step& step : module.layout().steps) {
-    const auto tensor = static_cast<std::size_t>(step.output);
+    const auto tensor = static_cast<std::size_t>(step.activated);
     if (step.stage >= 0)
       shares.push_back(static_cast<double>(density.nonzero[tensor]) / static_cast<double>(density.total[tensor]));
   }

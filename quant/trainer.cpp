@@ -300,7 +300,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
   };
   for (const Step& step : own.state.module.layout().steps) {
     if (step.stage < 0) continue;
-    report.density.push_back(share(step.output));
+    report.density.push_back(share(step.activated));
     report.input_density.push_back(share(step.input()));
   }
   report.passes = static_cast<double>(images) / static_cast<double>(own.train.labels.size(0));

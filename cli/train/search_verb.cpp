@@ -98,9 +98,14 @@ class MeasuredSearch {
     search();
     if (!found_.feasible) {
       end();
-      throw std::invalid_argument(fmt::format("no plan keeps {}: the nearest that '{}' found takes {}",
-                                              fmt::join(o_.limits, " and "), o_.method,
-                                              quant::to_text(found_.costs, allowed_, uniform_)));
+      throw std::invalid_argument(
+          found_.others_keep
+              ? fmt::format(
+                    "'{}' comes to no plan that keeps {}, though there are some: it ends at {}; another --method "
+                    "may find one",
+                    o_.method, fmt::join(o_.limits, " and "), quant::to_text(found_.costs, allowed_, uniform_))
+              : fmt::format("no plan keeps {}: the nearest that '{}' found takes {}", fmt::join(o_.limits, " and "),
+                            o_.method, quant::to_text(found_.costs, allowed_, uniform_)));
     }
     finetune();
     finish();

@@ -35,7 +35,7 @@ Losses density_score(Surroundings& s) {
         int tensor = variable.index;
         if (variable.kind == Variable::Kind::weights)
           for (const Step& step : replay.module().layout().steps)
-            if (step.stage == variable.index) tensor = step.output;
+            if (step.stage == variable.index) tensor = step.activated;
         sum = density(tensors[static_cast<std::size_t>(tensor)]) * std::exp2(-2.0 * variable.values[k]);
       }
       distances[v][k] += images * sum;

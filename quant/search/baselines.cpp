@@ -31,7 +31,7 @@ class Best {
   SearchResult result(int phase, const Point& otherwise) const {
     if (point_.empty()) return no_plan(problem_, phase, otherwise);
     problem_.show(phase, "chosen", point_, 0, loss_);
-    return {true, point_, problem_.costs.total(point_), loss_};
+    return {true, false, point_, problem_.costs.total(point_), loss_};
   }
 
  private:
@@ -145,7 +145,7 @@ SearchResult greedy(const PlanProblem& problem) {
     }
     problem.oracle.adapt(problem.space.plan(near.point()));
   }
-  SearchResult result{true, near.point(), problem.costs.total(near.point()),
+  SearchResult result{true, false, near.point(), problem.costs.total(near.point()),
                       problem.oracle.loss(problem.space.plan(near.point()))};
   problem.show(problem.options.phases, "chosen", result.point, 0, result.loss);
   return result;
@@ -193,7 +193,7 @@ SearchResult density_rule(const PlanProblem& problem) {
     problem.oracle.adapt(problem.space.plan(point));
   }
   if (!within(problem.costs.total(point), problem.allowed)) return no_plan(problem, round, point);
-  SearchResult result{true, point, problem.costs.total(point), problem.oracle.loss(problem.space.plan(point))};
+  SearchResult result{true, false, point, problem.costs.total(point), problem.oracle.loss(problem.space.plan(point))};
   problem.show(round, "chosen", point, 0, result.loss);
   return result;
 }

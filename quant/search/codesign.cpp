@@ -36,7 +36,7 @@ class Codesign {
       if (stands) break;
       problem_.oracle.adapt(problem_.space.plan(point));
     }
-    return {true, point, problem_.costs.total(point), loss(point)};
+    return {true, false, point, problem_.costs.total(point), loss(point)};
   }
 
  private:

@@ -70,7 +70,7 @@ class Fractional {
       if (point.empty()) return no_plan(problem_, phase, nearest(places_));
       places_.assign(point.begin(), point.end());
       problem_.oracle.adapt(problem_.space.plan(point));
-      result = {true, point, problem_.costs.total(point), loss(point)};
+      result = {true, false, point, problem_.costs.total(point), loss(point)};
       problem_.show(phase, "chosen", point, mean / problem_.options.steps, result.loss);
     }
     return result;

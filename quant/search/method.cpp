@@ -48,10 +48,13 @@ Costs budget(const Costs& start, const Costs& allowed, double part) {
 SearchResult no_plan(const PlanProblem& problem, int phase, const Point& point) {
   const Point lowest(point.size(), 0);
   const Costs present = problem.costs.total(point), least = problem.costs.total(lowest);
+  // Where plans keep them that the method did not come to, the nearest is its own.
+  const bool kept = within(least, problem.allowed);
   const bool cheaper = excess(least, problem.allowed) < excess(present, problem.allowed);
-  const Point& nearest = cheaper ? lowest : point;
-  SearchResult result{false, nearest, problem.costs.total(nearest), problem.oracle.loss(problem.space.plan(nearest))};
-  problem.show(phase, "no plan keeps the limits", nearest, 0, result.loss);
+  const Point& nearest = cheaper && !kept ? lowest : point;
+  SearchResult result{false, kept, nearest, problem.costs.total(nearest),
+                      problem.oracle.loss(problem.space.plan(nearest))};
+  problem.show(phase, kept ? "came to no plan within the limits" : "no plan keeps the limits", nearest, 0, result.loss);
   return result;
 }
 

@@ -51,7 +51,8 @@ struct PlanProblem {
 };
 
 struct SearchResult {
-  bool feasible = false;  // else `point` is the cheapest plan that was found, beyond the limits
+  bool feasible = false;     // else `point` is the plan nearest to the limits that was found
+  bool others_keep = false;  // of none: there are plans within the limits that the method does not come to
   Point point;
   Costs costs{};
   double loss = 0;
@@ -85,7 +86,8 @@ Losses monotone(Losses losses);
 // Between what `start` costs (`part` 0) and the limits (1), in equal ratios.
 Costs budget(const Costs& start, const Costs& allowed, double part);
 
-// What a method returns that found no plan within the limits: the cheaper of `point` and the smallest plan.
+// What a method returns that found no plan within the limits: `point`, or the smallest plan where it is the nearer one
+// and beyond them as well.
 SearchResult no_plan(const PlanProblem& problem, int phase, const Point& point);
 
 }  // namespace bitstrata::quant

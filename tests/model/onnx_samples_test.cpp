@@ -129,6 +129,25 @@ TEST_F(OnnxSamples, OfRowsAndColumnsMeetTheFilesTwoSides) {
               HasSubstr("the samples are 4x3x1, the network reads 1x3x4"));
 }
 
+// A file that takes a vector and makes an image of it.
+TEST_F(OnnxSamples, OfAVectorAreTheFilesInputElementByElement) {
+  for (const bool last : {false, true}) {
+    OnnxBuilder m({1, 24});
+    std::string x = m.node("Reshape", {"x", m.ints(last ? Dims{1, 3, 4, 2} : Dims{1, 2, 3, 4})});
+    if (last) x = m.node("Transpose", {x}, {{"perm", Dims{0, 3, 1, 2}}});
+    m.node("Conv", {x, m.random({5, 2, 2, 2})});
+    const Array input = random_input(m, 1), wanted = m.run(input);
+    const Reals result = run(imported(m), fit(stored(input, ""), 0, imported(m)));
+    const std::vector<float> values = to_nhwc(wanted);
+    ASSERT_EQ(result.size(), values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(result[i], values[i], 1e-5) << i;
+  }
+  OnnxBuilder grey({1, 12});
+  grey.node("Conv", {grey.node("Reshape", {"x", grey.ints({1, 1, 3, 4})}), grey.random({2, 1, 2, 2})});
+  const Array input = random_input(grey, 2);
+  EXPECT_EQ(fit(stored(input, ""), 0, imported(grey)), Reals(input.values.begin(), input.values.end()));
+}
+
 TEST_F(OnnxSamples, OfAFlatVectorComeAsTheDataSetSays) {
   OnnxBuilder m({1, 8});
   m.node("Gemm", {"x", m.random({8, 3})});

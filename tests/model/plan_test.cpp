@@ -57,6 +57,24 @@ TEST(TensorBits, OfAMeanThatALayerReadsAreThoseOfWhatItIsMadeOf) {
   EXPECT_EQ(lay_out(network).tensors[3].source, 2);
 }
 
+// What activation density counts: values behind the function, which a residual block has behind its sum.
+TEST(Layout, TellsWhereALayersFunctionEnds) {
+  const Network net = build_network("resnet8_small");
+  const Layout layout = lay_out(net);
+  int behind_sums = 0;
+  for (const Step& step : layout.steps) {
+    if (step.stage < 0) continue;
+    const bool last = step.stage + 1 == static_cast<int>(layout.stages.size());
+    EXPECT_EQ(layout.tensors[step.activated].rectified, !last) << layout.stages[step.stage].name;
+    behind_sums += step.activated != step.output ? 1 : 0;
+  }
+  // Three blocks, two of which have a convolution on their shortcut.
+  EXPECT_EQ(behind_sums, 5);
+  // No function follows the sums of MobileNetV2.
+  const Network mobile = build_network("mobilenetv2");
+  for (const Step& step : lay_out(mobile).steps) EXPECT_EQ(step.activated, step.output);
+}
+
 TEST(Plan, SurvivesItsFile) {
   const TemporaryFolder folder;
   Plan plan = uniform_plan(build_network("lenet5"), 4, 6);

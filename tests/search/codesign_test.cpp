@@ -125,6 +125,24 @@ TEST(SearchMethods, KeepTheLimitsOrSayThatNothingDoes) {
   EXPECT_EQ(kept, 21);
 }
 
+// Where nothing is 0, the rule of activation density narrows nothing: others keep what it does not come to.
+TEST(SearchMethods, SayWhatOthersKeep) {
+  Problem problem("pim-64x64", 1);
+  Known oracle(problem, 0.0);
+  oracle.density = 1;
+  std::vector<SearchRecord> steps;
+  const SearchResult result = density_rule({problem.space,
+                                            problem.costs,
+                                            resolve({parse_limit("latency=0.5")}, problem.uniform, 100),
+                                            oracle,
+                                            {},
+                                            [&](const SearchRecord& step) { steps.push_back(step); }});
+  EXPECT_FALSE(result.feasible);
+  EXPECT_TRUE(result.others_keep);
+  EXPECT_EQ(result.point, problem.space.largest());
+  EXPECT_EQ(steps.back().event, "came to no plan within the limits");
+}
+
 // Costs in coarse steps, as an array has them whose macros are half full: many changes take nothing off.
 class Stairs final : public model::PlanPrices {
  public:

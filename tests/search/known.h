@@ -76,7 +76,7 @@ class Known final : public LossOracle {
   }
   std::vector<double> densities(const model::Plan& plan) override {
     ask();
-    return std::vector<double>(plan.layers.size(), 0.6);
+    return std::vector<double>(plan.layers.size(), density);
   }
   void adapt(const model::Plan&) override {
     ask();
@@ -85,6 +85,7 @@ class Known final : public LossOracle {
   double passes() const override { return passes_; }
 
   int adapted = 0, asked = 0;
+  double density = 0.6;                        // of every layer
   int most = std::numeric_limits<int>::max();  // questions until it is as if the program were killed
 
  private:
