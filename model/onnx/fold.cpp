@@ -316,7 +316,7 @@ std::vector<Tensor> fold(const OnnxNode& node, const Inputs& inputs, std::int64_
     if (text.find("node '") != std::string::npos) throw;
     refuse(node, text);
   }
-  refuse(node, fmt::format("of constants is not supported (opset {})", opset));
+  refuse(node, "of constants is not computed here; a tool that folds constants can replace it by its result");
 }
 
 }  // namespace bitstrata::model::interchange

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <stdexcept>
 
@@ -223,13 +224,16 @@ Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& i
     q.grid.bits = static_cast<int>(bits.at(0));
     q.is_signed = node.whole("signed", 1) != 0;
     q.narrow = node.whole("narrow", 0) != 0;
-    const std::string rounding = node.text("rounding_mode", "ROUND");
+    std::string rounding = node.text("rounding_mode", "ROUND");  // QONNX reads it in any case
+    std::ranges::transform(rounding, rounding.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     if (rounding == "FLOOR") {
       q.rounding = Rounding::floor;
     } else if (rounding == "HALF_UP") {
       q.rounding = Rounding::half_away;
     } else if (rounding != "ROUND" && rounding != "HALF_EVEN") {
-      refuse(node, fmt::format("rounding_mode '{}' is not supported; ROUND, HALF_UP and FLOOR are", rounding));
+      refuse(node,
+             fmt::format("rounding_mode '{}' is not supported; ROUND (HALF_EVEN), HALF_UP and FLOOR are", rounding));
     }
     return q;
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -144,7 +145,8 @@ struct Graph {
   std::vector<GraphInput> inputs;  // without those that have an initializer
   std::vector<std::string> outputs;
   std::map<std::string, std::string> metadata;
-  std::vector<std::string> notes;  // what is done differently from the file
+  std::vector<std::string> notes;   // what is done differently from the file
+  std::set<std::string> functions;  // operators that the file itself defines: "domain:name"
 };
 
 // Puts one branch of the If called `node` in its place.

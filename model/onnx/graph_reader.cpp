@@ -134,6 +134,7 @@ class GraphReader {
       if (set.domain().empty() || set.domain() == "ai.onnx") graph.opset = set.version();
     }
     for (const auto& entry : model.metadata_props()) graph.metadata[entry.key()] = entry.value();
+    for (const auto& function : model.functions()) graph.functions.insert(function.domain() + ":" + function.name());
     for (const auto& tensor : model.graph().initializer()) {
       graph.constants.insert_or_assign(tensor.name(), constant(tensor));
     }

@@ -32,7 +32,8 @@ const std::map<std::string, std::string>& reasons() {
 
 struct Lacking {
   int count = 0;
-  std::string first;  // node
+  std::string first;      // node
+  bool function = false;  // the file defines it
 };
 
 }  // namespace
@@ -90,11 +91,15 @@ void Converter::check_operators(const std::set<std::string>& needed) const {
     Lacking& entry = lacking[op];
     if (entry.count++ == 0) {
       entry.first = node.name;
+      entry.function = graph_.functions.count(node.domain + ":" + node.op) != 0;
       order.push_back(op);
     }
   }
   if (order.empty()) return;
-  const auto why = [](const std::string& op) {
+  const auto why = [&](const std::string& op) {
+    if (lacking.at(op).function)
+      return std::string(
+          ": the file defines it as a function, and functions are not read; inline them first (onnx.inliner)");
     const auto found = reasons().find(op);
     return found == reasons().end() ? std::string() : fmt::format(": {}", found->second);
   };

@@ -224,9 +224,25 @@ TEST(OnnxImport, QonnxRoundsHalvesAwayFromZero) {
   using ::testing::ElementsAre;
   EXPECT_THAT(run_with("HALF_UP", 0), ElementsAre(1, -1, 2, -2, 7, -8));
   EXPECT_THAT(run_with("ROUND", 0), ElementsAre(0, 0, 2, -2, 7, -8));
+  EXPECT_EQ(run_with("half_up", 0), run_with("HALF_UP", 0));
   EXPECT_THAT(run_with("HALF_UP", 1), ElementsAre(1, 0, 2, -2, 6, -9));
   EXPECT_THAT(message_of<std::runtime_error>([&] { run_with("UP", 0); }),
-              HasSubstr("rounding_mode 'UP' is not supported; ROUND, HALF_UP and FLOOR are"));
+              HasSubstr("rounding_mode 'UP' is not supported; ROUND (HALF_EVEN), HALF_UP and FLOOR are"));
+}
+
+// An operator whose definition lies in the file is not unknown.
+TEST(OnnxImport, FunctionsOfTheFileAreNamedAsSuch) {
+  OnnxBuilder m({1, 6});
+  m.node("MyLeaky", {"x"}, {}, "my");
+  const TemporaryFolder folder;
+  // A FunctionProto of that name and domain in ModelProto.functions, field 25.
+  const std::string function = "\x0A\x07MyLeaky\x52\x02my";
+  const auto file =
+      folder.write("function.onnx", m.bytes() + "\xCA\x01" + static_cast<char>(function.size()) + function);
+  EXPECT_THAT(message_of<std::runtime_error>([&] { import_onnx(file); }),
+              HasSubstr("the file defines it as a function, and functions are not read; inline them first"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { import_onnx(m.save(folder / "plain.onnx")); }),
+              ::testing::EndsWith("the operator is not supported"));
 }
 
 // Both versions, by qonnx's own definition: floor(round(x / scale) / 2^k), limited to the output's codes by the second.
