@@ -213,8 +213,7 @@ void print(const Results& results, const Options& o, const Imported& imported, c
   fmt::print("final codes      {} of {} differ between golden integers and the run {}, by {} of {} steps at most{}\n",
              results.codes.different, results.codes.compared,
              imported.network.quantized() ? "as the file says" : "in float", results.codes.largest,
-             grid.range().high - grid.range().low,
-             imported.network.quantized() ? "" : ": what quantization changes");
+             grid.range().high - grid.range().low, imported.network.quantized() ? "" : ": what quantization changes");
   if (!o.outputs.empty()) {
     const bool bipolar = grid.coding == model::Coding::bipolar;
     const std::string code = bipolar                ? "(2 * code - 1)"
