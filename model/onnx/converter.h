@@ -206,7 +206,7 @@ class Converter {
   // Says of a quantized file that `node` went into the layer in front of it, which rounds once where the file does
   // twice.
   void note_tie(const OnnxNode& node);
-  // The same of a factor of the value `x` that `node` reads, which goes into the weights or the scale of its result.
+  // Says of a quantized file that the factor of the value `x`, which `node` reads, went into its weights or its scale.
   void note_factor(const OnnxNode& node, const Value& x);
   void take_spelling(const OnnxNode& node, const Value& x, const Value& result);
   Value limited(const OnnxNode& node, Value value, double low, double high);
