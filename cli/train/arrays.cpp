@@ -44,25 +44,22 @@ class Choice {
     mark_front();
     ArrayChoice choice;
     choice.csv = to_csv();
-    std::vector<const quant::ArrayPair*> within;
-    for (const quant::ArrayPair& pair : pairs_)
-      if (pair.part == 1 && pair.feasible) within.push_back(&pair);
-    if (within.empty())
+    const auto verdict = quant::judge_pairs(space_, pairs_, options_.confirmed, oracle_);
+    if (!verdict)
       throw std::invalid_argument(
           fmt::format("no plan keeps the limits on any of the {} architectures", arrays_.size()));
-    std::ranges::stable_sort(within, {}, &quant::ArrayPair::predicted);
-    const quant::ArrayPair* best = within.front();
-    double least = infinity;
     json confirmed = json::array();
-    for (std::size_t i = 0; i < within.size() && static_cast<int>(i) < options_.confirmed; ++i) {
-      const double loss = oracle_.loss(space_.plan(within[i]->point));
-      confirmed.push_back(to_json(*within[i], loss));
-      if (loss < least) least = loss, best = within[i];
-    }
-    choice.architecture = options_.architectures[best->array];
-    choice.report = {{"architectures", arrays_.size()},           {"pairs", pairs_.size()},
-                     {"front", std::ranges::count(front_, true)}, {"confirmed", confirmed},
-                     {"chosen", to_json(*best, least)},           {"array_first", array_first()}};
+    for (const quant::JudgedPair& judged : verdict->confirmed) confirmed.push_back(to_json(judged));
+    const std::size_t fastest = pairs_[verdict->fastest].array;
+    choice.architecture = options_.architectures[pairs_[verdict->chosen.pair].array];
+    choice.report = {
+        {"architectures", arrays_.size()},
+        {"pairs", pairs_.size()},
+        {"front", std::ranges::count(front_, true)},
+        {"confirmed", confirmed},
+        {"chosen", to_json(verdict->chosen)},
+        {"array_first", verdict->array_first ? to_json(*verdict->array_first)
+                                             : json{{"architecture", arrays_[fastest].name}, {"keeps_limits", false}}}};
     return choice;
   }
 
@@ -80,24 +77,15 @@ class Choice {
     for (const std::size_t i : sim::pareto_front(objectives)) front_[places[i]] = true;
   }
 
-  json to_json(const quant::ArrayPair& pair, double loss) const {
+  json to_json(const quant::JudgedPair& judged) const {
+    const quant::ArrayPair& pair = pairs_[judged.pair];
     return {{"architecture", arrays_[pair.array].name},
             {"predicted_loss_change", pair.predicted},
-            {"loss", loss},
+            {"loss", judged.loss},
             {"latency_us", pair.latency_us},
             {"uniform_8_8_latency_us", pair.uniform_latency_us},
             {"energy_fj", pair.costs[1] > 0 ? json(pair.costs[1]) : json(nullptr)},
             {"bits_on_chip", arrays_[pair.array].area}};
-  }
-
-  // One after the other: the array that is fastest at uniform 8/8, then the best plan on it.
-  json array_first() {
-    const quant::ArrayPair* fastest = nullptr;
-    for (const quant::ArrayPair& pair : pairs_)
-      if (pair.part == 1 && (fastest == nullptr || pair.uniform_latency_us < fastest->uniform_latency_us))
-        fastest = &pair;
-    if (!fastest->feasible) return {{"architecture", arrays_[fastest->array].name}, {"keeps_limits", false}};
-    return to_json(*fastest, oracle_.loss(space_.plan(fastest->point)));
   }
 
   std::string to_csv() const {

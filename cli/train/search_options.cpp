@@ -106,7 +106,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       ("architectures", po::value(&architectures),
        "sweep file: choose the array, too, among its architectures; --architecture is then what shares are of")
       ("confirm", po::value(&confirm)->default_value(confirm),
-       "pairs of array and plan of the least predicted loss whose real loss is taken")
+       "pairs of array and plan of the least predicted loss whose real loss is taken, beside that of the array that is "
+       "fastest for 8/8")
       ("cost-table", po::value(&cost_table),
        "latencies of another board by layer, weight and activation width, in HAQ's layout (.npy or .csv; bitstrata table "
        "writes such), in place of the architecture's")

@@ -3,9 +3,11 @@
 // were measured once serve all arrays: each needs a program of its own, and its costs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "quant/search/oracle.h"
 #include "quant/search/program.h"
 
 namespace bitstrata::quant {
@@ -38,5 +40,24 @@ struct ArrayPair {
 std::vector<ArrayPair> pair_arrays(const SearchSpace& space, const std::vector<ArrayCandidate>& arrays,
                                    const Losses& losses, const ArrayLimits& limits, const std::vector<double>& parts,
                                    const ProgramOptions& options);
+
+// A pair's real loss.
+struct JudgedPair {
+  std::size_t pair = 0;
+  double loss = 0;
+};
+
+struct ArrayVerdict {
+  std::vector<JudgedPair> confirmed;      // in the order of predicted losses
+  std::size_t fastest = 0;                // the pair of the array that is fastest at uniform 8/8
+  std::optional<JudgedPair> array_first;  // that pair, where it keeps the limits
+  JudgedPair chosen;                      // the least real loss of all of these, an earlier one of equals
+};
+
+// Real losses of the `count` pairs of the least predicted loss that keep the whole limits, and of what one has who
+// takes the array that is fastest at uniform 8/8 and then the best plan for it: predictions of plans that lose much are
+// far off, so that this one may lose less. Nothing where no pair keeps the limits.
+std::optional<ArrayVerdict> judge_pairs(const SearchSpace& space, const std::vector<ArrayPair>& pairs, int count,
+                                        LossOracle& oracle);
 
 }  // namespace bitstrata::quant

@@ -10,6 +10,7 @@
 #include "quant/search/array_choice.h"
 #include "quant/search/elimination.h"
 #include "quant/search/program.h"
+#include "tests/search/known.h"
 #include "tests/search/problem.h"
 
 namespace bitstrata::quant {
@@ -230,6 +231,42 @@ TEST(PairArrays, AreThoseOfEachArrayAlone) {
   }
   EXPECT_GE(feasible, 3);
   EXPECT_LT(feasible, 6);
+}
+
+// Predictions put one pair first; real losses choose, and the array that is fastest for 8/8 always takes part.
+TEST(JudgePairs, TakesTheLeastRealLoss) {
+  Problem problem("pim-64x64", 3);
+  const auto pair = [&](std::size_t array, double predicted, double uniform_us, int value, bool feasible = true,
+                        double part = 1) {
+    ArrayPair made{.array = array, .part = part, .feasible = feasible, .predicted = predicted};
+    made.uniform_latency_us = uniform_us;
+    made.point = problem.space.largest();
+    made.point[0] = value;  // what sets the real loss
+    return made;
+  };
+  problem.losses.assign(problem.losses.size(), {0, 0, 0});
+  problem.losses[0] = {3, 1, 2};
+  test::Known known(problem, 0);
+  // The best of all, of half the limits, and one that breaks them do not count.
+  std::vector<ArrayPair> pairs = {pair(0, 0.3, 9, 2), pair(0, 0.1, 9, 1, true, 0.5), pair(1, 0.2, 8, 0),
+                                  pair(2, 0.1, 7, 1, false), pair(3, 0.5, 7.5, 1)};
+  const auto two = judge_pairs(problem.space, pairs, 2, known);
+  ASSERT_TRUE(two);
+  ASSERT_EQ(two->confirmed.size(), 2U);
+  EXPECT_EQ(two->confirmed[0].pair, 2U);
+  EXPECT_EQ(two->confirmed[0].loss, 3);
+  EXPECT_EQ(two->confirmed[1].pair, 0U);
+  EXPECT_EQ(two->fastest, 3U);  // it keeps no limits: nothing to judge
+  EXPECT_FALSE(two->array_first);
+  EXPECT_EQ(two->chosen.pair, 0U);
+  pairs.erase(pairs.begin() + 3);
+  const auto beside = judge_pairs(problem.space, pairs, 2, known);
+  ASSERT_TRUE(beside && beside->array_first);
+  EXPECT_EQ(beside->array_first->pair, 3U);
+  EXPECT_EQ(beside->confirmed.size(), 2U);
+  EXPECT_EQ(beside->chosen.pair, 3U);
+  EXPECT_EQ(beside->chosen.loss, 1);
+  EXPECT_FALSE(judge_pairs(problem.space, {pair(0, 0, 1, 0, false), pair(0, 0, 1, 0, true, 2)}, 4, known));
 }
 
 TEST(Improve, KeepsTheLimitsAndComesNearTheBest) {
