@@ -251,6 +251,7 @@ const model::Plan& Trainer::plan() const { return impl_->state.module.plan(); }
 int Trainer::training_images() const { return static_cast<int>(impl_->train.labels.size(0)); }
 
 bool Trainer::quantized() const { return impl_->quantized; }
+bool Trainer::trained_quantized() const { return impl_->trained_quantized; }
 Module& Trainer::module() { return impl_->state.module; }
 
 EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
@@ -285,8 +286,7 @@ EpochReport Trainer::train_epoch(const EpochSchedule& schedule) {
     loss_sum += loss.item<double>() * static_cast<double>(n);
     correct += logits.detach().argmax(1).eq(labels).sum().item<std::int64_t>();
     seen += n;
-    if (!std::isfinite(loss_sum))
-      throw std::runtime_error("training diverged (the loss is not a number): lower --learning-rate");
+    if (!std::isfinite(loss_sum)) throw Diverged("training diverged (the loss is not a number): lower --learning-rate");
     if (on_batch) on_batch(i + 1, batches, loss_sum / static_cast<double>(seen));
   }
   ++own.epoch;
@@ -332,6 +332,25 @@ void Trainer::keep() { impl_->kept = impl_->state.clone(); }
 void Trainer::restore() {
   if (!impl_->kept) throw std::logic_error("there is no kept state to go back to");
   impl_->state = impl_->kept->clone();
+}
+
+void Trainer::aside(const std::function<void()>& work) {
+  Impl& own = *impl_;
+  TrainingState before = own.state.clone();
+  const bool trained = own.trained_quantized;
+  const std::int64_t epoch = own.epoch;
+  const auto back = [&] {
+    own.state = std::move(before);
+    own.trained_quantized = trained;
+    own.epoch = epoch;
+  };
+  try {
+    work();
+  } catch (...) {
+    back();
+    throw;
+  }
+  back();
 }
 
 void Trainer::quantize(const model::Plan& plan) {

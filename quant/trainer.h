@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "model/float_network.h"
@@ -16,6 +17,15 @@
 namespace bitstrata::quant {
 
 class Module;
+
+// Images of one batch where nothing is trained after calibration (Trainer::calibrate).
+inline constexpr int calibration_batch = 512;
+
+// The loss is not a number any more.
+class Diverged : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 // The golden integers on the test images, and how far the float arithmetic of training agrees with them.
 struct GoldenTest {
@@ -60,6 +70,11 @@ class Trainer final : public Trainable {
   // Looks at some hundred training images for the ranges that are missing, those of widths that changed; others stay,
   // and so do learned steps.
   void complete_ranges();
+
+  // Has it trained under quantization?
+  bool trained_quantized() const;
+  // Does `work`, which may train and change the plan, and goes back to the state before, the number of epochs included.
+  void aside(const std::function<void()>& work);
 
   // Share of correct answers among the first `count` images of a part (0: all).
   double accuracy(Part part, int count = 0);

@@ -2,8 +2,10 @@
 #include "quant/training_oracle.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "quant/labelled.h"
 #include "quant/sensitivity.h"
@@ -38,6 +40,11 @@ struct TrainingOracle::Impl {
       passes += static_cast<double>(images.size(0));
     }
     refresh();
+  }
+
+  void train(const EpochSchedule& schedule) {
+    const EpochReport report = trainer.train_epoch(schedule);
+    passes += (3 * report.passes + report.teacher_passes) * static_cast<double>(trainer.training_images());
   }
 
   void refresh() {
@@ -80,12 +87,49 @@ void TrainingOracle::adapt(const model::Plan& plan) {
     EpochSchedule schedule = impl_->options.schedule;
     schedule.from = static_cast<double>(epoch - 1) / impl_->options.epochs;
     schedule.to = static_cast<double>(epoch) / impl_->options.epochs;
-    const EpochReport report = impl_->trainer.train_epoch(schedule);
-    impl_->passes +=
-        (3 * report.passes + report.teacher_passes) * static_cast<double>(impl_->trainer.training_images());
+    impl_->train(schedule);
   }
   refresh();
 }
+
+void TrainingOracle::settle(const model::Plan& plan) {
+  impl_->trainer.apply(plan);
+  if (impl_->trainer.trained_quantized())
+    impl_->trainer.complete_ranges();
+  else
+    impl_->trainer.calibrate(impl_->options.calibration_images, calibration_batch);
+}
+
+double TrainingOracle::trial(const model::Plan& plan) {
+  Impl& own = *impl_;
+  double loss = std::numeric_limits<double>::infinity();
+  const auto told = std::exchange(own.trainer.on_batch, nullptr);
+  const auto work = [&] {
+    settle(plan);
+    const int all = own.trainer.training_images(), images = own.options.trial_images;
+    const int epochs = std::max(1, images / all);
+    EpochSchedule schedule;
+    schedule.peak = own.options.trial_rate;
+    schedule.images = std::min(images, all);
+    for (int epoch = 0; epoch < epochs; ++epoch) {
+      schedule.from = static_cast<double>(epoch) / epochs;
+      schedule.to = static_cast<double>(epoch + 1) / epochs;
+      own.train(schedule);
+    }
+    Sensitivity trained(own.trainer.module(), own.images, own.labels, own.teacher,
+                        own.options.teacher ? Against::teacher : Against::labels, *own.score);
+    loss = trained.loss(plan);
+    own.passes += trained.passes();
+  };
+  try {
+    own.trainer.aside(work);
+  } catch (const Diverged&) {  // such a plan is none to choose
+  }
+  own.trainer.on_batch = told;
+  return loss;
+}
+
+bool TrainingOracle::tries() const { return impl_->options.trial_images > 0; }
 
 void TrainingOracle::refresh() { impl_->refresh(); }
 

@@ -18,6 +18,10 @@ struct OracleOptions {
   std::string score = "loss";  // what tells of single changes (scores/score.h)
   int epochs = 0;              // of training between questions; 0: the weights stay as they are
   EpochSchedule schedule;
+  // Of trials: training images in all, in epochs of at most so many; 0: there are none.
+  int trial_images = 0;
+  double trial_rate = 0;       // the highest learning rate; it falls to 0
+  int calibration_images = 0;  // that a trial's ranges start from where nothing was trained before
 };
 
 class TrainingOracle final : public LossOracle {
@@ -32,8 +36,12 @@ class TrainingOracle final : public LossOracle {
   std::vector<double> densities(const model::Plan& plan) override;
   void adapt(const model::Plan& plan) override;
   bool trains() const override;
+  double trial(const model::Plan& plan) override;
+  bool tries() const override;
   double passes() const override;
 
+  // The trainer's network under the plan, with the ranges that training goes on from: what was learned stays.
+  void settle(const model::Plan& plan);
   // The trainer's network was replaced by a stored one.
   void refresh();
   int images() const;

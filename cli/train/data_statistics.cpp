@@ -153,7 +153,7 @@ const PlanStatistics& DataStatistics::gather(const std::string& key, const model
 
 std::vector<std::vector<model::Codes>> DataStatistics::images_under(const model::Plan& plan) {
   trainer_.apply(plan);
-  trainer_.calibrate(options_.calibration_images, calibration_batch);
+  trainer_.calibrate(options_.calibration_images, quant::calibration_batch);
   const model::IntegerNetwork integers = trainer_.integers();
   const int count = std::min(options_.images, data_.train.count());
   std::vector<std::vector<model::Codes>> images;

@@ -98,7 +98,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        po::value(&o.search_learning_rate)->default_value(o.search_learning_rate, "0.03"),
        "ad: highest within each epoch of the search")
       ("finetune-epochs", po::value(&o.finetune_epochs)->default_value(o.finetune_epochs),
-       "epochs under the final widths; the best by validation is kept")
+       "epochs under the final widths; by validation the latest of the best is kept")
       ("learning-rate", po::value(&o.learning_rate)->default_value(o.learning_rate, "0.02"),
        "highest of fine-tuning; it falls to 0")
       ("calibration-images", po::value(&o.calibration_images)->default_value(o.calibration_images),
@@ -252,7 +252,7 @@ class Quantization {
                                     return quant::mac_table_energy_fj(n, p, technology_);
                                   }}),
         annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
-                   frozen_epochs(options.finetune_epochs), true) {}
+                   frozen_epochs(options.finetune_epochs), true, data.validation.count()) {}
 
   void run() {
     prepare();
@@ -276,7 +276,7 @@ class Quantization {
                                            ad ? o_.density.initial_bits : o_.activation_bits);
     plan.output_bits = o_.output_bits;
     trainer.quantize(plan);
-    trainer.calibrate(o_.calibration_images, ad || o_.finetune_epochs > 0 ? 0 : calibration_batch);
+    trainer.calibrate(o_.calibration_images, ad || o_.finetune_epochs > 0 ? 0 : quant::calibration_batch);
   }
 
   void save() {

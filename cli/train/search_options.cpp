@@ -42,6 +42,8 @@ std::vector<int> read_widths(const std::string& text) {
   return widths;
 }
 
+constexpr int trial_images = 2048;  // that a plan is trained on to be judged
+
 // A line each of a table of names.
 template <typename Row>
 std::string about(const std::vector<Row>& rows) {
@@ -63,7 +65,7 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
       if (values.count(name) != 0 && !values[name].defaulted())
         throw std::invalid_argument(fmt::format("--{} is without effect here; it belongs to {}", name, belongs_to));
   };
-  if (o.method != "codesign") refuse({"settling", "candidates", "reach"}, "--method codesign");
+  if (o.method != "codesign") refuse({"settling", "candidates", "trials", "reach"}, "--method codesign");
   const bool phased = o.method == "codesign" || o.method == "greedy" || o.method == "fractional";
   if (!phased) refuse({"phases"}, "--method codesign, greedy or fractional");
   if (!phased && o.method != "density")
@@ -83,7 +85,7 @@ void refuse_unread(const po::variables_map& values, const SearchVerbOptions& o) 
   if (o.levels < 2) refuse({"minimum-channels"}, "--levels above 1");
   if (o.finetune_epochs == 0) refuse({"learning-rate"}, "--finetune-epochs");
   if (o.finetune_epochs == 0 && o.oracle.epochs == 0)
-    refuse({"quantizer", "distill"}, "--epochs and --finetune-epochs");
+    refuse({"quantizer", "distill", "trials"}, "--epochs and --finetune-epochs");
 }
 
 }  // namespace
@@ -131,6 +133,8 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
        "further phases at the limits, at most: until the plan stands")
       ("candidates", po::value(&search.candidates)->default_value(search.candidates),
        "plans whose real loss is taken in a phase")
+      ("trials", po::value(&search.trials)->default_value(search.trials),
+       "of them, at the limits, where training goes on: trained for a short while, to choose by the loss behind it; 0: none")
       ("reach", po::value(&search.reach)->default_value(search.reach),
        "losses are measured up to so many values from each variable's present one")
       ("solver-seconds", po::value(&search.program.seconds)->default_value(search.program.seconds, "20"),
@@ -154,7 +158,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
       ("search-learning-rate", po::value(&search_learning_rate)->default_value(search_learning_rate, "0.03"),
        "highest within these epochs")
       ("finetune-epochs", po::value(&finetune_epochs)->default_value(finetune_epochs),
-       "epochs under the final plan; the best by validation is kept")
+       "epochs under the final plan; by validation the latest of the best is kept")
       ("learning-rate", po::value(&learning_rate)->default_value(learning_rate, "0.02"),
        "highest of fine-tuning; it falls to 0")
       ("calibration-images", po::value(&calibration_images)->default_value(calibration_images),
@@ -197,6 +201,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   check_range("phases", search.phases, 1, 100);
   check_range("settling", search.settling, 0, 100);
   check_range("candidates", search.candidates, 1, 1000);
+  check_range("trials", search.trials, 0, 1000);
   check_range("reach", search.reach, 1, 100);
   check_range("solver-seconds", search.program.seconds, 0, 1e5);
   check_range("gap", search.program.gap, 0, 1);
@@ -237,6 +242,9 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   oracle.schedule.peak = search_learning_rate;
   oracle.schedule.final_ratio = 0.05;
   oracle.schedule.images = search_images;
+  oracle.calibration_images = calibration_images;
+  if (search.trials > 0 && (oracle.epochs > 0 || finetune_epochs > 0)) oracle.trial_images = trial_images;
+  oracle.trial_rate = finetune_epochs > 0 ? learning_rate : search_learning_rate;
   rounding.check(values);
   quantize.quantizer = rounding.kind();
   training.check(values);
@@ -265,6 +273,7 @@ json SearchVerbOptions::identity() const {
                    {"phases", search.phases},
                    {"settling", search.settling},
                    {"candidates", search.candidates},
+                   {"trials", search.trials},
                    {"reach", search.reach},
                    {"solver-seconds", search.program.seconds},
                    {"gap", search.program.gap},

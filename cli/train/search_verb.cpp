@@ -72,7 +72,7 @@ class MeasuredSearch {
                                     options.quantize),
                  options.common),
         annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
-                   frozen_epochs(options.finetune_epochs), true) {
+                   frozen_epochs(options.finetune_epochs), true, data.validation.count()) {
     if (!o_.technology.empty()) technology_ = model::load_technology(o_.technology);
     network_ = session_.trainer().network();
     // Levels of channels lie where cycles fall as long as no plane is skipped: the rest is not known yet.
@@ -169,7 +169,7 @@ class MeasuredSearch {
     }
     if (!start_.weights.empty() && !start_.imported) load_weights(trainer, start_.weights);
     trainer.quantize(space_->plan(space_->largest()));
-    trainer.calibrate(o_.calibration_images, calibration_batch);
+    trainer.calibrate(o_.calibration_images, quant::calibration_batch);
     folder_.replace_earlier(start_file);
     std::filesystem::remove(folder_.file(statistics_file));
     find_statistics();
@@ -222,19 +222,9 @@ class MeasuredSearch {
     search_seconds_ = cpu_seconds() - start;
     passes_ = recorded.passes();
     trained_ = recorded.trained();
-    if (!tuning_) settle();
+    if (!tuning_) oracle.settle(space_->plan(found_.point));
     loss_images_ = oracle.images();
     write_log();
-  }
-
-  // The network under the plan that was found, as its loss was measured: what training has learned stays.
-  void settle() {
-    quant::Trainer& trainer = session_.trainer();
-    trainer.apply(space_->plan(found_.point));
-    if (trained_ > 0)
-      trainer.complete_ranges();
-    else
-      trainer.calibrate(o_.calibration_images, calibration_batch);
   }
 
   // The array, too: from then on all costs are those of the one that was chosen.
@@ -263,7 +253,8 @@ class MeasuredSearch {
                         values_of(*space_, quant::Variable::Kind::tensor, r.point),
                         values_of(*space_, quant::Variable::Kind::channels, r.point));
     ++steps_;
-    if (r.event == "candidate" || r.event == "pair" || r.event == "drawn" || r.event == "fell") return;
+    if (r.event == "candidate" || r.event == "pair" || r.event == "drawn" || r.event == "fell" || r.event == "trial")
+      return;
     say(o_.common, fmt::format("phase {}: {}, loss {:.4f}, {}", r.phase, r.event, r.loss,
                                quant::to_text(r.costs, allowed_, uniform_)));
     write_log();

@@ -51,11 +51,11 @@ void Session::finetune(quant::Annealing& annealing, const std::function<void()>&
                              100 * last.validation_accuracy, last.seconds));
     after();
   }
-  if (annealing.count() == 0 || annealing.best_epoch() == annealing.count()) return;
+  if (annealing.count() == 0 || annealing.kept_epoch() == annealing.count()) return;
   const std::string kept =
-      annealing.best_epoch() == 0 ? "the state before fine-tuning" : fmt::format("epoch {}", annealing.best_epoch());
-  say(common_, fmt::format("no later epoch is better than {}, which is kept: validation {:.2f} %", kept,
-                           100 * annealing.best_accuracy()));
+      annealing.kept_epoch() == 0 ? "the state before fine-tuning" : fmt::format("epoch {}", annealing.kept_epoch());
+  say(common_, fmt::format("later epochs are worse than {}, which is kept: validation {:.2f} %", kept,
+                           100 * annealing.kept_accuracy()));
 }
 
 std::optional<json> Session::resume(const std::filesystem::path& file, bool wanted, const json& identity) {

@@ -16,9 +16,6 @@ namespace bitstrata::cli {
 // Throws std::invalid_argument when the file is missing, damaged or made for another network.
 void load_weights(quant::Trainer& trainer, const std::filesystem::path& file);
 
-// Images of one batch where nothing is trained after calibration (Trainer::calibrate).
-inline constexpr int calibration_batch = 512;
-
 // Learning rates of fine-tuning: up to `peak` soon, then down to 0.
 quant::EpochSchedule finetune_schedule(double peak);
 // How many of the last epochs of fine-tuning normalise by running statistics, as the network is run: one, where the

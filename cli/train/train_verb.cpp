@@ -124,7 +124,7 @@ int train_verb(const std::vector<std::string>& arguments) {
                         {"macs", network.total_macs()},
                         {"epochs", epochs},
                         {"passes_trained", o.training.passes(data, o.epochs)},
-                        {"chosen_epoch", annealing.best_epoch()},
+                        {"chosen_epoch", annealing.kept_epoch()},
                         {"float_validation_accuracy", annealing.best_accuracy()},
                         {"float_test_accuracy", test.accuracy()},
                         {"float_test_standard_error", test.standard_error()}};

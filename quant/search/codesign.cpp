@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Widths and kept channels chosen together against measured cost. In phases: losses of single changes are measured
-// around the present plan, a program finds the plans of least predicted loss within a budget, their real losses decide,
-// training goes on under the one that was chosen, and the budget tightens.
+// around the present plan, a program finds the plans of least predicted loss within a budget, their real losses decide
+// (at the limits those behind a short training), training goes on under the one that was chosen, and the budget
+// tightens.
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "quant/search/method.h"
 
@@ -27,14 +30,15 @@ class Codesign {
     problem_.show(0, "start", point, 0, loss(point));
     const int last = options_.phases + options_.settling;
     for (phase_ = 1; phase_ <= last; ++phase_) {
-      const bool at_limits = phase_ >= options_.phases;
-      const double part = at_limits ? 1 : static_cast<double>(phase_) / options_.phases;
+      at_limits_ = phase_ >= options_.phases;
+      const double part = at_limits_ ? 1 : static_cast<double>(phase_) / options_.phases;
       const Point next = step(point, budget(start, problem_.allowed, part));
       if (next.empty()) return no_plan(problem_, phase_, point);
       const bool stands = phase_ > options_.phases && next == point;
       point = next;
       if (stands) break;
       problem_.oracle.adapt(problem_.space.plan(point));
+      if (problem_.oracle.trains()) tried_.clear();  // trials of other weights
     }
     return {true, false, point, problem_.costs.total(point), loss(point)};
   }
@@ -83,6 +87,7 @@ class Codesign {
     if (phase_ > 1) add(best(start, budget, options_.program.seconds));
     if (within(problem_.costs.total(point), budget)) add(point);
     if (candidates.empty()) return {};
+    std::vector<Point> finalists = candidates;
     // Single changes miss what changes do to each other: programs of other weights give other plans, and the real loss
     // decides (after SPDY, Frantar and Alistarh 2022, whose weights are drawn in the same way). They need no proof.
     std::uniform_real_distribution<double> weight(0.0, 1.0);
@@ -98,8 +103,10 @@ class Codesign {
     }
     Point chosen;
     double least = infinity;
+    std::vector<std::pair<double, Point>> real_losses;
     const auto judge = [&](const Point& candidate) {
       const double real = loss(candidate);
+      real_losses.emplace_back(real, candidate);
       problem_.show(phase_, "candidate", candidate, predicted(losses, candidate), real);
       if (real >= least) return false;
       least = real;
@@ -120,15 +127,40 @@ class Codesign {
         if ((moved = judge(promoted))) break;
       }
     }
+    if (at_limits_ && problem_.oracle.tries() && options_.trials > 0) {
+      std::ranges::stable_sort(real_losses, {}, &std::pair<double, Point>::first);
+      for (const auto& [real, candidate] : real_losses)
+        if (std::ranges::find(finalists, candidate) == finalists.end()) finalists.push_back(candidate);
+      finalists.resize(std::min(finalists.size(), static_cast<std::size_t>(options_.trials)));
+      chosen = best_tried(finalists, losses);
+      least = loss(chosen);
+    }
     problem_.show(phase_, chosen == point ? "stands" : "chosen", chosen, predicted(losses, chosen), least);
     return chosen;
+  }
+
+  // The least real loss of many plans is in part luck with the images that it was taken on, and says little about what
+  // training will mend. So the best by real loss, and before them those that programs found by themselves, are trained
+  // for a while each.
+  Point best_tried(const std::vector<Point>& finalists, const Losses& losses) {
+    const Point* best = nullptr;
+    for (const Point& finalist : finalists) {
+      if (!tried_.contains(finalist)) {
+        tried_[finalist] = problem_.oracle.trial(problem_.space.plan(finalist));
+        problem_.show(phase_, "trial", finalist, predicted(losses, finalist), tried_[finalist]);
+      }
+      if (best == nullptr || tried_[finalist] < tried_[*best]) best = &finalist;
+    }
+    return *best;
   }
 
   const PlanProblem& problem_;
   const SearchOptions& options_;
   std::mt19937_64 random_;
   int phase_ = 0;
+  bool at_limits_ = false;
   Losses start_losses_;
+  std::map<Point, double> tried_;  // losses behind a short training of the present weights
 };
 
 }  // namespace

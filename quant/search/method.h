@@ -20,6 +20,7 @@ struct SearchOptions {
       4;  // codesign, greedy, fractional: the budget falls in so many steps from the largest plan's costs to the limits
   int settling = 3;     // codesign: further phases at the limits, at most: until the plan stands
   int candidates = 64;  // codesign: plans whose real loss is taken in a phase
+  int trials = 8;       // codesign: of them, at the limits, those that are trained for a short while to choose by
   int reach = 6;        // codesign: a variable's losses are measured up to so many values from the present one
   ProgramOptions program{.seconds = 20, .gap = 1e-3};
   int steps = 50;     // fractional: of gradient descent in a phase

@@ -34,6 +34,10 @@ class LossOracle {
   virtual void adapt(const model::Plan& plan) = 0;
   // Does `adapt` do anything?
   virtual bool trains() const { return false; }
+  // The mean loss behind a short training under the plan, which is taken back: what fine-tuning will make of it. Only
+  // where `tries()`.
+  virtual double trial(const model::Plan& plan) = 0;
+  virtual bool tries() const { return false; }
   // Images through the whole network so far: a changed half of a network is half a pass, a training image is three.
   virtual double passes() const = 0;
 };

@@ -82,12 +82,20 @@ json RecordedOracle::answer(const json& question, const std::function<json()>& a
   return given;
 }
 
-double RecordedOracle::loss(const model::Plan& plan) {
-  const json given = answer({{"loss", widths(plan)}}, [&]() -> json {
-    const double loss = inner_.loss(plan);
+double RecordedOracle::loss_of(const char* question, const model::Plan& plan, const std::function<double()>& ask) {
+  const json given = answer({{question, widths(plan)}}, [&]() -> json {
+    const double loss = ask();
     return std::isfinite(loss) ? json(loss) : json(nullptr);
   });
   return given.is_null() ? std::numeric_limits<double>::infinity() : given.get<double>();
+}
+
+double RecordedOracle::loss(const model::Plan& plan) {
+  return loss_of("loss", plan, [&] { return inner_.loss(plan); });
+}
+
+double RecordedOracle::trial(const model::Plan& plan) {
+  return loss_of("trial", plan, [&] { return inner_.trial(plan); });
 }
 
 Losses RecordedOracle::single_changes(const SearchSpace& space, const Point& point, int reach) {

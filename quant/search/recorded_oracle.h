@@ -33,6 +33,8 @@ class RecordedOracle final : public LossOracle {
   std::vector<double> densities(const model::Plan& plan) override;
   void adapt(const model::Plan& plan) override;
   bool trains() const override { return inner_.trains(); }
+  double trial(const model::Plan& plan) override;
+  bool tries() const override { return inner_.tries(); }
   double passes() const override { return passes_; }
   // Trainings so far, those before a resumption among them.
   int trained() const { return trained_; }
@@ -40,6 +42,7 @@ class RecordedOracle final : public LossOracle {
   int replayed() const { return static_cast<int>(next_); }
 
  private:
+  double loss_of(const char* question, const model::Plan& plan, const std::function<double()>& ask);
   // The journal's answer to the question, or what `ask` says, which is added to the journal.
   nlohmann::json answer(const nlohmann::json& question, const std::function<nlohmann::json()>& ask);
 

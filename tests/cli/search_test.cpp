@@ -153,10 +153,11 @@ TEST_F(SearchVerb, SensitivityIsChosenByName) {
 
 // SIGKILL in the middle of a search that also trains: resumed, it ends as one that was left alone.
 TEST_F(SearchVerb, GoesOnAfterBeingKilled) {
-  const Words search = {
-      "--method",     "codesign", "--limit",          "latency=0.5", "--levels", "3", "--phases",          "3",
-      "--candidates", "2",        "--systemc-images", "0",           "--epochs", "1", "--finetune-epochs", "1"};
+  const Words search = {"--method", "codesign", "--limit",           "latency=0.5", "--levels",         "3",
+                        "--phases", "3",        "--candidates",      "2",           "--systemc-images", "0",
+                        "--epochs", "1",        "--finetune-epochs", "1",           "--trials",         "2"};
   ASSERT_EQ(run_program(quantize("whole", search)).status, 0);
+  EXPECT_THAT(read_text(folder_ / "whole/search.csv"), HasSubstr("\n3,trial,"));
   Words resumed = quantize("killed", search);
   resumed.emplace_back("--resume");
   int answers = 0;
@@ -371,6 +372,8 @@ TEST_F(SearchVerb, MisuseIsOneLine) {
        {"--sensitivity hessian takes gradients", "take kl or mse"}},
       {{"--method", "random", "--limit", "latency=0.5", "--sensitivity", "kl"}, {"--sensitivity", "--method codesign"}},
       {{"--method", "greedy", "--limit", "latency=0.5", "--candidates", "3"}, {"--candidates", "--method codesign"}},
+      {{"--method", "codesign", "--limit", "latency=0.5", "--trials", "3"},
+       {"--trials is without effect here", "--epochs and --finetune-epochs"}},
       {{"--method", "codesign", "--limit", "latency=0.5", "--learning-rate", "1"},
        {"--learning-rate", "--finetune-epochs"}},
       {{"--method", "codesign", "--limit", "latency=2ms", "--cost-table", "@"}, {"have no unit"}},

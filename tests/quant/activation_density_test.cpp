@@ -270,9 +270,29 @@ TEST(Annealing, LeavesTheNetworkInItsBestEpoch) {
   network.accuracy = [&](const model::Plan&) { return ++asked == 2 ? 0.8 : 0.7; };
   Annealing annealing(4, {});
   while (!annealing.done()) annealing.step(network);
-  EXPECT_EQ(annealing.best_epoch(), 2);
+  EXPECT_EQ(annealing.kept_epoch(), 2);
   EXPECT_EQ(network.restored, 1);
   EXPECT_EQ(annealing.best_accuracy(), 0.8);
+  EXPECT_EQ(annealing.kept_accuracy(), 0.8);
+}
+
+// 0.8 on 100 images has a standard error of 0.040, so 0.765 is as good and 0.75 is not; on 1,000 images 0.765 is not.
+TEST(Annealing, KeepsTheLatestOfThoseThatImagesCannotTellApart) {
+  const auto kept = [](const std::vector<double>& accuracies, int judged_on, bool start_counts) {
+    Scripted network(test::tiny_network());
+    std::size_t asked = 0;
+    network.accuracy = [&](const model::Plan&) { return accuracies.at(asked++); };
+    Annealing annealing(static_cast<int>(accuracies.size()) - (start_counts ? 1 : 0), {}, 0, start_counts, judged_on);
+    while (!annealing.done()) annealing.step(network);
+    const auto at = static_cast<std::size_t>(annealing.kept_epoch() - (start_counts ? 0 : 1));
+    EXPECT_EQ(annealing.kept_accuracy(), accuracies.at(at));
+    return annealing.kept_epoch();
+  };
+  EXPECT_EQ(kept({0.7, 0.8, 0.765, 0.75}, 100, false), 3);
+  EXPECT_EQ(kept({0.7, 0.8, 0.765, 0.75}, 1000, false), 2);
+  EXPECT_EQ(kept({0.7, 0.765, 0.8, 0.75}, 100, false), 3);
+  EXPECT_EQ(kept({1.0, 0.98, 0.9}, 41, true), 1);  // all right is not without error
+  EXPECT_EQ(kept({1.0, 0.9, 0.9}, 41, true), 0);
 }
 
 }  // namespace

@@ -120,9 +120,41 @@ TEST(Resume, AnnealingEndsAsUninterrupted) {
     second.resume(nlohmann::json::parse(resumed->load(file)));
     while (!second.done()) second.step(*resumed);
     EXPECT_EQ(second.best_accuracy(), all.best_accuracy());
-    EXPECT_EQ(second.best_epoch(), all.best_epoch());
+    EXPECT_EQ(second.kept_epoch(), all.kept_epoch());
     expect_same_weights(*whole, *resumed);
   }
+}
+
+// Trained under another plan meanwhile, with fewer channels, and not even told.
+TEST(Trainer, GoesOnAsIfNothingHadBeenAside) {
+  auto make = [] {
+    QuantizeOptions quantize;
+    quantize.quantizer = Quantizer::learned_steps;
+    auto trainer = std::make_unique<Trainer>(test::tiny_network(), test::small_dataset(), TrainOptions{}, quantize);
+    trainer->quantize(model::uniform_plan(trainer->network(), 4, 4));
+    trainer->calibrate(256);
+    return trainer;
+  };
+  const auto plain = make(), other = make();
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    other->aside([&] {
+      model::Plan plan = model::uniform_plan(other->network(), 2, 3);
+      plan.layers[0].channels = 2;
+      other->apply(plan);
+      EXPECT_NE(other->network().total_parameters(), plain->network().total_parameters());
+      other->train_epoch({});
+      EXPECT_TRUE(other->trained_quantized());
+    });
+    EXPECT_EQ(other->trained_quantized(), epoch > 0);
+    EXPECT_EQ(other->train_epoch({}).loss, plain->train_epoch({}).loss);
+    expect_same_weights(*plain, *other);
+  }
+  EXPECT_THROW(other->aside([&] {
+    other->train_epoch({});
+    throw Diverged("on purpose");
+  }),
+               Diverged);
+  expect_same_weights(*plain, *other);
 }
 
 TEST(Resume, SearchWithPruningEndsAsUninterrupted) {

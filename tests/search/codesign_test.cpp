@@ -73,6 +73,43 @@ TEST(Codesign, ComesNearTheBestPlanThatKeepsTheLimits) {
   EXPECT_GE(best, runs * 2 / 3);
 }
 
+// Real losses mislead where training mends what they see; trials at the limits see what is left of it.
+TEST(Codesign, ChoosesByWhatTrainingWillMake) {
+  double with = 0, without = 0;
+  int tried = 0;
+  for (std::uint32_t seed = 1; seed <= 6; ++seed) {
+    Problem problem("pim-64x64", seed);
+    const Costs allowed = resolve({parse_limit("latency=0.7")}, problem.uniform, 100);
+    for (const int trials : {0, 4}) {
+      Known oracle(problem, 6.0);
+      oracle.trials = true;
+      SearchOptions options = few_candidates();
+      options.candidates = 8;
+      options.trials = trials;
+      std::map<int, std::vector<double>> losses;  // of the trials of a phase
+      std::map<int, Point> chosen;
+      const auto record = [&](const SearchRecord& step) {
+        if (step.event == "trial") losses[step.phase].push_back(step.loss);
+        if (step.event == "chosen" || step.event == "stands") chosen[step.phase] = step.point;
+      };
+      const Point found = codesign({problem.space, problem.costs, allowed, oracle, options, record}).point;
+      (trials == 0 ? without : with) += oracle.after_training(found);
+      EXPECT_EQ(oracle.tried > 0, trials > 0);
+      for (const auto& [phase, of] : losses) {
+        EXPECT_GE(phase, options.phases) << "only at the limits";
+        EXPECT_LE(of.size(), 4U);
+        EXPECT_LE(oracle.after_training(chosen.at(phase)), *std::ranges::min_element(of));
+        tried += static_cast<int>(of.size());
+      }
+    }
+    Known untrained(problem, 6.0);
+    codesign({problem.space, problem.costs, allowed, untrained, few_candidates()});
+    EXPECT_EQ(untrained.tried, 0) << "nothing trains there";
+  }
+  std::cout << with << " lost behind training by " << tried << " trials, " << without << " where real losses choose\n";
+  EXPECT_LT(with, without);
+}
+
 TEST(Codesign, RepeatsItselfForASeed) {
   const auto run = [](std::uint64_t seed) {
     Problem problem("overlay-8x64x8", 1);
@@ -227,12 +264,14 @@ TEST(RecordedOracle, ResumesEveryMethodWhereItWasStopped) {
                          [&](const SearchRecord& r) { records.emplace_back(r.event, r.point, r.loss, r.passes); }});
     };
     Known whole(problem, 0.5);
+    whole.trials = true;
     Records expected, found;
     const SearchResult result = run(whole, expected);
     for (const int stop : {0, 1, whole.asked / 2, whole.asked - 1}) {
       std::filesystem::remove(folder / "journal");
       Known first(problem, 0.5), second(problem, 0.5);
       first.most = stop;
+      first.trials = second.trials = true;
       const RecordedOracle::States states{[](int) {}, [&](int n) { second.adapted = n; }};
       {
         RecordedOracle recorded(first, folder / "journal", true, states);

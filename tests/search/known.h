@@ -82,9 +82,24 @@ class Known final : public LossOracle {
     ask();
     ++adapted;
   }
+  // Training mends what narrow neighbours do to each other, and weighs single values its own way.
+  double trial(const model::Plan& plan) override {
+    ask();
+    passes_ += 10;
+    ++tried;
+    return after_training(problem_.space.point(plan));
+  }
+  bool tries() const override { return trials; }
+  double after_training(const Point& point) const {
+    double loss = 0;
+    for (std::size_t v = 0; v < point.size(); ++v)
+      loss += problem_.losses[v][static_cast<std::size_t>(point[v])] * static_cast<double>(1 + v % 3);
+    return loss;
+  }
   double passes() const override { return passes_; }
 
-  int adapted = 0, asked = 0;
+  bool trials = false;
+  int adapted = 0, asked = 0, tried = 0;
   double density = 0.6;                        // of every layer
   int most = std::numeric_limits<int>::max();  // questions until it is as if the program were killed
 
