@@ -478,11 +478,14 @@ std::string Trainer::load(const std::filesystem::path& file) {
 void Trainer::load_weights(const std::filesystem::path& file) {
   const TensorFile content = load_checkpoint(file);
   naming(file, [&] { impl_->state = take_state(content, "model.", impl_->base, impl_->state.module.options, true); });
+  const auto trained = content.metadata.find("trained_quantized");
+  impl_->trained_quantized = trained != content.metadata.end() && trained->second == "yes";
 }
 
 CheckpointHead read_head(const std::filesystem::path& file) {
   TensorFile content = load_checkpoint(file);
-  return {content.metadata["network"], content.metadata["quantized"] == "yes", content.metadata["note"]};
+  return {content.metadata["network"], content.metadata["quantized"] == "yes",
+          content.metadata["trained_quantized"] == "yes", content.metadata["note"]};
 }
 
 std::string libtorch_version() { return TORCH_VERSION; }

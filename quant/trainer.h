@@ -88,7 +88,8 @@ class Trainer final : public Trainable {
   // wrong.
   void save(const std::filesystem::path& file, const std::string& note) const;
   std::string load(const std::filesystem::path& file);
-  // Weights, statistics and channels only: another run's result as a starting point.
+  // Weights, statistics and channels only: another run's result as a starting point. Where it was trained under
+  // quantization, its float passes stay no measure of anything.
   void load_weights(const std::filesystem::path& file);
 
   // Called after every batch with (batches done, batches of the epoch, mean loss so far).
@@ -107,6 +108,7 @@ class Trainer final : public Trainable {
 struct CheckpointHead {
   std::string network;
   bool quantized = false;
+  bool trained_quantized = false;
   std::string note;
 };
 CheckpointHead read_head(const std::filesystem::path& file);

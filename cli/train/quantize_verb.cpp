@@ -436,6 +436,11 @@ int quantize_verb(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   const Start start = find_start(o.network);
   o.rounding.check_start(o.network, !start.weights.empty());
+  if (start.continues())
+    throw std::invalid_argument(fmt::format(
+        "--network {}: --method {} starts from a float network, a run folder of train; searches by measured "
+        "costs go on from a quantized one",
+        o.network, o.method));
   RunFolder folder(o.out, "quantize", arguments, o.common);
   const quant::TrainingData data = o.training.load();
   const json identity = identity_of(o, start.weights, data);

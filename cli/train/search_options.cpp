@@ -102,7 +102,7 @@ bool SearchVerbOptions::read(const std::vector<std::string>& arguments) {
   options.add_options()
       // clang-format off
       ("network", po::value(&network)->default_value(network),
-       "run folder of `train`, an ONNX file with its weights, or a built-in network to start untrained")
+       "run folder of `train` or `quantize` to start from, an ONNX file with its weights, or a built-in network to start untrained")
       ("method", po::value(&method)->required(), fmt::format("{}", fmt::join(names_of(quant::search_methods()), ", ")).c_str())
       ("architecture", po::value(&architecture)->default_value(architecture), "the array that costs are measured on")
       ("architectures", po::value(&architectures),

@@ -18,6 +18,7 @@
 #include "model/digest.h"
 #include "model/progress.h"
 #include "quant/annealing.h"
+#include "quant/scores/score.h"
 #include "quant/search/channel_levels.h"
 #include "quant/search/cost_table.h"
 #include "quant/search/recorded_oracle.h"
@@ -74,6 +75,8 @@ class MeasuredSearch {
         annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
                    frozen_epochs(options.finetune_epochs), true, data.validation.count()) {
     if (!o_.technology.empty()) technology_ = model::load_technology(o_.technology);
+    // Before the space is made: a quantize run's network may have fewer channels than it was built with.
+    if (!start_.weights.empty() && !start_.imported) load_weights(session_.trainer(), start_.weights);
     network_ = session_.trainer().network();
     // Levels of channels lie where cycles fall as long as no plane is skipped: the rest is not known yet.
     std::unique_ptr<model::PlanPrices> prices;
@@ -167,7 +170,6 @@ class MeasuredSearch {
       find_statistics();
       return;
     }
-    if (!start_.weights.empty() && !start_.imported) load_weights(trainer, start_.weights);
     trainer.quantize(space_->plan(space_->largest()));
     trainer.calibrate(o_.calibration_images, quant::calibration_batch);
     folder_.replace_earlier(start_file);
@@ -369,7 +371,8 @@ class MeasuredSearch {
     for (int training = 1; training <= trained_; ++training) std::filesystem::remove(state_file(training));
   }
 
-  static constexpr const char* start_file = "float.safetensors";  // may lie in the folder, as what the run starts from
+  // May lie in the folder, as what the run starts from.
+  static constexpr const char* start_file = "float.safetensors";
   static constexpr const char* journal = "search.journal";
   static constexpr const char* statistics_file = "statistics.json";
 
@@ -404,6 +407,10 @@ int search_quantize(const std::vector<std::string>& arguments) {
   if (!o.read(arguments)) return 0;
   const Start start = find_start(o.network);
   o.rounding.check_start(o.network, !start.weights.empty());
+  if (o.rounding.distillation > 0) start.check_float("--distill", o.network);
+  if (o.oracle.teacher) start.check_float("--against teacher", o.network);
+  if (quant::find_score(o.oracle.score)->needs_teacher) start.check_float("--sensitivity " + o.oracle.score, o.network);
+  start.check_out(o.out);
   RunFolder folder(o.out, "quantize", arguments, o.common);
   const quant::TrainingData data = o.training.load();
   json identity = o.identity();

@@ -14,10 +14,33 @@ namespace bitstrata::cli {
 
 using nlohmann::json;
 
+namespace {
+
+constexpr const char* checkpoint_file = "checkpoint.safetensors";
+
+}  // namespace
+
 std::unique_ptr<quant::Trainer> Start::make_trainer(const quant::TrainingData& data, const quant::TrainOptions& train,
                                                     const quant::QuantizeOptions& quantize) const {
   if (imported) return std::make_unique<quant::Trainer>(*imported, data, train, quantize);
   return std::make_unique<quant::Trainer>(network, data, train, quantize);
+}
+
+bool Start::continues() const { return weights.filename() == checkpoint_file; }
+
+void Start::check_float(const std::string& option, const std::string& name) const {
+  if (trained_quantized)
+    throw std::invalid_argument(fmt::format(
+        "{}: '{}' was trained under quantization and has no float network to follow; give --network the run "
+        "folder of train that it came from",
+        option, name));
+}
+
+void Start::check_out(const std::filesystem::path& out) const {
+  const auto whole = [](const std::filesystem::path& path) { return std::filesystem::weakly_canonical(path); };
+  if (continues() && whole(weights) == whole(out / checkpoint_file))
+    throw std::invalid_argument(fmt::format(
+        "--out {} is the folder that the run starts from and would replace its network; give another", out.string()));
 }
 
 Start find_start(const std::string& name) {
@@ -51,9 +74,15 @@ Start find_start(const std::string& name) {
     start.network = model::build_network(name);
     return start;
   }
-  start.weights = std::filesystem::path(name) / "float.safetensors";
+  // Without a float network in the folder, what a quantize run learned: its weights, and the channels that it kept.
+  const auto folder = std::filesystem::path(name);
+  start.weights = folder / "float.safetensors";
+  if (!std::filesystem::exists(start.weights) && std::filesystem::exists(folder / checkpoint_file))
+    start.weights = folder / checkpoint_file;
   try {
-    start.network = model::build_network(quant::read_head(start.weights).network);
+    const quant::CheckpointHead head = quant::read_head(start.weights);
+    start.network = model::build_network(head.network);
+    start.trained_quantized = head.trained_quantized;
     std::ifstream stream(std::filesystem::path(name) / "run.json");
     if (stream) start.run = json::parse(stream);
   } catch (const std::exception& error) {

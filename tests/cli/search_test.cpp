@@ -115,6 +115,48 @@ TEST_F(SearchVerb, ACostTableTakesThePlaceOfTheArchitecture) {
   EXPECT_LE(found.at("predicted").at("cycles").get<double>(), 0.5 * found.at("uniform_8_8").at("cycles").get<double>());
 }
 
+// A second search goes on from what the first one learned and kept: channels, then widths.
+TEST_F(SearchVerb, GoesOnFromAQuantizedRun) {
+  const Finished first = run_program(quantize(
+      "first",
+      {"--method",           "codesign", "--limit",           "latency=0.8", "--widths",   "8", "--levels",     "4",
+       "--minimum-channels", "2",        "--phases",          "1",           "--settling", "0", "--candidates", "2",
+       "--systemc-images",   "0",        "--finetune-epochs", "1",           "--trials",   "0"}));
+  ASSERT_EQ(first.status, 0) << first.err;
+  const json pruned = summary("first");
+  const Finished whole = run_program({"run", "--network", "lenet5", "--json"});
+  ASSERT_LT(pruned.at("parameters"), json::parse(whole.out).at("parameters"));
+  Words second =
+      quantize("second", {"--method", "codesign", "--limit", "latency=0.7", "--phases", "1", "--settling", "0",
+                          "--candidates", "2", "--systemc-images", "1", "--finetune-epochs", "1", "--trials", "2"});
+  second[2] = path("first");
+  const Finished went_on = run_program(second);
+  ASSERT_EQ(went_on.status, 0) << went_on.err;
+  const json found = summary("second");
+  EXPECT_EQ(found.at("parameters"), pruned.at("parameters"));
+  EXPECT_EQ(found.at("uniform_8_8").at("cycles"), pruned.at("predicted").at("cycles"));
+  EXPECT_EQ(found.at("measured").at("cycles").at("systemc"), found.at("predicted").at("cycles"));
+  for (std::size_t i = 0; i < found.at("layers").size(); ++i)
+    EXPECT_EQ(found.at("layers")[i].at("channels"), pruned.at("layers")[i].at("channels"));
+  // What it learned is where the second one begins; its float passes are nobody's teacher.
+  const auto refused = [&](const Words& more, const std::string& reason) {
+    Words words = second;
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished finished = run_program(words);
+    EXPECT_EQ(finished.status, 2);
+    EXPECT_THAT(finished.err, HasSubstr(reason));
+  };
+  refused({"--distill", "0.5"}, "--distill: '" + path("first") + "' was trained under quantization");
+  refused({"--against", "teacher"}, "--against teacher: ");
+  refused({"--sensitivity", "kl"}, "--sensitivity kl: ");
+  std::ranges::replace(second, path("second"), path("first"));
+  refused({}, "is the folder that the run starts from");
+  const Finished uniform = run_program({"quantize", "--network", path("first"), "--dataset", folder_.path().string(),
+                                        "--method", "uniform", "--out", path("uniform")});
+  EXPECT_EQ(uniform.status, 2);
+  EXPECT_THAT(uniform.err, HasSubstr("--method uniform starts from a float network"));
+}
+
 TEST_F(SearchVerb, EveryMethodHasARow) {
   const Finished help = run_program({"quantize", "--method", "greedy", "--help"});
   ASSERT_EQ(help.status, 0);
