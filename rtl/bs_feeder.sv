@@ -54,11 +54,11 @@ module bs_feeder #(
   // Width and sign of the first and of the second tensor.
   logic [4:0] first_bits, second_bits;
   logic pooling, signed_codes, second_signed;
-  assign first_bits = desc_i[D_WIDTHS*32+8 +: 5];
-  assign second_bits = desc_i[D_WIDTHS*32+24 +: 5];
-  assign second_signed = desc_i[D_WIDTHS*32+29];
-  assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
-  assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
+  assign first_bits = desc_i[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
+  assign second_bits = desc_i[F_SECOND_BITS +: B_SECOND_BITS];
+  assign second_signed = desc_i[F_SECOND_SIGNED];
+  assign pooling = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign signed_codes = desc_i[F_SIGNED];
 
   // Walker and its output register.
   logic window_valid, window_take, window_second, window_row_valid, window_last, window_tile_last;
@@ -132,7 +132,7 @@ module bs_feeder #(
   // Part of the window inside the row: bits [low, high) of it. The rest is padding.
   logic signed [20:0] row_bits, high_limit;
   logic [10:0] low, high;
-  assign row_bits = $signed({1'b0, desc_i[D_IN_ROW_BITS*32 +: 20]});
+  assign row_bits = $signed({1'b0, desc_i[F_IN_ROW_BITS +: B_IN_ROW_BITS]});
   assign high_limit = row_bits - x_q;
   always_comb begin
     low = 11'd0;
@@ -246,7 +246,7 @@ module bs_feeder #(
                        : (even_line & from_this) | (odd_line & ~from_this);
         turned = {merged, merged} >> rotate_l;
         spread = {COPIES{turned[DATA_WIDTH-1:0]}};
-        rows = (spread[ROWS-1:0] & rows_valid) | (rows_window & ~rows_valid & {ROWS{desc_i[D_ZERO_POINT*32 + p]}});
+        rows = (spread[ROWS-1:0] & rows_valid) | (rows_window & ~rows_valid & {ROWS{desc_i[F_ZERO_POINT + p]}});
       end
     end
     for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_vector

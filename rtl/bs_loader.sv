@@ -76,26 +76,26 @@ module bs_loader #(
   logic [15:0] lanes_full, rows_last;
   logic [4:0] first_bits, second_bits, bits;
   logic [23:0] row_beats, param_beats, second_beats;
-  assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
-  assign resident = desc_i[D_CONTROL*32 + C_RESIDENT];
-  assign second = desc_i[D_CONTROL*32 + C_SECOND];
-  assign broadcast = desc_i[D_CONTROL*32 + C_BROADCAST];
-  assign first_bits = desc_i[D_WIDTHS*32+8 +: 5];
-  assign second_bits = desc_i[D_WIDTHS*32+24 +: 5];
-  assign second_beats = desc_i[D_SECOND_ROW_BEATS*32 +: 24];
-  assign in_ring = desc_i[D_IN_RING*32 +: 16];
-  assign in_slot = desc_i[D_IN_SLOT*32 +: 16];
-  assign in_slots = desc_i[D_IN_SLOTS*32 +: 16];
-  assign rows_needed = desc_i[D_ROWS_NEEDED*32 +: 16];
-  assign blocks = desc_i[D_BLOCKS*32 +: 16];
-  assign k_tiles = desc_i[D_K_TILES*32 +: 16];
-  assign n_tiles = desc_i[D_N_TILES*32 +: 16];
-  assign segment_first = desc_i[D_SEGMENT_CHANNELS*32 +: 16];
-  assign segment_next = desc_i[D_SEGMENT_NEXT*32 +: 16];
-  assign lanes_full = desc_i[D_LANES*32 +: 16];
-  assign rows_last = desc_i[D_ROWS_LAST*32 +: 16];
-  assign row_beats = desc_i[D_IN_ROW_BEATS*32 +: 24];
-  assign param_beats = desc_i[D_PARAM_BEATS*32 +: 24];
+  assign pooling = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign resident = desc_i[F_RESIDENT];
+  assign second = desc_i[F_SECOND];
+  assign broadcast = desc_i[F_BROADCAST];
+  assign first_bits = desc_i[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
+  assign second_bits = desc_i[F_SECOND_BITS +: B_SECOND_BITS];
+  assign second_beats = desc_i[F_SECOND_ROW_BEATS +: B_SECOND_ROW_BEATS];
+  assign in_ring = desc_i[F_IN_RING +: B_IN_RING];
+  assign in_slot = desc_i[F_IN_SLOT +: B_IN_SLOT];
+  assign in_slots = desc_i[F_IN_SLOTS +: B_IN_SLOTS];
+  assign rows_needed = desc_i[F_ROWS_NEEDED +: B_ROWS_NEEDED];
+  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
+  assign k_tiles = desc_i[F_K_TILES +: B_K_TILES];
+  assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
+  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
+  assign segment_next = desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT];
+  assign lanes_full = desc_i[F_LANES +: B_LANES];
+  assign rows_last = desc_i[F_ROWS_LAST +: B_ROWS_LAST];
+  assign row_beats = desc_i[F_IN_ROW_BEATS +: B_IN_ROW_BEATS];
+  assign param_beats = desc_i[F_PARAM_BEATS +: B_PARAM_BEATS];
 
   // ------------------------------------------------------------------ commands
   typedef enum logic [2:0] {IDLE, FETCH, PARAMETERS, ONE_PIXEL, INPUT_ROWS, WEIGHTS} state_e;
@@ -108,7 +108,7 @@ module bs_loader #(
 
   logic signed [17:0] need_signed;
   logic [15:0] need, tile_rows, rows_waiting, macro_channels;
-  assign need_signed = {block_y_q[16], block_y_q} + {2'b0, desc_i[D_BLOCK_SPAN*32 +: 16]};
+  assign need_signed = {block_y_q[16], block_y_q} + {2'b0, desc_i[F_BLOCK_SPAN +: B_BLOCK_SPAN]};
   always_comb begin
     if (need_signed < 18'sd0) need = 16'd0;
     else if (need_signed > $signed({2'b0, rows_needed})) need = rows_needed;
@@ -116,7 +116,7 @@ module bs_loader #(
   end
   assign rows_waiting = row_q - rows_freed_i;
   // Weight rows of a tile: overlay has one for every plane of every output.
-  assign tile_rows = OVERLAY != 0 ? (segment_left_q < lanes_full ? segment_left_q : lanes_full) * {11'd0, desc_i[D_WIDTHS*32 +: 5]}
+  assign tile_rows = OVERLAY != 0 ? (segment_left_q < lanes_full ? segment_left_q : lanes_full) * {11'd0, desc_i[F_WEIGHT_BITS +: B_WEIGHT_BITS]}
                      : k_q + 16'd1 == k_tiles ? rows_last : ROWS[15:0];
   assign macro_channels = (t_q + 16'd1) * lanes_full;  // channels placed up to this macro
 
@@ -142,7 +142,7 @@ module bs_loader #(
       FETCH: want = 1'b1;
       PARAMETERS: begin
         want = 1'b1;
-        cmd_address_o = desc_i[D_PARAM_ADDRESS*32 +: 32];
+        cmd_address_o = desc_i[F_PARAM_ADDRESS +: B_PARAM_ADDRESS];
         cmd_beats_o = param_beats;
       end
       ONE_PIXEL: begin
@@ -168,7 +168,7 @@ module bs_loader #(
 
   logic block_last, weights_wanted, rows_end;
   assign block_last = block_q + 16'd1 == blocks;
-  assign weights_wanted = !pooling && !desc_i[D_OPTIONS*32 + O_KEEP_WEIGHTS] && (!resident || block_q == 16'd0);
+  assign weights_wanted = !pooling && !desc_i[F_KEEP_WEIGHTS] && (!resident || block_q == 16'd0);
   assign rows_end = rows_done && !beside_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -207,18 +207,18 @@ module bs_loader #(
       row_q <= 16'd0;
       beside_q <= 1'b0;
       segment_left_q <= segment_first;
-      second_address_q <= desc_i[D_SECOND_ADDRESS*32 +: 32];
-      block_y_q <= desc_i[D_PIXEL_START_Y*32 +: 17];
-      row_address_q <= desc_i[D_IN_ADDRESS*32 +: 32];
-      weight_address_q <= desc_i[D_WEIGHT_ADDRESS*32 +: 32];
+      second_address_q <= desc_i[F_SECOND_ADDRESS +: B_SECOND_ADDRESS];
+      block_y_q <= desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
+      row_address_q <= desc_i[F_IN_ADDRESS +: B_IN_ADDRESS];
+      weight_address_q <= desc_i[F_WEIGHT_ADDRESS +: B_WEIGHT_ADDRESS];
     end else begin
       if (state_q == INPUT_ROWS && fire) begin
         beside_q <= second && !broadcast && !beside_q;
         if (beside_q) begin
-          second_address_q <= second_address_q + desc_i[D_SECOND_ROW_STRIDE*32 +: 32];
+          second_address_q <= second_address_q + desc_i[F_SECOND_ROW_STRIDE +: B_SECOND_ROW_STRIDE];
         end else begin
           row_q <= row_q + 16'd1;
-          row_address_q <= row_address_q + desc_i[D_IN_ROW_STRIDE*32 +: 32];
+          row_address_q <= row_address_q + desc_i[F_IN_ROW_STRIDE +: B_IN_ROW_STRIDE];
         end
       end
       if (state_q == WEIGHTS && fire) begin
@@ -231,13 +231,13 @@ module bs_loader #(
             segment_left_q <= n_done ? segment_first
                               : segment_left_q <= TILES[15:0] * lanes_full ? segment_next
                               : segment_left_q - TILES[15:0] * lanes_full;
-            if (n_done) weight_address_q <= desc_i[D_WEIGHT_ADDRESS*32 +: 32];
+            if (n_done) weight_address_q <= desc_i[F_WEIGHT_ADDRESS +: B_WEIGHT_ADDRESS];
           end
         end
       end
       if (next_block) begin
         block_q <= block_q + 16'd1;
-        block_y_q <= block_y_q + $signed({1'b0, desc_i[D_BLOCK_STEP_Y*32 +: 16]});
+        block_y_q <= block_y_q + $signed({1'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
       end
     end
     if (start_i) weight_rows_held_q <= 16'd0;
@@ -313,7 +313,7 @@ module bs_loader #(
   /* verilator lint_off UNUSEDSIGNAL */ // addresses fit by construction of the descriptor
   logic [15:0] act_address;
   /* verilator lint_on UNUSEDSIGNAL */
-  assign act_address = (to_second && broadcast ? 16'd0 : slot_q) + (to_second ? desc_i[D_SECOND_SLOT*32 +: 16] : 16'd0)
+  assign act_address = (to_second && broadcast ? 16'd0 : slot_q) + (to_second ? desc_i[F_SECOND_SLOT +: B_SECOND_SLOT] : 16'd0)
                        + pair_q + {11'd0, plane_q};
   assign act_address_o = act_address[ADDRESS_WIDTH-1:0];
   assign next_slot_sum = {1'b0, slot_q} + {1'b0, in_slot};
@@ -377,7 +377,7 @@ module bs_loader #(
   logic [$clog2(PARAMETER_DEPTH)-1:0] param_row_q;
   logic param_beat, table_beat, record_end;
   logic [TABLE_ADDRESS-1:0] table_q;
-  assign table_beat = data_valid_i && to == TO_PARAMETERS && desc_i[D_OPTIONS*32 +: 2] == ACT_TABLE
+  assign table_beat = data_valid_i && to == TO_PARAMETERS && desc_i[F_ACTIVATION +: B_ACTIVATION] == ACT_TABLE
                       && beat_q + TABLE_BEATS[23:0] >= queue_beats_q[queue_out_q];
   assign table_write_o = table_beat;
   assign table_address_o = table_q;

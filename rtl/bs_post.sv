@@ -68,18 +68,18 @@ module bs_post #(
   logic [15:0] out_width, out_height, block_rows, blocks, n_tiles, out_channels, lanes_full, out_slot;
   logic [15:0] segment_first, segment_next;
   logic carry_out;
-  assign out_bits = desc_i[D_WIDTHS*32+16 +: 5];
-  assign out_width = desc_i[D_OUT_WIDTH*32 +: 16];
-  assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
-  assign block_rows = desc_i[D_BLOCK_ROWS*32 +: 16];
-  assign blocks = desc_i[D_BLOCKS*32 +: 16];
-  assign n_tiles = desc_i[D_N_TILES*32 +: 16];
-  assign out_channels = desc_i[D_OUT_CHANNELS*32 +: 16];
-  assign lanes_full = desc_i[D_LANES*32 +: 16];
-  assign segment_first = desc_i[D_SEGMENT_CHANNELS*32 +: 16];
-  assign segment_next = desc_i[D_SEGMENT_NEXT*32 +: 16];
-  assign carry_out = desc_i[D_CONTROL*32 + C_CARRY_OUT];
-  assign out_slot = desc_i[D_OUT_SLOT*32 +: 16];
+  assign out_bits = desc_i[F_OUTPUT_BITS +: B_OUTPUT_BITS];
+  assign out_width = desc_i[F_OUT_WIDTH +: B_OUT_WIDTH];
+  assign out_height = desc_i[F_OUT_HEIGHT +: B_OUT_HEIGHT];
+  assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
+  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
+  assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
+  assign out_channels = desc_i[F_OUT_CHANNELS +: B_OUT_CHANNELS];
+  assign lanes_full = desc_i[F_LANES +: B_LANES];
+  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
+  assign segment_next = desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT];
+  assign carry_out = desc_i[F_CARRY_OUT];
+  assign out_slot = desc_i[F_OUT_SLOT +: B_OUT_SLOT];
 
   // ------------------------------------------------------------------ loops: block, output tile, pixel, macro, group
   logic running_q, left_q;
@@ -99,7 +99,7 @@ module bs_post #(
   logic group_last, macro_last, row_last, pixels_last, n_last, tile_end, block_end;
   logic start_tile;
   logic [15:0] macros;  // operators on single values use the first macro only
-  assign macros = desc_i[D_CONTROL*32 +: 8] == OP_CONVOLUTION ? TILES[15:0] : 16'd1;
+  assign macros = desc_i[F_OPCODE +: B_OPCODE] == OP_CONVOLUTION ? TILES[15:0] : 16'd1;
   assign macro_lanes = pixel_left_q < lanes_full ? pixel_left_q : lanes_full;
   assign lanes_here = macro_lanes - lane_q;
   assign group_last = lanes_here <= POST_LANES[15:0];
@@ -159,7 +159,7 @@ module bs_post #(
       param_tile_q <= n_last ? {PARAM_WIDTH{1'b0}} : param_q + 1'b1;
       // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
       if (n_last) base_q <= {PIXEL_WIDTH{1'b0}};
-      else if (half_q) base_q <= base_q + desc_i[D_PSUM_STEP*32 +: PIXEL_WIDTH];
+      else if (half_q) base_q <= base_q + desc_i[F_PSUM_STEP +: PIXEL_WIDTH];
       if (n_last) begin
         block_q <= block_q + 16'd1;
         out_row_q <= out_row_q + block_rows;

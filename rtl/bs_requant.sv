@@ -38,12 +38,12 @@ module bs_requant #(
 
   logic [1:0] activation;
   logic two_inputs, multiply;
-  assign activation = desc_i[D_OPTIONS*32 +: 2];
-  assign two_inputs = desc_i[D_CONTROL*32 +: 8] == OP_ADD || desc_i[D_CONTROL*32 +: 8] == OP_MULTIPLY;
-  assign multiply = desc_i[D_CONTROL*32 +: 8] == OP_MULTIPLY;
+  assign activation = desc_i[F_ACTIVATION +: B_ACTIVATION];
+  assign two_inputs = desc_i[F_OPCODE +: B_OPCODE] == OP_ADD || desc_i[F_OPCODE +: B_OPCODE] == OP_MULTIPLY;
+  assign multiply = desc_i[F_OPCODE +: B_OPCODE] == OP_MULTIPLY;
   logic signed [LIMIT_WIDTH-1:0] clip_low, clip_high;
-  assign clip_low = desc_i[D_CLIP_LOW*32 +: LIMIT_WIDTH];
-  assign clip_high = desc_i[D_CLIP_HIGH*32 +: LIMIT_WIDTH];
+  assign clip_low = desc_i[F_CLIP_LOW +: LIMIT_WIDTH];
+  assign clip_high = desc_i[F_CLIP_HIGH +: LIMIT_WIDTH];
 
   // ------------------------------------------------------------------ stage 1
   logic signed [ACC_WIDTH-1:0] sum_q;
@@ -63,8 +63,8 @@ module bs_requant #(
     // B was added above A, which borrowed from it where it is negative.
     assign b = two_inputs ? acc_i[2*CODE_WIDTH-1:CODE_WIDTH] + {{(CODE_WIDTH-1){1'b0}}, a[CODE_WIDTH-1]}
                           : {CODE_WIDTH{1'b0}};
-    assign factor_0 = desc_i[D_FACTOR_0*32 +: 17];
-    assign factor_1 = desc_i[D_FACTOR_1*32 +: 17];
+    assign factor_0 = desc_i[F_FACTOR_0 +: B_FACTOR_0];
+    assign factor_1 = desc_i[F_FACTOR_1 +: B_FACTOR_1];
     assign times_a = multiply ? b : {CODE_WIDTH{1'b0}};
     assign term_a = factor_0 * a;
     assign term_b = factor_1 * b;
@@ -84,7 +84,7 @@ module bs_requant #(
   logic [15:0] multiplier_q, negative_multiplier_q, multiplier;
   logic [5:0] shift_2_q, shift_3_q;
   logic signed [PRODUCT_WIDTH-1:0] product_q, rounded_q, value_ext, multiplier_ext, doubled, nearest;
-  assign shifted_sum = sum_q <<< desc_i[D_OPTIONS*32 + O_ACC_SHIFT +: 3];
+  assign shifted_sum = sum_q <<< desc_i[F_ACC_SHIFT +: B_ACC_SHIFT];
   assign bias = param_1_q[ACC_WIDTH-1:0];
   assign multiplier = activation == ACT_LEAKY && value_q[ACC_WIDTH-1] ? negative_multiplier_q : multiplier_q;
   assign value_ext = {{17{value_q[ACC_WIDTH-1]}}, value_q};
@@ -152,10 +152,10 @@ module bs_requant #(
     logic signed [LIMIT_WIDTH-1:0] value;
     logic signed [16:0] gate_signed;
     logic signed [WIDE-1:0] gated_q, gated_doubled, gated_nearest, gated_rounded, rounded, offset, low_wide, high_wide;
-    assign three = desc_i[D_SWISH*32 +: 16];
-    assign six = desc_i[D_SWISH*32+16 +: 16];
-    assign shift = desc_i[D_OPTIONS*32+8 +: 5];
-    assign offset = {{(WIDE-18){desc_i[D_SWISH_OFFSET*32+17]}}, desc_i[D_SWISH_OFFSET*32 +: 18]};
+    assign three = desc_i[F_SWISH_THREE +: B_SWISH_THREE];
+    assign six = desc_i[F_SWISH_SIX +: B_SWISH_SIX];
+    assign shift = desc_i[F_SWISH_SHIFT +: B_SWISH_SHIFT];
+    assign offset = {{(WIDE-18){desc_i[F_SWISH_OFFSET + B_SWISH_OFFSET - 1]}}, desc_i[F_SWISH_OFFSET +: B_SWISH_OFFSET]};
     assign opened = {limited_q[LIMIT_WIDTH-1], limited_q} + {3'b0, three};
     always_comb begin
       gate = opened[15:0];

@@ -36,7 +36,6 @@ module bs_sequencer #(
 );
   `include "bs_descriptor.svh"
   localparam FETCH_BEATS = DESC_WORDS * 32 / DATA_WIDTH;
-  localparam STRIDE = 256;  // bytes from one descriptor to the next
 
   typedef enum logic [2:0] {IDLE, FETCH, RECEIVE, CHECK, CONFIGURE, RUN, DONE, ERROR} state_e;
   state_e state_q;
@@ -51,32 +50,22 @@ module bs_sequencer #(
   logic [4:0] weight_bits, activation_bits, output_bits, second_bits;
   logic [1:0] activation;
   logic good, counts_good, known, two_inputs;
-  assign opcode = desc_q[D_CONTROL*32 +: 8];
-  assign weight_bits = desc_q[D_WIDTHS*32 +: 5];
-  assign activation_bits = desc_q[D_WIDTHS*32+8 +: 5];
-  assign output_bits = desc_q[D_WIDTHS*32+16 +: 5];
-  assign second_bits = desc_q[D_WIDTHS*32+24 +: 5];
-  assign activation = desc_q[D_OPTIONS*32 +: 2];
+  assign opcode = desc_q[F_OPCODE +: B_OPCODE];
+  assign weight_bits = desc_q[F_WEIGHT_BITS +: B_WEIGHT_BITS];
+  assign activation_bits = desc_q[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
+  assign output_bits = desc_q[F_OUTPUT_BITS +: B_OUTPUT_BITS];
+  assign second_bits = desc_q[F_SECOND_BITS +: B_SECOND_BITS];
+  assign activation = desc_q[F_ACTIVATION +: B_ACTIVATION];
   assign two_inputs = opcode == OP_ADD || opcode == OP_MULTIPLY;
   // No loop may be empty and no command without beats: the units count up to these.
-  assign counts_good = desc_q[D_BLOCKS*32 +: 16] != 16'd0 && desc_q[D_K_TILES*32 +: 16] != 16'd0
-                       && desc_q[D_N_TILES*32 +: 16] != 16'd0 && desc_q[D_OUT_WIDTH*32 +: 16] != 16'd0
-                       && desc_q[D_OUT_HEIGHT*32 +: 16] != 16'd0 && desc_q[D_BLOCK_ROWS*32 +: 16] != 16'd0
-                       && desc_q[D_OUT_CHANNELS*32 +: 16] != 16'd0 && desc_q[D_LANES*32 +: 16] != 16'd0
-                       && desc_q[D_ROWS_LAST*32 +: 16] != 16'd0 && desc_q[D_VECTOR_INTERVAL*32 +: 16] != 16'd0
-                       && desc_q[D_RUN_LENGTH*32 +: 16] != 16'd0 && desc_q[D_RUN_LENGTH_LAST*32 +: 16] != 16'd0
-                       && desc_q[D_RUN_COUNT_X*32 +: 16] != 16'd0 && desc_q[D_RUN_COUNT_Y*32 +: 16] != 16'd0
-                       && desc_q[D_IN_SLOTS*32 +: 16] != 16'd0 && desc_q[D_OUT_ROW_LINES*32 +: 16] != 16'd0
-                       && desc_q[D_IN_ROW_BEATS*32 +: 24] != 24'd0 && desc_q[D_PARAM_BEATS*32 +: 24] != 24'd0
-                       && desc_q[D_OUT_ROW_BEATS*32 +: 24] != 24'd0 && desc_q[D_SEGMENT_CHANNELS*32 +: 16] != 16'd0
-                       && desc_q[D_SEGMENT_NEXT*32 +: 16] != 16'd0
-                       && (!desc_q[D_CONTROL*32 + C_SECOND] || desc_q[D_SECOND_ROW_BEATS*32 +: 24] != 24'd0);
+  assign counts_good = `BS_COUNTS_GOOD(desc_q)
+                       && (!desc_q[F_SECOND] || desc_q[F_SECOND_ROW_BEATS +: B_SECOND_ROW_BEATS] != '0);
   assign known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL || opcode == OP_COPY
                  || (two_inputs && VECTOR_UNIT != 0);
-  assign good = counts_good && desc_q[D_CONTROL*32+16 +: 16] == DESC_MAGIC && known
-                && (!desc_q[D_CONTROL*32 + C_SECOND] || (second_bits != 5'd0
+  assign good = counts_good && desc_q[F_MAGIC +: B_MAGIC] == DESC_MAGIC && known
+                && (!desc_q[F_SECOND] || (second_bits != 5'd0
                                                          && second_bits <= MAX_ACTIVATION_BITS[4:0]))
-                && (!two_inputs || desc_q[D_CONTROL*32 + C_SECOND])
+                && (!two_inputs || desc_q[F_SECOND])
                 && (activation != ACT_SWISH || SWISH_UNIT != 0) && (activation != ACT_TABLE || TABLE_UNIT != 0)
                 && (opcode != OP_CONVOLUTION || (weight_bits != 5'd0 && weight_bits <= MAX_WEIGHT_BITS[4:0]))
                 && activation_bits != 5'd0 && activation_bits <= MAX_ACTIVATION_BITS[4:0]
@@ -141,7 +130,7 @@ module bs_sequencer #(
         RUN: begin
           if (layer_stored_i) begin
             layer_q <= layer_q + 16'd1;
-            state_q <= desc_q[D_CONTROL*32 + C_LAST] ? DONE : FETCH;
+            state_q <= desc_q[F_LAST] ? DONE : FETCH;
           end
         end
         default: state_q <= ERROR;
@@ -150,7 +139,7 @@ module bs_sequencer #(
   end
   always_ff @(posedge clk_i) begin
     if (run_i && (state_q == IDLE || state_q == DONE)) address_q <= list_address_i;
-    else if (layer_done_o) address_q <= address_q + STRIDE;
+    else if (layer_done_o) address_q <= address_q + DESC_STRIDE;
   end
   logic desc_clk, receive;
   assign receive = state_q == RECEIVE && fetch_beat_i;

@@ -39,13 +39,13 @@ module bs_store #(
   logic [4:0] out_bits;
   logic [15:0] out_height, block_rows, blocks, row_lines, out_slot;
   logic [LINE_WIDTH-1:0] tail_bits;
-  assign out_bits = desc_i[D_WIDTHS*32+16 +: 5];
-  assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
-  assign block_rows = desc_i[D_BLOCK_ROWS*32 +: 16];
-  assign blocks = desc_i[D_BLOCKS*32 +: 16];
-  assign row_lines = desc_i[D_OUT_ROW_LINES*32 +: 16];
-  assign out_slot = desc_i[D_OUT_SLOT*32 +: 16];
-  assign tail_bits = desc_i[D_OUT_ROW_BITS*32 +: LINE_WIDTH];
+  assign out_bits = desc_i[F_OUTPUT_BITS +: B_OUTPUT_BITS];
+  assign out_height = desc_i[F_OUT_HEIGHT +: B_OUT_HEIGHT];
+  assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
+  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
+  assign row_lines = desc_i[F_OUT_ROW_LINES +: B_OUT_ROW_LINES];
+  assign out_slot = desc_i[F_OUT_SLOT +: B_OUT_SLOT];
+  assign tail_bits = desc_i[F_OUT_ROW_BITS +: LINE_WIDTH];
 
   // ------------------------------------------------------------------ blocks and rows
   logic reading_q, half_q;
@@ -61,7 +61,7 @@ module bs_store #(
   // A row is commanded and its reading begins in the same cycle, when the write master takes commands.
   assign cmd_valid_o = blocks_ready_q != 2'd0 && !reading_q;
   assign cmd_address_o = address_q;
-  assign cmd_beats_o = desc_i[D_OUT_ROW_BEATS*32 +: 24];
+  assign cmd_beats_o = desc_i[F_OUT_ROW_BEATS +: B_OUT_ROW_BEATS];
   assign take = cmd_valid_o && cmd_ready_i;
 
   logic plane_end, line_end, row_end;
@@ -98,9 +98,9 @@ module bs_store #(
       plane_q <= 5'd0;
       row_slot_q <= 16'd0;
       pair_q <= 16'd0;
-      address_q <= desc_i[D_OUT_ADDRESS*32 +: 32];
+      address_q <= desc_i[F_OUT_ADDRESS +: B_OUT_ADDRESS];
     end else begin
-      if (take) address_q <= address_q + desc_i[D_OUT_ROW_STRIDE*32 +: 32];
+      if (take) address_q <= address_q + desc_i[F_OUT_ROW_STRIDE +: B_OUT_ROW_STRIDE];
       if (read) begin
         plane_q <= plane_end ? 5'd0 : plane_q + 5'd1;
         if (plane_end) begin

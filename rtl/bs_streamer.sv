@@ -74,22 +74,22 @@ module bs_streamer #(
   logic pooling, signed_codes, resident, two_inputs;
   logic [15:0] out_width, out_height, block_rows, blocks, k_tiles, n_tiles, lanes_full, rows_last, interval;
   logic [15:0] segment_first, segment_next;
-  assign weight_bits = desc_i[D_WIDTHS*32 +: 5];
-  assign pooling = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
-  assign signed_codes = desc_i[D_CONTROL*32 + C_SIGNED];
-  assign resident = desc_i[D_CONTROL*32 + C_RESIDENT];
-  assign out_width = desc_i[D_OUT_WIDTH*32 +: 16];
-  assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
-  assign block_rows = desc_i[D_BLOCK_ROWS*32 +: 16];
-  assign blocks = desc_i[D_BLOCKS*32 +: 16];
-  assign k_tiles = desc_i[D_K_TILES*32 +: 16];
-  assign n_tiles = desc_i[D_N_TILES*32 +: 16];
-  assign segment_first = desc_i[D_SEGMENT_CHANNELS*32 +: 16];
-  assign segment_next = desc_i[D_SEGMENT_NEXT*32 +: 16];
-  assign two_inputs = desc_i[D_CONTROL*32 +: 8] == OP_ADD || desc_i[D_CONTROL*32 +: 8] == OP_MULTIPLY;
-  assign lanes_full = desc_i[D_LANES*32 +: 16];
-  assign rows_last = desc_i[D_ROWS_LAST*32 +: 16];
-  assign interval = desc_i[D_VECTOR_INTERVAL*32 +: 16];
+  assign weight_bits = desc_i[F_WEIGHT_BITS +: B_WEIGHT_BITS];
+  assign pooling = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign signed_codes = desc_i[F_SIGNED];
+  assign resident = desc_i[F_RESIDENT];
+  assign out_width = desc_i[F_OUT_WIDTH +: B_OUT_WIDTH];
+  assign out_height = desc_i[F_OUT_HEIGHT +: B_OUT_HEIGHT];
+  assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
+  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
+  assign k_tiles = desc_i[F_K_TILES +: B_K_TILES];
+  assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
+  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
+  assign segment_next = desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT];
+  assign two_inputs = desc_i[F_OPCODE +: B_OPCODE] == OP_ADD || desc_i[F_OPCODE +: B_OPCODE] == OP_MULTIPLY;
+  assign lanes_full = desc_i[F_LANES +: B_LANES];
+  assign rows_last = desc_i[F_ROWS_LAST +: B_ROWS_LAST];
+  assign interval = desc_i[F_VECTOR_INTERVAL +: B_VECTOR_INTERVAL];
 
   logic [15:0] block_q, n_q, k_q, out_row_q, row_q, column_q, segment_left_q;
   logic [15:0] weight_row_q, weight_tile_q, rest_q;
@@ -147,7 +147,7 @@ module bs_streamer #(
     for (int t = 1; t < TILES; t = t + 1) if (weight_tile_q == t[15:0]) macro_left = lanes_left[t];
   end
   assign weight_lanes_o = macro_left < lanes_full ? macro_left : lanes_full;
-  assign rows_there = (resident && (block_q != 16'd0 || desc_i[D_OPTIONS*32 + O_KEEP_WEIGHTS]))
+  assign rows_there = (resident && (block_q != 16'd0 || desc_i[F_KEEP_WEIGHTS]))
                       || weight_rows_loaded_i - rows_taken_q >= {8'd0, load_rows};
   assign load_row = state_q == LOAD && (weight_row_q != 16'd0 || rows_there);
   assign load_last_row = load_row && weight_row_q + 16'd1 == load_rows;
@@ -223,7 +223,7 @@ module bs_streamer #(
   assign rows_left = out_height - out_row_q;
   assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
   assign pixels_end = OVERLAY != 0 ? group_last_i : column_q + 16'd1 == out_width && block_end_row;
-  assign first_o = k_first && !desc_i[D_CONTROL*32 + C_CARRY_IN];
+  assign first_o = k_first && !desc_i[F_CARRY_IN];
   assign tile_last_o = k_last && pixels_end;
   assign half_o = half_q;
   assign pixel_o = base_q + pixel_q;
@@ -339,7 +339,7 @@ module bs_streamer #(
                               : lanes_left[TILES] == 16'd0 ? segment_next : lanes_left[TILES];
             // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
             if (n_last) base_q <= {PIXEL_WIDTH{1'b0}};
-            else if (half_q) base_q <= base_q + desc_i[D_PSUM_STEP*32 +: PIXEL_WIDTH];
+            else if (half_q) base_q <= base_q + desc_i[F_PSUM_STEP +: PIXEL_WIDTH];
           end
           if (k_last && n_last) begin
             block_q <= block_q + 16'd1;

@@ -274,8 +274,8 @@ module bs_top #(
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH), .POST_LANES(POST_LANES),
     .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
   ) u_array (
-    .clk_i(clk_i), .rst_ni(unit_rst_n), .configure_i(configure), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
-    .maximum_i(desc[D_CONTROL*32 +: 8] == OP_MAX_POOL), .lanes_i(lanes), .weight_we_i(weight_we),
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .configure_i(configure), .weight_bits_i(desc[F_WEIGHT_BITS +: B_WEIGHT_BITS]),
+    .maximum_i(desc[F_OPCODE +: B_OPCODE] == OP_MAX_POOL), .lanes_i(lanes), .weight_we_i(weight_we),
     .weight_row_i(weight_row), .weight_lane_i(weight_lane), .weight_plane_i(weight_plane),
     .weight_data_i(weight_row_data[WEIGHT_WIDTH-1:0]), .group_size_i(group_size), .plane_shift_i(plane_shift),
     .weight_select_i(weight_select), .plane_i(plane), .codes_i(codes), .codes_high_i(codes_high),
@@ -329,7 +329,7 @@ module bs_top #(
     .cmd_address_o(write_cmd_address), .cmd_beats_o(write_cmd_beats), .data_valid_o(write_data_valid), .data_ready_i(write_data_ready),
     .data_o(write_data));
 
-  assign layer_stored = desc[D_CONTROL*32 + C_CARRY_OUT] ? carried : stored;
+  assign layer_stored = desc[F_CARRY_OUT] ? carried : stored;
 
   // ------------------------------------------------------------------ progress and events
   logic memory_write;
@@ -339,10 +339,10 @@ module bs_top #(
   bs_events #(.ENABLE(EVENT_COUNTERS), .OVERLAY(OVERLAY)) u_events (
     .clk_i(clk_i), .clear_i(run && !running), .running_i(units_running), .loader_busy_i(loader_busy), .array_busy_i(stream_busy),
     .post_busy_i(group), .store_busy_i(store_busy), .array_waiting_i(stream_waiting), .vector_i(vector), .group_size_i(group_size),
-    .plane_i(plane), .weight_bits_i(desc[D_WIDTHS*32 +: 5]),
-    .convolution_i(desc[D_CONTROL*32 +: 8] == OP_CONVOLUTION), .lanes_i(lanes_total), .rows_i(tile_rows),
+    .plane_i(plane), .weight_bits_i(desc[F_WEIGHT_BITS +: B_WEIGHT_BITS]),
+    .convolution_i(desc[F_OPCODE +: B_OPCODE] == OP_CONVOLUTION), .lanes_i(lanes_total), .rows_i(tile_rows),
     .accumulate_i(accumulate), .accumulate_first_i(accumulate_first), .post_outputs_i(group_outputs),
-    .out_bits_i(desc[D_WIDTHS*32+16 +: 5]), .weight_row_i(weight_read), .weight_lanes_i(weight_lanes),
+    .out_bits_i(desc[F_OUTPUT_BITS +: B_OUTPUT_BITS]), .weight_row_i(weight_read), .weight_lanes_i(weight_lanes),
     .window_i(window), .activation_lines_read_i(lines_read),
     .activation_line_written_i(act_write_even || act_write_odd), .weight_line_written_i(weight_beat),
     .output_line_read_i(out_read_even || out_read_odd), .memory_read_i(read_data_valid),

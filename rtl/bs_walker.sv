@@ -33,22 +33,22 @@ module bs_walker #(
   logic [15:0] run_length, run_count_x, run_count_y, out_width, block_rows, out_height, blocks, k_tiles, n_tiles;
   logic [15:0] in_height, in_ring, rows_needed, lanes_full;
   logic        run_per_tile, two_inputs, has_second, broadcast;
-  assign run_count_x = desc_i[D_RUN_COUNT_X*32 +: 16];
-  assign run_count_y = desc_i[D_RUN_COUNT_Y*32 +: 16];
-  assign out_width = desc_i[D_OUT_WIDTH*32 +: 16];
-  assign out_height = desc_i[D_OUT_HEIGHT*32 +: 16];
-  assign block_rows = desc_i[D_BLOCK_ROWS*32 +: 16];
-  assign blocks = desc_i[D_BLOCKS*32 +: 16];
-  assign k_tiles = desc_i[D_K_TILES*32 +: 16];
-  assign n_tiles = desc_i[D_N_TILES*32 +: 16];
-  assign in_height = desc_i[D_IN_HEIGHT*32 +: 16];
-  assign in_ring = desc_i[D_IN_RING*32 +: 16];
-  assign rows_needed = desc_i[D_ROWS_NEEDED*32 +: 16];
-  assign lanes_full = desc_i[D_LANES*32 +: 16];
-  assign run_per_tile = desc_i[D_CONTROL*32 +: 8] != OP_CONVOLUTION;
-  assign two_inputs = desc_i[D_CONTROL*32 +: 8] == OP_ADD || desc_i[D_CONTROL*32 +: 8] == OP_MULTIPLY;
-  assign has_second = desc_i[D_CONTROL*32 + C_SECOND];
-  assign broadcast = desc_i[D_CONTROL*32 + C_BROADCAST];
+  assign run_count_x = desc_i[F_RUN_COUNT_X +: B_RUN_COUNT_X];
+  assign run_count_y = desc_i[F_RUN_COUNT_Y +: B_RUN_COUNT_Y];
+  assign out_width = desc_i[F_OUT_WIDTH +: B_OUT_WIDTH];
+  assign out_height = desc_i[F_OUT_HEIGHT +: B_OUT_HEIGHT];
+  assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
+  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
+  assign k_tiles = desc_i[F_K_TILES +: B_K_TILES];
+  assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
+  assign in_height = desc_i[F_IN_HEIGHT +: B_IN_HEIGHT];
+  assign in_ring = desc_i[F_IN_RING +: B_IN_RING];
+  assign rows_needed = desc_i[F_ROWS_NEEDED +: B_ROWS_NEEDED];
+  assign lanes_full = desc_i[F_LANES +: B_LANES];
+  assign run_per_tile = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign two_inputs = desc_i[F_OPCODE +: B_OPCODE] == OP_ADD || desc_i[F_OPCODE +: B_OPCODE] == OP_MULTIPLY;
+  assign has_second = desc_i[F_SECOND];
+  assign broadcast = desc_i[F_BROADCAST];
 
   // Loop counters, outermost first.
   logic        active_q;
@@ -77,7 +77,7 @@ module bs_walker #(
   // Rows the block needs, and whether they are there.
   logic signed [17:0] need_signed;
   logic [15:0] need;
-  assign need_signed = {block_y_q[16], block_y_q} + {2'b0, desc_i[D_BLOCK_SPAN*32 +: 16]};
+  assign need_signed = {block_y_q[16], block_y_q} + {2'b0, desc_i[F_BLOCK_SPAN +: B_BLOCK_SPAN]};
   always_comb begin
     if (need_signed < 18'sd0) need = 16'd0;
     else if (need_signed > $signed({2'b0, rows_needed})) need = rows_needed;
@@ -92,10 +92,10 @@ module bs_walker #(
   logic [15:0] capacity, segment_rest;
   assign capacity = run_per_tile ? lanes_full : TILES[15:0] * lanes_full;
   assign segment_end = segment_left_q <= capacity;
-  assign segment_rest = segment_end ? desc_i[D_SEGMENT_NEXT*32 +: 16] : segment_left_q - capacity;
+  assign segment_rest = segment_end ? desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT] : segment_left_q - capacity;
   assign second = has_second && (two_inputs ? k_q != 16'd0 : later_segment_q);
   assign run_length = run_per_tile ? (segment_end ? segment_left_q : lanes_full)
-                      : n_q + 16'd1 == n_tiles ? desc_i[D_RUN_LENGTH_LAST*32 +: 16] : desc_i[D_RUN_LENGTH*32 +: 16];
+                      : desc_i[F_RUN_LENGTH +: B_RUN_LENGTH];
   assign run_left = run_length - position_q;
   assign row_left = ROWS[15:0] - fill_q;
   always_comb begin
@@ -109,7 +109,7 @@ module bs_walker #(
   assign window_x_o = (second ? second_x_q : pixel_x_q) + $signed({1'b0, n_x_q}) + $signed({1'b0, offset_x_q}) + $signed({5'b0, position_q});
   assign window_row_valid_o = !window_y[16] && window_y[15:0] < in_height;
   assign window_slot_o = (second && broadcast ? 16'd0 : ring_add(pixel_ring_q, offset_ring_q, in_ring))
-                         + (second ? desc_i[D_SECOND_SLOT*32 +: 16] : 16'd0);
+                         + (second ? desc_i[F_SECOND_SLOT +: B_SECOND_SLOT] : 16'd0);
   assign window_length_o = length[10:0];
   assign window_fill_o = fill_q[10:0];
 
@@ -139,13 +139,13 @@ module bs_walker #(
     if (run_end) begin
       next_position = 16'd0;
       next_run_x = run_x_q + 16'd1;
-      next_offset_x = offset_x_q + desc_i[D_RUN_STEP_X*32 +: 20];
+      next_offset_x = offset_x_q + desc_i[F_RUN_STEP_X +: B_RUN_STEP_X];
       if (run_x_q + 16'd1 == run_count_x) begin
         next_run_x = 16'd0;
         next_offset_x = 20'd0;
         next_run_y = run_y_q + 16'd1;
-        next_offset_y = offset_y_q + desc_i[D_RUN_STEP_Y*32 +: 16];
-        next_offset_ring = ring_add(offset_ring_q, desc_i[D_RUN_STEP_RING*32 +: 16], in_ring);
+        next_offset_y = offset_y_q + desc_i[F_RUN_STEP_Y +: B_RUN_STEP_Y];
+        next_offset_ring = ring_add(offset_ring_q, desc_i[F_RUN_STEP_RING +: B_RUN_STEP_RING], in_ring);
       end
     end
   end
@@ -155,8 +155,8 @@ module bs_walker #(
   logic [15:0] next_pixel_ring;
   assign fire = window_valid_o && window_ready_i;
   assign restart = k_last;  // after this tile's pixels the walk begins again at the first run
-  assign next_block_y = block_y_q + $signed({1'b0, desc_i[D_BLOCK_STEP_Y*32 +: 16]});
-  assign next_pixel_ring = ring_add(pixel_ring_q, desc_i[D_PIXEL_STEP_RING*32 +: 16], in_ring);
+  assign next_block_y = block_y_q + $signed({1'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
+  assign next_pixel_ring = ring_add(pixel_ring_q, desc_i[F_PIXEL_STEP_RING +: B_PIXEL_STEP_RING], in_ring);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -179,15 +179,15 @@ module bs_walker #(
       out_row_q <= 16'd0;
       row_q <= 16'd0;
       column_q <= 16'd0;
-      block_y_q <= desc_i[D_PIXEL_START_Y*32 +: 17];
-      pixel_y_q <= desc_i[D_PIXEL_START_Y*32 +: 17];
-      block_ring_q <= desc_i[D_PIXEL_START_RING*32 +: 16];
-      pixel_ring_q <= desc_i[D_PIXEL_START_RING*32 +: 16];
-      pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
-      second_x_q <= desc_i[D_SECOND_START_X*32 +: 21];
+      block_y_q <= desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
+      pixel_y_q <= desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
+      block_ring_q <= desc_i[F_PIXEL_START_RING +: B_PIXEL_START_RING];
+      pixel_ring_q <= desc_i[F_PIXEL_START_RING +: B_PIXEL_START_RING];
+      pixel_x_q <= desc_i[F_PIXEL_START_X +: B_PIXEL_START_X];
+      second_x_q <= desc_i[F_SECOND_START_X +: B_SECOND_START_X];
       n_x_q <= 20'd0;
       segment_x_q <= 20'd0;
-      segment_left_q <= desc_i[D_SEGMENT_CHANNELS*32 +: 16];
+      segment_left_q <= desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
       later_segment_q <= 1'b0;
       run_x_q <= 16'd0;
       run_y_q <= 16'd0;
@@ -223,15 +223,15 @@ module bs_walker #(
           offset_ring_q <= tile_offset_ring_q;
           if (column_q + 16'd1 == out_width) begin
             column_q <= 16'd0;
-            pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
-            second_x_q <= desc_i[D_SECOND_START_X*32 +: 21];
+            pixel_x_q <= desc_i[F_PIXEL_START_X +: B_PIXEL_START_X];
+            second_x_q <= desc_i[F_SECOND_START_X +: B_SECOND_START_X];
             row_q <= row_q + 16'd1;
-            pixel_y_q <= pixel_y_q + $signed({1'b0, desc_i[D_PIXEL_STEP_Y*32 +: 16]});
+            pixel_y_q <= pixel_y_q + $signed({1'b0, desc_i[F_PIXEL_STEP_Y +: B_PIXEL_STEP_Y]});
             pixel_ring_q <= next_pixel_ring;
           end else begin
             column_q <= column_q + 16'd1;
-            pixel_x_q <= pixel_x_q + $signed({1'b0, desc_i[D_PIXEL_STEP_X*32 +: 20]});
-            second_x_q <= second_x_q + $signed({1'b0, desc_i[D_SECOND_STEP_X*32 +: 20]});
+            pixel_x_q <= pixel_x_q + $signed({1'b0, desc_i[F_PIXEL_STEP_X +: B_PIXEL_STEP_X]});
+            second_x_q <= second_x_q + $signed({1'b0, desc_i[F_SECOND_STEP_X +: B_SECOND_STEP_X]});
           end
         end else begin
           // Next row tile (or the first one of the next output tile or block), first pixel of the block.
@@ -249,21 +249,21 @@ module bs_walker #(
           tile_offset_ring_q <= restart ? 16'd0 : next_offset_ring;
           column_q <= 16'd0;
           row_q <= 16'd0;
-          pixel_x_q <= desc_i[D_PIXEL_START_X*32 +: 21];
-          second_x_q <= desc_i[D_SECOND_START_X*32 +: 21];
+          pixel_x_q <= desc_i[F_PIXEL_START_X +: B_PIXEL_START_X];
+          second_x_q <= desc_i[F_SECOND_START_X +: B_SECOND_START_X];
           k_q <= k_last ? 16'd0 : k_q + 16'd1;
           if (k_last) begin
             n_q <= n_last ? 16'd0 : n_q + 16'd1;
-            segment_left_q <= n_last ? desc_i[D_SEGMENT_CHANNELS*32 +: 16] : segment_rest;
+            segment_left_q <= n_last ? desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS] : segment_rest;
             later_segment_q <= !n_last && (later_segment_q || segment_end);
             if (n_last) begin
               n_x_q <= 20'd0;
               segment_x_q <= 20'd0;
             end else if (segment_end) begin
-              n_x_q <= segment_x_q + desc_i[D_SEGMENT_STEP_X*32 +: 20];
-              segment_x_q <= segment_x_q + desc_i[D_SEGMENT_STEP_X*32 +: 20];
+              n_x_q <= segment_x_q + desc_i[F_SEGMENT_STEP_X +: B_SEGMENT_STEP_X];
+              segment_x_q <= segment_x_q + desc_i[F_SEGMENT_STEP_X +: B_SEGMENT_STEP_X];
             end else begin
-              n_x_q <= n_x_q + desc_i[D_TILE_STEP_X*32 +: 20];
+              n_x_q <= n_x_q + desc_i[F_TILE_STEP_X +: B_TILE_STEP_X];
             end
           end
           if (k_last && n_last) begin

@@ -35,8 +35,8 @@ std::vector<std::size_t> twins_of(const std::vector<Descriptor>& descriptors) {
   twins.reserve(descriptors.size());
   for (std::size_t i = 0; i < descriptors.size(); ++i) {
     Descriptor bare = descriptors[i];
-    for (const DescriptorWord word : {D_IN_ADDRESS, D_SECOND_ADDRESS, D_OUT_ADDRESS, D_WEIGHT_ADDRESS, D_PARAM_ADDRESS})
-      bare[word] %= Bursts::page_bytes;
+    for (const Field address : {F_IN_ADDRESS, F_SECOND_ADDRESS, F_OUT_ADDRESS, F_WEIGHT_ADDRESS, F_PARAM_ADDRESS})
+      bare.set(address, bare.get(address) % Bursts::page_bytes);
     twins.push_back(first.try_emplace(bare.words, i).first->second);
   }
   return twins;

@@ -12,8 +12,6 @@ namespace {
 
 using namespace generate;
 
-int low16(const Descriptor& d, DescriptorWord word) { return static_cast<int>(d[word] & 0xffffu); }
-int low24(const Descriptor& d, DescriptorWord word) { return static_cast<int>(d[word] & 0xffffffu); }
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 // Lines of a row that hold valid bits of the window [x, x + size): 0, 1 or 2 (bs_feeder).
@@ -29,15 +27,15 @@ int lines_of_window(std::int64_t x, std::int64_t size, std::int64_t row_bits, in
 
 FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
     : values(d.opcode() != OP_CONVOLUTION),
-      resident(d.control(C_RESIDENT)),
-      keeps_weights(d.keeps_weights()),
-      second(d.control(C_SECOND)),
-      broadcast(d.control(C_BROADCAST)),
-      carry_in(d.control(C_CARRY_IN)),
-      carry_out(d.control(C_CARRY_OUT)),
+      resident(d.get<F_RESIDENT>()),
+      keeps_weights(d.get<F_KEEP_WEIGHTS>()),
+      second(d.get<F_SECOND>()),
+      broadcast(d.get<F_BROADCAST>()),
+      carry_in(d.get<F_CARRY_IN>()),
+      carry_out(d.get<F_CARRY_OUT>()),
       weight_bits(d.weight_bits()),
       activation_bits(d.activation_bits()),
-      second_bits(static_cast<int>(d[D_WIDTHS] >> 24 & 31)),
+      second_bits(d.get<F_SECOND_BITS>()),
       output_bits(d.output_bits()),
       overlay(a.overlay()),
       vectors(values ? 1 : a.vectors),
@@ -47,21 +45,21 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       line_bits(a.data_bits),
       post_lanes(a.post_lanes),
       weight_row_beats(ceil_div(a.weight_row_bits(), a.data_bits)),
-      blocks(low16(d, D_BLOCKS)),
-      k_tiles(low16(d, D_K_TILES)),
-      n_tiles(low16(d, D_N_TILES)),
-      out_width(low16(d, D_OUT_WIDTH)),
-      out_height(low16(d, D_OUT_HEIGHT)),
-      block_rows(low16(d, D_BLOCK_ROWS)),
-      lanes(low16(d, D_LANES)),
-      out_row_beats(low24(d, D_OUT_ROW_BEATS)),
-      in_slots(low16(d, D_IN_SLOTS)),
-      rows_needed(low16(d, D_ROWS_NEEDED)),
-      row_beats(low24(d, D_IN_ROW_BEATS)),
-      second_beats(low24(d, D_SECOND_ROW_BEATS)),
-      param_beats(low24(d, D_PARAM_BEATS)),
-      fetch_beats(DESCRIPTOR_WORDS * 32 / a.data_bits),
-      least_interval(low16(d, D_VECTOR_INTERVAL)),
+      blocks(d.get<F_BLOCKS>()),
+      k_tiles(d.get<F_K_TILES>()),
+      n_tiles(d.get<F_N_TILES>()),
+      out_width(d.get<F_OUT_WIDTH>()),
+      out_height(d.get<F_OUT_HEIGHT>()),
+      block_rows(d.get<F_BLOCK_ROWS>()),
+      lanes(d.get<F_LANES>()),
+      out_row_beats(d.get<F_OUT_ROW_BEATS>()),
+      in_slots(d.get<F_IN_SLOTS>()),
+      rows_needed(d.get<F_ROWS_NEEDED>()),
+      row_beats(d.get<F_IN_ROW_BEATS>()),
+      second_beats(d.get<F_SECOND_ROW_BEATS>()),
+      param_beats(d.get<F_PARAM_BEATS>()),
+      fetch_beats(descriptor_words * 32 / a.data_bits),
+      least_interval(d.get<F_VECTOR_INTERVAL>()),
       vector_interval(std::max(least_interval, vector_cycles())),
       join_steps(weight_bits > 8   ? 4
                  : weight_bits > 4 ? 3
@@ -69,7 +67,7 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
                                    : 1),
       descriptor_(d),
       two_inputs_(d.opcode() == OP_ADD || d.opcode() == OP_MULTIPLY),
-      rows_last_(low16(d, D_ROWS_LAST)) {
+      rows_last_(d.get<F_ROWS_LAST>()) {
   if (blocks < 1 || k_tiles < 1 || n_tiles < 1 || out_width < 1 || out_height < 1 || block_rows < 1 || lanes < 1 ||
       in_slots < 1 || vector_interval < 1 || row_beats < 1 || param_beats < 1 || out_row_beats < 1) {
     throw std::invalid_argument("descriptor with an empty loop");
@@ -80,15 +78,15 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
 // Output tiles in their order: they do not cross segments.
 void FastLayer::lay_tiles() {
   const Descriptor& d = descriptor_;
-  const int capacity = macros_built * lanes, next = low16(d, D_SEGMENT_NEXT);
-  int left = low16(d, D_SEGMENT_CHANNELS), segment = 0;
+  const int capacity = macros_built * lanes, next = d.get<F_SEGMENT_NEXT>();
+  int left = d.get<F_SEGMENT_CHANNELS>(), segment = 0;
   if (left < 1 || next < 1) throw std::invalid_argument("descriptor with an empty segment");
   std::int64_t x = 0, segment_x = 0;
   weight_rows_ = 0;
   tiles_.reserve(static_cast<std::size_t>(n_tiles));
   for (int n = 0; n < n_tiles; ++n) {
     const int outputs = std::min(capacity, left);
-    const int run = values ? outputs : low16(d, D_RUN_LENGTH);
+    const int run = values ? outputs : d.get<F_RUN_LENGTH>();
     std::size_t w = 0;
     while (w < walks_.size() && walks_[w].run_length != run) ++w;
     if (w == walks_.size()) walks_.push_back(walk(run));
@@ -101,27 +99,27 @@ void FastLayer::lay_tiles() {
     if (left == 0) {
       left = next;
       ++segment;
-      x = segment_x += d[D_SEGMENT_STEP_X] & 0xfffffu;
+      x = segment_x += d.get<F_SEGMENT_STEP_X>();
     } else {
-      x += d[D_TILE_STEP_X] & 0xfffffu;
+      x += d.get<F_TILE_STEP_X>();
     }
   }
 }
 
 int FastLayer::need(int block) const {
-  const int end = descriptor_.as_signed(D_PIXEL_START_Y) + block * low16(descriptor_, D_BLOCK_STEP_Y) +
-                  low16(descriptor_, D_BLOCK_SPAN);
+  const int end =
+      descriptor_.get<F_PIXEL_START_Y>() + block * descriptor_.get<F_BLOCK_STEP_Y>() + descriptor_.get<F_BLOCK_SPAN>();
   return std::clamp(end, 0, rows_needed);
 }
 
 int FastLayer::freed_after(int block) const {
-  return std::max(0, descriptor_.as_signed(D_PIXEL_START_Y) + (block + 1) * low16(descriptor_, D_BLOCK_STEP_Y));
+  return std::max(0, descriptor_.get<F_PIXEL_START_Y>() + (block + 1) * descriptor_.get<F_BLOCK_STEP_Y>());
 }
 
-int FastLayer::block_step() const { return low16(descriptor_, D_BLOCK_STEP_Y); }
+int FastLayer::block_step() const { return descriptor_.get<F_BLOCK_STEP_Y>(); }
 
 int FastLayer::steady_until(int first) const {
-  const int start = descriptor_.as_signed(D_PIXEL_START_Y) + low16(descriptor_, D_BLOCK_SPAN);
+  const int start = descriptor_.get<F_PIXEL_START_Y>() + descriptor_.get<F_BLOCK_SPAN>();
   if (first < 0 || start + first * block_step() <= 0) return first;
   const int left = rows_needed - start;
   return block_step() == 0 ? blocks : std::clamp(left / block_step() + 1, first, blocks);
@@ -132,9 +130,9 @@ int FastLayer::rows_in_block(int block) const { return std::min(block_rows, out_
 // The walk of bs_walker over the runs of a pixel, cut into row tiles and windows.
 FastLayer::Walk FastLayer::walk(int run_length) const {
   const Descriptor& d = descriptor_;
-  const int count_x = low16(d, D_RUN_COUNT_X), count_y = low16(d, D_RUN_COUNT_Y);
-  const std::int64_t step_x = d[D_RUN_STEP_X] & 0xfffffu;
-  const int step_y = low16(d, D_RUN_STEP_Y);
+  const int count_x = d.get<F_RUN_COUNT_X>(), count_y = d.get<F_RUN_COUNT_Y>();
+  const std::int64_t step_x = d.get<F_RUN_STEP_X>();
+  const int step_y = d.get<F_RUN_STEP_Y>();
   if (run_length < 1) throw std::invalid_argument("descriptor with an empty run");
   Walk walk{.run_length = run_length, .windows = {}, .ends = {}};
   walk.windows.reserve(static_cast<std::size_t>(2 * k_tiles));
@@ -165,8 +163,8 @@ FastLayer::Walk FastLayer::walk(int run_length) const {
 // Output rows whose input row at offset y exists.
 std::int64_t FastLayer::rows_at(std::int64_t window_y) const {
   const Descriptor& d = descriptor_;
-  const std::int64_t in_height = low16(d, D_IN_HEIGHT), step = low16(d, D_PIXEL_STEP_Y);
-  const std::int64_t block_step = low16(d, D_BLOCK_STEP_Y), first = d.as_signed(D_PIXEL_START_Y) + window_y;
+  const std::int64_t in_height = d.get<F_IN_HEIGHT>(), step = d.get<F_PIXEL_STEP_Y>();
+  const std::int64_t block_step = d.get<F_BLOCK_STEP_Y>(), first = d.get<F_PIXEL_START_Y>() + window_y;
   // Rows that lie `step` apart: those before 0 and those before in_height are counted.
   const auto before = [&](std::int64_t from, std::int64_t rows, std::int64_t end) {
     if (step == 0) return from < end ? rows : 0;
@@ -210,12 +208,12 @@ std::int64_t FastLayer::lines_read(int n) const {
   const Descriptor& d = descriptor_;
   const Tile& tile = tiles_[static_cast<std::size_t>(n)];
   const Walk& walk = walks_[tile.walk];
-  const std::int64_t row_bits = d[D_IN_ROW_BITS] & 0xfffffu, endless = std::int64_t{1} << 40;
+  const std::int64_t row_bits = d.get<F_IN_ROW_BITS>(), endless = std::int64_t{1} << 40;
   std::int64_t total = 0, y = -1, rows = 0;
   for (int k = 0; k < k_tiles; ++k) {
     const bool other = of_second(n, k);
-    const std::int64_t start_x = d.as_signed(other ? D_SECOND_START_X : D_PIXEL_START_X) + tile.x;
-    const std::int64_t step_x = d[other ? D_SECOND_STEP_X : D_PIXEL_STEP_X] & 0xfffffu;
+    const std::int64_t start_x = (other ? d.get<F_SECOND_START_X>() : d.get<F_PIXEL_START_X>()) + tile.x;
+    const std::int64_t step_x = other ? d.get<F_SECOND_STEP_X>() : d.get<F_PIXEL_STEP_X>();
     for (int w = walk.ends[static_cast<std::size_t>(k)]; w < walk.ends[static_cast<std::size_t>(k) + 1]; ++w) {
       const GatherWindow& window = walk.windows[static_cast<std::size_t>(w)];
       if (window.y != y) rows = rows_at(y = window.y);

@@ -59,10 +59,10 @@ void RowsTaken::draw(Picture& picture) const {
 Loader::Loader(const FastLayer& layer, const ReadPort& port, const std::vector<Cycle>& rows_freed, Cycle start)
     : layer_(layer),
       rows_freed_(rows_freed),
-      flow_{.port = port, .cursor = start, .taken = {}, .weight_address = layer.descriptor()[D_WEIGHT_ADDRESS]},
-      row_address_(layer.descriptor()[D_IN_ADDRESS]),
-      second_address_(layer.descriptor()[D_SECOND_ADDRESS]) {
-  issue(layer.descriptor()[D_PARAM_ADDRESS], layer.param_beats);
+      flow_{.port = port, .cursor = start, .taken = {}, .weight_address = layer.descriptor().get<F_WEIGHT_ADDRESS>()},
+      row_address_(layer.descriptor().get<F_IN_ADDRESS>()),
+      second_address_(layer.descriptor().get<F_SECOND_ADDRESS>()) {
+  issue(layer.descriptor().get<F_PARAM_ADDRESS>(), layer.param_beats);
   if (layer.second && layer.broadcast) issue(second_address_, layer.second_beats);
 }
 
@@ -108,10 +108,10 @@ void Loader::step() {
 void Loader::load_row() {
   flow_.cursor = std::max(flow_.cursor, slot_free(rows_));
   issue(row_address_, layer_.row_beats);
-  row_address_ += layer_.descriptor()[D_IN_ROW_STRIDE];
+  row_address_ += layer_.descriptor().get<F_IN_ROW_STRIDE>();
   if (layer_.second && !layer_.broadcast) {
     issue(second_address_, layer_.second_beats);
-    second_address_ += layer_.descriptor()[D_SECOND_ROW_STRIDE];
+    second_address_ += layer_.descriptor().get<F_SECOND_ROW_STRIDE>();
   }
   ++rows_;
   row_loaded_ = flow_.last_beat;
@@ -138,7 +138,7 @@ void Loader::load_weights() {
 
 void Loader::end_weights() {
   flow_.n = 0;
-  flow_.weight_address = layer_.descriptor()[D_WEIGHT_ADDRESS];
+  flow_.weight_address = layer_.descriptor().get<F_WEIGHT_ADDRESS>();
   flow_.in_weights = false;
   next_block();
 }
@@ -209,9 +209,9 @@ void Loader::draw_block(Picture& picture, int block, Cycle array_read) const {
   picture.count(block - flow_.block);
   picture.count(rows_ - layer_.need(block));
   const Bursts& bursts = flow_.port.bursts();
-  picture.count(bursts.place(row_address_, layer_.row_beats, layer_.descriptor()[D_IN_ROW_STRIDE]));
+  picture.count(bursts.place(row_address_, layer_.row_beats, layer_.descriptor().get<F_IN_ROW_STRIDE>()));
   if (layer_.second && !layer_.broadcast)
-    picture.count(bursts.place(second_address_, layer_.second_beats, layer_.descriptor()[D_SECOND_ROW_STRIDE]));
+    picture.count(bursts.place(second_address_, layer_.second_beats, layer_.descriptor().get<F_SECOND_ROW_STRIDE>()));
   if (!waits_for_slots()) return;
   picture.count(block - freed_block_);
   picture.times(std::span(rows_freed_).subspan(static_cast<std::size_t>(freed_block_)));
@@ -237,8 +237,8 @@ void Loader::leap_blocks(Cycle by, int blocks) {
   const int loaded = blocks * layer_.block_step();
   rows_ += loaded;
   shift_time(row_loaded_, by);
-  row_address_ += static_cast<std::uint32_t>(loaded) * layer_.descriptor()[D_IN_ROW_STRIDE];
-  second_address_ += static_cast<std::uint32_t>(loaded) * layer_.descriptor()[D_SECOND_ROW_STRIDE];
+  row_address_ += static_cast<std::uint32_t>(loaded) * layer_.descriptor().get<F_IN_ROW_STRIDE>();
+  second_address_ += static_cast<std::uint32_t>(loaded) * layer_.descriptor().get<F_SECOND_ROW_STRIDE>();
   if (waits_for_slots()) freed_block_ += blocks;
 }
 

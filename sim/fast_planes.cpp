@@ -19,16 +19,16 @@ class Input {
   Input(const Program& program, const Descriptor& d, std::size_t tensor, const model::Codes& codes)
       : codes_(codes), values_(program.formats[tensor].shape.width * program.formats[tensor].shape.channels) {
     const int bits = program.formats[tensor].bits, line_bits = program.architecture.data_bits;
-    const std::uint32_t offset = d[D_IN_ADDRESS] - program.tensors[tensor].address;
+    const std::uint32_t offset = d.get<F_IN_ADDRESS>() - program.tensors[tensor].address;
     const std::uint32_t row_bytes =
         program.tensors[tensor].bytes / static_cast<std::uint32_t>(program.formats[tensor].shape.height);
     first_row_ = offset / row_bytes;
-    row_step_ = d[D_IN_ROW_STRIDE] / row_bytes;
+    row_step_ = d.get<F_IN_ROW_STRIDE>() / row_bytes;
     first_value_ = std::int64_t{offset % row_bytes} / (std::int64_t{bits} * line_bits / 8) * line_bits;
-    rows_ = d[D_IN_HEIGHT] & 0xffff;
-    width_ = d[D_IN_ROW_BITS] & 0xfffff;
-    signed_ = d.control(C_SIGNED);
-    const std::int32_t zero = static_cast<std::int32_t>(d[D_ZERO_POINT] & ((1u << bits) - 1));
+    rows_ = d.get<F_IN_HEIGHT>();
+    width_ = d.get<F_IN_ROW_BITS>();
+    signed_ = d.get<F_SIGNED>();
+    const std::int32_t zero = static_cast<std::int32_t>(d.get<F_ZERO_POINT>() & ((1u << bits) - 1));
     padding_ = differences(signed_ && (zero >> (bits - 1)) != 0 ? zero - (1 << bits) : zero);
   }
 
@@ -56,7 +56,7 @@ class Input {
 }  // namespace
 
 std::size_t input_tensor(const Program& program, std::size_t index) {
-  const std::uint32_t address = program.descriptors[index][D_IN_ADDRESS];
+  const std::uint32_t address = program.descriptors[index].get<F_IN_ADDRESS>();
   for (std::size_t t = 0; t < program.tensors.size(); ++t) {
     const TensorPlacement& place = program.tensors[t];
     const std::int64_t bytes = std::int64_t{place.bytes} * program.batch;
@@ -77,11 +77,11 @@ PlaneCounts count_planes(const Program& program, std::size_t index, const model:
   if (d.opcode() != OP_CONVOLUTION) return {};
   const FastLayer layer(d, program.architecture);
   const Input input(program, d, input_tensor(program, index), codes);
-  const std::int64_t start_x = d.as_signed(D_PIXEL_START_X), start_y = d.as_signed(D_PIXEL_START_Y);
-  const std::int64_t step_x = d[D_PIXEL_STEP_X] & 0xfffffu, step_y = d[D_PIXEL_STEP_Y] & 0xffffu;
+  const std::int64_t start_x = d.get<F_PIXEL_START_X>(), start_y = d.get<F_PIXEL_START_Y>();
+  const std::int64_t step_x = d.get<F_PIXEL_STEP_X>(), step_y = d.get<F_PIXEL_STEP_Y>();
   PlaneCounts counts;
   for (int block = 0; block < layer.blocks; ++block) {
-    const std::int64_t block_y = start_y + block * std::int64_t{d[D_BLOCK_STEP_Y] & 0xffffu};
+    const std::int64_t block_y = start_y + block * std::int64_t{d.get<F_BLOCK_STEP_Y>()};
     std::size_t tile_begin = counts.size();
     for (int n = 0; n < layer.n_tiles; ++n) {
       const std::size_t begin = counts.size();

@@ -27,7 +27,7 @@ Schedule::Schedule(const FastLayer& layer, const model::Architecture& architectu
       loader_(layer, read_port_, rows_freed_, run_),
       write_port_(architecture, pace),
       tiles_{.vectors = {}, .state = run_},
-      out_address_(layer.descriptor()[D_OUT_ADDRESS]) {
+      out_address_(layer.descriptor().get<F_OUT_ADDRESS>()) {
   rows_freed_.reserve(at(layer.blocks));
   stored_before_.reserve(at(layer.blocks));
 }
@@ -85,7 +85,7 @@ int Schedule::leap_blocks(int block) {
   for (Cycle* time : {&outputs_freed_[0], &outputs_freed_[1], &last_read_, &answered_, &barrier_})
     shift_time(*time, by);
   if (leapt % 2 != 0) std::swap(outputs_freed_[0], outputs_freed_[1]);
-  out_address_ += static_cast<std::uint32_t>(leapt * layer_.block_rows) * layer_.descriptor()[D_OUT_ROW_STRIDE];
+  out_address_ += static_cast<std::uint32_t>(leapt * layer_.block_rows) * layer_.descriptor().get<F_OUT_ROW_STRIDE>();
   const Cycle stored = store_cycles_ - stored_before_[at(block - period)];
   for (int i = 0; i < leapt; ++i) {
     rows_freed_.push_back(rows_freed_[rows_freed_.size() - at(period)] + blocks_.shift());
@@ -100,7 +100,8 @@ void Schedule::draw_store(Picture& picture, int block) const {
   write_port_.draw(picture);
   for (const Cycle time : {outputs_freed_[at(block % 2)], outputs_freed_[at((block + 1) % 2)], last_read_, answered_})
     picture.time(time);
-  picture.count(write_port_.bursts().place(out_address_, layer_.out_row_beats, layer_.descriptor()[D_OUT_ROW_STRIDE]));
+  picture.count(
+      write_port_.bursts().place(out_address_, layer_.out_row_beats, layer_.descriptor().get<F_OUT_ROW_STRIDE>()));
 }
 
 void Schedule::compute(int block) {
@@ -264,7 +265,7 @@ void Schedule::store(int block) {
   for (int row = 0; row < layer_.rows_in_block(block); ++row) {
     const Cycle taken = std::max({block_ready, last_read_ + 1, write_port_.ready()});
     const auto times = write_port_.write(taken, out_address_, layer_.out_row_beats);
-    out_address_ += layer_.descriptor()[D_OUT_ROW_STRIDE];
+    out_address_ += layer_.descriptor().get<F_OUT_ROW_STRIDE>();
     last_read_ = times.read_out;
     answered_ = times.answered;
   }

@@ -40,8 +40,6 @@ Opcode opcode_of(LayerKind kind) {
   return OP_COPY;
 }
 
-std::uint32_t bit(bool on, int place) { return static_cast<std::uint32_t>(on) << place; }
-
 // Fills the words of one piece, part by part.
 class Writer {
  public:
@@ -70,7 +68,7 @@ class Writer {
   }
 
  private:
-  void set(DescriptorWord word, std::int64_t value) { d_[word] = static_cast<std::uint32_t>(value); }
+  void set(Field field, std::int64_t value) { d_.set(field, value); }
   std::int64_t line_bytes() const { return a_.data_bits / 8; }
   std::int64_t ring_steps(std::int64_t rows) const {
     const std::int64_t size = room_.ring, step = rows * room_.slot % size;
@@ -80,52 +78,55 @@ class Writer {
 
   void control() {
     const bool resident = m_.convolution && weight_rows(a_, layer_, m_, piece_) <= a_.weight_depth;
-    set(D_CONTROL, static_cast<std::uint32_t>(opcode_of(layer_.kind)) | bit(resident, C_RESIDENT) |
-                       bit(in_.coding == Coding::twos_complement, C_SIGNED) | bit(second_ != nullptr, C_SECOND) |
-                       bit(second_ != nullptr && broadcast(), C_BROADCAST) | bit(piece_.carry_in, C_CARRY_IN) |
-                       bit(piece_.carry_out, C_CARRY_OUT) | (descriptor_magic << 16));
-    std::uint32_t widths = static_cast<std::uint32_t>(m_.weight_bits | (in_.bits << 8) | (out_.bits << 16));
-    if (second_ != nullptr) {
-      widths |= static_cast<std::uint32_t>(second_->bits) << 24;
-      widths |= bit(second_->coding == Coding::twos_complement, 29);
-    }
-    d_[D_WIDTHS] = widths;
-    set(D_WEIGHT_ADDRESS, addresses_.weights);
-    set(D_PARAM_ADDRESS, addresses_.parameters);
+    set(F_MAGIC, descriptor_magic);
+    set(F_OPCODE, opcode_of(layer_.kind));
+    set(F_RESIDENT, resident);
+    set(F_SIGNED, in_.coding == Coding::twos_complement);
+    set(F_CARRY_IN, piece_.carry_in);
+    set(F_CARRY_OUT, piece_.carry_out);
+    set(F_WEIGHT_BITS, m_.weight_bits);
+    set(F_ACTIVATION_BITS, in_.bits);
+    set(F_OUTPUT_BITS, out_.bits);
+    set(F_WEIGHT_ADDRESS, addresses_.weights);
+    set(F_PARAM_ADDRESS, addresses_.parameters);
   }
 
   void input() {
     const std::int64_t stride = row_lines(a_, in_) * std::int64_t{in_.bits} * line_bytes();
-    set(D_IN_ADDRESS,
+    set(F_IN_ADDRESS,
         addresses_.input + room_.first_row * stride + std::int64_t{room_.first_line} * in_.bits * line_bytes());
-    set(D_IN_ROW_STRIDE, stride * piece_.row_step);
-    set(D_IN_ROW_BEATS, std::int64_t{room_.lines} * in_.bits);
+    set(F_IN_ROW_STRIDE, stride * piece_.row_step);
+    set(F_IN_ROW_BEATS, std::int64_t{room_.lines} * in_.bits);
     // Rows that the piece does not read need not be counted.
-    set(D_IN_HEIGHT, std::min(ceil_div(in_.shape.height - room_.first_row, piece_.row_step), longest_count));
+    set(F_IN_HEIGHT, std::min(ceil_div(in_.shape.height - room_.first_row, piece_.row_step), longest_count));
     const std::int64_t row_bits = std::int64_t{in_.shape.width} * in_.shape.channels;
-    set(D_IN_ROW_BITS, std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
+    set(F_IN_ROW_BITS, std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
                                               std::int64_t{room_.lines} * a_.data_bits));
-    set(D_IN_SLOT, room_.slot);
-    set(D_IN_RING, room_.ring);
-    set(D_IN_SLOTS, room_.slots);
-    set(D_ROWS_NEEDED, room_.rows);
+    set(F_IN_SLOT, room_.slot);
+    set(F_IN_RING, room_.ring);
+    set(F_IN_SLOTS, room_.slots);
+    set(F_ROWS_NEEDED, room_.rows);
     // Max pooling leaves padding out: it feeds the lowest code.
     const std::int64_t lowest = in_.coding == Coding::twos_complement ? -(std::int64_t{1} << (in_.bits - 1)) : 0;
-    set(D_ZERO_POINT, (layer_.kind == LayerKind::max_pool ? lowest : in_.zero_point) & ((1 << in_.bits) - 1));
+    set(F_ZERO_POINT, (layer_.kind == LayerKind::max_pool ? lowest : in_.zero_point) & ((1 << in_.bits) - 1));
   }
 
   void second() {
+    set(F_SECOND, 1);
+    set(F_BROADCAST, broadcast());
+    set(F_SECOND_BITS, second_->bits);
+    set(F_SECOND_SIGNED, second_->coding == Coding::twos_complement);
     const std::int64_t stride = row_lines(a_, *second_) * std::int64_t{second_->bits} * line_bytes();
     const std::int64_t first_row = broadcast() ? 0 : room_.first_row;
-    set(D_SECOND_ADDRESS,
+    set(F_SECOND_ADDRESS,
         addresses_.second + first_row * stride + std::int64_t{room_.second_first_line} * second_->bits * line_bytes());
-    set(D_SECOND_ROW_STRIDE, stride);
-    set(D_SECOND_ROW_BEATS, std::int64_t{room_.second_lines} * second_->bits);
+    set(F_SECOND_ROW_STRIDE, stride);
+    set(F_SECOND_ROW_BEATS, std::int64_t{room_.second_lines} * second_->bits);
     // Behind the first tensor's row, or behind the ring.
-    set(D_SECOND_SLOT, broadcast() ? room_.ring : ceil_div(room_.lines, 2) * in_.bits);
+    set(F_SECOND_SLOT, broadcast() ? room_.ring : ceil_div(room_.lines, 2) * in_.bits);
     const std::int64_t channels = second_->shape.channels;
-    set(D_SECOND_STEP_X, broadcast() ? 0 : channels);
-    set(D_SECOND_START_X,
+    set(F_SECOND_STEP_X, broadcast() ? 0 : channels);
+    set(F_SECOND_START_X,
         (broadcast() ? 0 : piece_.x0 * channels) + piece_.n0 - std::int64_t{room_.second_first_line} * a_.data_bits);
   }
 
@@ -137,16 +138,16 @@ class Writer {
     const std::int64_t run = part     ? piece_.run1 - piece_.run0
                              : single ? w.kernel_width * std::int64_t{m_.slice}
                                       : m_.slice;
-    set(D_RUN_LENGTH, run);
-    set(D_RUN_LENGTH_LAST, run);
-    set(D_RUN_COUNT_X, single ? 1 : piece_.taps(w.kernel_width));
-    set(D_RUN_STEP_X, single ? 0 : w.dilation_width * channels);
-    set(D_RUN_COUNT_Y, piece_.ky1 - piece_.ky0);
+    set(F_RUN_LENGTH, run);
+    set(F_RUN_COUNT_X, single ? 1 : piece_.taps(w.kernel_width));
+    // Steps that are never taken may be longer than their fields.
+    set(F_RUN_STEP_X, single || w.kernel_width == 1 ? 0 : w.dilation_width * channels);
+    set(F_RUN_COUNT_Y, piece_.ky1 - piece_.ky0);
     // The second operand's vector is a run of its own, in the same row.
-    const int run_step = layer_.kind <= LayerKind::average_pool ? w.dilation_height : 0;
-    set(D_RUN_STEP_Y, run_step);
-    set(D_RUN_STEP_RING, ring_steps(run_step));
-    set(D_PIXEL_STEP_X, w.stride_width * channels);
+    const int run_step = layer_.kind <= LayerKind::average_pool && piece_.ky1 - piece_.ky0 > 1 ? w.dilation_height : 0;
+    set(F_RUN_STEP_Y, run_step);
+    set(F_RUN_STEP_RING, ring_steps(run_step));
+    set(F_PIXEL_STEP_X, piece_.x1 - piece_.x0 > 1 ? w.stride_width * channels : 0);
     // Outputs of poolings and of operators on single values begin at their own channel of the input, those of a row of
     // depth to space's blocks at that row's.
     const std::int64_t row_of_block =
@@ -155,41 +156,41 @@ class Writer {
     const std::int64_t first_tap =
         std::int64_t{piece_.x0} * w.stride_width - w.pad_left + piece_.kx0 * w.dilation_width;
     const std::int64_t x = first_tap * channels + first_channel;
-    set(D_PIXEL_START_X, (part ? piece_.run0 : x) - std::int64_t{room_.first_line} * a_.data_bits);
+    set(F_PIXEL_START_X, (part ? piece_.run0 : x) - std::int64_t{room_.first_line} * a_.data_bits);
     const std::int64_t y = std::int64_t{piece_.y0} * w.stride_height - w.pad_top +
                            std::int64_t{piece_.ky0} * w.dilation_height - room_.first_row;
     const int row_step = w.stride_height / piece_.row_step;  // in rows that are loaded
-    set(D_PIXEL_STEP_Y, row_step);
-    set(D_PIXEL_STEP_RING, ring_steps(row_step));
-    set(D_PIXEL_START_Y, y);
-    set(D_PIXEL_START_RING, ring_steps(y));
+    set(F_PIXEL_STEP_Y, row_step);
+    set(F_PIXEL_STEP_RING, ring_steps(row_step));
+    set(F_PIXEL_START_Y, y);
+    set(F_PIXEL_START_RING, ring_steps(y));
     const int height = piece_.y1 - piece_.y0;
-    set(D_BLOCK_ROWS, block_rows_);
-    set(D_BLOCKS, ceil_div(height, block_rows_));
-    set(D_BLOCK_STEP_Y, std::int64_t{block_rows_} * row_step);
-    set(D_BLOCK_SPAN,
+    set(F_BLOCK_ROWS, block_rows_);
+    set(F_BLOCKS, ceil_div(height, block_rows_));
+    set(F_BLOCK_STEP_Y, std::int64_t{block_rows_} * row_step);
+    set(F_BLOCK_SPAN,
         std::int64_t{block_rows_ - 1} * row_step + std::int64_t{piece_.ky1 - piece_.ky0 - 1} * w.dilation_height + 1);
     const std::int64_t k = kernel_values(layer_, m_, piece_);
     const std::int64_t k_tiles = m_.convolution ? ceil_div(k, a_.rows)
                                  : second_ != nullptr && layer_.kind != LayerKind::concatenate
                                      ? 2
                                      : (piece_.ky1 - piece_.ky0) * piece_.taps(w.kernel_width);
-    set(D_K_TILES, k_tiles);
-    set(D_ROWS_LAST, m_.convolution ? k - (k_tiles - 1) * a_.rows : 1);
-    set(D_N_TILES, static_cast<std::int64_t>(tiles_.size()));
-    set(D_LANES, m_.lanes);
-    set(D_TILE_STEP_X, m_.tile_step);
+    set(F_K_TILES, k_tiles);
+    set(F_ROWS_LAST, m_.convolution ? k - (k_tiles - 1) * a_.rows : 1);
+    set(F_N_TILES, static_cast<std::int64_t>(tiles_.size()));
+    set(F_LANES, m_.lanes);
+    set(F_TILE_STEP_X, m_.tile_step);
     const std::int64_t all = piece_.n1 - piece_.n0;
-    set(D_SEGMENT_CHANNELS, std::min<std::int64_t>(m_.segment, all));
+    set(F_SEGMENT_CHANNELS, std::min<std::int64_t>(m_.segment, all));
     // Nothing follows the only segment.
-    set(D_SEGMENT_NEXT, std::min<std::int64_t>(m_.segment_next, longest_count));
-    set(D_SEGMENT_STEP_X, m_.segment_step);
+    set(F_SEGMENT_NEXT, std::min<std::int64_t>(m_.segment_next, longest_count));
+    set(F_SEGMENT_STEP_X, m_.segment_step);
     const int joiner_steps = std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(m_.weight_bits - 1))));
     // Least distance of two vectors' last planes. Overlay: a group's sums reach the lanes one vector after the other.
     const int group = std::min<int>(a_.vectors, block_rows_ * (piece_.x1 - piece_.x0));
     // Whole codes go to the lanes; two cycles apart, a pixel's partial sum is back before it is read again.
-    set(D_VECTOR_INTERVAL, !m_.convolution ? 2 : a_.overlay() ? group : joiner_steps);
-    if (piece_.carry_in || piece_.carry_out) set(D_PSUM_STEP, std::int64_t{piece_.x1 - piece_.x0} * height);
+    set(F_VECTOR_INTERVAL, !m_.convolution ? 2 : a_.overlay() ? group : joiner_steps);
+    if (piece_.carry_in || piece_.carry_out) set(F_PSUM_STEP, std::int64_t{piece_.x1 - piece_.x0} * height);
   }
 
   void output() {
@@ -198,31 +199,32 @@ class Writer {
     const int columns = layer_.kind == LayerKind::depth_to_space ? layer_.factor[1] : m_.repeats;
     const std::int64_t pixel = std::int64_t{columns} * out_.shape.channels;  // values from pixel to pixel
     const std::int64_t first_line = (piece_.x0 * pixel + piece_.n0) / a_.data_bits;
-    set(D_OUT_ADDRESS, addresses_.output + (std::int64_t{piece_.y0} * m_.phases + piece_.phase) * stride +
+    set(F_OUT_ADDRESS, addresses_.output + (std::int64_t{piece_.y0} * m_.phases + piece_.phase) * stride +
                            first_line * out_.bits * line_bytes());
-    set(D_OUT_ROW_STRIDE, stride * m_.phases);
-    set(D_OUT_WIDTH, piece_.x1 - piece_.x0);
-    set(D_OUT_HEIGHT, piece_.y1 - piece_.y0);
+    set(F_OUT_ROW_STRIDE, stride * m_.phases);
+    set(F_OUT_WIDTH, piece_.x1 - piece_.x0);
+    set(F_OUT_HEIGHT, piece_.y1 - piece_.y0);
     const std::int64_t written = piece_.n1 - piece_.n0;
-    set(D_OUT_CHANNELS, written);
-    set(D_OUT_ROW_LINES, room_.out_lines);
-    set(D_OUT_ROW_BEATS, std::int64_t{room_.out_lines} * out_.bits);
-    set(D_OUT_ROW_BITS, (piece_.x1 - piece_.x0) * written);
-    set(D_OUT_SLOT, room_.out_slot);
+    set(F_OUT_CHANNELS, written);
+    set(F_OUT_ROW_LINES, room_.out_lines);
+    set(F_OUT_ROW_BEATS, std::int64_t{room_.out_lines} * out_.bits);
+    set(F_OUT_ROW_BITS, (piece_.x1 - piece_.x0) * written);
+    set(F_OUT_SLOT, room_.out_slot);
   }
 
   void post() {
-    set(D_PARAM_BEATS, ceil_div(parameter_bytes(a_, layer_, m_, piece_), line_bytes()));
-    set(D_CLIP_LOW, layer_.clip_low);
-    set(D_CLIP_HIGH, layer_.clip_high);
-    set(D_OPTIONS, static_cast<std::uint32_t>(layer_.activation) |
-                       (static_cast<std::uint32_t>(layer_.acc_shift) << O_ACC_SHIFT) |
-                       (static_cast<std::uint32_t>(layer_.swish_shift) << 8));
-    set(D_SWISH, static_cast<std::uint32_t>(layer_.swish_three) | (static_cast<std::uint32_t>(layer_.swish_six) << 16));
-    set(D_SWISH_OFFSET, layer_.swish_offset);
+    set(F_PARAM_BEATS, ceil_div(parameter_bytes(a_, layer_, m_, piece_), line_bytes()));
+    set(F_CLIP_LOW, layer_.clip_low);
+    set(F_CLIP_HIGH, layer_.clip_high);
+    set(F_ACTIVATION, static_cast<int>(layer_.activation));
+    set(F_ACC_SHIFT, layer_.acc_shift);
+    set(F_SWISH_SHIFT, layer_.swish_shift);
+    set(F_SWISH_THREE, layer_.swish_three);
+    set(F_SWISH_SIX, layer_.swish_six);
+    set(F_SWISH_OFFSET, layer_.swish_offset);
     if (layer_.kind != LayerKind::upsample && layer_.kind != LayerKind::depth_to_space) {
-      set(D_FACTOR_0, layer_.factor[0]);
-      set(D_FACTOR_1, layer_.factor[1]);
+      set(F_FACTOR_0, layer_.factor[0]);
+      set(F_FACTOR_1, layer_.factor[1]);
     }
   }
 
@@ -251,11 +253,11 @@ std::int64_t tensor_bytes(const Architecture& a, const TensorFormat& format) {
 }
 
 void shift(Descriptor& d, const Addresses& by) {
-  d[D_IN_ADDRESS] += by.input;
-  if (d.control(C_SECOND)) d[D_SECOND_ADDRESS] += by.second;
-  d[D_OUT_ADDRESS] += by.output;
-  d[D_WEIGHT_ADDRESS] += by.weights;
-  d[D_PARAM_ADDRESS] += by.parameters;
+  d.advance(F_IN_ADDRESS, by.input);
+  if (d.get<F_SECOND>()) d.advance(F_SECOND_ADDRESS, by.second);
+  d.advance(F_OUT_ADDRESS, by.output);
+  d.advance(F_WEIGHT_ADDRESS, by.weights);
+  d.advance(F_PARAM_ADDRESS, by.parameters);
 }
 
 Descriptor describe(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer,

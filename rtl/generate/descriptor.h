@@ -1,130 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layer descriptor as the accelerator reads it: 64 little-endian 32-bit words.
-// The same list as rtl/bs_descriptor.svh; a test compares the two. describe.cpp says what each holds; memory layout and
-// schedule behind them: docs/architecture.md.
+// A layer descriptor as the accelerator reads it: 64 little-endian 32-bit words, and its fields by name. What they
+// mean: descriptor_fields.h; describe.cpp fills them in; memory layout and schedule behind them: docs/architecture.md.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string_view>
 
+#include "rtl/generate/descriptor_fields.h"
+
 namespace bitstrata::generate {
 
-#define BITSTRATA_DESCRIPTOR_WORDS(X) \
-  X(CONTROL)                          \
-  X(WIDTHS)                           \
-  X(IN_ADDRESS)                       \
-  X(WEIGHT_ADDRESS)                   \
-  X(PARAM_ADDRESS)                    \
-  X(OUT_ADDRESS)                      \
-  X(IN_ROW_BEATS)                     \
-  X(IN_HEIGHT)                        \
-  X(IN_ROW_BITS)                      \
-  X(IN_SLOT)                          \
-  X(IN_RING)                          \
-  X(IN_SLOTS)                         \
-  X(RUN_LENGTH)                       \
-  X(RUN_COUNT_X)                      \
-  X(RUN_STEP_X)                       \
-  X(RUN_COUNT_Y)                      \
-  X(RUN_STEP_Y)                       \
-  X(RUN_STEP_RING)                    \
-  X(PIXEL_STEP_X)                     \
-  X(PIXEL_START_X)                    \
-  X(PIXEL_STEP_Y)                     \
-  X(PIXEL_STEP_RING)                  \
-  X(PIXEL_START_Y)                    \
-  X(PIXEL_START_RING)                 \
-  X(OUT_WIDTH)                        \
-  X(OUT_HEIGHT)                       \
-  X(BLOCK_ROWS)                       \
-  X(BLOCKS)                           \
-  X(BLOCK_STEP_Y)                     \
-  X(BLOCK_SPAN)                       \
-  X(ROWS_NEEDED)                      \
-  X(K_TILES)                          \
-  X(N_TILES)                          \
-  X(OUT_CHANNELS)                     \
-  X(LANES)                            \
-  X(TILE_STEP_X)                      \
-  X(ROWS_LAST)                        \
-  X(VECTOR_INTERVAL)                  \
-  X(PARAM_BEATS)                      \
-  X(OUT_ROW_LINES)                    \
-  X(OUT_ROW_BITS)                     \
-  X(OUT_SLOT)                         \
-  X(CLIP_LOW)                         \
-  X(CLIP_HIGH)                        \
-  X(ZERO_POINT)                       \
-  X(RUN_LENGTH_LAST)                  \
-  X(OUT_ROW_BEATS)                    \
-  X(OUT_ROW_STRIDE)                   \
-  X(IN_ROW_STRIDE)                    \
-  X(SECOND_ADDRESS)                   \
-  X(SECOND_ROW_BEATS)                 \
-  X(SECOND_ROW_STRIDE)                \
-  X(SECOND_SLOT)                      \
-  X(SECOND_START_X)                   \
-  X(SECOND_STEP_X)                    \
-  X(SEGMENT_CHANNELS)                 \
-  X(SEGMENT_NEXT)                     \
-  X(SEGMENT_STEP_X)                   \
-  X(PSUM_STEP)                        \
-  X(OPTIONS)                          \
-  X(SWISH)                            \
-  X(SWISH_OFFSET)                     \
-  X(FACTOR_0)                         \
-  X(FACTOR_1)
-
-enum DescriptorWord : int {
-#define X(name) D_##name,
-  BITSTRATA_DESCRIPTOR_WORDS(X)
-#undef X
-      DESCRIPTOR_WORDS
-};
-
-inline constexpr std::array<std::string_view, DESCRIPTOR_WORDS> descriptor_word_names = {
-#define X(name) #name,
-    BITSTRATA_DESCRIPTOR_WORDS(X)
+enum Field : int {
+#define X(name, ...) F_##name,
+  BITSTRATA_DESCRIPTOR_FIELDS(X)
 #undef X
 };
 
+struct FieldInfo {
+  std::string_view name;
+  int word, low, bits;
+  bool is_signed, counts;  // `counts`: 0 is refused
+  std::string_view meaning;
+
+  constexpr std::int64_t least() const { return is_signed ? -(std::int64_t{1} << (bits - 1)) : counts ? 1 : 0; }
+  constexpr std::int64_t most() const { return (std::int64_t{1} << (is_signed ? bits - 1 : bits)) - 1; }
+  constexpr std::uint32_t mask() const { return bits == 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << bits) - 1; }
+};
+
+inline constexpr std::array descriptor_fields = {
+#define X(name, word, low, bits, is_signed, least, meaning) \
+  FieldInfo{#name, word, low, bits, (is_signed) != 0, (least) != 0, meaning},
+    BITSTRATA_DESCRIPTOR_FIELDS(X)
+#undef X
+};
+
+constexpr const FieldInfo& info(Field field) { return descriptor_fields[static_cast<std::size_t>(field)]; }
+
+inline constexpr int descriptor_words = 64;
 inline constexpr std::uint32_t descriptor_magic = 0xB175;
 inline constexpr std::uint32_t descriptor_stride = 256;  // bytes
 enum Opcode : std::uint32_t {
-  OP_CONVOLUTION = 1,
-  OP_MAX_POOL = 2,
-  OP_AVERAGE_POOL = 3,
-  OP_ADD = 4,
-  OP_MULTIPLY = 5,
-  OP_COPY = 6,
+#define X(name, value, meaning) OP_##name = value,
+  BITSTRATA_OPCODES(X)
+#undef X
 };
-// Bits of CONTROL above the opcode.
-enum ControlBit : int {
-  C_LAST = 8,
-  C_RESIDENT = 9,
-  C_SIGNED = 10,
-  C_SECOND = 12,
-  C_BROADCAST = 13,
-  C_CARRY_IN = 14,
-  C_CARRY_OUT = 15
-};
-// Bits of OPTIONS: the activation in 0..1 (model::Activation), SWISH's shift in 8..12, and these.
-constexpr int O_ACC_SHIFT = 4;  // in 4..6: IntegerLayer's acc_shift
-constexpr int O_KEEP_WEIGHTS = 16;
 
-struct Descriptor {
-  std::array<std::uint32_t, DESCRIPTOR_WORDS> words{};
-  std::uint32_t& operator[](DescriptorWord word) { return words[static_cast<std::size_t>(word)]; }
-  std::uint32_t operator[](DescriptorWord word) const { return words[static_cast<std::size_t>(word)]; }
-  std::int32_t as_signed(DescriptorWord word) const { return static_cast<std::int32_t>((*this)[word]); }
-  Opcode opcode() const { return static_cast<Opcode>((*this)[D_CONTROL] & 0xff); }
-  bool keeps_weights() const { return ((*this)[D_OPTIONS] >> O_KEEP_WEIGHTS) & 1u; }
-  bool control(ControlBit bit) const { return ((*this)[D_CONTROL] >> bit) & 1u; }
-  int acc_shift() const { return static_cast<int>(((*this)[D_OPTIONS] >> O_ACC_SHIFT) & 7); }
-  int weight_bits() const { return static_cast<int>((*this)[D_WIDTHS] & 31); }
-  int activation_bits() const { return static_cast<int>(((*this)[D_WIDTHS] >> 8) & 31); }
-  int output_bits() const { return static_cast<int>(((*this)[D_WIDTHS] >> 16) & 31); }
+class Descriptor {
+ public:
+  // The field's value: std::uint32_t of 32 bits, bool of one, else int.
+  template <Field field>
+  constexpr auto get() const {
+    constexpr FieldInfo of = info(field);
+    const std::uint32_t value = words[of.word] >> of.low & of.mask();
+    if constexpr (of.bits == 32)
+      return value;
+    else if constexpr (of.is_signed)
+      return static_cast<int>(value << (32 - of.bits)) >> (32 - of.bits);
+    else if constexpr (of.bits == 1)
+      return value != 0;
+    else
+      return static_cast<int>(value);
+  }
+  std::int64_t get(Field field) const;
+  // Throws std::invalid_argument where the field cannot hold the value.
+  void set(Field field, std::int64_t value);
+  // Moves an address on, around behind 32 bits as the hardware does.
+  void advance(Field address, std::uint32_t bytes) { words[static_cast<std::size_t>(info(address).word)] += bytes; }
+
+  Opcode opcode() const { return static_cast<Opcode>(get<F_OPCODE>()); }
+  int weight_bits() const { return get<F_WEIGHT_BITS>(); }
+  int activation_bits() const { return get<F_ACTIVATION_BITS>(); }
+  int output_bits() const { return get<F_OUTPUT_BITS>(); }
+
+  std::array<std::uint32_t, descriptor_words> words{};
 };
 
 }  // namespace bitstrata::generate

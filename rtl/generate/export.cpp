@@ -159,11 +159,12 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
   for (std::size_t i = 0; i < p.descriptors.size(); ++i) {
     const Descriptor& d = p.descriptors[i];
     const bool convolution = d.opcode() == OP_CONVOLUTION;
-    layers += fmt::format("{}| {} {} | {} | {} | {} | {} | {} | {} | {:#010x} |", layers.empty() ? "" : "\n", i,
-                          p.layer_names[static_cast<std::size_t>(p.descriptor_layer[i])], kind_name(d.opcode()),
-                          convolution ? std::to_string(d.weight_bits()) : "-", tensor_at(d[D_IN_ADDRESS]),
-                          tensor_at(d[D_OUT_ADDRESS]), v.cycles.empty() ? "-" : std::to_string(v.cycles[i]),
-                          convolution ? fmt::format("{:#010x}", d[D_WEIGHT_ADDRESS]) : "-", d[D_PARAM_ADDRESS]);
+    layers +=
+        fmt::format("{}| {} {} | {} | {} | {} | {} | {} | {} | {:#010x} |", layers.empty() ? "" : "\n", i,
+                    p.layer_names[static_cast<std::size_t>(p.descriptor_layer[i])], kind_name(d.opcode()),
+                    convolution ? std::to_string(d.weight_bits()) : "-", tensor_at(d.get<F_IN_ADDRESS>()),
+                    tensor_at(d.get<F_OUT_ADDRESS>()), v.cycles.empty() ? "-" : std::to_string(v.cycles[i]),
+                    convolution ? fmt::format("{:#010x}", d.get<F_WEIGHT_ADDRESS>()) : "-", d.get<F_PARAM_ADDRESS>());
   }
   for (std::size_t t = 0; t < p.tensors.size(); ++t) {
     const auto& format = p.formats[t];

@@ -12,10 +12,10 @@ namespace bitstrata::generate {
 
 namespace {
 
-struct Field {
+struct Counted {
   const char* what;
   std::int64_t value;
-  int bits;
+  Field field;
 };
 
 }  // namespace
@@ -32,30 +32,31 @@ std::string field_misfit(const model::Architecture& a, const model::IntegerNetwo
                                              : std::int64_t{piece.ky1 - piece.ky0} *
                                                    (layer.kind <= model::LayerKind::average_pool ? w.kernel_width : 2);
   const std::int64_t second_bits = layer.second < 0 ? 0 : network.tensors[static_cast<std::size_t>(layer.second)].bits;
-  const Field fields[] = {
-      {"output tiles", output_tiles, 16},
-      {"row tiles", k_tiles, 16},
-      {"output rows", piece.y1 - piece.y0, 16},
-      {"pixels of an output row", piece.x1 - piece.x0, 16},
-      {"input rows", room.rows, 16},
-      {"output channels of a segment", std::min<std::int64_t>(m.segment, outputs), 16},
-      {"output channels of a later segment", outputs > m.segment ? m.segment_next : 1, 16},
-      {"kernel rows", piece.ky1 - piece.ky0, 16},
-      {"kernel columns", single ? 1 : w.kernel_width, 16},
-      {"input rows from output row to output row", w.stride_height / piece.row_step, 16},
-      {"input rows that a window reaches over", std::int64_t{piece.ky1 - piece.ky0 - 1} * w.dilation_height + 1, 16},
-      {"input values from pixel to pixel", piece.x1 - piece.x0 > 1 ? w.stride_width * channels : 0, 20},
-      {"input values from tap to tap", single || w.kernel_width == 1 ? 0 : w.dilation_width * channels, 20},
-      {"input values from tile to tile", std::max(m.tile_step, m.segment_step), 20},
-      {"beats of an input row", std::int64_t{room.lines} * in.bits, 24},
-      {"beats of a row of the second input", room.second_lines * second_bits, 24},
-      {"beats of an output row", std::int64_t{room.out_lines} * out.bits, 24},
-      {"beats of parameters", parameter_bytes / (a.data_bits / 8), 24},
+  const Counted all[] = {
+      {"output tiles", output_tiles, F_N_TILES},
+      {"row tiles", k_tiles, F_K_TILES},
+      {"output rows", piece.y1 - piece.y0, F_OUT_HEIGHT},
+      {"pixels of an output row", piece.x1 - piece.x0, F_OUT_WIDTH},
+      {"input rows", room.rows, F_ROWS_NEEDED},
+      {"output channels of a segment", std::min<std::int64_t>(m.segment, outputs), F_SEGMENT_CHANNELS},
+      {"output channels of a later segment", outputs > m.segment ? m.segment_next : 1, F_SEGMENT_NEXT},
+      {"kernel rows", piece.ky1 - piece.ky0, F_RUN_COUNT_Y},
+      {"kernel columns", single ? 1 : w.kernel_width, F_RUN_COUNT_X},
+      {"input rows from output row to output row", w.stride_height / piece.row_step, F_PIXEL_STEP_Y},
+      {"input rows that a window reaches over", std::int64_t{piece.ky1 - piece.ky0 - 1} * w.dilation_height + 1,
+       F_BLOCK_SPAN},
+      {"input values of padding before a row", std::int64_t{w.pad_left} * channels, F_PIXEL_START_X},
+      {"input values from pixel to pixel", piece.x1 - piece.x0 > 1 ? w.stride_width * channels : 0, F_PIXEL_STEP_X},
+      {"input values from tap to tap", single || w.kernel_width == 1 ? 0 : w.dilation_width * channels, F_RUN_STEP_X},
+      {"input values from tile to tile", std::max(m.tile_step, m.segment_step), F_TILE_STEP_X},
+      {"beats of an input row", std::int64_t{room.lines} * in.bits, F_IN_ROW_BEATS},
+      {"beats of a row of the second input", room.second_lines * second_bits, F_SECOND_ROW_BEATS},
+      {"beats of an output row", std::int64_t{room.out_lines} * out.bits, F_OUT_ROW_BEATS},
+      {"beats of parameters", parameter_bytes / (a.data_bits / 8), F_PARAM_BEATS},
   };
-  for (const Field& field : fields) {
-    const std::int64_t most = (std::int64_t{1} << field.bits) - 1;
-    if (field.value > most) return fmt::format("{} {}; a descriptor counts {}", field.value, field.what, most);
-  }
+  for (const Counted& counted : all)
+    if (counted.value > info(counted.field).most())
+      return fmt::format("{} {}; a descriptor counts {}", counted.value, counted.what, info(counted.field).most());
   return "";
 }
 

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <string>
 
+#include "rtl/generate/descriptor.h"
 #include "rtl/generate/tiling.h"
 
 namespace bitstrata::generate {
 
-inline constexpr std::int64_t longest_count = 65535;     // of rows, pixels, tiles and blocks: fields of 16 bits
-inline constexpr std::int64_t most_descriptors = 65535;  // of a list: the sequencer counts them in 16 bits
+// Of rows, pixels, tiles and blocks.
+inline constexpr std::int64_t longest_count = info(F_OUT_HEIGHT).most();
+inline constexpr std::int64_t most_descriptors = 65535;               // of a list: the sequencer counts them in 16 bits
 inline constexpr std::int64_t address_space = std::int64_t{1} << 32;  // bytes
 
 // Empty where every count of the piece fits its field; else what does not, with the limit. `output_tiles` and

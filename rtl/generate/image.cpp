@@ -50,7 +50,7 @@ void Image::put64(std::uint32_t address, std::uint64_t value) {
 }
 
 void Image::put(std::uint32_t address, const Descriptor& descriptor) {
-  for (std::uint32_t word = 0; word < DESCRIPTOR_WORDS; ++word)
+  for (std::uint32_t word = 0; word < descriptor.words.size(); ++word)
     put32(address + word * 4, descriptor.words[static_cast<std::size_t>(word)]);
 }
 

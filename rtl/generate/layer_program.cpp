@@ -159,8 +159,8 @@ LayerProgram assemble(const Architecture& a, const Way& way, const Bases& bases)
     const Piece& piece = one.pieces[turn.piece];
     Descriptor d = one.descriptors[turn.piece];
     shift(d, times(step, turn.image));
-    const bool keeps = !program.pieces.empty() && d.control(C_RESIDENT) && same_weights(program.pieces.back(), piece);
-    if (keeps) d[D_OPTIONS] |= std::uint32_t{1} << O_KEEP_WEIGHTS;
+    const bool keeps = !program.pieces.empty() && d.get<F_RESIDENT>() && same_weights(program.pieces.back(), piece);
+    if (keeps) d.set(F_KEEP_WEIGHTS, 1);
     program.descriptors.push_back(d);
     program.pieces.push_back(piece);
   }
@@ -214,10 +214,10 @@ void put_numbers(Image& image, const Architecture& a, const IntegerNetwork& netw
   std::set<std::uint32_t> weights, parameters;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Descriptor& d = descriptors[i];
-    if (parameters.insert(d[D_PARAM_ADDRESS]).second)
-      put_parameters(image, d[D_PARAM_ADDRESS], a, layer, mapping, pieces[i]);
-    if (mapping.convolution && weights.insert(d[D_WEIGHT_ADDRESS]).second)
-      put_weights(image, d[D_WEIGHT_ADDRESS], a, layer, channels, mapping, pieces[i]);
+    if (parameters.insert(d.get<F_PARAM_ADDRESS>()).second)
+      put_parameters(image, d.get<F_PARAM_ADDRESS>(), a, layer, mapping, pieces[i]);
+    if (mapping.convolution && weights.insert(d.get<F_WEIGHT_ADDRESS>()).second)
+      put_weights(image, d.get<F_WEIGHT_ADDRESS>(), a, layer, channels, mapping, pieces[i]);
   }
 }
 

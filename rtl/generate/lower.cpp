@@ -60,7 +60,7 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
     program.layer_names.push_back(layer.name);
     program.layer_output.push_back(layer.output);
   }
-  program.descriptors.back()[D_CONTROL] |= std::uint32_t{1} << C_LAST;
+  program.descriptors.back().set(F_LAST, 1);
   program.memory_bytes = layout.bytes();
   program.network = std::make_shared<const model::IntegerNetwork>(network);
   return program;

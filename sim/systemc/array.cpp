@@ -221,7 +221,7 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
     const Descriptor& d = now.sequencer.descriptor;
     weight_bits_ = d.opcode() == OP_CONVOLUTION ? d.weight_bits() : 0;
     last_step_ = overlay_ ? 0 : weight_bits_ > 8 ? 3 : weight_bits_ > 4 ? 2 : weight_bits_ > 2 ? 1 : 0;
-    lanes_full_ = static_cast<int>(d[D_LANES] & 0xffff);
+    lanes_full_ = d.get<F_LANES>();
     maximum_ = d.opcode() == OP_MAX_POOL;
     for (Macro& macro : macros_) macro.configure(weight_bits_);
   }

@@ -237,9 +237,9 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   if (now.sequencer.start) {
     const Descriptor& d = now.sequencer.descriptor;
     bits_ = {d.activation_bits(), second_bits(d)};
-    row_bits_ = static_cast<int>(d[D_IN_ROW_BITS] & 0xfffff);
-    signed_ = {d.control(C_SIGNED), (d[D_WIDTHS] >> 29 & 1) != 0};
-    zero_point_ = d[D_ZERO_POINT];
+    row_bits_ = d.get<F_IN_ROW_BITS>();
+    signed_ = {d.get<F_SIGNED>(), d.get<F_SECOND_SIGNED>()};
+    zero_point_ = d.get<F_ZERO_POINT>();
     single_ = d.opcode() != OP_CONVOLUTION;
   }
   next.holds = holds_;

@@ -40,20 +40,20 @@ void Loader::reset_state(LoaderSignals& shown) {
 void Loader::start(const Descriptor& descriptor) {
   d_ = descriptor;
   pooling_ = d_.opcode() != OP_CONVOLUTION;
-  resident_ = d_.control(C_RESIDENT);
-  keeps_weights_ = d_.keeps_weights();
-  table_ = static_cast<model::Activation>(d_[D_OPTIONS] & 3) == model::Activation::table;
-  second_ = d_.control(C_SECOND);
-  broadcast_ = d_.control(C_BROADCAST);
+  resident_ = d_.get<F_RESIDENT>();
+  keeps_weights_ = d_.get<F_KEEP_WEIGHTS>();
+  table_ = static_cast<model::Activation>(d_.get<F_ACTIVATION>()) == model::Activation::table;
+  second_ = d_.get<F_SECOND>();
+  broadcast_ = d_.get<F_BROADCAST>();
   beside_ = false;
   block_ = n_ = k_ = t_ = 0;
   row_ = 0;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
-  block_y_ = signed_field(d_[D_PIXEL_START_Y], 17);
+  segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
+  block_y_ = d_.get<F_PIXEL_START_Y>();
   need_ = rows_needed(d_, block_y_);
-  row_address_ = d_[D_IN_ADDRESS];
-  second_address_ = d_[D_SECOND_ADDRESS];
-  weight_address_ = d_[D_WEIGHT_ADDRESS];
+  row_address_ = d_.get<F_IN_ADDRESS>();
+  second_address_ = d_.get<F_SECOND_ADDRESS>();
+  weight_address_ = d_.get<F_WEIGHT_ADDRESS>();
   weight_rows_held_ = 0;
   odd_ = false;
   plane_ = 0;
@@ -67,15 +67,15 @@ void Loader::start(const Descriptor& descriptor) {
 std::uint32_t Loader::next_beats() const {
   switch (state_) {
     case State::parameters:
-      return d_[D_PARAM_BEATS] & 0xffffff;
+      return d_.get<F_PARAM_BEATS>();
     case State::one_pixel:
-      return d_[D_SECOND_ROW_BEATS] & 0xffffff;
+      return d_.get<F_SECOND_ROW_BEATS>();
     case State::input_rows:
-      return d_[beside_ ? D_SECOND_ROW_BEATS : D_IN_ROW_BEATS] & 0xffffff;
+      return beside_ ? d_.get<F_SECOND_ROW_BEATS>() : d_.get<F_IN_ROW_BEATS>();
     case State::weights:
       return static_cast<std::uint32_t>(tile_rows() * pieces_);
     default:
-      return static_cast<std::uint32_t>(DESCRIPTOR_WORDS * 32 / data_bits_);
+      return static_cast<std::uint32_t>(descriptor_words * 32 / data_bits_);
   }
 }
 
@@ -96,40 +96,40 @@ ReadTarget Loader::next_target() const {
 bool Loader::next_weights() {
   weight_address_ += next_beats() * static_cast<std::uint32_t>(data_bits_ / 8);
   weight_rows_held_ += tile_rows();
-  const bool placed = t_ + 1 == tiles_ || segment_left_ <= (t_ + 1) * word(D_LANES);
+  const bool placed = t_ + 1 == tiles_ || segment_left_ <= (t_ + 1) * d_.get<F_LANES>();
   if (!placed) {
     ++t_;
     return false;
   }
   t_ = 0;
-  if (++k_ != word(D_K_TILES)) return false;
+  if (++k_ != d_.get<F_K_TILES>()) return false;
   k_ = 0;
-  if (++n_ != word(D_N_TILES)) {
-    segment_left_ -= tiles_ * word(D_LANES);
-    if (segment_left_ <= 0) segment_left_ = word(D_SEGMENT_NEXT);
+  if (++n_ != d_.get<F_N_TILES>()) {
+    segment_left_ -= tiles_ * d_.get<F_LANES>();
+    if (segment_left_ <= 0) segment_left_ = d_.get<F_SEGMENT_NEXT>();
     return false;
   }
   n_ = 0;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
-  weight_address_ = d_[D_WEIGHT_ADDRESS];
+  segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
+  weight_address_ = d_.get<F_WEIGHT_ADDRESS>();
   return true;
 }
 
 void Loader::next_block() {
-  state_ = ++block_ == word(D_BLOCKS) ? State::idle : State::input_rows;
-  block_y_ += word(D_BLOCK_STEP_Y);
+  state_ = ++block_ == d_.get<F_BLOCKS>() ? State::idle : State::input_rows;
+  block_y_ += d_.get<F_BLOCK_STEP_Y>();
   need_ = rows_needed(d_, block_y_);
 }
 
 // A command for an input row, of the first or of the second tensor, is out.
 void Loader::next_row() {
   if (beside_) {
-    second_address_ += d_[D_SECOND_ROW_STRIDE];
+    second_address_ += d_.get<F_SECOND_ROW_STRIDE>();
     beside_ = false;
     return;
   }
   ++row_;
-  row_address_ += d_[D_IN_ROW_STRIDE];
+  row_address_ += d_.get<F_IN_ROW_STRIDE>();
   beside_ = second_ && !broadcast_;
 }
 
@@ -181,8 +181,8 @@ void Loader::next_activation(bool second, bool last) {
   odd_ = false;
   pair_ = 0;
   if (second != (second_ && !broadcast_)) return;
-  slot_ += static_cast<std::uint32_t>(word(D_IN_SLOT));
-  const auto ring = static_cast<std::uint32_t>(word(D_IN_RING));
+  slot_ += static_cast<std::uint32_t>(d_.get<F_IN_SLOT>());
+  const auto ring = static_cast<std::uint32_t>(d_.get<F_IN_RING>());
   if (slot_ >= ring) slot_ -= ring;
   ++rows_loaded_;
 }
@@ -260,7 +260,7 @@ void Loader::show(LoaderSignals& next) const {
   next.busy = state_ != State::idle || queued != 0;
   next.needs_slot = state_ == State::input_rows && !beside_;
   next.row = row_;
-  next.slots = static_cast<std::uint16_t>(word(D_IN_SLOTS));
+  next.slots = static_cast<std::uint16_t>(d_.get<F_IN_SLOTS>());
   next.beats = next_beats();
   bool wanted = false;
   switch (state_) {
@@ -272,7 +272,7 @@ void Loader::show(LoaderSignals& next) const {
       break;
     case State::parameters:
       wanted = true;
-      next.address = d_[D_PARAM_ADDRESS];
+      next.address = d_.get<F_PARAM_ADDRESS>();
       break;
     case State::one_pixel:
       wanted = true;
@@ -293,7 +293,7 @@ void Loader::show(LoaderSignals& next) const {
   next.activation_odd = odd_;
   next.activation_address = pair_ + static_cast<std::uint32_t>(plane_);
   if (!command.second || !broadcast_) next.activation_address += slot_;
-  if (command.second) next.activation_address += static_cast<std::uint32_t>(word(D_SECOND_SLOT));
+  if (command.second) next.activation_address += static_cast<std::uint32_t>(d_.get<F_SECOND_SLOT>());
   next.weight_row = weight_row_;
   next.weight_piece = weight_piece_;
   next.rows_loaded = rows_loaded_;

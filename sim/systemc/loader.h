@@ -35,11 +35,10 @@ class Loader final : public Unit<LoaderSignals> {
   ReadTarget next_target() const;
   bool next_second() const { return state_ == State::one_pixel || (state_ == State::input_rows && beside_); }
   void show(LoaderSignals& next) const;
-  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
   // Weight rows of a tile; overlay: planes of its outputs.
   int tile_rows() const {
-    if (overlay_) return std::min(segment_left_, word(generate::D_LANES)) * d_.weight_bits();
-    return k_ + 1 == word(generate::D_K_TILES) ? word(generate::D_ROWS_LAST) : rows_;
+    if (overlay_) return std::min(segment_left_, d_.get<generate::F_LANES>()) * d_.weight_bits();
+    return k_ + 1 == d_.get<generate::F_K_TILES>() ? d_.get<generate::F_ROWS_LAST>() : rows_;
   }
   bool rows_done() const { return row_ >= need_; }
 

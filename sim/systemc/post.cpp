@@ -36,36 +36,36 @@ void Post::reset_state(PostSignals& shown) {
 void Post::start(const Descriptor& descriptor) {
   d_ = descriptor;
   out_bits_ = d_.output_bits();
-  lanes_full_ = word(D_LANES);
+  lanes_full_ = d_.get<F_LANES>();
   macros_ = d_.opcode() == OP_CONVOLUTION ? tiles_ : 1;
-  n_tiles_ = word(D_N_TILES);
-  out_channels_ = word(D_OUT_CHANNELS);
-  acc_shift_ = d_.acc_shift();
-  clip_low_ = signed_field(d_[D_CLIP_LOW], 18);
-  clip_high_ = signed_field(d_[D_CLIP_HIGH], 18);
-  carry_out_ = d_.control(C_CARRY_OUT);
+  n_tiles_ = d_.get<F_N_TILES>();
+  out_channels_ = d_.get<F_OUT_CHANNELS>();
+  acc_shift_ = d_.get<F_ACC_SHIFT>();
+  clip_low_ = d_.get<F_CLIP_LOW>();
+  clip_high_ = d_.get<F_CLIP_HIGH>();
+  carry_out_ = d_.get<F_CARRY_OUT>();
   multiply_ = d_.opcode() == OP_MULTIPLY;
   // Sums too narrow for two operands are taken as they are.
   two_inputs_ = takes_two_inputs(d_) && 64 - unused_accumulator_bits_ >= 2 * code_width_;
-  factor_0_ = signed_field(d_[D_FACTOR_0], 17);
-  factor_1_ = signed_field(d_[D_FACTOR_1], 17);
-  activation_ = static_cast<model::Activation>(d_[D_OPTIONS] & 3);
-  swish_three_ = d_[D_SWISH] & 0xffff;
-  swish_six_ = d_[D_SWISH] >> 16;
-  swish_shift_ = static_cast<int>(d_[D_OPTIONS] >> 8 & 31);
-  swish_offset_ = signed_field(d_[D_SWISH_OFFSET], 18);
+  factor_0_ = d_.get<F_FACTOR_0>();
+  factor_1_ = d_.get<F_FACTOR_1>();
+  activation_ = static_cast<model::Activation>(d_.get<F_ACTIVATION>());
+  swish_three_ = d_.get<F_SWISH_THREE>();
+  swish_six_ = d_.get<F_SWISH_SIX>();
+  swish_shift_ = d_.get<F_SWISH_SHIFT>();
+  swish_offset_ = d_.get<F_SWISH_OFFSET>();
   table_entry_ = 0;
   half_ = out_half_ = false;
   block_ = n_ = out_row_ = 0;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
+  segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
   base_ = 0;
   tile_bit_ = 0;
   parameter_tile_ = 0;
 }
 
 bool Post::pixels_last() const {
-  const int rows_here = std::min(word(D_OUT_HEIGHT) - out_row_, word(D_BLOCK_ROWS));
-  return column_ + 1 == word(D_OUT_WIDTH) && row_ + 1 == rows_here;
+  const int rows_here = std::min(d_.get<F_OUT_HEIGHT>() - out_row_, d_.get<F_BLOCK_ROWS>());
+  return column_ + 1 == d_.get<F_OUT_WIDTH>() && row_ + 1 == rows_here;
 }
 
 void Post::start_tile() {
@@ -104,23 +104,23 @@ void Post::next_group() {
 // `after`: the parameters behind this tile's.
 void Post::next_tile(std::uint32_t after) {
   // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
-  if (half_) base_ = (base_ + d_[D_PSUM_STEP]) & pixel_mask_;
+  if (half_) base_ = (base_ + d_.get<F_PSUM_STEP>()) & pixel_mask_;
   half_ = !half_;
   if (++n_ != n_tiles_) {
     const int placed = tile_channels();
     segment_left_ -= placed;
-    if (segment_left_ == 0) segment_left_ = word(D_SEGMENT_NEXT);
+    if (segment_left_ == 0) segment_left_ = d_.get<F_SEGMENT_NEXT>();
     tile_bit_ += placed;
     parameter_tile_ = after;
     return;
   }
   n_ = tile_bit_ = 0;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
+  segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
   base_ = 0;
   parameter_tile_ = 0;
   out_half_ = !out_half_;
-  out_row_ += word(D_BLOCK_ROWS);
-  if (++block_ == word(D_BLOCKS)) left_ = false;
+  out_row_ += d_.get<F_BLOCK_ROWS>();
+  if (++block_ == d_.get<F_BLOCKS>()) left_ = false;
 }
 
 void Post::next_pixel() {
@@ -128,13 +128,13 @@ void Post::next_pixel() {
   pixel_left_ = tile_channels();
   parameter_ = parameter_tile_;
   pixel_ = (pixel_ + 1) & pixel_mask_;
-  if (++column_ != word(D_OUT_WIDTH)) {
+  if (++column_ != d_.get<F_OUT_WIDTH>()) {
     pixel_bit_ += out_channels_;
     return;
   }
   column_ = pixel_bit_ = 0;
   ++row_;
-  row_slot_ += static_cast<std::uint32_t>(word(D_OUT_SLOT));
+  row_slot_ += static_cast<std::uint32_t>(d_.get<F_OUT_SLOT>());
 }
 
 void Post::enter(const Signals& now, Group& group) const {

@@ -58,7 +58,6 @@ class Post final : public Unit<PostSignals> {
   bool starts_tile() const { return left_ && !running_ && tiles_ready_ != 0 && (n_ != 0 || out_halves_used_ != 2); }
   bool tile_end() const { return running_ && group_last() && macro_last() && pixels_last(); }
   bool block_end() const { return tile_end() && n_ + 1 == n_tiles_; }
-  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
 
   struct WatchedLanes {
     Watched sums, biases, scales;

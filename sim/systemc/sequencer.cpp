@@ -13,7 +13,7 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const 
       swish_unit_(architecture.swish_unit),
       table_unit_(architecture.table_unit),
       beat_words_(static_cast<std::size_t>(architecture.data_bits) / 32),
-      fetch_beats_(generate::DESCRIPTOR_WORDS / beat_words_) {}
+      fetch_beats_(generate::descriptor_words / beat_words_) {}
 
 void Sequencer::run(std::uint32_t list_address, std::uint32_t watchdog) {
   address_ = list_address;
@@ -34,22 +34,13 @@ bool Sequencer::descriptor_good() const {
   const auto legal = [](int bits, int most) { return bits != 0 && bits <= most; };
   const auto opcode = descriptor_.opcode();
   const bool convolution = opcode == generate::OP_CONVOLUTION, two_inputs = takes_two_inputs(descriptor_);
-  const bool second = descriptor_.control(generate::C_SECOND);
-  const auto activation = static_cast<model::Activation>(descriptor_[generate::D_OPTIONS] & 3);
+  const bool second = descriptor_.get<generate::F_SECOND>();
+  const auto activation = static_cast<model::Activation>(descriptor_.get<generate::F_ACTIVATION>());
   // No loop may be empty and no command without beats.
-  for (const auto word :
-       {generate::D_BLOCKS, generate::D_K_TILES, generate::D_N_TILES, generate::D_OUT_WIDTH, generate::D_OUT_HEIGHT,
-        generate::D_BLOCK_ROWS, generate::D_OUT_CHANNELS, generate::D_LANES, generate::D_ROWS_LAST,
-        generate::D_VECTOR_INTERVAL, generate::D_RUN_LENGTH, generate::D_RUN_LENGTH_LAST, generate::D_RUN_COUNT_X,
-        generate::D_RUN_COUNT_Y, generate::D_IN_SLOTS, generate::D_OUT_ROW_LINES, generate::D_SEGMENT_CHANNELS,
-        generate::D_SEGMENT_NEXT}) {
-    if ((descriptor_[word] & 0xffff) == 0) return false;
-  }
-  for (const auto word : {generate::D_IN_ROW_BEATS, generate::D_PARAM_BEATS, generate::D_OUT_ROW_BEATS}) {
-    if ((descriptor_[word] & 0xffffff) == 0) return false;
-  }
-  if (second && (descriptor_[generate::D_SECOND_ROW_BEATS] & 0xffffff) == 0) return false;
-  return descriptor_[generate::D_CONTROL] >> 16 == generate::descriptor_magic &&
+  for (std::size_t i = 0; i < generate::descriptor_fields.size(); ++i)
+    if (generate::descriptor_fields[i].counts && descriptor_.get(static_cast<generate::Field>(i)) == 0) return false;
+  if (second && descriptor_.get<generate::F_SECOND_ROW_BEATS>() == 0) return false;
+  return descriptor_.get<generate::F_MAGIC>() == generate::descriptor_magic &&
          (convolution || opcode == generate::OP_MAX_POOL || opcode == generate::OP_AVERAGE_POOL ||
           opcode == generate::OP_COPY || (two_inputs && vector_unit_)) &&
          (!two_inputs || second) && (!second || legal(second_bits(descriptor_), max_activation_bits_)) &&
@@ -80,7 +71,7 @@ Sequencer::State Sequencer::step(const Signals& now) {
       return State::layer;
     case State::layer:
       if (!now.layer_stored()) return State::layer;
-      return descriptor_.control(generate::C_LAST) ? State::done : State::fetch;
+      return descriptor_.get<generate::F_LAST>() ? State::done : State::fetch;
     case State::error:
       break;
   }

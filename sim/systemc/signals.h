@@ -30,7 +30,7 @@ struct ParameterRecord {
 inline bool takes_two_inputs(const generate::Descriptor& d) {
   return d.opcode() == generate::OP_ADD || d.opcode() == generate::OP_MULTIPLY;
 }
-inline int second_bits(const generate::Descriptor& d) { return static_cast<int>(d[generate::D_WIDTHS] >> 24 & 31); }
+inline int second_bits(const generate::Descriptor& d) { return d.get<generate::F_SECOND_BITS>(); }
 // Bits of an operand in a partial sum: one of a code and a sign.
 inline int code_width(const model::Architecture& a) { return a.max_activation_bits + 1; }
 

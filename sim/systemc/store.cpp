@@ -25,18 +25,18 @@ void Store::start(const Descriptor& descriptor) {
   half_ = false;
   block_ = out_row_ = row_ = line_ = plane_ = 0;
   row_slot_ = pair_ = 0;
-  address_ = d_[D_OUT_ADDRESS];
+  address_ = d_.get<F_OUT_ADDRESS>();
 }
 
-int Store::rows_here() const { return std::min(word(D_OUT_HEIGHT) - out_row_, word(D_BLOCK_ROWS)); }
+int Store::rows_here() const { return std::min(d_.get<F_OUT_HEIGHT>() - out_row_, d_.get<F_BLOCK_ROWS>()); }
 
-bool Store::row_read_last() const { return plane_ + 1 == d_.output_bits() && line_ + 1 == word(D_OUT_ROW_LINES); }
+bool Store::row_read_last() const { return plane_ + 1 == d_.output_bits() && line_ + 1 == d_.get<F_OUT_ROW_LINES>(); }
 
 // A line comes out of the buffer; bits past the end of a row are sent as zeros.
 void Store::arrive(const AxiData& line) {
   AxiData& to = queue_[queue_in_++ & 3];
   to = line;
-  const int tail = static_cast<int>(d_[D_OUT_ROW_BITS] & static_cast<std::uint32_t>(data_bits_ - 1));
+  const int tail = static_cast<int>(d_.get<F_OUT_ROW_BITS>() & static_cast<std::uint32_t>(data_bits_ - 1));
   if (!arriving_tail_ || tail == 0) return;
   for (int i = 0; i < 4; ++i) to[static_cast<std::size_t>(i)] &= mask_word(0, tail, i);
 }
@@ -45,15 +45,15 @@ void Store::next_line() {
   if (++plane_ != d_.output_bits()) return;
   plane_ = 0;
   if (line_ & 1) pair_ += static_cast<std::uint32_t>(d_.output_bits());
-  if (++line_ != word(D_OUT_ROW_LINES)) return;
+  if (++line_ != d_.get<F_OUT_ROW_LINES>()) return;
   line_ = 0;
   pair_ = 0;
-  row_slot_ += static_cast<std::uint32_t>(word(D_OUT_SLOT));
+  row_slot_ += static_cast<std::uint32_t>(d_.get<F_OUT_SLOT>());
   if (++row_ != rows_here()) return;
   row_ = 0;
   row_slot_ = 0;
   ++block_;
-  out_row_ += word(D_BLOCK_ROWS);
+  out_row_ += d_.get<F_BLOCK_ROWS>();
 }
 
 void Store::clock_edge(const Signals& now, StoreSignals& next) {
@@ -67,11 +67,11 @@ void Store::clock_edge(const Signals& now, StoreSignals& next) {
   if (arrives) arrive(now.post.line);
   arriving_ = read;
   if (take) {
-    address_ += d_[D_OUT_ROW_STRIDE];
+    address_ += d_.get<F_OUT_ROW_STRIDE>();
     reading_ = true;
   }
   if (read) {
-    arriving_tail_ = line_ + 1 == word(D_OUT_ROW_LINES);
+    arriving_tail_ = line_ + 1 == d_.get<F_OUT_ROW_LINES>();
     if (row_read_last()) reading_ = false;
     if (now.store.read_last) half_ = !half_;
     next_line();
@@ -82,10 +82,10 @@ void Store::clock_edge(const Signals& now, StoreSignals& next) {
   if (now.sequencer.start) start(now.sequencer.descriptor);
 
   next.block_left = blocks_ready_ != 0;
-  next.all_read = block_ == word(D_BLOCKS);
+  next.all_read = block_ == d_.get<F_BLOCKS>();
   next.command = blocks_ready_ != 0 && !reading_;
   next.address = address_;
-  next.beats = d_[D_OUT_ROW_BEATS] & 0xffffff;
+  next.beats = d_.get<F_OUT_ROW_BEATS>();
   next.read = reading_ && queue_count_ + static_cast<unsigned>(arriving_) < 4;
   next.read_last = next.read && row_read_last() && row_ + 1 == rows_here();
   next.read_odd = (line_ & 1) != 0;

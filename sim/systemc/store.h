@@ -19,7 +19,6 @@ class Store final : public Unit<StoreSignals> {
   void next_line();
   int rows_here() const;
   bool row_read_last() const;
-  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
 
   const std::uint32_t half_lines_;
   const int data_bits_;

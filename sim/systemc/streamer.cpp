@@ -29,21 +29,21 @@ void Streamer::start(const Descriptor& descriptor) {
   single_values_ = d_.opcode() != OP_CONVOLUTION;
   macros_ = single_values_ ? 1 : tiles_;
   two_inputs_ = takes_two_inputs(d_);
-  resident_ = d_.control(C_RESIDENT);
-  keeps_weights_ = d_.keeps_weights();
-  carry_in_ = d_.control(C_CARRY_IN);
-  signed_ = d_.control(C_SIGNED);
-  lanes_ = word(D_LANES);
+  resident_ = d_.get<F_RESIDENT>();
+  keeps_weights_ = d_.get<F_KEEP_WEIGHTS>();
+  carry_in_ = d_.get<F_CARRY_IN>();
+  signed_ = d_.get<F_SIGNED>();
+  lanes_ = d_.get<F_LANES>();
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
   pixel_ = base_ = rows_taken_ = row_address_ = 0;
   half_ = false;
   weight_row_ = weight_tile_ = 0;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
+  segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
 }
 
 bool Streamer::pixels_end() const {
-  const int rows_here = std::min(word(D_OUT_HEIGHT) - out_row_, word(D_BLOCK_ROWS));
-  return column_ + 1 == word(D_OUT_WIDTH) && row_ + 1 == rows_here;
+  const int rows_here = std::min(d_.get<F_OUT_HEIGHT>() - out_row_, d_.get<F_BLOCK_ROWS>());
+  return column_ + 1 == d_.get<F_OUT_WIDTH>() && row_ + 1 == rows_here;
 }
 
 bool Streamer::load_row() {
@@ -77,7 +77,7 @@ void Streamer::next_step(const Signals& now) {
 
 bool Streamer::next_vector(const Signals& now) {
   const bool tile_end = now.row_tile_end();
-  if (++column_ == word(D_OUT_WIDTH)) {
+  if (++column_ == d_.get<F_OUT_WIDTH>()) {
     column_ = 0;
     ++row_;
   }
@@ -89,16 +89,16 @@ bool Streamer::next_vector(const Signals& now) {
   k_ = last_row_tile ? 0 : k_ + 1;
   if (!last_row_tile) return true;
   // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
-  if (half_) base_ = (base_ + d_[D_PSUM_STEP]) & pixel_mask_;
+  if (half_) base_ = (base_ + d_.get<F_PSUM_STEP>()) & pixel_mask_;
   half_ = !half_;
   n_ = last_tile ? 0 : n_ + 1;
   segment_left_ -= macros_ * lanes_;
-  if (segment_left_ <= 0) segment_left_ = word(D_SEGMENT_NEXT);
+  if (segment_left_ <= 0) segment_left_ = d_.get<F_SEGMENT_NEXT>();
   if (!last_tile) return true;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
+  segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
   base_ = 0;
   ++block_;
-  out_row_ += word(D_BLOCK_ROWS);
+  out_row_ += d_.get<F_BLOCK_ROWS>();
   if (resident_) row_address_ = 0;
   return true;
 }
@@ -119,7 +119,7 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
     case State::stream:
       if (!tile_end) return State::stream;
       if (!k_last()) return single_values_ ? State::stream : State::load;
-      return n_last() && block_ + 1 == word(D_BLOCKS) ? State::idle : State::tile;
+      return n_last() && block_ + 1 == d_.get<F_BLOCKS>() ? State::idle : State::tile;
   }
   return State::idle;
 }
@@ -139,7 +139,7 @@ void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
   if (vector_end) next_vector(now);
   if (now.plane()) next_step(now);
   if (vector_end) {
-    rest_ = word(D_VECTOR_INTERVAL) - 1;
+    rest_ = d_.get<F_VECTOR_INTERVAL>() - 1;
   } else if (rest_ != 0) {
     --rest_;
   }

@@ -26,10 +26,9 @@ class Streamer final : public Unit<StreamerSignals> {
   // What follows the plane, or pair of planes, of this cycle.
   void next_step(const Signals& now);
   void show(StreamerSignals& next) const;
-  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
-  bool k_last() const { return k_ + 1 == word(generate::D_K_TILES); }
-  bool n_last() const { return n_ + 1 == word(generate::D_N_TILES); }
-  int tile_rows() const { return k_last() ? word(generate::D_ROWS_LAST) : rows_; }
+  bool k_last() const { return k_ + 1 == d_.get<generate::F_K_TILES>(); }
+  bool n_last() const { return n_ + 1 == d_.get<generate::F_N_TILES>(); }
+  int tile_rows() const { return k_last() ? d_.get<generate::F_ROWS_LAST>() : rows_; }
   // Weight rows of a tile; overlay: planes of its outputs.
   int load_rows() const { return overlay_ ? std::min(segment_left_, lanes_) * d_.weight_bits() : tile_rows(); }
   bool pixels_end() const;

@@ -24,15 +24,15 @@ void Walker::start(const Descriptor& descriptor) {
   active_ = true;
   single_values_ = d_.opcode() != OP_CONVOLUTION;
   two_inputs_ = takes_two_inputs(d_);
-  second_ = d_.control(C_SECOND);
-  broadcast_ = d_.control(C_BROADCAST);
+  second_ = d_.get<F_SECOND>();
+  broadcast_ = d_.get<F_BROADCAST>();
   // Operators on single values use the first macro only.
-  capacity_ = single_values_ ? word(D_LANES) : tiles_ * word(D_LANES);
+  capacity_ = single_values_ ? d_.get<F_LANES>() : tiles_ * d_.get<F_LANES>();
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
-  block_y_ = pixel_y_ = signed_field(d_[D_PIXEL_START_Y], 17);
-  block_ring_ = pixel_ring_ = word(D_PIXEL_START_RING);
-  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
-  second_x_ = signed_field(d_[D_SECOND_START_X], 21);
+  block_y_ = pixel_y_ = d_.get<F_PIXEL_START_Y>();
+  block_ring_ = pixel_ring_ = d_.get<F_PIXEL_START_RING>();
+  pixel_x_ = d_.get<F_PIXEL_START_X>();
+  second_x_ = d_.get<F_SECOND_START_X>();
   fill_ = 0;
   first_segment();
   at_ = tile_at_ = {};
@@ -40,13 +40,13 @@ void Walker::start(const Descriptor& descriptor) {
 }
 
 int Walker::ring_add(int a, int b) const {
-  const int sum = a + b, size = word(D_IN_RING);
+  const int sum = a + b, size = d_.get<F_IN_RING>();
   return sum >= size ? sum - size : sum;
 }
 
 int Walker::run_length() const {
   if (single_values_) return std::min(segment_left_, capacity_);
-  return word(n_ + 1 == word(D_N_TILES) ? D_RUN_LENGTH_LAST : D_RUN_LENGTH);
+  return d_.get<F_RUN_LENGTH>();
 }
 
 // Bits of the window: one access, to the end of the run, to the end of the vector.
@@ -55,7 +55,7 @@ int Walker::length() const { return std::min({data_bits_, run_length() - at_.pos
 bool Walker::vector_ends() const {
   const bool full = rows_ - fill_ == length();
   const bool run_ends = run_length() - at_.position == length();
-  const bool last_run = at_.run_x + 1 == word(D_RUN_COUNT_X) && at_.run_y + 1 == word(D_RUN_COUNT_Y);
+  const bool last_run = at_.run_x + 1 == d_.get<F_RUN_COUNT_X>() && at_.run_y + 1 == d_.get<F_RUN_COUNT_Y>();
   return full || (run_ends && (last_run || single_values_));
 }
 
@@ -64,14 +64,14 @@ Walker::RunPosition Walker::after_window() const {
   next.position += length();
   if (next.position != run_length()) return next;
   next.position = 0;
-  if (++next.run_x != word(D_RUN_COUNT_X)) {
-    next.offset_x += static_cast<int>(d_[D_RUN_STEP_X] & 0xfffff);
+  if (++next.run_x != d_.get<F_RUN_COUNT_X>()) {
+    next.offset_x += d_.get<F_RUN_STEP_X>();
     return next;
   }
   next.run_x = next.offset_x = 0;
   ++next.run_y;
-  next.offset_y += word(D_RUN_STEP_Y);
-  next.offset_ring = ring_add(next.offset_ring, word(D_RUN_STEP_RING));
+  next.offset_y += d_.get<F_RUN_STEP_Y>();
+  next.offset_ring = ring_add(next.offset_ring, d_.get<F_RUN_STEP_RING>());
   return next;
 }
 
@@ -93,43 +93,43 @@ void Walker::advance() {
 // Same row tile.
 void Walker::next_pixel() {
   at_ = tile_at_;
-  if (++column_ != word(D_OUT_WIDTH)) {
-    pixel_x_ += static_cast<int>(d_[D_PIXEL_STEP_X] & 0xfffff);
-    second_x_ += static_cast<int>(d_[D_SECOND_STEP_X] & 0xfffff);
+  if (++column_ != d_.get<F_OUT_WIDTH>()) {
+    pixel_x_ += d_.get<F_PIXEL_STEP_X>();
+    second_x_ += d_.get<F_SECOND_STEP_X>();
     return;
   }
   column_ = 0;
-  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
-  second_x_ = signed_field(d_[D_SECOND_START_X], 21);
+  pixel_x_ = d_.get<F_PIXEL_START_X>();
+  second_x_ = d_.get<F_SECOND_START_X>();
   ++row_;
-  pixel_y_ += word(D_PIXEL_STEP_Y);
-  pixel_ring_ = ring_add(pixel_ring_, word(D_PIXEL_STEP_RING));
+  pixel_y_ += d_.get<F_PIXEL_STEP_Y>();
+  pixel_ring_ = ring_add(pixel_ring_, d_.get<F_PIXEL_STEP_RING>());
 }
 
 void Walker::first_segment() {
   n_x_ = segment_x_ = 0;
-  segment_left_ = word(D_SEGMENT_CHANNELS);
+  segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
   later_segment_ = false;
 }
 
 void Walker::next_output_tile() {
   if (!segment_ends()) {
     segment_left_ -= capacity_;
-    n_x_ = (n_x_ + static_cast<int>(d_[D_TILE_STEP_X] & 0xfffff)) & 0xfffff;
+    n_x_ = (n_x_ + d_.get<F_TILE_STEP_X>()) & 0xfffff;
     return;
   }
-  segment_left_ = word(D_SEGMENT_NEXT);
+  segment_left_ = d_.get<F_SEGMENT_NEXT>();
   later_segment_ = true;
-  segment_x_ = (segment_x_ + static_cast<int>(d_[D_SEGMENT_STEP_X] & 0xfffff)) & 0xfffff;
+  segment_x_ = (segment_x_ + d_.get<F_SEGMENT_STEP_X>()) & 0xfffff;
   n_x_ = segment_x_;
 }
 
 // Next row tile, or the first one of the next output tile or block; the block's first pixel.
 void Walker::next_tile(const RunPosition& after) {
   column_ = row_ = 0;
-  pixel_x_ = signed_field(d_[D_PIXEL_START_X], 21);
-  second_x_ = signed_field(d_[D_SECOND_START_X], 21);
-  if (++k_ != word(D_K_TILES)) {
+  pixel_x_ = d_.get<F_PIXEL_START_X>();
+  second_x_ = d_.get<F_SECOND_START_X>();
+  if (++k_ != d_.get<F_K_TILES>()) {
     at_ = tile_at_ = after;
     pixel_y_ = block_y_;
     pixel_ring_ = block_ring_;
@@ -137,7 +137,7 @@ void Walker::next_tile(const RunPosition& after) {
   }
   k_ = 0;
   at_ = tile_at_ = {};
-  if (++n_ != word(D_N_TILES)) {
+  if (++n_ != d_.get<F_N_TILES>()) {
     next_output_tile();
     pixel_y_ = block_y_;
     pixel_ring_ = block_ring_;
@@ -145,13 +145,13 @@ void Walker::next_tile(const RunPosition& after) {
   }
   n_ = 0;
   first_segment();
-  out_row_ += word(D_BLOCK_ROWS);
-  block_y_ += word(D_BLOCK_STEP_Y);
+  out_row_ += d_.get<F_BLOCK_ROWS>();
+  block_y_ += d_.get<F_BLOCK_STEP_Y>();
   pixel_y_ = block_y_;
   // The next block's first row lies one pixel step after this block's last one.
-  block_ring_ = pixel_ring_ = ring_add(pixel_ring_, word(D_PIXEL_STEP_RING));
+  block_ring_ = pixel_ring_ = ring_add(pixel_ring_, d_.get<F_PIXEL_STEP_RING>());
   rows_freed_ = static_cast<std::uint16_t>(std::max(block_y_, 0));
-  if (++block_ == word(D_BLOCKS)) active_ = false;
+  if (++block_ == d_.get<F_BLOCKS>()) active_ = false;
 }
 
 void Walker::show(WalkerSignals& next) const {
@@ -160,9 +160,9 @@ void Walker::show(WalkerSignals& next) const {
   const bool is_second = second();
   next.second = is_second;
   next.x = (is_second ? second_x_ : pixel_x_) + n_x_ + at_.offset_x + at_.position;
-  next.row_valid = y >= 0 && y < word(D_IN_HEIGHT);
+  next.row_valid = y >= 0 && y < d_.get<F_IN_HEIGHT>();
   next.slot = is_second && broadcast_ ? 0 : static_cast<std::uint32_t>(ring_add(pixel_ring_, at_.offset_ring));
-  if (is_second) next.slot += static_cast<std::uint32_t>(word(D_SECOND_SLOT));
+  if (is_second) next.slot += static_cast<std::uint32_t>(d_.get<F_SECOND_SLOT>());
   next.length = static_cast<std::uint16_t>(length());
   next.fill = static_cast<std::uint16_t>(fill_);
   next.last = vector_ends();

@@ -26,7 +26,6 @@ class Walker final : public Unit<WalkerSignals> {
   void first_segment();
   void next_output_tile();
   RunPosition after_window() const;
-  int word(generate::DescriptorWord word) const { return static_cast<int>(d_[word] & 0xffff); }
   int ring_add(int a, int b) const;
   int run_length() const;
   bool segment_ends() const { return segment_left_ <= capacity_; }                     // with the output tile
@@ -34,8 +33,8 @@ class Walker final : public Unit<WalkerSignals> {
   int length() const;
   bool vector_ends() const;
   bool pixels_end() const {  // the pixel is the row tile's last one
-    const int rows_here = std::min(word(generate::D_OUT_HEIGHT) - out_row_, word(generate::D_BLOCK_ROWS));
-    return column_ + 1 == word(generate::D_OUT_WIDTH) && row_ + 1 == rows_here;
+    const int rows_here = std::min(d_.get<generate::F_OUT_HEIGHT>() - out_row_, d_.get<generate::F_BLOCK_ROWS>());
+    return column_ + 1 == d_.get<generate::F_OUT_WIDTH>() && row_ + 1 == rows_here;
   }
   void show(WalkerSignals& next) const;
 
@@ -57,14 +56,9 @@ class Walker final : public Unit<WalkerSignals> {
 
 // Input rows a block needs whose window starts at row `y` (0 is the first row of the tensor).
 inline std::uint16_t rows_needed(const generate::Descriptor& descriptor, int y) {
-  const int span = static_cast<int>(descriptor[generate::D_BLOCK_SPAN] & 0xffff);
-  const int all = static_cast<int>(descriptor[generate::D_ROWS_NEEDED] & 0xffff);
+  const int span = descriptor.get<generate::F_BLOCK_SPAN>();
+  const int all = descriptor.get<generate::F_ROWS_NEEDED>();
   return static_cast<std::uint16_t>(std::clamp(y + span, 0, all));
-}
-
-// The low `bits` of a descriptor word as a two's complement number.
-inline int signed_field(std::uint32_t word, int bits) {
-  return static_cast<std::int32_t>(word << (32 - bits)) >> (32 - bits);
 }
 
 }  // namespace bitstrata::sim::systemc

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <regex>
@@ -10,6 +13,7 @@
 
 #include "model/events.h"
 #include "model/integer_network.h"
+#include "rtl/generate/contract.h"
 #include "rtl/generate/descriptor.h"
 #include "rtl/generate/rtl_files.h"
 
@@ -23,47 +27,97 @@ std::string text_of(std::string_view name) {
   throw std::runtime_error("no file " + std::string(name));
 }
 
-// localparam NAME = value; with decimal, 8'd and 16'h values.
+std::string read_whole(const char* name) {
+  std::ifstream stream(std::filesystem::path(BITSTRATA_SOURCE) / name);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// localparam NAME = value;
 std::map<std::string, long> constants(const std::string& text) {
-  static const std::regex pattern(R"(localparam (\w+) = (?:\d+'([dh]))?(\w+);)");
+  static const std::regex pattern(R"(localparam (\w+) = (\d+);)");
   std::map<std::string, long> result;
-  for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {
-    const std::string value = (*it)[3];
-    if (!std::isdigit(static_cast<unsigned char>(value[0])) && (*it)[2] != "h") continue;
-    result[(*it)[1]] = std::stol(value, nullptr, (*it)[2] == "h" ? 16 : 10);
-  }
+  for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it)
+    result[(*it)[1]] = std::stol((*it)[2]);
   return result;
 }
 
-TEST(Agreement, DescriptorWords) {
-  const auto found = constants(text_of("bs_descriptor.svh"));
-  std::map<std::string, long> expected = {{"DESC_WORDS", DESCRIPTOR_WORDS},
-                                          {"DESC_MAGIC", descriptor_magic},
-                                          {"OP_CONVOLUTION", OP_CONVOLUTION},
-                                          {"OP_MAX_POOL", OP_MAX_POOL},
-                                          {"OP_AVERAGE_POOL", OP_AVERAGE_POOL},
-                                          {"C_LAST", C_LAST},
-                                          {"C_RESIDENT", C_RESIDENT},
-                                          {"C_SIGNED", C_SIGNED},
-                                          {"OP_ADD", OP_ADD},
-                                          {"OP_MULTIPLY", OP_MULTIPLY},
-                                          {"OP_COPY", OP_COPY},
-                                          {"C_SECOND", C_SECOND},
-                                          {"C_BROADCAST", C_BROADCAST},
-                                          {"C_CARRY_IN", C_CARRY_IN},
-                                          {"C_CARRY_OUT", C_CARRY_OUT},
-                                          {"O_ACC_SHIFT", O_ACC_SHIFT},
-                                          {"O_KEEP_WEIGHTS", O_KEEP_WEIGHTS}};
-  for (const auto& [name, activation] : {std::pair{"ACT_LEAKY", model::Activation::leaky},
-                                         {"ACT_SWISH", model::Activation::hard_swish},
-                                         {"ACT_TABLE", model::Activation::table}})
-    expected[name] = static_cast<long>(activation);
-  for (std::size_t i = 0; i < descriptor_word_names.size(); ++i) {
-    expected["D_" + std::string(descriptor_word_names[i])] = static_cast<long>(i);
+// What stands in the tree is what the tables say; scripts/contract writes it.
+TEST(Contract, FilesAreThoseOfTheTables) {
+  int compared = 0;
+  for (const auto& [name, text] :
+       {std::pair{"rtl/bs_descriptor.svh", descriptor_svh()}, {"docs/descriptor.md", descriptor_page()}}) {
+    if (const char* root = std::getenv("BITSTRATA_WRITE_CONTRACT"))
+      std::ofstream(std::filesystem::path(root) / name) << text;
+    else
+      EXPECT_EQ(read_whole(name), text) << name << " is not what scripts/contract writes";
+    compared += static_cast<int>(text.size());
   }
-  EXPECT_EQ(found, expected);
-  EXPECT_EQ(constants(text_of("bs_sequencer.sv")).at("STRIDE"), descriptor_stride);
-  std::cout << "compared: " << expected.size() + 1 << " constants\n";
+  std::cout << "compared: " << compared << " characters\n";
+}
+
+TEST(Contract, FieldsDoNotOverlap) {
+  std::array<std::uint32_t, descriptor_words> taken{};
+  for (const FieldInfo& field : descriptor_fields) {
+    ASSERT_TRUE(field.word >= 0 && field.word < descriptor_words && field.low + field.bits <= 32) << field.name;
+    std::uint32_t& word = taken.at(static_cast<std::size_t>(field.word));
+    EXPECT_EQ(word & field.mask() << field.low, 0U) << field.name;
+    word |= field.mask() << field.low;
+  }
+  for (const auto& [activation, value] : {std::pair{model::Activation::clip, 0},
+                                          {model::Activation::leaky, 1},
+                                          {model::Activation::hard_swish, 2},
+                                          {model::Activation::table, 3}})
+    EXPECT_EQ(static_cast<int>(activation), value) << "ACTIVATION's values are written out for people";
+}
+
+// Each field alone, at its bounds: what is set is read, nothing else moves, and what does not fit is refused.
+TEST(Contract, FieldsHoldWhatTheySay) {
+  int compared = 0;
+  for (std::size_t i = 0; i < descriptor_fields.size(); ++i) {
+    const FieldInfo& of = descriptor_fields[i];
+    const auto field = static_cast<Field>(i);
+    for (const std::int64_t value : {of.is_signed ? of.least() : 0, std::int64_t{0}, of.most()}) {
+      Descriptor d;
+      d.words.fill(0xffffffff);
+      d.set(field, value);
+      EXPECT_EQ(d.get(field), value) << of.name;
+      for (std::size_t w = 0; w < d.words.size(); ++w)
+        EXPECT_EQ(d.words[w] | (static_cast<int>(w) == of.word ? of.mask() << of.low : 0), 0xffffffff) << of.name;
+      ++compared;
+    }
+    Descriptor d;
+    EXPECT_THROW(d.set(field, of.most() + 1), std::invalid_argument) << of.name;
+    EXPECT_THROW(d.set(field, of.is_signed ? of.least() - 1 : -1), std::invalid_argument) << of.name;
+  }
+  Descriptor d;
+  d.set(F_PIXEL_START_X, -5);
+  EXPECT_EQ(d.get<F_PIXEL_START_X>(), -5);
+  EXPECT_EQ(d.words[19], 0x1ffffbU);
+  d.set(F_OUT_ADDRESS, 0xfffffff0);
+  d.advance(F_OUT_ADDRESS, 0x20);
+  EXPECT_EQ(d.get<F_OUT_ADDRESS>(), 0x10U);
+  d.set(F_SWISH_SIX, 0xabcd);
+  EXPECT_EQ(d.words[60], 0xabcd0000U);
+  EXPECT_EQ(d.get<F_SWISH_SIX>(), 0xabcd);
+  std::cout << "compared: " << compared << " values\n";
+}
+
+// The RTL reads fields by their names alone, never by a place of its own.
+TEST(Contract, RtlHasNoPlacesOfItsOwn) {
+  static const std::regex slice(R"(\bdesc(?:_[iq])?\[([^\]]*)\])");
+  int compared = 0;
+  for (const auto& file : rtl_files()) {
+    const std::string text(file.text);
+    if (file.name == "bs_descriptor.svh") continue;
+    for (std::sregex_iterator it(text.begin(), text.end(), slice), end; it != end; ++it, ++compared) {
+      const std::string inside = (*it)[1];
+      static const std::regex named(
+          R"(F_\w+|F_(\w+) \+: (?:B_\1|[A-Z_]+)|F_ZERO_POINT \+ p|F_(\w+) \+ B_\2 - 1|64\*32-1:DATA_WIDTH)");
+      EXPECT_TRUE(std::regex_match(inside, named)) << file.name << ": " << inside;
+    }
+  }
+  EXPECT_GT(compared, 150);
+  std::cout << "compared: " << compared << " reads\n";
 }
 
 TEST(Agreement, EventCounters) {

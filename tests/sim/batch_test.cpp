@@ -69,7 +69,8 @@ Both run_both(Random& random, const IntegerNetwork& network, const model::Archit
 }
 
 std::int64_t kept(const generate::Program& program) {
-  return std::ranges::count_if(program.descriptors, [](const auto& d) { return d.keeps_weights(); });
+  return std::ranges::count_if(program.descriptors,
+                               [](const generate::Descriptor& d) { return d.get<generate::F_KEEP_WEIGHTS>(); });
 }
 
 // Padding keeps the images apart: a descriptor each. The buffer holds all weights, so only the first image loads them.
@@ -96,8 +97,8 @@ TEST(Batch, LinearLayersStreamTheirWeightsOnce) {
   auto a = test::wide_array();
   a.weight_depth = 128;
   const Both both = run_both(random, one_layer(random, {4, 4, 32}, 4, 0, 100), a);
-  for (const generate::Descriptor& d : both.program.descriptors) EXPECT_FALSE(d.control(generate::C_RESIDENT));
-  EXPECT_EQ(both.program.descriptors.at(0)[generate::D_OUT_HEIGHT], static_cast<std::uint32_t>(images));
+  for (const generate::Descriptor& d : both.program.descriptors) EXPECT_FALSE(d.get<generate::F_RESIDENT>());
+  EXPECT_EQ(both.program.descriptors.at(0).get<generate::F_OUT_HEIGHT>(), images);
   EXPECT_EQ(both.batch.weight_lines_written, both.single.weight_lines_written);
   EXPECT_EQ(both.batch.cell_steps, images * both.single.cell_steps);
   EXPECT_LT(2 * both.batch.cycles, images * both.single.cycles);
@@ -111,7 +112,7 @@ TEST(Batch, LinearLayersInPartsStreamTheirWeightsOnce) {
   a.activation_depth = 4;
   const Both both = run_both(random, one_layer(random, {4, 4, 60}, 4, 0, 100), a);
   const auto rows_left_out = [&](const generate::Descriptor& d) {
-    return d.control(generate::C_CARRY_OUT) && d[generate::D_IN_ROW_STRIDE] == both.program.tensors[0].bytes;
+    return d.get<generate::F_CARRY_OUT>() && d.get<generate::F_IN_ROW_STRIDE>() == both.program.tensors[0].bytes;
   };
   EXPECT_TRUE(std::ranges::any_of(both.program.descriptors, rows_left_out));
   EXPECT_EQ(both.batch.weight_lines_written, both.single.weight_lines_written);
@@ -187,7 +188,7 @@ TEST(Batch, ImagesLieBehindEachOther) {
   std::set<std::uint32_t> places;
   const generate::TensorPlacement& out = program.tensors[1];
   for (const auto& d : program.descriptors) {
-    const std::uint32_t at = d[generate::D_OUT_ADDRESS] - out.address;
+    const std::uint32_t at = d.get<generate::F_OUT_ADDRESS>() - out.address;
     EXPECT_TRUE(places.insert(at).second);
     EXPECT_LT(at, images * out.bytes);
   }

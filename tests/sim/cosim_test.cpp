@@ -84,14 +84,14 @@ TEST_P(CoSimulation, EnginesAgree) {
     for (std::size_t d = 0; d < program.descriptors.size(); ++d) {
       const auto& layer = network.layers[static_cast<std::size_t>(program.descriptor_layer[d])];
       const int rows = network.tensors[static_cast<std::size_t>(layer.output)].shape.height;
-      tall += program.descriptors[d][generate::D_OUT_HEIGHT] > static_cast<std::uint32_t>(rows);
+      tall += program.descriptors[d].get<generate::F_OUT_HEIGHT>() > rows;
       const auto& in = program.tensors[static_cast<std::size_t>(layer.input)];
       const model::TensorFormat& in_format = network.tensors[static_cast<std::size_t>(layer.input)];
       const auto row_bytes = in.bytes / static_cast<std::uint32_t>(in_format.shape.height);
-      skipping += program.descriptors[d][generate::D_IN_ROW_STRIDE] > row_bytes;
-      carried += program.descriptors[d].control(generate::C_CARRY_OUT);
-      kept += program.descriptors[d].keeps_weights();
-      broadcast += program.descriptors[d].control(generate::C_BROADCAST);
+      skipping += program.descriptors[d].get<generate::F_IN_ROW_STRIDE>() > row_bytes;
+      carried += program.descriptors[d].get<generate::F_CARRY_OUT>();
+      kept += program.descriptors[d].get<generate::F_KEEP_WEIGHTS>();
+      broadcast += program.descriptors[d].get<generate::F_BROADCAST>();
       model::Events fast;
       const bool exact = behaviour.stall_probability == 0;
       if (exact) fast = predicted_events[d];

@@ -93,9 +93,8 @@ IntegerNetwork random_network(Random& random, const Architecture& a, int layers,
 std::string describe(const generate::Descriptor& layer, const Architecture& a) {
   std::string text = fmt::format("{} latency {}/{} interval {}", a.name, a.memory.read_latency, a.memory.write_latency,
                                  a.memory.beat_interval);
-  for (std::size_t word = 0; word < generate::DESCRIPTOR_WORDS; ++word) {
-    text += fmt::format(" {}={}", generate::descriptor_word_names[word], static_cast<std::int32_t>(layer.words[word]));
-  }
+  for (std::size_t i = 0; i < generate::descriptor_fields.size(); ++i)
+    text += fmt::format(" {}={}", generate::descriptor_fields[i].name, layer.get(static_cast<generate::Field>(i)));
   return text;
 }
 
@@ -123,8 +122,8 @@ void compare(const IntegerNetwork& network, const Architecture& a, Compared& com
     const model::Events expected = result.descriptors[i], predicted = all[i];
     ++compared.layers;
     compared.cycles += expected.cycles;
-    compared.streamed += descriptor.opcode() == generate::OP_CONVOLUTION && !descriptor.control(generate::C_RESIDENT);
-    compared.blocks += descriptor[generate::D_BLOCKS] > 1;
+    compared.streamed += descriptor.opcode() == generate::OP_CONVOLUTION && !descriptor.get<generate::F_RESIDENT>();
+    compared.blocks += descriptor.get<generate::F_BLOCKS>() > 1;
     bool equal = true;
     for (std::size_t e = 0; e < model::event_members.size(); ++e) {
       ++compared.values;

@@ -104,8 +104,8 @@ std::string text_of(const Descriptor& d, const Architecture& a) {
       fmt::format("{} tiles {} vectors {} rows {} depth {} outstanding {} burst {} latency {}/{} interval {}", a.name,
                   a.tiles, a.vectors, a.rows, a.weight_depth, a.outstanding, a.burst_beats, a.memory.read_latency,
                   a.memory.write_latency, a.memory.beat_interval);
-  for (std::size_t word = 0; word < generate::DESCRIPTOR_WORDS; ++word)
-    text += fmt::format(" {}={}", generate::descriptor_word_names[word], static_cast<std::int32_t>(d.words[word]));
+  for (std::size_t i = 0; i < generate::descriptor_fields.size(); ++i)
+    text += fmt::format(" {}={}", generate::descriptor_fields[i].name, d.get(static_cast<generate::Field>(i)));
   return text;
 }
 
@@ -141,7 +141,8 @@ void compare_with_steps(std::int64_t wanted, std::uint64_t seed, bool tall) {
         const Descriptor& d = list[i];
         const model::Events stepped = predict(d, a, Pace::stepping), leapt = predict(d, a);
         ++descriptors;
-        row_tiles += std::int64_t{d[generate::D_BLOCKS]} * d[generate::D_N_TILES] * d[generate::D_K_TILES];
+        row_tiles +=
+            std::int64_t{d.get<generate::F_BLOCKS>()} * d.get<generate::F_N_TILES>() * d.get<generate::F_K_TILES>();
         for (std::size_t e = 0; e < model::event_members.size(); ++e) {
           const auto member = model::event_members[e];
           if (stepped.*member == leapt.*member) continue;
@@ -180,7 +181,7 @@ TEST(Leaping, SeesThatRowTilesDiffer) {
                                .tensors = {{.shape = {30, 30, 18}, .bits = 1}, {.shape = {30, 30, 64}, .bits = 1}},
                                .layers = {layer}};
   const auto program = generate::program_layer(a, network, layer, {}, {});
-  ASSERT_TRUE(program.descriptors[0].control(generate::C_RESIDENT));
+  ASSERT_TRUE(program.descriptors[0].get<generate::F_RESIDENT>());
   for (const Descriptor& d : program.descriptors) EXPECT_EQ(predict(d, a), predict(d, a, Pace::stepping));
 }
 

@@ -46,8 +46,9 @@ std::int64_t parts_of(Random& random, const IntegerNetwork& network, const model
     EXPECT_EQ(result.tensors.at(i).back(), golden[i].back()) << "image " << i;
   }
   EXPECT_EQ(result.descriptors, predict(program, codes_of_batch(golden)));
-  const auto width = static_cast<std::uint32_t>(network.layers[0].window.kernel_width);
-  return std::ranges::count_if(program.descriptors, [&](const auto& d) { return d[generate::D_RUN_COUNT_X] < width; });
+  const int width = network.layers[0].window.kernel_width;
+  return std::ranges::count_if(program.descriptors,
+                               [&](const generate::Descriptor& d) { return d.get<generate::F_RUN_COUNT_X>() < width; });
 }
 
 TEST(Pooling, OfRowsThatTheBufferDoesNotHoldRunsInPartsOfTheKernel) {

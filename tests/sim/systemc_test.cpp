@@ -129,7 +129,7 @@ TEST_P(Systemc, FailsAsRtl) {
   systemc->watchdog = rtl->watchdog = 2000;
   const Draw draw(first_seed(GetParam().architecture), GetParam().architecture);
   generate::Program damaged = draw.program;
-  damaged.descriptors[0][generate::D_CONTROL] ^= 0x40000000;  // magic
+  damaged.descriptors[0].set(generate::F_MAGIC, generate::descriptor_magic ^ 0x4000);
   const auto both = [&](const generate::Program& program, const MemoryBehaviour& behaviour, RunError error) {
     const RunResult got = systemc->run(program, draw.input, behaviour);
     const RunResult wanted = rtl->run(program, draw.input, behaviour);
@@ -142,14 +142,16 @@ TEST_P(Systemc, FailsAsRtl) {
     EXPECT_GT(compare_tensors(again.tensors.at(0), model::run_all(draw.network, draw.input)), 0);
   };
   // Every count that must not be 0 is refused where it is.
-  for (const generate::DescriptorWord word :
-       {generate::D_BLOCKS, generate::D_K_TILES, generate::D_N_TILES, generate::D_OUT_WIDTH, generate::D_OUT_HEIGHT,
-        generate::D_LANES, generate::D_IN_ROW_BEATS, generate::D_PARAM_BEATS}) {
-    SCOPED_TRACE(generate::descriptor_word_names[word]);
+  int counts = 0;
+  for (std::size_t i = 0; i < generate::descriptor_fields.size(); ++i) {
+    if (!generate::descriptor_fields[i].counts) continue;
+    SCOPED_TRACE(generate::descriptor_fields[i].name);
     generate::Program empty = draw.program;
-    empty.descriptors[0][word] = 0;
+    empty.descriptors[0].set(static_cast<generate::Field>(i), 0);
     both(empty, {}, RunError::descriptor);
+    ++counts;
   }
+  EXPECT_EQ(counts, 20);
   both(damaged, {}, RunError::descriptor);
   for (const std::int64_t beat : {0, 3, 20, 50}) {
     SCOPED_TRACE(fmt::format("beat {}", beat));
