@@ -144,6 +144,22 @@ const std::pair<const int, Coefficient>& Technology::mac_price(const std::string
   return *entry;
 }
 
+double Technology::mac_fj(const std::string& layer, int weight_bits, int activation_bits) const {
+  switch (kind) {
+    case TechnologyKind::mac_table:
+      return mac_price(layer, weight_bits, activation_bits).second.value;
+    case TechnologyKind::mac_memory:  // in pJ, as read_mac_memory holds the units to
+      return 1e3 * (coefficients.at("mac_slope").value * std::max(weight_bits, activation_bits) +
+                    coefficients.at("mac_offset").value);
+    case TechnologyKind::gate_level:
+      break;
+  }
+  throw std::invalid_argument(
+      fmt::format("technology '{}' prices runs of an accelerator, not MACs; known to price MACs: ad-pim, "
+                  "45nm-mac-memory and files of kind mac_table or mac_memory",
+                  name));
+}
+
 std::vector<std::string> technology_names() {
   std::vector<std::string> names;
   for (const BuiltInText& text : technology_texts()) names.push_back(text.name);

@@ -46,6 +46,9 @@ struct Technology {
   // energy. Throws std::invalid_argument naming `layer` when the table ends before.
   const std::pair<const int, Coefficient>& mac_price(const std::string& layer, int weight_bits,
                                                      int activation_bits) const;
+  // Energy of one MAC in fJ: of a table as mac_price, of mac_memory slope times the larger width and offset. Throws
+  // std::invalid_argument naming `layer` where the table ends before, and for gate_level, which prices runs.
+  double mac_fj(const std::string& layer, int weight_bits, int activation_bits) const;
 };
 
 // The file of a gate-level technology; `load_technology` gives it back. Throws std::runtime_error where it cannot be

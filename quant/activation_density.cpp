@@ -182,9 +182,11 @@ void ActivationDensity::resume(const json& state) {
 }
 
 double training_complexity(const std::vector<SearchStep>& log, const model::Network& unpruned, int initial_bits,
-                           double extra_full_epochs, double baseline_epochs, bool by_energy) {
-  auto mac_energy = [&](int bits) { return by_energy ? 3.1 * bits / 32 + 0.1 : 1.0; };
-  const double full = static_cast<double>(unpruned.total_macs()) * mac_energy(initial_bits);
+                           double extra_full_epochs, double baseline_epochs, const model::Technology* mac_energy) {
+  const auto of_mac = [&](const std::string& layer, int weight_bits, int activation_bits) {
+    return mac_energy != nullptr ? mac_energy->mac_fj(layer, weight_bits, activation_bits) : 1.0;
+  };
+  const double full = static_cast<double>(unpruned.total_macs()) * of_mac("", initial_bits, initial_bits);
   double effort = extra_full_epochs;
   for (const SearchStep& step : log) {
     const model::Network network = model::planned_network(unpruned, step.plan);
@@ -193,7 +195,7 @@ double training_complexity(const std::vector<SearchStep>& log, const model::Netw
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       const model::LayerPlan& layer = step.plan.layers[i];
       cost +=
-          static_cast<double>(network.macs(nodes[i])) * mac_energy(std::max(layer.weight_bits, layer.activation_bits));
+          static_cast<double>(network.macs(nodes[i])) * of_mac(layer.layer, layer.weight_bits, layer.activation_bits);
     }
     effort += step.passes * cost / full;
   }

@@ -2,6 +2,7 @@
 // Activation-density quantization and pruning (Vasquez et al., DATE 2021): k <- round(k * AD) while training.
 #pragma once
 
+#include "model/technology.h"
 #include "quant/search.h"
 
 namespace bitstrata::quant {
@@ -75,9 +76,10 @@ class ActivationDensity final : public Search {
 };
 
 // Training effort relative to `baseline_epochs` epochs of the unquantized, unpruned network: sum over iterations of
-// epochs / reduction, over baseline_epochs. The paper's reduction is that of the MAC cost; with `by_energy` a MAC costs
-// 3.1 * k / 32 + 0.1 (pJ, its 45 nm estimate, k bits), relative to `initial_bits`; without, only removed MACs count.
+// epochs / reduction, over baseline_epochs. The paper's reduction is that of the MAC cost: with `mac_energy` a MAC
+// costs what that says (the paper's is the line of 45nm-mac-memory), relative to `initial_bits`; without, only removed
+// MACs count.
 double training_complexity(const std::vector<SearchStep>& log, const model::Network& unpruned, int initial_bits,
-                           double extra_full_epochs, double baseline_epochs, bool by_energy);
+                           double extra_full_epochs, double baseline_epochs, const model::Technology* mac_energy);
 
 }  // namespace bitstrata::quant

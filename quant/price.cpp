@@ -8,14 +8,13 @@
 
 namespace bitstrata::quant {
 
-double mac_table_energy_fj(const model::Network& network, const model::Plan& plan,
-                           const model::Technology& technology) {
+double mac_energy_fj(const model::Network& network, const model::Plan& plan, const model::Technology& technology) {
   double energy = 0;
   const std::vector<int> nodes = network.weight_layers();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const model::LayerPlan& layer = plan.layers.at(i);
-    const auto& [bits, mac] = technology.mac_price(layer.layer, layer.weight_bits, layer.activation_bits);
-    energy += static_cast<double>(network.macs(nodes[i])) * mac.value;
+    energy += static_cast<double>(network.macs(nodes[i])) *
+              technology.mac_fj(layer.layer, layer.weight_bits, layer.activation_bits);
   }
   return energy;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The price of a plan from a published energy-per-MAC table, and the accuracy of integers on a data set.
+// The price of a plan from published energies of a MAC, and the accuracy of integers on a data set.
 #pragma once
 
 #include "model/integer_network.h"
@@ -9,9 +9,9 @@
 
 namespace bitstrata::quant {
 
-// Energy of all MACs of one image in fJ: each layer at the larger of its two widths, rounded up to the next width of
-// the table. Throws std::invalid_argument where a layer is wider than the table.
-double mac_table_energy_fj(const model::Network& network, const model::Plan& plan, const model::Technology& technology);
+// Energy of all MACs of one image in fJ, each layer's by Technology::mac_fj. Throws std::invalid_argument where that
+// does.
+double mac_energy_fj(const model::Network& network, const model::Plan& plan, const model::Technology& technology);
 
 struct Score {
   int images = 0;

@@ -28,7 +28,8 @@ struct Options {
   int calibration_images = 1024, finetune_epochs = 0;
   double learning_rate = 0.02, search_learning_rate = 0.03;
   std::int64_t search_images = 13750;
-  std::string scales = "free", granularity = "per-channel", signed_tensors = "twos-complement", density_of = "output";
+  std::string scales = "free", granularity = "per-channel", signed_tensors = "twos-complement", density_of = "output",
+              technology = "ad-pim";
   quant::ActivationDensityOptions density;
   Common common;
   Training training;
@@ -62,7 +63,7 @@ void refuse_unread(const po::variables_map& values, const Options& o) {
 }
 
 bool read(const std::vector<std::string>& arguments, Options& o) {
-  refuse_foreign(arguments, {"--limit", "--widths", "--levels", "--architecture", "--technology"},
+  refuse_foreign(arguments, {"--limit", "--widths", "--levels", "--architecture"},
                  "the methods that choose by measured costs, such as --method codesign; see quantize --method codesign "
                  "--help");
   po::options_description options("options");
@@ -103,6 +104,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "highest of fine-tuning; it falls to 0")
       ("calibration-images", po::value(&o.calibration_images)->default_value(o.calibration_images),
        "training images that activation ranges start from")
+      ("technology", po::value(&o.technology)->default_value(o.technology),
+       "what prices MACs: ad-pim, 45nm-mac-memory, or a YAML file of these kinds; ad logs it, too")
       ("scales", po::value(&o.scales)->default_value(o.scales), "free (multiplier and shift) or power-of-two (shift)")
       ("granularity", po::value(&o.granularity)->default_value(o.granularity),
        "of weight scales: per-channel or per-tensor")
@@ -163,9 +166,11 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
 
 // What decides the result, for --resume.
 json identity_of(const Options& o, const std::filesystem::path& start, const quant::TrainingData& data) {
+  json contents = contents_of(data, start);
+  contents["technology"] = model::load_technology(o.technology).digest;
   json identity = {{"verb", "quantize"},
                    {"start", std::filesystem::weakly_canonical(start).string()},
-                   {"contents", contents_of(data, start)},
+                   {"contents", contents},
                    {"dataset", o.training.dataset},
                    {"method", o.method},
                    {"bits", {o.weight_bits, o.activation_bits, o.output_bits}},
@@ -186,6 +191,7 @@ json identity_of(const Options& o, const std::filesystem::path& start, const qua
                    {"scales", o.scales},
                    {"granularity", o.granularity},
                    {"signed-tensors", o.signed_tensors},
+                   {"technology", o.technology},
                    {"batch", o.training.batch},
                    {"epoch-images", o.training.epoch_images},
                    {"augment", o.training.augmentation()},
@@ -242,14 +248,14 @@ class Quantization {
         start_(start),
         data_(data),
         folder_(folder),
-        technology_(model::load_technology("ad-pim")),
+        technology_(model::load_technology(options.technology)),
         session_(start.make_trainer(data, options.rounding.options(options.training.options(options.common)),
                                     options.quantize),
                  options.common),
         identity_(identity),
         search_(options.density, {{},
                                   [this](const model::Network& n, const model::Plan& p) {
-                                    return quant::mac_table_energy_fj(n, p, technology_);
+                                    return quant::mac_energy_fj(n, p, technology_);
                                   }}),
         annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
                    frozen_epochs(options.finetune_epochs), true, data.validation.count()) {}
@@ -322,8 +328,9 @@ class Quantization {
     double passes = before;
     for (const quant::SearchStep& step : log) passes += step.passes;
     if (passes == 0) return nullptr;
+    const model::Technology analytic = model::load_technology(analytic_technology);
     auto figure = [&](bool by_energy) {
-      return quant::training_complexity(log, start_.network, 16, before, passes, by_energy);
+      return quant::training_complexity(log, start_.network, 16, before, passes, by_energy ? &analytic : nullptr);
     };
     return {{"epochs", passes},
             {"epochs_before_quantization", before},
@@ -332,7 +339,8 @@ class Quantization {
             {"definition",
              "sum over iterations of epochs (passes over the training images) / MAC reduction, over as many epochs at "
              "16 bits unpruned; "
-             "by_mac_energy weighs a MAC of k bits as 3.1 k / 32 + 0.1"}};
+             "by_mac_energy weighs a MAC by " +
+                 std::string(analytic_technology)}};
   }
 
   void finish() {
@@ -343,9 +351,8 @@ class Quantization {
     const quant::GoldenTest golden = trainer.golden_test(integers);
     const quant::Score& test = golden.score;
     const model::Plan& plan = trainer.plan();
-    const double energy = quant::mac_table_energy_fj(trainer.network(), plan, technology_);
-    const double full =
-        quant::mac_table_energy_fj(start_.network, model::uniform_plan(start_.network, 16, 16), technology_);
+    const double energy = quant::mac_energy_fj(trainer.network(), plan, technology_);
+    const double full = quant::mac_energy_fj(start_.network, model::uniform_plan(start_.network, 16, 16), technology_);
     json history = json::array();
     for (const quant::SearchStep& step : search_.log()) history.push_back(quant::to_json(step));
     json epochs = json::array();
@@ -410,6 +417,8 @@ class Quantization {
     return 0;
   }
 
+  // The line that the activation-density paper weighs epochs by.
+  static constexpr const char* analytic_technology = "45nm-mac-memory";
   static constexpr const char* kStartFile = "float.safetensors";  // may lie in the folder, as what the run starts from
 
   const Options& o_;
@@ -434,6 +443,7 @@ int quantize_verb(const std::vector<std::string>& arguments) {
   }
   Options o;
   if (!read(arguments, o)) return 0;
+  model::load_technology(o.technology).mac_fj("", 8, 8);  // refuses what prices no MACs before the work
   const Start start = find_start(o.network);
   o.rounding.check_start(o.network, !start.weights.empty());
   if (start.continues())

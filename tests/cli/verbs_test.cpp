@@ -368,15 +368,36 @@ TEST_F(Verbs, FromTrainingToCost) {
   EXPECT_THAT(other.err, HasSubstr("the finished run had seed = 1, not 2"));
   EXPECT_EQ(read_text(folder_ / "float/float.safetensors"), weights);
 
-  const Words quantize = {"quantize", "--network", path("float"), "--dataset",         data(), "--method",
-                          "uniform",  "--out",     path("w4"),    "--weight-bits",     "4",    "--activation-bits",
-                          "5",        "--threads", "1",           "--finetune-epochs", "1",    "--quantizer",
-                          "lsq",      "--distill", "0.5"};
+  const Words quantize = {"quantize",
+                          "--network",
+                          path("float"),
+                          "--dataset",
+                          data(),
+                          "--method",
+                          "uniform",
+                          "--out",
+                          path("w4"),
+                          "--weight-bits",
+                          "4",
+                          "--activation-bits",
+                          "5",
+                          "--threads",
+                          "1",
+                          "--finetune-epochs",
+                          "1",
+                          "--quantizer",
+                          "lsq",
+                          "--distill",
+                          "0.5",
+                          "--technology",
+                          "45nm-mac-memory"};
   const Finished quantized = run_program(quantize);
   ASSERT_EQ(quantized.status, 0) << quantized.err;
   const json summary = json::parse(read_text(folder_ / "w4/summary.json"));
   EXPECT_EQ(summary.at("training"), json({{"quantizer", "lsq"}, {"distill", 0.5}, {"temperature", 2.0}}));
   EXPECT_EQ(json::parse(read_text(folder_ / "w4/run.json")).at("options").at("quantizer"), "lsq");
+  EXPECT_EQ(summary.at("mac_energy_technology"), "45nm-mac-memory");
+  EXPECT_NEAR(summary.at("mac_energy_fj").get<double>(), summary.at("macs").get<double>() * 584.375, 1);  // of 5 bits
   EXPECT_THAT(quantized.err, HasSubstr("quantizer lsq, distillation 0.5 at temperature 2"));
   // Codes behind the input: 4704 + 1176 + 1600 + 400 + 120 + 84 + 10 of each of 50 images.
   EXPECT_EQ(summary.at("fake_quantization").at("codes_compared"), 50 * 8094);

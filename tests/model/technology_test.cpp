@@ -37,6 +37,19 @@ TEST(MacMemory, HoldsThePublishedLines) {
   EXPECT_EQ(t.status(), Status::recalled);
 }
 
+TEST(Technology, PricesMacs) {
+  const Technology table = load_technology("ad-pim"), line = load_technology("45nm-mac-memory");
+  EXPECT_EQ(table.mac_fj("a", 3, 2), 16.968);  // as 4 bits
+  EXPECT_DOUBLE_EQ(line.mac_fj("a", 3, 2), 1e3 * (3.1 * 3 / 32 + 0.1));
+  EXPECT_DOUBLE_EQ(line.mac_fj("a", 5, 16), 1650);
+  try {
+    load_technology("osu018-pim-64").mac_fj("a", 8, 8);
+    ADD_FAILURE() << "gates price no MACs";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), HasSubstr("'osu018-pim-64' prices runs of an accelerator, not MACs"));
+  }
+}
+
 TEST(BuiltIns, EveryCoefficientExplainsItself) {
   EXPECT_THAT(technology_names(),
               UnorderedElementsAre("ad-pim", "45nm-mac-memory", "osu018-pim-64", "osu018-pim-64-gated",

@@ -250,10 +250,11 @@ TEST(TrainingComplexity, CountsEpochsByTheirCost) {
   full.plan = model::uniform_plan(network, 16, 16);
   SearchStep narrow = full;
   narrow.plan = model::uniform_plan(network, 4, 4);
-  EXPECT_DOUBLE_EQ(training_complexity({full, narrow}, network, 16, 0, 4, false), 1.0);
+  EXPECT_DOUBLE_EQ(training_complexity({full, narrow}, network, 16, 0, 4, nullptr), 1.0);
+  const model::Technology line = model::load_technology("45nm-mac-memory");
   const double ratio = (3.1 * 4 / 32 + 0.1) / (3.1 * 16 / 32 + 0.1);
-  EXPECT_DOUBLE_EQ(training_complexity({full, narrow}, network, 16, 0, 4, true), (2 + 2 * ratio) / 4);
-  EXPECT_DOUBLE_EQ(training_complexity({full}, network, 16, 3, 5, true), 1.0);
+  EXPECT_DOUBLE_EQ(training_complexity({full, narrow}, network, 16, 0, 4, &line), (2 + 2 * ratio) / 4);
+  EXPECT_DOUBLE_EQ(training_complexity({full}, network, 16, 3, 5, &line), 1.0);
 }
 
 TEST(SearchLog, BecomesOneRowALayerAndIteration) {
