@@ -2,7 +2,8 @@
 // AXI4 read master: turns (address, beats) commands into INCR bursts, in order, several in flight.
 // Data beats come out in order and are never refused: the commander makes room first.
 // A command is taken the cycle cmd_valid_i and cmd_ready_o are high; its first address is driven in the next cycle.
-// halt_i: no new burst; busy_o falls when those under way have come in, and a reset is safe for the bus then.
+// halt_i: no new burst; busy_o falls when those under way have come in, and a reset is safe for the bus then. halt_i may
+// fall only with a reset.
 module bs_axi_read #(
   parameter DATA_WIDTH  = 64,
   parameter BURST_BEATS = 16,  // longest burst; BURST_BEATS * DATA_WIDTH / 8 <= 4096

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4 write master: turns (address, beats) commands into INCR bursts; addresses may run ahead of data by
-// OUTSTANDING bursts. Data come by valid/ready. A command is taken when the previous one is wholly addressed.
-// halt_i: no new burst, and those under way are filled up with whatever lies on the data port; busy_o falls when they
-// are answered, and a reset is safe for the bus then.
+// OUTSTANDING bursts. Data come by valid/ready, and valid data must not change. A command is taken when the previous
+// one is wholly addressed. Data of a burst go out from the cycle behind the one that first shows its address, whether
+// it is taken or not: a slave may take data first, or wait for data before it takes an address.
+// halt_i: no new burst, and those shown end with beats without strobes, which write nothing; only a beat that is shown
+// already stays as it is. busy_o falls when all are answered, and a reset is safe for the bus then. halt_i may fall
+// only with a reset.
 module bs_axi_write #(
   parameter DATA_WIDTH  = 64,
   parameter BURST_BEATS = 16,
@@ -29,6 +32,7 @@ module bs_axi_write #(
   output logic                  m_axi_wvalid_o,
   input  logic                  m_axi_wready_i,
   output logic [DATA_WIDTH-1:0] m_axi_wdata_o,
+  output logic [DATA_WIDTH/8-1:0] m_axi_wstrb_o,
   output logic                  m_axi_wlast_o,
   input  logic                  m_axi_bvalid_i,
   output logic                  m_axi_bready_o,
@@ -41,12 +45,13 @@ module bs_axi_write #(
   logic        active_q;           // addresses of the command are left
   logic [31:0] address_q;          // next burst's address
   logic [23:0] beats_q;            // beats not yet addressed
-  logic [7:0]  length_q [0:15];    // of the bursts addressed and not begun, minus 1
+  logic [7:0]  length_q [0:15];    // of the bursts shown and not begun, minus 1
   logic [3:0]  length_in_q, length_out_q;
   logic [7:0]  burst_left_q;       // beats left in the data burst, minus 1
   logic        in_burst_q;
   logic [4:0]  in_flight_q;        // addressed, not answered
-  logic [4:0]  to_send_q;          // addressed, data not started
+  logic [4:0]  to_send_q;          // address shown, data not begun
+  logic        fill_q;             // beats carry no strobes
 
   logic [23:0] page_left, burst;
   always_comb begin
@@ -60,19 +65,21 @@ module bs_axi_write #(
   /* verilator lint_on UNUSEDSIGNAL */
   assign burst_minus_1 = burst - 24'd1;
 
-  logic aw_fire, w_fire, b_fire, w_start;
+  logic aw_show, aw_fire, w_fire, b_fire, w_start, may_send;
   logic shown_q;  // an address was shown and not taken: it must stay
   assign m_axi_awvalid_o = active_q && in_flight_q < OUTSTANDING[4:0] && (!halt_i || shown_q);
   assign m_axi_awaddr_o = address_q;
   assign m_axi_awlen_o = burst_minus_1[7:0];
+  assign aw_show = m_axi_awvalid_o && !shown_q;
   assign aw_fire = m_axi_awvalid_o && m_axi_awready_i;
-  // Data of a burst go out once its address was taken.
-  assign m_axi_wvalid_o = (data_valid_i || halt_i) && (in_burst_q || to_send_q != 5'd0);
-  assign m_axi_wdata_o = data_i;
+  assign may_send = in_burst_q || to_send_q != 5'd0;
+  assign m_axi_wvalid_o = (data_valid_i || fill_q) && may_send;
+  assign m_axi_wdata_o = fill_q ? {DATA_WIDTH{1'b0}} : data_i;
+  assign m_axi_wstrb_o = {(DATA_WIDTH / 8){!fill_q}};
   assign m_axi_wlast_o = (in_burst_q ? burst_left_q : length_q[length_out_q]) == 8'd0;
   assign w_fire = m_axi_wvalid_o && m_axi_wready_i;
   assign w_start = w_fire && !in_burst_q;
-  assign data_ready_o = m_axi_wready_i && (in_burst_q || to_send_q != 5'd0);
+  assign data_ready_o = m_axi_wready_i && may_send && !fill_q;
   assign m_axi_bready_o = 1'b1;
   assign b_fire = m_axi_bvalid_i;
   assign error_o = b_fire && m_axi_bresp_i[1];
@@ -87,6 +94,7 @@ module bs_axi_write #(
       in_flight_q <= 5'd0;
       to_send_q <= 5'd0;
       shown_q <= 1'b0;
+      fill_q <= 1'b0;
       length_in_q <= 4'd0;
       length_out_q <= 4'd0;
     end else begin
@@ -95,9 +103,11 @@ module bs_axi_write #(
       else if (aw_fire && burst == beats_q) active_q <= 1'b0;
       if (aw_fire && !b_fire) in_flight_q <= in_flight_q + 5'd1;
       else if (!aw_fire && b_fire) in_flight_q <= in_flight_q - 5'd1;
-      if (aw_fire && !w_start) to_send_q <= to_send_q + 5'd1;
-      else if (!aw_fire && w_start) to_send_q <= to_send_q - 5'd1;
-      if (aw_fire) length_in_q <= length_in_q + 4'd1;
+      if (aw_show && !w_start) to_send_q <= to_send_q + 5'd1;
+      else if (!aw_show && w_start) to_send_q <= to_send_q - 5'd1;
+      // A beat that waits is not changed.
+      if (halt_i && !(m_axi_wvalid_o && !m_axi_wready_i)) fill_q <= 1'b1;
+      if (aw_show) length_in_q <= length_in_q + 4'd1;
       if (w_start) length_out_q <= length_out_q + 4'd1;
       if (w_fire) in_burst_q <= !m_axi_wlast_o;
     end
@@ -110,7 +120,7 @@ module bs_axi_write #(
       address_q <= address_q + {8'd0, burst << SIZE};
       beats_q <= beats_q - burst;
     end
-    if (aw_fire) length_q[length_in_q] <= burst_minus_1[7:0];
+    if (aw_show) length_q[length_in_q] <= burst_minus_1[7:0];
     if (w_fire) burst_left_q <= (in_burst_q ? burst_left_q : length_q[length_out_q]) - 8'd1;
   end
 

@@ -166,8 +166,8 @@ localparam ACT_SWISH = 2'd2;  // hard swish
 localparam ACT_TABLE = 2'd3;  // by a table of 256 entries behind the records
 /* verilator lint_on UNUSEDPARAM */
 
-// No loop may be empty and no command without beats: units count up to these.
 `ifndef BS_COUNTS_GOOD
+// No loop may be empty and no command without beats: units count up to these.
 `define BS_COUNTS_GOOD(desc) \
   (desc[F_IN_ROW_BEATS +: B_IN_ROW_BEATS] != 24'd0 \
    && desc[F_IN_SLOTS +: B_IN_SLOTS] != 16'd0 \
@@ -189,4 +189,14 @@ localparam ACT_TABLE = 2'd3;  // by a table of 256 entries behind the records
    && desc[F_OUT_ROW_BEATS +: B_OUT_ROW_BEATS] != 24'd0 \
    && desc[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS] != 16'd0 \
    && desc[F_SEGMENT_NEXT +: B_SEGMENT_NEXT] != 16'd0)
+// The low `size` bits of all that must be multiples of a beat's bytes.
+`define BS_BEATS(desc, size) \
+  (desc[F_IN_ADDRESS +: size] \
+   | desc[F_WEIGHT_ADDRESS +: size] \
+   | desc[F_PARAM_ADDRESS +: size] \
+   | desc[F_OUT_ADDRESS +: size] \
+   | desc[F_OUT_ROW_STRIDE +: size] \
+   | desc[F_IN_ROW_STRIDE +: size] \
+   | desc[F_SECOND_ADDRESS +: size] \
+   | desc[F_SECOND_ROW_STRIDE +: size])
 `endif

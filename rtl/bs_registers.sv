@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// AXI4-Lite registers (32 bits):
+// AXI4-Lite registers (32 bits; WSTRB chooses bytes, protection is ignored):
 //   0x00 CONTROL    write bit 0: run the list, bit 1: reset the accelerator (one write, clears itself; it
 //                   lets memory bursts under way end first: running falls when it is done)
-//   0x04 STATUS     read bit 0: running, 1: done, 3:2 error (1 descriptor, 2 memory, 3 no progress), 31:16 layers done
+//   0x04 STATUS     read bit 0: running, or memory bursts under way behind an error or reset; 1: done; 3:2 error
+//                   (1 descriptor or address, 2 memory, 3 no progress); 31:16 layers done
 //   0x08 INTERRUPT  bit 0: enable; bit 1: pending (done or error), write 1 to clear
-//   0x0C LIST       address of the first descriptor
+//   0x0C LIST       address of the first descriptor, a multiple of a beat's bytes
 //   0x10 WATCHDOG   cycles without progress that end the run with an error; 0: never
 //   0x14 VERSION    read: 0xB175 in 31:16, interface version in 15:0
 //   0x18 SHAPE      read: rows in 11:0, columns in 23:12, tiles in 31:24
@@ -12,6 +13,7 @@
 //   0x20 EVENT_LOW  0x24 EVENT_HIGH  read
 //   0x28 STYLE      read: bit 0: overlay (else pim); vectors in 15:8
 // Others read 0; writes to them are ignored.
+// All outputs are registers: no READY depends on a VALID of its cycle. Address and data of a write come in any order.
 module bs_registers #(
   parameter ROWS    = 64,
   parameter COLUMNS = 64,
@@ -24,15 +26,18 @@ module bs_registers #(
   input  logic        s_axil_awvalid_i,
   output logic        s_axil_awready_o,
   input  logic [7:0]  s_axil_awaddr_i,
+  input  logic [2:0]  s_axil_awprot_i,
   input  logic        s_axil_wvalid_i,
   output logic        s_axil_wready_o,
   input  logic [31:0] s_axil_wdata_i,
+  input  logic [3:0]  s_axil_wstrb_i,
   output logic        s_axil_bvalid_o,
   input  logic        s_axil_bready_i,
   output logic [1:0]  s_axil_bresp_o,
   input  logic        s_axil_arvalid_i,
   output logic        s_axil_arready_o,
   input  logic [7:0]  s_axil_araddr_i,
+  input  logic [2:0]  s_axil_arprot_i,
   output logic        s_axil_rvalid_o,
   input  logic        s_axil_rready_i,
   output logic [31:0] s_axil_rdata_o,
@@ -49,28 +54,38 @@ module bs_registers #(
   input  logic [15:0] layers_i,
   output logic        interrupt_o
 );
-  localparam VERSION = 32'hB175_0001;
+  localparam VERSION = 32'hB175_0002;
 
-  // A write is taken when address and data are both there and the last answer is gone.
-  logic write, read;
-  logic [5:0] write_word, read_word;
+  // A write's address or data that come alone, or before the last answer is gone, are held.
+  logic aw_held_q, w_held_q, write, read;
+  logic [5:0] word_q, write_word, read_word;
+  logic [31:0] data_q, data;
+  logic [3:0] strobes_q, strobes;
   logic enable_q, pending_q, ended_q;
-  assign write = s_axil_awvalid_i && s_axil_wvalid_i && (!s_axil_bvalid_o || s_axil_bready_i);
-  assign read = s_axil_arvalid_i && (!s_axil_rvalid_o || s_axil_rready_i);
-  assign s_axil_awready_o = write;
-  assign s_axil_wready_o = write;
-  assign s_axil_arready_o = read;
+  assign s_axil_awready_o = !aw_held_q;
+  assign s_axil_wready_o = !w_held_q;
+  assign s_axil_arready_o = !s_axil_rvalid_o;
+  assign write = (aw_held_q || s_axil_awvalid_i) && (w_held_q || s_axil_wvalid_i)
+                 && (!s_axil_bvalid_o || s_axil_bready_i);
+  assign read = s_axil_arvalid_i && !s_axil_rvalid_o;
+  assign write_word = aw_held_q ? word_q : s_axil_awaddr_i[7:2];
+  assign data = w_held_q ? data_q : s_axil_wdata_i;
+  assign strobes = w_held_q ? strobes_q : s_axil_wstrb_i;
   assign s_axil_bresp_o = 2'b00;
   assign s_axil_rresp_o = 2'b00;
-  assign write_word = s_axil_awaddr_i[7:2];
   assign read_word = s_axil_araddr_i[7:2];
   assign interrupt_o = enable_q && pending_q;
+
+  logic [31:0] byte_mask;
+  assign byte_mask = {{8{strobes[3]}}, {8{strobes[2]}}, {8{strobes[1]}}, {8{strobes[0]}}};
 
   logic ended;
   assign ended = done_i || error_i != 2'd0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
+      aw_held_q <= 1'b0;
+      w_held_q <= 1'b0;
       s_axil_bvalid_o <= 1'b0;
       s_axil_rvalid_o <= 1'b0;
       run_o <= 1'b0;
@@ -83,19 +98,21 @@ module bs_registers #(
       event_select_o <= 5'd0;
       s_axil_rdata_o <= 32'd0;
     end else begin
+      aw_held_q <= (aw_held_q || s_axil_awvalid_i) && !write;
+      w_held_q <= (w_held_q || s_axil_wvalid_i) && !write;
       s_axil_bvalid_o <= write || (s_axil_bvalid_o && !s_axil_bready_i);
       s_axil_rvalid_o <= read || (s_axil_rvalid_o && !s_axil_rready_i);
-      run_o <= write && write_word == 6'd0 && s_axil_wdata_i[0];
-      clear_o <= write && write_word == 6'd0 && s_axil_wdata_i[1];
+      run_o <= write && write_word == 6'd0 && strobes[0] && data[0];
+      clear_o <= write && write_word == 6'd0 && strobes[0] && data[1];
       ended_q <= ended;
       if (ended && !ended_q) pending_q <= 1'b1;
-      else if (write && write_word == 6'd2 && s_axil_wdata_i[1]) pending_q <= 1'b0;
+      else if (write && write_word == 6'd2 && strobes[0] && data[1]) pending_q <= 1'b0;
       if (write) begin
         case (write_word)
-          6'd2: enable_q <= s_axil_wdata_i[0];
-          6'd3: list_address_o <= s_axil_wdata_i;
-          6'd4: watchdog_o <= s_axil_wdata_i;
-          6'd7: event_select_o <= s_axil_wdata_i[4:0];
+          6'd2: if (strobes[0]) enable_q <= data[0];
+          6'd3: list_address_o <= (list_address_o & ~byte_mask) | (data & byte_mask);
+          6'd4: watchdog_o <= (watchdog_o & ~byte_mask) | (data & byte_mask);
+          6'd7: if (strobes[0]) event_select_o <= data[4:0];
           default: ;
         endcase
       end
@@ -117,6 +134,15 @@ module bs_registers #(
     end
   end
 
+  // What is held counts only with its flag.
+  always_ff @(posedge clk_i) begin
+    if (!aw_held_q) word_q <= s_axil_awaddr_i[7:2];
+    if (!w_held_q) begin
+      data_q <= s_axil_wdata_i;
+      strobes_q <= s_axil_wstrb_i;
+    end
+  end
+
   logic unused;
-  assign unused = ^{s_axil_awaddr_i[1:0], s_axil_araddr_i[1:0]};
+  assign unused = ^{s_axil_awaddr_i[1:0], s_axil_araddr_i[1:0], s_axil_awprot_i, s_axil_arprot_i};
 endmodule

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the descriptor list: fetch, check, start the units, wait for the barrier (all of the layer's output stored and
-// answered), next. Ends with done, or with an error: bad descriptor, memory error response, or no progress for
-// watchdog_i cycles. After an error the accelerator must be reset (control register) before it is started again.
+// answered), next. Ends with done, or with an error: bad descriptor or an address that is no multiple of a beat's bytes,
+// memory error response, or no progress for watchdog_i cycles. After an error the accelerator must be reset (control register) before it is started again.
 module bs_sequencer #(
   parameter DATA_WIDTH = 64,
   parameter MAX_WEIGHT_BITS = 16,
@@ -18,7 +18,7 @@ module bs_sequencer #(
   input  logic [31:0]         watchdog_i,        // 0: never
   output logic                running_o,
   output logic                done_o,            // level, until the next run
-  output logic [1:0]          error_o,           // 0 none, 1 descriptor, 2 memory, 3 no progress
+  output logic [1:0]          error_o,           // 0 none, 1 descriptor or address, 2 memory, 3 no progress
   output logic [15:0]         layer_o,           // layers finished in this run
   output logic                layer_done_o,      // pulse
   // Descriptor fetch.
@@ -36,6 +36,7 @@ module bs_sequencer #(
 );
   `include "bs_descriptor.svh"
   localparam FETCH_BEATS = DESC_WORDS * 32 / DATA_WIDTH;
+  localparam SIZE = $clog2(DATA_WIDTH / 8);
 
   typedef enum logic [2:0] {IDLE, FETCH, RECEIVE, CHECK, CONFIGURE, RUN, DONE, ERROR} state_e;
   state_e state_q;
@@ -49,7 +50,7 @@ module bs_sequencer #(
   logic [7:0] opcode;
   logic [4:0] weight_bits, activation_bits, output_bits, second_bits;
   logic [1:0] activation;
-  logic good, counts_good, known, two_inputs;
+  logic good, counts_good, aligned, known, two_inputs;
   assign opcode = desc_q[F_OPCODE +: B_OPCODE];
   assign weight_bits = desc_q[F_WEIGHT_BITS +: B_WEIGHT_BITS];
   assign activation_bits = desc_q[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
@@ -60,9 +61,11 @@ module bs_sequencer #(
   // No loop may be empty and no command without beats: the units count up to these.
   assign counts_good = `BS_COUNTS_GOOD(desc_q)
                        && (!desc_q[F_SECOND] || desc_q[F_SECOND_ROW_BEATS +: B_SECOND_ROW_BEATS] != '0);
+  // Bursts are of whole beats: where a row or tile begins must be one, too.
+  assign aligned = `BS_BEATS(desc_q, SIZE) == {SIZE{1'b0}};
   assign known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL || opcode == OP_COPY
                  || (two_inputs && VECTOR_UNIT != 0);
-  assign good = counts_good && desc_q[F_MAGIC +: B_MAGIC] == DESC_MAGIC && known
+  assign good = counts_good && aligned && desc_q[F_MAGIC +: B_MAGIC] == DESC_MAGIC && known
                 && (!desc_q[F_SECOND] || (second_bits != 5'd0
                                                          && second_bits <= MAX_ACTIVATION_BITS[4:0]))
                 && (!two_inputs || desc_q[F_SECOND])
@@ -108,7 +111,8 @@ module bs_sequencer #(
       unique case (state_q)
         IDLE, DONE: begin
           if (run_i) begin
-            state_q <= FETCH;
+            state_q <= list_address_i[SIZE-1:0] == {SIZE{1'b0}} ? FETCH : ERROR;
+            if (list_address_i[SIZE-1:0] != {SIZE{1'b0}}) error_q <= 2'd1;
             layer_q <= 16'd0;
           end
         end

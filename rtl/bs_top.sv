@@ -34,15 +34,18 @@ module bs_top #(
   input  logic                  s_axil_awvalid_i,
   output logic                  s_axil_awready_o,
   input  logic [7:0]            s_axil_awaddr_i,
+  input  logic [2:0]            s_axil_awprot_i,
   input  logic                  s_axil_wvalid_i,
   output logic                  s_axil_wready_o,
   input  logic [31:0]           s_axil_wdata_i,
+  input  logic [3:0]            s_axil_wstrb_i,
   output logic                  s_axil_bvalid_o,
   input  logic                  s_axil_bready_i,
   output logic [1:0]            s_axil_bresp_o,
   input  logic                  s_axil_arvalid_i,
   output logic                  s_axil_arready_o,
   input  logic [7:0]            s_axil_araddr_i,
+  input  logic [2:0]            s_axil_arprot_i,
   output logic                  s_axil_rvalid_o,
   input  logic                  s_axil_rready_i,
   output logic [31:0]           s_axil_rdata_o,
@@ -56,6 +59,8 @@ module bs_top #(
   output logic [7:0]            m_axi_arlen_o,
   output logic [2:0]            m_axi_arsize_o,
   output logic [1:0]            m_axi_arburst_o,
+  output logic [3:0]            m_axi_arcache_o,
+  output logic [2:0]            m_axi_arprot_o,
   input  logic                  m_axi_rvalid_i,
   output logic                  m_axi_rready_o,
   input  logic [DATA_WIDTH-1:0] m_axi_rdata_i,
@@ -67,6 +72,8 @@ module bs_top #(
   output logic [7:0]            m_axi_awlen_o,
   output logic [2:0]            m_axi_awsize_o,
   output logic [1:0]            m_axi_awburst_o,
+  output logic [3:0]            m_axi_awcache_o,
+  output logic [2:0]            m_axi_awprot_o,
   output logic                  m_axi_wvalid_o,
   input  logic                  m_axi_wready_i,
   output logic [DATA_WIDTH-1:0] m_axi_wdata_o,
@@ -86,8 +93,11 @@ module bs_top #(
   assign m_axi_arsize_o = SIZE_LOG[2:0];
   assign m_axi_awsize_o = SIZE_LOG[2:0];
   assign m_axi_arburst_o = 2'b01;
+  assign m_axi_arcache_o = 4'b0011;  // normal, bufferable, not cached
+  assign m_axi_arprot_o = 3'b000;    // data, secure, unprivileged
   assign m_axi_awburst_o = 2'b01;
-  assign m_axi_wstrb_o = {(DATA_WIDTH / 8){1'b1}};
+  assign m_axi_awcache_o = 4'b0011;  // normal, bufferable, not cached
+  assign m_axi_awprot_o = 3'b000;    // data, secure, unprivileged
 
   // ------------------------------------------------------------------ control
   logic run, clear, running, done, layer_done, configure, start, fetch, fetch_beat, layer_stored, memory_error;
@@ -99,8 +109,9 @@ module bs_top #(
   logic [DATA_WIDTH-1:0] fetch_data;
   logic [64*32-1:0] desc;
   // The reset register lets the memory bursts under way end, then resets every unit; the registers themselves keep
-  // their values. It shows as running until then.
-  logic unit_rst_n, halt_q, read_busy, write_busy, units_running;
+  // their values. An error lets them end, too. Either shows as running until memory is left alone: software may give
+  // buffers to others then.
+  logic unit_rst_n, halt_q, halt, read_busy, write_busy, units_running;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       unit_rst_n <= 1'b0;
@@ -110,15 +121,17 @@ module bs_top #(
       unit_rst_n <= !(halt_q && !read_busy && !write_busy);
     end
   end
-  assign running = units_running || halt_q || !unit_rst_n;
+  assign halt = halt_q || error != 2'd0;
+  assign running = units_running || halt_q || !unit_rst_n || read_busy || write_busy;
   bs_registers #(
     .ROWS(ROWS), .COLUMNS(COLUMNS), .TILES(TILES), .OVERLAY(OVERLAY), .VECTORS(VECTORS)
   ) u_registers (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .s_axil_awvalid_i(s_axil_awvalid_i), .s_axil_awready_o(s_axil_awready_o), .s_axil_awaddr_i(s_axil_awaddr_i),
-    .s_axil_wvalid_i(s_axil_wvalid_i), .s_axil_wready_o(s_axil_wready_o), .s_axil_wdata_i(s_axil_wdata_i),
-    .s_axil_bvalid_o(s_axil_bvalid_o), .s_axil_bready_i(s_axil_bready_i), .s_axil_bresp_o(s_axil_bresp_o),
-    .s_axil_arvalid_i(s_axil_arvalid_i), .s_axil_arready_o(s_axil_arready_o), .s_axil_araddr_i(s_axil_araddr_i),
+    .s_axil_awprot_i(s_axil_awprot_i), .s_axil_wvalid_i(s_axil_wvalid_i), .s_axil_wready_o(s_axil_wready_o),
+    .s_axil_wdata_i(s_axil_wdata_i), .s_axil_wstrb_i(s_axil_wstrb_i), .s_axil_bvalid_o(s_axil_bvalid_o),
+    .s_axil_bready_i(s_axil_bready_i), .s_axil_bresp_o(s_axil_bresp_o), .s_axil_arvalid_i(s_axil_arvalid_i),
+    .s_axil_arready_o(s_axil_arready_o), .s_axil_araddr_i(s_axil_araddr_i), .s_axil_arprot_i(s_axil_arprot_i),
     .s_axil_rvalid_o(s_axil_rvalid_o), .s_axil_rready_i(s_axil_rready_i), .s_axil_rdata_o(s_axil_rdata_o),
     .s_axil_rresp_o(s_axil_rresp_o), .run_o(run), .clear_o(clear), .list_address_o(list_address),
     .watchdog_o(watchdog), .event_select_o(event_select), .event_i(event_value), .running_i(running),
@@ -146,19 +159,19 @@ module bs_top #(
   bs_axi_read #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_read (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(read_cmd_valid), .cmd_ready_o(read_cmd_ready),
     .cmd_address_i(read_cmd_address), .cmd_beats_i(read_cmd_beats), .data_valid_o(read_data_valid),
-    .data_o(read_data), .error_o(read_error), .halt_i(halt_q), .busy_o(read_busy),
+    .data_o(read_data), .error_o(read_error), .halt_i(halt), .busy_o(read_busy),
     .m_axi_arvalid_o(m_axi_arvalid_o), .m_axi_arready_i(m_axi_arready_i), .m_axi_araddr_o(m_axi_araddr_o),
     .m_axi_arlen_o(m_axi_arlen_o), .m_axi_rvalid_i(m_axi_rvalid_i), .m_axi_rready_o(m_axi_rready_o),
     .m_axi_rdata_i(m_axi_rdata_i), .m_axi_rresp_i(m_axi_rresp_i), .m_axi_rlast_i(m_axi_rlast_i));
   bs_axi_write #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_write (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(write_cmd_valid), .cmd_ready_o(write_cmd_ready),
     .cmd_address_i(write_cmd_address), .cmd_beats_i(write_cmd_beats), .data_valid_i(write_data_valid),
-    .data_ready_o(write_data_ready), .data_i(write_data), .error_o(write_error), .halt_i(halt_q), .busy_o(write_busy),
+    .data_ready_o(write_data_ready), .data_i(write_data), .error_o(write_error), .halt_i(halt), .busy_o(write_busy),
     .idle_o(write_idle),
     .m_axi_awvalid_o(m_axi_awvalid_o), .m_axi_awready_i(m_axi_awready_i), .m_axi_awaddr_o(m_axi_awaddr_o),
     .m_axi_awlen_o(m_axi_awlen_o), .m_axi_wvalid_o(m_axi_wvalid_o), .m_axi_wready_i(m_axi_wready_i),
-    .m_axi_wdata_o(m_axi_wdata_o), .m_axi_wlast_o(m_axi_wlast_o), .m_axi_bvalid_i(m_axi_bvalid_i),
-    .m_axi_bready_o(m_axi_bready_o), .m_axi_bresp_i(m_axi_bresp_i));
+    .m_axi_wdata_o(m_axi_wdata_o), .m_axi_wstrb_o(m_axi_wstrb_o), .m_axi_wlast_o(m_axi_wlast_o),
+    .m_axi_bvalid_i(m_axi_bvalid_i), .m_axi_bready_o(m_axi_bready_o), .m_axi_bresp_i(m_axi_bresp_i));
   assign memory_error = read_error || write_error;
 
   // ------------------------------------------------------------------ loader and buffers

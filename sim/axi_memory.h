@@ -4,7 +4,11 @@
 //
 // Timing (model::MemoryTiming): a read address accepted in cycle t gives its first beat no earlier than
 // t + read_latency and no earlier than beat_interval after the previous beat; bursts are served in order. A write
-// data beat is accepted beat_interval cycles after the previous one; the response comes write_latency after the last.
+// data beat is accepted beat_interval cycles after the previous one; the response comes write_latency after the last
+// beat and the address. MemoryBehaviour says what comes first and how READY depends on VALID.
+//
+// Every master that is stepped here is held to the protocol: what VALID shows stays until READY, bursts are aligned and
+// inside a page, WLAST marks their last beat.
 #pragma once
 
 #include <array>
@@ -32,6 +36,7 @@ struct AxiMasterSignals {
   std::uint32_t araddr = 0, awaddr = 0;
   std::uint8_t arlen = 0, awlen = 0;
   AxiData wdata{};
+  std::uint32_t wstrb = ~std::uint32_t{0};  // a bit a byte; those beyond the bus are ignored
 };
 
 class AxiMemory {
@@ -42,17 +47,46 @@ class AxiMemory {
   // Signals of the current cycle.
   const AxiSlaveSignals& signals() const { return signals_; }
   // The clock edge that ends the cycle: `master` are the master's signals of this cycle. Throws std::logic_error where
-  // a burst crosses a 4 KiB page or WLAST does not mark its last beat.
+  // the master breaks the protocol, with channel, cycle, and old and new payload where one changed.
   void clock(const AxiMasterSignals& master);
 
+  // The current cycle, and the last one with a transfer (-1: none yet).
+  std::int64_t cycle() const { return cycle_; }
+  std::int64_t last_transfer() const { return last_transfer_; }
+  // Nothing is owed: every burst that was addressed is answered, and all data have an address.
+  bool quiet() const { return reads_.empty() && writes_.empty() && early_.empty() && answers_.empty(); }
+  // Cycles without a transfer after which a master need not wait for this memory any more: it hangs.
+  std::int64_t patience() const { return 1000 + timing_.read_latency + timing_.write_latency; }
+  bool hangs() const { return cycle_ - last_transfer_ > patience(); }
+  BusState state() const;
+
  private:
-  struct Burst {
+  struct ReadBurst {
     std::uint32_t address;
     int beats;
-    std::int64_t ready;  // first cycle data may come (reads) / response may come (writes)
+    std::int64_t ready;  // first cycle data may come
+  };
+  struct WriteBurst {
+    std::uint32_t address;
+    int beats;
+    bool begun;
+    std::uint8_t response;
+  };
+  struct Answer {
+    std::uint8_t response;
+    std::int64_t ready;  // first cycle it may come
+  };
+  struct Beat {
+    AxiData data;
+    std::uint32_t strobes;
+    bool last;
   };
   void drive();
+  void check_stable(const AxiMasterSignals& master) const;
   void check_burst(std::uint32_t address, int beats) const;
+  bool takes_address() const;
+  bool takes_data() const;
+  void write_beats();
   bool stall() { return behaviour_.stall_probability > 0 && uniform_(random_) < behaviour_.stall_probability; }
 
   model::MemoryTiming timing_;
@@ -61,8 +95,14 @@ class AxiMemory {
   int beat_bytes_;
   std::mt19937_64 random_;
   std::uniform_real_distribution<double> uniform_{0.0, 1.0};
-  std::int64_t cycle_ = 0, next_read_ = 0, next_write_ = 0, read_beats_ = 0, responses_ = 0;
-  std::deque<Burst> reads_, writes_, answers_;
+  std::int64_t cycle_ = 0, next_read_ = 0, next_write_ = 0, read_beats_ = 0, responses_ = 0, last_transfer_ = -1;
+  std::deque<ReadBurst> reads_;
+  std::deque<WriteBurst> writes_;  // addressed, data not all there
+  std::deque<Beat> early_;         // data without an address
+  int early_bursts_ = 0;           // ... whose last beat is there
+  std::deque<Answer> answers_;
+  std::uint32_t last_read_ = 0;
+  AxiMasterSignals waiting_;  // the last cycle's, VALID where READY was missing
   AxiSlaveSignals signals_;
 };
 

@@ -16,22 +16,52 @@
 
 namespace bitstrata::sim {
 
-// How the memory behind the AXI4 port behaves beyond Architecture::memory. Same seed: same stalls in every engine.
+// When the memory takes a write's address and its data.
+enum class WriteOrder {
+  address_first,       // data wait for their burst's address
+  either,              // both as they come, so data may be far ahead
+  data_first,          // an address waits until all data of its burst were taken
+  address_after_data,  // an address waits until data of its burst are shown, and these wait for the address
+};
+
+// How the memory behind the AXI4 port behaves beyond Architecture::memory, and what goes wrong in a run. Same seed:
+// same stalls in every engine. All of it is legal AXI.
 struct MemoryBehaviour {
   std::uint64_t stall_seed = 0;
   double stall_probability = 0;  // of each channel in each cycle
+  // READY of a channel comes only in a cycle behind one that showed VALID.
+  bool ar_after_valid = false, aw_after_valid = false, w_after_valid = false;
+  WriteOrder write_order = WriteOrder::address_first;
   // Fault injection.
   std::int64_t fail_read_at = -1;   // this data beat (counted from 0) carries an error response
   std::int64_t fail_write_at = -1;  // this write response is an error
+  std::uint8_t fail_response = 2;   // which: 2 SLVERR, 3 DECERR
   std::int64_t hang_read_at = -1;   // from this data beat on, nothing more is answered
+  // In this cycle (counted from 0) software writes the reset bit of CONTROL, unless the run has ended.
+  std::int64_t reset_at = -1;
 };
 
 enum class RunError { none = 0, descriptor = 1, memory = 2, no_progress = 3 };
 
 const char* to_string(RunError error);
 
+// What the memory saw of the bus at one moment.
+struct BusState {
+  bool read_address_waits = false, write_address_waits = false;  // VALID is up and READY was not
+  int reads = 0;                                                 // bursts addressed whose data are not all there
+  int data_not_begun = 0;                                        // write bursts addressed without a beat
+  int in_burst = 0;                                              // write bursts with some of their beats
+  int unanswered = 0;                                            // write bursts with all of them
+  std::uint32_t last_read = 0;                                   // address of the last read burst
+};
+
 struct RunResult {
   RunError error = RunError::none;
+  // Cycles of the memory, counted from 0: in which STATUS first shows done or an error (-1 after a reset), and the last
+  // one with a transfer on any of its channels, which may be later after an error or reset.
+  std::int64_t end_cycle = -1, last_transfer = -1;
+  bool reset = false;  // software's reset came before the end
+  BusState at_reset;
   std::vector<model::Events> descriptors;  // of those finished
   std::vector<model::Events> layers;       // of the layers finished: sums over their descriptors, so over the batch
   std::vector<model::Toggles> toggles;     // of the descriptors finished, where the engine counts them

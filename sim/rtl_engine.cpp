@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "model/network.h"
@@ -67,6 +68,7 @@ class RtlEngine final : public Engine {
   RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
                 const MemoryBehaviour& behaviour, const ShowLayer& show) override {
     RunMemory contents(program, inputs, show);
+    constants_ = constants_of(program.architecture);
     if (toggles_ != nullptr) {  // count from registers that hold what power-up leaves
       destroy_(model_);
       model_ = create_();
@@ -81,8 +83,8 @@ class RtlEngine final : public Engine {
     AxiMemory memory(program.architecture, behaviour, contents.bytes());
     model::Events before;
     model::Toggles toggled;
-    bool layer_done = false;
-    while (true) {
+    const auto step = [&] {
+      bool layer_done = false;
       const bool interrupt = cycle(memory, layer_done);
       if (layer_done) {
         const model::Events now = events();
@@ -96,21 +98,46 @@ class RtlEngine final : public Engine {
         }
         contents.descriptor_done();
       }
-      if (interrupt) break;
+      return interrupt;
+    };
+    // The interrupt comes a cycle behind the status.
+    while (!result.reset && result.end_cycle < 0) {
+      if (memory.cycle() == behaviour.reset_at) {
+        result.reset = true;
+        result.at_reset = memory.state();
+      } else if (step()) {
+        result.end_cycle = memory.cycle() - 2;
+      }
     }
-    result.error = static_cast<RunError>((read_register(STATUS) >> 2) & 3);
+    unsigned status = 0;
+    if (!result.reset && !transfer(false, STATUS, 0, status, 1000, step)) throw silent_registers();
+    result.error = static_cast<RunError>((status >> 2) & 3);
+    if (!result.reset && result.error == RunError::none) {
+      clean_ = false;
+      check_event_registers(before);
+    } else {
+      clean_ = recover(memory, result.reset, step);
+    }
+    result.last_transfer = memory.last_transfer();
     result.layers = events_of_layers(program, result.descriptors);
-    if (result.error == RunError::none) check_event_registers(before);
-    clean_ = recover(memory, result.error);
     contents.stopped();
     return result;
   }
 
  private:
+  static std::logic_error silent_registers() { return std::logic_error("the accelerator's registers do not answer"); }
+
   template <class F>
   void load(F& function, const char* name) {
     function = reinterpret_cast<F>(dlsym(library_, name));
     if (!function) throw std::runtime_error(fmt::format("the compiled RTL lacks {}", name));
+  }
+
+  // PROT: data, secure, unprivileged; CACHE: normal memory, bufferable; BURST: INCR; SIZE: a whole beat.
+  static unsigned constants_of(const model::Architecture& architecture) {
+    const auto size = static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(architecture.data_bits) / 8));
+    const unsigned channel = 0u << 9 | 3u << 5 | 1u << 3 | size;
+    return channel << 16 | channel;
   }
 
   void idle_cycle() {
@@ -143,8 +170,7 @@ class RtlEngine final : public Engine {
   }
   unsigned transfer(bool write, unsigned address, unsigned data) {
     unsigned answer = 0;
-    if (!transfer(write, address, data, answer, 1000, [this] { idle_cycle(); }))
-      throw std::logic_error("the accelerator's registers do not answer");
+    if (!transfer(write, address, data, answer, 1000, [this] { idle_cycle(); })) throw silent_registers();
     return answer;
   }
   void write_register(unsigned address, unsigned data) { transfer(true, address, data); }
@@ -159,16 +185,32 @@ class RtlEngine final : public Engine {
                                          high << 32 | low, counted.*model::event_members[i]));
     }
   }
-  // After an error the reset register must bring the accelerator back, whatever bursts were under way. Returns false
-  // where the memory does not let them end: then only the reset pin helps.
-  bool recover(AxiMemory& memory, RunError error) {
-    if (error == RunError::none) return false;
-    bool ignored = false;
-    const auto step = [&] { cycle(memory, ignored); };
+  // Bursts under way of a failed or interrupted run must end, whatever they were, and STATUS must show it no sooner
+  // than it is true; then the reset register must bring the accelerator back. Returns false where the memory does not
+  // let the bursts end: only the reset pin helps then. After an interrupted run the reset register is what interrupts.
+  template <class Step>
+  bool recover(AxiMemory& memory, bool interrupted, Step step) {
     unsigned answer = 0;
-    transfer(true, CONTROL, 2, answer, 1000, step);
-    for (int i = 0; i < 1000; ++i) {
-      if (transfer(false, STATUS, 0, answer, 1000, step) && (answer & 1) == 0) return true;
+    if (interrupted) transfer(true, CONTROL, 2, answer, 1000, step);
+    if (!stops(memory, step)) return false;
+    const std::int64_t stopped = memory.cycle();
+    if (!interrupted) transfer(true, CONTROL, 2, answer, 1000, step);
+    if (!stops(memory, step)) return false;
+    for (int i = 0; i < 100; ++i) step();
+    if (memory.last_transfer() >= stopped)
+      throw std::logic_error("the accelerator used memory although STATUS showed that it stands still");
+    return true;
+  }
+  // Waits until STATUS shows that the accelerator stands still.
+  template <class Step>
+  bool stops(AxiMemory& memory, Step step) {
+    unsigned answer = 0;
+    while (!memory.hangs()) {
+      if (!transfer(false, STATUS, 0, answer, 1000, step)) throw silent_registers();
+      if ((answer & 1) != 0) continue;
+      if (!memory.quiet())
+        throw std::logic_error("STATUS shows that the accelerator stands still, and bursts are under way");
+      return true;
     }
     return false;
   }
@@ -193,7 +235,7 @@ class RtlEngine final : public Engine {
     in.bvalid = s.bvalid;
     in.bresp = s.bresp;
     std::memcpy(in.rdata, s.rdata.data(), sizeof(in.rdata));
-    RtlMasterSignals out;
+    RtlMasterSignals out{};  // a bus may be narrower than its place
     settle_(model_, &in, &out);
     AxiMasterSignals m;
     m.arvalid = out.arvalid;
@@ -204,6 +246,10 @@ class RtlEngine final : public Engine {
     m.awlen = out.awlen;
     m.wvalid = out.wvalid;
     m.wlast = out.wlast;
+    m.wstrb = out.wstrb;
+    if (out.constants != constants_)
+      throw std::logic_error(
+          fmt::format("the master's constant outputs are {:#x} and not {:#x}", out.constants, constants_));
     if (m.wvalid) std::memcpy(m.wdata.data(), out.wdata, sizeof(out.wdata));
     layer_done = out.layer_done;
     edge_(model_);
@@ -227,6 +273,7 @@ class RtlEngine final : public Engine {
     return t;
   }
 
+  unsigned constants_ = 0;
   bool clean_ = false;  // reset through the register after the last run
   void* library_ = nullptr;
   void* model_ = nullptr;

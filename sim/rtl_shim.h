@@ -11,7 +11,8 @@ struct RtlSlaveSignals {
 };
 struct RtlMasterSignals {
   unsigned char arvalid, awvalid, wvalid, wlast, arlen, awlen, layer_done, interrupt;
-  unsigned araddr, awaddr;
+  unsigned araddr, awaddr, wstrb;
+  unsigned constants;  // AWPROT, AWCACHE, AWBURST, AWSIZE in bits 27:16, those of AR in 11:0
   unsigned wdata[8];
 };
 
@@ -28,7 +29,8 @@ struct SlaveSignals {
 };
 struct MasterSignals {
   unsigned char arvalid, awvalid, wvalid, wlast, arlen, awlen, layer_done, interrupt;
-  unsigned araddr, awaddr;
+  unsigned araddr, awaddr, wstrb;
+  unsigned constants;
   unsigned wdata[8];
 };
 
@@ -80,7 +82,10 @@ void bs_settle(void* handle, const SlaveSignals* in, MasterSignals* out) {
   out->awlen = t.m_axi_awlen_o;
   out->wvalid = t.m_axi_wvalid_o;
   out->wlast = t.m_axi_wlast_o;
+  out->wstrb = t.m_axi_wstrb_o;
   if (out->wvalid) from_bus(out->wdata, t.m_axi_wdata_o);
+  out->constants = (t.m_axi_awprot_o << 9 | t.m_axi_awcache_o << 5 | t.m_axi_awburst_o << 3 | t.m_axi_awsize_o) << 16 |
+                   t.m_axi_arprot_o << 9 | t.m_axi_arcache_o << 5 | t.m_axi_arburst_o << 3 | t.m_axi_arsize_o;
   out->layer_done = t.layer_done_o;
   out->interrupt = t.interrupt_o;
 }
@@ -103,6 +108,7 @@ void bs_control(void* handle, int write, int read, unsigned address, unsigned da
   t.s_axil_awaddr_i = address;
   t.s_axil_araddr_i = address;
   t.s_axil_wdata_i = data;
+  t.s_axil_wstrb_i = 15;
   t.s_axil_bready_i = 1;
   t.s_axil_rready_i = 1;
 }

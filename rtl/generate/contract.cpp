@@ -2,6 +2,10 @@
 #include "rtl/generate/contract.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
 
 #include "rtl/generate/descriptor.h"
 
@@ -28,6 +32,7 @@ constexpr Value activations[] = {
 
 std::string range_of(const FieldInfo& field) {
   if (field.bits == 1) return "flag";
+  if (field.rule == Rule::beat) return "beats";
   if (field.bits == 32) return "32 bits";
   return fmt::format("{} to {}", field.least(), field.most());
 }
@@ -53,16 +58,17 @@ std::string descriptor_svh() {
   for (const Value& activation : activations)
     text += fmt::format("localparam ACT_{} = 2'd{};  // {}\n", activation.name, activation.value, activation.meaning);
   text += "/* verilator lint_on UNUSEDPARAM */\n\n";
-  text += "// No loop may be empty and no command without beats: units count up to these.\n";
-  text += "`ifndef BS_COUNTS_GOOD\n`define BS_COUNTS_GOOD(desc) \\\n  (";
-  bool first = true;
+  std::vector<std::string> counts, beats;
   for (const FieldInfo& field : descriptor_fields) {
-    if (!field.counts) continue;
-    text +=
-        fmt::format("{}desc[F_{} +: B_{}] != {}'d0", first ? "" : " \\\n   && ", field.name, field.name, field.bits);
-    first = false;
+    if (field.rule == Rule::count)
+      counts.push_back(fmt::format("desc[F_{} +: B_{}] != {}'d0", field.name, field.name, field.bits));
+    if (field.rule == Rule::beat) beats.push_back(fmt::format("desc[F_{} +: size]", field.name));
   }
-  return text + ")\n`endif\n";
+  text += "`ifndef BS_COUNTS_GOOD\n// No loop may be empty and no command without beats: units count up to these.\n";
+  text += fmt::format("`define BS_COUNTS_GOOD(desc) \\\n  ({})\n", fmt::join(counts, " \\\n   && "));
+  text += "// The low `size` bits of all that must be multiples of a beat's bytes.\n";
+  text += fmt::format("`define BS_BEATS(desc, size) \\\n  ({})\n`endif\n", fmt::join(beats, " \\\n   | "));
+  return text;
 }
 
 std::string descriptor_page() {
@@ -70,15 +76,16 @@ std::string descriptor_page() {
       "<!-- Written by scripts/contract from rtl/generate/descriptor_fields.h: change that. -->\n"
       "# A layer's descriptor\n\n";
   text += fmt::format(
-      "What the accelerator does is a list of descriptors in memory, {} bytes apart, of {} little-endian words of 32 "
-      "bits\n"
-      "each; the last of them says so. Where tensors, weights and parameters lie, and in which order the units walk "
-      "them:\n"
-      "[architecture.md](architecture.md). Bits that no field has are 0. A descriptor whose magic number is wrong, "
-      "which asks\n"
-      "for more bits or another operator than the accelerator was built for, or one of whose counts is 0 ends the run "
-      "with\n"
-      "error 1. *Values* are pixels times channels: a bit of every plane.\n\n",
+      "What the accelerator does is a list of descriptors in memory, {} bytes apart, of {} little-endian words of 32\n"
+      "bits each; the last of them says so. Where tensors, weights and parameters lie, and in which order the units "
+      "walk\n"
+      "them: [architecture.md](architecture.md). Bits that no field has are 0. A descriptor whose magic number is "
+      "wrong,\n"
+      "which asks for more bits or another operator than the accelerator was built for, one of whose counts is 0 "
+      "(their\n"
+      "ranges begin with 1), or with an address or stride that is no multiple of a beat's bytes (*beats*) ends the "
+      "run\n"
+      "with error 1. *Values* are pixels times channels: a bit of every plane.\n\n",
       descriptor_stride, descriptor_words);
   text += "| word | bits | field | range | meaning |\n|---:|---:|---|---|---|\n";
   for (const FieldInfo& field : descriptor_fields) {

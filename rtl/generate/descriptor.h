@@ -17,20 +17,25 @@ enum Field : int {
 #undef X
 };
 
+enum class Rule { any, count, beat };
+
 struct FieldInfo {
   std::string_view name;
   int word, low, bits;
-  bool is_signed, counts;  // `counts`: 0 is refused
+  bool is_signed;
+  Rule rule;
   std::string_view meaning;
 
-  constexpr std::int64_t least() const { return is_signed ? -(std::int64_t{1} << (bits - 1)) : counts ? 1 : 0; }
+  constexpr std::int64_t least() const {
+    return is_signed ? -(std::int64_t{1} << (bits - 1)) : rule == Rule::count ? 1 : 0;
+  }
   constexpr std::int64_t most() const { return (std::int64_t{1} << (is_signed ? bits - 1 : bits)) - 1; }
   constexpr std::uint32_t mask() const { return bits == 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << bits) - 1; }
 };
 
 inline constexpr std::array descriptor_fields = {
-#define X(name, word, low, bits, is_signed, least, meaning) \
-  FieldInfo{#name, word, low, bits, (is_signed) != 0, (least) != 0, meaning},
+#define X(name, word, low, bits, is_signed, rule, meaning) \
+  FieldInfo{#name, word, low, bits, (is_signed) != 0, Rule::rule, meaning},
     BITSTRATA_DESCRIPTOR_FIELDS(X)
 #undef X
 };

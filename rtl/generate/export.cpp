@@ -70,7 +70,9 @@ std::string register_rows() {
   const auto file =
       std::find_if(files.begin(), files.end(), [](const RtlFile& f) { return f.name == "bs_registers.sv"; });
   static const std::regex entry(R"((0x[0-9A-F]{2}) (\w+)((?:(?!0x[0-9A-F]{2} [A-Z]).)*))");
-  std::istringstream lines{std::string(file->text)};
+  // A meaning goes on in lines that are set in as deep as it is.
+  static const std::regex continued(R"(\n//                   (?=\S))");
+  std::istringstream lines{std::regex_replace(std::string(file->text), continued, " ")};
   std::string line, rows;
   while (std::getline(lines, line) && line.starts_with("//")) {
     for (std::sregex_iterator it(line.begin(), line.end(), entry), end; it != end; ++it) {
@@ -355,6 +357,7 @@ std::vector<std::string> write_design(const model::Architecture& a, const Vector
                                                         {"MAX_WEIGHT_BITS", std::to_string(a.max_weight_bits)},
                                                         {"MAX_ACTIVATION_BITS", std::to_string(a.max_activation_bits)},
                                                         {"DATA_BITS", std::to_string(a.data_bits)},
+                                                        {"BEAT_BYTES", std::to_string(a.data_bits / 8)},
                                                         {"BURST_BEATS", std::to_string(a.burst_beats)},
                                                         {"OUTSTANDING", std::to_string(a.outstanding)},
                                                         {"VERSION", provenance.version},

@@ -25,13 +25,29 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Archi
   SC_METHOD(clock);
 }
 
+// Whether nothing more happens in cycle_ and later.
+bool Accelerator::finished() {
+  if (cycle_ == reset_at_ && !sequencer_.ended()) was_reset_ = true;
+  // The register's pulse and the halt behind it are a cycle each.
+  if (was_reset_ && cycle_ == reset_at_ + 1) sequencer_.halt();
+  if (end_cycle_ < 0 && sequencer_.ended()) end_cycle_ = cycle_;
+  if (end_cycle_ < 0 && !was_reset_) return false;
+  if (!was_reset_ && sequencer_.error() == RunError::none) return true;
+  const Signals& now = fabric_.copies[static_cast<std::size_t>(cycle_ & 1)];
+  // In the first cycle in which memory is left alone a layer may still be done.
+  const bool at_rest = at_rest_;
+  at_rest_ = now.sequencer.halt && !now.memory_busy();
+  return (at_rest && at_rest_) || memory_.contents().hangs();
+}
+
 // One clock period a nanosecond, as long as the list runs. An event costs half of an sc_clock, whose falling edges
 // nobody needs.
 void Accelerator::clock() {
-  if (sequencer_.ended()) {
+  if (finished()) {
     sc_core::sc_pause();
   } else {
     fabric_.edge.notify();
+    ++cycle_;
   }
   next_trigger(period_);
 }
@@ -53,6 +69,10 @@ void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> 
   store_.reset();
   events_.reset();
   sequencer_.run(list_address, watchdog);
+  cycle_ = 0;
+  end_cycle_ = -1;
+  reset_at_ = behaviour.reset_at;
+  was_reset_ = at_rest_ = false;
   sc_core::sc_start();
 }
 

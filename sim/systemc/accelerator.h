@@ -25,16 +25,21 @@ class Accelerator final : public sc_core::sc_module {
   Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture);
 
   // Resets, runs the list to its end and returns; may be called again and again. `layer_done` is called with the events
-  // of every descriptor as it is done.
+  // of every descriptor as it is done. After an error or a reset by software it goes on until memory is left alone.
   void run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
            std::uint32_t watchdog, std::function<void(const model::Events&)> layer_done);
-  RunError error() const { return sequencer_.error(); }
+  RunError error() const { return was_reset_ ? RunError::none : sequencer_.error(); }
+  // As in RunResult.
+  std::int64_t end_cycle() const { return was_reset_ ? -1 : end_cycle_; }
+  std::int64_t last_transfer() const { return memory_.contents().last_transfer(); }
+  bool was_reset() const { return was_reset_; }
   // From now on toggles are counted, for each descriptor.
   void watch_toggles() { array_.watch(architecture_, toggles_, feeder_.watch_from_now(), post_.watch_from_now()); }
   const std::vector<model::Toggles>& toggles() const { return toggles_; }
 
  private:
   void clock();
+  bool finished();
 
   const model::Architecture architecture_;
   const sc_core::sc_time period_{1, sc_core::SC_NS};
@@ -52,6 +57,8 @@ class Accelerator final : public sc_core::sc_module {
   Store store_;
   Events events_;
   std::vector<model::Toggles> toggles_;
+  std::int64_t cycle_ = 0, end_cycle_ = -1, reset_at_ = -1;
+  bool was_reset_ = false, at_rest_ = false;
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -16,17 +16,18 @@ void AxiRead::reset_state(ReadSignals& shown) {
 }
 
 void AxiRead::clock_edge(const Signals& now, ReadSignals& next) {
-  const bool answered = now.memory.rvalid && now.memory.rlast;
-  if (!answered && !now.read_command_taken() && !(now.read.arvalid && now.memory.arready)) {
+  const bool answered = now.memory.rvalid && now.memory.rlast, shows = now.arvalid();
+  if (!answered && !now.read_command_taken() && !shows) {
     next = now.read;  // nothing happens
     return;
   }
+  const bool addressed = shows && now.memory.arready;
   if (answered) --in_flight_;
   if (now.read_command_taken()) {
     active_ = true;
     address_ = now.loader.address;
     beats_ = now.loader.beats;
-  } else if (now.read.arvalid && now.memory.arready) {
+  } else if (addressed) {
     const std::uint32_t burst = now.read.arlen + 1u;
     ++in_flight_;
     active_ = beats_ != burst;
@@ -34,7 +35,9 @@ void AxiRead::clock_edge(const Signals& now, ReadSignals& next) {
     beats_ -= burst;
   }
   next.active = active_;
-  next.arvalid = active_ && in_flight_ < outstanding_;
+  next.wants = active_ && in_flight_ < outstanding_;
+  next.shown = shows && !addressed;
+  next.in_flight = in_flight_ != 0;
   next.araddr = address_;
   next.arlen = static_cast<std::uint8_t>(burst_length(address_, beats_, burst_beats_, beat_bytes_) - 1);
 }

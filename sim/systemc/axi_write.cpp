@@ -23,12 +23,14 @@ void AxiWrite::clock_edge(const Signals& now, WriteSignals& next) {
     next = now.write;  // nothing happens
     return;
   }
-  const bool addressed = now.write.awvalid && now.memory.awready;
+  const bool shows = now.awvalid(), addressed = shows && now.memory.awready;
+  const bool waits = now.wvalid() && !now.memory.wready;
   if (now.write_beat()) {
     const unsigned left = in_burst_ ? burst_left_ : lengths_[length_out_++ & 15];
     in_burst_ = left != 0;
     burst_left_ = left - 1;
   }
+  if (shows && !now.write.shown) lengths_[length_in_++ & 15] = now.write.awlen;
   if (now.write_command_taken()) {
     active_ = true;
     address_ = now.store.address;
@@ -38,15 +40,17 @@ void AxiWrite::clock_edge(const Signals& now, WriteSignals& next) {
     active_ = beats_ != burst;
     address_ += burst * beat_bytes_;
     beats_ -= burst;
-    lengths_[length_in_++ & 15] = now.write.awlen;
   }
   in_flight_ += static_cast<int>(addressed) - static_cast<int>(now.memory.bvalid);
 
   next.active = active_;
   next.idle = !active_ && in_flight_ == 0;
-  next.awvalid = active_ && in_flight_ < outstanding_;
+  next.wants = active_ && in_flight_ < outstanding_;
+  next.shown = shows && !addressed;
+  next.in_flight = in_flight_ != 0;
   next.awaddr = address_;
   next.awlen = static_cast<std::uint8_t>(burst_length(address_, beats_, burst_beats_, beat_bytes_) - 1);
+  next.fill = now.write.fill || (now.sequencer.halt && !waits);  // a beat that waits is not changed
   next.may_send = in_burst_ || length_in_ != length_out_;
   next.wlast = (in_burst_ ? burst_left_ : lengths_[length_out_ & 15]) == 0;
 }

@@ -18,7 +18,7 @@ class AxiWrite final : public Unit<WriteSignals> {
   const int outstanding_;
   bool active_ = false, in_burst_ = false;
   std::uint32_t address_ = 0, beats_ = 0;   // next burst, and what is left of the command to address
-  std::array<std::uint8_t, 16> lengths_{};  // of the bursts addressed and not begun, minus 1
+  std::array<std::uint8_t, 16> lengths_{};  // of the bursts shown and not begun, minus 1
   unsigned length_in_ = 0, length_out_ = 0;
   unsigned burst_left_ = 0;  // beats left in the data burst, minus 1
   int in_flight_ = 0;        // bursts addressed, not answered

@@ -42,7 +42,9 @@ struct Message {
   model::Events events;             // layer
   model::Toggles toggles;           // toggles
   RunError error = RunError::none;  // end
-  char text[512] = {};              // failure
+  std::int64_t end_cycle = -1, last_transfer = -1;
+  bool reset = false;
+  char text[512] = {};  // failure
 };
 
 // Both ends of a line between a run and its child.
@@ -104,8 +106,12 @@ void run_in_child(const model::Architecture& architecture, std::span<const Child
     });
     for (std::size_t d = counted_before; d < accelerator.toggles().size(); ++d)
       send_whole(line, Message{.kind = Message::Kind::toggles, .toggles = accelerator.toggles()[d]});
-    send_whole(line, Message{.kind = Message::Kind::end, .error = accelerator.error()});
-    if (accelerator.error() != RunError::none) return;
+    send_whole(line, Message{.kind = Message::Kind::end,
+                             .error = accelerator.error(),
+                             .end_cycle = accelerator.end_cycle(),
+                             .last_transfer = accelerator.last_transfer(),
+                             .reset = accelerator.was_reset()});
+    if (accelerator.error() != RunError::none || accelerator.was_reset()) return;
   }
 }
 
@@ -219,6 +225,9 @@ class SystemcEngine final : public Engine {
       const Message message = child.next();
       if (message.kind == Message::Kind::end) {
         result.error = message.error;
+        result.end_cycle = message.end_cycle;
+        result.last_transfer = message.last_transfer;
+        result.reset = message.reset;
         break;
       }
       if (message.kind == Message::Kind::toggles) {

@@ -8,15 +8,19 @@ Memory::Memory(const sc_core::sc_module_name& name, Fabric& fabric) : Unit(name,
 void Memory::reset_state(AxiSlaveSignals& shown) { shown = memory_->signals(); }
 
 void Memory::clock_edge(const Signals& now, AxiSlaveSignals& next) {
-  AxiMasterSignals master{.arvalid = now.read.arvalid,
-                          .awvalid = now.write.awvalid,
+  AxiMasterSignals master{.arvalid = now.arvalid(),
+                          .awvalid = now.awvalid(),
                           .wvalid = now.wvalid(),
                           .wlast = now.write.wlast,
                           .araddr = now.read.araddr,
                           .awaddr = now.write.awaddr,
                           .arlen = now.read.arlen,
                           .awlen = now.write.awlen};
-  if (master.wvalid) master.wdata = now.store.data;
+  if (now.write.fill) {
+    master.wstrb = 0;
+  } else if (master.wvalid) {
+    master.wdata = now.store.data;
+  }
   memory_->clock(master);
   next = memory_->signals();
 }

@@ -17,6 +17,7 @@ class Memory final : public Unit<AxiSlaveSignals> {
               std::span<std::uint8_t> bytes) {
     memory_.emplace(architecture, behaviour, bytes);
   }
+  const AxiMemory& contents() const { return *memory_; }
 
  private:
   void reset_state(AxiSlaveSignals& shown) override;

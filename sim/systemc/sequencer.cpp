@@ -13,7 +13,8 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const 
       swish_unit_(architecture.swish_unit),
       table_unit_(architecture.table_unit),
       beat_words_(static_cast<std::size_t>(architecture.data_bits) / 32),
-      fetch_beats_(generate::descriptor_words / beat_words_) {}
+      fetch_beats_(generate::descriptor_words / beat_words_),
+      unaligned_(static_cast<std::uint32_t>(architecture.data_bits) / 8 - 1) {}
 
 void Sequencer::run(std::uint32_t list_address, std::uint32_t watchdog) {
   address_ = list_address;
@@ -25,7 +26,7 @@ void Sequencer::reset_state(SequencerSignals& shown) {
   shown = {};
   state_ = State::idle;
   error_ = RunError::none;
-  run_ = false;
+  run_ = halt_ = false;
   idle_cycles_ = 0;
   descriptor_ = {};
 }
@@ -37,8 +38,12 @@ bool Sequencer::descriptor_good() const {
   const bool second = descriptor_.get<generate::F_SECOND>();
   const auto activation = static_cast<model::Activation>(descriptor_.get<generate::F_ACTIVATION>());
   // No loop may be empty and no command without beats.
-  for (std::size_t i = 0; i < generate::descriptor_fields.size(); ++i)
-    if (generate::descriptor_fields[i].counts && descriptor_.get(static_cast<generate::Field>(i)) == 0) return false;
+  for (std::size_t i = 0; i < generate::descriptor_fields.size(); ++i) {
+    const std::int64_t value = descriptor_.get(static_cast<generate::Field>(i));
+    if (generate::descriptor_fields[i].rule == generate::Rule::count && value == 0) return false;
+    // Bursts are of whole beats.
+    if (generate::descriptor_fields[i].rule == generate::Rule::beat && (value & unaligned_) != 0) return false;
+  }
   if (second && descriptor_.get<generate::F_SECOND_ROW_BEATS>() == 0) return false;
   return descriptor_.get<generate::F_MAGIC>() == generate::descriptor_magic &&
          (convolution || opcode == generate::OP_MAX_POOL || opcode == generate::OP_AVERAGE_POOL ||
@@ -55,7 +60,10 @@ Sequencer::State Sequencer::step(const Signals& now) {
   switch (state_) {
     case State::idle:
     case State::done:
-      return run_ ? State::fetch : state_;
+      if (!run_) return state_;
+      if ((address_ & unaligned_) == 0) return State::fetch;
+      error_ = RunError::descriptor;
+      return State::error;
     case State::fetch:
       beat_ = 0;
       return State::receive;
@@ -98,6 +106,7 @@ void Sequencer::clock_edge(const Signals& now, SequencerSignals& next) {
   next.in_layer = state_ == State::layer;
   next.fetch = state_ == State::fetch;
   next.start = state_ == State::configure;
+  next.halt = halt_ || state_ == State::error;
   next.address = address_;
   if (next.start) next.descriptor = descriptor_;
 }

@@ -12,6 +12,8 @@ class Sequencer final : public Unit<SequencerSignals> {
 
   // Call after reset: the list starts at the first clock edge.
   void run(std::uint32_t list_address, std::uint32_t watchdog);
+  // From the next clock edge on no new burst begins.
+  void halt() { halt_ = true; }
   bool ended() const { return state_ == State::done || state_ == State::error; }
   RunError error() const { return error_; }
 
@@ -25,9 +27,10 @@ class Sequencer final : public Unit<SequencerSignals> {
   const int max_weight_bits_, max_activation_bits_;
   const bool vector_unit_, swish_unit_, table_unit_;
   const std::size_t beat_words_, fetch_beats_;
+  const std::uint32_t unaligned_;  // bits that are 0 in the address of a beat
   State state_ = State::idle;
   RunError error_ = RunError::none;
-  bool run_ = false;
+  bool run_ = false, halt_ = false;
   std::uint32_t address_ = 0, watchdog_ = 0, idle_cycles_ = 0;
   std::size_t beat_ = 0;
   generate::Descriptor descriptor_;

@@ -39,6 +39,7 @@ struct SequencerSignals {
   bool in_layer = false;  // waits for the layer's barrier
   bool fetch = false;     // pulse: fetch a descriptor
   bool start = false;     // pulse: the layer begins
+  bool halt = false;      // after an error or software's reset: bursts under way end, and no new one begins
   std::uint32_t address = 0;
   generate::Descriptor descriptor;  // valid with `start`: every module keeps what it needs
 };
@@ -64,15 +65,20 @@ struct LoaderSignals {
 };
 
 struct ReadSignals {
-  bool active = false, arvalid = false;
+  bool active = false;
+  bool wants = false;      // has a burst to address
+  bool shown = false;      // ... which was shown and not taken
+  bool in_flight = false;  // bursts are addressed and not answered
   std::uint32_t araddr = 0;
   std::uint8_t arlen = 0;
 };
 
 struct WriteSignals {
-  bool active = false, awvalid = false;
-  bool idle = true;       // every command is addressed and answered
-  bool may_send = false;  // a burst's address is out, its data may go
+  bool active = false;
+  bool wants = false, shown = false, in_flight = false;  // as in ReadSignals
+  bool idle = true;                                      // every command is addressed and answered
+  bool may_send = false;                                 // a burst's address was shown, its data may go
+  bool fill = false;                                     // ... without strobes
   bool wlast = false;
   std::uint32_t awaddr = 0;
   std::uint8_t awlen = 0;
@@ -217,11 +223,14 @@ struct Signals {
   }
   bool read_command_taken() const { return read_command() && !read.active; }
   bool beat_for(ReadTarget target) const { return memory.rvalid && loader.target == target; }
+  bool arvalid() const { return read.wants && (!sequencer.halt || read.shown); }
   // Write side of memory.
+  bool awvalid() const { return write.wants && (!sequencer.halt || write.shown); }
   bool write_command_taken() const { return store.command && !write.active; }
   bool store_busy() const { return store.block_left || !write.idle; }
-  bool wvalid() const { return store.data_valid && write.may_send; }
+  bool wvalid() const { return (store.data_valid || write.fill) && write.may_send; }
   bool write_beat() const { return wvalid() && memory.wready; }
+  bool memory_busy() const { return arvalid() || read.in_flight || awvalid() || write.in_flight; }
   // Control.
   bool memory_error() const {
     return (memory.rvalid && (memory.rresp & 2) != 0) || (memory.bvalid && (memory.bresp & 2) != 0);
@@ -230,7 +239,7 @@ struct Signals {
   bool layer_stored() const { return post.carried || (store.all_read && write.idle); }
   bool layer_done() const { return sequencer.in_layer && layer_stored() && !memory_error(); }
   bool progress() const {
-    return (read.arvalid && memory.arready) || memory.rvalid || (write.awvalid && memory.awready) || write_beat() ||
+    return (arvalid() && memory.arready) || memory.rvalid || (awvalid() && memory.awready) || write_beat() ||
            memory.bvalid || stream_busy() || post.group;
   }
 };

@@ -63,7 +63,7 @@ void Store::clock_edge(const Signals& now, StoreSignals& next) {
     return;
   }
   const bool take = now.write_command_taken(), read = now.store.read;
-  const bool pop = now.write_beat(), arrives = arriving_;
+  const bool pop = now.write_beat() && !now.write.fill, arrives = arriving_;
   if (arrives) arrive(now.post.line);
   arriving_ = read;
   if (take) {

@@ -9,14 +9,15 @@
 #include "sim/engine.h"
 #include "sim/fast.h"
 #include "tests/sim/arrays.h"
-#include "tests/sim/random_layers.h"
+#include "tests/sim/drawn_network.h"
 
 namespace bitstrata::sim {
 namespace {
 
 using model::Architecture;
-using model::IntegerNetwork;
-using test::Random;
+using test::compare_events;
+using test::compare_tensors;
+using test::Draw;
 
 // The networks of an architecture begin here.
 std::uint64_t first_seed(const Architecture& a) { return 20260 + 10000 * static_cast<std::uint64_t>(a.rows); }
@@ -39,48 +40,6 @@ std::vector<Case> cases() {
 }
 
 class Systemc : public testing::TestWithParam<Case> {};
-
-// Draws networks until the architecture's buffers take one.
-struct Draw {
-  Draw(std::uint64_t number, const Architecture& architecture) : random(number) {
-    while (true) {
-      network = test::random_network(random, architecture);
-      input = test::random_codes(random, network.tensors[0]);
-      try {
-        program = lower(network, architecture);
-        return;
-      } catch (const std::invalid_argument&) {
-        ++refused;
-      }
-    }
-  }
-  Random random;
-  IntegerNetwork network;
-  model::Codes input;
-  generate::Program program;
-  int refused = 0;
-};
-
-std::int64_t compare_tensors(const std::vector<model::Codes>& got, const std::vector<model::Codes>& wanted) {
-  std::int64_t compared = 0;
-  EXPECT_EQ(got.size(), wanted.size());
-  for (std::size_t t = 1; t < wanted.size() && t < got.size(); ++t) {
-    EXPECT_EQ(got[t], wanted[t]) << "tensor " << t;
-    compared += static_cast<std::int64_t>(wanted[t].size());
-  }
-  return compared;
-}
-
-std::int64_t compare_events(const std::vector<model::Events>& got, const std::vector<model::Events>& wanted) {
-  EXPECT_EQ(got.size(), wanted.size());
-  for (std::size_t l = 0; l < wanted.size() && l < got.size(); ++l) {
-    for (std::size_t e = 0; e < model::event_members.size(); ++e) {
-      EXPECT_EQ(got[l].*model::event_members[e], wanted[l].*model::event_members[e])
-          << "layer " << l << ", " << model::event_names[e];
-    }
-  }
-  return static_cast<std::int64_t>(wanted.size() * model::event_members.size());
-}
 
 TEST_P(Systemc, ValuesAreGolden) {
   const auto engine = make_systemc_engine(GetParam().architecture);
@@ -144,7 +103,7 @@ TEST_P(Systemc, FailsAsRtl) {
   // Every count that must not be 0 is refused where it is.
   int counts = 0;
   for (std::size_t i = 0; i < generate::descriptor_fields.size(); ++i) {
-    if (!generate::descriptor_fields[i].counts) continue;
+    if (generate::descriptor_fields[i].rule != generate::Rule::count) continue;
     SCOPED_TRACE(generate::descriptor_fields[i].name);
     generate::Program empty = draw.program;
     empty.descriptors[0].set(static_cast<generate::Field>(i), 0);

@@ -5,8 +5,10 @@
 // with one line, PASS: or FAIL:, and for FAIL with a status that is not 0.
 //
 // Plus arguments: +read_latency=N +write_latency=N +beat_interval=N (cycles; as in the architecture unless given) and
-// +stall_percent=N (probability that a channel of the memory pauses, each cycle). Values hold whatever these are;
-// cycles are compared only where the memory behaves as the architecture says.
+// +stall_percent=N (probability that a channel of the memory pauses, each cycle), +ready_after_valid=1 (READY comes only
+// behind VALID) and +address_after_data=1 (AWREADY comes only behind WVALID of the burst). Values hold whatever these
+// are; cycles are compared only where the memory behaves as the architecture says. The accelerator is held to the AXI4
+// protocol: what VALID shows stays until READY.
 /* verilator lint_off WIDTH */     // counts and indices are plain integers
 /* verilator lint_off BLKSEQ */    // the memory is a model, not a circuit
 /* verilator lint_off UNUSEDSIGNAL */
@@ -21,7 +23,7 @@ module tb_bitstrata;
   localparam OUTPUT_BEATS  = @OUTPUT_BEATS@;   // all layers' outputs of one run
   localparam COMPARE_CYCLES = @COMPARE_CYCLES@;  // 0: sim/tensors.hex holds no prediction
   localparam [31:0] LIST_ADDRESS = 32'h@LIST_ADDRESS@;
-  localparam [31:0] VERSION  = 32'hB175_0001;
+  localparam [31:0] VERSION  = 32'hB175_0002;
   localparam [31:0] SHAPE    = 32'h@SHAPE@;
   localparam [31:0] STYLE    = 32'h@STYLE@;
   localparam [31:0] WATCHDOG = 32'd@WATCHDOG@;  // cycles without progress
@@ -54,24 +56,26 @@ module tb_bitstrata;
   logic m_arready = 1'b0, m_rvalid = 1'b0, m_rlast = 1'b0, m_awready = 1'b0, m_wready = 1'b0, m_bvalid = 1'b0;
   logic [31:0] m_araddr, m_awaddr;
   logic [7:0] m_arlen, m_awlen;
-  logic [2:0] m_arsize, m_awsize;
+  logic [2:0] m_arsize, m_awsize, m_arprot, m_awprot;
+  logic [3:0] m_arcache, m_awcache;
   logic [1:0] m_arburst, m_awburst, m_rresp = 2'b00, m_bresp = 2'b00;
   logic [DATA_WIDTH-1:0] m_rdata = {DATA_WIDTH{1'b0}}, m_wdata;
   logic [DATA_WIDTH/8-1:0] m_wstrb;
   bitstrata_top dut (
     .clk_i(clk), .rst_ni(rst_n),
     .s_axil_awvalid_i(awvalid), .s_axil_awready_o(awready), .s_axil_awaddr_i(awaddr),
-    .s_axil_wvalid_i(wvalid), .s_axil_wready_o(wready), .s_axil_wdata_i(wdata),
+    .s_axil_awprot_i(3'b000), .s_axil_wvalid_i(wvalid), .s_axil_wready_o(wready), .s_axil_wdata_i(wdata),
+    .s_axil_wstrb_i(4'b1111),
     .s_axil_bvalid_o(bvalid), .s_axil_bready_i(1'b1), .s_axil_bresp_o(bresp),
-    .s_axil_arvalid_i(arvalid), .s_axil_arready_o(arready), .s_axil_araddr_i(araddr),
+    .s_axil_arvalid_i(arvalid), .s_axil_arready_o(arready), .s_axil_araddr_i(araddr), .s_axil_arprot_i(3'b000),
     .s_axil_rvalid_o(rvalid), .s_axil_rready_i(1'b1), .s_axil_rdata_o(rdata), .s_axil_rresp_o(rresp),
     .interrupt_o(interrupt), .layer_done_o(layer_done),
     .m_axi_arvalid_o(m_arvalid), .m_axi_arready_i(m_arready), .m_axi_araddr_o(m_araddr),
-    .m_axi_arlen_o(m_arlen), .m_axi_arsize_o(m_arsize), .m_axi_arburst_o(m_arburst),
+    .m_axi_arlen_o(m_arlen), .m_axi_arsize_o(m_arsize), .m_axi_arburst_o(m_arburst), .m_axi_arcache_o(m_arcache), .m_axi_arprot_o(m_arprot),
     .m_axi_rvalid_i(m_rvalid), .m_axi_rready_o(m_rready), .m_axi_rdata_i(m_rdata), .m_axi_rresp_i(m_rresp),
     .m_axi_rlast_i(m_rlast),
     .m_axi_awvalid_o(m_awvalid), .m_axi_awready_i(m_awready), .m_axi_awaddr_o(m_awaddr),
-    .m_axi_awlen_o(m_awlen), .m_axi_awsize_o(m_awsize), .m_axi_awburst_o(m_awburst),
+    .m_axi_awlen_o(m_awlen), .m_axi_awsize_o(m_awsize), .m_axi_awburst_o(m_awburst), .m_axi_awcache_o(m_awcache), .m_axi_awprot_o(m_awprot),
     .m_axi_wvalid_o(m_wvalid), .m_axi_wready_i(m_wready), .m_axi_wdata_o(m_wdata), .m_axi_wstrb_o(m_wstrb),
     .m_axi_wlast_o(m_wlast), .m_axi_bvalid_i(m_bvalid), .m_axi_bready_o(m_bready), .m_axi_bresp_i(m_bresp));
 
@@ -84,6 +88,7 @@ module tb_bitstrata;
   integer write_latency = @WRITE_LATENCY@;
   integer beat_interval = @BEAT_INTERVAL@;
   integer stall_percent = 0;
+  integer ready_after_valid = 0, address_after_data = 0;
   logic [31:0] read_address [0:QUEUE-1], write_address [0:QUEUE-1];
   integer read_left [0:QUEUE-1], write_left [0:QUEUE-1];
   logic [63:0] read_ready [0:QUEUE-1], answer_ready [0:QUEUE-1];
@@ -100,6 +105,28 @@ module tb_bitstrata;
     legal = {29'd0, size} == BEAT_SHIFT && burst == 2'b01 && address % BEAT_BYTES == 0
             && {20'd0, address[11:0]} + ({24'd0, length} + 1) * BEAT_BYTES <= 4096;
   endfunction
+
+  // What waits for READY may not change.
+  logic ar_waits = 1'b0, aw_waits = 1'b0, w_waits = 1'b0;
+  logic [39:0] ar_shown, aw_shown;
+  logic [DATA_WIDTH+BEAT_BYTES:0] w_shown;
+  task changed(input [8*2-1:0] channel);
+    begin
+      violations = violations + 1;
+      if (violations < 10) $display("cycle %0d: channel %0s changes before READY", now, channel);
+    end
+  endtask
+  always @(posedge clk) begin
+    if (ar_waits && (m_arvalid !== 1'b1 || {m_arlen, m_araddr} !== ar_shown)) changed("AR");
+    if (aw_waits && (m_awvalid !== 1'b1 || {m_awlen, m_awaddr} !== aw_shown)) changed("AW");
+    if (w_waits && (m_wvalid !== 1'b1 || {m_wlast, m_wstrb, m_wdata} !== w_shown)) changed("W");
+    ar_waits <= rst_n && m_arvalid && !m_arready;
+    aw_waits <= rst_n && m_awvalid && !m_awready;
+    w_waits <= rst_n && m_wvalid && !m_wready;
+    ar_shown <= {m_arlen, m_araddr};
+    aw_shown <= {m_awlen, m_awaddr};
+    w_shown <= {m_wlast, m_wstrb, m_wdata};
+  end
 
   // State first, as of the cycle that ends; then the signals of the next one.
   always @(posedge clk) begin
@@ -157,9 +184,13 @@ module tb_bitstrata;
     end
     now = now + 64'd1;
 
-    m_arready <= rst_n && reads < QUEUE && go(stall_percent);
-    m_awready <= rst_n && writes < QUEUE && go(stall_percent);
-    m_wready <= rst_n && now >= next_write && go(stall_percent);
+    m_arready <= rst_n && reads < QUEUE && go(stall_percent)
+                 && (ready_after_valid == 0 || (m_arvalid && !m_arready));
+    m_awready <= rst_n && writes < QUEUE && go(stall_percent)
+                 && (ready_after_valid == 0 || (m_awvalid && !m_awready))
+                 && (address_after_data == 0 || (writes == 0 && m_wvalid && !m_wready));
+    m_wready <= rst_n && writes != 0 && now >= next_write && go(stall_percent)
+                && (ready_after_valid == 0 || (m_wvalid && !m_wready));
     // A beat once shown stays until it is taken.
     if (!(m_rvalid && !m_rready)) begin
       m_rvalid <= 1'b0;
@@ -316,6 +347,8 @@ module tb_bitstrata;
     if ($value$plusargs("write_latency=%d", write_latency)) compare_cycles = 1'b0;
     if ($value$plusargs("beat_interval=%d", beat_interval)) compare_cycles = 1'b0;
     if ($value$plusargs("stall_percent=%d", stall_percent)) compare_cycles = 1'b0;
+    if ($value$plusargs("ready_after_valid=%d", ready_after_valid)) compare_cycles = 1'b0;
+    if ($value$plusargs("address_after_data=%d", address_after_data)) compare_cycles = 1'b0;
     $readmemh("sim/memory.hex", memory);
     $readmemh("sim/images.hex", images);
     $readmemh("sim/expected.hex", expected);
