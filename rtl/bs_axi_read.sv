@@ -93,4 +93,10 @@ module bs_axi_read #(
 
   logic unused;
   assign unused = m_axi_rresp_i[0];
+
+`ifdef BS_CHECKS
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  `include "bs_axi_read_checks.svh"
+`endif
 endmodule

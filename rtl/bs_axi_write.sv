@@ -24,6 +24,9 @@ module bs_axi_write #(
   input  logic                  halt_i,
   output logic                  busy_o,
   output logic                  idle_o,  // every command is addressed and answered
+`ifdef BS_FORMAL
+  input  logic                  track_i,  // the prover's choice of a burst
+`endif
   // AXI4
   output logic                  m_axi_awvalid_o,
   input  logic                  m_axi_awready_i,
@@ -126,4 +129,10 @@ module bs_axi_write #(
 
   logic unused;
   assign unused = m_axi_bresp_i[0];
+
+`ifdef BS_CHECKS
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  `include "bs_axi_write_checks.svh"
+`endif
 endmodule

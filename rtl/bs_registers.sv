@@ -145,4 +145,35 @@ module bs_registers #(
 
   logic unused;
   assign unused = ^{s_axil_awaddr_i[1:0], s_axil_araddr_i[1:0], s_axil_awprot_i, s_axil_arprot_i};
+
+`ifdef BS_CHECKS
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  logic b_waits_q, r_waits_q;
+  logic [33:0] r_shown_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      b_waits_q <= 1'b0;
+      r_waits_q <= 1'b0;
+    end else begin
+      b_waits_q <= s_axil_bvalid_o && !s_axil_bready_i;
+      r_waits_q <= s_axil_rvalid_o && !s_axil_rready_i;
+    end
+  end
+  always_ff @(posedge clk_i) r_shown_q <= {s_axil_rresp_o, s_axil_rdata_o};
+  `BS_CHECK(!b_waits_q || (s_axil_bvalid_o && s_axil_bresp_o == 2'b00))
+  `BS_CHECK(!r_waits_q || (s_axil_rvalid_o && {s_axil_rresp_o, s_axil_rdata_o} == r_shown_q))
+  // An answer for every write, and for nothing else: what is taken is held or answered.
+  logic [1:0] addresses_q, words_q;  // taken, not answered
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      addresses_q <= 2'd0;
+      words_q <= 2'd0;
+    end else begin
+      addresses_q <= addresses_q + {1'b0, s_axil_awvalid_i && s_axil_awready_o} - {1'b0, s_axil_bvalid_o && s_axil_bready_i};
+      words_q <= words_q + {1'b0, s_axil_wvalid_i && s_axil_wready_o} - {1'b0, s_axil_bvalid_o && s_axil_bready_i};
+    end
+  end
+  `BS_CHECK(addresses_q == {1'b0, aw_held_q} + {1'b0, s_axil_bvalid_o} && words_q == {1'b0, w_held_q} + {1'b0, s_axil_bvalid_o})
+`endif
 endmodule

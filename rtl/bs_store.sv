@@ -165,4 +165,19 @@ module bs_store #(
     end
     if (arriving_q) queue_q[queue_in_q] <= arriving;
   end
+
+`ifdef BS_CHECKS
+  // The write master relies on data that stay until they are taken.
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  logic waits_q;
+  logic [DATA_WIDTH-1:0] shown_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) waits_q <= 1'b0;
+    else waits_q <= data_valid_o && !data_ready_i;
+  end
+  always_ff @(posedge clk_i) shown_q <= data_o;
+  `BS_CHECK(!waits_q || (data_valid_o && data_o == shown_q))
+  `BS_CHECK({1'b0, queue_count_q} + {3'd0, arriving_q} <= 4'd4 && queue_in_q == queue_out_q + queue_count_q[1:0])
+`endif
 endmodule

@@ -117,41 +117,33 @@ void AxiMemory::check_burst(std::uint32_t address, int beats) const {
   if (static_cast<int>(address % page) + beats * beat_bytes_ > page) wrong("crosses a 4 KiB page");
 }
 
-// Beats meet their addresses.
-void AxiMemory::write_beats() {
-  while (!writes_.empty() && !early_.empty()) {
-    WriteBurst& burst = writes_.front();
-    const Beat& beat = early_.front();
-    if (beat.last != (burst.beats == 1))
-      throw std::logic_error(fmt::format("cycle {}: the AXI master's WLAST is at the wrong beat", cycle_));
-    const std::uint32_t all = beat_bytes_ == 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << beat_bytes_) - 1;
-    const auto* from = reinterpret_cast<const std::uint8_t*>(beat.data.data());
-    if (std::size_t{burst.address} + static_cast<std::size_t>(beat_bytes_) > bytes_.size()) {
-      burst.response = 3;  // DECERR
-    } else if ((beat.strobes & all) == all) {
-      std::memcpy(bytes_.data() + burst.address, from, static_cast<std::size_t>(beat_bytes_));
-    } else {
-      for (int i = 0; i < beat_bytes_; ++i)
-        if ((beat.strobes >> i & 1) != 0) bytes_[burst.address + static_cast<std::uint32_t>(i)] = from[i];
-    }
-    burst.begun = true;
-    burst.address += static_cast<std::uint32_t>(beat_bytes_);
-    if (beat.last) {
-      --early_bursts_;
-      answers_.push_back({burst.response, cycle_ + timing_.write_latency});
-      writes_.pop_front();
-    } else {
-      --burst.beats;
-    }
-    early_.pop_front();
+// A beat meets its address.
+void AxiMemory::write_beat(const AxiData& data, std::uint32_t strobes, bool last) {
+  WriteBurst& burst = writes_.front();
+  if (last != (burst.beats == 1))
+    throw std::logic_error(fmt::format("cycle {}: the AXI master's WLAST is at the wrong beat", cycle_));
+  const std::uint32_t all = beat_bytes_ == 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << beat_bytes_) - 1;
+  const auto* from = reinterpret_cast<const std::uint8_t*>(data.data());
+  if (std::size_t{burst.address} + static_cast<std::size_t>(beat_bytes_) > bytes_.size()) {
+    burst.response = 3;  // DECERR
+  } else if ((strobes & all) == all) {
+    std::memcpy(bytes_.data() + burst.address, from, static_cast<std::size_t>(beat_bytes_));
+  } else {
+    for (int i = 0; i < beat_bytes_; ++i)
+      if ((strobes >> i & 1) != 0) bytes_[burst.address + static_cast<std::uint32_t>(i)] = from[i];
   }
+  burst.begun = true;
+  burst.address += static_cast<std::uint32_t>(beat_bytes_);
+  if (--burst.beats != 0) return;
+  answers_.push_back({burst.response, cycle_ + timing_.write_latency});
+  writes_.pop_front();
 }
 
 void AxiMemory::clock(const AxiMasterSignals& master) {
   if (waiting_.arvalid || waiting_.awvalid || waiting_.wvalid) check_stable(master);
   const bool ar = master.arvalid && signals_.arready, aw = master.awvalid && signals_.awready,
              w = master.wvalid && signals_.wready;
-  if (master.arvalid || master.awvalid || master.wvalid) waiting_ = master;
+  if (ar != master.arvalid || aw != master.awvalid || w != master.wvalid) waiting_ = master;
   waiting_.arvalid = master.arvalid && !ar;
   waiting_.awvalid = master.awvalid && !aw;
   waiting_.wvalid = master.wvalid && !w;
@@ -173,15 +165,24 @@ void AxiMemory::clock(const AxiMasterSignals& master) {
     ++responses_;
   }
   if (w) {
-    early_.push_back({master.wdata, master.wstrb, master.wlast});
-    early_bursts_ += master.wlast;
+    if (!writes_.empty()) {
+      write_beat(master.wdata, master.wstrb, master.wlast);
+    } else {
+      early_.push_back({master.wdata, master.wstrb, master.wlast});
+      early_bursts_ += master.wlast;
+    }
     next_write_ = cycle_ + timing_.beat_interval;
   }
   if (aw) {
     check_burst(master.awaddr, master.awlen + 1);
     writes_.push_back({master.awaddr, master.awlen + 1, false, 0});
   }
-  write_beats();
+  while (!early_.empty() && !writes_.empty()) {
+    const Beat beat = early_.front();
+    early_.pop_front();
+    early_bursts_ -= beat.last;
+    write_beat(beat.data, beat.strobes, beat.last);
+  }
   ++cycle_;
   drive();
 }

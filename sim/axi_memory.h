@@ -86,7 +86,7 @@ class AxiMemory {
   void check_burst(std::uint32_t address, int beats) const;
   bool takes_address() const;
   bool takes_data() const;
-  void write_beats();
+  void write_beat(const AxiData& data, std::uint32_t strobes, bool last);
   bool stall() { return behaviour_.stall_probability > 0 && uniform_(random_) < behaviour_.stall_probability; }
 
   model::MemoryTiming timing_;

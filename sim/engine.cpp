@@ -12,7 +12,7 @@ const char* to_string(RunError error) {
     case RunError::none:
       return "none";
     case RunError::descriptor:
-      return "bad descriptor";
+      return "bad descriptor or address";
     case RunError::memory:
       return "memory error response";
     case RunError::no_progress:

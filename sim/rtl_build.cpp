@@ -38,11 +38,21 @@ namespace {
 #endif
 // -O3, --x-assign fast, --x-initial fast: all of Verilator's optimisations; unknown values become whatever is fastest.
 // --noassert, --threads 1: no code for assertions; one thread, for synchronisation costs more than an array's cycle.
+// BS_CHECKS: the ports' own checks (rtl/bs_checks.svh), about 3 % of a simulation's time.
 // -fPIC, -shared: a library for dlopen. -include: popcount_text below.
-const std::vector<std::string> verilator_flags = {
-    "-O3",        "--x-assign", "fast", "--x-initial", "fast",
-    "--noassert", "--threads",  "1",    "-CFLAGS",     BITSTRATA_NATIVE_FLAGS " -fPIC -include ../popcount.h",
-    "-LDFLAGS",   "-shared"};
+const std::vector<std::string> verilator_flags = {"-O3",
+                                                  "--x-assign",
+                                                  "fast",
+                                                  "--x-initial",
+                                                  "fast",
+                                                  "--noassert",
+                                                  "+define+BS_CHECKS",
+                                                  "--threads",
+                                                  "1",
+                                                  "-CFLAGS",
+                                                  BITSTRATA_NATIVE_FLAGS " -fPIC -include ../popcount.h",
+                                                  "-LDFLAGS",
+                                                  "-shared"};
 // With the monitors of bs_toggles.sv.
 const std::vector<std::string> toggle_flags = {"+define+BS_TOGGLES", "-CFLAGS", "-DBS_TOGGLES"};
 // Flags for the code of every cycle, of Verilator's runtime, and for linking. Functions the exercise did not reach are

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "model/network.h"
 #include "sim/axi_memory.h"
@@ -73,7 +74,7 @@ class RtlEngine final : public Engine {
       destroy_(model_);
       model_ = create_();
     }
-    if (!clean_ || toggles_ != nullptr) reset();
+    if (!std::exchange(clean_, false) || toggles_ != nullptr) reset();
     write_register(WATCHDOG, watchdog);
     write_register(INTERRUPT, 3);  // enabled, and nothing pending from before
     write_register(LIST, program.list_address);
@@ -113,7 +114,6 @@ class RtlEngine final : public Engine {
     if (!result.reset && !transfer(false, STATUS, 0, status, 1000, step)) throw silent_registers();
     result.error = static_cast<RunError>((status >> 2) & 3);
     if (!result.reset && result.error == RunError::none) {
-      clean_ = false;
       check_event_registers(before);
     } else {
       clean_ = recover(memory, result.reset, step);

@@ -27,6 +27,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Archi
 
 // Whether nothing more happens in cycle_ and later.
 bool Accelerator::finished() {
+  if (!sequencer_.ended() && reset_at_ < 0) return false;
   if (cycle_ == reset_at_ && !sequencer_.ended()) was_reset_ = true;
   // The register's pulse and the halt behind it are a cycle each.
   if (was_reset_ && cycle_ == reset_at_ + 1) sequencer_.halt();

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 mkdir -p sim/build
 # Icarus 11 remarks on constructs it takes in its own way, with the same result: those lines are left out.
-if ! iverilog -g2012 -s tb_bitstrata -c rtl/files.f -o sim/build/tb_bitstrata.vvp sim/tb_bitstrata.sv \
+if ! iverilog -g2012 -DBS_CHECKS -s tb_bitstrata -c rtl/files.f -o sim/build/tb_bitstrata.vvp sim/tb_bitstrata.sv \
     2>sim/build/icarus.log; then
   cat sim/build/icarus.log >&2
   exit 1

@@ -377,7 +377,7 @@ module tb_bitstrata;
       end
       if (!interrupt) fail("no interrupt: the accelerator hangs");
       read_register(STATUS_REGISTER, value);
-      if (value[3:2] == 2'd1) fail("STATUS: bad descriptor");
+      if (value[3:2] == 2'd1) fail("STATUS: bad descriptor or address");
       if (value[3:2] == 2'd2) fail("STATUS: memory error response");
       if (value[3:2] == 2'd3) fail("STATUS: no progress (watchdog)");
       if (value[1:0] !== 2'b10) fail("STATUS: the interrupt came, but the run is not done");
