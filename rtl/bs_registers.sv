@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// AXI4-Lite registers (32 bits; WSTRB chooses bytes, protection is ignored):
-//   0x00 CONTROL    write bit 0: run the list, bit 1: reset the accelerator (one write, clears itself; it
-//                   lets memory bursts under way end first: running falls when it is done)
-//   0x04 STATUS     read bit 0: running, or memory bursts under way behind an error or reset; 1: done; 3:2 error
-//                   (1 descriptor or address, 2 memory, 3 no progress); 31:16 layers done
-//   0x08 INTERRUPT  bit 0: enable; bit 1: pending (done or error), write 1 to clear
-//   0x0C LIST       address of the first descriptor, a multiple of a beat's bytes
-//   0x10 WATCHDOG   cycles without progress that end the run with an error; 0: never
-//   0x14 VERSION    read: 0xB175 in 31:16, interface version in 15:0
-//   0x18 SHAPE      read: rows in 11:0, columns in 23:12, tiles in 31:24
-//   0x1C SELECT     event counter shown in EVENT_LOW and EVENT_HIGH (order of model/events.h)
-//   0x20 EVENT_LOW  0x24 EVENT_HIGH  read
-//   0x28 STYLE      read: bit 0: overlay (else pim); vectors in 15:8
-// Others read 0; writes to them are ignored.
+// AXI4-Lite registers (32 bits): docs/registers.md. WSTRB chooses bytes, protection is ignored; others read 0, and
+// writes to them are ignored.
 // All outputs are registers: no READY depends on a VALID of its cycle. Address and data of a write come in any order.
 module bs_registers #(
   parameter ROWS    = 64,
   parameter COLUMNS = 64,
   parameter TILES   = 1,
   parameter OVERLAY = 0,
-  parameter VECTORS = 1
+  parameter VECTORS = 1,
+  parameter CONFIGURATION = 0,
+  parameter CAPABILITIES  = 0
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -46,6 +36,7 @@ module bs_registers #(
   output logic        clear_o,         // pulse: reset the accelerator
   output logic [31:0] list_address_o,
   output logic [31:0] watchdog_o,
+  output logic [31:0] limit_o,
   output logic [4:0]  event_select_o,
   input  logic [47:0] event_i,
   input  logic        running_i,
@@ -54,7 +45,7 @@ module bs_registers #(
   input  logic [15:0] layers_i,
   output logic        interrupt_o
 );
-  localparam VERSION = 32'hB175_0002;
+  `include "bs_registers.svh"
 
   // A write's address or data that come alone, or before the last answer is gone, are held.
   logic aw_held_q, w_held_q, write, read;
@@ -95,6 +86,7 @@ module bs_registers #(
       ended_q <= 1'b0;
       list_address_o <= 32'd0;
       watchdog_o <= 32'd1000000;
+      limit_o <= 32'd0;
       event_select_o <= 5'd0;
       s_axil_rdata_o <= 32'd0;
     end else begin
@@ -102,32 +94,36 @@ module bs_registers #(
       w_held_q <= (w_held_q || s_axil_wvalid_i) && !write;
       s_axil_bvalid_o <= write || (s_axil_bvalid_o && !s_axil_bready_i);
       s_axil_rvalid_o <= read || (s_axil_rvalid_o && !s_axil_rready_i);
-      run_o <= write && write_word == 6'd0 && strobes[0] && data[0];
-      clear_o <= write && write_word == 6'd0 && strobes[0] && data[1];
+      run_o <= write && write_word == R_CONTROL && strobes[0] && data[0];
+      clear_o <= write && write_word == R_CONTROL && strobes[0] && data[1];
       ended_q <= ended;
       if (ended && !ended_q) pending_q <= 1'b1;
-      else if (write && write_word == 6'd2 && strobes[0] && data[1]) pending_q <= 1'b0;
+      else if (write && write_word == R_INTERRUPT && strobes[0] && data[1]) pending_q <= 1'b0;
       if (write) begin
         case (write_word)
-          6'd2: if (strobes[0]) enable_q <= data[0];
-          6'd3: list_address_o <= (list_address_o & ~byte_mask) | (data & byte_mask);
-          6'd4: watchdog_o <= (watchdog_o & ~byte_mask) | (data & byte_mask);
-          6'd7: if (strobes[0]) event_select_o <= data[4:0];
+          R_INTERRUPT: if (strobes[0]) enable_q <= data[0];
+          R_LIST: list_address_o <= (list_address_o & ~byte_mask) | (data & byte_mask);
+          R_WATCHDOG: watchdog_o <= (watchdog_o & ~byte_mask) | (data & byte_mask);
+          R_SELECT: if (strobes[0]) event_select_o <= data[4:0];
+          R_LIMIT: limit_o <= (limit_o & ~byte_mask) | (data & byte_mask);
           default: ;
         endcase
       end
       if (read) begin
         case (read_word)
-          6'd1: s_axil_rdata_o <= {layers_i, 12'd0, error_i, done_i, running_i};
-          6'd2: s_axil_rdata_o <= {30'd0, pending_q, enable_q};
-          6'd3: s_axil_rdata_o <= list_address_o;
-          6'd4: s_axil_rdata_o <= watchdog_o;
-          6'd5: s_axil_rdata_o <= VERSION;
-          6'd6: s_axil_rdata_o <= {TILES[7:0], COLUMNS[11:0], ROWS[11:0]};
-          6'd7: s_axil_rdata_o <= {27'd0, event_select_o};
-          6'd8: s_axil_rdata_o <= event_i[31:0];
-          6'd9: s_axil_rdata_o <= {16'd0, event_i[47:32]};
-          6'd10: s_axil_rdata_o <= {16'd0, VECTORS[7:0], 7'd0, OVERLAY[0]};
+          R_STATUS: s_axil_rdata_o <= {layers_i, 12'd0, error_i, done_i, running_i};
+          R_INTERRUPT: s_axil_rdata_o <= {30'd0, pending_q, enable_q};
+          R_LIST: s_axil_rdata_o <= list_address_o;
+          R_WATCHDOG: s_axil_rdata_o <= watchdog_o;
+          R_VERSION: s_axil_rdata_o <= VERSION;
+          R_SHAPE: s_axil_rdata_o <= {TILES[7:0], COLUMNS[11:0], ROWS[11:0]};
+          R_SELECT: s_axil_rdata_o <= {27'd0, event_select_o};
+          R_EVENT_LOW: s_axil_rdata_o <= event_i[31:0];
+          R_EVENT_HIGH: s_axil_rdata_o <= {16'd0, event_i[47:32]};
+          R_STYLE: s_axil_rdata_o <= {16'd0, VECTORS[7:0], 7'd0, OVERLAY[0]};
+          R_CONFIGURATION: s_axil_rdata_o <= CONFIGURATION[31:0];
+          R_CAPABILITIES: s_axil_rdata_o <= CAPABILITIES[31:0];
+          R_LIMIT: s_axil_rdata_o <= limit_o;
           default: s_axil_rdata_o <= 32'd0;
         endcase
       end

@@ -9,16 +9,18 @@ module bs_sequencer #(
   parameter VECTOR_UNIT = 1,
   parameter SWISH_UNIT = 1,
   parameter TABLE_UNIT = 1,
-  parameter CLOCK_GATING = 0  // as in bs_column
+  parameter CLOCK_GATING = 0,  // as in bs_column
+  parameter CONFIGURATION = 0  // hash that lists must carry; 0: any
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
   input  logic                run_i,             // pulse
   input  logic [31:0]         list_address_i,
   input  logic [31:0]         watchdog_i,        // 0: never
+  input  logic [31:0]         limit_i,           // cycles of a run; 0: any
   output logic                running_o,
   output logic                done_o,            // level, until the next run
-  output logic [1:0]          error_o,           // 0 none, 1 descriptor or address, 2 memory, 3 no progress
+  output logic [1:0]          error_o,           // 0 none, 1 descriptor or address, 2 memory, 3 no progress or too long
   output logic [15:0]         layer_o,           // layers finished in this run
   output logic                layer_done_o,      // pulse
   // Descriptor fetch.
@@ -42,7 +44,7 @@ module bs_sequencer #(
   state_e state_q;
   logic [64*32-1:0] desc_q;
   logic [5:0] beat_q;
-  logic [31:0] address_q, idle_cycles_q;
+  logic [31:0] address_q, idle_cycles_q, run_cycles_q;
   logic [15:0] layer_q;
   logic [1:0] error_q;
   assign desc_o = desc_q;
@@ -65,7 +67,9 @@ module bs_sequencer #(
   assign aligned = `BS_BEATS(desc_q, SIZE) == {SIZE{1'b0}};
   assign known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL || opcode == OP_COPY
                  || (two_inputs && VECTOR_UNIT != 0);
-  assign good = counts_good && aligned && desc_q[F_MAGIC +: B_MAGIC] == DESC_MAGIC && known
+  assign good = counts_good && aligned
+                && (CONFIGURATION == 0 || desc_q[F_CONFIGURATION +: B_CONFIGURATION] == CONFIGURATION[31:0])
+                && desc_q[F_MAGIC +: B_MAGIC] == DESC_MAGIC && known
                 && (!desc_q[F_SECOND] || (second_bits != 5'd0
                                                          && second_bits <= MAX_ACTIVATION_BITS[4:0]))
                 && (!two_inputs || desc_q[F_SECOND])
@@ -79,10 +83,16 @@ module bs_sequencer #(
 
   logic stuck, active;
   assign active = state_q == FETCH || state_q == RECEIVE || state_q == RUN;
-  assign stuck = active && watchdog_i != 32'd0 && idle_cycles_q == watchdog_i;
+  assign stuck = active && ((watchdog_i != 32'd0 && idle_cycles_q == watchdog_i)
+                            || (limit_i != 32'd0 && run_cycles_q >= limit_i));
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) idle_cycles_q <= 32'd0;
-    else idle_cycles_q <= !active || progress_i ? 32'd0 : idle_cycles_q + 32'd1;
+    if (!rst_ni) begin
+      idle_cycles_q <= 32'd0;
+      run_cycles_q <= 32'd0;
+    end else begin
+      idle_cycles_q <= !active || progress_i ? 32'd0 : idle_cycles_q + 32'd1;
+      run_cycles_q <= running_o ? run_cycles_q + 32'd1 : 32'd0;
+    end
   end
 
   assign fetch_o = state_q == FETCH;

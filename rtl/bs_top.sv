@@ -26,7 +26,8 @@ module bs_top #(
   parameter TABLE_UNIT = 1,    // activations by table
   parameter EVENT_COUNTERS = 1,
   parameter POPCOUNT_TREE = 0,  // 1: popcounts as trees of adders in place of $countones
-  parameter CLOCK_GATING = 0    // 1: the array's and the widest other registers are clocked when they load
+  parameter CLOCK_GATING = 0,   // 1: the array's and the widest other registers are clocked when they load
+  parameter CONFIGURATION = 0   // hash that descriptor lists carry; 0: they are not checked
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
@@ -90,6 +91,9 @@ module bs_top #(
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
 
   localparam [31:0] SIZE_LOG = $clog2(DATA_WIDTH / 8);
+  localparam CAPABILITIES = MAX_WEIGHT_BITS | MAX_ACTIVATION_BITS << 5 | SIZE_LOG << 10 | (VECTOR_UNIT != 0 ? 1 : 0) << 16
+                            | (SWISH_UNIT != 0 ? 1 : 0) << 17 | (TABLE_UNIT != 0 ? 1 : 0) << 18
+                            | (SKIP_PLANES != 0 ? 1 : 0) << 19 | (EVENT_COUNTERS != 0 ? 1 : 0) << 20;
   assign m_axi_arsize_o = SIZE_LOG[2:0];
   assign m_axi_awsize_o = SIZE_LOG[2:0];
   assign m_axi_arburst_o = 2'b01;
@@ -101,7 +105,7 @@ module bs_top #(
 
   // ------------------------------------------------------------------ control
   logic run, clear, running, done, layer_done, configure, start, fetch, fetch_beat, layer_stored, memory_error;
-  logic [31:0] list_address, watchdog, fetch_address;
+  logic [31:0] list_address, watchdog, limit, fetch_address;
   logic [1:0] error;
   logic [15:0] layers;
   logic [4:0] event_select;
@@ -124,7 +128,8 @@ module bs_top #(
   assign halt = halt_q || error != 2'd0;
   assign running = units_running || halt_q || !unit_rst_n || read_busy || write_busy;
   bs_registers #(
-    .ROWS(ROWS), .COLUMNS(COLUMNS), .TILES(TILES), .OVERLAY(OVERLAY), .VECTORS(VECTORS)
+    .ROWS(ROWS), .COLUMNS(COLUMNS), .TILES(TILES), .OVERLAY(OVERLAY), .VECTORS(VECTORS),
+    .CONFIGURATION(CONFIGURATION), .CAPABILITIES(CAPABILITIES)
   ) u_registers (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .s_axil_awvalid_i(s_axil_awvalid_i), .s_axil_awready_o(s_axil_awready_o), .s_axil_awaddr_i(s_axil_awaddr_i),
@@ -134,7 +139,7 @@ module bs_top #(
     .s_axil_arready_o(s_axil_arready_o), .s_axil_araddr_i(s_axil_araddr_i), .s_axil_arprot_i(s_axil_arprot_i),
     .s_axil_rvalid_o(s_axil_rvalid_o), .s_axil_rready_i(s_axil_rready_i), .s_axil_rdata_o(s_axil_rdata_o),
     .s_axil_rresp_o(s_axil_rresp_o), .run_o(run), .clear_o(clear), .list_address_o(list_address),
-    .watchdog_o(watchdog), .event_select_o(event_select), .event_i(event_value), .running_i(running),
+    .watchdog_o(watchdog), .limit_o(limit), .event_select_o(event_select), .event_i(event_value), .running_i(running),
     .done_i(done), .error_i(error), .layers_i(layers), .interrupt_o(interrupt_o));
   assign layer_done_o = layer_done;
 
@@ -142,10 +147,10 @@ module bs_top #(
   bs_sequencer #(
     .DATA_WIDTH(DATA_WIDTH), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
     .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT),
-    .CLOCK_GATING(CLOCK_GATING)
+    .CLOCK_GATING(CLOCK_GATING), .CONFIGURATION(CONFIGURATION)
   ) u_sequencer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .run_i(run && !running), .list_address_i(list_address), .watchdog_i(watchdog),
-    .running_o(units_running), .done_o(done), .error_o(error), .layer_o(layers), .layer_done_o(layer_done),
+    .limit_i(limit), .running_o(units_running), .done_o(done), .error_o(error), .layer_o(layers), .layer_done_o(layer_done),
     .fetch_o(fetch), .fetch_address_o(fetch_address), .fetch_beat_i(fetch_beat), .fetch_data_i(fetch_data),
     .desc_o(desc), .configure_o(configure), .start_o(start), .layer_stored_i(layer_stored),
     .progress_i(progress), .memory_error_i(memory_error));

@@ -115,6 +115,7 @@ class Engine {
   }
   // Cycles without progress after which the accelerator gives up (WATCHDOG register).
   std::uint32_t watchdog = 100000;
+  std::uint32_t limit = 0;  // cycles of a run, which end it with RunError::no_progress; 0: none
 };
 
 // The Verilated RTL of `architecture`, compiled on first use and cached by content hash under cache_folder(). With

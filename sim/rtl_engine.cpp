@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "model/network.h"
+#include "rtl/generate/registers.h"
 #include "sim/axi_memory.h"
 #include "sim/engine.h"
 #include "sim/fast.h"
@@ -20,18 +21,6 @@
 namespace bitstrata::sim {
 
 namespace {
-
-// Register addresses: rtl/bs_registers.sv.
-enum Register : unsigned {
-  CONTROL = 0x00,
-  STATUS = 0x04,
-  INTERRUPT = 0x08,
-  LIST = 0x0C,
-  WATCHDOG = 0x10,
-  SELECT = 0x1C,
-  EVENT_LOW = 0x20,
-  EVENT_HIGH = 0x24
-};
 
 class RtlEngine final : public Engine {
  public:
@@ -75,9 +64,10 @@ class RtlEngine final : public Engine {
       model_ = create_();
     }
     if (!std::exchange(clean_, false) || toggles_ != nullptr) reset();
-    write_register(WATCHDOG, watchdog);
-    write_register(INTERRUPT, 3);  // enabled, and nothing pending from before
-    write_register(LIST, program.list_address);
+    write_register(generate::R_WATCHDOG, watchdog);
+    write_register(generate::R_LIMIT, limit);
+    write_register(generate::R_INTERRUPT, 3);  // enabled, and nothing pending from before
+    write_register(generate::R_LIST, program.list_address);
     start();
 
     RunResult result;
@@ -111,7 +101,7 @@ class RtlEngine final : public Engine {
       }
     }
     unsigned status = 0;
-    if (!result.reset && !transfer(false, STATUS, 0, status, 1000, step)) throw silent_registers();
+    if (!result.reset && !transfer(false, generate::R_STATUS, 0, status, 1000, step)) throw silent_registers();
     result.error = static_cast<RunError>((status >> 2) & 3);
     if (!result.reset && result.error == RunError::none) {
       check_event_registers(before);
@@ -178,8 +168,8 @@ class RtlEngine final : public Engine {
   // The counters as software reads them, beside those read out of the model.
   void check_event_registers(const model::Events& counted) {
     for (std::size_t i = 0; i < model::event_members.size(); ++i) {
-      write_register(SELECT, static_cast<unsigned>(i));
-      const std::int64_t low = read_register(EVENT_LOW), high = read_register(EVENT_HIGH);
+      write_register(generate::R_SELECT, static_cast<unsigned>(i));
+      const std::int64_t low = read_register(generate::R_EVENT_LOW), high = read_register(generate::R_EVENT_HIGH);
       if ((high << 32 | low) == counted.*model::event_members[i]) continue;
       throw std::logic_error(fmt::format("register EVENT of '{}' reads {}, {} were counted", model::event_names[i],
                                          high << 32 | low, counted.*model::event_members[i]));
@@ -191,10 +181,10 @@ class RtlEngine final : public Engine {
   template <class Step>
   bool recover(AxiMemory& memory, bool interrupted, Step step) {
     unsigned answer = 0;
-    if (interrupted) transfer(true, CONTROL, 2, answer, 1000, step);
+    if (interrupted) transfer(true, generate::R_CONTROL, 2, answer, 1000, step);
     if (!stops(memory, step)) return false;
     const std::int64_t stopped = memory.cycle();
-    if (!interrupted) transfer(true, CONTROL, 2, answer, 1000, step);
+    if (!interrupted) transfer(true, generate::R_CONTROL, 2, answer, 1000, step);
     if (!stops(memory, step)) return false;
     for (int i = 0; i < 100; ++i) step();
     if (memory.last_transfer() >= stopped)
@@ -206,7 +196,7 @@ class RtlEngine final : public Engine {
   bool stops(AxiMemory& memory, Step step) {
     unsigned answer = 0;
     while (!memory.hangs()) {
-      if (!transfer(false, STATUS, 0, answer, 1000, step)) throw silent_registers();
+      if (!transfer(false, generate::R_STATUS, 0, answer, 1000, step)) throw silent_registers();
       if ((answer & 1) != 0) continue;
       if (!memory.quiet())
         throw std::logic_error("STATUS shows that the accelerator stands still, and bursts are under way");
@@ -217,7 +207,7 @@ class RtlEngine final : public Engine {
 
   // One cycle of the write; everything after it is stepped together with the memory.
   void start() {
-    control_(model_, 1, 0, CONTROL, 1);
+    control_(model_, 1, 0, generate::R_CONTROL, 1);
     idle_cycle();
     control_(model_, 0, 0, 0, 0);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rtl/generate/descriptor.h"
+#include "rtl/generate/registers.h"
 
 namespace bitstrata::generate {
 
@@ -99,6 +100,59 @@ std::string descriptor_page() {
   text += "\n| activation | | |\n|---:|---|---|\n";
   for (const Value& a : activations) text += fmt::format("| {} | {} | {} |\n", a.value, a.name, a.meaning);
   return text;
+}
+
+std::string registers_svh() {
+  std::string text =
+      "// SPDX-License-Identifier: Apache-2.0\n"
+      "// Written by scripts/contract from rtl/generate/registers.h: change that. Words of the control registers.\n"
+      "// Meanings: docs/registers.md.\n"
+      "/* verilator lint_off UNUSEDPARAM */\n";
+  text += fmt::format("localparam [31:0] VERSION = 32'h{:08X};\n", interface_version);
+  for (const RegisterInfo& r : control_registers)
+    text += fmt::format("localparam [5:0] R_{} = 6'd{};\n", r.name, r.offset / 4);
+  return text + "/* verilator lint_on UNUSEDPARAM */\n";
+}
+
+std::string register_rows() {
+  std::string rows;
+  for (const RegisterInfo& r : control_registers)
+    rows +=
+        fmt::format("{}| {:#04x} | {} | {} | {} |", rows.empty() ? "" : "\n", r.offset, r.name, r.access, r.meaning);
+  return rows;
+}
+
+std::string registers_page() {
+  return "<!-- Written by scripts/contract from rtl/generate/registers.h: change that. -->\n"
+         "# Control registers\n\n"
+         "32 bits each, on the AXI4-Lite port. WSTRB chooses bytes, protection is ignored. Addresses that are not "
+         "listed read\n"
+         "0, and writes to them do nothing. Event counters are numbered in the order of `model/events.h`.\n\n"
+         "| address | name | access | meaning |\n|---|---|---|---|\n" +
+         register_rows() + "\n";
+}
+
+std::string c_header(std::uint32_t configuration) {
+  std::string text =
+      "/* SPDX-License-Identifier: Apache-2.0 */\n"
+      "/* Registers and descriptor fields of this accelerator. A field of `words`, the 64 words of a descriptor:\n"
+      "   (words[BITSTRATA_K_TILES_WORD] >> BITSTRATA_K_TILES_LOW) & BITSTRATA_K_TILES_MASK */\n"
+      "#ifndef BITSTRATA_H\n#define BITSTRATA_H\n\n";
+  text += fmt::format("#define BITSTRATA_VERSION 0x{:08x}u\n", interface_version);
+  text += fmt::format("#define BITSTRATA_CONFIGURATION 0x{:08x}u\n\n", configuration);
+  for (const RegisterInfo& r : control_registers)
+    text += fmt::format("#define BITSTRATA_REG_{} 0x{:02x}u /* {}: {} */\n", r.name, r.offset, r.access, r.meaning);
+  text += fmt::format("\n#define BITSTRATA_DESCRIPTOR_WORDS {}u\n#define BITSTRATA_DESCRIPTOR_STRIDE {}u\n",
+                      descriptor_words, descriptor_stride);
+  text += fmt::format("#define BITSTRATA_DESCRIPTOR_MAGIC 0x{:x}u\n", descriptor_magic);
+  for (const FieldInfo& field : descriptor_fields)
+    text += fmt::format(
+        "/* {}{} */\n#define BITSTRATA_{}_WORD {}u\n#define BITSTRATA_{}_LOW {}u\n#define BITSTRATA_{}_MASK 0x{:x}u\n",
+        field.meaning, field.is_signed ? ", signed" : "", field.name, field.word, field.name, field.low, field.name,
+        field.mask());
+  for (const Value& opcode : opcodes)
+    text += fmt::format("#define BITSTRATA_OP_{} {}u /* {} */\n", opcode.name, opcode.value, opcode.meaning);
+  return text + "\n#endif\n";
 }
 
 }  // namespace bitstrata::generate

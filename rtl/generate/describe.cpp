@@ -6,6 +6,7 @@
 
 #include "rtl/generate/field_limits.h"
 #include "rtl/generate/image.h"
+#include "rtl/generate/rtl_files.h"
 
 namespace bitstrata::generate {
 
@@ -79,6 +80,7 @@ class Writer {
   void control() {
     const bool resident = m_.convolution && weight_rows(a_, layer_, m_, piece_) <= a_.weight_depth;
     set(F_MAGIC, descriptor_magic);
+    set(F_CONFIGURATION, configuration_of(a_));
     set(F_OPCODE, opcode_of(layer_.kind));
     set(F_RESIDENT, resident);
     set(F_SIGNED, in_.coding == Coding::twos_complement);

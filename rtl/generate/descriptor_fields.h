@@ -64,6 +64,7 @@
   X(CLIP_LOW, 42, 0, 18, 1, any, "least output code")                                                                  \
   X(CLIP_HIGH, 43, 0, 18, 1, any, "largest output code")                                                               \
   X(ZERO_POINT, 44, 0, 16, 0, any, "code that padding reads, plane by plane")                                          \
+  X(CONFIGURATION, 45, 0, 32, 0, any, "hash of the accelerator that the list was made for (register CONFIGURATION)")   \
   X(OUT_ROW_BEATS, 46, 0, 24, 0, count, "beats of an output row: lines times planes")                                  \
   X(OUT_ROW_STRIDE, 47, 0, 32, 0, beat, "bytes from output row to output row")                                         \
   X(IN_ROW_STRIDE, 48, 0, 32, 0, beat, "bytes from a loaded input row to the next")                                    \

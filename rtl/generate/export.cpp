@@ -7,12 +7,11 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <regex>
-#include <sstream>
 #include <stdexcept>
 #include <string_view>
 
 #include "model/output_file.h"
+#include "rtl/generate/contract.h"
 #include "rtl/generate/rtl_files.h"
 #include "rtl/generate/templates.h"
 
@@ -51,6 +50,7 @@ constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"EVENT_COUNTERS", "1: counters of structural events are built in"},
     {"POPCOUNT_TREE", "1: popcounts as trees of adders (gate-level flows), 0: $countones"},
     {"CLOCK_GATING", "1: the array's registers are clocked when they load (bs_clock_gate.sv)"},
+    {"CONFIGURATION", "hash that descriptor lists must carry (register CONFIGURATION); 0: any list"},
 };
 
 std::string parameter_rows(const model::Architecture& architecture) {
@@ -60,28 +60,6 @@ std::string parameter_rows(const model::Architecture& architecture) {
                                        [&, &key = name](const auto& entry) { return entry.first == key; });
     if (meaning == std::end(parameter_meanings)) throw std::logic_error("no meaning for parameter " + name);
     rows += fmt::format("{}| {} | {} | {} |", rows.empty() ? "" : "\n", name, value, meaning->second);
-  }
-  return rows;
-}
-
-// The register map as it stands in the head of bs_registers.sv: "//   0x00 NAME  meaning", two of a kind on one line.
-std::string register_rows() {
-  const auto& files = rtl_files();
-  const auto file =
-      std::find_if(files.begin(), files.end(), [](const RtlFile& f) { return f.name == "bs_registers.sv"; });
-  static const std::regex entry(R"((0x[0-9A-F]{2}) (\w+)((?:(?!0x[0-9A-F]{2} [A-Z]).)*))");
-  // A meaning goes on in lines that are set in as deep as it is.
-  static const std::regex continued(R"(\n//                   (?=\S))");
-  std::istringstream lines{std::regex_replace(std::string(file->text), continued, " ")};
-  std::string line, rows;
-  while (std::getline(lines, line) && line.starts_with("//")) {
-    for (std::sregex_iterator it(line.begin(), line.end(), entry), end; it != end; ++it) {
-      std::string meaning = (*it)[3];
-      meaning.erase(0, meaning.find_first_not_of(' '));
-      meaning.erase(meaning.find_last_not_of(' ') + 1);
-      if (meaning.empty()) meaning = "read";
-      rows += fmt::format("{}| {} | {} | {} |", rows.empty() ? "" : "\n", (*it)[1].str(), (*it)[2].str(), meaning);
-    }
   }
   return rows;
 }
@@ -342,6 +320,7 @@ std::vector<std::string> write_design(const model::Architecture& a, const Vector
     sources += (sources.empty() ? "rtl/" : " rtl/") + name;
   }
   writer.write("rtl/files.f", list);
+  writer.write("sw/bitstrata.h", c_header(configuration_of(a)));
   const std::string clock_ns = fmt::format("{:.3f}", 1000.0 / a.clock_mhz);
   const std::string names_text = fmt::format("{}", fmt::join(names, " "));
   writer.write("synth/yosys.ys", fill_template("yosys.ys", {{"RTL_SOURCES", sources}}));

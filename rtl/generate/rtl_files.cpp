@@ -35,7 +35,20 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
           {"TABLE_UNIT", a.table_unit ? 1 : 0},
           {"EVENT_COUNTERS", a.event_counters ? 1 : 0},
           {"POPCOUNT_TREE", a.popcount_tree ? 1 : 0},
-          {"CLOCK_GATING", a.clock_gating ? 1 : 0}};
+          {"CLOCK_GATING", a.clock_gating ? 1 : 0},
+          {"CONFIGURATION", configuration_of(a)}};
+}
+
+// FNV-1a (Fowler, Noll, Vo) over the numbers; 31 bits, as a Verilog literal without a size has.
+std::uint32_t configuration_of(const model::Architecture& a) {
+  std::uint32_t hash = 2166136261;
+  for (const int value :
+       {a.overlay() ? 1 : 0, a.vectors, a.tiles, a.rows, a.columns, a.max_weight_bits, a.max_activation_bits,
+        a.accumulator_bits, a.data_bits, a.activation_depth, a.output_depth, a.weight_depth, a.psum_depth,
+        a.parameter_depth, a.post_lanes, a.vector_unit ? 1 : 0, a.swish_unit ? 1 : 0, a.table_unit ? 1 : 0})
+    hash = (hash ^ static_cast<std::uint32_t>(value)) * 16777619;
+  hash = (hash ^ hash >> 15) & 0x7fffffff;
+  return hash == 0 ? 1 : hash;
 }
 
 namespace {

@@ -26,6 +26,10 @@ inline constexpr std::string_view top_module = "bitstrata_top";
 // The parameters of bs_top for `architecture`.
 std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architecture& architecture);
 
+// Hash, never 0, of what a descriptor list of the architecture relies on: shapes, depths, widths and units, but not
+// what only changes cycles (bursts, gating, planes that are skipped). Parameter CONFIGURATION of the RTL.
+std::uint32_t configuration_of(const model::Architecture& architecture);
+
 // The top module: bs_top with the architecture's parameters filled in. `event_counters` overrides the architecture
 // (simulation always counts).
 std::string top_text(const model::Architecture& architecture, bool event_counters);

@@ -8,14 +8,12 @@
 #include <deque>
 #include <stdexcept>
 
+#include "rtl/generate/registers.h"
 #include "sim/axi_memory.h"
 
 namespace bitstrata::sim::gates {
 
 namespace {
-
-// Register addresses: rtl/bs_registers.sv.
-enum Register : unsigned { CONTROL = 0x00, STATUS = 0x04, INTERRUPT = 0x08, LIST = 0x0C, WATCHDOG = 0x10 };
 
 // The event counters begin to count with the second cycle after the one that offers the write to CONTROL.
 constexpr std::int64_t start_cycles = 1;
@@ -237,10 +235,10 @@ GateRun GateEngine::run(std::span<const GateJob> jobs, const MemoryBehaviour& be
     place_inputs(*job.program, job.inputs, bytes.back());
   }
   reset();
-  write_register(WATCHDOG, watchdog);
-  write_register(INTERRUPT, 3);  // enabled, and nothing pending from before
-  write_register(LIST, first.list_address);
-  offer_write(CONTROL, 1);
+  write_register(generate::R_WATCHDOG, watchdog);
+  write_register(generate::R_INTERRUPT, 3);  // enabled, and nothing pending from before
+  write_register(generate::R_LIST, first.list_address);
+  offer_write(generate::R_CONTROL, 1);
 
   GateRun result;
   Memories memories(architecture_, behaviour, bytes);
@@ -259,7 +257,7 @@ GateRun GateEngine::run(std::span<const GateJob> jobs, const MemoryBehaviour& be
   } catch (const std::runtime_error& e) {
     throw std::runtime_error(fmt::format("cycle {}: {}", cycles, e.what()));
   }
-  result.error = static_cast<RunError>((read_register(STATUS) >> 2) & 3);
+  result.error = static_cast<RunError>((read_register(generate::R_STATUS) >> 2) & 3);
   for (std::size_t j = 0; j < jobs.size(); ++j) result.tensors.push_back(read_tensors(*jobs[j].program, bytes[j]));
   return result;
 }

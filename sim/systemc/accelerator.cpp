@@ -54,7 +54,8 @@ void Accelerator::clock() {
 }
 
 void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
-                      std::uint32_t watchdog, std::function<void(const model::Events&)> layer_done) {
+                      std::uint32_t watchdog, std::uint32_t limit,
+                      std::function<void(const model::Events&)> layer_done) {
   events_.layer_done = std::move(layer_done);
   memory_.attach(architecture_, behaviour, memory);
   memory_.reset();
@@ -69,7 +70,7 @@ void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> 
   post_.reset();
   store_.reset();
   events_.reset();
-  sequencer_.run(list_address, watchdog);
+  sequencer_.run(list_address, watchdog, limit);
   cycle_ = 0;
   end_cycle_ = -1;
   reset_at_ = behaviour.reset_at;

@@ -27,7 +27,7 @@ class Accelerator final : public sc_core::sc_module {
   // Resets, runs the list to its end and returns; may be called again and again. `layer_done` is called with the events
   // of every descriptor as it is done. After an error or a reset by software it goes on until memory is left alone.
   void run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
-           std::uint32_t watchdog, std::function<void(const model::Events&)> layer_done);
+           std::uint32_t watchdog, std::uint32_t limit, std::function<void(const model::Events&)> layer_done);
   RunError error() const { return was_reset_ ? RunError::none : sequencer_.error(); }
   // As in RunResult.
   std::int64_t end_cycle() const { return was_reset_ ? -1 : end_cycle_; }

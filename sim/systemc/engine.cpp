@@ -91,7 +91,8 @@ struct ChildRun {
 };
 
 void run_in_child(const model::Architecture& architecture, std::span<const ChildRun> runs,
-                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, bool toggles, int line) {
+                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, std::uint32_t limit, bool toggles,
+                  int line) {
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
   // The memory's timing is the program's, not a property of the accelerator.
   model::Architecture timed = architecture;
@@ -100,10 +101,12 @@ void run_in_child(const model::Architecture& architecture, std::span<const Child
   if (toggles) accelerator.watch_toggles();
   for (const ChildRun& run : runs) {
     const std::size_t counted_before = accelerator.toggles().size();
-    accelerator.run(behaviour, run.memory, run.program->list_address, watchdog, [&](const model::Events& events) {
-      char go = 0;
-      if (!send_whole(line, Message{.events = events}) || !receive_whole(line, go)) _exit(1);  // nobody wants to know
-    });
+    accelerator.run(behaviour, run.memory, run.program->list_address, watchdog, limit,
+                    [&](const model::Events& events) {
+                      char go = 0;
+                      if (!send_whole(line, Message{.events = events}) || !receive_whole(line, go))
+                        _exit(1);  // nobody wants to know
+                    });
     for (std::size_t d = counted_before; d < accelerator.toggles().size(); ++d)
       send_whole(line, Message{.kind = Message::Kind::toggles, .toggles = accelerator.toggles()[d]});
     send_whole(line, Message{.kind = Message::Kind::end,
@@ -194,7 +197,9 @@ class SystemcEngine final : public Engine {
                 const MemoryBehaviour& behaviour, const ShowLayer& show) override {
     RunMemory memory(program, inputs, show);
     const ChildRun alone{&program, memory.bytes()};
-    Child child([&](int line) { run_in_child(architecture_, {&alone, 1}, behaviour, watchdog, toggles_, line); });
+    Child child([&](int line) {
+      run_in_child(architecture_, {&alone, 1}, behaviour, watchdog, limit, toggles_, line);
+    });
     return follow(child, program, memory);
   }
 
@@ -209,7 +214,7 @@ class SystemcEngine final : public Engine {
       memories.push_back(std::make_unique<RunMemory>(*job.program, job.inputs, unseen));
       runs.push_back({job.program, memories.back()->bytes()});
     }
-    Child child([&](int line) { run_in_child(architecture_, runs, {}, watchdog, toggles_, line); });
+    Child child([&](int line) { run_in_child(architecture_, runs, {}, watchdog, limit, toggles_, line); });
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       results.push_back(follow(child, *jobs[i].program, *memories[i]));
       if (results.back().error != RunError::none) break;

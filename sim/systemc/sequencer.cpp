@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "rtl/generate/rtl_files.h"
+
 namespace bitstrata::sim::systemc {
 
 Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
@@ -14,11 +16,13 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const 
       table_unit_(architecture.table_unit),
       beat_words_(static_cast<std::size_t>(architecture.data_bits) / 32),
       fetch_beats_(generate::descriptor_words / beat_words_),
-      unaligned_(static_cast<std::uint32_t>(architecture.data_bits) / 8 - 1) {}
+      unaligned_(static_cast<std::uint32_t>(architecture.data_bits) / 8 - 1),
+      configuration_(generate::configuration_of(architecture)) {}
 
-void Sequencer::run(std::uint32_t list_address, std::uint32_t watchdog) {
+void Sequencer::run(std::uint32_t list_address, std::uint32_t watchdog, std::uint32_t limit) {
   address_ = list_address;
   watchdog_ = watchdog;
+  limit_ = limit;
   run_ = true;
 }
 
@@ -27,7 +31,7 @@ void Sequencer::reset_state(SequencerSignals& shown) {
   state_ = State::idle;
   error_ = RunError::none;
   run_ = halt_ = false;
-  idle_cycles_ = 0;
+  idle_cycles_ = run_cycles_ = 0;
   descriptor_ = {};
 }
 
@@ -46,6 +50,7 @@ bool Sequencer::descriptor_good() const {
   }
   if (second && descriptor_.get<generate::F_SECOND_ROW_BEATS>() == 0) return false;
   return descriptor_.get<generate::F_MAGIC>() == generate::descriptor_magic &&
+         descriptor_.get<generate::F_CONFIGURATION>() == configuration_ &&
          (convolution || opcode == generate::OP_MAX_POOL || opcode == generate::OP_AVERAGE_POOL ||
           opcode == generate::OP_COPY || (two_inputs && vector_unit_)) &&
          (!two_inputs || second) && (!second || legal(second_bits(descriptor_), max_activation_bits_)) &&
@@ -88,7 +93,9 @@ Sequencer::State Sequencer::step(const Signals& now) {
 
 void Sequencer::clock_edge(const Signals& now, SequencerSignals& next) {
   const bool active = state_ == State::fetch || state_ == State::receive || state_ == State::layer;
-  const bool stuck = active && watchdog_ != 0 && idle_cycles_ == watchdog_;
+  const bool stuck =
+      active && ((watchdog_ != 0 && idle_cycles_ == watchdog_) || (limit_ != 0 && run_cycles_ >= limit_));
+  run_cycles_ = state_ == State::idle || ended() ? 0 : run_cycles_ + 1;
   idle_cycles_ = !active || now.progress() ? 0 : idle_cycles_ + 1;
   if (now.layer_done()) address_ += generate::descriptor_stride;
   if (active && now.memory_error()) {

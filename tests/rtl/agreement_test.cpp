@@ -44,8 +44,10 @@ std::map<std::string, long> constants(const std::string& text) {
 // What stands in the tree is what the tables say; scripts/contract writes it.
 TEST(Contract, FilesAreThoseOfTheTables) {
   int compared = 0;
-  for (const auto& [name, text] :
-       {std::pair{"rtl/bs_descriptor.svh", descriptor_svh()}, {"docs/descriptor.md", descriptor_page()}}) {
+  for (const auto& [name, text] : {std::pair{"rtl/bs_descriptor.svh", descriptor_svh()},
+                                   {"docs/descriptor.md", descriptor_page()},
+                                   {"rtl/bs_registers.svh", registers_svh()},
+                                   {"docs/registers.md", registers_page()}}) {
     if (const char* root = std::getenv("BITSTRATA_WRITE_CONTRACT"))
       std::ofstream(std::filesystem::path(root) / name) << text;
     else
@@ -53,6 +55,33 @@ TEST(Contract, FilesAreThoseOfTheTables) {
     compared += static_cast<int>(text.size());
   }
   std::cout << "compared: " << compared << " characters\n";
+}
+
+// What decides whether a list runs rightly is in the hash, and only that.
+TEST(Contract, ConfigurationIsThatOfLists) {
+  using A = model::Architecture;
+  const A base;
+  const std::uint32_t hash = configuration_of(base);
+  int tried = 0;
+  const auto expect_in_hash = [&](bool matters, const auto& change) {
+    A other;
+    change(other);
+    ASSERT_NE(rtl_parameters(other), rtl_parameters(base));
+    EXPECT_EQ(configuration_of(other) != hash, matters) << tried;
+    ++tried;
+  };
+  for (int A::*member : {&A::tiles, &A::rows, &A::columns, &A::max_weight_bits, &A::max_activation_bits,
+                         &A::accumulator_bits, &A::data_bits, &A::activation_depth, &A::output_depth, &A::weight_depth,
+                         &A::psum_depth, &A::parameter_depth, &A::post_lanes, &A::vectors})
+    expect_in_hash(true, [&](A& a) { a.*member *= 2; });
+  for (bool A::*member : {&A::vector_unit, &A::swish_unit, &A::table_unit})
+    expect_in_hash(true, [&](A& a) { a.*member = !(a.*member); });
+  expect_in_hash(true, [](A& a) { a.style = "overlay"; });
+  for (int A::*member : {&A::burst_beats, &A::outstanding}) expect_in_hash(false, [&](A& a) { a.*member *= 2; });
+  for (bool A::*member : {&A::skip_planes, &A::event_counters, &A::popcount_tree, &A::clock_gating})
+    expect_in_hash(false, [&](A& a) { a.*member = !(a.*member); });
+  // Banks follow the widths, and the hash is a parameter itself.
+  EXPECT_EQ(static_cast<std::size_t>(tried) + 2, rtl_parameters(base).size());
 }
 
 TEST(Contract, FieldsDoNotOverlap) {

@@ -170,19 +170,44 @@ TEST(Generate, WithoutANetworkThereIsNoTestbench) {
   const TemporaryFolder folder;
   const auto files = write_design(a, nullptr, {"test", "test"}, folder.path());
   const std::set<std::string> names(files.begin(), files.end());
-  for (const char* name : {"README.md", "rtl/files.f", "rtl/bitstrata_top.sv", "rtl/bs_descriptor.svh",
-                           "synth/yosys.ys", "synth/run_yosys.sh", "synth/vivado.tcl", "synth/quartus.tcl"}) {
+  for (const char* name :
+       {"README.md", "rtl/files.f", "rtl/bitstrata_top.sv", "rtl/bs_descriptor.svh", "sw/bitstrata.h", "synth/yosys.ys",
+        "synth/run_yosys.sh", "synth/vivado.tcl", "synth/quartus.tcl"}) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
   for (const auto& name : names) EXPECT_FALSE(name.starts_with("sim/")) << name;
   const std::string readme = read(folder.path() / "README.md");
-  for (const char* text : {"| 0x00 | CONTROL |", "| 0x24 | EVENT_HIGH | read |", "| 0x20 | EVENT_LOW | read |",
-                           "| 0x14 | VERSION | read: 0xB175 in 31:16", "| ROWS | 20 |", "were not run",
-                           "behind an error or reset; 1: done; 3:2 error (1 descriptor or address,",
+  for (const char* text : {"| 0x00 | CONTROL | w |", "| 0x24 | EVENT_HIGH | r |", "running falls when it is done) |",
+                           "| 0x14 | VERSION | r | 0xB175 in bits 31:16", "| ROWS | 20 |", "were not run",
+                           "behind an error or reset; bit 1: done; bits 3:2: error (1 descriptor or address,",
                            "multiples of 8 bytes; others are error 1"}) {
     EXPECT_NE(readme.find(text), std::string::npos) << text;
   }
   EXPECT_EQ(readme.find('@'), std::string::npos);
+}
+
+// A C compiler takes the header and sees what the RTL and the generator have.
+TEST(Generate, SoftwareSeesTheContract) {
+  const auto a = architectures().at(1);
+  const TemporaryFolder folder;
+  write_design(a, nullptr, {"test", "test"}, folder.path());
+  std::ofstream(folder.path() / "probe.c") << R"(#include <stdio.h>
+#include "bitstrata.h"
+int main(void) {
+  unsigned words[BITSTRATA_DESCRIPTOR_WORDS] = {0};
+  words[BITSTRATA_SWISH_SIX_WORD] |= (0xabcdu & BITSTRATA_SWISH_SIX_MASK) << BITSTRATA_SWISH_SIX_LOW;
+  words[BITSTRATA_PIXEL_START_X_WORD] |= (unsigned)-5 & BITSTRATA_PIXEL_START_X_MASK;
+  printf("%x %x %x %x %x %x\n", words[60], words[19], BITSTRATA_REG_LIMIT, BITSTRATA_CONFIGURATION, BITSTRATA_VERSION,
+         BITSTRATA_OP_COPY);
+  return 0;
+}
+)";
+  const Outcome outcome =
+      run(fmt::format("cd '{}' && gcc -std=c99 -Wall -Wextra -Wpedantic -Werror -Isw probe.c -o probe && "
+                      "g++ -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ -Isw probe.c && ./probe",
+                      folder.path().string()));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_EQ(outcome.output, fmt::format("abcd0000 1ffffb 34 {:x} b1750003 6\n", configuration_of(a)));
 }
 
 TEST(Generate, FolderAppearsWholeOrNotAtAll) {

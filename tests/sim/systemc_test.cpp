@@ -89,12 +89,15 @@ TEST_P(Systemc, FailsAsRtl) {
   const Draw draw(first_seed(GetParam().architecture), GetParam().architecture);
   generate::Program damaged = draw.program;
   damaged.descriptors[0].set(generate::F_MAGIC, generate::descriptor_magic ^ 0x4000);
-  const auto both = [&](const generate::Program& program, const MemoryBehaviour& behaviour, RunError error) {
+  const auto both = [&](const generate::Program& program, const MemoryBehaviour& behaviour, RunError error,
+                        std::uint32_t limit = 0) {
+    systemc->limit = rtl->limit = limit;
     const RunResult got = systemc->run(program, draw.input, behaviour);
     const RunResult wanted = rtl->run(program, draw.input, behaviour);
     EXPECT_EQ(got.error, error) << to_string(got.error);
     EXPECT_EQ(wanted.error, error) << to_string(wanted.error);
     compare_events(got.layers, wanted.layers);
+    rtl->limit = 0;
     // The RTL comes back through its reset register, with bursts of the failed run under way.
     const RunResult again = rtl->run(draw.program, draw.input);
     EXPECT_EQ(again.error, RunError::none);
@@ -112,6 +115,18 @@ TEST_P(Systemc, FailsAsRtl) {
   }
   EXPECT_EQ(counts, 20);
   both(damaged, {}, RunError::descriptor);
+  generate::Program foreign = draw.program;
+  foreign.descriptors.back().set(generate::F_CONFIGURATION,
+                                 foreign.descriptors.back().get(generate::F_CONFIGURATION) ^ 1);
+  both(foreign, {}, RunError::descriptor);
+  // A limit ends what would go on, and what goes on and on: blocks without an end keep the watchdog content.
+  std::int64_t cycles = 0;
+  for (const model::Events& layer : systemc->run(draw.program, draw.input).descriptors) cycles += layer.cycles;
+  both(draw.program, {}, RunError::no_progress, static_cast<std::uint32_t>(cycles / 2));
+  both(draw.program, {}, RunError::none, static_cast<std::uint32_t>(cycles + 100));
+  generate::Program endless = draw.program;
+  endless.descriptors[0].set(generate::F_BLOCKS, 65535);
+  both(endless, {}, RunError::no_progress, static_cast<std::uint32_t>(2 * cycles));
   for (const std::int64_t beat : {0, 3, 20, 50}) {
     SCOPED_TRACE(fmt::format("beat {}", beat));
     both(draw.program, {.fail_read_at = beat}, RunError::memory);

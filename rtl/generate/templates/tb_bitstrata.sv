@@ -23,7 +23,7 @@ module tb_bitstrata;
   localparam OUTPUT_BEATS  = @OUTPUT_BEATS@;   // all layers' outputs of one run
   localparam COMPARE_CYCLES = @COMPARE_CYCLES@;  // 0: sim/tensors.hex holds no prediction
   localparam [31:0] LIST_ADDRESS = 32'h@LIST_ADDRESS@;
-  localparam [31:0] VERSION  = 32'hB175_0002;
+  `include "bs_registers.svh"
   localparam [31:0] SHAPE    = 32'h@SHAPE@;
   localparam [31:0] STYLE    = 32'h@STYLE@;
   localparam [31:0] WATCHDOG = 32'd@WATCHDOG@;  // cycles without progress
@@ -31,9 +31,6 @@ module tb_bitstrata;
 
   localparam BEAT_BYTES = DATA_WIDTH / 8;
   localparam BEAT_SHIFT = $clog2(BEAT_BYTES);
-  localparam [7:0] CONTROL_REGISTER = 8'h00, STATUS_REGISTER = 8'h04, INTERRUPT_REGISTER = 8'h08;
-  localparam [7:0] LIST_REGISTER = 8'h0C, WATCHDOG_REGISTER = 8'h10, VERSION_REGISTER = 8'h14, SHAPE_REGISTER = 8'h18,
-                   STYLE_REGISTER = 8'h28;
 
   logic [DATA_WIDTH-1:0] memory   [0:MEMORY_BEATS-1];
   logic [DATA_WIDTH-1:0] images   [0:RUNS*INPUT_BEATS-1];
@@ -222,7 +219,7 @@ module tb_bitstrata;
   integer layers_done = 0;
   always @(posedge clk) begin
     count <= count + 64'd1;
-    if (awvalid && awready && awaddr == CONTROL_REGISTER && wdata[0]) begin
+    if (awvalid && awready && awaddr == {R_CONTROL, 2'b00} && wdata[0]) begin
       last_barrier <= count + 64'd1;
       layers_done <= 0;
     end else if (layer_done) begin
@@ -357,26 +354,26 @@ module tb_bitstrata;
     rst_n = 1'b1;
     repeat (2) @(negedge clk);
 
-    read_register(VERSION_REGISTER, value);
+    read_register({R_VERSION, 2'b00}, value);
     if (value !== VERSION) fail("the VERSION register is not the one this testbench was made for");
-    read_register(SHAPE_REGISTER, value);
+    read_register({R_SHAPE, 2'b00}, value);
     if (value !== SHAPE) fail("the SHAPE register is not the one this testbench was made for");
-    read_register(STYLE_REGISTER, value);
+    read_register({R_STYLE, 2'b00}, value);
     if (value !== STYLE) fail("the STYLE register is not the one this testbench was made for");
-    write_register(WATCHDOG_REGISTER, WATCHDOG);
-    write_register(LIST_REGISTER, LIST_ADDRESS);
+    write_register({R_WATCHDOG, 2'b00}, WATCHDOG);
+    write_register({R_LIST, 2'b00}, LIST_ADDRESS);
 
     for (run = 0; run < RUNS; run = run + 1) begin
       prepare(run);
-      write_register(INTERRUPT_REGISTER, 32'd3);  // enable, and clear what is pending
-      write_register(CONTROL_REGISTER, 32'd1);
+      write_register({R_INTERRUPT, 2'b00}, 32'd3);  // enable, and clear what is pending
+      write_register({R_CONTROL, 2'b00}, 32'd1);
       waited = 64'd0;
       while (!interrupt && waited < TIMEOUT) begin
         @(negedge clk);
         waited = waited + 64'd1;
       end
       if (!interrupt) fail("no interrupt: the accelerator hangs");
-      read_register(STATUS_REGISTER, value);
+      read_register({R_STATUS, 2'b00}, value);
       if (value[3:2] == 2'd1) fail("STATUS: bad descriptor or address");
       if (value[3:2] == 2'd2) fail("STATUS: memory error response");
       if (value[3:2] == 2'd3) fail("STATUS: no progress (watchdog)");
