@@ -129,6 +129,7 @@ void AxiMemory::write_beat(const AxiData& data, std::uint32_t strobes, bool last
   } else if ((strobes & all) == all) {
     std::memcpy(bytes_.data() + burst.address, from, static_cast<std::size_t>(beat_bytes_));
   } else {
+    masked_beats_ += (strobes & all) == 0;
     for (int i = 0; i < beat_bytes_; ++i)
       if ((strobes >> i & 1) != 0) bytes_[burst.address + static_cast<std::uint32_t>(i)] = from[i];
   }

@@ -53,6 +53,8 @@ class AxiMemory {
   // The current cycle, and the last one with a transfer (-1: none yet).
   std::int64_t cycle() const { return cycle_; }
   std::int64_t last_transfer() const { return last_transfer_; }
+  // Write beats without any strobe so far.
+  std::int64_t masked_beats() const { return masked_beats_; }
   // Nothing is owed: every burst that was addressed is answered, and all data have an address.
   bool quiet() const { return reads_.empty() && writes_.empty() && early_.empty() && answers_.empty(); }
   // Cycles without a transfer after which a master need not wait for this memory any more: it hangs.
@@ -95,7 +97,8 @@ class AxiMemory {
   int beat_bytes_;
   std::mt19937_64 random_;
   std::uniform_real_distribution<double> uniform_{0.0, 1.0};
-  std::int64_t cycle_ = 0, next_read_ = 0, next_write_ = 0, read_beats_ = 0, responses_ = 0, last_transfer_ = -1;
+  std::int64_t cycle_ = 0, next_read_ = 0, next_write_ = 0, read_beats_ = 0, responses_ = 0, last_transfer_ = -1,
+               masked_beats_ = 0;
   std::deque<ReadBurst> reads_;
   std::deque<WriteBurst> writes_;  // addressed, data not all there
   std::deque<Beat> early_;         // data without an address

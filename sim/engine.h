@@ -60,6 +60,7 @@ struct RunResult {
   // Cycles of the memory, counted from 0: in which STATUS first shows done or an error (-1 after a reset), and the last
   // one with a transfer on any of its channels, which may be later after an error or reset.
   std::int64_t end_cycle = -1, last_transfer = -1;
+  std::int64_t masked_beats = 0;           // write beats without a strobe, which end bursts
   bool reset = false;                      // software's reset came before the end
   BusState at_reset;                       // of the rtl engine
   std::vector<model::Events> descriptors;  // of those finished

@@ -109,6 +109,7 @@ class RtlEngine final : public Engine {
       clean_ = recover(memory, result.reset, step);
     }
     result.last_transfer = memory.last_transfer();
+    result.masked_beats = memory.masked_beats();
     result.layers = events_of_layers(program, result.descriptors);
     contents.stopped();
     return result;

@@ -32,6 +32,7 @@ class Accelerator final : public sc_core::sc_module {
   // As in RunResult.
   std::int64_t end_cycle() const { return was_reset_ ? -1 : end_cycle_; }
   std::int64_t last_transfer() const { return memory_.contents().last_transfer(); }
+  std::int64_t masked_beats() const { return memory_.contents().masked_beats(); }
   bool was_reset() const { return was_reset_; }
   // From now on toggles are counted, for each descriptor.
   void watch_toggles() { array_.watch(architecture_, toggles_, feeder_.watch_from_now(), post_.watch_from_now()); }

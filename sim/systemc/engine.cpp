@@ -42,7 +42,7 @@ struct Message {
   model::Events events;             // layer
   model::Toggles toggles;           // toggles
   RunError error = RunError::none;  // end
-  std::int64_t end_cycle = -1, last_transfer = -1;
+  std::int64_t end_cycle = -1, last_transfer = -1, masked_beats = 0;
   bool reset = false;
   char text[512] = {};  // failure
 };
@@ -113,6 +113,7 @@ void run_in_child(const model::Architecture& architecture, std::span<const Child
                              .error = accelerator.error(),
                              .end_cycle = accelerator.end_cycle(),
                              .last_transfer = accelerator.last_transfer(),
+                             .masked_beats = accelerator.masked_beats(),
                              .reset = accelerator.was_reset()});
     if (accelerator.error() != RunError::none || accelerator.was_reset()) return;
   }
@@ -232,6 +233,7 @@ class SystemcEngine final : public Engine {
         result.error = message.error;
         result.end_cycle = message.end_cycle;
         result.last_transfer = message.last_transfer;
+        result.masked_beats = message.masked_beats;
         result.reset = message.reset;
         break;
       }

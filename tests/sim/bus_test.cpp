@@ -45,12 +45,12 @@ std::vector<Mode> modes() {
 
 // What was compared.
 struct Counts {
-  std::int64_t runs = 0, values = 0, events = 0, times = 0;
+  std::int64_t runs = 0, values = 0, events = 0, times = 0, masked = 0;
 };
 
 std::ostream& operator<<(std::ostream& out, const Counts& c) {
   return out << c.runs << " runs, " << c.values << " values, " << c.events << " event counts and " << c.times
-             << " times compared";
+             << " times compared, " << c.masked << " beats without strobes";
 }
 
 class Bus : public testing::TestWithParam<int> {
@@ -69,6 +69,11 @@ class Bus : public testing::TestWithParam<int> {
     EXPECT_EQ(rtl.reset, systemc.reset);
     EXPECT_EQ(rtl.end_cycle, systemc.end_cycle);
     EXPECT_EQ(rtl.last_transfer, systemc.last_transfer);
+    EXPECT_EQ(rtl.masked_beats, systemc.masked_beats);
+    if (rtl.error == RunError::none && !rtl.reset) {
+      EXPECT_EQ(rtl.masked_beats, 0);
+    }
+    counts_.masked += rtl.masked_beats;
     counts_.times += 2;
     counts_.events += test::compare_events(rtl.descriptors, systemc.descriptors);
     counts_.values += test::compare_tensors(rtl.tensors.at(0), systemc.tensors.at(0));
@@ -167,6 +172,7 @@ TEST_P(Bus, RecoversFromResetsInEveryPhase) {
   for (const auto& [name, count] : seen) std::cout << count << " resets: " << name << "\n";
   std::cout << counts_ << "\n";
   EXPECT_EQ(seen.size(), 10u);
+  EXPECT_GT(counts_.masked, 0);
   EXPECT_GT(counts_.values, 0);
 }
 
