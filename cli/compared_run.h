@@ -33,7 +33,7 @@ class ComparedRun {
   ComparedRun(const Workload& workload, std::span<const model::Codes> images, int first,
               const std::vector<FinishedRun>& earlier, const std::string& name);
 
-  // As sim::ShowLayer: all layers in their order.
+  // A sim::ShowLayer: takes all layers in their order.
   void add(std::size_t layer, const std::vector<model::Codes>& images);
 
   // An image each.

@@ -44,9 +44,9 @@ class Comparison {
  public:
   explicit Comparison(const Workload& workload);
 
-  // Of an image whose layers are all there.
+  // Adds the values of an image whose layers are all there.
   void add_values(const ValueComparison& values);
-  // Of a run, which is a batch of images. Without `timing` only the counts that do not depend on when things happen.
+  // Events of a run, which is a batch of images. Without `timing` only counts that do not depend on when things happen.
   void compare_events(int run, const Pair& pair, const std::vector<model::Events>& left,
                       const std::vector<model::Events>& right, bool timing);
   // An engine that stopped: a difference that is no number.

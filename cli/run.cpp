@@ -209,7 +209,7 @@ json summary_of(const Results& r) {
     summary["cycles_per_cpu_second"] = r.execution.cycles_per_cpu_second;
     summary["outputs_equal_to_golden"] = r.execution.outputs_compared;
   }
-  // Of the folder the network comes from, so that a report has accuracy and cost in one row.
+  // The network's folder knows these: a report then has accuracy and cost in one row.
   for (const char* key : {"dataset", "method", "validation_accuracy", "test_accuracy", "test_standard_error",
                           "test_images", "float_test_accuracy", "float_test_standard_error"}) {
     if (r.workload.origin.contains(key)) summary[key] = r.workload.origin[key];

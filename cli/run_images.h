@@ -37,7 +37,7 @@ class Tally {
     const std::lock_guard lock(mutex_);
     correct_ += (layout_ != nullptr ? layout_->largest(output) : model::argmax(output)) == label ? 1 : 0;
   }
-  // Of image `image`, whose label is among `labels` where there are any.
+  // Counts image `image`, whose label is among `labels` where there are any.
   void add_layer(std::size_t layer, const model::Codes& output, const std::vector<int>& labels, std::size_t image) {
     add_tensor(static_cast<std::size_t>(network_.layers[layer].output), output);
     if (layer + 1 == network_.layers.size() && !labels.empty()) add_answer(output, labels[image]);

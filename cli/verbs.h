@@ -18,7 +18,7 @@ int report(const std::vector<std::string>& arguments);
 int generate(const std::vector<std::string>& arguments);
 int characterize(const std::vector<std::string>& arguments);
 int export_network(const std::vector<std::string>& arguments);
-// Of ONNX files; run folders are evaluated by the training program.
+// ONNX files are evaluated here, run folders by the training program.
 int evaluate(const std::vector<std::string>& arguments);
 bool evaluates_onnx(const std::vector<std::string>& arguments);
 

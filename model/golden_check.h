@@ -11,7 +11,7 @@ namespace bitstrata::model {
 // Throws std::invalid_argument, naming `reader`, when there are not as many codes as the shape has elements or a code
 // is outside the format's range.
 void check_codes(const TensorFormat& format, const Codes& codes, const std::string& reader);
-// The same for the one or two inputs of a layer.
+// check_codes for the one or two inputs of a layer.
 void check_inputs(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input, const Codes& second);
 
 }  // namespace bitstrata::model

@@ -81,7 +81,7 @@ class FastLayer {
     return *std::max_element(sums.begin(), sums.end()) * largest_code;
   }
 
-  // Of the outputs [first, first + count): a row each.
+  // Weights of the outputs [first, first + count), a row each.
   template <typename Real>
   Matrix<Real> weights(Eigen::Index first, Eigen::Index count) const {
     const Eigen::Index columns = this->columns();

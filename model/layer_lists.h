@@ -54,7 +54,7 @@ bool is_layer_list(const std::string& name);
 // is not a layer of the list: the file does not say which.
 LayerList load_layer_list(const std::filesystem::path& file);
 
-// As for a network: one width for all weights, one for all inputs.
+// One width for all weights and one for all inputs, like a network's uniform plan.
 Plan uniform_plan(const LayerList& list, int weight_bits, int activation_bits);
 
 // The layers side by side, each with an input and an output tensor of its own; numbers are missing, as cost models

@@ -109,7 +109,7 @@ class Network {
   const std::string& name() const { return name_; }
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(int index) const { return nodes_.at(static_cast<std::size_t>(index)); }
-  // Of the first input.
+  // Shape of the node's first input.
   Shape input_shape(int index) const { return node(node(index).inputs.at(0)).output; }
 
   // Indices of convolution and linear nodes in order: the layers a plan gives widths to.
@@ -125,7 +125,7 @@ class Network {
   std::int64_t total_macs() const;
   std::int64_t total_parameters() const;
 
-  // The same network with `channels[i]` output channels for the i-th weight layer
+  // This network with `channels[i]` output channels for the i-th weight layer
   // (the last layer's count must not change); shapes are inferred again.
   Network with_channels(const std::vector<int>& channels) const;
 

@@ -63,7 +63,7 @@ PerColumn read_per_column(const YamlReader& reader, double unit) {
   return {positive(reader.at("fixed")) * unit, positive(reader.at("column")) * unit};
 }
 
-// As many digits as a double needs would only look exact.
+// More digits, as many as a double needs, would only look exact.
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
 void emit(YAML::Emitter& out, const EnergyTerms& terms) {

@@ -40,7 +40,7 @@ class Weights {
  public:
   // Fills `block` with the weights from number `first` on; the same ones every time, from several threads at once.
   using Source = std::function<void(std::size_t first, std::span<std::int16_t> block)>;
-  // Of this many in all a network's weights are not kept: see Source.
+  // A network's weights are kept up to this many in all; more come from their Source.
   static constexpr std::int64_t most_kept = std::int64_t{1} << 22;
   // A block of this many is small beside a program's own memory.
   static constexpr std::size_t usual_block = std::size_t{1} << 18;

@@ -10,7 +10,7 @@ using nlohmann::json;
 
 namespace {
 
-// Of an accuracy on so many images. One image more of each answer keeps it above 0 where all are answered rightly.
+// Error of an accuracy on so many images. One more image of each answer keeps it above 0 where all are right.
 double standard_error(double accuracy, int images) {
   if (images == 0) return 0;
   const double share = (accuracy * images + 1) / (images + 2);

@@ -11,7 +11,7 @@ namespace bitstrata::quant {
 
 // Weights: symmetric codes -(2^(bits-1)-1) .. 2^(bits-1)-1; 1 bit: -1 and +1, zero counts as +1.
 //
-// Of weights with `bits` bits, which lie symmetrically around 0; 0 at 1 bit, where they are -1 and +1.
+// Largest code of weights with `bits` bits; 0 at 1 bit, where codes are -1 and +1.
 double largest_code(int bits);
 
 // One scale an output channel (all equal when per tensor). At 8 bits and above the largest weight sets it; from 2 to 7

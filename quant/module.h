@@ -122,7 +122,7 @@ class Module {
   void run(Values& values, std::size_t first, const ForwardOptions& options);
   // Step `index` alone.
   void run_step(std::size_t index, Values& values, const ForwardOptions& options);
-  // The same where what it gives before it is rounded is known.
+  // run_step where what the step gives before it is rounded is known.
   void round_step(std::size_t index, torch::Tensor result, Values& values, const ForwardOptions& options);
   // What step `index` gives before it is rounded to its tensor's grid.
   torch::Tensor unrounded(std::size_t index, const Values& values, const ForwardOptions& options);

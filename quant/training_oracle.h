@@ -18,7 +18,7 @@ struct OracleOptions {
   std::string score = "loss";  // what tells of single changes (scores/score.h)
   int epochs = 0;              // of training between questions; 0: the weights stay as they are
   EpochSchedule schedule;
-  // Of trials: training images in all, in epochs of at most so many; 0: there are none.
+  // Trials: training images in all, in epochs of at most so many; 0: there are none.
   int trial_images = 0;
   double trial_rate = 0;       // the highest learning rate; it falls to 0
   int calibration_images = 0;  // that a trial's ranges start from where nothing was trained before

@@ -86,12 +86,12 @@ module bs_plane_buffer #(
         if (write_banks[b]) begin
           if (MASKED != 0) begin
 `ifdef BS_BIT_ENABLES
-            // As block RAMs with bit enables take it.
+            // Block RAMs with bit enables take this form.
             for (int i = 0; i < WIDTH; i = i + 1) begin
               if (write_mask_i[i]) mem_q[write_at][i] <= write_data[b*WIDTH + i];
             end
 `else
-            // As simulators are fast with.
+            // Simulators are faster with this one.
             mem_q[write_at] <= (mem_q[write_at] & ~write_mask_i) | (write_data[b*WIDTH +: WIDTH] & write_mask_i);
 `endif
           end else begin

@@ -62,7 +62,7 @@ module bs_walker #(
   logic        later_segment_q;
   logic [15:0] run_x_q, run_y_q, position_q, offset_y_q, offset_ring_q, fill_q;
   logic [19:0] offset_x_q;
-  // The same at the start of the current row tile.
+  // Where the current row tile's first window lies in the runs.
   logic [15:0] tile_run_x_q, tile_run_y_q, tile_position_q, tile_offset_y_q, tile_offset_ring_q;
   logic [19:0] tile_offset_x_q;
 

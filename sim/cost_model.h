@@ -20,11 +20,11 @@ class FastCostModel final : public model::CostModel {
   explicit FastCostModel(const model::Architecture& architecture);
 
   model::Measurement measure(const model::Network& network, const model::Plan& plan) override;
-  // The same for integer layers whose numbers may be missing (integer_shapes).
+  // Measures integer layers whose numbers may be missing (integer_shapes).
   model::Measurement measure(const model::IntegerNetwork& shapes);
 
   const model::Architecture& architecture() const { return layers_.architecture(); }
-  // As LayerCosts::forget_events.
+  // Calls LayerCosts::forget_events.
   void forget_events() { layers_.forget_events(); }
   // Layers predicted so far, and layers asked for.
   std::int64_t predicted() const { return layers_.predicted(); }

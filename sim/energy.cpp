@@ -35,7 +35,7 @@ double coefficient_pj(const Technology& technology, const std::string& name) {
   return in_pj(found->second);
 }
 
-// Of the whole run, in pJ.
+// Energy of the whole run, in pJ.
 EnergyParts gate_level_parts(const Events& events, const Toggles* toggles, const GateLevel& gates,
                              const Architecture& a) {
   EnergyParts parts;

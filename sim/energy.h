@@ -76,7 +76,7 @@ LayerEnergy price(const model::LayerMeasurement& layer, const LayerGeometry& geo
 // rules say where a gate-level technology is used beyond what it was calibrated for.
 Energy price(const model::Measurement& measurement, const std::vector<LayerGeometry>& geometries,
              const model::Technology& technology, const model::Architecture& architecture);
-// The same with the geometry of `network`, whose layers are the measurement's.
+// A whole network, with the geometry of `network`, whose layers are the measurement's.
 Energy price(const model::Measurement& measurement, const model::IntegerNetwork& network,
              const model::Technology& technology, const model::Architecture& architecture);
 

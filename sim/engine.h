@@ -82,7 +82,7 @@ void place_inputs(const generate::Program& program, std::span<const model::Codes
                   std::span<std::uint8_t> memory);
 std::vector<std::vector<model::Codes>> read_tensors(const generate::Program& program,
                                                     std::span<const std::uint8_t> memory);
-// As place_inputs checks.
+// Throws where place_inputs would.
 void check_inputs(const generate::Program& program, std::span<const model::Codes> inputs);
 
 // Sums over the descriptors of each layer that is finished.

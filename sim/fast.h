@@ -19,8 +19,8 @@ namespace bitstrata::sim {
 model::Events predict(const generate::Descriptor& descriptor, const model::Architecture& architecture,
                       Pace pace = Pace::leaping);
 
-// The same of a convolution on an accelerator with skip_planes, given what it streams: exact, where the others count
-// all planes and so give the most it can take.
+// Events of a convolution on an accelerator with skip_planes, given what it streams: exact, where the others count all
+// planes and so give the most it can take.
 model::Events predict(const generate::Descriptor& descriptor, const model::Architecture& architecture,
                       const PlaneCounts& planes);
 

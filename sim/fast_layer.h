@@ -85,7 +85,7 @@ class FastLayer {
   // The array's own pace is here and in `vector_cycles`.
   std::int64_t compute_cycles() const;
   std::int64_t compute_cycles_of(int block) const;
-  // Another such bound: the memory hands over a line a cycle.
+  // Lines read from memory, which hands over one a cycle: a bound, too.
   std::int64_t lines_loaded() const;
   // Cycles in which the planes of a vector, or group (pooling: its codes), enter the array.
   int vector_cycles() const { return values ? 1 : overlay ? activation_bits * weight_bits : activation_bits; }

@@ -87,8 +87,8 @@ class Loader {
   int alike_until(int block, int period) const;
   // Sets the state as if `blocks` more blocks had passed in `by` cycles.
   void leap_blocks(Cycle by, int blocks);
-  // As if `rows` more rows of weights had been commanded and taken, in `by` cycles: row tiles or output tiles of the
-  // block that repeat those before them.
+  // Sets the state as if `rows` more rows of weights had been commanded and taken in `by` cycles: row tiles or output
+  // tiles of the block that repeat those before them.
   void leap(Cycle by, std::int64_t rows, int n_tiles, int k_tiles);
 
  private:

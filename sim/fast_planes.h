@@ -19,8 +19,8 @@ using PlaneCounts = std::vector<std::uint8_t>;
 // [tensor]
 std::vector<model::Codes> codes_of_batch(std::span<const std::vector<model::Codes>> images);
 
-// Of descriptor `index` of the program; `input`: the codes of the tensor it reads, of all images of the batch. Empty
-// for other operators.
+// Counts of descriptor `index` of the program, empty where it is no convolution; `input`: the codes of the tensor it
+// reads, of all images of the batch.
 PlaneCounts count_planes(const generate::Program& program, std::size_t index, const model::Codes& input);
 
 // The tensor that descriptor `index` reads.

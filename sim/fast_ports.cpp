@@ -134,7 +134,7 @@ WritePort::Times WritePort::write(Cycle taken, std::uint32_t address, std::int64
     left -= run;
     do {
       burst(length);
-      // Of a burst that a long one follows nothing remains in `sent_`.
+      // Nothing remains in `sent_` of a burst that a long one follows.
       if (alike <= 1 || full <= lines_ahead)
         for (std::int64_t i = std::min(length, lines_ahead + 1); i-- > 0;) sent_.push(last_beat_ - i * interval_);
       --alike;

@@ -65,7 +65,7 @@ class Bursts {
   std::uint32_t place(std::uint32_t address, std::int64_t command_beats) const {
     return place(address, command_beats, bytes(command_beats));
   }
-  // The same for commands whose addresses are `stride` bytes apart.
+  // Place for commands whose addresses are `stride` bytes apart.
   std::uint32_t place(std::uint32_t address, std::int64_t command_beats, std::uint32_t stride) const;
 
  private:

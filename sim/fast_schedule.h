@@ -77,7 +77,7 @@ class Schedule {
   // Leaps over output tiles from `n` on that repeat the ones before; returns the next one to take.
   int leap_tiles(int block, int n);
 
-  // The same leap over row tiles; `state` is the streamer's.
+  // Leaps over row tiles from `k` on in the same way; `state` is the streamer's.
   int leap_rows(int block, int n, int k, Cycle& state);
 
   // Output tile n of a block: its row tiles, then its post-processing.

@@ -11,7 +11,7 @@
 
 namespace bitstrata::sim {
 
-// Of one architecture. Not for use from several threads at once.
+// Costs of layers on one architecture. Not for use from several threads at once.
 class LayerCosts {
  public:
   explicit LayerCosts(const model::Architecture& architecture);  // throws where `validate` does, and with skip_planes

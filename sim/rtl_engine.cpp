@@ -45,7 +45,7 @@ class RtlEngine final : public Engine {
   RtlEngine(const RtlEngine&) = delete;
   RtlEngine& operator=(const RtlEngine&) = delete;
 
-  // Of an instrumented library: writes what its code counted.
+  // Has an instrumented library write what its code counted.
   void write_profile() {
     void (*write)() = nullptr;
     load(write, "bs_profile");

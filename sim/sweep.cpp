@@ -221,7 +221,7 @@ model::Plan SweepNetwork::uniform_plan(int weight_bits, int activation_bits) con
 }
 
 model::IntegerNetwork SweepNetwork::shapes(const model::Plan& plan) const {
-  // Of networks in this namespace, of layer lists in theirs.
+  // Networks' integer_shapes is in this namespace, layer lists' in theirs.
   return std::visit([&](const auto& what) { return integer_shapes(what, plan); }, what_);
 }
 

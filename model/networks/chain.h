@@ -11,7 +11,7 @@
 
 namespace bitstrata::model::networks {
 
-// The same kernel, stride and padding along both axes.
+// A window with one kernel, stride and padding along both axes.
 inline Window square(int kernel, int stride = 1, int pad = 0) {
   return {.kernel_height = kernel,
           .kernel_width = kernel,

@@ -17,7 +17,7 @@
 
 namespace bitstrata::model::interchange {
 
-// Of height and width, not applied yet: the next convolution or pooling takes it.
+// Padding of height and width, not applied yet: the next convolution or pooling takes it.
 struct Padding {
   int top = 0, bottom = 0, left = 0, right = 0;
   double value = 0;

@@ -70,7 +70,7 @@ struct Quantizer {
   // The code of a value, not less the zero point.
   double code(double value, std::size_t channel) const;
 };
-// Of a Quant, BipolarQuant or QuantizeLinear node with constant parameters over a tensor of `dims`.
+// What a Quant, BipolarQuant or QuantizeLinear node with constant parameters does to a tensor of `dims`.
 Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims);
 
 }  // namespace bitstrata::model::interchange

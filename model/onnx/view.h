@@ -47,7 +47,7 @@ class View {
   std::vector<Factor> factors() const;  // of all dimensions, row-major
   // Node element of every element of the view, row-major.
   std::vector<std::int64_t> order() const;
-  // The same dimensions in another tensor: `move` gives the new stride of a factor.
+  // This view's dimensions in another tensor: `move` gives the new stride of a factor.
   template <typename Move>
   View moved(Move move) const {
     std::vector<std::vector<Factor>> dims = dims_;

@@ -179,7 +179,7 @@ Range Observation::by_error(int levels, bool symmetric) const {
 }
 
 Range Observation::by_divergence(int levels, bool symmetric) const {
-  // Of magnitudes, as the entropy calibration of inference engines does it.
+  // The histogram of magnitudes, as the entropy calibration of inference engines takes it.
   const double largest = std::max(std::abs(low_), std::abs(high_));
   const bool both = symmetric || low_ < 0;
   const int steps = std::max(1, both ? levels / 2 : levels);

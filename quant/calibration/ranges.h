@@ -15,7 +15,7 @@ struct Range {
   double high = 0;
 };
 
-// Of one tensor over all inputs seen. Two passes: extremes and means first, then the histogram between the extremes.
+// One tensor's values over all inputs. Two passes: extremes and means, then the histogram between the extremes.
 class Observation {
  public:
   // `period`: means are kept of so many neighbouring elements (the channels, or all).

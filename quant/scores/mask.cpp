@@ -22,7 +22,7 @@ using torch::Tensor;
 constexpr double kMasked = 0.125;
 constexpr std::uint64_t kSeed = 1;
 
-// Of the answers of all images of the replay, summed.
+// Divergence of the masked network's answers, summed over all images of the replay.
 class Masked {
  public:
   Masked(Surroundings& s, Replay& replay) : s_(s), replay_(replay), work_(s.subject.work()) {}

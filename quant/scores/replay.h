@@ -16,11 +16,11 @@ struct Change {
   // By step: what weight layers (and the network's last step) give before it is rounded, where the change arrives at
   // them: a layer whose weights change; those that read what changed, through whatever has no weights.
   std::map<std::size_t, torch::Tensor> results;
-  // Of a width: by tensor, all values that are rounded with it. Of channels: tensors that layers read, without them.
+  // A width: by tensor, all values that are rounded with it. Channels: tensors that layers read, without them.
   std::map<int, torch::Tensor> tensors;
-  // Of a width: by tensor that has a format of its own, its step.
+  // A width: the step of every tensor that has a format of its own, by tensor.
   std::map<int, double> steps;
-  // Of weights: rounded, in the folded domain; the mean over channels of the step, in that of training.
+  // Weights, rounded, in the folded domain; the mean over channels of their step, in that of training.
   torch::Tensor weights;
   double weight_step = 0;
 };
@@ -34,7 +34,7 @@ class Replay {
          double& passes);
 
   Change weights(int stage, int bits);
-  // Of `tensor` and of all that follows its width.
+  // Rounds `tensor` and all that follows its width to `bits` bits.
   Change width(int tensor, int bits);
   // Without some channels of a group, which are numbered as the module has them.
   Change channels(int group, const torch::Tensor& removed);

@@ -25,7 +25,7 @@ ForwardOptions quantized_pass();
 // One network's weights and the images that plans are judged on.
 struct Subject {
   const Module& module;
-  // As Module::forward takes them; int64 [n]; logits [n][classes] of the float network, or undefined.
+  // What Module::forward takes; int64 [n]; logits [n][classes] of the float network, or undefined.
   torch::Tensor images, labels, teacher;
   Against against = Against::labels;
   std::vector<torch::Tensor> ranking = {};  // by channel group: channels from the most to the least important

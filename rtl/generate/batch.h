@@ -21,7 +21,7 @@ struct TallLayer {
 // pixel), where rows could no longer be counted, and for a batch of one.
 std::optional<TallLayer> tall_layer(const model::IntegerNetwork& network, const model::IntegerLayer& layer, int batch);
 
-// As tilings, but empty where none fits: an image alone may still.
+// What `tilings` gives, but empty where none fits: an image alone may still.
 std::vector<Tiling> fitting_tilings(const model::Architecture& architecture, const TallLayer& tall);
 
 // A piece of the tiling run for an image of the batch.

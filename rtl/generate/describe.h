@@ -23,7 +23,7 @@ int row_lines(const model::Architecture& architecture, const model::TensorFormat
 // Bytes of one image's tensor, and so of the step to the next image's.
 std::int64_t tensor_bytes(const model::Architecture& architecture, const model::TensorFormat& format);
 
-// The same descriptor with its operands so many bytes further on.
+// Takes the descriptor's operands so many bytes further on.
 void shift(Descriptor& descriptor, const Addresses& by);
 
 }  // namespace bitstrata::generate

@@ -117,7 +117,7 @@ const char* kind_name(Opcode opcode) {
   return "unknown";
 }
 
-// Of a tensor's images: those of a batch follow each other.
+// Bytes of a tensor's images, which follow each other in a batch.
 std::size_t batch_bytes(const Program& program, std::size_t tensor) {
   return static_cast<std::size_t>(program.batch) * program.tensors[tensor].bytes;
 }

@@ -10,7 +10,7 @@
 
 namespace bitstrata::generate {
 
-// Of rows, pixels, tiles and blocks.
+// The most that rows, pixels, tiles and blocks are counted to.
 inline constexpr std::int64_t longest_count = info(F_OUT_HEIGHT).most();
 inline constexpr std::int64_t most_descriptors = 65535;               // of a list: the sequencer counts them in 16 bits
 inline constexpr std::int64_t address_space = std::int64_t{1} << 32;  // bytes

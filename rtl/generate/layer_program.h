@@ -36,7 +36,7 @@ using Bases = Addresses;
 // Without a judge the first tiling is taken, of a tall image where there is one.
 LayerProgram program_layer(const model::Architecture& architecture, const model::IntegerNetwork& network,
                            const model::IntegerLayer& layer, const Bases& bases, const Judge& judge, int batch = 1);
-// The same layer at other addresses.
+// Takes the layer to other addresses.
 void move(LayerProgram& program, const Bases& from, const Bases& to);
 // Writes parameters and weights where the layer's descriptors, which run one piece each, look for them.
 void put_numbers(Image& image, const model::Architecture& architecture, const model::IntegerNetwork& network,

@@ -63,7 +63,7 @@ void put_layer(const Program& program, std::size_t layer, std::span<std::uint8_t
 // All of it, with zeroed tensors.
 std::vector<std::uint8_t> memory_image(const Program& program);
 
-// Of image `image` of the batch.
+// Codes of a tensor of image `image` of the batch.
 void write_tensor(const Program& program, int tensor, const model::Codes& codes, std::span<std::uint8_t> memory,
                   int image = 0);
 model::Codes read_tensor(const Program& program, int tensor, std::span<const std::uint8_t> memory, int image = 0);

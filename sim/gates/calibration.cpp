@@ -32,7 +32,7 @@ constexpr Widths calibrated[] = {{1, 1}, {2, 2}, {4, 4}, {8, 8}, {16, 16}, {16, 
 constexpr Widths held_out[] = {{3, 3}, {5, 5}, {6, 6},   {7, 7}, {4, 2},  {2, 4},
                                {9, 7}, {8, 3}, {10, 10}, {1, 2}, {13, 1}, {6, 14}};
 
-// Of recorded activations.
+// Widths of the runs on recorded activations.
 constexpr Widths calibrated_recorded[] = {{1, 1}, {2, 2}, {4, 4}, {8, 8}, {12, 16}};
 constexpr Widths held_out_recorded[] = {{3, 5}, {5, 3}, {6, 6}, {8, 4}};
 

@@ -26,7 +26,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Of an instance, by its module; clock gates belong to where they stand. "columns" and "lanes" are there once a column.
+// An instance's component, by module; clock gates belong to where they stand. "columns", "lanes": once a column.
 std::string component_of(const Instance& instance) {
   const std::string& m = instance.module;
   if (m == "bs_products" || m == "bs_popcount") return "products";
@@ -157,7 +157,7 @@ class Runs {
     for (CalibrationPoint& point : points) result.points.push_back(std::move(point));
   }
 
-  // Of the fitted runs' groups: the share of activations that are not zero.
+  // Least share of activations that are not zero among the fitted runs' groups.
   double least_density() const { return least_density_; }
 
  private:

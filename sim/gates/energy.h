@@ -56,7 +56,7 @@ class EnergyModel {
 
   const std::vector<Component>& components() const { return components_; }
   EnergyWindow read(const Simulator& simulator) const;
-  // Of transitions from elsewhere, by component.
+  // Energies of transitions from elsewhere, by component.
   std::vector<ComponentEnergy> energies(std::size_t groups, const std::function<GroupCounts(NetId)>& transitions) const;
 
  private:

@@ -34,7 +34,7 @@ std::vector<double> non_negative_least_squares(const std::vector<std::vector<dou
 model::EnergyTerms fit_energy(const std::vector<CalibrationPoint>& points, const model::Architecture& architecture,
                               const model::PerColumn& clock, bool structural);
 
-// Of the points that are held out, or of the others.
+// Error on the points that are held out, or on the others.
 model::FitError error_of(const model::EnergyTerms& parts, const std::vector<CalibrationPoint>& points,
                          const model::Architecture& architecture, bool held_out);
 

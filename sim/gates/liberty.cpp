@@ -262,7 +262,7 @@ class Reader {
       output.function = parse_function(function, names);
     } else if (!gate) {
       const TruthTable q = parse_function(function, states_);
-      // Of the two names of the state, the second is the complement.
+      // The second of the state's two names is the complement.
       if (q != input_table[0] && q != input_table[1] && q != ~input_table[0] && q != ~input_table[1])
         throw std::invalid_argument(fmt::format("its pin {} is not its state", output.name));
       output.inverted = q == ~input_table[0] || q == input_table[1];
@@ -300,7 +300,7 @@ class Reader {
   double time_ = 0, leakage_ = 0, capacitance_ = 0, energy_ = 0;  // units; leakage_ 0: not said
 };
 
-// As delay_of, over at most so many arcs: a damaged file may lead in a circle.
+// delay_of over at most so many arcs: a damaged file may lead in a circle.
 double delay_within(const Cell& cell, std::size_t input, std::size_t output, std::span<const double> loads, double slew,
                     std::size_t arcs) {
   const CellOutput& to = cell.outputs[output];

@@ -30,7 +30,7 @@ std::int32_t code_of(double value, double step, std::int32_t high) {
   return static_cast<std::int32_t>(std::min(static_cast<double>(high), std::round(value / step)));
 }
 
-// Of all values of the layer; steps from that of the largest value down to a sixteenth of it are tried.
+// Step of least squared error over the chosen samples; from the largest value's down to a sixteenth of it are tried.
 double best_step(const model::Samples& samples, const std::vector<int>& chosen, std::int32_t high) {
   model::Reals all;
   for (const int i : chosen) {

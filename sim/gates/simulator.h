@@ -56,7 +56,7 @@ class Simulator {
   std::span<const Word> groups() const { return std::span(groups_).first(group_count_); }
   const Netlist& netlist() const { return netlist_; }
   const LaneMemory& memory(std::size_t index) const { return memories_[index]; }
-  // Of all cycles so far: nodes evaluated and toggles (of words of streams) produced.
+  // Nodes evaluated and toggles (of words of streams) produced in all cycles so far.
   std::int64_t evaluations() const { return evaluations_; }
   std::int64_t toggles() const { return toggles_; }
 

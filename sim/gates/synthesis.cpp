@@ -171,7 +171,7 @@ double clock_period(const Netlist& netlist, const Library& library, const fs::pa
           "[sta::unit_scale time]\"\nexit\n",
           generate::top_module, guess));
   const std::string log = run(work, {"sta", "-exit", "timing.tcl"}, "timing.log", "timing analysis");
-  // Of the paths to flip-flops. Latches of clock gates take what comes before the same edge; reset, in a group of its
+  // Paths to flip-flops count. Latches of clock gates take what comes before the same edge; reset, in a group of its
   // own, is a tree that placement buffers.
   std::smatch unit, slack;
   if (!std::regex_search(log, unit, std::regex(R"(unit ([-+0-9.eE]+))")) ||

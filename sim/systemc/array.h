@@ -44,7 +44,7 @@ class Array final : public Unit<ArraySignals> {
   // Outputs of a tile of `channels` outputs in macro t.
   int lanes_of(int t, int channels) const { return std::clamp(channels - t * lanes_full_, 0, lanes_full_); }
 
-  // Of a 1-bit weight's outputs, the sums of the activations themselves.
+  // Sums of the activations themselves, which outputs of 1-bit weights need.
   struct SumUnit {
     std::int64_t count = 0, acc = 0, sum = 0;
   };

@@ -19,7 +19,7 @@ class Dots {
 
   void reset();
   void write_plane(int output, int plane, const Word* bits);
-  // Of the first `vectors` vectors and `outputs` outputs. Planes of the vectors lie one behind the other.
+  // Stages work on the first `vectors` vectors, whose planes lie one behind the other, and `outputs` outputs.
   void count(int vectors, int outputs, int weight_plane, const Word* activations);
   void accumulate(int vectors, int outputs, bool first, bool shift, bool negative);
   void capture();

@@ -136,7 +136,7 @@ void Feeder::watch_lines() {
   }
 }
 
-// Of the window being read: where its lines' planes begin among the banks, and how far they are rotated.
+// Where the planes of the window being read begin among the banks, and how far they are rotated.
 void Feeder::watch_selects() {
   const auto select = [&](std::size_t which, Word value) {
     toggles_.select_toggles += std::popcount(value ^ selects_[which]);

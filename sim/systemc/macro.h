@@ -35,7 +35,7 @@ class Macro {
   void write_sums(int lanes, const std::int64_t* values, bool first, bool maximum, bool half, std::uint32_t pixel);
   void keep_sums() { partials_.swap(read_partials_); }
   void take_joined(int lanes, std::int64_t activation_sum);
-  // The same of dot units' sums.
+  // take_joined of dot units' sums.
   void take_sums(int lanes, const std::int64_t* sums, std::int64_t activation_sum);
   const std::int64_t* values() const { return values_.data(); }
   // Joiner step, Horner accumulation, popcount; of the first `columns` columns.
@@ -71,7 +71,7 @@ class Macro {
   // Registers of the lanes. Partial sums read in one cycle are used in the next one, while others are read.
   std::vector<std::int64_t> values_, partials_, read_partials_, sums_;
   std::optional<ArrayToggles> toggles_;
-  // Of the row written at the last edge, for the products that change with it.
+  // The row written at the last edge, and what it held: products change with it.
   int written_row_ = -1;
   std::vector<Word> written_before_;
 };

@@ -126,7 +126,7 @@ TEST(BadInputOfEveryVerb, EndsWithOneLine) {
   EXPECT_EQ(verbs, 13);
 }
 
-// Of the verbs that a build may lack.
+// Bad input of the verbs that a build may lack.
 class BadTrainingInput : public ::testing::TestWithParam<Case> {};
 
 TEST_P(BadTrainingInput, EndsWithOneLine) {

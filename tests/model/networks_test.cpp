@@ -121,7 +121,7 @@ TEST(BuiltInNetworks, LayOutAndTakeUniformPlans) {
     }
     const Plan plan = uniform_plan(net, 4, 5);
     for (const int bits : tensor_bits(layout, plan)) EXPECT_TRUE(bits == 5 || bits == plan.output_bits) << name;
-    // The same graph again, biases included.
+    // A plan leaves the graph as it is, biases included.
     EXPECT_EQ(planned_network(net, plan).total_parameters(), net.total_parameters()) << name;
   }
 }

@@ -29,7 +29,7 @@ OnnxCase build(const char* name, int nodes, const Dims& input, void (*make)(Onnx
   return made;
 }
 
-// As exporters write it: channels in groups, groups and channels exchanged.
+// Channel shuffle as exporters write it: channels in groups, groups and channels exchanged.
 std::string shuffle(OnnxBuilder& m, const std::string& x, std::int64_t groups, std::int64_t each, std::int64_t height,
                     std::int64_t width) {
   const std::string parted = m.node("Reshape", {x, m.ints({1, groups, each, height, width})});

@@ -64,7 +64,7 @@ TEST(OnnxImport, RandomConvolutions) {
 }
 
 TEST(OnnxImport, ImagesWithChannelsLastKeepTheirOrder) {
-  // As TensorFlow's exporter writes them: the input is N,H,W,C and is turned round at once.
+  // TensorFlow's exporter writes them so: the input is N,H,W,C and is turned round at once.
   const TemporaryFolder folder;
   OnnxBuilder m({1, 5, 6, 3});
   const std::string x = m.node("Transpose", {"x"}, {{"perm", Dims{0, 3, 1, 2}}});

@@ -142,7 +142,7 @@ TEST_P(Agreement, EveryCodeOfEveryLayer) {
   EXPECT_GT(compared, 0);
   EXPECT_GT(nonzero, compared / 50);
 
-  // The same network by golden alone and by the trainer: one accuracy.
+  // Golden alone and the trainer find one accuracy.
   const Score score = golden_score(integers, test::small_dataset().test, 0, 1);
   EXPECT_EQ(score.images, test::small_dataset().test.count());
   EXPECT_DOUBLE_EQ(score.accuracy(), trainer->accuracy(Part::test));

@@ -104,7 +104,7 @@ TEST(Batch, LinearLayersStreamTheirWeightsOnce) {
   EXPECT_LT(2 * both.batch.cycles, images * both.single.cycles);
 }
 
-// The same where the activation buffer does not hold the images: parts of the kernel, rows of the other parts left out.
+// The activation buffer does not hold the images: parts of the kernel, rows of the other parts left out.
 TEST(Batch, LinearLayersInPartsStreamTheirWeightsOnce) {
   Random random(5);
   auto a = test::wide_array();

@@ -164,7 +164,7 @@ TEST(GateLevelTechnology, SurvivesItsFile) {
   EXPECT_NEAR(back.gates.with_toggles.at("array")[0].joules, 300e-15, 1e-19);
   EXPECT_EQ(back.gates.with_toggles.at("clock")[0].scale, TermScale::columns);
   EXPECT_EQ(back.status(), model::Status::cited);
-  // The same file again.
+  // What was read is written as the same file.
   save_gate_level(back, folder / "again.yaml");
   EXPECT_EQ(testing::read_text(folder / "made.yaml"), testing::read_text(folder / "again.yaml"));
 }

@@ -154,7 +154,7 @@ library ("other") { // like Sky130, Nangate45 and ASAP7
   EXPECT_THAT(library.find("WIDE")->unusable, HasSubstr("uses 'A', which is no input"));
 }
 
-// As ASAP7's half adders have it, whose sum is made of their inverted carry, and libraries that part leakage by supply.
+// Found in ASAP7's half adders, whose sum is made of their inverted carry, and where leakage is parted by supply.
 TEST(Liberty, ReadsArcsBetweenOutputsAndLeakageOfSeveralSupplies) {
   const TemporaryFolder folder;
   const auto outputs = [](const std::string& back) {

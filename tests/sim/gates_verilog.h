@@ -19,7 +19,7 @@
 
 namespace bitstrata::testing {
 
-// Of each net: transitions, transitions of its settled values, and its last value.
+// Activity of a net: transitions, transitions of its settled values, and its last value.
 struct NetActivity {
   std::uint64_t toggles = 0, settled = 0;
   int value = 0;

@@ -255,7 +255,7 @@ TEST_F(SweepTest, SharedByTwoProcessesOneOfThemKilled) {
     run_sweep(sweep, store, 1, silent);
     _exit(0);
   }
-  // As soon as the child has finished something it is killed.
+  // The child is killed as soon as it has finished something.
   const auto finished = [&]() -> std::int64_t {
     if (!std::filesystem::exists(file())) return 0;
     Database database(file());
