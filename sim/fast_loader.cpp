@@ -46,13 +46,13 @@ void RowsTaken::shift(Cycle by, std::int64_t rows) {
   total_ += rows;
 }
 
-void RowsTaken::draw(Picture& picture) const {
+void RowsTaken::add_to(StateKey& key) const {
   for (std::size_t i = at_; i < runs_.size(); ++i) {
     const Run& run = runs_[i];
-    if (i == at_) picture.count(total_ - run.before);  // of the others it follows
-    picture.time(run.first);
-    picture.count(run.loads << 32 | run.rows);
-    picture.count(run.step);
+    if (i == at_) key.add_number(total_ - run.before);  // of the others it follows
+    key.add_time(run.first);
+    key.add_number(run.loads << 32 | run.rows);
+    key.add_number(run.step);
   }
 }
 
@@ -156,16 +156,16 @@ Cycle Loader::slot_free(int row) {
   return rows_freed_[static_cast<std::size_t>(freed_block_)];
 }
 
-void Loader::draw(Picture& picture, bool whole_tiles) const {
-  flow_.port.draw(picture);
-  picture.time(flow_.cursor);
+void Loader::add_to(StateKey& key, bool whole_tiles) const {
+  flow_.port.add_to(key);
+  key.add_time(flow_.cursor);
   for (std::size_t i = 0; i < flow_.slots.size(); ++i)
-    picture.time(flow_.slots[(flow_.issued + i) % flow_.slots.size()]);
-  picture.time(flow_.last_beat);
-  picture.time(flow_.weights);
-  flow_.taken.draw(picture);
-  picture.count(std::min<std::int64_t>(flow_.commanded, layer_.weight_depth));
-  picture.count(weight_place(whole_tiles));
+    key.add_time(flow_.slots[(flow_.issued + i) % flow_.slots.size()]);
+  key.add_time(flow_.last_beat);
+  key.add_time(flow_.weights);
+  flow_.taken.add_to(key);
+  key.add_number(std::min<std::int64_t>(flow_.commanded, layer_.weight_depth));
+  key.add_number(weight_place(whole_tiles));
 }
 
 std::uint32_t Loader::weight_place(bool whole_tiles) const {
@@ -192,29 +192,29 @@ void Loader::leap(Cycle by, std::int64_t rows, int n_tiles, int k_tiles) {
   if (flow_.n == layer_.n_tiles) end_weights();
 }
 
-void Loader::draw_block(Picture& picture, int block, Cycle array_read) const {
+void Loader::add_block_to(StateKey& key, int block, Cycle array_read) const {
   const bool weights = streams(block), rows = loads_rows();
-  picture.count(weights);
-  picture.count(rows);
-  if (rows || row_loaded_ >= array_read) picture.time(row_loaded_);
-  if (weights) draw(picture, true);
+  key.add_number(weights);
+  key.add_number(rows);
+  if (rows || row_loaded_ >= array_read) key.add_time(row_loaded_);
+  if (weights) add_to(key, true);
   if (!rows) return;
   if (!weights) {
-    flow_.port.draw(picture);
-    picture.time(flow_.cursor);
+    flow_.port.add_to(key);
+    key.add_time(flow_.cursor);
     for (std::size_t i = 0; i < flow_.slots.size(); ++i)
-      picture.time(flow_.slots[(flow_.issued + i) % flow_.slots.size()]);
-    picture.time(flow_.last_beat);
+      key.add_time(flow_.slots[(flow_.issued + i) % flow_.slots.size()]);
+    key.add_time(flow_.last_beat);
   }
-  picture.count(block - flow_.block);
-  picture.count(rows_ - layer_.need(block));
+  key.add_number(block - flow_.block);
+  key.add_number(rows_ - layer_.need(block));
   const Bursts& bursts = flow_.port.bursts();
-  picture.count(bursts.place(row_address_, layer_.row_beats, layer_.descriptor().get<F_IN_ROW_STRIDE>()));
+  key.add_number(bursts.place(row_address_, layer_.row_beats, layer_.descriptor().get<F_IN_ROW_STRIDE>()));
   if (layer_.second && !layer_.broadcast)
-    picture.count(bursts.place(second_address_, layer_.second_beats, layer_.descriptor().get<F_SECOND_ROW_STRIDE>()));
+    key.add_number(bursts.place(second_address_, layer_.second_beats, layer_.descriptor().get<F_SECOND_ROW_STRIDE>()));
   if (!waits_for_slots()) return;
-  picture.count(block - freed_block_);
-  picture.times(std::span(rows_freed_).subspan(static_cast<std::size_t>(freed_block_)));
+  key.add_number(block - freed_block_);
+  key.add_times(std::span(rows_freed_).subspan(static_cast<std::size_t>(freed_block_)));
 }
 
 int Loader::alike_until(int block, int period) const {

@@ -22,7 +22,7 @@ class RowsTaken {
   // where it was not.
   Cycle time_of(std::int64_t count);
   void shift(Cycle by, std::int64_t rows);
-  void draw(Picture& picture) const;
+  void add_to(StateKey& key) const;
 
  private:
   // `loads` loads of `rows` rows each, which begin `step` cycles apart.
@@ -74,12 +74,12 @@ class Loader {
   // The state at the end of block `block`, which is that of an earlier block, `by` cycles later.
   void set_flow(const Flow& earlier, Cycle by, int block);
   // What the times of the weight tiles to come depend on. `whole_tiles`: past the end of this output tile.
-  void draw(Picture& picture, bool whole_tiles) const;
+  void add_to(StateKey& key, bool whole_tiles) const;
   // The part of that which says where the bursts to come are cut.
   std::uint32_t weight_place(bool whole_tiles) const;
   // What the times from the beginning of block `block` on depend on, all blocks being alike. `array_read`: the array
   // has read the last but one of its vectors' windows there; rows that were loaded before do not hold it up any more.
-  void draw_block(Picture& picture, int block, Cycle array_read) const;
+  void add_block_to(StateKey& key, int block, Cycle array_read) const;
   // Whether there are input rows to load still.
   bool loads_rows() const { return rows_ < layer_.rows_needed; }
   // The block behind the last one that, like all from `block` - `period` on, finds rows to load and rows freed as the

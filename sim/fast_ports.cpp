@@ -87,10 +87,10 @@ void ReadPort::shift(Cycle by) {
   last_beats_.shift(by);
 }
 
-void ReadPort::draw(Picture& picture) const {
-  picture.time(ready_);
-  picture.time(last_beat_);
-  last_beats_.draw(picture);
+void ReadPort::add_to(StateKey& key) const {
+  key.add_time(ready_);
+  key.add_time(last_beat_);
+  last_beats_.add_to(key);
 }
 
 WritePort::WritePort(const model::Architecture& a, Pace pace)
@@ -107,11 +107,11 @@ void WritePort::shift(Cycle by) {
   sent_.shift(by);
 }
 
-void WritePort::draw(Picture& picture) const {
-  picture.time(ready_);
-  picture.time(last_beat_);
-  answers_.draw(picture);
-  sent_.draw(picture);
+void WritePort::add_to(StateKey& key) const {
+  key.add_time(ready_);
+  key.add_time(last_beat_);
+  answers_.add_to(key);
+  sent_.add_to(key);
 }
 
 // Lines are read ahead of the bus: a line is on the queue two cycles after its read, and the read of line m follows

@@ -36,8 +36,8 @@ class BurstHistory {
   void shift(Cycle by) {
     for (std::size_t i = 0; i < length_; ++i) shift_time(times_[i], by);
   }
-  void draw(Picture& picture) const {
-    for (std::size_t n = 0, i = next_; n < length_; ++n, i = i + 1 == length_ ? 0 : i + 1) picture.time(times_[i]);
+  void add_to(StateKey& key) const {
+    for (std::size_t n = 0, i = next_; n < length_; ++n, i = i + 1 == length_ ? 0 : i + 1) key.add_time(times_[i]);
   }
 
  private:
@@ -87,7 +87,7 @@ class ReadPort {
   Cycle read(Cycle taken, std::uint32_t address, std::int64_t beats);
   const Bursts& bursts() const { return bursts_; }
   void shift(Cycle by);
-  void draw(Picture& picture) const;
+  void add_to(StateKey& key) const;
 
  private:
   Bursts bursts_;
@@ -110,7 +110,7 @@ class WritePort {
   Times write(Cycle taken, std::uint32_t address, std::int64_t beats);
   const Bursts& bursts() const { return bursts_; }
   void shift(Cycle by);
-  void draw(Picture& picture) const;
+  void add_to(StateKey& key) const;
 
  private:
   Bursts bursts_;

@@ -69,10 +69,10 @@ void Schedule::add_times(model::Events& events) {
 
 // The last block may have fewer rows, and so is always taken.
 int Schedule::leap_blocks(int block) {
-  const int period = blocks_.period(block, tiles_.state, tiles_.freed - tiles_.state, [&](Picture& picture) {
-    tiles_.draw(picture);
-    loader_.draw_block(picture, block, tiles_.vectors.read_before);
-    if (!layer_.carry_out) draw_store(picture, block);
+  const int period = blocks_.period(block, tiles_.state, tiles_.freed - tiles_.state, [&](StateKey& key) {
+    tiles_.add_to(key);
+    loader_.add_block_to(key, block, tiles_.vectors.read_before);
+    if (!layer_.carry_out) add_store_to(key, block);
   });
   if (period == 0) return block;
   const int times = (std::min(layer_.blocks - 1, loader_.alike_until(block, period)) - block) / period;
@@ -96,11 +96,11 @@ int Schedule::leap_blocks(int block) {
   return block + leapt;
 }
 
-void Schedule::draw_store(Picture& picture, int block) const {
-  write_port_.draw(picture);
+void Schedule::add_store_to(StateKey& key, int block) const {
+  write_port_.add_to(key);
   for (const Cycle time : {outputs_freed_[at(block % 2)], outputs_freed_[at((block + 1) % 2)], last_read_, answered_})
-    picture.time(time);
-  picture.count(
+    key.add_time(time);
+  key.add_number(
       write_port_.bursts().place(out_address_, layer_.out_row_beats, layer_.descriptor().get<F_OUT_ROW_STRIDE>()));
 }
 
@@ -109,16 +109,16 @@ void Schedule::compute(int block) {
   tile(block, 0);
   Remainder* kept = nullptr;
   if (leaps_ && (layer_.n_tiles - 1) * layer_.k_tiles >= worth_keeping && layer_.blocks > 1) {
-    now_.begin(tiles_.state);
-    tiles_.draw(now_);
-    now_.count(layer_.pixels_in_block(block));
-    now_.count(loader_.streams(block));
-    if (loader_.streams(block)) loader_.draw(now_, true);
+    key_.begin(tiles_.state);
+    tiles_.add_to(key_);
+    key_.add_number(layer_.pixels_in_block(block));
+    key_.add_number(loader_.streams(block));
+    if (loader_.streams(block)) loader_.add_to(key_, true);
     for (const Remainder& earlier : remainders_) {
-      if (earlier.begin == now_) return go_on_as(earlier, block);
+      if (earlier.key == key_) return go_on_as(earlier, block);
     }
     kept = &remainders_[at(block) % remainders_.size()];
-    kept->begin = now_;
+    kept->key = key_;
   }
   output_tiles_.restart();
   for (int n = 1; n < layer_.n_tiles; ++n) {
@@ -136,7 +136,7 @@ void Schedule::compute(int block) {
 }
 
 void Schedule::go_on_as(const Remainder& earlier, int block) {
-  const Cycle by = tiles_.state - earlier.begin.now();
+  const Cycle by = tiles_.state - earlier.key.now();
   tiles_ = earlier.end;
   tiles_.shift(by);
   if (loader_.streams(block)) loader_.set_flow(*earlier.flow, by, block);
@@ -145,10 +145,10 @@ void Schedule::go_on_as(const Remainder& earlier, int block) {
 int Schedule::leap_tiles(int block, int n) {
   const bool streams = loader_.streams(block);
   // Where bursts are cut by pages, few states can be alike.
-  const Cycle sign = (tiles_.freed - tiles_.state) * Bursts::page_bytes + (streams ? loader_.weight_place(true) : 0);
-  const int period = output_tiles_.period(n, tiles_.state, sign, [&](Picture& picture) {
-    tiles_.draw(picture);
-    if (streams) loader_.draw(picture, true);
+  const Cycle hash = (tiles_.freed - tiles_.state) * Bursts::page_bytes + (streams ? loader_.weight_place(true) : 0);
+  const int period = output_tiles_.period(n, tiles_.state, hash, [&](StateKey& key) {
+    tiles_.add_to(key);
+    if (streams) loader_.add_to(key, true);
   });
   if (period == 0) return n;
   int end = n;
@@ -167,10 +167,10 @@ int Schedule::leap_tiles(int block, int n) {
 
 int Schedule::leap_rows(int block, int n, int k, Cycle& state) {
   const bool streams = loader_.streams(block);
-  const Cycle sign = streams ? loader_.flow().cursor - state : tiles_.vectors.read - state;
-  const int period = row_tiles_.period(k, state, sign, [&](Picture& picture) {
-    tiles_.vectors.draw(picture);
-    if (streams) loader_.draw(picture, false);
+  const Cycle hash = streams ? loader_.flow().cursor - state : tiles_.vectors.read - state;
+  const int period = row_tiles_.period(k, state, hash, [&](StateKey& key) {
+    tiles_.vectors.add_to(key);
+    if (streams) loader_.add_to(key, false);
   });
   if (period == 0) return k;
   const int* const ends = layer_.window_ends(n);

@@ -39,9 +39,9 @@ struct Tiles {
     vectors.shift(by);
     for (Cycle* time : {&state, &array_idle, &freed, &freed_before, &rows_free}) shift_time(*time, by);
   }
-  void draw(Picture& picture) const {
-    vectors.draw(picture);
-    for (const Cycle time : {array_idle, freed, freed_before}) picture.time(time);
+  void add_to(StateKey& key) const {
+    vectors.add_to(key);
+    for (const Cycle time : {array_idle, freed, freed_before}) key.add_time(time);
   }
 };
 
@@ -62,13 +62,13 @@ class Schedule {
   // Leaps over blocks from `block` on that repeat the ones before; returns the next one to take.
   int leap_blocks(int block);
   // What the store of `block` and of the blocks behind it depends on.
-  void draw_store(Picture& picture, int block) const;
+  void add_store_to(StateKey& key, int block) const;
   // The output tiles of a block.
   void compute(int block);
 
   // The output tiles of a block behind the first.
   struct Remainder {
-    Picture begin;
+    StateKey key;  // at their beginning
     Tiles end;
     std::optional<Loader::Flow> flow;  // where the block streams weights
   };
@@ -109,7 +109,7 @@ class Schedule {
   Cycle last_read_ = never_yet, answered_ = never_yet, barrier_ = never_yet, store_cycles_ = 0;
   std::vector<Cycle> stored_before_;  // per block: store_cycles_ as it begins
   Repeat blocks_, output_tiles_, row_tiles_;
-  Picture now_;
+  StateKey key_;
   std::array<Remainder, 2> remainders_;
 };
 

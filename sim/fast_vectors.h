@@ -21,8 +21,8 @@ struct Vectors {
     for (Cycle* time : {&read, &read_before, &start, &end, &end_before}) shift_time(*time, by);
   }
   // What the times of later vectors depend on.
-  void draw(Picture& picture) const {
-    for (const Cycle time : {read, start, end, end_before}) picture.time(time);
+  void add_to(StateKey& key) const {
+    for (const Cycle time : {read, start, end, end_before}) key.add_time(time);
   }
 
   // `count` vectors of `windows` windows and `planes` cycles each, their ends `interval` cycles apart. Windows exist
