@@ -37,7 +37,7 @@ module bs_array #(
   input  logic [$clog2(COLUMNS)-1:0] weight_lane_i,
   input  logic [3:0]              weight_plane_i,
   input  logic [(OVERLAY != 0 ? ROWS : COLUMNS)-1:0] weight_data_i,
-  // Issue of a plane, or (pooling) of a whole vector of codes.
+  // Issue of a plane, or (operators on whole codes) of all codes of a vector at once.
   input  logic                    plane_i,
   input  logic                    codes_i,
   input  logic                    codes_high_i,
@@ -157,7 +157,7 @@ module bs_array #(
     assign vector_q = 8'd0;
   end
 
-  // Pooling codes skip the columns: they are accumulated in the cycle of their issue.
+  // Whole codes skip the columns: they are accumulated in the cycle of their issue.
   assign token = codes_i ? {8'd1, tile_last_i, first_i, half_i, pixel_i} : token_add_q;
   assign group_end = OVERLAY == 0 || codes_i || vector_q + 8'd1 == token_add_q[TOKEN_WIDTH-1 -: 8];
   logic [PIXEL_WIDTH-1:0] pixel;

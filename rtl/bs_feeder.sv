@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gathers windows from the activation buffer into vectors of ROWS activations, all planes at once, two groups of VECTORS
-// vectors deep. A group ends early with the tile; operators on single values and pooling have one vector a group.
+// vectors deep. A group ends early with the tile; operators on whole codes have one vector a group.
 //
 // A window taken from the walker is registered, read from the buffer when its group's slot is free, and lands in
 // the slot in the cycle after the read: a group whose last window is read in cycle t is ready in t+2.
@@ -38,7 +38,7 @@ module bs_feeder #(
   output logic [7:0]          group_size_o,                   // vectors
   output logic                group_last_o,                   // the tile ends with it
   output logic [4:0]          top_plane_o,                    // its first plane that matters (SKIP_PLANES)
-  output logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_o,  // pooling: its activations, two's complement
+  output logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_o,  // whole codes: those of its vector, two's complement
   input  logic                release_i,                      // the group is used up at the end of this cycle
   // Events.
   output logic                window_o,      // a window is read
@@ -53,11 +53,11 @@ module bs_feeder #(
 
   // Width and sign of the first and of the second tensor.
   logic [4:0] first_bits, second_bits;
-  logic pooling, signed_codes, second_signed;
+  logic whole_codes, signed_codes, second_signed;
   assign first_bits = desc_i[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
   assign second_bits = desc_i[F_SECOND_BITS +: B_SECOND_BITS];
   assign second_signed = desc_i[F_SECOND_SIGNED];
-  assign pooling = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign signed_codes = desc_i[F_SIGNED];
 
   // Walker and its output register.
@@ -102,7 +102,8 @@ module bs_feeder #(
   logic [VECTOR_WIDTH-1:0] vector_q, vector_l;  // of the group
   logic group_first, group_end, tile_last_l;
   assign group_first = fill_q == 11'd0 && (VECTORS == 1 || vector_q == {VECTOR_WIDTH{1'b0}});
-  assign group_end = last_q && (VECTORS == 1 || {{(32 - VECTOR_WIDTH){1'b0}}, vector_q} == VECTORS - 1 || tile_last_q || pooling);
+  assign group_end = last_q && (VECTORS == 1 || {{(32 - VECTOR_WIDTH){1'b0}}, vector_q} == VECTORS - 1 || tile_last_q
+                                || whole_codes);
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) vector_q <= {VECTOR_WIDTH{1'b0}};
     else if (read && last_q) vector_q <= group_end ? {VECTOR_WIDTH{1'b0}} : vector_q + 1'b1;
@@ -336,7 +337,7 @@ module bs_feeder #(
     code_o = {(COLUMNS*CODE_WIDTH){1'b0}};
     code_plane = {ROWS{1'b0}};
     sign_plane = {ROWS{1'b0}};
-    if (pooling && vector_ready_o) begin
+    if (whole_codes && vector_ready_o) begin
       if (code_signed) sign_plane = slot_data_q[(read_slot_q ? BANKS : 0) + {27'd0, code_bits} - 1];
       for (int p = 0; p < CODE_WIDTH; p = p + 1) begin
         if (p < MAX_ACTIVATION_BITS && code_bits > p[4:0]) begin

@@ -71,12 +71,12 @@ module bs_loader #(
   localparam [2:0] TO_DESCRIPTOR = 3'd0, TO_PARAMETERS = 3'd1, TO_ACTIVATIONS = 3'd2, TO_WEIGHTS = 3'd3,
                    TO_SECOND = 3'd4;
 
-  logic pooling, resident, second, broadcast;
+  logic whole_codes, resident, second, broadcast;
   logic [15:0] in_ring, in_slot, in_slots, rows_needed, blocks, k_tiles, n_tiles, segment_first, segment_next;
   logic [15:0] lanes_full, rows_last;
   logic [4:0] first_bits, second_bits, bits;
   logic [23:0] row_beats, param_beats, second_beats;
-  assign pooling = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign resident = desc_i[F_RESIDENT];
   assign second = desc_i[F_SECOND];
   assign broadcast = desc_i[F_BROADCAST];
@@ -168,7 +168,7 @@ module bs_loader #(
 
   logic block_last, weights_wanted, rows_end;
   assign block_last = block_q + 16'd1 == blocks;
-  assign weights_wanted = !pooling && !desc_i[F_KEEP_WEIGHTS] && (!resident || block_q == 16'd0);
+  assign weights_wanted = !whole_codes && !desc_i[F_KEEP_WEIGHTS] && (!resident || block_q == 16'd0);
   assign rows_end = rows_done && !beside_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

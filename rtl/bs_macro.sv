@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One macro: COLUMNS columns, the joiner that combines `weight_bits` neighbouring columns into an output
 // (output j: columns j*weight_bits ..), and one lane of partial sums an output.
-// Pooling brings codes instead of joined outputs and keeps their sums or maxima.
+// Operators on whole codes bring these in place of joined outputs; their sums or maxima are kept.
 // Style overlay: VECTORS x COLUMNS dot units in place of columns and joiner, and a memory of weight planes an output.
 module bs_macro #(
   parameter OVERLAY    = 0,
@@ -38,7 +38,7 @@ module bs_macro #(
   input  logic                    join_valid_i,
   input  logic [1:0]              join_step_i,
   input  logic [(VECTORS > 1 ? $clog2(VECTORS) : 1)-1:0] vector_i,  // overlay: whose sums are accumulated
-  // Accumulation of the joined outputs, or (pooling) of the codes on code_i.
+  // Accumulation of the joined outputs, or (codes_i) of the codes on code_i.
   input  logic                    accumulate_i,
   input  logic                    codes_i,
   input  logic                    codes_high_i,  // CODE_WIDTH places up

@@ -98,8 +98,10 @@ module bs_post #(
   logic [15:0] tile_channels, segment_rest, macro_lanes, lanes_here, rows_left;
   logic group_last, macro_last, row_last, pixels_last, n_last, tile_end, block_end;
   logic start_tile;
-  logic [15:0] macros;  // operators on single values use the first macro only
-  assign macros = desc_i[F_OPCODE +: B_OPCODE] == OP_CONVOLUTION ? TILES[15:0] : 16'd1;
+  logic whole_codes;
+  logic [15:0] macros;  // operators on whole codes use the first macro only
+  assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign macros = whole_codes ? 16'd1 : TILES[15:0];
   assign macro_lanes = pixel_left_q < lanes_full ? pixel_left_q : lanes_full;
   assign lanes_here = macro_lanes - lane_q;
   assign group_last = lanes_here <= POST_LANES[15:0];

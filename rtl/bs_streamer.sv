@@ -71,11 +71,11 @@ module bs_streamer #(
   state_e state_q;
 
   logic [4:0] weight_bits;
-  logic pooling, signed_codes, resident, two_inputs;
+  logic whole_codes, signed_codes, resident, two_inputs;
   logic [15:0] out_width, out_height, block_rows, blocks, k_tiles, n_tiles, lanes_full, rows_last, interval;
   logic [15:0] segment_first, segment_next;
   assign weight_bits = desc_i[F_WEIGHT_BITS +: B_WEIGHT_BITS];
-  assign pooling = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign signed_codes = desc_i[F_SIGNED];
   assign resident = desc_i[F_RESIDENT];
   assign out_width = desc_i[F_OUT_WIDTH +: B_OUT_WIDTH];
@@ -112,15 +112,15 @@ module bs_streamer #(
   wire [15:0] lanes_left [0:TILES];  // outputs of the segment not placed before macro t
   for (genvar t = 0; t <= TILES; t = t + 1) begin : g_lanes
     logic [15:0] placed, left;
-    // Operators on single values use the first macro only.
-    assign placed = pooling && t > 0 ? lanes_full : t[15:0] * lanes_full;
+    // Operators on whole codes use the first macro only.
+    assign placed = whole_codes && t > 0 ? lanes_full : t[15:0] * lanes_full;
     assign left = segment_left_q > placed ? segment_left_q - placed : 16'd0;
     assign lanes_left[t] = left;
     if (t < TILES) begin : g_macro
       /* verilator lint_off UNUSEDSIGNAL */
       logic [15:0] here;
       /* verilator lint_on UNUSEDSIGNAL */
-      assign here = pooling && t > 0 ? 16'd0 : left < lanes_full ? left : lanes_full;
+      assign here = whole_codes && t > 0 ? 16'd0 : left < lanes_full ? left : lanes_full;
       assign lanes[t*LANE_WIDTH +: LANE_WIDTH] = here[LANE_WIDTH-1:0];
     end
   end
@@ -169,7 +169,7 @@ module bs_streamer #(
   always_comb begin
     vector_last = {5'd0, top_plane};
     if (OVERLAY != 0) vector_last = ({5'd0, top_plane} + 10'd1) * {5'd0, weight_bits} - 10'd1;
-    if (pooling) vector_last = 10'd0;
+    if (whole_codes) vector_last = 10'd0;
   end
   // Overlay: the pair of planes that is issued, and the one after it.
   logic [3:0] pair_weight, pair_weight_q, next_weight, top_weight;
@@ -206,8 +206,8 @@ module bs_streamer #(
   assign in_vector = OVERLAY != 0 ? pairs_q : plane_q != {$clog2(BANKS){1'b0}};
   assign vector_start = state_q == STREAM && !in_vector && vector_ready_i && rest_q <= {6'd0, vector_last};
   // plane_q counts the planes left after the one issued now; the first one is issued with vector_start.
-  assign plane_o = (vector_start && !pooling) || (state_q == STREAM && in_vector);
-  assign codes_o = vector_start && pooling;
+  assign plane_o = (vector_start && !whole_codes) || (state_q == STREAM && in_vector);
+  assign codes_o = vector_start && whole_codes;
   assign codes_high_o = two_inputs && !k_first;
   assign plane_select_o = OVERLAY != 0 ? pair_activation[$clog2(BANKS)-1:0]
                           : in_vector ? plane_q - 1'b1 : top_plane[$clog2(BANKS)-1:0];
@@ -250,19 +250,19 @@ module bs_streamer #(
     end else begin
       unique case (state_q)
         IDLE: if (start_i) state_q <= TILE;
-        TILE: if (tile_leave) state_q <= pooling ? DRAIN : LOAD;
+        TILE: if (tile_leave) state_q <= whole_codes ? DRAIN : LOAD;
         LOAD: if (load_last) state_q <= k_first ? DRAIN : STREAM;
         DRAIN: if (!array_busy_i) state_q <= STREAM;
         STREAM: begin
           if (vector_end && pixels_end) begin
-            if (!k_last) state_q <= pooling ? STREAM : LOAD;
+            if (!k_last) state_q <= whole_codes ? STREAM : LOAD;
             else if (n_last && block_q + 16'd1 == blocks) state_q <= IDLE;
             else state_q <= TILE;
           end
         end
         default: state_q <= IDLE;
       endcase
-      if (OVERLAY == 0 && vector_start && !pooling) plane_q <= top_plane[$clog2(BANKS)-1:0];
+      if (OVERLAY == 0 && vector_start && !whole_codes) plane_q <= top_plane[$clog2(BANKS)-1:0];
       else if (OVERLAY == 0 && in_vector) plane_q <= plane_q - 1'b1;
       if (vector_end) rest_q <= interval - 16'd1;
       else if (rest_q != 16'd0) rest_q <= rest_q - 16'd1;

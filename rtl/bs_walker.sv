@@ -2,8 +2,9 @@
 // Address generation: walks blocks, output tiles, row tiles, pixels, and the windows of a vector.
 //
 // A vector's rows are the layer's contiguous runs of input bits (a kernel row of a convolution, or its tap where the
-// taps do not touch: dilation, groups; the outputs of a tile for operators on single values) packed one after the other. A window is a piece of a run that one buffer access brings: at most DATA_WIDTH bits
-// and no further than the vector's last row. One window a cycle leaves on a valid/ready port.
+// taps do not touch: dilation, groups; the outputs of a tile for operators on whole codes) packed one after the other.
+// A window is the part of a run that one buffer access brings: at most DATA_WIDTH bits and no further than the
+// vector's last row. One window a cycle leaves on a valid/ready port.
 module bs_walker #(
   parameter TILES      = 1,
   parameter ROWS       = 64,
@@ -32,7 +33,7 @@ module bs_walker #(
 
   logic [15:0] run_length, run_count_x, run_count_y, out_width, block_rows, out_height, blocks, k_tiles, n_tiles;
   logic [15:0] in_height, in_ring, rows_needed, lanes_full;
-  logic        run_per_tile, two_inputs, has_second, broadcast;
+  logic        whole_codes, two_inputs, has_second, broadcast;
   assign run_count_x = desc_i[F_RUN_COUNT_X +: B_RUN_COUNT_X];
   assign run_count_y = desc_i[F_RUN_COUNT_Y +: B_RUN_COUNT_Y];
   assign out_width = desc_i[F_OUT_WIDTH +: B_OUT_WIDTH];
@@ -45,7 +46,7 @@ module bs_walker #(
   assign in_ring = desc_i[F_IN_RING +: B_IN_RING];
   assign rows_needed = desc_i[F_ROWS_NEEDED +: B_ROWS_NEEDED];
   assign lanes_full = desc_i[F_LANES +: B_LANES];
-  assign run_per_tile = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
+  assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign two_inputs = desc_i[F_OPCODE +: B_OPCODE] == OP_ADD || desc_i[F_OPCODE +: B_OPCODE] == OP_MULTIPLY;
   assign has_second = desc_i[F_SECOND];
   assign broadcast = desc_i[F_BROADCAST];
@@ -87,14 +88,14 @@ module bs_walker #(
   // The window.
   logic [15:0] run_left, row_left, length;
   logic signed [16:0] window_y;
-  // Operators on single values have no macros but the first, so a tile has at most lanes_full outputs.
+  // Operators on whole codes have no macros but the first, so a tile has at most lanes_full outputs.
   logic segment_end, second;
   logic [15:0] capacity, segment_rest;
-  assign capacity = run_per_tile ? lanes_full : TILES[15:0] * lanes_full;
+  assign capacity = whole_codes ? lanes_full : TILES[15:0] * lanes_full;
   assign segment_end = segment_left_q <= capacity;
   assign segment_rest = segment_end ? desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT] : segment_left_q - capacity;
   assign second = has_second && (two_inputs ? k_q != 16'd0 : later_segment_q);
-  assign run_length = run_per_tile ? (segment_end ? segment_left_q : lanes_full)
+  assign run_length = whole_codes ? (segment_end ? segment_left_q : lanes_full)
                       : desc_i[F_RUN_LENGTH +: B_RUN_LENGTH];
   assign run_left = run_length - position_q;
   assign row_left = ROWS[15:0] - fill_q;
@@ -117,7 +118,7 @@ module bs_walker #(
   logic [15:0] rows_left;
   assign run_end = run_left == length;
   assign k_end = run_end && run_x_q + 16'd1 == run_count_x && run_y_q + 16'd1 == run_count_y;
-  assign vector_end = row_left == length || k_end || (run_per_tile && run_end);
+  assign vector_end = row_left == length || k_end || (whole_codes && run_end);
   assign window_last_o = vector_end;
   assign rows_left = out_height - out_row_q;
   assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);

@@ -57,7 +57,7 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
 model::Events predict(const Descriptor& descriptor, const model::Architecture& architecture,
                       const PlaneCounts& planes) {
   const FastLayer layer(descriptor, architecture);
-  if (!architecture.skip_planes || layer.values) return predict(descriptor, architecture);
+  if (!architecture.skip_planes || layer.whole_codes) return predict(descriptor, architecture);
   model::Events events;
   layer.add_counts(events);
   Schedule schedule(layer, architecture, Pace::stepping, &planes);

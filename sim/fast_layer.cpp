@@ -26,7 +26,7 @@ int lines_of_window(std::int64_t x, std::int64_t size, std::int64_t row_bits, in
 }  // namespace
 
 FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
-    : values(d.opcode() != OP_CONVOLUTION),
+    : whole_codes(d.whole_codes()),
       resident(d.get<F_RESIDENT>()),
       keeps_weights(d.get<F_KEEP_WEIGHTS>()),
       second(d.get<F_SECOND>()),
@@ -38,9 +38,9 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       second_bits(d.get<F_SECOND_BITS>()),
       output_bits(d.output_bits()),
       overlay(a.overlay()),
-      vectors(values ? 1 : a.vectors),
+      vectors(whole_codes ? 1 : a.vectors),
       array_rows(a.rows),
-      macros_built(values ? 1 : a.tiles),  // operators on single values use the first macro only
+      macros_built(whole_codes ? 1 : a.tiles),  // operators on whole codes use the first macro only
       weight_depth(a.weight_depth),
       line_bits(a.data_bits),
       post_lanes(a.post_lanes),
@@ -86,7 +86,7 @@ void FastLayer::lay_tiles() {
   tiles_.reserve(static_cast<std::size_t>(n_tiles));
   for (int n = 0; n < n_tiles; ++n) {
     const int outputs = std::min(capacity, left);
-    const int run = values ? outputs : d.get<F_RUN_LENGTH>();
+    const int run = whole_codes ? outputs : d.get<F_RUN_LENGTH>();
     std::size_t w = 0;
     while (w < walks_.size() && walks_[w].run_length != run) ++w;
     if (w == walks_.size()) walks_.push_back(walk(run));
@@ -94,7 +94,7 @@ void FastLayer::lay_tiles() {
     const int macros = std::max(1, ceil_div(outputs, lanes)), last = outputs - (macros - 1) * lanes;
     const int groups = (macros - 1) * ceil_div(lanes, post_lanes) + std::max(1, ceil_div(last, post_lanes));
     tiles_.push_back({outputs, segment, macros, groups, x, w});
-    if (!values) weight_rows_ += macros * all_load_rows(n);
+    if (!whole_codes) weight_rows_ += macros * all_load_rows(n);
     left -= outputs;
     if (left == 0) {
       left = next;
@@ -147,7 +147,7 @@ FastLayer::Walk FastLayer::walk(int run_length) const {
       position += size;
       fill += size;
       const bool run_end = position == run_length;
-      vector_end = fill == array_rows || (values && run_end);
+      vector_end = fill == array_rows || (whole_codes && run_end);
       if (!run_end) continue;
       position = 0;
       if (++run_x == count_x) {
@@ -236,13 +236,13 @@ std::int64_t FastLayer::compute_cycles() const {
 std::int64_t FastLayer::lines_loaded() const {
   const std::int64_t rows = std::int64_t{need(blocks - 1)} * (row_beats + (second && !broadcast ? second_beats : 0)) +
                             (second && broadcast ? second_beats : 0);
-  const int loads = values || keeps_weights ? 0 : resident ? 1 : blocks;
+  const int loads = whole_codes || keeps_weights ? 0 : resident ? 1 : blocks;
   return fetch_beats + param_beats + rows + loads * weight_rows_ * weight_row_beats;
 }
 
 void FastLayer::add_counts(model::Events& e) const {
   const std::int64_t pixels = std::int64_t{out_width} * out_height;
-  const std::int64_t planes = values ? 0 : activation_bits, rows = all_rows();
+  const std::int64_t planes = whole_codes ? 0 : activation_bits, rows = all_rows();
   const std::int64_t groups = std::int64_t{blocks - 1} * groups_in_block(0) + groups_in_block(blocks - 1);
   std::int64_t lines = 0;
   for (int n = 0; n < n_tiles; ++n) {
@@ -250,10 +250,10 @@ void FastLayer::add_counts(model::Events& e) const {
     const std::int64_t outputs = tile.outputs, columns = outputs * weight_bits, macros = macros_used(n);
     const std::int64_t taps = pixels * k_tiles;  // vectors
     e.vectors += taps;
-    e.plane_steps += groups * k_tiles * (values ? 0 : vector_cycles());
+    e.plane_steps += groups * k_tiles * (whole_codes ? 0 : vector_cycles());
     e.column_steps += taps * planes * columns;  // overlay: the same products, in more steps of fewer units
     e.cell_steps += pixels * planes * columns * rows;
-    if (!values && !overlay) e.joiner_adds += taps * (columns - outputs);
+    if (!whole_codes && !overlay) e.joiner_adds += taps * (columns - outputs);
     e.accumulator_reads += (taps - (carry_in ? 0 : pixels)) * outputs;
     e.accumulator_writes += taps * outputs;
     if (!carry_out) {
@@ -261,7 +261,7 @@ void FastLayer::add_counts(model::Events& e) const {
       e.output_bits_written += pixels * outputs * output_bits;
       e.post_cycles += pixels * post_groups(n);
     }
-    if (!values) {
+    if (!whole_codes) {
       e.weight_cells_written += blocks * rows * columns;
       e.weight_rows_read += blocks * macros * all_load_rows(n);
       const int loads = keeps_weights ? 0 : resident ? 1 : blocks;

@@ -22,8 +22,8 @@ class FastLayer {
  public:
   FastLayer(const generate::Descriptor& descriptor, const model::Architecture& architecture);
 
-  // Widths and kinds. `values`: no convolution, but pooling or an operator on single values.
-  bool values, resident, keeps_weights, second, broadcast, carry_in, carry_out;
+  // Widths and kinds. `whole_codes`: as Descriptor says it.
+  bool whole_codes, resident, keeps_weights, second, broadcast, carry_in, carry_out;
   int weight_bits, activation_bits, second_bits, output_bits;
   // Array. `vectors`: of a group that enters it together.
   bool overlay;
@@ -87,8 +87,8 @@ class FastLayer {
   std::int64_t compute_cycles_of(int block) const;
   // Lines read from memory, which hands over one a cycle: a bound, too.
   std::int64_t lines_loaded() const;
-  // Cycles in which the planes of a vector, or group (pooling: its codes), enter the array.
-  int vector_cycles() const { return values ? 1 : overlay ? activation_bits * weight_bits : activation_bits; }
+  // Cycles in which the planes of a vector, or group (whole codes: at once), enter the array.
+  int vector_cycles() const { return whole_codes ? 1 : overlay ? activation_bits * weight_bits : activation_bits; }
 
  private:
   struct Tile {

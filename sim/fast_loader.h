@@ -54,7 +54,9 @@ class Loader {
   // Last cycle in which the loader is busy, when everything is loaded.
   Cycle finish();
   // Block `block` waits for weights of its own.
-  bool streams(int block) const { return !layer_.values && !layer_.keeps_weights && (!layer_.resident || block == 0); }
+  bool streams(int block) const {
+    return !layer_.whole_codes && !layer_.keeps_weights && (!layer_.resident || block == 0);
+  }
 
   // What changes while weights are loaded, and nothing else: the loader between the first weight tile of a block and
   // the first row of the next block.

@@ -74,7 +74,7 @@ std::vector<model::Codes> codes_of_batch(std::span<const std::vector<model::Code
 
 PlaneCounts count_planes(const Program& program, std::size_t index, const model::Codes& codes) {
   const Descriptor& d = program.descriptors[index];
-  if (d.opcode() != OP_CONVOLUTION) return {};
+  if (d.whole_codes()) return {};
   const FastLayer layer(d, program.architecture);
   const Input input(program, d, input_tensor(program, index), codes);
   const std::int64_t start_x = d.get<F_PIXEL_START_X>(), start_y = d.get<F_PIXEL_START_Y>();

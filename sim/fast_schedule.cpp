@@ -201,7 +201,7 @@ void Schedule::tile(int block, int n) {
   const int settled = streams ? 1 + layer_.weight_depth / (layer_.load_rows(n, 0) * macros) : 1;
   for (int k = 0; k < layer_.k_tiles; ++k) {
     if (leaps_ && k >= settled && k + worth_keeping < layer_.k_tiles) k = leap_rows(block, n, k, state);
-    if (!layer_.values) {
+    if (!layer_.whole_codes) {
       const int rows = layer_.load_rows(n, k);
       for (int macro = 0; macro < macros; ++macro) {
         if (streams) state = std::max(state, loader_.weights_loaded() + 1);
@@ -230,7 +230,7 @@ void Schedule::tile(int block, int n) {
   tiles_.state = state;
   // Overlay: the sums of the last group's vectors reach the lanes one after the other.
   const int last_steps = layer_.overlay ? layer_.last_group(block) : layer_.join_steps;
-  tiles_.array_idle = tiles_.vectors.end + (layer_.values ? 2 : last_steps + 5);
+  tiles_.array_idle = tiles_.vectors.end + (layer_.whole_codes ? 2 : last_steps + 5);
 
   // The array's last result is written the cycle before.
   Cycle post_start = std::max(tiles_.array_idle, tiles_.freed + 1);

@@ -150,8 +150,8 @@ class Writer {
     set(F_RUN_STEP_Y, run_step);
     set(F_RUN_STEP_RING, ring_steps(run_step));
     set(F_PIXEL_STEP_X, piece_.x1 - piece_.x0 > 1 ? w.stride_width * channels : 0);
-    // Outputs of poolings and of operators on single values begin at their own channel of the input, those of a row of
-    // depth to space's blocks at that row's.
+    // Outputs of operators on whole codes begin at their own channel of the input, those of a row of depth to space's
+    // blocks at that row's.
     const std::int64_t row_of_block =
         layer_.kind == LayerKind::depth_to_space ? std::int64_t{piece_.phase} * m_.segment : 0;
     const std::int64_t first_channel = m_.convolution ? 0 : piece_.n0 + row_of_block;

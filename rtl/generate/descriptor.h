@@ -74,6 +74,8 @@ class Descriptor {
   void advance(Field address, std::uint32_t bytes) { words[static_cast<std::size_t>(info(address).word)] += bytes; }
 
   Opcode opcode() const { return static_cast<Opcode>(get<F_OPCODE>()); }
+  // Whether whole codes go to the lanes, past the columns and without weights: all operators but convolutions.
+  bool whole_codes() const { return opcode() != OP_CONVOLUTION; }
   int weight_bits() const { return get<F_WEIGHT_BITS>(); }
   int activation_bits() const { return get<F_ACTIVATION_BITS>(); }
   int output_bits() const { return get<F_OUTPUT_BITS>(); }

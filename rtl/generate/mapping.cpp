@@ -11,8 +11,8 @@ using model::Architecture;
 using model::IntegerLayer;
 using model::LayerKind;
 
-// Poolings and operators on single values: up to `lanes` neighbouring channels a vector.
-Mapping of_values(const Architecture& a, const IntegerLayer& layer, int first_channels, int second_channels) {
+// Operators on whole codes: up to `lanes` neighbouring channels a vector.
+Mapping of_whole_codes(const Architecture& a, const IntegerLayer& layer, int first_channels, int second_channels) {
   Mapping m;
   m.convolution = false;
   m.lanes = std::min({a.rows, a.columns, a.data_bits, std::max(first_channels, second_channels)});
@@ -45,7 +45,7 @@ std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork
                            : 0;
     // Depth to space copies the channels of one row of its blocks at a time.
     const int rows = layer.kind == LayerKind::depth_to_space ? layer.factor[0] : 1;
-    return {of_values(a, layer, in_channels / rows, second)};
+    return {of_whole_codes(a, layer, in_channels / rows, second)};
   }
   const int out_channels = network.tensors[static_cast<std::size_t>(layer.output)].shape.channels;
   if (layer.groups == 1) return {dense(a, layer, in_channels, out_channels)};

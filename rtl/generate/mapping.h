@@ -17,7 +17,7 @@ struct Tile {
 };
 
 struct Mapping {
-  bool convolution = true;  // false: an operator on single values or pooling, which uses the first macro only
+  bool convolution = true;  // false: an operator on whole codes, which uses the first macro only
   int weight_bits = 0;  // columns a weight takes; 2 for packed groups of -1/+1 weights, which need a zero beside them
   int macros = 1;
   int lanes = 1;          // outputs of a macro in a full tile

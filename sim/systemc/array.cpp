@@ -219,7 +219,7 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
   weights(now);
   if (now.sequencer.start) {
     const Descriptor& d = now.sequencer.descriptor;
-    weight_bits_ = d.opcode() == OP_CONVOLUTION ? d.weight_bits() : 0;
+    weight_bits_ = d.whole_codes() ? 0 : d.weight_bits();
     last_step_ = overlay_ ? 0 : weight_bits_ > 8 ? 3 : weight_bits_ > 4 ? 2 : weight_bits_ > 2 ? 1 : 0;
     lanes_full_ = d.get<F_LANES>();
     maximum_ = d.opcode() == OP_MAX_POOL;

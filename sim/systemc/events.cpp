@@ -65,7 +65,7 @@ void Events::clock_edge(const Signals& now, EventsSignals&) {
   }
   if (now.sequencer.start) {
     const generate::Descriptor& d = now.sequencer.descriptor;
-    convolution_ = d.opcode() == generate::OP_CONVOLUTION;
+    convolution_ = !d.whole_codes();
     weight_bits_ = d.weight_bits();
     output_bits_ = d.output_bits();
   }

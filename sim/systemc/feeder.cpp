@@ -64,7 +64,7 @@ const Word* Feeder::line(const Window& window, int line, int plane) const {
 void Feeder::read_window() {
   landed_ = held_;
   landed_.vector = vector_;
-  landed_.group_end = held_.last && (vector_ + 1 == most_vectors_ || held_.tile_last || single_);
+  landed_.group_end = held_.last && (vector_ + 1 == most_vectors_ || held_.tile_last || whole_codes_);
   if (held_.last) vector_ = landed_.group_end ? 0 : vector_ + 1;
   const int first_line = held_.x >> std::countr_zero(static_cast<unsigned>(data_bits_));
   for (int p = 0; p < held_.bits; ++p) {
@@ -240,7 +240,7 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
     row_bits_ = d.get<F_IN_ROW_BITS>();
     signed_ = {d.get<F_SIGNED>(), d.get<F_SECOND_SIGNED>()};
     zero_point_ = d.get<F_ZERO_POINT>();
-    single_ = d.opcode() != OP_CONVOLUTION;
+    whole_codes_ = d.whole_codes();
   }
   next.holds = holds_;
   next.may_read = holds_ && (held_.fill != 0 || vector_ != 0 || claimed_ != 2);

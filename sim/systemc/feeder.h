@@ -59,7 +59,7 @@ class Feeder final : public Unit<FeederSignals> {
   std::array<std::vector<Word>, 2> buffer_;   // even and odd lines; a line at address a begins at a * line_words_
   // Layer.
   int row_bits_ = 0;
-  bool single_ = false;        // one vector a group
+  bool whole_codes_ = false;   // one vector a group
   std::array<int, 2> bits_{};  // of the first and the second tensor
   std::array<bool, 2> signed_{};
   std::uint32_t zero_point_ = 0;

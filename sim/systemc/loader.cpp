@@ -39,7 +39,7 @@ void Loader::reset_state(LoaderSignals& shown) {
 
 void Loader::start(const Descriptor& descriptor) {
   d_ = descriptor;
-  pooling_ = d_.opcode() != OP_CONVOLUTION;
+  whole_codes_ = d_.whole_codes();
   resident_ = d_.get<F_RESIDENT>();
   keeps_weights_ = d_.get<F_KEEP_WEIGHTS>();
   table_ = static_cast<model::Activation>(d_.get<F_ACTIVATION>()) == model::Activation::table;
@@ -156,7 +156,7 @@ void Loader::step(const Signals& now, bool fire) {
       if (fire) {
         next_row();
       } else if (rows_done() && !beside_) {
-        if (!pooling_ && !keeps_weights_ && (!resident_ || block_ == 0)) {
+        if (!whole_codes_ && !keeps_weights_ && (!resident_ || block_ == 0)) {
           state_ = State::weights;
         } else {
           next_block();

@@ -50,7 +50,7 @@ class Loader final : public Unit<LoaderSignals> {
   std::vector<ParameterRecord> parameters_;  // lane l of group g at g * post_lanes + l
   // Layer.
   generate::Descriptor d_;
-  bool pooling_ = false, resident_ = false, keeps_weights_ = false, table_ = false;
+  bool whole_codes_ = false, resident_ = false, keeps_weights_ = false, table_ = false;
   // A second tensor is read: rows beside the first one's, or one pixel that meets all of the first one's.
   bool second_ = false, broadcast_ = false;
   // Commands.

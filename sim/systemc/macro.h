@@ -43,7 +43,7 @@ class Macro {
   void accumulate(int columns, bool first, bool negative);
   void count(int columns, const Word* plane);
 
-  // Values the lanes took from elsewhere: codes of pooling.
+  // Values the lanes took from elsewhere: whole codes.
   void watch_outputs(int lanes, const std::int64_t* values);
 
   std::int64_t sum(bool half, std::uint32_t pixel, int lane) const {

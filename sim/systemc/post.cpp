@@ -37,7 +37,7 @@ void Post::start(const Descriptor& descriptor) {
   d_ = descriptor;
   out_bits_ = d_.output_bits();
   lanes_full_ = d_.get<F_LANES>();
-  macros_ = d_.opcode() == OP_CONVOLUTION ? tiles_ : 1;
+  macros_ = d_.whole_codes() ? 1 : tiles_;
   n_tiles_ = d_.get<F_N_TILES>();
   out_channels_ = d_.get<F_OUT_CHANNELS>();
   acc_shift_ = d_.get<F_ACC_SHIFT>();

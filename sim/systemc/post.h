@@ -74,7 +74,7 @@ class Post final : public Unit<PostSignals> {
   std::size_t table_entry_ = 0;              // where its next beat goes
   // Layer.
   generate::Descriptor d_;
-  int macros_ = 1;  // in use: operators on single values have but the first
+  int macros_ = 1;  // in use: operators on whole codes have but the first
   bool carry_out_ = false, two_inputs_ = false, multiply_ = false;
   std::int64_t factor_0_ = 0, factor_1_ = 0;
   model::Activation activation_ = model::Activation::clip;

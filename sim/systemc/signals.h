@@ -106,8 +106,8 @@ struct FeederSignals {
   std::uint8_t group_size = 1;
   bool group_last = false;
   std::uint8_t top_plane = 0;  // its first plane that is streamed
-  // Registers loaded by plane() and codes(): the array's activation register, vector after vector, and the codes of one
-  // of single values, those of a second operand code_width() places up.
+  // Registers loaded by plane() and codes(): the array's activation register, vector after vector, and the whole
+  // codes of a vector, those of a second operand code_width() places up.
   std::vector<std::uint64_t> plane;
   std::vector<std::int64_t> codes;
 };
@@ -129,7 +129,7 @@ struct StreamerSignals {
   bool weight_write = false;                                   // the row read in the last cycle is written to the array
   std::uint16_t weight_tile = 0, weight_row = 0;
   // Vectors. `starting`: begins one as soon as the feeder has it; `in_vector`: a further plane of one goes.
-  bool starting = false, in_vector = false, pooling = false, signed_codes = false;
+  bool starting = false, in_vector = false, whole_codes = false, signed_codes = false;
   std::uint8_t weight_bits = 0;
   int rest = 0;             // cycles before the next last plane may come
   bool codes_high = false;  // codes are the second operand's: they go beside the first one's
@@ -192,12 +192,12 @@ struct Signals {
   }
   // Last planes of vectors keep their distance.
   bool vector_start() const {
-    return streamer.starting && feeder.vector_ready && streamer.rest <= (streamer.pooling ? 0 : last_plane());
+    return streamer.starting && feeder.vector_ready && streamer.rest <= (streamer.whole_codes ? 0 : last_plane());
   }
   // Cycles from the first plane of the oldest vector to its last one.
   int last_plane() const { return overlay ? (feeder.top_plane + 1) * streamer.weight_bits - 1 : feeder.top_plane; }
-  bool codes() const { return vector_start() && streamer.pooling; }
-  bool plane() const { return streamer.in_vector || (vector_start() && !streamer.pooling); }
+  bool codes() const { return vector_start() && streamer.whole_codes; }
+  bool plane() const { return streamer.in_vector || (vector_start() && !streamer.whole_codes); }
   bool release() const { return (plane() && plane_step().last) || codes(); }
   // What plane() issues: a vector's first plane is the feeder's to know.
   PlaneStep plane_step() const {

@@ -26,8 +26,8 @@ void Streamer::reset_state(StreamerSignals& shown) {
 
 void Streamer::start(const Descriptor& descriptor) {
   d_ = descriptor;
-  single_values_ = d_.opcode() != OP_CONVOLUTION;
-  macros_ = single_values_ ? 1 : tiles_;
+  whole_codes_ = d_.whole_codes();
+  macros_ = whole_codes_ ? 1 : tiles_;
   two_inputs_ = takes_two_inputs(d_);
   resident_ = d_.get<F_RESIDENT>();
   keeps_weights_ = d_.get<F_KEEP_WEIGHTS>();
@@ -110,7 +110,7 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
       return now.sequencer.start ? State::tile : State::idle;
     case State::tile:
       if (halves_used_ == 2) return State::tile;
-      return single_values_ ? State::drain : State::load;
+      return whole_codes_ ? State::drain : State::load;
     case State::load:
       if (!load_last) return State::load;
       return k_ == 0 ? State::drain : State::stream;
@@ -118,7 +118,7 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
       return now.array.busy ? State::drain : State::stream;
     case State::stream:
       if (!tile_end) return State::stream;
-      if (!k_last()) return single_values_ ? State::stream : State::load;
+      if (!k_last()) return whole_codes_ ? State::stream : State::load;
       return n_last() && block_ + 1 == d_.get<F_BLOCKS>() ? State::idle : State::tile;
   }
   return State::idle;
@@ -160,7 +160,7 @@ void Streamer::show(StreamerSignals& next) const {
   next.in_vector = state_ == State::stream && in_vector_;
   next.starting = state_ == State::stream && !in_vector_;
   next.rest = rest_;
-  next.pooling = single_values_;
+  next.whole_codes = whole_codes_;
   next.codes_high = two_inputs_ && k_ != 0;
   next.step = step_;
   next.signed_codes = signed_;

@@ -38,9 +38,9 @@ class Streamer final : public Unit<StreamerSignals> {
   const std::uint32_t weight_mask_, pixel_mask_;
   generate::Descriptor d_;
   State state_ = State::idle;
-  bool single_values_ = false, two_inputs_ = false, resident_ = false, keeps_weights_ = false, signed_ = false;
+  bool whole_codes_ = false, two_inputs_ = false, resident_ = false, keeps_weights_ = false, signed_ = false;
   bool carry_in_ = false;
-  int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: operators on single values have but the first
+  int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: operators on whole codes have but the first
   int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
   int segment_left_ = 0;  // outputs from this tile to the end of its segment
   int tile_channels_ = 0;

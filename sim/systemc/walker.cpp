@@ -22,12 +22,12 @@ void Walker::reset_state(WalkerSignals& shown) {
 void Walker::start(const Descriptor& descriptor) {
   d_ = descriptor;
   active_ = true;
-  single_values_ = d_.opcode() != OP_CONVOLUTION;
+  whole_codes_ = d_.whole_codes();
   two_inputs_ = takes_two_inputs(d_);
   second_ = d_.get<F_SECOND>();
   broadcast_ = d_.get<F_BROADCAST>();
-  // Operators on single values use the first macro only.
-  capacity_ = single_values_ ? d_.get<F_LANES>() : tiles_ * d_.get<F_LANES>();
+  // Operators on whole codes use the first macro only.
+  capacity_ = whole_codes_ ? d_.get<F_LANES>() : tiles_ * d_.get<F_LANES>();
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
   block_y_ = pixel_y_ = d_.get<F_PIXEL_START_Y>();
   block_ring_ = pixel_ring_ = d_.get<F_PIXEL_START_RING>();
@@ -45,7 +45,7 @@ int Walker::ring_add(int a, int b) const {
 }
 
 int Walker::run_length() const {
-  if (single_values_) return std::min(segment_left_, capacity_);
+  if (whole_codes_) return std::min(segment_left_, capacity_);
   return d_.get<F_RUN_LENGTH>();
 }
 
@@ -56,7 +56,7 @@ bool Walker::vector_ends() const {
   const bool full = rows_ - fill_ == length();
   const bool run_ends = run_length() - at_.position == length();
   const bool last_run = at_.run_x + 1 == d_.get<F_RUN_COUNT_X>() && at_.run_y + 1 == d_.get<F_RUN_COUNT_Y>();
-  return full || (run_ends && (last_run || single_values_));
+  return full || (run_ends && (last_run || whole_codes_));
 }
 
 Walker::RunPosition Walker::after_window() const {
