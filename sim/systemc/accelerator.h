@@ -29,7 +29,7 @@ class Accelerator final : public sc_core::sc_module {
   void run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
            std::uint32_t watchdog, std::uint32_t limit, std::function<void(const model::Events&)> layer_done);
   RunError error() const { return was_reset_ ? RunError::none : sequencer_.error(); }
-  // As in RunResult.
+  // RunResult says what they are.
   std::int64_t end_cycle() const { return was_reset_ ? -1 : end_cycle_; }
   std::int64_t last_transfer() const { return memory_.contents().last_transfer(); }
   std::int64_t masked_beats() const { return memory_.contents().masked_beats(); }

@@ -55,7 +55,7 @@ class Feeder final : public Unit<FeederSignals> {
   const int most_vectors_;
   const bool skips_;
   const int data_bits_, line_words_, row_words_, columns_, code_width_;
-  const std::uint32_t banks_, buffer_lines_;  // planes reached at once, lines of each half
+  const std::uint32_t banks_, buffer_lines_;  // planes reached at once, lines of each parity
   std::array<std::vector<Word>, 2> buffer_;   // even and odd lines; a line at address a begins at a * line_words_
   // Layer.
   int row_bits_ = 0;
