@@ -113,7 +113,7 @@ TEST(ByHandAnnealing, EpochsFollowEachOtherAndTheLastAreFrozen) {
     EXPECT_EQ(schedule.to, i * 0.25 + 0.25);
     EXPECT_EQ(schedule.freeze_batch_norm, i >= 2);
   }
-  EXPECT_EQ(annealing.best_epoch(), 4);
+  EXPECT_EQ(annealing.kept_epoch(), 4);
   EXPECT_EQ(network.restored, 0);
 }
 
@@ -121,14 +121,14 @@ TEST(ByHandAnnealing, EqualEpochsAreNoBetterAndTheStartMayBeBest) {
   Listed equal({0.7, 0.7, 0.7});
   Annealing annealing(3, {});
   while (!annealing.done()) annealing.step(equal);
-  EXPECT_EQ(annealing.best_epoch(), 1);
+  EXPECT_EQ(annealing.kept_epoch(), 1);
   EXPECT_EQ(equal.kept, 1);
   EXPECT_EQ(equal.restored, 1);
 
   Listed better({0.9, 0.7, 0.8});  // before the first epoch, and after both
   Annealing counted(2, {}, 0, true);
   while (!counted.done()) counted.step(better);
-  EXPECT_EQ(counted.best_epoch(), 0);
+  EXPECT_EQ(counted.kept_epoch(), 0);
   EXPECT_EQ(counted.best_accuracy(), 0.9);
   EXPECT_EQ(better.kept, 1);
   EXPECT_EQ(better.restored, 1);
