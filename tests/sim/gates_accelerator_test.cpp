@@ -121,9 +121,15 @@ TEST_F(Accelerator, HasBufferTreesWhereNetsAreHeavy) {
   const auto heaviest = [&](const Netlist& of, const Timing& loads) {
     std::vector<bool> clock(of.nets);
     for (const ClockDomain& domain : of.domains) clock[domain.clock] = true;
+    // Trees are for pins and their wires. What an output port carries stays: one net may drive several, as all strobes.
+    std::vector<double> ports(of.nets);
+    for (const auto& [name, port] : of.ports) {
+      if (port.input) continue;
+      for (const NetId net : port.bits) ports[net] += options.port_load;
+    }
     double most = 0;
     for (NetId net = 2; net < of.nets; ++net)
-      if (!clock[net]) most = std::max(most, loads.load[net]);
+      if (!clock[net]) most = std::max(most, loads.load[net] - ports[net]);
     return most;
   };
   const double before = heaviest(plain, plain_timing), after = heaviest(netlist, timing);
@@ -133,7 +139,7 @@ TEST_F(Accelerator, HasBufferTreesWhereNetsAreHeavy) {
              plain.cells.size(), netlist.cells.size(), rule.cell->name, before * 1e15, after * 1e15, slow * 1e9,
              fast * 1e9);
   EXPECT_GT(before, 10 * rule.most);
-  EXPECT_LE(after, rule.most + options.port_load + 1e-18);
+  EXPECT_LE(after, rule.most + 1e-18);
   EXPECT_LT(fast, 0.8 * slow);
   EXPECT_GT(fast, 1e-9);
 }
