@@ -133,9 +133,11 @@ std::uint64_t GateEngine::get(const char* name, const std::vector<NetId>& port) 
 }
 
 void GateEngine::reset() {
-  for (const auto& [name, port] : simulator_.netlist().ports)
-    if (port.input && name != "clk_i") set(port.bits, name == "s_axil_bready_i" || name == "s_axil_rready_i");
-  set(port("s_axil_wstrb_i", 4), 15);
+  for (const auto& [name, port] : simulator_.netlist().ports) {
+    if (!port.input || name == "clk_i") continue;
+    // An input is set once a cycle.
+    set(port.bits, name == "s_axil_bready_i" || name == "s_axil_rready_i" ? 1 : name == "s_axil_wstrb_i" ? 15 : 0);
+  }
   for (int i = 0; i < 3; ++i) simulator_.cycle();
   set(port("rst_ni", 1), 1);
   for (int i = 0; i < 2; ++i) simulator_.cycle();
