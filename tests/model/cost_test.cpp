@@ -40,6 +40,15 @@ TEST(Measurement, TotalsAndLatency) {
   EXPECT_THROW(m.latency_us(), std::logic_error);
 }
 
+TEST(Measurement, LatencyIsAnImagesShare) {
+  Measurement m{.clock_mhz = 200, .batch = 4};
+  m.layers.resize(2);
+  m.layers[0].events.cycles = 1500;
+  m.layers[1].events.cycles = 500;
+  EXPECT_DOUBLE_EQ(m.latency_us(), 2.5);
+  EXPECT_DOUBLE_EQ(m.latency_us(m.layers[0]), 1.875);
+}
+
 TEST(Origin, HasWords) {
   EXPECT_STREQ(to_string(Origin::rtl), "rtl");
   EXPECT_STREQ(to_string(Origin::systemc), "systemc");

@@ -74,6 +74,50 @@ TEST(Requantize, WideProductsDoNotOverflow) {
   EXPECT_EQ(requantize(one_channel(0, 1, 63), 0, -1), 0);
 }
 
+TEST(Requantize, LeakyValuesHaveMultipliersOfTheirChannel) {
+  IntegerLayer layer = one_channel(0, 2, 1);
+  layer.activation = Activation::leaky;
+  layer.bias = {0, 0};
+  layer.multiplier = {2, 4};
+  layer.negative_multiplier = {1, 3};
+  layer.shift = {1, 2};
+  EXPECT_EQ(requantize(layer, 0, 6), 6);    // 6 * 2 / 2
+  EXPECT_EQ(requantize(layer, 0, -6), -3);  // -6 * 1 / 2
+  EXPECT_EQ(requantize(layer, 1, 6), 6);    // 6 * 4 / 4
+  EXPECT_EQ(requantize(layer, 1, -6), -4);  // -6 * 3 / 4 = -4.5
+}
+
+TEST(Requantize, HardSwishByHand) {
+  IntegerLayer layer = one_channel(0, 1, 0);
+  layer.activation = Activation::hard_swish;
+  layer.swish_three = 48;
+  layer.swish_six = 96;
+  layer.swish_shift = 7;
+  layer.swish_offset = 2;
+  EXPECT_EQ(requantize(layer, 0, 10), 7);         // 10 * 58 / 128 = 4.53
+  EXPECT_EQ(requantize(layer, 0, 100), 77);       // 100 * 96 / 128 = 75: the gate is open
+  EXPECT_EQ(requantize(layer, 0, 48), 38);        // 48 * 96 / 128 = 36: just so
+  EXPECT_EQ(requantize(layer, 0, -20), -2);       // -20 * 28 / 128 = -4.375
+  EXPECT_EQ(requantize(layer, 0, -60), 2);        // the gate is closed
+  EXPECT_EQ(requantize(layer, 0, 40000), 24577);  // 32767 * 96 / 128 = 24575.25
+}
+
+TEST(Requantize, TablesBeginAtTheLowestCode) {
+  IntegerLayer layer = one_channel(0, 1, 0);
+  layer.activation = Activation::table;
+  layer.table.assign(256, 0);
+  layer.table[0] = 7;
+  layer.table[1] = 9;
+  layer.table[128] = 11;
+  layer.table[255] = 13;
+  EXPECT_EQ(requantize(layer, 0, -300), 7);
+  EXPECT_EQ(requantize(layer, 0, -128), 7);
+  EXPECT_EQ(requantize(layer, 0, -127), 9);
+  EXPECT_EQ(requantize(layer, 0, 0), 11);
+  EXPECT_EQ(requantize(layer, 0, 127), 13);
+  EXPECT_EQ(requantize(layer, 0, 128), 13);
+}
+
 // 1 x 1 x 4 input, linear layer with two outputs, every step by hand.
 TEST(RunLayer, ByHand) {
   IntegerNetwork net{.name = "hand", .tensors = {{.shape = {1, 1, 4}, .bits = 4}, {.shape = {1, 1, 2}, .bits = 4}}};
@@ -140,6 +184,62 @@ TEST(RunLayer, DepthToSpaceByHand) {
                         6, 16, 8, 20, 10, 24, 26, 56, 28, 60, 30, 60};
   EXPECT_EQ(run_layer_reference(net, net.layers[0], input), output);
   EXPECT_EQ(run_layer(net, net.layers[0], input), output);
+}
+
+// An operator on the codes of tensor 0 and, where `second` has a shape, of tensor 1; 1 as multiplier of each channel.
+IntegerNetwork on_values(LayerKind kind, Shape first, Shape second, Shape output) {
+  IntegerNetwork net{.name = "values",
+                     .tensors = {{.shape = first, .bits = 4},
+                                 {.shape = second, .bits = 4},
+                                 {.shape = output, .bits = 8, .coding = Coding::twos_complement}}};
+  IntegerLayer layer;
+  layer.name = "values";
+  layer.kind = kind;
+  layer.second = has_two_inputs(kind) ? 1 : -1;
+  layer.output = 2;
+  layer.bias.assign(static_cast<std::size_t>(output.channels), 0);
+  layer.multiplier.assign(layer.bias.size(), 1);
+  layer.shift.assign(layer.bias.size(), 0);
+  layer.clip_low = -128;
+  layer.clip_high = 127;
+  net.layers = {layer};
+  return net;
+}
+
+void expect_both(const IntegerNetwork& net, const Codes& first, const Codes& second, const Codes& expected) {
+  EXPECT_EQ(run_layer_reference(net, net.layers[0], first, second), expected);
+  EXPECT_EQ(run_layer(net, net.layers[0], first, second), expected);
+}
+
+TEST(RunLayer, AddAndMultiplyByHand) {
+  const Codes first = {1, 2, 3, 4}, second = {10, 0, 5, 7};  // two pixels of two channels
+  IntegerNetwork add = on_values(LayerKind::add, {1, 2, 2}, {1, 2, 2}, {1, 2, 2});
+  add.layers[0].factor = {3, -2};
+  add.layers[0].bias = {0, 10};
+  expect_both(add, first, second, {3 - 20, 6 - 0 + 10, 9 - 10, 12 - 14 + 10});
+
+  IntegerNetwork multiply = on_values(LayerKind::multiply, {1, 2, 2}, {1, 2, 2}, {1, 2, 2});
+  multiply.layers[0].factor = {-1, 2};
+  multiply.layers[0].bias = {0, 10};
+  expect_both(multiply, first, second, {10 - 1 + 20, 0 - 2 + 0 + 10, 15 - 3 + 10, 28 - 4 + 14 + 10});
+
+  // One pixel meets all of the first input's, channel by channel.
+  IntegerNetwork gate = on_values(LayerKind::multiply, {1, 2, 2}, {1, 1, 2}, {1, 2, 2});
+  gate.layers[0].factor = {-1, 2};
+  expect_both(gate, first, {10, 7}, {10 - 1 + 20, 14 - 2 + 14, 30 - 3 + 20, 28 - 4 + 14});
+}
+
+TEST(RunLayer, ConcatenateByHand) {
+  IntegerNetwork net = on_values(LayerKind::concatenate, {1, 2, 2}, {1, 2, 1}, {1, 2, 3});
+  net.layers[0].multiplier = {1, 2, 3};
+  expect_both(net, {1, 2, 3, 4}, {7, 9}, {1, 4, 21, 3, 8, 27});
+}
+
+TEST(RunLayer, UpsampleByHand) {
+  IntegerNetwork net = on_values(LayerKind::upsample, {2, 2, 1}, {}, {6, 6, 1});
+  net.layers[0].factor = {3, 0};
+  expect_both(net, {1, 2, 3, 4}, {}, {1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2,
+                                      3, 3, 3, 4, 4, 4, 3, 3, 3, 4, 4, 4, 3, 3, 3, 4, 4, 4});
 }
 
 TEST(RunLayer, FastPathEqualsTheDefinitionOnRandomLayers) {

@@ -101,6 +101,27 @@ TEST(AccumulatorBound, ByHand) {
   EXPECT_EQ(accumulator_bound(net, net.layers[1]), 4 * 16 * 128);
 }
 
+TEST(AccumulatorBound, OfTwoInputsByHand) {
+  IntegerNetwork net{.name = "two",
+                     .tensors = {{.shape = {1, 1, 1}, .bits = 4},
+                                 {.shape = {1, 1, 1}, .bits = 8, .coding = Coding::twos_complement},
+                                 {.shape = {1, 1, 1}}}};
+  IntegerLayer layer;
+  layer.kind = LayerKind::add;
+  layer.second = 1;
+  layer.output = 2;
+  layer.factor = {3, -2};
+  layer.bias = {-7};
+  EXPECT_EQ(accumulator_bound(net, layer), 3 * 15 + 2 * 128 + 7);
+  layer.acc_shift = 2;
+  EXPECT_EQ(accumulator_bound(net, layer), 4 * (3 * 15 + 2 * 128) + 7);
+  layer.kind = LayerKind::multiply;
+  layer.acc_shift = 0;
+  EXPECT_EQ(accumulator_bound(net, layer), 3 * 15 + 2 * 128 + 15 * 128 + 7);
+  layer.kind = LayerKind::concatenate;
+  EXPECT_EQ(accumulator_bound(net, layer), 128 + 7);
+}
+
 TEST(AccumulatorBound, OfTheWidestLayerStaysBelow45Bits) {
   // 16/16 bits at K = 4608, the case of the design page: 4608 * 2^15 * 65535 < 2^44.
   IntegerNetwork net{.name = "wide", .tensors = {{.shape = {1, 1, 4608}, .bits = 16}, {.shape = {1, 1, 1}}}};
@@ -154,6 +175,23 @@ TEST(Validate, LooksForRealTapsWithoutTryingAll) {
   net.tensors[1].shape.width = positions + 1;
   EXPECT_THAT(message_of<std::invalid_argument>([&] { validate(net); }),
               HasSubstr("position 0 of the window's width lies in the padding alone"));
+}
+
+TEST(Validate, CountsRealTapsOfDilatedPools) {
+  IntegerNetwork net = sample();
+  net.layers.erase(net.layers.begin());
+  net.tensors.erase(net.tensors.begin() + 1);
+  net.tensors[0] = {.shape = {4, 1, 3}, .bits = 5, .coding = Coding::twos_complement};
+  net.tensors[1] = {.shape = {5, 1, 3}, .bits = 5, .coding = Coding::twos_complement};
+  IntegerLayer& pool = net.layers[0];
+  pool.input = 0, pool.output = 1;
+  pool.window = {.kernel_height = 2, .kernel_width = 1, .pad_top = 3, .dilation_height = 2};
+  // Taps of position 0 lie at -3 and -1.
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { validate(net); }),
+              HasSubstr("position 0 of the window's height lies in the padding alone"));
+  pool.window.pad_top = 2;  // at -2 and 0
+  net.tensors[1].shape.height = 4;
+  EXPECT_NO_THROW(validate(net));
 }
 
 TEST(Validate, NamesTheLayerAndTheContradiction) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <set>
@@ -118,6 +119,121 @@ TEST(EnergyFit, FindsTheCoefficientsEnergyIsMadeOf) {
   EXPECT_GT(structural.mean, 100 * error.mean);
 }
 
+// Points in which nothing costs anything yet.
+CalibrationPoint free_point() {
+  CalibrationPoint p;
+  for (const char* part : {"array", "shift_add", "postprocess", "buffer", "control", "clock", "clock_of_columns"})
+    p.energy[part] = 0;
+  return p;
+}
+
+// Two held-out runs of which the model says 1.5 J a cycle: they took 1 and 2. And one that it was fitted to, rightly.
+TEST(EnergyFit, ErrorsAreThoseOfTheRunsAskedFor) {
+  std::vector<CalibrationPoint> points(3);
+  const double joules[] = {10, 15, 20};
+  for (std::size_t i = 0; i < 3; ++i) {
+    points[i].name = fmt::format("run {}", i);
+    points[i].held_out = i != 1;
+    points[i].events.cycles = 10;
+    points[i].energy["array"] = joules[i];
+  }
+  const model::EnergyTerms terms = {{"array", {{"cycles", TermScale::one, 1.5}}}};
+  const model::FitError error = error_of(terms, points, sixteen_columns(), true);
+  EXPECT_EQ(error.points, 2);
+  EXPECT_DOUBLE_EQ(error.mean, (0.5 + 0.25) / 2);
+  EXPECT_DOUBLE_EQ(error.worst, 0.5);
+  EXPECT_EQ(error.worst_point, "run 0");
+  EXPECT_DOUBLE_EQ(error.r2, 0);  // as good as their mean
+  const model::FitError fitted = error_of(terms, points, sixteen_columns(), false);
+  EXPECT_EQ(fitted.points, 1);
+  EXPECT_DOUBLE_EQ(fitted.worst, 0);
+}
+
+// Held-out runs whose array takes three times what the fitted ones say: the fit does not follow them, and says so.
+TEST(EnergyFit, SaysThatHeldOutRunsContradictIt) {
+  std::vector<CalibrationPoint> points = made_points(60);
+  for (CalibrationPoint& p : points)
+    if (p.held_out) p.energy["array"] *= 3;
+  const model::EnergyTerms terms = fit_energy(points, sixteen_columns(), {1e-9, 1e-11}, false);
+  for (const EnergyTerm& term : terms.at("array")) {
+    const double expected = term.event == "product_toggles" ? 300e-15 : term.event == "tree_toggles" ? 90e-15 : 0;
+    EXPECT_NEAR(term.joules, expected, 1e-18) << term.event;
+  }
+  EXPECT_LT(error_of(terms, points, sixteen_columns(), false).worst, 1e-6);
+  // The array takes some hundred pJ of some thousand, most of them the clock's.
+  const model::FitError error = error_of(terms, points, sixteen_columns(), true);
+  EXPECT_GT(error.worst, 0.03);
+  EXPECT_GT(error.mean, 0.01);
+  EXPECT_LT(error.r2, 0.999);
+}
+
+// One event, two runs that contradict each other: 1 J a step of a run of 10 J, 2 J a step of one of 2000 J. Errors
+// count by their share of a run: (x - 1)^2 + (x / 2 - 1)^2 is least at 1.2.
+TEST(EnergyFit, TakesErrorsBySharesOfARun) {
+  std::vector<CalibrationPoint> points(2, free_point());
+  points[0].events.cell_steps = 10;
+  points[0].energy["array"] = 10;
+  points[1].events.cell_steps = 1000;
+  points[1].energy["array"] = 2000;
+  const model::EnergyTerms terms = fit_energy(points, sixteen_columns(), {}, true);
+  ASSERT_EQ(terms.at("array").size(), 1U);
+  EXPECT_EQ(terms.at("array")[0].event, "cell_steps");
+  EXPECT_NEAR(terms.at("array")[0].joules, 1.2, 1e-9);
+}
+
+// Energies that were fitted on 16 columns, of two macros of 24: what goes with a row or a plane of all columns, the row
+// gates' clocks among it, costs three times as much, what counts columns itself is counted by its events.
+TEST(EnergyFit, TermsGrowWithTheColumnsOfAllMacros) {
+  using model::Events;
+  const struct {
+    const char* part;
+    const char* reported;  // clocks are reported as one
+    std::int64_t Events::*event;
+    double factor;
+  } cases[] = {{"array", "array", &Events::plane_steps, 3},
+               {"array", "array", &Events::vectors, 3},
+               {"array", "array", &Events::cell_steps, 1},
+               {"array", "array", &Events::weight_cells_written, 1},
+               {"shift_add", "shift_add", &Events::weight_rows_read, 3},
+               {"shift_add", "shift_add", &Events::joiner_adds, 1},
+               {"shift_add", "shift_add", &Events::column_steps, 1},
+               {"shift_add", "shift_add", &Events::accumulator_writes, 1},
+               {"clock_of_columns", "clock", &Events::weight_rows_read, 3},
+               {"clock_of_columns", "clock", &Events::plane_steps, 3},
+               {"clock_of_columns", "clock", &Events::vectors, 3},
+               {"clock_of_columns", "clock", &Events::column_steps, 1},
+               {"clock_of_columns", "clock", &Events::joiner_adds, 1},
+               {"clock", "clock", &Events::weight_rows_read, 1},
+               {"buffer", "buffer", &Events::weight_rows_read, 1},
+               {"control", "control", &Events::memory_lines_written, 1},
+               {"postprocess", "postprocess", &Events::post_cycles, 1}};
+  model::Architecture more;
+  more.tiles = 2;
+  more.columns = 24;
+  for (const auto& c : cases) {
+    std::vector<CalibrationPoint> points(2, free_point());
+    for (int i = 0; i < 2; ++i) {
+      points[static_cast<std::size_t>(i)].events.*c.event = 100 + i;
+      points[static_cast<std::size_t>(i)].energy[c.part] = (100 + i) * 5e-12;
+    }
+    const model::EnergyTerms terms = fit_energy(points, sixteen_columns(), {}, true);
+    Events events;
+    events.*c.event = 7;
+    const auto place = std::ranges::find(model::event_members, c.event) - model::event_members.begin();
+    EXPECT_NEAR(sim::energy_of(terms.at(c.reported), events, nullptr, more), 7 * 5e-12 * c.factor, 1e-18)
+        << c.part << " " << model::event_names[static_cast<std::size_t>(place)];
+  }
+  // What a cycle takes in which nothing happens: 1 fJ and 0.01 fJ a column.
+  std::vector<CalibrationPoint> idle(1, free_point());
+  idle[0].events.cycles = 1000;
+  idle[0].energy["clock"] = 1000 * 1e-15;
+  idle[0].energy["clock_of_columns"] = 1000 * 16 * 1e-17;
+  const model::EnergyTerms terms = fit_energy(idle, sixteen_columns(), {1e-15, 1e-17}, true);
+  Events events;
+  events.cycles = 10;
+  EXPECT_NEAR(sim::energy_of(terms.at("clock"), events, nullptr, more), 10 * (1e-15 + 48 * 1e-17), 1e-24);
+}
+
 model::Technology made_technology() {
   const model::Architecture a = sixteen_columns();
   model::Technology t;
@@ -167,6 +283,24 @@ TEST(GateLevelTechnology, SurvivesItsFile) {
   // The same file again.
   save_gate_level(back, folder / "again.yaml");
   EXPECT_EQ(testing::read_text(folder / "made.yaml"), testing::read_text(folder / "again.yaml"));
+}
+
+// fJ, um2, pW and pJ a bit, mm2, uW, in numbers that another program would read.
+TEST(GateLevelTechnology, FilesHaveTheirOwnUnits) {
+  const testing::TemporaryFolder folder;
+  save_gate_level(made_technology(), folder / "made.yaml");
+  const std::string text = testing::read_text(folder / "made.yaml");
+  for (const char* coefficient : {"value: 1\n    unit: fJ/bit/sqrt(bit)", "value: 1\n    unit: um2/bit",
+                                  "value: 1\n    unit: pW/bit", "value: 10\n    unit: pJ/bit"})
+    EXPECT_THAT(text, HasSubstr(coefficient));
+  EXPECT_THAT(text, HasSubstr("area_mm2: {fixed: 1, column: 0.01}"));
+  EXPECT_THAT(text, HasSubstr("leakage_uW: {fixed: 1, column: 0.01}"));
+  const model::GateLevel back = model::load_technology((folder / "made.yaml").string()).gates;
+  EXPECT_NEAR(back.memory_area, 1e-12, 1e-18);
+  EXPECT_NEAR(back.memory_leakage, 1e-12, 1e-18);
+  EXPECT_NEAR(back.dram_access, 10e-12, 1e-18);
+  EXPECT_NEAR(back.area.of(100), 2e-6, 1e-12);
+  EXPECT_NEAR(back.leakage.of(100), 2e-6, 1e-12);
 }
 
 TEST(GateLevelTechnology, RefusesDamage) {
