@@ -45,6 +45,13 @@ TEST(Architecture, BufferBits) {
   EXPECT_EQ(a.weight_buffer_bits(), 512 * 128);
 }
 
+TEST(Architecture, PartialSumsFillWholeGroupsOfLanes) {
+  Architecture a;
+  a.tiles = 3;
+  a.columns = 18;  // five groups of four a macro
+  EXPECT_EQ(a.partial_sum_bits(), 2 * 256 * (3 * 20) * 48);
+}
+
 TEST(Validate, SaysWhatIsWrongAndWhatWouldBeRight) {
   const auto message = [](const std::function<void(Architecture&)>& change) {
     Architecture a;
