@@ -56,6 +56,17 @@ void fit_output(IntegerNetwork& net) {
       size(in.width + w.pad_left + w.pad_right, w.kernel_width, w.dilation_width, w.stride_width);
 }
 
+void expect_told_apart(const char* what, const IntegerNetwork& base, const IntegerNetwork& other) {
+  const model::Architecture a = model::load_architecture("pim-64x64");
+  LayerCosts alone(a), after(a);
+  const model::Events expected = alone.events(other, other.layers[0]);
+  const model::Events before = after.events(base, base.layers[0]);
+  EXPECT_NE(before, expected) << what << " changes nothing";
+  EXPECT_EQ(after.events(other, other.layers[0]), expected) << what;
+  EXPECT_EQ(after.events(base, base.layers[0]), before) << what;
+  EXPECT_EQ(after.predicted(), 2) << what;
+}
+
 TEST(LayerCosts, TellApartWhatDiffersInOneProperty) {
   const std::pair<const char*, std::function<void(IntegerNetwork&)>> of_convolutions[] = {
       {"groups", [](auto& n) { n.layers[0].groups = 2; }},
@@ -86,38 +97,49 @@ TEST(LayerCosts, TellApartWhatDiffersInOneProperty) {
       {"concatenation", [](auto& n) {
          n.layers[0].kind = LayerKind::concatenate, n.tensors[2].shape.channels = 80, n.layers[0].bias.resize(80);
        }}};
-  const auto compare = [](const char* what, const IntegerNetwork& base, const IntegerNetwork& other) {
-    const model::Architecture a = model::load_architecture("pim-64x64");
-    LayerCosts alone(a), after(a);
-    const model::Events expected = alone.events(other, other.layers[0]);
-    const model::Events before = after.events(base, base.layers[0]);
-    EXPECT_NE(before, expected) << what << " changes nothing";
-    EXPECT_EQ(after.events(other, other.layers[0]), expected) << what;
-    EXPECT_EQ(after.events(base, base.layers[0]), before) << what;
-    EXPECT_EQ(after.predicted(), 2) << what;
-  };
   for (const auto& [what, change] : of_convolutions) {
     IntegerNetwork other = convolution();
     change(other);
     fit_output(other);
-    compare(what, convolution(), other);
+    expect_told_apart(what, convolution(), other);
   }
   for (const auto& [what, change] : of_sums) {
     IntegerNetwork other = sum();
     change(other);
-    compare(what, sum(), other);
+    expect_told_apart(what, sum(), other);
   }
-  // Dilation along the other axis of a square layer: a key that mixes axes up would find the first one.
-  IntegerNetwork rows = convolution(), columns = convolution();
-  rows.layers[0].window.dilation_height = columns.layers[0].window.dilation_width = 2;
-  fit_output(rows);
-  fit_output(columns);
-  compare("axis of a dilation", rows, columns);
-  IntegerNetwork tall = convolution(), wide = convolution();
-  tall.layers[0].window.stride_height = wide.layers[0].window.stride_width = 2;
-  fit_output(tall);
-  fit_output(wide);
-  compare("axis of a stride", tall, wide);
+}
+
+// Strides leave rows and columns over, so a window's dilation, stride and padding may change while all sizes stay.
+TEST(LayerCosts, TellApartLayersOfOneSize) {
+  struct Axis {
+    const char* name;
+    int model::Shape::*size;
+    int model::Window::*kernel, model::Window::*stride, model::Window::*dilation, model::Window::*before;
+  };
+  using model::Shape;
+  using model::Window;
+  for (const Axis& axis : {Axis{"rows", &Shape::height, &Window::kernel_height, &Window::stride_height,
+                                &Window::dilation_height, &Window::pad_top},
+                           Axis{"columns", &Shape::width, &Window::kernel_width, &Window::stride_width,
+                                &Window::dilation_width, &Window::pad_left}}) {
+    SCOPED_TRACE(axis.name);
+    const auto compare = [&](const char* what, int size, int kernel, int stride, int Window::*changed, int value) {
+      IntegerNetwork base = convolution();
+      base.tensors[0].shape.*axis.size = size;
+      base.layers[0].window.*axis.kernel = kernel;
+      base.layers[0].window.*axis.stride = stride;
+      IntegerNetwork other = base;
+      other.layers[0].window.*changed = value;
+      fit_output(base);
+      fit_output(other);
+      ASSERT_EQ(base.tensors[1].shape, other.tensors[1].shape) << what;
+      expect_told_apart(what, base, other);
+    };
+    compare("dilation", 13, 2, 3, axis.dilation, 2);
+    compare("stride", 13, 4, 4, axis.stride, 5);
+    compare("padding", 14, 3, 2, axis.before, 0);
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <map>
@@ -101,6 +102,58 @@ TEST(LayerStatistics, GiveBackWhatWasCounted) {
   model::Toggles both = toggles;
   both += toggles;
   EXPECT_EQ(statistics.toggles_of(twice), both);
+}
+
+// Three toggles for each event that causes them in the run that was counted, and so in another one.
+TEST(LayerStatistics, TogglesFollowTheEventsThatCauseThem) {
+  const auto events = [](std::int64_t scale) {  // 150 active lines in all, of 300 column steps
+    model::Events e;
+    e.cycles = 1000 * scale;
+    e.vectors = 23 * scale;
+    e.plane_steps = 50;
+    e.column_steps = 300 * scale;
+    e.cell_steps = 900 * scale;
+    e.joiner_adds = 7 * scale * scale;
+    e.accumulator_writes = 11 * scale * scale * scale;
+    e.post_outputs = 13;
+    e.weight_cells_written = 17 * scale;
+    e.window_reads = 19 * scale * scale;
+    return e;
+  };
+  const struct {
+    std::int64_t model::Toggles::*toggles;
+    std::int64_t counted, expected;  // of causes at scale 1 and at scale 2
+  } cases[] = {{&model::Toggles::activation_toggles, 150, 150},  {&model::Toggles::weight_line_toggles, 900, 1800},
+               {&model::Toggles::product_toggles, 900, 1800},    {&model::Toggles::tree_toggles, 900, 1800},
+               {&model::Toggles::count_toggles, 300, 600},       {&model::Toggles::operand_toggles, 300, 600},
+               {&model::Toggles::accumulator_toggles, 300, 600}, {&model::Toggles::joiner_toggles, 7, 28},
+               {&model::Toggles::output_toggles, 11, 88},        {&model::Toggles::weight_toggles, 17, 34},
+               {&model::Toggles::window_toggles, 150, 150},      {&model::Toggles::sum_toggles, 13, 13},
+               {&model::Toggles::line_toggles, 150, 150},        {&model::Toggles::parameter_toggles, 13, 13},
+               {&model::Toggles::select_toggles, 19, 76}};
+  ASSERT_EQ(std::size(cases), model::toggle_members.size());
+  model::Toggles counted;
+  for (const auto& c : cases) counted.*c.toggles = 3 * c.counted;
+  const LayerStatistics statistics(events(1), events(1), counted);
+  const model::Toggles found = statistics.toggles_of(events(2));
+  for (const auto& c : cases)
+    EXPECT_EQ(found.*c.toggles, 3 * c.expected) << model::toggle_names[at(
+        static_cast<int>(std::ranges::find(model::toggle_members, c.toggles) - model::toggle_members.begin()))];
+}
+
+TEST(PlanStatistics, OfTwoInputsGoByTheWiderOne) {
+  IntegerNetwork net{.name = "net", .tensors = {{.bits = 4}, {.bits = 7}, {.bits = 8}}, .layers = {}};
+  IntegerLayer layer;
+  layer.weight_bits = 3;
+  layer.output = 2;
+  const auto key = [&] { return PlanStatistics::key(net, layer, 5); };
+  EXPECT_EQ(key(), (PlanStatistics::Key{5, 3, 4}));
+  layer.kind = LayerKind::add;
+  layer.weight_bits = 0;
+  layer.second = 1;
+  EXPECT_EQ(key(), (PlanStatistics::Key{5, 7, 7}));
+  net.tensors[0].bits = 9;
+  EXPECT_EQ(key(), (PlanStatistics::Key{5, 9, 9}));
 }
 
 TEST(PlanStatistics, AreStoredAndRead) {
