@@ -22,7 +22,7 @@ constexpr const char* format_name = "bitstrata-architecture-1";
 // clang-format off
 #define BITSTRATA_ARCHITECTURE_KEYS(X) \
   X(name) X(style) X(tiles) X(vectors) X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) \
-  X(accumulator_bits) X(data_bits) X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) \
+  X(accumulator_bits) X(data_bits) X(address_width) X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) \
   X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) X(vector_unit) X(swish_unit) \
   X(table_unit) X(event_counters) X(popcount_tree) X(clock_gating) X(clock_mhz)
 // clang-format on
@@ -88,6 +88,7 @@ std::optional<Problem> first_problem(const Architecture& a) {
   }
   check.range("accumulator_bits", a.accumulator_bits, 16, 48);
   check.power("data_bits", a.data_bits, 32, 256);
+  check.range("address_width", a.address_width, 32, 64);
   check.power("activation_depth", a.activation_depth, 4, deepest);
   check.power("output_depth", a.output_depth, 4, deepest);
   // Buffer addresses count the lines of all banks in 16 bits.

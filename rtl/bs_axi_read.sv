@@ -5,6 +5,7 @@
 // halt_i: no new burst; busy_o falls when those under way have come in, and a reset is safe for the bus then. halt_i may
 // fall only with a reset.
 module bs_axi_read #(
+  parameter ADDRESS_WIDTH = 32,
   parameter DATA_WIDTH  = 64,
   parameter BURST_BEATS = 16,  // longest burst; BURST_BEATS * DATA_WIDTH / 8 <= 4096
   parameter OUTSTANDING = 4    // bursts in flight
@@ -13,6 +14,7 @@ module bs_axi_read #(
   input  logic                  rst_ni,
   input  logic                  cmd_valid_i,
   output logic                  cmd_ready_o,
+  input  logic [ADDRESS_WIDTH-1:0] base_i,      // multiple of 4096: cmd_address_i is counted from here
   input  logic [31:0]           cmd_address_i,  // multiple of DATA_WIDTH/8
   input  logic [23:0]           cmd_beats_i,    // at least 1
   output logic                  data_valid_o,
@@ -23,7 +25,7 @@ module bs_axi_read #(
   // AXI4
   output logic                  m_axi_arvalid_o,
   input  logic                  m_axi_arready_i,
-  output logic [31:0]           m_axi_araddr_o,
+  output logic [ADDRESS_WIDTH-1:0] m_axi_araddr_o,
   output logic [7:0]            m_axi_arlen_o,
   input  logic                  m_axi_rvalid_i,
   output logic                  m_axi_rready_o,
@@ -36,9 +38,12 @@ module bs_axi_read #(
   localparam PAGE_WIDTH = 12 - SIZE;
 
   logic        active_q;
-  logic [31:0] address_q;
+  logic [ADDRESS_WIDTH-1:0] address_q;
   logic [23:0] beats_q;
   logic [4:0]  in_flight_q;
+
+  logic [ADDRESS_WIDTH:0] offset;  // the command's address, a bit wider than needed for tools that know no empty fields
+  assign offset = {{(ADDRESS_WIDTH - 31){1'b0}}, cmd_address_i};
 
   // Length of the next burst.
   logic [23:0] page_left, burst;
@@ -83,16 +88,16 @@ module bs_axi_read #(
   end
   always_ff @(posedge clk_i) begin
     if (cmd_valid_i && cmd_ready_o) begin
-      address_q <= cmd_address_i;
+      address_q <= {base_i[ADDRESS_WIDTH-1:12] + offset[ADDRESS_WIDTH-1:12], offset[11:0]};
       beats_q <= cmd_beats_i;
     end else if (ar_fire) begin
-      address_q <= address_q + {8'd0, burst << SIZE};
+      address_q <= address_q + {{(ADDRESS_WIDTH - 24){1'b0}}, burst << SIZE};
       beats_q <= beats_q - burst;
     end
   end
 
   logic unused;
-  assign unused = m_axi_rresp_i[0];
+  assign unused = ^{m_axi_rresp_i[0], base_i[11:0], offset[ADDRESS_WIDTH]};
 
 `ifdef BS_CHECKS
   `include "bs_checks.svh"

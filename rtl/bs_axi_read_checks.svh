@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What bs_axi_read owes AXI, and what it relies on; part of its body under BS_CHECKS.
   logic ar_waits_q, halted_q;
-  logic [39:0] ar_shown_q;
+  logic [ADDRESS_WIDTH+7:0] ar_shown_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       ar_waits_q <= 1'b0;
@@ -15,7 +15,7 @@
   `BS_CHECK(!ar_waits_q || (m_axi_arvalid_o && {m_axi_arlen_o, m_axi_araddr_o} == ar_shown_q))
   `BS_ASSUME(!halted_q || halt_i)
 
-  `BS_ASSUME(!cmd_valid_i || (cmd_beats_i != 24'd0 && cmd_address_i[SIZE-1:0] == {SIZE{1'b0}}))
+  `BS_ASSUME(!cmd_valid_i || (cmd_beats_i != 24'd0 && cmd_address_i[SIZE-1:0] == {SIZE{1'b0}} && base_i[11:0] == 12'd0))
   `BS_CHECK(!active_q || (beats_q != 24'd0 && address_q[SIZE-1:0] == {SIZE{1'b0}}))
   `BS_CHECK(!m_axi_arvalid_o || ({24'd0, m_axi_arlen_o} < BURST_BEATS && {16'd0, m_axi_arlen_o} < beats_q))
   `BS_CHECK(!m_axi_arvalid_o || {20'd0, m_axi_araddr_o[11:0]} + (({24'd0, m_axi_arlen_o} + 32'd1) << SIZE) <= 32'd4096)

@@ -7,6 +7,7 @@
 // already stays as it is. busy_o falls when all are answered, and a reset is safe for the bus then. halt_i may fall
 // only with a reset.
 module bs_axi_write #(
+  parameter ADDRESS_WIDTH = 32,
   parameter DATA_WIDTH  = 64,
   parameter BURST_BEATS = 16,
   parameter OUTSTANDING = 4
@@ -15,6 +16,7 @@ module bs_axi_write #(
   input  logic                  rst_ni,
   input  logic                  cmd_valid_i,
   output logic                  cmd_ready_o,
+  input  logic [ADDRESS_WIDTH-1:0] base_i,      // multiple of 4096: cmd_address_i is counted from here
   input  logic [31:0]           cmd_address_i,
   input  logic [23:0]           cmd_beats_i,  // at least 1
   input  logic                  data_valid_i,
@@ -30,7 +32,7 @@ module bs_axi_write #(
   // AXI4
   output logic                  m_axi_awvalid_o,
   input  logic                  m_axi_awready_i,
-  output logic [31:0]           m_axi_awaddr_o,
+  output logic [ADDRESS_WIDTH-1:0] m_axi_awaddr_o,
   output logic [7:0]            m_axi_awlen_o,
   output logic                  m_axi_wvalid_o,
   input  logic                  m_axi_wready_i,
@@ -46,7 +48,7 @@ module bs_axi_write #(
   localparam PAGE_WIDTH = 12 - SIZE;
 
   logic        active_q;           // addresses of the command are left
-  logic [31:0] address_q;          // next burst's address
+  logic [ADDRESS_WIDTH-1:0] address_q;          // next burst's address
   logic [23:0] beats_q;            // beats not yet addressed
   logic [7:0]  length_q [0:15];    // of the bursts shown and not begun, minus 1
   logic [3:0]  length_in_q, length_out_q;
@@ -55,6 +57,9 @@ module bs_axi_write #(
   logic [4:0]  in_flight_q;        // addressed, not answered
   logic [4:0]  to_send_q;          // address shown, data not begun
   logic        fill_q;             // beats carry no strobes
+
+  logic [ADDRESS_WIDTH:0] offset;  // the command's address, as in bs_axi_read
+  assign offset = {{(ADDRESS_WIDTH - 31){1'b0}}, cmd_address_i};
 
   logic [23:0] page_left, burst;
   always_comb begin
@@ -117,10 +122,10 @@ module bs_axi_write #(
   end
   always_ff @(posedge clk_i) begin
     if (cmd_valid_i && cmd_ready_o) begin
-      address_q <= cmd_address_i;
+      address_q <= {base_i[ADDRESS_WIDTH-1:12] + offset[ADDRESS_WIDTH-1:12], offset[11:0]};
       beats_q <= cmd_beats_i;
     end else if (aw_fire) begin
-      address_q <= address_q + {8'd0, burst << SIZE};
+      address_q <= address_q + {{(ADDRESS_WIDTH - 24){1'b0}}, burst << SIZE};
       beats_q <= beats_q - burst;
     end
     if (aw_show) length_q[length_in_q] <= burst_minus_1[7:0];
@@ -128,7 +133,7 @@ module bs_axi_write #(
   end
 
   logic unused;
-  assign unused = m_axi_bresp_i[0];
+  assign unused = ^{m_axi_bresp_i[0], base_i[11:0], offset[ADDRESS_WIDTH]};
 
 `ifdef BS_CHECKS
   `include "bs_checks.svh"

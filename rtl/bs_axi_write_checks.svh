@@ -3,7 +3,7 @@
 
   // ------------------------------------------------------------------ what is on show stays
   logic aw_waits_q, w_waits_q, data_waits_q, halted_q;
-  logic [39:0] aw_shown_q;
+  logic [ADDRESS_WIDTH+7:0] aw_shown_q;
   logic [DATA_WIDTH+DATA_WIDTH/8:0] w_shown_q;
   logic [DATA_WIDTH-1:0] data_shown_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -30,7 +30,7 @@
   `BS_ASSUME(!halted_q || halt_i)
 
   // ------------------------------------------------------------------ bursts: whole, aligned, inside a page
-  `BS_ASSUME(!cmd_valid_i || (cmd_beats_i != 24'd0 && cmd_address_i[SIZE-1:0] == {SIZE{1'b0}}))
+  `BS_ASSUME(!cmd_valid_i || (cmd_beats_i != 24'd0 && cmd_address_i[SIZE-1:0] == {SIZE{1'b0}} && base_i[11:0] == 12'd0))
   `BS_CHECK(!active_q || (beats_q != 24'd0 && address_q[SIZE-1:0] == {SIZE{1'b0}}))
   `BS_CHECK(!m_axi_awvalid_o || ({24'd0, m_axi_awlen_o} < BURST_BEATS && {16'd0, m_axi_awlen_o} < beats_q))
   `BS_CHECK(!m_axi_awvalid_o || {20'd0, m_axi_awaddr_o[11:0]} + (({24'd0, m_axi_awlen_o} + 32'd1) << SIZE) <= 32'd4096)

@@ -349,4 +349,13 @@ module bs_feeder #(
       end
     end
   end
+
+`ifdef BS_CHECKS
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  // Two slots: filled ones are claimed, and only a filled one is released.
+  `BS_CHECK(claimed_q <= 2'd2 && filled_q <= claimed_q)
+  `BS_CHECK(!release_i || filled_q != 2'd0)
+  `BS_CHECK(!(landing_q && landing_last_q) || filled_q != claimed_q)
+`endif
 endmodule

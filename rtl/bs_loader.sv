@@ -414,4 +414,16 @@ module bs_loader #(
       end
     end
   end
+
+`ifdef BS_CHECKS
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  `BS_CHECK(queue_count_q <= 3'd4 && queue_in_q == queue_out_q + queue_count_q[1:0])
+  `BS_CHECK(!data_valid_i || (queue_count_q != 3'd0 && beat_q < queue_beats_q[queue_out_q]))
+  `BS_CHECK({16'd0, weight_rows_held_q} <= WEIGHT_DEPTH)
+  `BS_CHECK(!weight_row_freed_i || weight_rows_held_q != 16'd0)
+  // A beat has one place.
+  `BS_CHECK(`BS_AT_MOST_ONE({fetch_beat_o, act_write_even_o, act_write_odd_o, weight_beat, param_beat, table_beat}))
+  `BS_CHECK(`BS_AT_MOST_ONE(weight_write_o) && `BS_AT_MOST_ONE(param_write_o))
+`endif
 endmodule

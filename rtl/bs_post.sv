@@ -323,4 +323,12 @@ module bs_post #(
       end
     end
   end
+
+`ifdef BS_CHECKS
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  `BS_CHECK(tiles_ready_q <= 2'd2 && !(tile_done_i && !start_tile && tiles_ready_q == 2'd2))
+  `BS_CHECK(out_halves_used_q <= 2'd2 && !(store_freed_i && out_halves_used_q == 2'd0))
+  `BS_CHECK(`BS_AT_MOST_ONE(read_o))
+`endif
 endmodule

@@ -9,7 +9,8 @@ module bs_registers #(
   parameter OVERLAY = 0,
   parameter VECTORS = 1,
   parameter CONFIGURATION = 0,
-  parameter CAPABILITIES  = 0
+  parameter CAPABILITIES  = 0,
+  parameter ADDRESS_WIDTH = 32  // 32 to 64
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -35,6 +36,7 @@ module bs_registers #(
   output logic        run_o,           // pulse
   output logic        clear_o,         // pulse: reset the accelerator
   output logic [31:0] list_address_o,
+  output logic [63:0] base_o,          // bits beyond ADDRESS_WIDTH are 0
   output logic [31:0] watchdog_o,
   output logic [31:0] limit_o,
   output logic [4:0]  event_select_o,
@@ -70,6 +72,7 @@ module bs_registers #(
   logic [31:0] byte_mask;
   assign byte_mask = {{8{strobes[3]}}, {8{strobes[2]}}, {8{strobes[1]}}, {8{strobes[0]}}};
 
+  localparam [63:0] ADDRESS_MASK = {64{1'b1}} >> (64 - ADDRESS_WIDTH);
   logic ended;
   assign ended = done_i || error_i != 2'd0;
 
@@ -85,6 +88,7 @@ module bs_registers #(
       pending_q <= 1'b0;
       ended_q <= 1'b0;
       list_address_o <= 32'd0;
+      base_o <= 64'd0;
       watchdog_o <= 32'd1000000;
       limit_o <= 32'd0;
       event_select_o <= 5'd0;
@@ -106,6 +110,8 @@ module bs_registers #(
           R_WATCHDOG: watchdog_o <= (watchdog_o & ~byte_mask) | (data & byte_mask);
           R_SELECT: if (strobes[0]) event_select_o <= data[4:0];
           R_LIMIT: limit_o <= (limit_o & ~byte_mask) | (data & byte_mask);
+          R_BASE: base_o[31:0] <= (base_o[31:0] & ~byte_mask) | (data & byte_mask);
+          R_BASE_HIGH: base_o[63:32] <= ((base_o[63:32] & ~byte_mask) | (data & byte_mask)) & ADDRESS_MASK[63:32];
           default: ;
         endcase
       end
@@ -124,6 +130,8 @@ module bs_registers #(
           R_CONFIGURATION: s_axil_rdata_o <= CONFIGURATION[31:0];
           R_CAPABILITIES: s_axil_rdata_o <= CAPABILITIES[31:0];
           R_LIMIT: s_axil_rdata_o <= limit_o;
+          R_BASE: s_axil_rdata_o <= base_o[31:0];
+          R_BASE_HIGH: s_axil_rdata_o <= base_o[63:32];
           default: s_axil_rdata_o <= 32'd0;
         endcase
       end

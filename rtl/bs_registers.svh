@@ -2,7 +2,7 @@
 // Written by scripts/contract from rtl/generate/registers.h: change that. Words of the control registers.
 // Meanings: docs/registers.md.
 /* verilator lint_off UNUSEDPARAM */
-localparam [31:0] VERSION = 32'hB1750003;
+localparam [31:0] VERSION = 32'hB1750004;
 localparam [5:0] R_CONTROL = 6'd0;
 localparam [5:0] R_STATUS = 6'd1;
 localparam [5:0] R_INTERRUPT = 6'd2;
@@ -17,4 +17,6 @@ localparam [5:0] R_STYLE = 6'd10;
 localparam [5:0] R_CONFIGURATION = 6'd11;
 localparam [5:0] R_CAPABILITIES = 6'd12;
 localparam [5:0] R_LIMIT = 6'd13;
+localparam [5:0] R_BASE = 6'd14;
+localparam [5:0] R_BASE_HIGH = 6'd15;
 /* verilator lint_on UNUSEDPARAM */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the descriptor list: fetch, check, start the units, wait for the barrier (all of the layer's output stored and
-// answered), next. Ends with done, or with an error: bad descriptor or an address that is no multiple of a beat's bytes,
-// memory error response, or no progress for watchdog_i cycles. After an error the accelerator must be reset (control register) before it is started again.
+// answered), next. Ends with done, or with an error: bad descriptor, an address that is no multiple of a beat's bytes or a
+// base that is none of a page's, memory error response, or no progress for watchdog_i cycles. After an error the
+// accelerator must be reset (control register) before it is started again.
 module bs_sequencer #(
   parameter DATA_WIDTH = 64,
   parameter MAX_WEIGHT_BITS = 16,
@@ -10,12 +11,14 @@ module bs_sequencer #(
   parameter SWISH_UNIT = 1,
   parameter TABLE_UNIT = 1,
   parameter CLOCK_GATING = 0,  // as in bs_column
-  parameter CONFIGURATION = 0  // hash that lists must carry; 0: any
+  parameter CONFIGURATION = 0,  // hash that lists must carry; 0: any
+  parameter ADDRESS_WIDTH = 32
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
   input  logic                run_i,             // pulse
   input  logic [31:0]         list_address_i,
+  input  logic [ADDRESS_WIDTH-1:0] base_i,       // where the addresses of lists are counted from
   input  logic [31:0]         watchdog_i,        // 0: never
   input  logic [31:0]         limit_i,           // cycles of a run; 0: any
   output logic                running_o,
@@ -26,6 +29,7 @@ module bs_sequencer #(
   // Descriptor fetch.
   output logic                fetch_o,
   output logic [31:0]         fetch_address_o,
+  output logic [ADDRESS_WIDTH-1:0] base_o,       // of the run
   input  logic                fetch_beat_i,
   input  logic [DATA_WIDTH-1:0] fetch_data_i,
   // Layer.
@@ -45,6 +49,7 @@ module bs_sequencer #(
   logic [64*32-1:0] desc_q;
   logic [5:0] beat_q;
   logic [31:0] address_q, idle_cycles_q, run_cycles_q;
+  logic [ADDRESS_WIDTH-1:12] base_q;
   logic [15:0] layer_q;
   logic [1:0] error_q;
   assign desc_o = desc_q;
@@ -52,7 +57,7 @@ module bs_sequencer #(
   logic [7:0] opcode;
   logic [4:0] weight_bits, activation_bits, output_bits, second_bits;
   logic [1:0] activation;
-  logic good, counts_good, aligned, known, two_inputs;
+  logic good, counts_good, aligned, known, two_inputs, begins_well;
   assign opcode = desc_q[F_OPCODE +: B_OPCODE];
   assign weight_bits = desc_q[F_WEIGHT_BITS +: B_WEIGHT_BITS];
   assign activation_bits = desc_q[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
@@ -81,6 +86,9 @@ module bs_sequencer #(
   // Words come in order: the last beat ends up at the top.
   wire [64*32-1:0] next_desc = {fetch_data_i, desc_q[64*32-1:DATA_WIDTH]};
 
+  // Bursts are cut at pages of the list's addresses, which must be pages of memory.
+  assign begins_well = list_address_i[SIZE-1:0] == {SIZE{1'b0}} && base_i[11:0] == 12'd0;
+
   logic stuck, active;
   assign active = state_q == FETCH || state_q == RECEIVE || state_q == RUN;
   assign stuck = active && ((watchdog_i != 32'd0 && idle_cycles_q == watchdog_i)
@@ -97,6 +105,7 @@ module bs_sequencer #(
 
   assign fetch_o = state_q == FETCH;
   assign fetch_address_o = address_q;
+  assign base_o = {base_q, 12'd0};
   assign configure_o = state_q == CHECK && good;
   assign start_o = state_q == CONFIGURE;
   assign layer_done_o = state_q == RUN && layer_stored_i && !memory_error_i;
@@ -121,8 +130,8 @@ module bs_sequencer #(
       unique case (state_q)
         IDLE, DONE: begin
           if (run_i) begin
-            state_q <= list_address_i[SIZE-1:0] == {SIZE{1'b0}} ? FETCH : ERROR;
-            if (list_address_i[SIZE-1:0] != {SIZE{1'b0}}) error_q <= 2'd1;
+            state_q <= begins_well ? FETCH : ERROR;
+            if (!begins_well) error_q <= 2'd1;
             layer_q <= 16'd0;
           end
         end
@@ -152,8 +161,10 @@ module bs_sequencer #(
     end
   end
   always_ff @(posedge clk_i) begin
-    if (run_i && (state_q == IDLE || state_q == DONE)) address_q <= list_address_i;
-    else if (layer_done_o) address_q <= address_q + DESC_STRIDE;
+    if (run_i && (state_q == IDLE || state_q == DONE)) begin
+      address_q <= list_address_i;
+      base_q <= base_i[ADDRESS_WIDTH-1:12];
+    end else if (layer_done_o) address_q <= address_q + DESC_STRIDE;
   end
   logic desc_clk, receive;
   assign receive = state_q == RECEIVE && fetch_beat_i;

@@ -170,6 +170,8 @@ module bs_store #(
   // The write master relies on data that stay until they are taken.
   `include "bs_checks.svh"
   `BS_CHECKS_BEGIN
+  `BS_ASSUME(!block_done_i || blocks_ready_q != 2'd2)  // a block needs a free half
+  `BS_CHECK(blocks_ready_q <= 2'd2 && !(reading_q && blocks_ready_q == 2'd0))
   logic waits_q;
   logic [DATA_WIDTH-1:0] shown_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -350,4 +350,13 @@ module bs_streamer #(
       end
     end
   end
+
+`ifdef BS_CHECKS
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  `BS_CHECK(halves_used_q <= 2'd2 && !(half_freed_i && halves_used_q == 2'd0))
+  `BS_CHECK(`BS_AT_MOST_ONE(weight_we_o) && !(plane_o && codes_o))
+  `BS_CHECK(!release_o || vector_ready_i)
+  `BS_CHECK(state_q == IDLE || ({16'd0, lanes_total_q} <= TILES * COLUMNS && tile_rows <= ROWS[15:0]))
+`endif
 endmodule

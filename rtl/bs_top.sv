@@ -13,6 +13,7 @@ module bs_top #(
   parameter BANKS      = 16,   // plane banks: power of two >= MAX_ACTIVATION_BITS, at least 2
   parameter ACC_WIDTH  = 48,
   parameter DATA_WIDTH = 64,
+  parameter ADDRESS_WIDTH = 32,  // of memory, 32 to 64
   parameter ACTIVATION_DEPTH = 64,
   parameter OUTPUT_DEPTH = 32,
   parameter WEIGHT_DEPTH = 512,
@@ -56,7 +57,7 @@ module bs_top #(
   // Memory: AXI4, INCR bursts of full beats
   output logic                  m_axi_arvalid_o,
   input  logic                  m_axi_arready_i,
-  output logic [31:0]           m_axi_araddr_o,
+  output logic [ADDRESS_WIDTH-1:0] m_axi_araddr_o,
   output logic [7:0]            m_axi_arlen_o,
   output logic [2:0]            m_axi_arsize_o,
   output logic [1:0]            m_axi_arburst_o,
@@ -69,7 +70,7 @@ module bs_top #(
   input  logic                  m_axi_rlast_i,
   output logic                  m_axi_awvalid_o,
   input  logic                  m_axi_awready_i,
-  output logic [31:0]           m_axi_awaddr_o,
+  output logic [ADDRESS_WIDTH-1:0] m_axi_awaddr_o,
   output logic [7:0]            m_axi_awlen_o,
   output logic [2:0]            m_axi_awsize_o,
   output logic [1:0]            m_axi_awburst_o,
@@ -93,7 +94,8 @@ module bs_top #(
   localparam [31:0] SIZE_LOG = $clog2(DATA_WIDTH / 8);
   localparam CAPABILITIES = MAX_WEIGHT_BITS | MAX_ACTIVATION_BITS << 5 | SIZE_LOG << 10 | (VECTOR_UNIT != 0 ? 1 : 0) << 16
                             | (SWISH_UNIT != 0 ? 1 : 0) << 17 | (TABLE_UNIT != 0 ? 1 : 0) << 18
-                            | (SKIP_PLANES != 0 ? 1 : 0) << 19 | (EVENT_COUNTERS != 0 ? 1 : 0) << 20;
+                            | (SKIP_PLANES != 0 ? 1 : 0) << 19 | (EVENT_COUNTERS != 0 ? 1 : 0) << 20
+                            | ADDRESS_WIDTH << 21;
   assign m_axi_arsize_o = SIZE_LOG[2:0];
   assign m_axi_awsize_o = SIZE_LOG[2:0];
   assign m_axi_arburst_o = 2'b01;
@@ -106,6 +108,10 @@ module bs_top #(
   // ------------------------------------------------------------------ control
   logic run, clear, running, done, layer_done, configure, start, fetch, fetch_beat, layer_stored, memory_error;
   logic [31:0] list_address, watchdog, limit, fetch_address;
+  /* verilator lint_off UNUSEDSIGNAL */ // bits beyond ADDRESS_WIDTH are 0
+  logic [63:0] base_register;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [ADDRESS_WIDTH-1:0] base;
   logic [1:0] error;
   logic [15:0] layers;
   logic [4:0] event_select;
@@ -129,7 +135,7 @@ module bs_top #(
   assign running = units_running || halt_q || !unit_rst_n || read_busy || write_busy;
   bs_registers #(
     .ROWS(ROWS), .COLUMNS(COLUMNS), .TILES(TILES), .OVERLAY(OVERLAY), .VECTORS(VECTORS),
-    .CONFIGURATION(CONFIGURATION), .CAPABILITIES(CAPABILITIES)
+    .CONFIGURATION(CONFIGURATION), .CAPABILITIES(CAPABILITIES), .ADDRESS_WIDTH(ADDRESS_WIDTH)
   ) u_registers (
     .clk_i(clk_i), .rst_ni(rst_ni),
     .s_axil_awvalid_i(s_axil_awvalid_i), .s_axil_awready_o(s_axil_awready_o), .s_axil_awaddr_i(s_axil_awaddr_i),
@@ -138,7 +144,7 @@ module bs_top #(
     .s_axil_bready_i(s_axil_bready_i), .s_axil_bresp_o(s_axil_bresp_o), .s_axil_arvalid_i(s_axil_arvalid_i),
     .s_axil_arready_o(s_axil_arready_o), .s_axil_araddr_i(s_axil_araddr_i), .s_axil_arprot_i(s_axil_arprot_i),
     .s_axil_rvalid_o(s_axil_rvalid_o), .s_axil_rready_i(s_axil_rready_i), .s_axil_rdata_o(s_axil_rdata_o),
-    .s_axil_rresp_o(s_axil_rresp_o), .run_o(run), .clear_o(clear), .list_address_o(list_address),
+    .s_axil_rresp_o(s_axil_rresp_o), .run_o(run), .clear_o(clear), .list_address_o(list_address), .base_o(base_register),
     .watchdog_o(watchdog), .limit_o(limit), .event_select_o(event_select), .event_i(event_value), .running_i(running),
     .done_i(done), .error_i(error), .layers_i(layers), .interrupt_o(interrupt_o));
   assign layer_done_o = layer_done;
@@ -147,9 +153,10 @@ module bs_top #(
   bs_sequencer #(
     .DATA_WIDTH(DATA_WIDTH), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
     .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT),
-    .CLOCK_GATING(CLOCK_GATING), .CONFIGURATION(CONFIGURATION)
+    .CLOCK_GATING(CLOCK_GATING), .CONFIGURATION(CONFIGURATION), .ADDRESS_WIDTH(ADDRESS_WIDTH)
   ) u_sequencer (
-    .clk_i(clk_i), .rst_ni(unit_rst_n), .run_i(run && !running), .list_address_i(list_address), .watchdog_i(watchdog),
+    .clk_i(clk_i), .rst_ni(unit_rst_n), .run_i(run && !running), .list_address_i(list_address),
+    .base_i(base_register[ADDRESS_WIDTH-1:0]), .base_o(base), .watchdog_i(watchdog),
     .limit_i(limit), .running_o(units_running), .done_o(done), .error_o(error), .layer_o(layers), .layer_done_o(layer_done),
     .fetch_o(fetch), .fetch_address_o(fetch_address), .fetch_beat_i(fetch_beat), .fetch_data_i(fetch_data),
     .desc_o(desc), .configure_o(configure), .start_o(start), .layer_stored_i(layer_stored),
@@ -161,16 +168,16 @@ module bs_top #(
   logic [23:0] read_cmd_beats, write_cmd_beats;
   logic [DATA_WIDTH-1:0] read_data, write_data;
   logic write_cmd_valid, write_cmd_ready, write_data_valid, write_data_ready, write_error, write_idle;
-  bs_axi_read #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_read (
+  bs_axi_read #(.ADDRESS_WIDTH(ADDRESS_WIDTH), .DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_read (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(read_cmd_valid), .cmd_ready_o(read_cmd_ready),
-    .cmd_address_i(read_cmd_address), .cmd_beats_i(read_cmd_beats), .data_valid_o(read_data_valid),
+    .base_i(base), .cmd_address_i(read_cmd_address), .cmd_beats_i(read_cmd_beats), .data_valid_o(read_data_valid),
     .data_o(read_data), .error_o(read_error), .halt_i(halt), .busy_o(read_busy),
     .m_axi_arvalid_o(m_axi_arvalid_o), .m_axi_arready_i(m_axi_arready_i), .m_axi_araddr_o(m_axi_araddr_o),
     .m_axi_arlen_o(m_axi_arlen_o), .m_axi_rvalid_i(m_axi_rvalid_i), .m_axi_rready_o(m_axi_rready_o),
     .m_axi_rdata_i(m_axi_rdata_i), .m_axi_rresp_i(m_axi_rresp_i), .m_axi_rlast_i(m_axi_rlast_i));
-  bs_axi_write #(.DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_write (
+  bs_axi_write #(.ADDRESS_WIDTH(ADDRESS_WIDTH), .DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_write (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(write_cmd_valid), .cmd_ready_o(write_cmd_ready),
-    .cmd_address_i(write_cmd_address), .cmd_beats_i(write_cmd_beats), .data_valid_i(write_data_valid),
+    .base_i(base), .cmd_address_i(write_cmd_address), .cmd_beats_i(write_cmd_beats), .data_valid_i(write_data_valid),
     .data_ready_o(write_data_ready), .data_i(write_data), .error_o(write_error), .halt_i(halt), .busy_o(write_busy),
     .idle_o(write_idle),
     .m_axi_awvalid_o(m_axi_awvalid_o), .m_axi_awready_i(m_axi_awready_i), .m_axi_awaddr_o(m_axi_awaddr_o),
@@ -365,4 +372,17 @@ module bs_top #(
     .activation_line_written_i(act_write_even || act_write_odd), .weight_line_written_i(weight_beat),
     .output_line_read_i(out_read_even || out_read_odd), .memory_read_i(read_data_valid),
     .memory_write_i(memory_write), .select_i(event_select), .value_o(event_value));
+
+`ifdef BS_CHECKS
+  `include "bs_checks.svh"
+  `BS_CHECKS_BEGIN
+  `include "bs_parameter_checks.svh"
+  // No output is unknown where it says something.
+  `BS_CHECK(^{s_axil_awready_o, s_axil_wready_o, s_axil_bvalid_o, s_axil_arready_o, s_axil_rvalid_o} !== 1'bx)
+  `BS_CHECK(!s_axil_rvalid_o || ^{s_axil_rdata_o, s_axil_rresp_o} !== 1'bx)
+  `BS_CHECK(^{interrupt_o, layer_done_o, m_axi_arvalid_o, m_axi_rready_o, m_axi_awvalid_o, m_axi_wvalid_o, m_axi_bready_o} !== 1'bx)
+  `BS_CHECK(!m_axi_arvalid_o || ^{m_axi_araddr_o, m_axi_arlen_o} !== 1'bx)
+  `BS_CHECK(!m_axi_awvalid_o || ^{m_axi_awaddr_o, m_axi_awlen_o} !== 1'bx)
+  `BS_CHECK(!m_axi_wvalid_o || ^{m_axi_wdata_o, m_axi_wstrb_o, m_axi_wlast_o} !== 1'bx)
+`endif
 endmodule

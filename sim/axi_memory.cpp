@@ -15,7 +15,7 @@ namespace {
 // Data that a memory takes without their address; it must hold the longest burst.
 constexpr std::size_t most_early_beats = 256;
 
-std::string address_text(std::uint32_t address, int beats_minus_1) {
+std::string address_text(std::uint64_t address, int beats_minus_1) {
   return fmt::format("{} beats at {:#x}", beats_minus_1 + 1, address);
 }
 
@@ -79,7 +79,7 @@ void AxiMemory::drive() {
     const ReadBurst& burst = reads_.front();
     signals_.rvalid = true;
     signals_.rlast = burst.beats == 1;
-    if (std::size_t{burst.address} + static_cast<std::size_t>(beat_bytes_) <= bytes_.size()) {
+    if (inside(burst.address)) {
       std::memcpy(signals_.rdata.data(), bytes_.data() + burst.address, static_cast<std::size_t>(beat_bytes_));
     } else {
       signals_.rresp = 3;  // DECERR
@@ -107,14 +107,15 @@ void AxiMemory::check_stable(const AxiMasterSignals& master) const {
     fail_changed("W", cycle_, master.wvalid, beat_text(old), beat_text(master));
 }
 
-void AxiMemory::check_burst(std::uint32_t address, int beats) const {
+std::uint64_t AxiMemory::place_of(std::uint64_t address, int beats) const {
   constexpr int page = 4096;
   const auto wrong = [&](const char* what) {
     throw std::logic_error(
         fmt::format("cycle {}: the AXI master's burst of {} {}", cycle_, address_text(address, beats - 1), what));
   };
-  if (address % static_cast<std::uint32_t>(beat_bytes_) != 0) wrong("is not aligned to its beats");
+  if (address % static_cast<std::uint64_t>(beat_bytes_) != 0) wrong("is not aligned to its beats");
   if (static_cast<int>(address % page) + beats * beat_bytes_ > page) wrong("crosses a 4 KiB page");
+  return address - behaviour_.base;
 }
 
 // A beat meets its address.
@@ -124,17 +125,17 @@ void AxiMemory::write_beat(const AxiData& data, std::uint32_t strobes, bool last
     throw std::logic_error(fmt::format("cycle {}: the AXI master's WLAST is at the wrong beat", cycle_));
   const std::uint32_t all = beat_bytes_ == 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << beat_bytes_) - 1;
   const auto* from = reinterpret_cast<const std::uint8_t*>(data.data());
-  if (std::size_t{burst.address} + static_cast<std::size_t>(beat_bytes_) > bytes_.size()) {
+  if (!inside(burst.address)) {
     burst.response = 3;  // DECERR
   } else if ((strobes & all) == all) {
     std::memcpy(bytes_.data() + burst.address, from, static_cast<std::size_t>(beat_bytes_));
   } else {
     masked_beats_ += (strobes & all) == 0;
     for (int i = 0; i < beat_bytes_; ++i)
-      if ((strobes >> i & 1) != 0) bytes_[burst.address + static_cast<std::uint32_t>(i)] = from[i];
+      if ((strobes >> i & 1) != 0) bytes_[burst.address + static_cast<std::uint64_t>(i)] = from[i];
   }
   burst.begun = true;
-  burst.address += static_cast<std::uint32_t>(beat_bytes_);
+  burst.address += static_cast<std::uint64_t>(beat_bytes_);
   if (--burst.beats != 0) return;
   answers_.push_back({burst.response, cycle_ + timing_.write_latency});
   writes_.pop_front();
@@ -151,15 +152,14 @@ void AxiMemory::clock(const AxiMasterSignals& master) {
   if (ar || aw || w || signals_.rvalid || signals_.bvalid) last_transfer_ = cycle_;
   if (signals_.rvalid) {
     ReadBurst& burst = reads_.front();
-    burst.address += static_cast<std::uint32_t>(beat_bytes_);
+    burst.address += static_cast<std::uint64_t>(beat_bytes_);
     ++read_beats_;
     next_read_ = cycle_ + timing_.beat_interval;
     if (--burst.beats == 0) reads_.pop_front();
   }
   if (ar) {
-    check_burst(master.araddr, master.arlen + 1);
-    reads_.push_back({master.araddr, master.arlen + 1, cycle_ + timing_.read_latency});
-    last_read_ = master.araddr;
+    last_read_ = place_of(master.araddr, master.arlen + 1);
+    reads_.push_back({last_read_, master.arlen + 1, cycle_ + timing_.read_latency});
   }
   if (signals_.bvalid) {
     answers_.pop_front();
@@ -175,8 +175,7 @@ void AxiMemory::clock(const AxiMasterSignals& master) {
     next_write_ = cycle_ + timing_.beat_interval;
   }
   if (aw) {
-    check_burst(master.awaddr, master.awlen + 1);
-    writes_.push_back({master.awaddr, master.awlen + 1, false, 0});
+    writes_.push_back({place_of(master.awaddr, master.awlen + 1), master.awlen + 1, false, 0});
   }
   while (!early_.empty() && !writes_.empty()) {
     const Beat beat = early_.front();

@@ -33,7 +33,7 @@ struct AxiSlaveSignals {
 
 struct AxiMasterSignals {
   bool arvalid = false, awvalid = false, wvalid = false, wlast = false;  // rready and bready are always high
-  std::uint32_t araddr = 0, awaddr = 0;
+  std::uint64_t araddr = 0, awaddr = 0;
   std::uint8_t arlen = 0, awlen = 0;
   AxiData wdata{};
   std::uint32_t wstrb = ~std::uint32_t{0};  // a bit a byte; those beyond the bus are ignored
@@ -41,7 +41,8 @@ struct AxiMasterSignals {
 
 class AxiMemory {
  public:
-  // `bytes` is the memory itself, read and written in place; accesses outside it get error responses.
+  // `bytes` is the memory itself, from behaviour.base on, read and written in place; accesses outside it get error
+  // responses.
   AxiMemory(const model::Architecture& architecture, const MemoryBehaviour& behaviour, std::span<std::uint8_t> bytes);
 
   // Signals of the current cycle.
@@ -64,12 +65,12 @@ class AxiMemory {
 
  private:
   struct ReadBurst {
-    std::uint32_t address;
+    std::uint64_t address;  // counted from the base
     int beats;
     std::int64_t ready;  // first cycle data may come
   };
   struct WriteBurst {
-    std::uint32_t address;
+    std::uint64_t address;  // counted from the base
     int beats;
     bool begun;
     std::uint8_t response;
@@ -85,7 +86,11 @@ class AxiMemory {
   };
   void drive();
   void check_stable(const AxiMasterSignals& master) const;
-  void check_burst(std::uint32_t address, int beats) const;
+  // Where a burst lies, counted from the base; what lies before it is far behind the end.
+  std::uint64_t place_of(std::uint64_t address, int beats) const;
+  bool inside(std::uint64_t place) const {
+    return place < bytes_.size() && bytes_.size() - place >= static_cast<std::size_t>(beat_bytes_);
+  }
   bool takes_address() const;
   bool takes_data() const;
   void write_beat(const AxiData& data, std::uint32_t strobes, bool last);
@@ -104,7 +109,7 @@ class AxiMemory {
   std::deque<Beat> early_;         // data without an address
   int early_bursts_ = 0;           // ... whose last beat is there
   std::deque<Answer> answers_;
-  std::uint32_t last_read_ = 0;
+  std::uint64_t last_read_ = 0;
   AxiMasterSignals waiting_;  // the last cycle's, VALID where READY was missing
   AxiSlaveSignals signals_;
 };

@@ -21,6 +21,14 @@ const char* to_string(RunError error) {
   return "unknown";
 }
 
+void check_base(const model::Architecture& architecture, const MemoryBehaviour& behaviour) {
+  if (architecture.address_width < 64 && behaviour.base >> architecture.address_width != 0) {
+    throw std::invalid_argument(
+        fmt::format("memory begins at {:#x}; addresses of {} bits (address_width) reach up to {:#x}", behaviour.base,
+                    architecture.address_width, (std::uint64_t{1} << architecture.address_width) - 1));
+  }
+}
+
 void check_inputs(const generate::Program& program, std::span<const model::Codes> inputs) {
   if (inputs.size() != static_cast<std::size_t>(program.batch)) {
     throw std::invalid_argument(

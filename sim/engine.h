@@ -27,6 +27,8 @@ enum class WriteOrder {
 // How the memory behind the AXI4 port behaves beyond Architecture::memory, and what goes wrong in a run. Same seed:
 // same stalls in every engine. All of it is legal AXI.
 struct MemoryBehaviour {
+  // Address of the image's first byte (register BASE). The accelerator refuses what is no multiple of 4096.
+  std::uint64_t base = 0;
   std::uint64_t stall_seed = 0;
   double stall_probability = 0;  // of each channel in each cycle
   // READY of a channel comes only in a cycle behind one that showed VALID.
@@ -52,7 +54,7 @@ struct BusState {
   int data_not_begun = 0;                                        // write bursts addressed without a beat
   int in_burst = 0;                                              // write bursts with some of their beats
   int unanswered = 0;                                            // write bursts with all of them
-  std::uint32_t last_read = 0;                                   // address of the last read burst
+  std::uint64_t last_read = 0;  // address of the last read burst, counted from the base
 };
 
 struct RunResult {
@@ -82,6 +84,8 @@ void place_inputs(const generate::Program& program, std::span<const model::Codes
                   std::span<std::uint8_t> memory);
 std::vector<std::vector<model::Codes>> read_tensors(const generate::Program& program,
                                                     std::span<const std::uint8_t> memory);
+// Throws std::invalid_argument where the architecture's addresses do not reach the memory's base.
+void check_base(const model::Architecture& architecture, const MemoryBehaviour& behaviour);
 // Throws where place_inputs would.
 void check_inputs(const generate::Program& program, std::span<const model::Codes> inputs);
 

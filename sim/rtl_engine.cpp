@@ -57,6 +57,7 @@ class RtlEngine final : public Engine {
   using Engine::run;
   RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
                 const MemoryBehaviour& behaviour, const ShowLayer& show) override {
+    check_base(program.architecture, behaviour);
     RunMemory contents(program, inputs, show);
     constants_ = constants_of(program.architecture);
     if (toggles_ != nullptr) {  // count from registers that hold what power-up leaves
@@ -68,6 +69,8 @@ class RtlEngine final : public Engine {
     write_register(generate::R_LIMIT, limit);
     write_register(generate::R_INTERRUPT, 3);  // enabled, and nothing pending from before
     write_register(generate::R_LIST, program.list_address);
+    write_register(generate::R_BASE, static_cast<std::uint32_t>(behaviour.base));
+    write_register(generate::R_BASE_HIGH, static_cast<std::uint32_t>(behaviour.base >> 32));
     start();
 
     RunResult result;

@@ -11,7 +11,8 @@ struct RtlSlaveSignals {
 };
 struct RtlMasterSignals {
   unsigned char arvalid, awvalid, wvalid, wlast, arlen, awlen, layer_done, interrupt;
-  unsigned araddr, awaddr, wstrb;
+  unsigned long long araddr, awaddr;
+  unsigned wstrb;
   unsigned constants;  // AWPROT, AWCACHE, AWBURST, AWSIZE in bits 27:16, those of AR in 11:0
   unsigned wdata[8];
 };
@@ -29,7 +30,8 @@ struct SlaveSignals {
 };
 struct MasterSignals {
   unsigned char arvalid, awvalid, wvalid, wlast, arlen, awlen, layer_done, interrupt;
-  unsigned araddr, awaddr, wstrb;
+  unsigned long long araddr, awaddr;
+  unsigned wstrb;
   unsigned constants;
   unsigned wdata[8];
 };

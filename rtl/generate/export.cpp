@@ -36,6 +36,7 @@ constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"BANKS", "plane banks of the activation and output buffers"},
     {"ACC_WIDTH", "bits of an accumulator"},
     {"DATA_WIDTH", "bits of an AXI beat and of a buffer line"},
+    {"ADDRESS_WIDTH", "bits of a memory address; the image lies where BASE says"},
     {"ACTIVATION_DEPTH", "lines of each activation bank"},
     {"OUTPUT_DEPTH", "lines of each output bank, per half"},
     {"WEIGHT_DEPTH", "rows held by the weight buffer, of cells or (overlay) of a plane of an output's weights"},
@@ -222,6 +223,7 @@ void write_testbench(const model::Architecture& a, const Vectors& v, Writer& wri
   const auto slowest = 100 + std::int64_t{a.memory.read_latency} + a.memory.write_latency + a.memory.beat_interval;
   writer.write("sim/tb_bitstrata.sv",
                fill_template("tb_bitstrata.sv", {{"DATA_WIDTH", std::to_string(a.data_bits)},
+                                                 {"ADDRESS_WIDTH", std::to_string(a.address_width)},
                                                  {"LAYERS", std::to_string(p.descriptors.size())},
                                                  {"RUNS", std::to_string(v.tensors.size() / batch)},
                                                  {"BATCH", std::to_string(p.batch)},
@@ -336,6 +338,7 @@ std::vector<std::string> write_design(const model::Architecture& a, const Vector
                                                         {"MAX_WEIGHT_BITS", std::to_string(a.max_weight_bits)},
                                                         {"MAX_ACTIVATION_BITS", std::to_string(a.max_activation_bits)},
                                                         {"DATA_BITS", std::to_string(a.data_bits)},
+                                                        {"ADDRESS_WIDTH", std::to_string(a.address_width)},
                                                         {"BEAT_BYTES", std::to_string(a.data_bits / 8)},
                                                         {"BURST_BEATS", std::to_string(a.burst_beats)},
                                                         {"OUTSTANDING", std::to_string(a.outstanding)},

@@ -17,7 +17,7 @@
     "bit 0: running, or memory bursts under way behind an error or reset; bit 1: done; bits 3:2: error (1 descriptor " \
     "or address, 2 memory, 3 no progress or beyond LIMIT); bits 31:16: layers done")                                   \
   X(INTERRUPT, 0x08, rw, "bit 0: enable; bit 1: pending (done or error), write 1 to clear")                            \
-  X(LIST, 0x0C, rw, "address of the first descriptor, a multiple of a beat's bytes")                                   \
+  X(LIST, 0x0C, rw, "address of the first descriptor, counted from BASE, a multiple of a beat's bytes")                \
   X(WATCHDOG, 0x10, rw, "cycles without progress that end the run with error 3; 0: never; 1,000,000 after reset")      \
   X(VERSION, 0x14, r, "0xB175 in bits 31:16, version of this interface in bits 15:0")                                  \
   X(SHAPE, 0x18, r, "rows in bits 11:0, columns in bits 23:12, tiles in bits 31:24")                                   \
@@ -32,8 +32,13 @@
     "most weight bits in bits 4:0, most activation bits in bits 9:5, log2 of a beat's bytes in bits 12:10; units: "    \
     "sums "                                                                                                            \
     "and products of two tensors bit 16, hard swish bit 17, tables bit 18; bit 19: skips planes; bit 20: counts "      \
-    "events")                                                                                                          \
-  X(LIMIT, 0x34, rw, "cycles of a run that end it with error 3, whatever it does; 0, as after reset: none")
+    "events; width of addresses in bits 27:21")                                                                        \
+  X(LIMIT, 0x34, rw, "cycles of a run that end it with error 3, whatever it does; 0, as after reset: none")            \
+  X(BASE, 0x38, rw,                                                                                                    \
+    "bits 31:0 of the address where the memory image lies: all addresses of a list are counted from there. A "         \
+    "multiple "                                                                                                        \
+    "of 4096, or a run ends with error 1; read when a run begins; 0 after reset")                                      \
+  X(BASE_HIGH, 0x3C, rw, "bits 63:32 of it; those beyond the width of addresses stay 0")
 
 namespace bitstrata::generate {
 
@@ -55,6 +60,6 @@ inline constexpr std::array control_registers = {
 #undef X
 };
 
-inline constexpr std::uint32_t interface_version = 0xB1750003;
+inline constexpr std::uint32_t interface_version = 0xB1750004;
 
 }  // namespace bitstrata::generate

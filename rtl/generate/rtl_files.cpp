@@ -22,6 +22,7 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
           {"BANKS", a.plane_banks()},
           {"ACC_WIDTH", a.accumulator_bits},
           {"DATA_WIDTH", a.data_bits},
+          {"ADDRESS_WIDTH", a.address_width},
           {"ACTIVATION_DEPTH", a.activation_depth},
           {"OUTPUT_DEPTH", a.output_depth},
           {"WEIGHT_DEPTH", a.weight_depth},
@@ -60,12 +61,12 @@ std::string bs_top_text() {
   throw std::logic_error("bs_top.sv is not among the embedded files");
 }
 
-// The port list of bs_top with DATA_WIDTH filled in, and the connections of an instance by name.
+// The port list of bs_top with its widths filled in, and the connections of an instance by name.
 struct Ports {
   std::string declarations, connections;
 };
 
-Ports ports(int data_bits) {
+Ports ports(const model::Architecture& architecture) {
   const std::string text = bs_top_text();
   const auto begin = text.find(") (\n") + 4;
   const auto end = text.find("\n);", begin);
@@ -73,8 +74,9 @@ Ports ports(int data_bits) {
   Ports result;
   std::string line;
   while (std::getline(lines, line)) {
-    for (const auto& [from, to] : {std::pair<std::string, int>{"DATA_WIDTH/8-1", data_bits / 8 - 1},
-                                   std::pair<std::string, int>{"DATA_WIDTH-1", data_bits - 1}}) {
+    for (const auto& [from, to] : {std::pair<std::string, int>{"DATA_WIDTH/8-1", architecture.data_bits / 8 - 1},
+                                   {"DATA_WIDTH-1", architecture.data_bits - 1},
+                                   {"ADDRESS_WIDTH-1", architecture.address_width - 1}}) {
       if (const auto at = line.find(from); at != std::string::npos) line.replace(at, from.size(), std::to_string(to));
     }
     result.declarations += line + "\n";
@@ -96,7 +98,7 @@ std::string top_text(const model::Architecture& architecture, bool event_counter
     parameters += fmt::format("{}    .{}({})", parameters.empty() ? "" : ",\n", name,
                               name == "EVENT_COUNTERS" ? long{event_counters} : value);
   }
-  const Ports p = ports(architecture.data_bits);
+  const Ports p = ports(architecture);
   return fmt::format(
       "// SPDX-License-Identifier: Apache-2.0\n"
       "// The accelerator configured as architecture '{}'. Ports: see bs_top.sv.\n"

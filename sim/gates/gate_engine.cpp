@@ -42,6 +42,7 @@ class GateEngine::Memories {
            std::vector<std::vector<std::uint8_t>>& bytes)
       : bytes_(bytes),
         beat_(static_cast<std::size_t>(architecture.data_bits / 8)),
+        base_(behaviour.base),
         timing_(architecture, behaviour, bytes[0]) {}
 
   const AxiSlaveSignals& signals() const { return timing_.signals(); }
@@ -65,22 +66,22 @@ class GateEngine::Memories {
   void clock(const AxiMasterSignals& master, std::span<const Word> bits) {
     const AxiSlaveSignals s = signals();
     if (s.rvalid) advance(reads_);
-    if (master.arvalid && s.arready) reads_.push_back({master.araddr, master.arlen + 1});
+    if (master.arvalid && s.arready) reads_.push_back({master.araddr - base_, master.arlen + 1});
     if (master.wvalid && s.wready && !writes_.empty()) {
       write(writes_.front().address, bits);
       advance(writes_);
     }
-    if (master.awvalid && s.awready) writes_.push_back({master.awaddr, master.awlen + 1});
+    if (master.awvalid && s.awready) writes_.push_back({master.awaddr - base_, master.awlen + 1});
     timing_.clock(master);
   }
 
  private:
   struct Burst {
-    std::uint32_t address;
+    std::uint64_t address;  // counted from the base
     int beats;
   };
   void advance(std::deque<Burst>& bursts) const {
-    bursts.front().address += static_cast<std::uint32_t>(beat_);
+    bursts.front().address += beat_;
     if (--bursts.front().beats == 0) bursts.pop_front();
   }
   void write(std::size_t address, std::span<const Word> bits) {
@@ -97,6 +98,7 @@ class GateEngine::Memories {
 
   std::vector<std::vector<std::uint8_t>>& bytes_;
   std::size_t beat_;
+  std::uint64_t base_;
   AxiMemory timing_;
   std::deque<Burst> reads_, writes_;
 };
@@ -201,11 +203,11 @@ bool GateEngine::cycle(Memories& memories, bool& layer_done) {
   m.awvalid = value("m_axi_awvalid_o", 1) != 0;
   m.wvalid = value("m_axi_wvalid_o", 1) != 0;
   if (m.arvalid) {
-    m.araddr = static_cast<std::uint32_t>(value("m_axi_araddr_o", 32));
+    m.araddr = value("m_axi_araddr_o", static_cast<std::size_t>(architecture_.address_width));
     m.arlen = static_cast<std::uint8_t>(value("m_axi_arlen_o", 8));
   }
   if (m.awvalid) {
-    m.awaddr = static_cast<std::uint32_t>(value("m_axi_awaddr_o", 32));
+    m.awaddr = value("m_axi_awaddr_o", static_cast<std::size_t>(architecture_.address_width));
     m.awlen = static_cast<std::uint8_t>(value("m_axi_awlen_o", 8));
   }
   if (m.wvalid) {
@@ -240,6 +242,9 @@ GateRun GateEngine::run(std::span<const GateJob> jobs, const MemoryBehaviour& be
   write_register(generate::R_WATCHDOG, watchdog);
   write_register(generate::R_INTERRUPT, 3);  // enabled, and nothing pending from before
   write_register(generate::R_LIST, first.list_address);
+  check_base(architecture_, behaviour);
+  write_register(generate::R_BASE, static_cast<std::uint32_t>(behaviour.base));
+  write_register(generate::R_BASE_HIGH, static_cast<std::uint32_t>(behaviour.base >> 32));
   offer_write(generate::R_CONTROL, 1);
 
   GateRun result;

@@ -70,7 +70,7 @@ void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> 
   post_.reset();
   store_.reset();
   events_.reset();
-  sequencer_.run(list_address, watchdog, limit);
+  sequencer_.run(list_address, behaviour.base, watchdog, limit);
   cycle_ = 0;
   end_cycle_ = -1;
   reset_at_ = behaviour.reset_at;

@@ -25,7 +25,7 @@ void AxiRead::clock_edge(const Signals& now, ReadSignals& next) {
   if (answered) --in_flight_;
   if (now.read_command_taken()) {
     active_ = true;
-    address_ = now.loader.address;
+    address_ = now.sequencer.base + now.loader.address;
     beats_ = now.loader.beats;
   } else if (addressed) {
     const std::uint32_t burst = now.read.arlen + 1u;

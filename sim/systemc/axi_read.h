@@ -17,14 +17,15 @@ class AxiRead final : public Unit<ReadSignals> {
   const std::uint32_t beat_bytes_, burst_beats_;
   const int outstanding_;
   bool active_ = false;
-  std::uint32_t address_ = 0, beats_ = 0;
+  std::uint64_t address_ = 0;
+  std::uint32_t beats_ = 0;
   int in_flight_ = 0;
 };
 
 // Beats of the next burst: no longer than `longest`, nor than what is left, nor over a 4 KiB boundary.
-inline std::uint32_t burst_length(std::uint32_t address, std::uint32_t beats, std::uint32_t longest,
+inline std::uint32_t burst_length(std::uint64_t address, std::uint32_t beats, std::uint32_t longest,
                                   std::uint32_t beat_bytes) {
-  const std::uint32_t page_left = (4096 - address % 4096) / beat_bytes;
+  const std::uint32_t page_left = (4096 - static_cast<std::uint32_t>(address % 4096)) / beat_bytes;
   return std::min({longest, beats, page_left});
 }
 

@@ -33,7 +33,7 @@ void AxiWrite::clock_edge(const Signals& now, WriteSignals& next) {
   if (shows && !now.write.shown) lengths_[length_in_++ & 15] = now.write.awlen;
   if (now.write_command_taken()) {
     active_ = true;
-    address_ = now.store.address;
+    address_ = now.sequencer.base + now.store.address;
     beats_ = now.store.beats;
   } else if (addressed) {
     const std::uint32_t burst = now.write.awlen + 1u;

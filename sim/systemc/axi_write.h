@@ -17,7 +17,8 @@ class AxiWrite final : public Unit<WriteSignals> {
   const std::uint32_t beat_bytes_, burst_beats_;
   const int outstanding_;
   bool active_ = false, in_burst_ = false;
-  std::uint32_t address_ = 0, beats_ = 0;   // next burst, and what is left of the command to address
+  std::uint64_t address_ = 0;               // next burst's
+  std::uint32_t beats_ = 0;                 // what is left of the command to address
   std::array<std::uint8_t, 16> lengths_{};  // of the bursts shown and not begun, minus 1
   unsigned length_in_ = 0, length_out_ = 0;
   unsigned burst_left_ = 0;  // beats left in the data burst, minus 1

@@ -196,6 +196,7 @@ class SystemcEngine final : public Engine {
   using Engine::run;
   RunResult run(const generate::Program& program, std::span<const model::Codes> inputs,
                 const MemoryBehaviour& behaviour, const ShowLayer& show) override {
+    check_base(architecture_, behaviour);
     RunMemory memory(program, inputs, show);
     const ChildRun alone{&program, memory.bytes()};
     Child child([&](int line) {

@@ -19,8 +19,9 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const 
       unaligned_(static_cast<std::uint32_t>(architecture.data_bits) / 8 - 1),
       configuration_(generate::configuration_of(architecture)) {}
 
-void Sequencer::run(std::uint32_t list_address, std::uint32_t watchdog, std::uint32_t limit) {
+void Sequencer::run(std::uint32_t list_address, std::uint64_t base, std::uint32_t watchdog, std::uint32_t limit) {
   address_ = list_address;
+  base_ = base;
   watchdog_ = watchdog;
   limit_ = limit;
   run_ = true;
@@ -66,7 +67,7 @@ Sequencer::State Sequencer::step(const Signals& now) {
     case State::idle:
     case State::done:
       if (!run_) return state_;
-      if ((address_ & unaligned_) == 0) return State::fetch;
+      if ((address_ & unaligned_) == 0 && base_ % 4096 == 0) return State::fetch;
       error_ = RunError::descriptor;
       return State::error;
     case State::fetch:
@@ -115,6 +116,7 @@ void Sequencer::clock_edge(const Signals& now, SequencerSignals& next) {
   next.start = state_ == State::configure;
   next.halt = halt_ || state_ == State::error;
   next.address = address_;
+  next.base = base_;
   if (next.start) next.descriptor = descriptor_;
 }
 

@@ -11,7 +11,7 @@ class Sequencer final : public Unit<SequencerSignals> {
   Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
   // Call after reset: the list starts at the first clock edge.
-  void run(std::uint32_t list_address, std::uint32_t watchdog, std::uint32_t limit);
+  void run(std::uint32_t list_address, std::uint64_t base, std::uint32_t watchdog, std::uint32_t limit);
   // From the next clock edge on no new burst begins.
   void halt() { halt_ = true; }
   bool ended() const { return state_ == State::done || state_ == State::error; }
@@ -32,6 +32,7 @@ class Sequencer final : public Unit<SequencerSignals> {
   State state_ = State::idle;
   RunError error_ = RunError::none;
   bool run_ = false, halt_ = false;
+  std::uint64_t base_ = 0;
   std::uint32_t address_ = 0, watchdog_ = 0, limit_ = 0, idle_cycles_ = 0, run_cycles_ = 0;
   std::size_t beat_ = 0;
   generate::Descriptor descriptor_;

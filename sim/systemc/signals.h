@@ -41,6 +41,7 @@ struct SequencerSignals {
   bool start = false;     // pulse: the layer begins
   bool halt = false;      // after an error or software's reset: bursts under way end, and no new one begins
   std::uint32_t address = 0;
+  std::uint64_t base = 0;           // of the run: added to the addresses of all commands
   generate::Descriptor descriptor;  // valid with `start`: every module keeps what it needs
 };
 
@@ -69,7 +70,7 @@ struct ReadSignals {
   bool wants = false;      // has a burst to address
   bool shown = false;      // ... which was shown and not taken
   bool in_flight = false;  // bursts are addressed and not answered
-  std::uint32_t araddr = 0;
+  std::uint64_t araddr = 0;
   std::uint8_t arlen = 0;
 };
 
@@ -80,7 +81,7 @@ struct WriteSignals {
   bool may_send = false;                                 // a burst's address was shown, its data may go
   bool fill = false;                                     // ... without strobes
   bool wlast = false;
-  std::uint32_t awaddr = 0;
+  std::uint64_t awaddr = 0;
   std::uint8_t awlen = 0;
 };
 

@@ -95,6 +95,7 @@ TEST(Validate, SaysWhatIsWrongAndWhatWouldBeRight) {
   EXPECT_EQ(message([](auto& a) { a.burst_beats = 257; }), head + "burst_beats is 257; allowed is 1..256");
   EXPECT_EQ(message([](auto& a) { a.burst_beats = 200, a.data_bits = 256; }),
             head + "burst_beats is 200; with data_bits = 256 an AXI burst (at most 4096 bytes) holds 128");
+  EXPECT_EQ(message([](auto& a) { a.address_width = 65; }), head + "address_width is 65; allowed is 32..64");
   EXPECT_EQ(message([](auto& a) { a.outstanding = 17; }), head + "outstanding is 17; allowed is 1..16");
   EXPECT_EQ(message([](auto& a) { a.clock_mhz = 0; }), head + "clock_mhz is 0; it must be above 0");
   EXPECT_EQ(message([](auto& a) { a.memory.beat_interval = 0; }),

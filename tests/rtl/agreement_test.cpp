@@ -77,7 +77,8 @@ TEST(Contract, ConfigurationIsThatOfLists) {
   for (bool A::*member : {&A::vector_unit, &A::swish_unit, &A::table_unit})
     expect_in_hash(true, [&](A& a) { a.*member = !(a.*member); });
   expect_in_hash(true, [](A& a) { a.style = "overlay"; });
-  for (int A::*member : {&A::burst_beats, &A::outstanding}) expect_in_hash(false, [&](A& a) { a.*member *= 2; });
+  for (int A::*member : {&A::burst_beats, &A::outstanding, &A::address_width})
+    expect_in_hash(false, [&](A& a) { a.*member *= 2; });
   for (bool A::*member : {&A::skip_planes, &A::event_counters, &A::popcount_tree, &A::clock_gating})
     expect_in_hash(false, [&](A& a) { a.*member = !(a.*member); });
   // Banks follow the widths, and the hash is a parameter itself.

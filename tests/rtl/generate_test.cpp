@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "rtl/generate/export.h"
+#include "rtl/generate/registers.h"
 #include "rtl/generate/rtl_files.h"
 #include "sim/fast.h"
 #include "tests/model/random_network.h"
@@ -74,16 +75,21 @@ TEST(Generate, TestbenchPassesUnderIcarus) {
     const Vectors vectors = random_vectors(random, a, a.skip_planes ? 1 : 2, 200);
     ++networks;
     write_design(a, &vectors, {"test", "test"}, folder.path());
-    std::vector<const char*> memories = {"", "+stall_percent=30 +read_latency=3"};
+    // A third of the way up, so that all digits of the base count.
+    const std::string base = fmt::format("+base={:x}", (~std::uint64_t{0} >> (64 - a.address_width)) / 3 / 4096 * 4096);
+    std::vector<std::string> memories = {"", "+stall_percent=30 +read_latency=3", base};
     if (i == 0) {
       memories.push_back("+ready_after_valid=1 +stall_percent=20");
       memories.push_back("+ready_after_valid=1 +address_after_data=1");
     }
-    for (const char* arguments : memories) {
+    for (const std::string& arguments : memories) {
       const Outcome outcome = run(script(folder.path(), "sim/run_icarus.sh", arguments));
       ASSERT_GT(bytes_compared(outcome), 0) << a.name << ", network " << i << " " << arguments << "\n"
                                             << outcome.output;
       bytes += bytes_compared(outcome);
+      if (arguments == base) {
+        EXPECT_EQ(outcome.output.find("cycles of 0 layer runs"), std::string::npos) << outcome.output;
+      }
     }
   }
   std::cout << "icarus: seed " << seed << ", " << networks << " networks, " << bytes << " bytes compared\n";
@@ -180,7 +186,7 @@ TEST(Generate, WithoutANetworkThereIsNoTestbench) {
   for (const char* text : {"| 0x00 | CONTROL | w |", "| 0x24 | EVENT_HIGH | r |", "running falls when it is done) |",
                            "| 0x14 | VERSION | r | 0xB175 in bits 31:16", "| ROWS | 20 |", "were not run",
                            "behind an error or reset; bit 1: done; bits 3:2: error (1 descriptor or address,",
-                           "multiples of 8 bytes; others are error 1"}) {
+                           "multiples of 8 bytes, BASE of 4096; others are error 1"}) {
     EXPECT_NE(readme.find(text), std::string::npos) << text;
   }
   EXPECT_EQ(readme.find('@'), std::string::npos);
@@ -207,7 +213,7 @@ int main(void) {
                       "g++ -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ -Isw probe.c && ./probe",
                       folder.path().string()));
   EXPECT_EQ(outcome.status, 0) << outcome.output;
-  EXPECT_EQ(outcome.output, fmt::format("abcd0000 1ffffb 34 {:x} b1750003 6\n", configuration_of(a)));
+  EXPECT_EQ(outcome.output, fmt::format("abcd0000 1ffffb 34 {:x} {:x} 6\n", configuration_of(a), interface_version));
 }
 
 TEST(Generate, FolderAppearsWholeOrNotAtAll) {

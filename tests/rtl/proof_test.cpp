@@ -79,20 +79,21 @@ struct Port {
 };
 
 const std::vector<Port>& ports() {
-  static const std::vector<Port> all = {{"bs_axi_write",
-                                         15,
-                                         4,
-                                         {"-set DATA_WIDTH 32 -set BURST_BEATS 4 -set OUTSTANDING 2",
-                                          "-set DATA_WIDTH 64 -set BURST_BEATS 7 -set OUTSTANDING 1",
-                                          "-set DATA_WIDTH 32 -set BURST_BEATS 256 -set OUTSTANDING 16"}},
-                                        {"bs_axi_read",
-                                         8,
-                                         3,
-                                         {"-set DATA_WIDTH 32 -set BURST_BEATS 4 -set OUTSTANDING 2",
-                                          "-set DATA_WIDTH 64 -set BURST_BEATS 7 -set OUTSTANDING 1",
-                                          "-set DATA_WIDTH 256 -set BURST_BEATS 16 -set OUTSTANDING 16"}},
-                                        {"bs_store", 2, 0, {"-set DATA_WIDTH 32 -set BANKS 4 -set OUTPUT_DEPTH 8"}},
-                                        {"bs_registers", 3, 0, {"-set ROWS 16"}}};
+  static const std::vector<Port> all = {
+      {"bs_axi_write",
+       15,
+       4,
+       {"-set DATA_WIDTH 32 -set BURST_BEATS 4 -set OUTSTANDING 2",
+        "-set ADDRESS_WIDTH 64 -set DATA_WIDTH 64 -set BURST_BEATS 7 -set OUTSTANDING 1",
+        "-set DATA_WIDTH 32 -set BURST_BEATS 256 -set OUTSTANDING 16"}},
+      {"bs_axi_read",
+       8,
+       3,
+       {"-set DATA_WIDTH 32 -set BURST_BEATS 4 -set OUTSTANDING 2",
+        "-set ADDRESS_WIDTH 64 -set DATA_WIDTH 64 -set BURST_BEATS 7 -set OUTSTANDING 1",
+        "-set DATA_WIDTH 256 -set BURST_BEATS 16 -set OUTSTANDING 16"}},
+      {"bs_store", 3, 1, {"-set DATA_WIDTH 32 -set BANKS 4 -set OUTPUT_DEPTH 8"}},
+      {"bs_registers", 3, 0, {"-set ROWS 16", "-set ADDRESS_WIDTH 40"}}};
   return all;
 }
 

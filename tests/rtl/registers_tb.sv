@@ -9,18 +9,19 @@ module registers_tb;
   logic awready, wready, bvalid, arready, rvalid, run, clear, interrupt, done = 1'b0;
   logic [7:0] awaddr = 8'd0, araddr = 8'd0;
   logic [2:0] awprot = 3'd0, arprot = 3'd0;
-  logic [31:0] wdata = 32'd0, rdata, list, watchdog;
+  logic [31:0] wdata = 32'd0, rdata, list, watchdog, limit;
   logic [3:0] wstrb = 4'd0;
   logic [1:0] bresp, rresp;
   logic [4:0] select;
-  bs_registers dut (
+  logic [63:0] base;
+  bs_registers #(.ADDRESS_WIDTH(40)) dut (
     .clk_i(clk), .rst_ni(rst_n),
     .s_axil_awvalid_i(awvalid), .s_axil_awready_o(awready), .s_axil_awaddr_i(awaddr), .s_axil_awprot_i(awprot),
     .s_axil_wvalid_i(wvalid), .s_axil_wready_o(wready), .s_axil_wdata_i(wdata), .s_axil_wstrb_i(wstrb),
     .s_axil_bvalid_o(bvalid), .s_axil_bready_i(bready), .s_axil_bresp_o(bresp),
     .s_axil_arvalid_i(arvalid), .s_axil_arready_o(arready), .s_axil_araddr_i(araddr), .s_axil_arprot_i(arprot),
     .s_axil_rvalid_o(rvalid), .s_axil_rready_i(rready), .s_axil_rdata_o(rdata), .s_axil_rresp_o(rresp),
-    .run_o(run), .clear_o(clear), .list_address_o(list), .watchdog_o(watchdog), .event_select_o(select),
+    .run_o(run), .clear_o(clear), .list_address_o(list), .base_o(base), .watchdog_o(watchdog), .limit_o(limit), .event_select_o(select),
     .event_i(48'hABCD_1234_5678), .running_i(1'b0), .done_i(done), .error_i(2'd0), .layers_i(16'd7),
     .interrupt_o(interrupt));
 
@@ -124,7 +125,8 @@ module registers_tb;
     end
   endtask
 
-  logic [31:0] model_list = 32'd0, model_watchdog = 32'd1000000, data, mask;
+  logic [63:0] model_base = 64'd0;  // of 40 bits
+  logic [31:0] model_list = 32'd0, model_watchdog = 32'd1000000, model_limit = 32'd0, data, mask;
   logic [4:0] model_select = 5'd0;
   logic model_enable = 1'b0;
   logic [3:0] strobes;
@@ -138,7 +140,7 @@ module registers_tb;
       data = $urandom;
       strobes = $urandom;
       mask = {{8{strobes[3]}}, {8{strobes[2]}}, {8{strobes[1]}}, {8{strobes[0]}}};
-      case ($urandom % 6)
+      case ($urandom % 9)
         0: begin
           write(8'h0C, data, strobes);
           model_list = (model_list & ~mask) | (data & mask);
@@ -160,12 +162,29 @@ module registers_tb;
           if (strobes[0] && data[0]) model_runs = model_runs + 1;
           if (strobes[0] && data[1]) model_clears = model_clears + 1;
         end
-        default: write(8'h2C + {data[5:2], 2'b00}, data, strobes);  // nothing there
+        5: begin
+          write(8'h38, data, strobes);
+          model_base[31:0] = (model_base[31:0] & ~mask) | (data & mask);
+        end
+        6: begin
+          write(8'h3C, data, strobes);
+          model_base[39:32] = (model_base[39:32] & ~mask[7:0]) | (data[7:0] & mask[7:0]);
+        end
+        7: begin
+          write(8'h34, data, strobes);
+          model_limit = (model_limit & ~mask) | (data & mask);
+        end
+        default: write(8'h40 + {data[5:2], 2'b00}, data, strobes);  // nothing there
       endcase
       read(8'h0C, model_list);
       read(8'h10, model_watchdog);
       read(8'h1C, {27'd0, model_select});
       read(8'h08, {31'd0, model_enable});
+      read(8'h34, model_limit);
+      if (limit !== model_limit) fail("the limit is not what was written");
+      read(8'h38, model_base[31:0]);
+      read(8'h3C, model_base[63:32]);
+      if (base !== model_base) fail("the base is not what was written");
       read(8'h04, 32'h0007_0000);
       read(8'h20, 32'h1234_5678);
       read(8'h24, 32'h0000_ABCD);

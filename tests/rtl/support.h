@@ -42,6 +42,7 @@ inline std::vector<model::Architecture> architectures() {
   odd.post_lanes = 1;
   odd.burst_beats = 7;
   odd.outstanding = 1;
+  odd.address_width = 40;
   odd.skip_planes = true;
   odd.popcount_tree = true;
   model::Architecture two = small;
@@ -61,6 +62,7 @@ inline std::vector<model::Architecture> architectures() {
   wide.data_bits = 256;
   wide.post_lanes = 8;
   wide.outstanding = 16;
+  wide.address_width = 64;
   model::Architecture least = small;
   least.name = "2x2";
   least.rows = least.columns = 2;

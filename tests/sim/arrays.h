@@ -51,7 +51,7 @@ inline model::Architecture paired_array() {
   return a;
 }
 
-// Three macros, one burst in flight, odd burst length.
+// Three macros, one burst in flight, odd burst length, addresses of 64 bits.
 inline model::Architecture triple_array() {
   model::Architecture a = detail::array("3x20x17", 3, 20, 17, 64, 1);
   a.activation_depth = 16;
@@ -59,6 +59,7 @@ inline model::Architecture triple_array() {
   a.weight_depth = 128;
   a.psum_depth = 16;
   a.burst_beats = 7;
+  a.address_width = 64;
   a.outstanding = 1;
   return a;
 }

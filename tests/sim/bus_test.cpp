@@ -112,6 +112,48 @@ TEST_P(Bus, EveryKindOfMemoryGivesGolden) {
   EXPECT_GT(counts_.events, 0);
 }
 
+// Where memory may begin: next to 0, somewhere, and such that the image ends where addresses do.
+std::vector<std::uint64_t> bases(const Architecture& architecture, const generate::Program& program) {
+  constexpr std::uint64_t page = 4096;
+  const std::uint64_t highest = ~std::uint64_t{0} >> (64 - architecture.address_width);
+  const std::uint64_t pages = (program.memory_bytes + page - 1) / page;
+  return {page, (highest / 3) & ~(page - 1), highest - pages * page + 1};
+}
+
+// A list runs wherever its image lies, in the same cycles.
+TEST_P(Bus, RunsAtAnyBase) {
+  for (std::uint64_t number = 0; number < 4; ++number) {
+    const std::uint64_t seed = first_seed() + 400 + number;
+    const Draw draw(seed, architecture());
+    const auto golden = model::run_all(draw.network, draw.input);
+    const RunResult at_zero = rtl_->run(draw.program, draw.input);
+    for (const std::uint64_t base : bases(architecture(), draw.program)) {
+      SCOPED_TRACE(fmt::format("seed {}, base {:#x}", seed, base));
+      const RunResult result = both(draw.program, draw.input, {.base = base});
+      ASSERT_EQ(result.error, RunError::none) << to_string(result.error);
+      EXPECT_EQ(result.end_cycle, at_zero.end_cycle);
+      counts_.events += test::compare_events(result.descriptors, at_zero.descriptors);
+      counts_.values += test::compare_tensors(result.tensors.at(0), golden);
+    }
+  }
+  // Bursts are cut at pages: a base between them would cut others.
+  const Draw draw(first_seed() + 404, architecture());
+  for (std::uint64_t off = 1; off < 4096; off *= 2) {
+    const RunResult result = both(draw.program, draw.input, {.base = 4096 + off});
+    EXPECT_EQ(result.error, RunError::descriptor) << off << ": " << to_string(result.error);
+    EXPECT_EQ(result.last_transfer, -1) << "nothing may be read";
+  }
+  if (architecture().address_width < 64) {
+    const MemoryBehaviour beyond{.base = std::uint64_t{1} << architecture().address_width};
+    EXPECT_THROW(rtl_->run(draw.program, draw.input, beyond), std::invalid_argument);
+    EXPECT_THROW(systemc_->run(draw.program, draw.input, beyond), std::invalid_argument);
+  }
+  recovers(draw, model::run_all(draw.network, draw.input));
+  std::cout << "addresses of " << architecture().address_width << " bits: " << counts_ << "\n";
+  EXPECT_GT(counts_.values, 0);
+  EXPECT_GT(counts_.events, 0);
+}
+
 // What the run was at when it was reset, by what the memory saw.
 std::vector<std::string> phases(const BusState& bus, const generate::Program& program, const RunResult& result) {
   std::vector<std::string> names;

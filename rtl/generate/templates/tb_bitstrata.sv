@@ -7,13 +7,15 @@
 // Plus arguments: +read_latency=N +write_latency=N +beat_interval=N (cycles; as in the architecture unless given) and
 // +stall_percent=N (probability that a channel of the memory pauses, each cycle), +ready_after_valid=1 (READY comes only
 // behind VALID) and +address_after_data=1 (AWREADY comes only behind WVALID of the burst). Values hold whatever these
-// are; cycles are compared only where the memory behaves as the architecture says. The accelerator is held to the AXI4
+// are; cycles are compared only where the memory behaves as the architecture says. +base=HEX puts the memory there (a
+// multiple of 1000; register BASE), which changes no cycle. The accelerator is held to the AXI4
 // protocol: what VALID shows stays until READY.
 /* verilator lint_off WIDTH */     // counts and indices are plain integers
 /* verilator lint_off BLKSEQ */    // the memory is a model, not a circuit
 /* verilator lint_off UNUSEDSIGNAL */
 module tb_bitstrata;
   localparam DATA_WIDTH    = @DATA_WIDTH@;
+  localparam ADDRESS_WIDTH = @ADDRESS_WIDTH@;
   localparam LAYERS        = @LAYERS@;
   localparam RUNS          = @RUNS@;
   localparam BATCH         = @BATCH@;   // images a run; their tensors follow each other, as one with BATCH times the rows
@@ -51,7 +53,7 @@ module tb_bitstrata;
   logic [1:0] bresp, rresp;
   logic m_arvalid, m_rready, m_awvalid, m_wvalid, m_wlast, m_bready;
   logic m_arready = 1'b0, m_rvalid = 1'b0, m_rlast = 1'b0, m_awready = 1'b0, m_wready = 1'b0, m_bvalid = 1'b0;
-  logic [31:0] m_araddr, m_awaddr;
+  logic [ADDRESS_WIDTH-1:0] m_araddr, m_awaddr;
   logic [7:0] m_arlen, m_awlen;
   logic [2:0] m_arsize, m_awsize, m_arprot, m_awprot;
   logic [3:0] m_arcache, m_awcache;
@@ -86,7 +88,8 @@ module tb_bitstrata;
   integer beat_interval = @BEAT_INTERVAL@;
   integer stall_percent = 0;
   integer ready_after_valid = 0, address_after_data = 0;
-  logic [31:0] read_address [0:QUEUE-1], write_address [0:QUEUE-1];
+  logic [63:0] base = 64'd0;  // of the memory; the queues' addresses are counted from there
+  logic [63:0] read_address [0:QUEUE-1], write_address [0:QUEUE-1];
   integer read_left [0:QUEUE-1], write_left [0:QUEUE-1];
   logic [63:0] read_ready [0:QUEUE-1], answer_ready [0:QUEUE-1];
   logic [1:0] write_answer [0:QUEUE-1], answer [0:QUEUE-1];
@@ -98,14 +101,14 @@ module tb_bitstrata;
     go = percent == 0 || ($urandom % 100) >= percent;
   endfunction
   // A burst must be of full beats, aligned, inside one 4 KiB page.
-  function automatic logic legal(input [31:0] address, input [7:0] length, input [2:0] size, input [1:0] burst);
+  function automatic logic legal(input [63:0] address, input [7:0] length, input [2:0] size, input [1:0] burst);
     legal = {29'd0, size} == BEAT_SHIFT && burst == 2'b01 && address % BEAT_BYTES == 0
             && {20'd0, address[11:0]} + ({24'd0, length} + 1) * BEAT_BYTES <= 4096;
   endfunction
 
   // What waits for READY may not change.
   logic ar_waits = 1'b0, aw_waits = 1'b0, w_waits = 1'b0;
-  logic [39:0] ar_shown, aw_shown;
+  logic [ADDRESS_WIDTH+7:0] ar_shown, aw_shown;
   logic [DATA_WIDTH+BEAT_BYTES:0] w_shown;
   task changed(input [8*2-1:0] channel);
     begin
@@ -138,7 +141,7 @@ module tb_bitstrata;
     end
     if (m_arvalid && m_arready) begin
       slot = (read_head + reads) % QUEUE;
-      read_address[slot] = m_araddr;
+      read_address[slot] = m_araddr - base;
       read_left[slot] = m_arlen + 1;
       read_ready[slot] = now + read_latency;
       reads = reads + 1;
@@ -173,7 +176,7 @@ module tb_bitstrata;
     end
     if (m_awvalid && m_awready) begin
       slot = (write_head + writes) % QUEUE;
-      write_address[slot] = m_awaddr;
+      write_address[slot] = m_awaddr - base;
       write_left[slot] = m_awlen + 1;
       write_answer[slot] = 2'b00;
       writes = writes + 1;
@@ -346,6 +349,7 @@ module tb_bitstrata;
     if ($value$plusargs("stall_percent=%d", stall_percent)) compare_cycles = 1'b0;
     if ($value$plusargs("ready_after_valid=%d", ready_after_valid)) compare_cycles = 1'b0;
     if ($value$plusargs("address_after_data=%d", address_after_data)) compare_cycles = 1'b0;
+    if ($value$plusargs("base=%h", base) && base[63:ADDRESS_WIDTH-1] >> 1 != 0) fail("the base is beyond the addresses");
     $readmemh("sim/memory.hex", memory);
     $readmemh("sim/images.hex", images);
     $readmemh("sim/expected.hex", expected);
@@ -362,6 +366,8 @@ module tb_bitstrata;
     if (value !== STYLE) fail("the STYLE register is not the one this testbench was made for");
     write_register({R_WATCHDOG, 2'b00}, WATCHDOG);
     write_register({R_LIST, 2'b00}, LIST_ADDRESS);
+    write_register({R_BASE, 2'b00}, base[31:0]);
+    write_register({R_BASE_HIGH, 2'b00}, base[63:32]);
 
     for (run = 0; run < RUNS; run = run + 1) begin
       prepare(run);
