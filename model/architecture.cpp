@@ -63,9 +63,17 @@ std::optional<Problem> first_problem(const Architecture& a) {
   constexpr int deepest = 1 << 20;
   Checker check;
   check.require(!a.name.empty(), "name", "name is empty");
-  check.require(a.style == "pim" || a.overlay(), "style", fmt::format("style is '{}'; known: pim, overlay", a.style));
-  check.range("tiles", a.tiles, 1, a.overlay() ? 1 : 64);
-  check.range("vectors", a.vectors, 1, a.overlay() ? 64 : 1);
+  if (!Style::known(a.style)) {
+    try {
+      (void)Style::of(a.style);
+    } catch (const std::invalid_argument& unknown) {
+      check.require(false, "style", unknown.what());
+      return check.first();
+    }
+  }
+  const Style& style = a.rules();
+  check.range("tiles", a.tiles, 1, style.most_tiles);
+  check.range("vectors", a.vectors, 1, style.most_vectors);
   check.range("rows", a.rows, 2, 1024);
   check.range("columns", a.columns, 2, 1024);
   check.require(a.tiles * a.columns <= 32768, "tiles",
@@ -76,7 +84,7 @@ std::optional<Problem> first_problem(const Architecture& a) {
   check.require(a.vectors * a.columns <= 4096, "vectors",
                 fmt::format("vectors is {}; with columns = {} at most {} (4096 dot units)", a.vectors, a.columns,
                             4096 / std::max(1, a.columns)));
-  check.require(a.overlay() || a.columns >= a.max_weight_bits, "columns",
+  check.require(a.columns >= style.columns_of_output(a.max_weight_bits), "columns",
                 fmt::format("columns is {}; a weight of max_weight_bits = {} needs at least that many", a.columns,
                             a.max_weight_bits));
   const int widest = std::max(a.max_weight_bits, a.max_activation_bits);

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "model/style.h"
+
 namespace bitstrata::model {
 
 class YamlReader;
@@ -55,15 +57,19 @@ struct Architecture {
 
   // Plane banks of the activation and output buffers: the power of two not below max_activation_bits, at least 2.
   int plane_banks() const;
+  // What the style decides; throws std::invalid_argument where it is unknown.
+  const Style& rules() const { return Style::of(style); }
   bool overlay() const { return style == "overlay"; }
   // "1 x 64 x 64 cells", "8 x 8 dot units of 64 bits".
   std::string array_text() const;
   // One-bit products a cycle.
   std::int64_t bit_products() const { return std::int64_t{tiles} * vectors * rows * columns; }
   // Outputs a macro computes at once with w-bit weights.
-  int outputs_per_macro(int weight_bits) const { return overlay() ? columns : columns / weight_bits; }
-  // Bits of a row of the weight buffer: a row of cells, or a plane of an output's weights.
-  int weight_row_bits() const { return overlay() ? rows : columns; }
+  int outputs_per_macro(int weight_bits) const { return columns / rules().columns_of_output(weight_bits); }
+  // Bits of a row of the weight buffer.
+  int weight_row_bits() const { return rules().weight_row_bits(rows, columns); }
+  // Bits of weights that the cells, or the memories beside the dot units, hold.
+  std::int64_t cell_bits() const { return std::int64_t{tiles} * rows * columns * rules().planes_held(max_weight_bits); }
   // Bits held on chip by each buffer, as rtl/bs_top.sv builds them.
   std::int64_t activation_buffer_bits() const;
   std::int64_t output_buffer_bits() const;

@@ -11,6 +11,7 @@
 // other from t+4 on: the next group's last pair must not come before t+VECTORS.
 module bs_array #(
   parameter OVERLAY    = 0,
+  parameter WEIGHT_WIDTH = 64,  // of a row of the weight buffer
   parameter VECTORS    = 1,
   parameter TILES      = 1,
   parameter ROWS       = 64,
@@ -36,7 +37,7 @@ module bs_array #(
   input  logic [$clog2(ROWS)-1:0] weight_row_i,
   input  logic [$clog2(COLUMNS)-1:0] weight_lane_i,
   input  logic [3:0]              weight_plane_i,
-  input  logic [(OVERLAY != 0 ? ROWS : COLUMNS)-1:0] weight_data_i,
+  input  logic [WEIGHT_WIDTH-1:0] weight_data_i,
   // Issue of a plane, or (operators on whole codes) of all codes of a vector at once.
   input  logic                    plane_i,
   input  logic                    codes_i,
@@ -151,7 +152,7 @@ module bs_array #(
     added_last_q <= accumulate_o && token[PIXEL_WIDTH+2] && group_end;
   end
 
-  if (OVERLAY != 0) begin : g_vectors
+  if (VECTORS > 1) begin : g_vectors
     always_ff @(posedge clk_i) vector_q <= joining_q ? 8'd0 : vector_q + 8'd1;
   end else begin : g_one_vector
     assign vector_q = 8'd0;
@@ -159,14 +160,13 @@ module bs_array #(
 
   // Whole codes skip the columns: they are accumulated in the cycle of their issue.
   assign token = codes_i ? {8'd1, tile_last_i, first_i, half_i, pixel_i} : token_add_q;
-  assign group_end = OVERLAY == 0 || codes_i || vector_q + 8'd1 == token_add_q[TOKEN_WIDTH-1 -: 8];
+  assign group_end = codes_i || vector_q + 8'd1 == token_add_q[TOKEN_WIDTH-1 -: 8];
   logic [PIXEL_WIDTH-1:0] pixel;
   /* verilator lint_off UNUSEDSIGNAL */ // no tile has so many pixels
   logic [PIXEL_WIDTH+7:0] vector_wide;
   /* verilator lint_on UNUSEDSIGNAL */
   assign vector_wide = {{PIXEL_WIDTH{1'b0}}, vector_q};
-  assign pixel = OVERLAY != 0 && !codes_i ? token[PIXEL_WIDTH-1:0] + vector_wide[PIXEL_WIDTH-1:0]
-                                          : token[PIXEL_WIDTH-1:0];
+  assign pixel = codes_i ? token[PIXEL_WIDTH-1:0] : token[PIXEL_WIDTH-1:0] + vector_wide[PIXEL_WIDTH-1:0];
   assign accumulate_o = adding_q || codes_i;
   assign accumulate_first_o = token[PIXEL_WIDTH+1];
   assign busy_o = valid_1_q || valid_2_q || joining_q || adding_q || added_q;
@@ -192,7 +192,7 @@ module bs_array #(
   for (genvar t = 0; t < TILES; t = t + 1) begin : g_macro
     logic [POST_LANES*ACC_WIDTH-1:0] data;
     bs_macro #(
-      .OVERLAY(OVERLAY), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+      .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
       .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
       .POST_LANES(POST_LANES), .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
     ) u_macro (

@@ -25,7 +25,7 @@
 `define BS_ASSUME(condition) `BS_CHECK(condition)
 `define BS_PARAMETER(condition) \
   initial if (!(condition)) begin \
-    $display("%m: parameter out of range: %s", `"condition`"); \
+    $display("%m, parameter out of range: %s", `"condition`"); \
     $fatal(1); \
   end
 `endif

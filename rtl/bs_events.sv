@@ -41,8 +41,20 @@ module bs_events #(
     logic [15:0] factor;
     logic [20:0] columns;
     logic [36:0] cells;
+    logic [20:0] joins;    // of the vector that starts
+    logic [15:0] written;  // weight bits of a row that is loaded
     // Columns, or dot units, at work.
-    assign factor = OVERLAY != 0 ? {8'd0, group_size_i} : {11'd0, weight_bits_i};
+    if (OVERLAY == 0) begin : g_style_columns
+      assign factor = {11'd0, weight_bits_i};
+      assign joins = convolution_i ? columns - {5'd0, lanes_i} : 21'd0;
+      assign written = weight_lanes_i * {11'd0, weight_bits_i};
+    end else begin : g_style_dots
+      assign factor = {8'd0, group_size_i};
+      assign joins = 21'd0;
+      assign written = rows_i;
+      logic unused_style;
+      assign unused_style = ^{convolution_i, weight_bits_i, weight_lanes_i};
+    end
     assign columns = lanes_i * factor;
     assign cells = columns * {5'd0, rows_i};
     always_ff @(posedge clk_i) begin
@@ -57,7 +69,7 @@ module bs_events #(
         if (array_waiting_i) count_q[5] <= count_q[5] + 48'd1;
         if (vector_i) begin
           count_q[6] <= count_q[6] + {40'd0, group_size_i};
-          if (OVERLAY == 0 && convolution_i) count_q[10] <= count_q[10] + {27'd0, columns - {5'd0, lanes_i}};
+          count_q[10] <= count_q[10] + {27'd0, joins};
         end
         if (plane_i) begin
           count_q[7] <= count_q[7] + 48'd1;
@@ -73,7 +85,7 @@ module bs_events #(
           count_q[20] <= count_q[20] + {39'd0, {5'd0, post_outputs_i} * {4'd0, out_bits_i}};
         end
         if (weight_row_i) begin
-          count_q[14] <= count_q[14] + {32'd0, OVERLAY != 0 ? rows_i : weight_lanes_i * {11'd0, weight_bits_i}};
+          count_q[14] <= count_q[14] + {32'd0, written};
           count_q[18] <= count_q[18] + 48'd1;
         end
         if (window_i) begin

@@ -5,9 +5,9 @@
 // tile. The one pixel of a second tensor that meets all others is loaded once, after the parameters.
 module bs_loader #(
   parameter OVERLAY      = 0,
+  parameter WEIGHT_WIDTH = 64,  // of a row of the weight buffer
   parameter TILES        = 1,
   parameter ROWS         = 64,
-  parameter COLUMNS      = 64,
   parameter DATA_WIDTH   = 64,
   parameter BANKS        = 16,
   parameter ACTIVATION_DEPTH = 64,
@@ -45,7 +45,7 @@ module bs_loader #(
   output logic                act_write_odd_o,
   output logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_address_o,
   // Weight buffer, one piece of DATA_WIDTH bits of a row.
-  output logic [((OVERLAY != 0 ? ROWS : COLUMNS)+DATA_WIDTH-1)/DATA_WIDTH-1:0] weight_write_o,
+  output logic [(WEIGHT_WIDTH+DATA_WIDTH-1)/DATA_WIDTH-1:0] weight_write_o,
   output logic [$clog2(WEIGHT_DEPTH)-1:0] weight_address_o,
   output logic                weight_beat_o,
   // Parameter buffer.
@@ -58,7 +58,7 @@ module bs_loader #(
   output logic [DATA_WIDTH-1:0] data_o         // to the activation and weight buffers and the table
 );
   `include "bs_descriptor.svh"
-  localparam PIECES = ((OVERLAY != 0 ? ROWS : COLUMNS) + DATA_WIDTH - 1) / DATA_WIDTH;  // beats of a weight row
+  localparam PIECES = (WEIGHT_WIDTH + DATA_WIDTH - 1) / DATA_WIDTH;  // beats of a weight row
   localparam RECORD_BEATS = DATA_WIDTH >= 128 ? 1 : 128 / DATA_WIDTH;
   localparam BYTES = DATA_WIDTH / 8;
   localparam BYTES_LOG = $clog2(BYTES);

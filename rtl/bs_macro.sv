@@ -5,6 +5,7 @@
 // Style overlay: VECTORS x COLUMNS dot units in place of columns and joiner, and a memory of weight planes an output.
 module bs_macro #(
   parameter OVERLAY    = 0,
+  parameter WEIGHT_WIDTH = 64,  // of a row of the weight buffer
   parameter VECTORS    = 1,
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
@@ -25,7 +26,7 @@ module bs_macro #(
   input  logic [$clog2(ROWS)-1:0] weight_row_i,
   input  logic [$clog2(COLUMNS)-1:0] weight_lane_i,   // overlay: the output, and the plane of its weights
   input  logic [3:0]              weight_plane_i,
-  input  logic [(OVERLAY != 0 ? ROWS : COLUMNS)-1:0] weight_data_i,
+  input  logic [WEIGHT_WIDTH-1:0] weight_data_i,
   input  logic                    plane_valid_i,
   input  logic [VECTORS*ROWS-1:0] act_i,
   input  logic [3:0]              weight_select_i,    // overlay: plane of the weights that meets act_i
@@ -71,10 +72,11 @@ module bs_macro #(
     widen = {{(WIDEST - JOIN_WIDTH){value[JOIN_WIDTH-1]}}, value};
   endfunction
 
-  // Columns below lanes * weight_bits take part in this tile; overlay: outputs below lanes.
+  // Columns (overlay: outputs) of this tile take part. The style's bodies below say how many columns an output has.
+  logic [4:0] output_columns;
   logic [COLUMNS-1:0] enable_q;
   always_ff @(posedge clk_i)
-    enable_q <= ~({COLUMNS{1'b1}} << (lanes_i * {{($clog2(COLUMNS+1)){1'b0}}, OVERLAY != 0 ? 5'd1 : weight_bits_i}));
+    enable_q <= ~({COLUMNS{1'b1}} << (lanes_i * {{($clog2(COLUMNS+1)){1'b0}}, output_columns}));
 
   // Joined outputs by their first column; overlay: the sums of vector_i by output. Entries past the last are zero.
   wire signed [JOIN_WIDTH-1:0] joined [0:COLUMNS+7];
@@ -82,6 +84,7 @@ module bs_macro #(
     assign joined[e] = {JOIN_WIDTH{1'b0}};
   end
   if (OVERLAY == 0) begin : g_columns
+    assign output_columns = weight_bits_i;
     logic [ROWS-1:0] cell_clk;
     for (genvar r = 0; r < ROWS; r = r + 1) begin : g_row
       if (CLOCK_GATING != 0) begin : g_gated
@@ -132,6 +135,7 @@ module bs_macro #(
     logic unused;
     assign unused = ^{weight_lane_i, weight_plane_i, weight_select_i, group_count_i, group_add_i, count_shift_i, vector_i};
   end else begin : g_dots
+    assign output_columns = 5'd1;
     logic [VECTORS-1:0] counted, added;
     assign counted = ~({VECTORS{1'b1}} << group_count_i);
     assign added = ~({VECTORS{1'b1}} << group_add_i);
@@ -247,10 +251,8 @@ module bs_macro #(
               if (codes_i) begin
                 value_q <= codes_high_i ? {{(WIDEST - 2*CODE_WIDTH){code[CODE_WIDTH-1]}}, code, {CODE_WIDTH{1'b0}}}
                                         : {{(WIDEST - CODE_WIDTH){code[CODE_WIDTH-1]}}, code};
-              end else if (OVERLAY != 0 && weight_bits_i != 5'd1) begin
-                value_q <= widen(joined[LANE]);
               end else begin
-                case (weight_bits_i)
+                case (output_columns)
                   5'd2: value_q <= widen(joined[LANE*2 < COLUMNS ? LANE*2 : COLUMNS]);
                   5'd3: value_q <= widen(joined[LANE*3 < COLUMNS ? LANE*3 : COLUMNS]);
                   5'd4: value_q <= widen(joined[LANE*4 < COLUMNS ? LANE*4 : COLUMNS]);
@@ -266,10 +268,11 @@ module bs_macro #(
                   5'd14: value_q <= widen(joined[LANE*14 < COLUMNS ? LANE*14 : COLUMNS]);
                   5'd15: value_q <= widen(joined[LANE*15 < COLUMNS ? LANE*15 : COLUMNS]);
                   5'd16: value_q <= widen(joined[LANE*16 < COLUMNS ? LANE*16 : COLUMNS]);
-                  // -1/+1 weights: sum((2b-1)*a) = 2*sum(b*a) - sum(a)
-                  default: value_q <= widen({joined[LANE][JOIN_WIDTH-2:0], 1'b0}
-                                            - {{(JOIN_WIDTH - COLUMN_WIDTH){sum_i[COLUMN_WIDTH-1]}}, sum_i});
+                  default: value_q <= widen(joined[LANE]);
                 endcase
+                // -1/+1 weights: sum((2b-1)*a) = 2*sum(b*a) - sum(a)
+                if (weight_bits_i == 5'd1) value_q <= widen({joined[LANE][JOIN_WIDTH-2:0], 1'b0}
+                                                            - {{(JOIN_WIDTH - COLUMN_WIDTH){sum_i[COLUMN_WIDTH-1]}}, sum_i});
               end
             end
           end

@@ -34,7 +34,7 @@ module bs_streamer #(
   // Feeder.
   input  logic                vector_ready_i,
   input  logic [7:0]          group_size_i,
-  input  logic                group_last_i,    // overlay: the tile ends with the group
+  input  logic                group_last_i,    // the tile ends with the group
   input  logic [4:0]          top_plane_i,     // first plane of the vector that is streamed
   output logic [$clog2(BANKS)-1:0] plane_select_o,
   output logic                release_o,
@@ -72,15 +72,12 @@ module bs_streamer #(
 
   logic [4:0] weight_bits;
   logic whole_codes, signed_codes, resident, two_inputs;
-  logic [15:0] out_width, out_height, block_rows, blocks, k_tiles, n_tiles, lanes_full, rows_last, interval;
+  logic [15:0] blocks, k_tiles, n_tiles, lanes_full, rows_last, interval;
   logic [15:0] segment_first, segment_next;
   assign weight_bits = desc_i[F_WEIGHT_BITS +: B_WEIGHT_BITS];
   assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign signed_codes = desc_i[F_SIGNED];
   assign resident = desc_i[F_RESIDENT];
-  assign out_width = desc_i[F_OUT_WIDTH +: B_OUT_WIDTH];
-  assign out_height = desc_i[F_OUT_HEIGHT +: B_OUT_HEIGHT];
-  assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
   assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
   assign k_tiles = desc_i[F_K_TILES +: B_K_TILES];
   assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
@@ -91,14 +88,13 @@ module bs_streamer #(
   assign rows_last = desc_i[F_ROWS_LAST +: B_ROWS_LAST];
   assign interval = desc_i[F_VECTOR_INTERVAL +: B_VECTOR_INTERVAL];
 
-  logic [15:0] block_q, n_q, k_q, out_row_q, row_q, column_q, segment_left_q;
+  logic [15:0] block_q, n_q, k_q, segment_left_q;
   logic [15:0] weight_row_q, weight_tile_q, rest_q;
   logic [PIXEL_WIDTH-1:0] pixel_q, base_q;  // within the tile, and where its partial sums begin
   logic [23:0] rows_taken_q;
   logic [$clog2(WEIGHT_DEPTH)-1:0] read_address_q;
   logic [1:0] halves_used_q;
   logic half_q;
-  logic [$clog2(BANKS)-1:0] plane_q;
 
   logic k_last, n_last, k_first;
   logic [15:0] tile_rows;
@@ -130,7 +126,6 @@ module bs_streamer #(
   assign lanes_total_o = lanes_total_q;
   assign tile_rows_o = tile_rows;
   logic [15:0] load_rows;  // of the weight buffer, for a row tile of a macro
-  assign load_rows = OVERLAY != 0 ? weight_lanes_o * {11'd0, weight_bits} : tile_rows;
 
   // Weight rows.
   logic rows_there, load_row, load_last_row, load_last;
@@ -156,73 +151,100 @@ module bs_streamer #(
   assign weight_read_address_o = read_address_q;
   assign weight_row_freed_o = load_row && !resident;
 
-  // Vectors.
-  logic vector_start, vector_end, in_vector, block_end_row, pixels_end;
-  logic [15:0] rows_left;
-  /* verilator lint_off UNUSEDSIGNAL */
-  logic [4:0] top_plane;
-  /* verilator lint_on UNUSEDSIGNAL */
-  assign top_plane = top_plane_i;
-  // Last planes come at least `interval` cycles apart: rest_q is what is left of that. The vector that may start has its
-  // last plane vector_last cycles after its first one.
+  // Vectors. The order of their planes is the style's: what is issued now, and whether anything of the vector (overlay: group)
+  // was issued before.
+  logic vector_start, vector_end, in_vector, block_last, pixels_end;
+  logic [9:0] planes_last;  // cycles from the first issue to the last one of the vector that may start
   logic [9:0] vector_last;
-  always_comb begin
-    vector_last = {5'd0, top_plane};
-    if (OVERLAY != 0) vector_last = ({5'd0, top_plane} + 10'd1) * {5'd0, weight_bits} - 10'd1;
-    if (whole_codes) vector_last = 10'd0;
-  end
-  // Overlay: the pair of planes that is issued, and the one after it.
-  logic [3:0] pair_weight, pair_weight_q, next_weight, top_weight;
-  logic [3:0] pair_activation, pair_activation_q, next_activation;
-  logic [4:0] diagonal, diagonal_q, next_diagonal;
-  logic pairs_q, shift_q, diagonal_end;
-  assign top_weight = weight_bits[3:0] - 4'd1;
-  assign pair_weight = pairs_q ? pair_weight_q : top_weight;
-  assign pair_activation = pairs_q ? pair_activation_q : top_plane[3:0];
-  assign diagonal = pairs_q ? diagonal_q : {1'b0, top_weight} + {1'b0, top_plane[3:0]};
-  assign diagonal_end = pair_weight == 4'd0 || pair_activation == top_plane[3:0];
-  assign next_diagonal = diagonal_end ? diagonal - 5'd1 : diagonal;
-  always_comb begin
-    if (!diagonal_end) next_weight = pair_weight - 4'd1;
-    else if (next_diagonal > {1'b0, top_weight}) next_weight = top_weight;
-    else next_weight = next_diagonal[3:0];
-    next_activation = next_diagonal[3:0] - next_weight;
-  end
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) pairs_q <= 1'b0;
-    else if (OVERLAY != 0 && plane_o) pairs_q <= diagonal != 5'd0;
-  end
-  always_ff @(posedge clk_i) begin
-    if (OVERLAY != 0 && plane_o) begin
-      pair_weight_q <= next_weight;
-      pair_activation_q <= next_activation;
-      diagonal_q <= next_diagonal;
-      shift_q <= diagonal_end;
+  if (OVERLAY == 0) begin : g_planes
+    // Planes by falling place. plane_q counts those left after the one issued now; the first one is issued with
+    // vector_start. A row of the weight buffer is one of the tile's rows.
+    logic [$clog2(BANKS)-1:0] plane_q;
+    assign load_rows = tile_rows;
+    assign planes_last = {5'd0, top_plane_i};
+    assign in_vector = plane_q != {$clog2(BANKS){1'b0}};
+    assign plane_select_o = in_vector ? plane_q - 1'b1 : top_plane_i[$clog2(BANKS)-1:0];
+    assign plane_last_o = in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : top_plane_i == 5'd0;
+    assign plane_negative_o = !in_vector && signed_codes;
+    assign plane_shift_o = 1'b0;
+    assign weight_select_o = 4'd0;
+    assign weight_lane_o = {$clog2(COLUMNS){1'b0}};
+    assign weight_plane_o = 4'd0;
+    logic unused;
+    assign unused = ^weight_bits;
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) plane_q <= {$clog2(BANKS){1'b0}};
+      else if (vector_start && !whole_codes) plane_q <= top_plane_i[$clog2(BANKS)-1:0];
+      else if (in_vector) plane_q <= plane_q - 1'b1;
+    end
+  end else begin : g_pairs
+    // Pairs of planes by falling sum of their places, diagonal after diagonal: the one that is issued, and the one after
+    // it. A row of the weight buffer is one plane of one output.
+    logic [3:0] top_weight, pair_weight, pair_weight_q, next_weight;
+    assign top_weight = weight_bits[3:0] - 4'd1;
+    logic [3:0] pair_activation, pair_activation_q, next_activation;
+    logic [4:0] diagonal, diagonal_q, next_diagonal;
+    logic pairs_q, shift_q, diagonal_end;
+    assign load_rows = weight_lanes_o * {11'd0, weight_bits};
+    assign planes_last = ({5'd0, top_plane_i} + 10'd1) * {5'd0, weight_bits} - 10'd1;
+    assign in_vector = pairs_q;
+    assign pair_weight = pairs_q ? pair_weight_q : top_weight;
+    assign pair_activation = pairs_q ? pair_activation_q : top_plane_i[3:0];
+    assign diagonal = pairs_q ? diagonal_q : {1'b0, top_weight} + {1'b0, top_plane_i[3:0]};
+    assign diagonal_end = pair_weight == 4'd0 || pair_activation == top_plane_i[3:0];
+    assign next_diagonal = diagonal_end ? diagonal - 5'd1 : diagonal;
+    always_comb begin
+      if (!diagonal_end) next_weight = pair_weight - 4'd1;
+      else if (next_diagonal > {1'b0, top_weight}) next_weight = top_weight;
+      else next_weight = next_diagonal[3:0];
+      next_activation = next_diagonal[3:0] - next_weight;
+    end
+    assign plane_select_o = pair_activation[$clog2(BANKS)-1:0];
+    assign plane_last_o = diagonal == 5'd0;
+    assign plane_negative_o = (signed_codes && pair_activation == top_plane_i[3:0])
+                              ^ (weight_bits != 5'd1 && pair_weight == top_weight);
+    assign plane_shift_o = pairs_q && shift_q;
+    assign weight_select_o = pair_weight;
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) pairs_q <= 1'b0;
+      else if (plane_o) pairs_q <= diagonal != 5'd0;
+    end
+    always_ff @(posedge clk_i) begin
+      if (plane_o) begin
+        pair_weight_q <= next_weight;
+        pair_activation_q <= next_activation;
+        diagonal_q <= next_diagonal;
+        shift_q <= diagonal_end;
+      end
+    end
+    // Which output's plane the weight row is.
+    logic [$clog2(COLUMNS)-1:0] load_lane_q;
+    logic [3:0] load_plane_q;
+    always_ff @(posedge clk_i) begin
+      weight_lane_o <= load_lane_q;
+      weight_plane_o <= load_plane_q;
+      if (start_i || load_last_row) begin
+        load_lane_q <= {$clog2(COLUMNS){1'b0}};
+        load_plane_q <= 4'd0;
+      end else if (load_row) begin
+        load_plane_q <= load_plane_q == top_weight ? 4'd0 : load_plane_q + 4'd1;
+        if (load_plane_q == top_weight) load_lane_q <= load_lane_q + 1'b1;
+      end
     end
   end
-  assign plane_shift_o = pairs_q && shift_q;
-  assign weight_select_o = pair_weight;
 
-  assign in_vector = OVERLAY != 0 ? pairs_q : plane_q != {$clog2(BANKS){1'b0}};
+  // Last planes come at least `interval` cycles apart: rest_q is what is left of that.
+  assign vector_last = whole_codes ? 10'd0 : planes_last;
   assign vector_start = state_q == STREAM && !in_vector && vector_ready_i && rest_q <= {6'd0, vector_last};
-  // plane_q counts the planes left after the one issued now; the first one is issued with vector_start.
   assign plane_o = (vector_start && !whole_codes) || (state_q == STREAM && in_vector);
   assign codes_o = vector_start && whole_codes;
   assign codes_high_o = two_inputs && !k_first;
-  assign plane_select_o = OVERLAY != 0 ? pair_activation[$clog2(BANKS)-1:0]
-                          : in_vector ? plane_q - 1'b1 : top_plane[$clog2(BANKS)-1:0];
   assign plane_first_o = !in_vector;
-  assign plane_last_o = OVERLAY != 0 ? diagonal == 5'd0
-                        : in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : top_plane == 5'd0;
-  assign plane_negative_o = OVERLAY != 0 ? (signed_codes && pair_activation == top_plane[3:0])
-                                           ^ (weight_bits != 5'd1 && pair_weight == top_weight)
-                                         : !in_vector && signed_codes;
   assign vector_end = (plane_o && plane_last_o) || codes_o;
   assign release_o = vector_end;
   assign vector_o = vector_start;
-  assign rows_left = out_height - out_row_q;
-  assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
-  assign pixels_end = OVERLAY != 0 ? group_last_i : column_q + 16'd1 == out_width && block_end_row;
+  assign block_last = block_q + 16'd1 == blocks;
+  assign pixels_end = group_last_i;
   assign first_o = k_first && !desc_i[F_CARRY_IN];
   assign tile_last_o = k_last && pixels_end;
   assign half_o = half_q;
@@ -235,7 +257,7 @@ module bs_streamer #(
   /* verilator lint_on UNUSEDSIGNAL */
   logic [PIXEL_WIDTH-1:0] group_step;
   assign group_wide = {{PIXEL_WIDTH{1'b0}}, group_size_i};
-  assign group_step = OVERLAY != 0 ? group_wide[PIXEL_WIDTH-1:0] : {{(PIXEL_WIDTH-1){1'b0}}, 1'b1};
+  assign group_step = group_wide[PIXEL_WIDTH-1:0];
 
   logic tile_leave;
   assign tile_leave = state_q == TILE && halves_used_q != 2'd2;
@@ -243,7 +265,6 @@ module bs_streamer #(
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q <= IDLE;
-      plane_q <= {$clog2(BANKS){1'b0}};
       rest_q <= 16'd0;
       halves_used_q <= 2'd0;
       half_q <= 1'b0;
@@ -256,33 +277,18 @@ module bs_streamer #(
         STREAM: begin
           if (vector_end && pixels_end) begin
             if (!k_last) state_q <= whole_codes ? STREAM : LOAD;
-            else if (n_last && block_q + 16'd1 == blocks) state_q <= IDLE;
+            else if (n_last && block_last) state_q <= IDLE;
             else state_q <= TILE;
           end
         end
         default: state_q <= IDLE;
       endcase
-      if (OVERLAY == 0 && vector_start && !whole_codes) plane_q <= top_plane[$clog2(BANKS)-1:0];
-      else if (OVERLAY == 0 && in_vector) plane_q <= plane_q - 1'b1;
       if (vector_end) rest_q <= interval - 16'd1;
       else if (rest_q != 16'd0) rest_q <= rest_q - 16'd1;
       if (tile_leave && !half_freed_i) halves_used_q <= halves_used_q + 2'd1;
       else if (!tile_leave && half_freed_i) halves_used_q <= halves_used_q - 2'd1;
       if (start_i) half_q <= 1'b0;
       else if (vector_end && pixels_end && k_last) half_q <= !half_q;
-    end
-  end
-
-  // Overlay: which output's plane the weight row is.
-  logic [$clog2(COLUMNS)-1:0] load_lane_q;
-  logic [3:0] load_plane_q;
-  always_ff @(posedge clk_i) begin
-    if (start_i || load_last_row) begin
-      load_lane_q <= {$clog2(COLUMNS){1'b0}};
-      load_plane_q <= 4'd0;
-    end else if (load_row) begin
-      load_plane_q <= load_plane_q == top_weight ? 4'd0 : load_plane_q + 4'd1;
-      if (load_plane_q == top_weight) load_lane_q <= load_lane_q + 1'b1;
     end
   end
 
@@ -295,15 +301,10 @@ module bs_streamer #(
 
   always_ff @(posedge clk_i) begin
     weight_row_o <= weight_row_q[$clog2(ROWS)-1:0];
-    weight_lane_o <= load_lane_q;
-    weight_plane_o <= load_plane_q;
     if (start_i) begin
       block_q <= 16'd0;
       n_q <= 16'd0;
       k_q <= 16'd0;
-      out_row_q <= 16'd0;
-      row_q <= 16'd0;
-      column_q <= 16'd0;
       pixel_q <= {PIXEL_WIDTH{1'b0}};
       base_q <= {PIXEL_WIDTH{1'b0}};
       segment_left_q <= segment_first;
@@ -324,14 +325,8 @@ module bs_streamer #(
       end
       if (vector_end) begin
         pixel_q <= pixel_q + group_step;
-        column_q <= column_q + 16'd1;
-        if (column_q + 16'd1 == out_width) begin
-          column_q <= 16'd0;
-          row_q <= row_q + 16'd1;
-        end
         if (pixels_end) begin
           pixel_q <= {PIXEL_WIDTH{1'b0}};
-          row_q <= 16'd0;
           k_q <= k_last ? 16'd0 : k_q + 16'd1;
           if (k_last) begin
             n_q <= n_last ? 16'd0 : n_q + 16'd1;
@@ -343,7 +338,6 @@ module bs_streamer #(
           end
           if (k_last && n_last) begin
             block_q <= block_q + 16'd1;
-            out_row_q <= out_row_q + block_rows;
             if (resident) read_address_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
           end
         end

@@ -37,7 +37,7 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       activation_bits(d.activation_bits()),
       second_bits(d.get<F_SECOND_BITS>()),
       output_bits(d.output_bits()),
-      overlay(a.overlay()),
+      style(a.rules()),
       vectors(whole_codes ? 1 : a.vectors),
       array_rows(a.rows),
       macros_built(whole_codes ? 1 : a.tiles),  // operators on whole codes use the first macro only
@@ -61,10 +61,6 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       fetch_beats(descriptor_words * 32 / a.data_bits),
       least_interval(d.get<F_VECTOR_INTERVAL>()),
       vector_interval(std::max(least_interval, vector_cycles())),
-      join_steps(weight_bits > 8   ? 4
-                 : weight_bits > 4 ? 3
-                 : weight_bits > 2 ? 2
-                                   : 1),
       descriptor_(d),
       two_inputs_(d.opcode() == OP_ADD || d.opcode() == OP_MULTIPLY),
       rows_last_(d.get<F_ROWS_LAST>()) {
@@ -253,7 +249,7 @@ void FastLayer::add_counts(model::Events& e) const {
     e.plane_steps += groups * k_tiles * (whole_codes ? 0 : vector_cycles());
     e.column_steps += taps * planes * columns;  // overlay: the same products, in more steps of fewer units
     e.cell_steps += pixels * planes * columns * rows;
-    if (!whole_codes && !overlay) e.joiner_adds += taps * (columns - outputs);
+    if (!whole_codes) e.joiner_adds += taps * style.joiner_adds(weight_bits, outputs);
     e.accumulator_reads += (taps - (carry_in ? 0 : pixels)) * outputs;
     e.accumulator_writes += taps * outputs;
     if (!carry_out) {

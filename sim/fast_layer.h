@@ -26,7 +26,7 @@ class FastLayer {
   bool whole_codes, resident, keeps_weights, second, broadcast, carry_in, carry_out;
   int weight_bits, activation_bits, second_bits, output_bits;
   // Array. `vectors`: of a group that enters it together.
-  bool overlay;
+  const model::Style& style;
   int vectors;
   int array_rows, macros_built, weight_depth, line_bits, post_lanes, weight_row_beats;
   // Loops.
@@ -35,7 +35,7 @@ class FastLayer {
   int in_slots, rows_needed, row_beats, second_beats, param_beats, fetch_beats;
   // Streamer: cycles between the last planes of vectors at least, and as all planes are streamed; cycles from a
   // vector's issue of the last plane to its array result.
-  int least_interval, vector_interval, join_steps;
+  int least_interval, vector_interval;
 
   const generate::Descriptor& descriptor() const { return descriptor_; }
   // Input rows block `block` needs, counted from the first; rows the feeder has given back after it.
@@ -52,10 +52,13 @@ class FastLayer {
   int groups_in_block(int block) const { return (pixels_in_block(block) + vectors - 1) / vectors; }
   // Vectors of a row tile's last group.
   int last_group(int block) const { return pixels_in_block(block) - (groups_in_block(block) - 1) * vectors; }
-  // Rows of the weight buffer for row tile k of a macro of output tile n, and for all row tiles. Overlay: the planes of
-  // its outputs.
-  int load_rows(int n, int k) const { return overlay ? planes_of(n) : tile_rows(k); }
-  std::int64_t all_load_rows(int n) const { return overlay ? std::int64_t{k_tiles} * planes_of(n) : all_rows(); }
+  // Rows of the weight buffer for row tile k of a macro of output tile n, and for all row tiles.
+  int load_rows(int n, int k) const {
+    return static_cast<int>(style.weight_rows(outputs(n), weight_bits, tile_rows(k)));
+  }
+  std::int64_t all_load_rows(int n) const {
+    return std::int64_t{k_tiles - 1} * load_rows(n, 0) + load_rows(n, k_tiles - 1);
+  }
   // Macros that hold outputs of output tile n.
   int macros_used(int n) const { return tiles_[static_cast<std::size_t>(n)].macros; }
   // Groups of post_lanes outputs a pixel of output tile n takes in post-processing.
@@ -88,7 +91,7 @@ class FastLayer {
   // Lines read from memory, which hands over one a cycle: a bound, too.
   std::int64_t lines_loaded() const;
   // Cycles in which the planes of a vector, or group (whole codes: at once), enter the array.
-  int vector_cycles() const { return whole_codes ? 1 : overlay ? activation_bits * weight_bits : activation_bits; }
+  int vector_cycles() const { return whole_codes ? 1 : style.vector_cycles(weight_bits, activation_bits); }
 
  private:
   struct Tile {
@@ -102,7 +105,6 @@ class FastLayer {
     std::vector<int> ends;              // of row tile k: windows ends[k] to ends[k + 1]
   };
   void lay_tiles();
-  int planes_of(int n) const { return tiles_[static_cast<std::size_t>(n)].outputs * weight_bits; }
   Walk walk(int run_length) const;
   // The vectors of (n, k) are made of the second tensor.
   bool of_second(int n, int k) const {

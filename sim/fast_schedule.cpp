@@ -228,8 +228,7 @@ void Schedule::tile(int block, int n) {
     state = vectors.end + 1;
   }
   tiles_.state = state;
-  // Overlay: the sums of the last group's vectors reach the lanes one after the other.
-  const int last_steps = layer_.overlay ? layer_.last_group(block) : layer_.join_steps;
+  const int last_steps = layer_.style.sum_cycles(layer_.weight_bits, layer_.last_group(block));
   tiles_.array_idle = tiles_.vectors.end + (layer_.whole_codes ? 2 : last_steps + 5);
 
   // The array's last result is written the cycle before.
@@ -245,11 +244,10 @@ void Schedule::tile(int block, int n) {
 
 void Schedule::stream(int block, int n, int k, Cycle state) {
   const int* const ends = layer_.window_ends(n);
-  const std::int64_t pairs = layer_.overlay ? layer_.weight_bits : 1;
   std::int64_t steps = 0, products = 0;  // cycles of planes; times the vectors and outputs
   for (int left = layer_.pixels_in_block(block); left > 0; left -= layer_.vectors) {
     const int size = std::min(left, layer_.vectors), planes = planes_->at(next_planes_++);
-    const auto cycles = static_cast<int>(planes * pairs);
+    const int cycles = layer_.style.vector_cycles(layer_.weight_bits, planes);
     tiles_.vectors.run(1, (ends[k + 1] - ends[k]) * size, cycles, layer_.least_interval, rows_there_, state, false);
     steps += cycles;
     products += std::int64_t{planes} * size;

@@ -42,8 +42,8 @@ std::vector<BufferAccess> buffer_accesses(const Architecture& a, const Events& e
        of(e.accumulator_reads + e.accumulator_writes + e.post_outputs, a.accumulator_bits)},
       {"parameters", a.parameter_depth * 128.0, std::int64_t{a.parameter_depth} * a.post_lanes * 128,
        of(e.post_outputs, 128)}};
-  if (a.overlay()) {
-    const double bits = static_cast<double>(a.rows) * a.max_weight_bits;
+  if (const int planes = a.rules().planes_held(a.max_weight_bits); planes > 1) {
+    const double bits = static_cast<double>(a.rows) * planes;
     all.push_back({"weight planes", bits, static_cast<std::int64_t>(bits) * a.columns,
                    of(e.plane_steps * a.columns, a.rows) + of(e.weight_cells_written, 1)});
   }

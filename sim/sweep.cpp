@@ -359,8 +359,8 @@ Sweep load_sweep(const fs::path& file, const NetworkLoader& load_network) {
 }
 
 std::int64_t bits_on_chip(const model::Architecture& a) {
-  const std::int64_t cells = std::int64_t{a.tiles} * a.rows * a.columns * (a.overlay() ? a.max_weight_bits : 1);
-  return cells + a.activation_buffer_bits() + a.output_buffer_bits() + a.weight_buffer_bits() + a.partial_sum_bits();
+  return a.cell_bits() + a.activation_buffer_bits() + a.output_buffer_bits() + a.weight_buffer_bits() +
+         a.partial_sum_bits();
 }
 
 std::vector<std::size_t> pareto_front(const std::vector<std::vector<double>>& points) {

@@ -187,11 +187,10 @@ class Writer {
     // Nothing follows the only segment.
     set(F_SEGMENT_NEXT, std::min<std::int64_t>(m_.segment_next, longest_count));
     set(F_SEGMENT_STEP_X, m_.segment_step);
-    const int joiner_steps = std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(m_.weight_bits - 1))));
-    // Least distance of two vectors' last planes. Overlay: a group's sums reach the lanes one vector after the other.
+    // Least distance of two vectors' last planes.
     const int group = std::min<int>(a_.vectors, block_rows_ * (piece_.x1 - piece_.x0));
     // Whole codes go to the lanes; two cycles apart, a pixel's partial sum is back before it is read again.
-    set(F_VECTOR_INTERVAL, !m_.convolution ? 2 : a_.overlay() ? group : joiner_steps);
+    set(F_VECTOR_INTERVAL, m_.convolution ? a_.rules().sum_cycles(m_.weight_bits, group) : 2);
     if (piece_.carry_in || piece_.carry_out) set(F_PSUM_STEP, std::int64_t{piece_.x1 - piece_.x0} * height);
   }
 

@@ -234,7 +234,7 @@ void write_testbench(const model::Architecture& a, const Vectors& v, Writer& wri
                                                  {"COMPARE_CYCLES", v.cycles.empty() ? "0" : "1"},
                                                  {"LIST_ADDRESS", fmt::format("{:08x}", p.list_address)},
                                                  {"SHAPE", fmt::format("{:08x}", shape)},
-                                                 {"STYLE", fmt::format("{:08x}", a.vectors << 8 | int{a.overlay()})},
+                                                 {"STYLE", fmt::format("{:08x}", a.vectors << 8 | a.rules().number)},
                                                  {"WATCHDOG", std::to_string(1000 * slowest)},
                                                  {"TIMEOUT", std::to_string(100 * total(v.cycles) + 100'000'000)},
                                                  {"READ_LATENCY", std::to_string(a.memory.read_latency)},

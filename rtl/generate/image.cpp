@@ -93,21 +93,25 @@ std::int64_t kernel_values(const IntegerLayer& layer, const Mapping& mapping, co
 }
 
 std::int64_t weight_rows(const Architecture& a, const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
-  if (a.overlay()) {
-    return std::int64_t{piece.n1 - piece.n0} * mapping.weight_bits *
-           ceil_div(kernel_values(layer, mapping, piece), a.rows);
+  const std::int64_t values = kernel_values(layer, mapping, piece), whole = values / a.rows, rest = values % a.rows;
+  std::int64_t rows = 0;
+  const auto add_macros = [&](std::int64_t macros, int outputs) {
+    rows += macros * whole * a.rules().weight_rows(outputs, mapping.weight_bits, a.rows);
+    if (rest > 0) rows += macros * a.rules().weight_rows(outputs, mapping.weight_bits, rest);
+  };
+  for (const Tile& tile : tiles_of(mapping, piece.n0, piece.n1)) {
+    add_macros(tile.count / mapping.lanes, mapping.lanes);
+    if (tile.count % mapping.lanes > 0) add_macros(1, tile.count % mapping.lanes);
   }
-  std::int64_t macros = 0;
-  for (const Tile& tile : tiles_of(mapping, piece.n0, piece.n1)) macros += ceil_div(tile.count, mapping.lanes);
-  return macros * kernel_values(layer, mapping, piece);
+  return rows;
 }
 
 std::int64_t weight_row_bytes(const Architecture& a) {
   return ceil_div(a.weight_row_bits(), a.data_bits) * a.data_bits / 8;
 }
 
-// Style pim: one row of a macro's tile after the other: bit j*w + b is bit b of output j's weight (1-bit weights: 1 for
-// +1). Style overlay: one plane after the other of each output, bit r is that of the row tile's value r.
+// Where a row of the weight buffer is a value's: bit j*w + b is bit b of output j's weight (1-bit weights: 1 for +1).
+// Where it is a plane's: one plane after the other of each output, bit r is that of the row tile's value r.
 void put_weights(Image& image, std::uint32_t address, const Architecture& a, const IntegerLayer& layer, int in_channels,
                  const Mapping& m, const Piece& piece) {
   const int inputs = in_channels / layer.groups, outputs = layer.out_channels() / layer.groups;
@@ -118,6 +122,7 @@ void put_weights(Image& image, std::uint32_t address, const Architecture& a, con
   const std::int64_t row_values = piece.run1 > 0 ? piece.run1 - piece.run0 : std::int64_t{kernel_width} * m.slice;
   const auto row_bytes = static_cast<std::uint32_t>(weight_row_bytes(a));
   const unsigned mask = (1u << m.weight_bits) - 1;
+  const bool rows_are_values = a.rules().row_is_a_value();
   const std::vector<Tile> tiles = tiles_of(m, piece.n0, piece.n1);
   for (std::size_t t = 0; t < tiles.size(); ++t) {
     const int first_channel = first_input(m, tiles, t);
@@ -137,7 +142,7 @@ void put_weights(Image& image, std::uint32_t address, const Architecture& a, con
                                                                 (ky * kernel_width + kx) * inputs + channel % inputs)];
             const unsigned code = m.weight_bits == 1 ? (weight > 0 ? 1u : 0u) : static_cast<unsigned>(weight) & mask;
             const int place = j * m.weight_bits, in_tile = static_cast<int>(row - row_tile);
-            if (!a.overlay()) {
+            if (rows_are_values) {
               image.put_bits(address + static_cast<std::uint32_t>(in_tile) * row_bytes, place, code);
               continue;
             }
@@ -147,7 +152,7 @@ void put_weights(Image& image, std::uint32_t address, const Architecture& a, con
             }
           }
         }
-        address += static_cast<std::uint32_t>(a.overlay() ? lanes * m.weight_bits : rows) * row_bytes;
+        address += static_cast<std::uint32_t>(a.rules().weight_rows(lanes, m.weight_bits, rows)) * row_bytes;
       }
     }
   }

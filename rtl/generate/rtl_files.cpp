@@ -11,7 +11,7 @@
 namespace bitstrata::generate {
 
 std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architecture& a) {
-  return {{"OVERLAY", a.overlay() ? 1 : 0},
+  return {{"OVERLAY", a.rules().number},
           {"VECTORS", a.vectors},
           {"SKIP_PLANES", a.skip_planes ? 1 : 0},
           {"TILES", a.tiles},
@@ -44,7 +44,7 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
 std::uint32_t configuration_of(const model::Architecture& a) {
   std::uint32_t hash = 2166136261;
   for (const int value :
-       {a.overlay() ? 1 : 0, a.vectors, a.tiles, a.rows, a.columns, a.max_weight_bits, a.max_activation_bits,
+       {a.rules().number, a.vectors, a.tiles, a.rows, a.columns, a.max_weight_bits, a.max_activation_bits,
         a.accumulator_bits, a.data_bits, a.activation_depth, a.output_depth, a.weight_depth, a.psum_depth,
         a.parameter_depth, a.post_lanes, a.vector_unit ? 1 : 0, a.swish_unit ? 1 : 0, a.table_unit ? 1 : 0})
     hash = (hash ^ static_cast<std::uint32_t>(value)) * 16777619;

@@ -57,8 +57,8 @@ model::Network one_convolution(const CalibrationRun& run, const model::Architect
   const int channels = std::max(4, a.rows * 3 / 2 / 9);
   const int outputs = a.outputs_per_macro(run.weight_bits) * a.tiles;
   const int tiles = (channels * 9 + a.rows - 1) / a.rows;
-  const int a_vector = a.overlay() ? std::max(run.weight_bits * run.activation_bits, a.vectors) / a.vectors
-                                   : std::max(run.activation_bits, 2);
+  const int a_vector =
+      std::max({a.rules().vector_cycles(run.weight_bits, run.activation_bits), a.vectors, 2}) / a.vectors;
   const int pixels = std::clamp(wanted_cycles / (tiles * std::max(1, a_vector)), 16, std::min(a.psum_depth, 144));
   const int side = static_cast<int>(std::sqrt(pixels));
   model::Network network("calibration");

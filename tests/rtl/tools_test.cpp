@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "rtl/generate/rtl_files.h"
@@ -30,6 +31,7 @@ std::map<std::string, long> values_for(const std::string& module, const model::A
   values["WIDTH"] = a.data_bits;
   values["DEPTH"] = a.activation_depth;
   values["INDEX"] = a.columns - 1;
+  values["WEIGHT_WIDTH"] = a.weight_row_bits();
   return values;
 }
 
@@ -90,26 +92,15 @@ TEST(Parameters, HaveTheRangesOfArchitectures) {
   using A = model::Architecture;
   const TemporaryFolder folder;
   write_rtl(architectures().at(0), false, folder.path());
-  int accepted = 0, refused = 0;
+  // A module for each architecture, all in one run.
+  std::vector<A> tried;
+  std::string text = "`define BS_PARAMETER(condition) initial if (!(condition)) $display(\"refused: %m.\");\n";
   const auto compare = [&](const A& architecture) {
-    std::string text = "`include \"bs_checks.svh\"\nmodule ranges;\n";
+    text += fmt::format("module m{};\n", tried.size());
     for (const auto& [name, value] : rtl_parameters(architecture))
       text += fmt::format("  localparam {} = {};\n", name, value);
-    std::ofstream(folder.path() / "ranges.sv") << text << "  `include \"bs_parameter_checks.svh\"\nendmodule\n";
-    const Outcome outcome =
-        run(fmt::format("cd '{}' && iverilog -g2012 -DBS_CHECKS -I. -o ranges.vvp ranges.sv && vvp -N ranges.vvp",
-                        folder.path().string()));
-    bool good = true;
-    std::string reason;
-    try {
-      validate(architecture);
-    } catch (const std::invalid_argument& error) {
-      good = false;
-      reason = error.what();
-    }
-    EXPECT_EQ(outcome.status == 0, good) << text << reason << outcome.output;
-    EXPECT_EQ(outcome.output.find("parameter out of range") == std::string::npos, good) << outcome.output;
-    ++(good ? accepted : refused);
+    text += "  `include \"bs_parameter_checks.svh\"\nendmodule\n";
+    tried.push_back(architecture);
   };
   for (const char* style : {"pim", "overlay"}) {
     for (int A::*member :
@@ -133,6 +124,30 @@ TEST(Parameters, HaveTheRangesOfArchitectures) {
     many.columns = columns;
     compare(many);
   }
+  std::ofstream(folder.path() / "ranges.sv") << text;
+  const Outcome outcome = run(fmt::format("cd '{}' && iverilog -g2012 -I. -o ranges.vvp ranges.sv && vvp -N ranges.vvp",
+                                          folder.path().string()));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  int accepted = 0, refused = 0;
+  for (std::size_t i = 0; i < tried.size(); ++i) {
+    std::string reason;
+    try {
+      validate(tried[i]);
+    } catch (const std::invalid_argument& error) {
+      reason = error.what();
+    }
+    const bool in_rtl = outcome.output.find(fmt::format("refused: m{}.", i)) != std::string::npos;
+    EXPECT_EQ(in_rtl, !reason.empty()) << model::parameters_of(tried[i]).dump() << " " << reason;
+    ++(reason.empty() ? accepted : refused);
+  }
+  // The design itself ends before it begins.
+  const Outcome top = run(fmt::format(
+      "cd '{}' && iverilog -g2012 -DBS_CHECKS -I. -P bs_top.OUTSTANDING=17 -s bs_top -o top.vvp bs_*.sv 2>&1 "
+      "&& vvp -N top.vvp",
+      folder.path().string()));
+  EXPECT_NE(top.status, 0);
+  EXPECT_NE(top.output.find("bs_top, parameter"), std::string::npos) << top.output;
+  EXPECT_NE(top.output.find("out of range: OUTSTANDING >= 1 && OUTSTANDING <= 16"), std::string::npos) << top.output;
   std::cout << "compared: " << accepted << " accepted and " << refused << " refused\n";
   EXPECT_GT(accepted, 100);
   EXPECT_GT(refused, 100);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/style.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+#include <string>
+
+namespace bitstrata::model {
+
+namespace {
+
+// Weight stationary: cells hold planes of weights, w neighbouring columns an output, which a joiner adds in log2 w
+// steps.
+struct Pim final : Style {
+  Pim() {
+    name = "pim";
+    most_tiles = 64;
+  }
+  int columns_of_output(int weight_bits) const override { return weight_bits; }
+  int weight_row_bits(int, int columns) const override { return columns; }
+  bool row_is_a_value() const override { return true; }
+  int planes_held(int) const override { return 1; }
+  int vector_cycles(int, int activation_planes) const override { return activation_planes; }
+  int sum_cycles(int weight_bits, int) const override {
+    return std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(weight_bits - 1))));
+  }
+  std::int64_t joiner_adds(int weight_bits, std::int64_t outputs) const override { return outputs * (weight_bits - 1); }
+};
+
+// Both operands bit-serial: dot units meet all pairs of planes, and a group's sums leave one vector after the other.
+struct Overlay final : Style {
+  Overlay() {
+    name = "overlay";
+    number = 1;
+    most_vectors = 64;
+  }
+  int columns_of_output(int) const override { return 1; }
+  int weight_row_bits(int rows, int) const override { return rows; }
+  bool row_is_a_value() const override { return false; }
+  int planes_held(int max_weight_bits) const override { return max_weight_bits; }
+  int vector_cycles(int weight_bits, int activation_planes) const override { return weight_bits * activation_planes; }
+  int sum_cycles(int, int vectors) const override { return vectors; }
+  std::int64_t joiner_adds(int, std::int64_t) const override { return 0; }
+};
+
+}  // namespace
+
+const std::vector<const Style*>& styles() {
+  static const Pim pim;
+  static const Overlay overlay;
+  static const std::vector<const Style*> all = {&pim, &overlay};
+  return all;
+}
+
+bool Style::known(std::string_view name) {
+  return std::ranges::any_of(styles(), [&](const Style* style) { return style->name == name; });
+}
+
+const Style& Style::of(std::string_view name) {
+  std::string names;
+  for (const Style* style : styles()) {
+    if (style->name == name) return *style;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", style->name);
+  }
+  throw std::invalid_argument(fmt::format("style is '{}'; known: {}", name, names));
+}
+
+}  // namespace bitstrata::model
