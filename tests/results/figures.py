@@ -1,0 +1,285 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Derives a figure of each study in results/ again, by the command that made it, and compares.
+
+  figures.py FOLDER [--programs build/release/bin]
+
+FOLDER is a folder of results, or `commits`: that every commit named there exists and no result is of a changed tree. Studies
+that train for hours are held by what their tables say of cycles, and by their tables against their own cells. Exits with 1
+where a figure differs, or where none was compared.
+"""
+import argparse
+import csv
+import importlib.machinery
+import importlib.util
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+root = pathlib.Path(__file__).resolve().parent.parent.parent
+results = root / "results"
+
+
+class Figures:
+    """What was compared."""
+
+    def __init__(self, programs):
+        self.programs, self.compared, self.failed = programs, 0, 0
+
+    def same(self, what, recorded, derived):
+        self.compared += 1
+        if recorded != derived:
+            self.failed += 1
+            print(f"{what}: recorded {recorded}, now {derived}")
+
+    def near(self, what, recorded, derived, digits):
+        """A figure that is recorded with so many digits behind the point."""
+        self.compared += 1
+        if abs(float(recorded) - derived) > 0.501 * 10.0**-digits:
+            self.failed += 1
+            print(f"{what}: recorded {recorded}, now {derived}")
+
+    def run(self, *words, program="bitstrata"):
+        done = subprocess.run([self.programs / program, *map(str, words)], capture_output=True, text=True, cwd=root)
+        if done.returncode != 0:
+            sys.exit(f"{program} {' '.join(map(str, words))}: {done.stderr}")
+        return done.stdout
+
+    def json_of(self, *words):
+        return json.loads(self.run("run", "--json", "--quiet", *words))
+
+    def points(self, parameters, plan_bits, fpga=None):
+        """The points of a sweep over the parameters of pim-64x64 on LeNet-5."""
+        text = "format: bitstrata-sweep-1\nnetworks: [lenet5]\narchitectures: [pim-64x64]\nplans:\n"
+        text += f"  - bits: [{plan_bits}]\nparameters:\n" + "".join(f"  {key}: [{v}]\n" for key, v in parameters.items())
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "sweep.yaml"
+            path.write_text(text)
+            self.run("sweep", path, "--store", f"{folder}/points.sqlite", "--out", f"{folder}/out", "--quiet",
+                     *(("--fpga", fpga) if fpga else ()))
+            with open(f"{folder}/out/points.csv", newline="") as stream:
+                return list(csv.DictReader(stream))
+
+    def cycles(self, network, architecture, weight_bits, activation_bits):
+        return self.json_of("--network", network, "--architecture", architecture, "--weight-bits", weight_bits,
+                            "--activation-bits", activation_bits)["cycles"]
+
+
+def rows(path):
+    with open(results / path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def script(name):
+    """A script of ours as a module: its tables are made by its own functions."""
+    sys.path.insert(0, str(root / "scripts"))
+    loader = importlib.machinery.SourceFileLoader(name, str(root / "scripts" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def agreement(f):
+    """All but golden's columns: its scales come of sums of floats, whose last bits depend on the processor."""
+    if not (f.programs / "onnx_agreement").exists() or not (root / "build/onnx_runtime/node_modules").exists():
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as folder:
+        f.run("--graphs", 1, "--seed", 1, "--csv", f"{folder}/files.csv", program="onnx_agreement")
+        with open(f"{folder}/files.csv", newline="") as stream:
+            now = list(csv.DictReader(stream))
+    recorded = {row["file"]: row for row in rows("agreement/files.csv")}
+    for row in now:
+        for column in [column for column in row if not column.startswith("golden")]:
+            f.same(f"{row['file']}, {column}", recorded[row["file"]][column], row[column])
+
+
+def arrays(f):
+    cells = rows("arrays/cells.csv")
+    for name in sorted({row["array"] for row in cells if row["array"]})[:4]:
+        point = f.points(dict(pair.split("=") for pair in name.split()), 8)[0]
+        for bits in {row["bits_on_chip"] for row in cells if row["array"] == name}:
+            f.same(f"bits on chip of {name}", bits, point["bits_on_chip"])
+    study = script("study_arrays")
+    f.same("table.md", (results / "arrays/table.md").read_text(), study.table(cells))
+
+
+def codesign(f):
+    full = {"fashion": f.cycles("resnet8_small", "pim-64x64", 8, 8)}
+    for row in rows("codesign/uniform.csv"):
+        if row["part"] == "kws" and row["weight_bits"] == row["activation_bits"] == "8":
+            full["kws"] = full["kws-tuned"] = int(row["cycles"])
+    for row in rows("codesign/cells.csv"):
+        if row["kept"] == "1" and row["part"] in full:
+            f.near(f"share of {row['part']}, {row['method']}, {row['limit']}", row["share_of_8_8"],
+                   int(row["cycles"]) / full[row["part"]], 4)
+            if row["measured_systemc"]:
+                f.same(f"cycles of {row['part']}, {row['method']}, {row['limit']}", row["cycles"], row["measured_systemc"])
+
+
+def cosimulation(f):
+    for line in (results / "cosimulation/arrays.txt").read_text().splitlines():
+        if "differ" in line:
+            f.same(line.split(":")[0], "0 differ", line.rsplit("; ", 1)[1])
+
+
+def demo(f):
+    for row in rows("demo/report.csv"):
+        plan = results / f"demo/plan_{row['run'].removeprefix('cost_')}.yaml"
+        if not plan.exists() or not row["cycles"]:
+            continue
+        now = f.json_of("--network", row["network"], "--architecture", row["architecture"], "--plan", plan)
+        f.same(f"cycles of {row['run']}", int(row["cycles"]), now["cycles"])
+        for technology in ("ad-pim", "45nm-mac-memory"):
+            f.near(f"{technology} of {row['run']} (pJ)", row[f"energy_{technology}_pj"],
+                   now["energy"][technology]["energy_pj"], 3)
+
+
+def energy(f):
+    """The energy of a MAC of LeNet-5, random weights, one image."""
+    for line in (results / "energy/energy.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) < 6 or cells[0] not in ("osu018-pim-64-gated", "osu018-overlay-64-gated") or cells[1] != "all":
+            continue
+        architecture = "pim-64x64-gated" if "pim" in cells[0] else "overlay-8x64x8-gated"
+        for column, bits in ((2, 2), (4, 8)):
+            now = f.json_of("--network", "lenet5", "--engine", "systemc", "--architecture", architecture, "--technology",
+                            cells[0], "--weight-bits", bits, "--activation-bits", bits, "--images", 1)
+            f.near(f"{cells[0]} at {bits}/{bits} (pJ a MAC)", cells[column],
+                   now["energy"][cells[0]]["energy_pj"] / now["macs"], 2)
+
+
+def energy_of_plans(f):
+    for row in rows("energy_of_plans/plans.csv"):
+        error = 100 * (float(row["energy_uj"]) / float(row["energy_counted_uj"]) - 1)
+        f.same(f"error of {row['network']}, {row['technology']}, {row['seed']}", True,
+               abs(error - float(row["energy_error_percent"])) < 0.011)
+
+
+def fpga(f):
+    """Predictions of the model; the C++ model's own test covers all rows and columns."""
+    for row in [r for r in rows("fpga/resources.csv") if int(r["max_activation_bits"]) >= 16][:3]:
+        keys = ("style", "tiles", "vectors", "rows", "columns", "max_weight_bits", "max_activation_bits", "accumulator_bits",
+                "data_bits", "activation_depth", "output_depth", "weight_depth", "psum_depth", "parameter_depth", "post_lanes",
+                "vector_unit", "swish_unit", "table_unit", "event_counters")
+        now = f.points({key: row[key].lower() for key in keys}, row["max_weight_bits"], row["family"])[0]
+        # A carry is made of two LUTs on ECP5, and of cells of its own on Xilinx 7.
+        luts = int(row["predicted_lut"]) + int(row["predicted_lut_ram"])
+        luts += 2 * int(row["predicted_carry"]) if row["family"] == "ecp5" else 0
+        f.same(f"LUTs of {row['point']} on {row['family']}", luts, int(float(now["luts"])))
+
+
+def mutations(f):
+    """The table's counts against its rows."""
+    faults = rows("mutations/faults.csv")
+    head = (results / "mutations/table.md").read_text().splitlines()[2]
+    for outcome in sorted({row["now"] for row in faults}):
+        count = sum(row["now"] == outcome for row in faults)
+        f.same(f"faults that are {outcome}", True, f"{count} {outcome}" in head)
+
+
+def networks(f):
+    for style in ("pim-64x64", "overlay-8x64x8"):
+        for widths in ("8", "mixed"):
+            recorded = json.loads((results / f"networks/lenet5-{style}-{widths}.json").read_text())
+            options = ("--plan", "mixed") if widths == "mixed" else ("--weight-bits", 8, "--activation-bits", 8)
+            now = f.json_of("--network", "lenet5", "--architecture", style, *options)
+            for old, new in zip(recorded["layers"], now["layers"], strict=True):
+                for engine, cycles in old["cycles"].items():
+                    f.same(f"{style}, {widths}, {old['layer']} on {engine}", cycles, new["events"]["cycles"])
+
+
+def sensitivities(f):
+    """Of the first cell: tau of one score against all recorded losses, from the recorded curves."""
+    study = script("sensitivities")
+    recorded = {(r["network"], r["narrowest"], r["channel_choices"], r["training"], r["score"], r["center"]): r["tau"]
+                for r in rows("sensitivities/taus.csv")}
+    plans = rows("sensitivities/plans.csv")
+    folder = results / "sensitivities/cells"
+    for network in ("fashion", "kws"):
+        curves, _, kinds = study.read_curves(folder, network)
+        part = [r for r in plans if (r["network"], r["narrowest"], r["channel_choices"], r["training"]) ==
+                (network, "2", "0", "before")]
+        points = [[int(value) for value in row["values"].split()] for row in part]
+        predicted = study.predictions(curves, kinds, points)
+        for key in predicted:
+            f.near(f"tau of {network}, {' '.join(key)}", recorded[network, "2", "0", "before", *key],
+                   study.tau_of(predicted[key], [float(row["loss"]) for row in part]), 3)
+
+
+def speed(f):
+    engines = json.loads((results / "speed/speed.json").read_text())["engines"]
+    now = f.cycles("resnet18", "pim-64x64", 8, 8)
+    for engine, row in engines.items():
+        if "cycles" in row:
+            f.same(f"cycles of ResNet-18 on {engine}", row["cycles"], now)
+
+
+def styles(f):
+    study = script("compare_styles")
+    recorded = [row for row in rows("styles/styles.csv") if row["network"] == "mobilenetv2_96"]
+    now = [row for row in study.measure(("mobilenetv2_96",)) if row["network"] == "mobilenetv2_96"]
+    for old, new in zip(recorded, now, strict=True):
+        f.same(f"{old['kind']} at {old['weight_bits']}/{old['activation_bits']} on {old['architecture']}", old["cycles"],
+               str(new["cycles"]))
+
+
+def sweep(f):
+    for row in rows("sweep/front.csv")[::6]:
+        keys = ("rows", "data_bits", "post_lanes", "psum_depth", "weight_depth", "outstanding")
+        style = {"pim-64x64": "pim", "overlay-8x64x8": "overlay"}[row["architecture"]]
+        text = f"style: {style}\n" + ("" if style == "pim" else "vectors: 8\ncolumns: 8\n")
+        text += "".join(f"{key}: {row[key]}\n" for key in keys)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "point.yaml"
+            path.write_text(text)
+            bits = re.fullmatch(r"w(\d+)a(\d+)", row["plan"])
+            now = f.cycles(row["network"], path, bits[1], bits[2])
+        f.same(f"cycles of {' '.join(row[key] for key in keys)}, {row['network']} {row['plan']}", row["cycles"], str(now))
+
+
+def zero_planes(f):
+    for row in rows("zero_planes/cycles.csv"):
+        plan = results / f"demo/plan_{row['network']}.yaml"
+        if plan.exists():
+            architecture = {"pim": "pim-64x64", "overlay": "overlay-8x64x8"}[row["style"]]
+            now = f.json_of("--network", "vgg_small", "--architecture", architecture, "--plan", plan)
+            f.same(f"cycles of {row['network']} on {row['style']}", row["cycles"], str(now["cycles"]))
+
+
+def commits(f):
+    """Commits that results name exist, and none is of a changed tree (a + or -dirty behind it)."""
+    git = subprocess.run(["git", "-C", str(root), "rev-parse", "--is-shallow-repository"], capture_output=True, text=True)
+    if git.stdout.strip() != "false":
+        sys.exit(77)  # no history to look at
+    named = {}
+    for path in sorted(results.rglob("*")):
+        if path.suffix in (".csv", ".txt", ".json", ".md"):
+            text = path.read_text()
+            changed = re.findall(r"\b[0-9a-f]{12}(?:\+|-dirty|-changed)", text)
+            f.same(f"{path.relative_to(root)} of a changed tree", [], changed)
+            for commit in re.findall(r"(?:bitstrata 0\.1\.0 \(|commit\": \"|,)([0-9a-f]{12})\b", text):
+                named.setdefault(commit, path)
+    for commit, path in named.items():
+        done = subprocess.run(["git", "-C", str(root), "cat-file", "-e", commit], capture_output=True)
+        f.same(f"{path.relative_to(root)}: commit {commit} exists", 0, done.returncode)
+
+
+def main():
+    studies = {study.__name__: study for study in (
+        agreement, arrays, codesign, commits, cosimulation, demo, energy, energy_of_plans, fpga, mutations, networks,
+        sensitivities, speed, styles, sweep, zero_planes)}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", choices=studies)
+    parser.add_argument("--programs", type=pathlib.Path, default=root / "build/release/bin")
+    options = parser.parse_args()
+    figures = Figures(options.programs.resolve())
+    studies[options.folder](figures)
+    print(f"{options.folder}: {figures.compared} figures compared, {figures.failed} differ")
+    return int(figures.failed != 0 or figures.compared == 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
