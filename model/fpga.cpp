@@ -230,6 +230,10 @@ FpgaFamily load_fpga_family(const std::string& name_or_file) {
                                        fmt::join(names, ", "), did_you_mean(name_or_file, names)));
 }
 
+std::map<std::string, double> fpga_features(const FpgaFamily& family, const Architecture& architecture) {
+  return features_of(architecture, family);
+}
+
 FpgaUse predict_fpga(const FpgaFamily& family, const Architecture& architecture) {
   const Features features = features_of(architecture, family);
   FpgaUse use;

@@ -73,6 +73,10 @@ struct FpgaUse {
 FpgaFamily load_fpga_family(const std::string& name_or_file);
 std::vector<std::string> fpga_family_names();
 
+// What an architecture consists of, by the names of the coefficients ("array_bits", "block_rams", ...): scripts/fpga
+// fits to these numbers, too. Of the family only the rules of memories and multipliers count.
+std::map<std::string, double> fpga_features(const FpgaFamily& family, const Architecture& architecture);
+
 FpgaUse predict_fpga(const FpgaFamily& family, const Architecture& architecture);
 
 // All of a family but its memories, for results to tell where their numbers come from.
