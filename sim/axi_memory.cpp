@@ -185,6 +185,10 @@ void AxiMemory::clock(const AxiMasterSignals& master) {
   }
   ++cycle_;
   drive();
+  // Nothing is owed, no READY depends on a VALID that waits, and none comes by itself: neither by the time that data
+  // keep from each other nor by chance.
+  at_rest_ = cycle_ >= next_write_ && behaviour_.stall_probability <= 0 && quiet() && !waiting_.arvalid &&
+             !waiting_.awvalid && !waiting_.wvalid;
 }
 
 BusState AxiMemory::state() const {

@@ -29,6 +29,7 @@ struct AxiSlaveSignals {
   bool arready = false, rvalid = false, rlast = false, awready = false, wready = false, bvalid = false;
   std::uint8_t rresp = 0, bresp = 0;
   AxiData rdata{};
+  bool operator==(const AxiSlaveSignals&) const = default;
 };
 
 struct AxiMasterSignals {
@@ -50,6 +51,9 @@ class AxiMemory {
   // The clock edge that ends the cycle: `master` are the master's signals of this cycle. Throws std::logic_error where
   // the master breaks the protocol, with channel, cycle, and old and new payload where one changed.
   void clock(const AxiMasterSignals& master);
+  // Whether a clock edge without any VALID of the master would do no more than pass().
+  bool at_rest() const { return at_rest_; }
+  void pass() { ++cycle_; }
 
   // The current cycle, and the last one with a transfer (-1: none yet).
   std::int64_t cycle() const { return cycle_; }
@@ -112,6 +116,7 @@ class AxiMemory {
   std::uint64_t last_read_ = 0;
   AxiMasterSignals waiting_;  // the last cycle's, VALID where READY was missing
   AxiSlaveSignals signals_;
+  bool at_rest_ = false;
 };
 
 }  // namespace bitstrata::sim

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -129,7 +130,16 @@ std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture,
 inline std::unique_ptr<Engine> make_rtl_engine(const model::Architecture& architecture) {
   return make_rtl_engine(architecture, false);
 }
+struct SystemcOptions {
+  bool toggles = false;
+  // Modules at rest are asked nevertheless, all of them in another order at every edge: std::runtime_error where one at
+  // rest would have shown something else. Some times slower.
+  bool checked = false;
+  // VCD file with the signals of every cycle, written anew by each run; its name ends with .vcd. Empty: none.
+  std::filesystem::path trace;
+};
 // The SystemC model. SystemC elaborates once a process, so every run() works in a child process of its own (fork).
+std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture, const SystemcOptions& options);
 std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture, bool toggles);
 inline std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture) {
   return make_systemc_engine(architecture, false);

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/systemc/accelerator.h"
 
+#include <fmt/format.h>
+
+#include <functional>
+#include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace bitstrata::sim::systemc {
 
-Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture)
+Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture, bool checked)
     : sc_module(name),
       architecture_(architecture),
+      checked_(checked),
       memory_("memory", fabric_),
       axi_read_("axi_read", fabric_, architecture),
       axi_write_("axi_write", fabric_, architecture),
@@ -20,9 +26,12 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Archi
       post_("post", fabric_, architecture),
       store_("store", fabric_, architecture),
       events_("events", fabric_) {
-  for (Signals& copy : fabric_.copies) copy.overlay = architecture.overlay();
+  cycles.bind(*this);
+  fabric_.signals.overlay = architecture.overlay();
   SC_HAS_PROCESS(Accelerator);
   SC_METHOD(clock);
+  sensitive << run_begins_;
+  dont_initialize();
 }
 
 // Whether nothing more happens in cycle_ and later.
@@ -34,23 +43,77 @@ bool Accelerator::finished() {
   if (end_cycle_ < 0 && sequencer_.ended()) end_cycle_ = cycle_;
   if (end_cycle_ < 0 && !was_reset_) return false;
   if (!was_reset_ && sequencer_.error() == RunError::none) return true;
-  const Signals& now = fabric_.copies[static_cast<std::size_t>(cycle_ & 1)];
+  const Signals& now = fabric_.signals;
   // In the first cycle in which memory is left alone a layer may still be done.
   const bool at_rest = at_rest_;
   at_rest_ = now.sequencer.halt && !now.memory_busy();
   return (at_rest && at_rest_) || memory_.contents().hangs();
 }
 
-// One clock period a nanosecond, as long as the list runs. An event costs half of an sc_clock, whose falling edges
-// nobody needs.
+// The modules one after the other, then what they show: unit.h says why any order will do. None is at rest at the
+// first edge, as what they show after a reset need not follow from their state.
+template <bool first>
+void Accelerator::edge() {
+  const Signals& now = fabric_.signals;
+  const auto seen = [&now](auto& unit) {
+    const bool active = first || unit.active(now);
+    if (active) {
+      unit.evaluate();
+    } else {
+      unit.rest(now);
+    }
+    return active;
+  };
+  with_units([&](auto&... units) {
+    const bool changed[] = {seen(units)...};
+    const bool* next = changed;
+    ((*next++ ? units.update() : void()), ...);
+  });
+  fabric_.signals.settle();
+  ++cycle_;
+}
+
+void Accelerator::checked_edge() {
+  const Signals& now = fabric_.signals;
+  std::vector<std::function<void()>> seen, updates;
+  with_units([&](auto&... units) {
+    const auto add = [&](auto& unit) {
+      const bool active = cycle_ == 0 || unit.active(now);
+      seen.push_back([&unit] { unit.evaluate(); });
+      updates.push_back([this, active, &unit] {
+        if (!active && !unit.unchanged()) {
+          throw std::logic_error(
+              fmt::format("cycle {}: {} is said to be at rest and shows something else", cycle_, unit.name()));
+        }
+        unit.update();
+      });
+    };
+    (add(units), ...);
+  });
+  const std::size_t first = static_cast<std::size_t>(cycle_) % seen.size();
+  for (std::size_t i = 0; i < seen.size(); ++i) seen[(first + i) % seen.size()]();
+  for (const auto& update : updates) update();
+  fabric_.signals.settle();
+  ++cycle_;
+}
+
+// Woken when the cycles have passed that it began. A clock period is a nanosecond. Where nobody looks on, many cycles
+// are done at once and SystemC's time follows: its kernel takes as long to come back here as a cycle takes.
 void Accelerator::clock() {
-  if (finished()) {
+  if (over_) {
     sc_core::sc_pause();
-  } else {
-    fabric_.edge.notify();
-    ++cycle_;
+    return;
   }
-  next_trigger(period_);
+  const int most = looked_on_ || checked_ ? 1 : cycles_a_step;
+  int begun = 0;
+  do {
+    if (!at_start_) checked_ ? checked_edge() : next_edge();
+    at_start_ = false;
+    ++begun;
+    over_ = finished();
+  } while (begun != most && !over_);
+  if (looked_on_) cycle_begins_.notify();
+  next_trigger(begun * period_);
 }
 
 void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> memory, std::uint32_t list_address,
@@ -58,23 +121,15 @@ void Accelerator::run(const MemoryBehaviour& behaviour, std::span<std::uint8_t> 
                       std::function<void(const model::Events&)> layer_done) {
   events_.layer_done = std::move(layer_done);
   memory_.attach(architecture_, behaviour, memory);
-  memory_.reset();
-  axi_read_.reset();
-  axi_write_.reset();
-  sequencer_.reset();
-  loader_.reset();
-  walker_.reset();
-  feeder_.reset();
-  streamer_.reset();
-  array_.reset();
-  post_.reset();
-  store_.reset();
-  events_.reset();
+  with_units([](auto&... units) { (units.reset(), ...); });
+  fabric_.signals.settle();
   sequencer_.run(list_address, behaviour.base, watchdog, limit);
   cycle_ = 0;
   end_cycle_ = -1;
   reset_at_ = behaviour.reset_at;
-  was_reset_ = at_rest_ = false;
+  at_start_ = true;
+  over_ = was_reset_ = at_rest_ = false;
+  run_begins_.notify(sc_core::SC_ZERO_TIME);
   sc_core::sc_start();
 }
 

@@ -8,6 +8,7 @@
 #include "sim/systemc/array.h"
 #include "sim/systemc/axi_read.h"
 #include "sim/systemc/axi_write.h"
+#include "sim/systemc/cycles.h"
 #include "sim/systemc/events.h"
 #include "sim/systemc/feeder.h"
 #include "sim/systemc/loader.h"
@@ -20,9 +21,14 @@
 
 namespace bitstrata::sim::systemc {
 
-class Accelerator final : public sc_core::sc_module {
+class Accelerator final : public sc_core::sc_module, private Cycles {
  public:
-  Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture);
+  // `checked`: modules at rest are asked nevertheless, all of them in another order at every edge, and each cycle takes
+  // its own time. Throws std::logic_error where one at rest would have shown something else.
+  Accelerator(const sc_core::sc_module_name& name, const model::Architecture& architecture, bool checked = false);
+
+  // For ports of modules that want to be woken in every cycle.
+  sc_core::sc_export<Cycles> cycles{"cycles"};
 
   // Resets, runs the list to its end and returns; may be called again and again. `layer_done` is called with the events
   // of every descriptor as it is done. After an error or a reset by software it goes on until memory is left alone.
@@ -39,11 +45,32 @@ class Accelerator final : public sc_core::sc_module {
   const std::vector<model::Toggles>& toggles() const { return toggles_; }
 
  private:
+  // Cycles that pass in one step of SystemC's time where nobody looks on.
+  static constexpr int cycles_a_step = 1000;
+
+  std::int64_t cycle() const override { return cycle_; }
+  const Signals& signals() const override { return fabric_.signals; }
+  const sc_core::sc_event& default_event() const override { return cycle_begins_; }
+  void register_port(sc_core::sc_port_base&, const char*) override { looked_on_ = true; }
+
   void clock();
   bool finished();
+  template <bool first>
+  void edge();
+  void next_edge() { cycle_ == 0 ? edge<true>() : edge<false>(); }
+  void checked_edge();
+  // `work` is called with all modules.
+  template <class Work>
+  void with_units(Work work) {
+    work(memory_, axi_read_, axi_write_, sequencer_, loader_, walker_, feeder_, streamer_, array_, post_, store_,
+         events_);
+  }
 
   const model::Architecture architecture_;
+  const bool checked_;
   const sc_core::sc_time period_{1, sc_core::SC_NS};
+  sc_core::sc_event run_begins_, cycle_begins_;
+  bool looked_on_ = false;
   Fabric fabric_;
   Memory memory_;
   AxiRead axi_read_;
@@ -59,7 +86,7 @@ class Accelerator final : public sc_core::sc_module {
   Events events_;
   std::vector<model::Toggles> toggles_;
   std::int64_t cycle_ = 0, end_cycle_ = -1, reset_at_ = -1;
-  bool was_reset_ = false, at_rest_ = false;
+  bool at_start_ = true, over_ = false, was_reset_ = false, at_rest_ = false;
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -47,7 +47,7 @@ void Array::watch(const model::Architecture& architecture, std::vector<model::To
 }
 
 void Array::settle(const Signals& now) {
-  const Word* const planes = counting_.valid ? now.feeder.plane.data() : nullptr;
+  const Word* const planes = counting_.valid ? now.feeder.plane : nullptr;
   if (overlay_) {
     dots_.settle(counting_.token.vectors, counting_.weight_plane, planes);
   } else {
@@ -113,7 +113,7 @@ void Array::accumulate(const Signals& now) {
     const int lanes = lanes_of(t, channels), write_lanes = lanes_of(t, lane_channels_);
     if (valid && !token.first) macro.read_sums(lanes, token.half, token.pixel);
     if (lane_valid_) {
-      const std::int64_t* const values = lane_codes_ ? now.feeder.codes.data() : macro.values();
+      const std::int64_t* const values = lane_codes_ ? now.feeder.codes : macro.values();
       if (lane_codes_) macro.watch_outputs(write_lanes, values);
       macro.write_sums(write_lanes, values, lane_token_.first, maximum_, lane_token_.half, lane_token_.pixel);
     }
@@ -180,7 +180,7 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
     added_ = false;
   }
   if (joining_ || adding_up_.valid || counting_.valid) {
-    const Word* const planes = now.feeder.plane.data();
+    const Word* const planes = now.feeder.plane;
     if (overlay_) {
       count_and_add_pairs(planes);
     } else {

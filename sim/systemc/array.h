@@ -14,6 +14,13 @@ class Array final : public Unit<ArraySignals> {
  public:
   Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const {
+    return now.plane() || counting_.valid || adding_up_.valid || joining_ || adding_ || lane_valid_ || added_ ||
+           now.codes() || now.post.group || now.load_row() || now.streamer.weight_write ||
+           now.beat_for(ReadTarget::weights) || now.sequencer.start || toggles_ != nullptr ||
+           tile_channels_ != static_cast<int>(now.streamer.tile_channels);
+  }
+
   // From now on toggles are counted; `layers` gets those of each descriptor.
   void watch(const model::Architecture& architecture, std::vector<model::Toggles>& layers, const model::Toggles& feeder,
              const model::Toggles& post);

@@ -17,10 +17,6 @@ void AxiRead::reset_state(ReadSignals& shown) {
 
 void AxiRead::clock_edge(const Signals& now, ReadSignals& next) {
   const bool answered = now.memory.rvalid && now.memory.rlast, shows = now.arvalid();
-  if (!answered && !now.read_command_taken() && !shows) {
-    next = now.read;  // nothing happens
-    return;
-  }
   const bool addressed = shows && now.memory.arready;
   if (answered) --in_flight_;
   if (now.read_command_taken()) {

@@ -10,6 +10,10 @@ class AxiRead final : public Unit<ReadSignals> {
  public:
   AxiRead(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const {
+    return (now.memory.rvalid && now.memory.rlast) || now.read_command_taken() || now.arvalid();
+  }
+
  private:
   void reset_state(ReadSignals& shown) override;
   void clock_edge(const Signals& now, ReadSignals& next) override;

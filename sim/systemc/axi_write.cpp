@@ -19,10 +19,6 @@ void AxiWrite::reset_state(WriteSignals& shown) {
 }
 
 void AxiWrite::clock_edge(const Signals& now, WriteSignals& next) {
-  if (now.write.idle && !now.store.command) {
-    next = now.write;  // nothing happens
-    return;
-  }
   const bool shows = now.awvalid(), addressed = shows && now.memory.awready;
   const bool waits = now.wvalid() && !now.memory.wready;
   if (now.write_beat()) {

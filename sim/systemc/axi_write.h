@@ -10,6 +10,10 @@ class AxiWrite final : public Unit<WriteSignals> {
  public:
   AxiWrite(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const {
+    return !now.write.idle || now.store.command || (now.sequencer.halt && !now.write.fill);
+  }
+
  private:
   void reset_state(WriteSignals& shown) override;
   void clock_edge(const Signals& now, WriteSignals& next) override;

@@ -23,6 +23,7 @@
 #include "model/interrupt.h"
 #include "sim/run_memory.h"
 #include "sim/systemc/accelerator.h"
+#include "sim/systemc/trace.h"
 
 // The SystemC library brings a main() that calls this. A program whose own main() lies in an archive linked after
 // SystemC would get that one and silently do nothing.
@@ -91,14 +92,16 @@ struct ChildRun {
 };
 
 void run_in_child(const model::Architecture& architecture, std::span<const ChildRun> runs,
-                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, std::uint32_t limit, bool toggles,
-                  int line) {
+                  const MemoryBehaviour& behaviour, std::uint32_t watchdog, std::uint32_t limit,
+                  const SystemcOptions& options, int line) {
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
   // The memory's timing is the program's, not a property of the accelerator.
   model::Architecture timed = architecture;
   timed.memory = runs.front().program->architecture.memory;
-  systemc::Accelerator accelerator("accelerator", timed);
-  if (toggles) accelerator.watch_toggles();
+  systemc::Accelerator accelerator("accelerator", timed, options.checked);
+  std::optional<systemc::Trace> trace;
+  if (!options.trace.empty()) trace.emplace("trace", options.trace).cycles(accelerator.cycles);
+  if (options.toggles) accelerator.watch_toggles();
   for (const ChildRun& run : runs) {
     const std::size_t counted_before = accelerator.toggles().size();
     accelerator.run(behaviour, run.memory, run.program->list_address, watchdog, limit,
@@ -107,6 +110,8 @@ void run_in_child(const model::Architecture& architecture, std::span<const Child
                       if (!send_whole(line, Message{.events = events}) || !receive_whole(line, go))
                         _exit(1);  // nobody wants to know
                     });
+    const bool ends = accelerator.error() != RunError::none || accelerator.was_reset() || &run == &runs.back();
+    if (ends) trace.reset();  // whoever hears of the last run's end finds the file
     for (std::size_t d = counted_before; d < accelerator.toggles().size(); ++d)
       send_whole(line, Message{.kind = Message::Kind::toggles, .toggles = accelerator.toggles()[d]});
     send_whole(line, Message{.kind = Message::Kind::end,
@@ -115,7 +120,7 @@ void run_in_child(const model::Architecture& architecture, std::span<const Child
                              .last_transfer = accelerator.last_transfer(),
                              .masked_beats = accelerator.masked_beats(),
                              .reset = accelerator.was_reset()});
-    if (accelerator.error() != RunError::none || accelerator.was_reset()) return;
+    if (ends) return;
   }
 }
 
@@ -186,8 +191,8 @@ class Child {
 
 class SystemcEngine final : public Engine {
  public:
-  SystemcEngine(const model::Architecture& architecture, bool toggles)
-      : architecture_(architecture), toggles_(toggles) {
+  SystemcEngine(const model::Architecture& architecture, const SystemcOptions& options)
+      : architecture_(architecture), options_(options) {
     model::validate(architecture);
   }
 
@@ -200,7 +205,7 @@ class SystemcEngine final : public Engine {
     RunMemory memory(program, inputs, show);
     const ChildRun alone{&program, memory.bytes()};
     Child child([&](int line) {
-      run_in_child(architecture_, {&alone, 1}, behaviour, watchdog, limit, toggles_, line);
+      run_in_child(architecture_, {&alone, 1}, behaviour, watchdog, limit, options_, line);
     });
     return follow(child, program, memory);
   }
@@ -216,7 +221,7 @@ class SystemcEngine final : public Engine {
       memories.push_back(std::make_unique<RunMemory>(*job.program, job.inputs, unseen));
       runs.push_back({job.program, memories.back()->bytes()});
     }
-    Child child([&](int line) { run_in_child(architecture_, runs, {}, watchdog, limit, toggles_, line); });
+    Child child([&](int line) { run_in_child(architecture_, runs, {}, watchdog, limit, options_, line); });
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       results.push_back(follow(child, *jobs[i].program, *memories[i]));
       if (results.back().error != RunError::none) break;
@@ -252,13 +257,17 @@ class SystemcEngine final : public Engine {
   }
 
   model::Architecture architecture_;
-  bool toggles_;
+  SystemcOptions options_;
 };
 
 }  // namespace
 
+std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture, const SystemcOptions& options) {
+  return std::make_unique<SystemcEngine>(architecture, options);
+}
+
 std::unique_ptr<Engine> make_systemc_engine(const model::Architecture& architecture, bool toggles) {
-  return std::make_unique<SystemcEngine>(architecture, toggles);
+  return make_systemc_engine(architecture, SystemcOptions{.toggles = toggles});
 }
 
 }  // namespace bitstrata::sim

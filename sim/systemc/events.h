@@ -12,6 +12,8 @@ class Events final : public Unit<EventsSignals> {
  public:
   Events(const sc_core::sc_module_name& name, Fabric& fabric);
 
+  bool active(const Signals& now) const { return now.sequencer.running; }
+
   // Called with the events of every layer as it is done, while the simulation stands still.
   std::function<void(const model::Events&)> layer_done;
 

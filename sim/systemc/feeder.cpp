@@ -21,12 +21,16 @@ Feeder::Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model:
       buffer_lines_(banks_ * static_cast<std::uint32_t>(architecture.activation_depth)) {
   vectors_.resize(static_cast<std::size_t>(2 * most_vectors_));
   for (auto& half : buffer_) half.resize(std::size_t{buffer_lines_} * static_cast<std::size_t>(line_words_));
+  for (auto& place : planes_) place.resize(static_cast<std::size_t>(most_vectors_ * row_words_));
+  for (auto& place : codes_) place.resize(static_cast<std::size_t>(columns_));
 }
 
 void Feeder::reset_state(FeederSignals& shown) {
   shown = {};
-  shown.codes.resize(static_cast<std::size_t>(columns_));
-  shown.plane.assign(static_cast<std::size_t>(most_vectors_ * row_words_), 0);
+  for (auto& place : planes_) std::ranges::fill(place, 0);
+  for (auto& place : codes_) std::ranges::fill(place, 0);
+  shown.plane = planes_[0].data();
+  shown.codes = codes_[0].data();
   holds_ = landing_ = false;
   claimed_ = filled_ = write_slot_ = read_slot_ = vector_ = 0;
 }
@@ -173,14 +177,19 @@ int Feeder::top_plane() const {
   return matters == 0 ? 0 : std::bit_width(matters) - 1 + (signed_[0] ? 1 : 0);
 }
 
-void Feeder::show_plane(const Signals& now, FeederSignals& next) const {
-  Word* to = next.plane.data();
+void Feeder::show_plane(const Signals& now, FeederSignals& next) {
+  next_place_ = !next_place_;
+  Word* to = planes_[next_place_].data();
+  next.plane = to;
   for (int v = 0; v < group_size_[static_cast<std::size_t>(read_slot_)]; ++v, to += row_words_) {
     std::copy_n(vector(read_slot_, v)[static_cast<std::size_t>(now.plane_step().activation)].begin(), row_words_, to);
   }
 }
 
-void Feeder::show_codes(bool high, FeederSignals& next) const {
+void Feeder::show_codes(bool high, FeederSignals& next) {
+  next_place_ = !next_place_;
+  std::int64_t* const to = codes_[next_place_].data();
+  next.codes = to;
   const Vector& codes = vector(read_slot_, 0);
   const bool second = vector_second_[static_cast<std::size_t>(read_slot_)];
   const int bits = bits_[second], up = high ? code_width_ : 0;
@@ -192,7 +201,7 @@ void Feeder::show_codes(bool high, FeederSignals& next) const {
       const auto bit = static_cast<std::int64_t>(codes[static_cast<std::size_t>(p)][word] >> (j & 63) & 1);
       code += p == bits - 1 && signed_[second] ? -(bit << p) : bit << p;
     }
-    next.codes[static_cast<std::size_t>(j)] = code * (std::int64_t{1} << up);
+    to[j] = code * (std::int64_t{1} << up);
   }
 }
 
@@ -201,6 +210,7 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   const bool claim = read && held_.fill == 0 && vector_ == 0, completes = landing_ && landed_.group_end;
   // What the array takes is read before the buffers change.
   if (now.plane()) show_plane(now, next);
+  if (!moves(now)) return;
   if (now.codes()) show_codes(now.streamer.codes_high, next);
   if (landing_) land();
   if (watches_) {

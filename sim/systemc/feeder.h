@@ -11,6 +11,8 @@ class Feeder final : public Unit<FeederSignals> {
  public:
   Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const { return now.plane() || moves(now); }
+
   // Starts to count toggles of windows and of their lines; the counts so far, kept up to date.
   const model::Toggles& watch_from_now() {
     watches_ = true;
@@ -37,6 +39,11 @@ class Feeder final : public Unit<FeederSignals> {
 
   void reset_state(FeederSignals& shown) override;
   void clock_edge(const Signals& now, FeederSignals& next) override;
+  // Whether anything but the array's register changes.
+  bool moves(const Signals& now) const {
+    return now.window_read() || now.release() || landing_ || now.window_take() ||
+           now.beat_for(ReadTarget::activations) || now.sequencer.start || watches_;
+  }
   Window clip(const WalkerSignals& walker) const;
   void read_window();
   void land();
@@ -45,9 +52,14 @@ class Feeder final : public Unit<FeederSignals> {
   void watch_selects();
   void note_planes(const Window& window);
   int top_plane() const;
-  void show_plane(const Signals& now, FeederSignals& next) const;
-  void show_codes(bool high, FeederSignals& next) const;
+  void show_plane(const Signals& now, FeederSignals& next);
+  void show_codes(bool high, FeederSignals& next);
   const Word* line(const Window& window, int line, int plane) const;
+
+  // Registers of the array, each in two places: the one that is shown and the one that is loaded next.
+  std::array<std::vector<Word>, 2> planes_;
+  std::array<std::vector<std::int64_t>, 2> codes_;
+  bool next_place_ = false;
 
   Vector& vector(int slot, int v) { return vectors_[static_cast<std::size_t>(slot * most_vectors_ + v)]; }
   const Vector& vector(int slot, int v) const { return vectors_[static_cast<std::size_t>(slot * most_vectors_ + v)]; }

@@ -34,7 +34,6 @@ void Loader::reset_state(LoaderSignals& shown) {
   beat_ = 0;
   rows_loaded_ = 0;
   weight_rows_loaded_ = 0;
-  stale_copies_ = 0;
 }
 
 void Loader::start(const Descriptor& descriptor) {
@@ -241,12 +240,8 @@ bool Loader::table_next() const { return table_ && beat_ + table_beats_ >= queue
 void Loader::clock_edge(const Signals& now, LoaderSignals& next) {
   // The parameter buffer is read before it is written.
   if (now.post.group) std::copy_n(&parameters_[now.post.parameter * post_lanes_], post_lanes_, next.parameters.begin());
+  if (!moves(now)) return;
   const bool fire = now.read_command_taken(), freed = now.load_row() && !now.streamer.resident;
-  const bool rows_end = state_ == State::input_rows && rows_done() && !beside_;
-  // Commands and data pause for long: shown until both copies of the signals have the last change.
-  if (fire || freed || rows_end || now.memory.rvalid || now.sequencer.fetch || now.sequencer.start) stale_copies_ = 2;
-  if (stale_copies_ == 0) return;
-  --stale_copies_;
   if (fire) queue_[queue_in_++ & 3] = {next_target(), next_second(), next_beats()};
   if (now.memory.rvalid) receive(now.memory.rdata);
   step(now, fire);

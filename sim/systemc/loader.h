@@ -10,6 +10,8 @@ class Loader final : public Unit<LoaderSignals> {
  public:
   Loader(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const { return now.post.group || moves(now); }
+
  private:
   enum class State { idle, fetch, parameters, one_pixel, input_rows, weights };
   struct Command {
@@ -41,6 +43,11 @@ class Loader final : public Unit<LoaderSignals> {
     return k_ + 1 == d_.get<generate::F_K_TILES>() ? d_.get<generate::F_ROWS_LAST>() : rows_;
   }
   bool rows_done() const { return row_ >= need_; }
+  // Whether commands or data go on; both pause for long.
+  bool moves(const Signals& now) const {
+    return now.memory.rvalid || now.read_command_taken() || (now.load_row() && !now.streamer.resident) ||
+           now.sequencer.fetch || now.sequencer.start || (state_ == State::input_rows && rows_done() && !beside_);
+  }
 
   const bool overlay_;
   const int tiles_, rows_, data_bits_, pieces_, weight_depth_;
@@ -72,7 +79,6 @@ class Loader final : public Unit<LoaderSignals> {
   std::array<std::uint32_t, 4> record_{};  // beats of a record, shifted in from the top
   std::size_t record_beat_ = 0, parameter_lane_ = 0;
   std::uint32_t parameter_row_ = 0;
-  int stale_copies_ = 0;  // of this module's signals
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -19,6 +19,11 @@ class Memory final : public Unit<AxiSlaveSignals> {
   }
   const AxiMemory& contents() const { return *memory_; }
 
+  bool active(const Signals& now) const {
+    return !memory_->at_rest() || now.arvalid() || now.awvalid() || now.wvalid();
+  }
+  void rest(const Signals&) { memory_->pass(); }
+
  private:
   void reset_state(AxiSlaveSignals& shown) override;
   void clock_edge(const Signals& now, AxiSlaveSignals& next) override;

@@ -31,6 +31,7 @@ void Post::reset_state(PostSignals& shown) {
   running_ = left_ = half_ = out_half_ = false;
   tiles_ready_ = out_halves_used_ = 0;
   pipeline_ = {};
+  groups_ = 0;
 }
 
 void Post::start(const Descriptor& descriptor) {
@@ -236,6 +237,7 @@ void Post::clock_edge(const Signals& now, PostSignals& next) {
   if (reading.valid) requantize(now, reading);
   Group& leaving = pipeline_[(entered_ - latency) & 7];
   if (leaving.valid) write(leaving);
+  groups_ += static_cast<int>(now.post.group) - static_cast<int>(leaving.valid);
   enter(now, pipeline_[entered_ & 7]);
   ++entered_;
 

@@ -14,6 +14,11 @@ class Post final : public Unit<PostSignals> {
  public:
   Post(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const {
+    return running_ || groups_ != 0 || now.store.read || now.array.tile_done || now.store.read_last || starts_tile() ||
+           now.beat_for(ReadTarget::table) || now.sequencer.start || now.post.tile_end;
+  }
+
   // Starts to count toggles of sums and parameters; the counts so far, kept up to date.
   const model::Toggles& watch_from_now() {
     const auto lanes = static_cast<std::size_t>(post_lanes_);
@@ -93,6 +98,7 @@ class Post final : public Unit<PostSignals> {
   // pipeline_[(entered_ - k) mod 8] entered k edges ago.
   std::array<Group, 8> pipeline_;
   unsigned entered_ = 0;
+  int groups_ = 0;  // valid ones in the pipeline
 };
 
 }  // namespace bitstrata::sim::systemc

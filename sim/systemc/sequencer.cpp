@@ -93,16 +93,15 @@ Sequencer::State Sequencer::step(const Signals& now) {
 }
 
 void Sequencer::clock_edge(const Signals& now, SequencerSignals& next) {
-  const bool active = state_ == State::fetch || state_ == State::receive || state_ == State::layer;
-  const bool stuck =
-      active && ((watchdog_ != 0 && idle_cycles_ == watchdog_) || (limit_ != 0 && run_cycles_ >= limit_));
+  const bool waits = state_ == State::fetch || state_ == State::receive || state_ == State::layer;
+  const bool gives_up = waits && stuck();
   run_cycles_ = state_ == State::idle || ended() ? 0 : run_cycles_ + 1;
-  idle_cycles_ = !active || now.progress() ? 0 : idle_cycles_ + 1;
+  idle_cycles_ = !waits || now.progress() ? 0 : idle_cycles_ + 1;
   if (now.layer_done()) address_ += generate::descriptor_stride;
-  if (active && now.memory_error()) {
+  if (waits && now.memory_error()) {
     state_ = State::error;
     error_ = RunError::memory;
-  } else if (stuck) {
+  } else if (gives_up) {
     state_ = State::error;
     error_ = RunError::no_progress;
   } else {

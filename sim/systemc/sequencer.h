@@ -17,12 +17,24 @@ class Sequencer final : public Unit<SequencerSignals> {
   bool ended() const { return state_ == State::done || state_ == State::error; }
   RunError error() const { return error_; }
 
+  // Within a layer it counts cycles alone, until the layer ends or something is wrong.
+  bool active(const Signals& now) const {
+    return state_ != State::layer || now.sequencer.start || now.layer_stored() || now.memory_error() || stuck() ||
+           halt_ != now.sequencer.halt;
+  }
+  void rest(const Signals& now) {
+    ++run_cycles_;
+    idle_cycles_ = now.progress() ? 0 : idle_cycles_ + 1;
+  }
+
  private:
   enum class State { idle, fetch, receive, check, configure, layer, done, error };
   void reset_state(SequencerSignals& shown) override;
   void clock_edge(const Signals& now, SequencerSignals& next) override;
   State step(const Signals& now);
   bool descriptor_good() const;
+  // In a cycle in which it waits for others.
+  bool stuck() const { return (watchdog_ != 0 && idle_cycles_ == watchdog_) || (limit_ != 0 && run_cycles_ >= limit_); }
 
   const int max_weight_bits_, max_activation_bits_;
   const bool vector_unit_, swish_unit_, table_unit_;

@@ -4,7 +4,8 @@
 // Every module shows a `...Signals` part: registers, or functions of its own registers, as of the last clock edge.
 // What the RTL computes between modules without a register in between (a release that depends on another module's
 // ready) is a const member function of Signals: a function of the parts alone. So all wires of a cycle are fixed by
-// the parts of that cycle, whatever the order in which modules are looked at.
+// the parts of that cycle, whatever the order in which modules are looked at. Those that several modules read every
+// cycle are worked out once, by settle().
 #pragma once
 
 #include <array>
@@ -24,6 +25,7 @@ struct ParameterRecord {
   std::int64_t bias = 0;
   std::uint16_t multiplier = 0, negative_multiplier = 0;
   std::uint8_t shift = 0;
+  bool operator==(const ParameterRecord&) const = default;
 };
 
 // Operators whose partial sums hold one code of each input: a sum or product is theirs to make of the two.
@@ -43,6 +45,10 @@ struct SequencerSignals {
   std::uint32_t address = 0;
   std::uint64_t base = 0;           // of the run: added to the addresses of all commands
   generate::Descriptor descriptor;  // valid with `start`: every module keeps what it needs
+  bool operator==(const SequencerSignals& o) const {
+    return running == o.running && in_layer == o.in_layer && fetch == o.fetch && start == o.start && halt == o.halt &&
+           address == o.address && descriptor.words == o.descriptor.words;
+  }
 };
 
 enum class ReadTarget : std::uint8_t { descriptor, parameters, table, activations, weights };
@@ -63,6 +69,7 @@ struct LoaderSignals {
   std::uint32_t weight_rows_loaded = 0;
   // Output register of the parameter buffer.
   std::array<ParameterRecord, most_post_lanes> parameters;
+  bool operator==(const LoaderSignals&) const = default;
 };
 
 struct ReadSignals {
@@ -72,6 +79,7 @@ struct ReadSignals {
   bool in_flight = false;  // bursts are addressed and not answered
   std::uint64_t araddr = 0;
   std::uint8_t arlen = 0;
+  bool operator==(const ReadSignals&) const = default;
 };
 
 struct WriteSignals {
@@ -83,6 +91,7 @@ struct WriteSignals {
   bool wlast = false;
   std::uint64_t awaddr = 0;
   std::uint8_t awlen = 0;
+  bool operator==(const WriteSignals&) const = default;
 };
 
 struct WalkerSignals {
@@ -96,6 +105,7 @@ struct WalkerSignals {
   bool second = false;  // of the second tensor
   bool row_valid = false, last = false;
   bool tile_last = false;  // its pixel is the tile's last one
+  bool operator==(const WalkerSignals&) const = default;
 };
 
 struct FeederSignals {
@@ -108,9 +118,11 @@ struct FeederSignals {
   bool group_last = false;
   std::uint8_t top_plane = 0;  // its first plane that is streamed
   // Registers loaded by plane() and codes(): the array's activation register, vector after vector, and the whole
-  // codes of a vector, those of a second operand code_width() places up.
-  std::vector<std::uint64_t> plane;
-  std::vector<std::int64_t> codes;
+  // codes of a vector, those of a second operand code_width() places up. The feeder's, who loads another place each
+  // time, so that what is shown stays for its cycle.
+  const std::uint64_t* plane = nullptr;
+  const std::int64_t* codes = nullptr;
+  bool operator==(const FeederSignals&) const = default;
 };
 
 // A plane of the activations on its way to the columns; overlay: with a plane of the weights.
@@ -119,6 +131,7 @@ struct PlaneStep {
   bool last = false;      // of the vector
   bool shift = false;     // overlay: first pair of a further diagonal
   bool negative = false;  // counts are subtracted (but in pim's sign columns)
+  bool operator==(const PlaneStep&) const = default;
 };
 
 struct StreamerSignals {
@@ -140,11 +153,13 @@ struct StreamerSignals {
   PlaneStep step;
   std::uint32_t pixel = 0;
   std::uint32_t tile_channels = 0;  // outputs of the tile, all macros
+  bool operator==(const StreamerSignals&) const = default;
 };
 
 struct ArraySignals {
   bool busy = false, adding = false, adding_first = false, tile_done = false;
   std::array<std::int64_t, most_post_lanes> sums{};  // partial sums read for post-processing
+  bool operator==(const ArraySignals&) const = default;
 };
 
 struct PostSignals {
@@ -157,6 +172,7 @@ struct PostSignals {
   std::uint32_t pixel = 0, parameter = 0;
   std::uint8_t outputs = 0;
   AxiData line{};  // output register of the output buffer
+  bool operator==(const PostSignals&) const = default;
 };
 
 struct StoreSignals {
@@ -167,9 +183,19 @@ struct StoreSignals {
   std::uint32_t address = 0, beats = 0;
   bool data_valid = false;
   AxiData data{};
+  bool operator==(const StoreSignals&) const = default;
 };
 
-struct EventsSignals {};
+struct EventsSignals {
+  bool operator==(const EventsSignals&) const = default;
+};
+
+// Wires of Signals that many modules read.
+struct Settled {
+  bool load_row = false, vector_start = false, codes = false, plane = false, release = false;
+  bool window_read = false, window_take = false, read_command = false;
+  PlaneStep step;  // with `plane`
+};
 
 struct Signals {
   bool overlay = false;  // style of the array; constant
@@ -185,23 +211,41 @@ struct Signals {
   StoreSignals store;
   EventsSignals events;
   AxiSlaveSignals memory;
+  Settled settled;
+
+  // Works out `settled` from the parts; called whenever they have changed.
+  void settle() {
+    settled.load_row =
+        streamer.loading &&
+        (streamer.rows_known || ((loader.weight_rows_loaded - streamer.rows_taken) & 0xffffff) >= streamer.load_rows);
+    // Last planes of vectors keep their distance.
+    settled.vector_start =
+        streamer.starting && feeder.vector_ready && streamer.rest <= (streamer.whole_codes ? 0 : last_plane());
+    settled.codes = settled.vector_start && streamer.whole_codes;
+    settled.plane = streamer.in_vector || (settled.vector_start && !streamer.whole_codes);
+    if (settled.plane) settled.step = first_or_next_step();
+    settled.release = settled.codes || (settled.plane && settled.step.last);
+    settled.window_read = feeder.may_read || (feeder.holds && settled.release);
+    settled.window_take =
+        walker.active && loader.rows_loaded >= walker.rows_needed && (!feeder.holds || settled.window_read);
+    // Rows the feeder has freed may be ahead of the rows loaded (strides beyond the kernel).
+    settled.read_command = loader.wanted && !read.active &&
+                           (!loader.needs_slot || walker.rows_freed > loader.row ||
+                            static_cast<std::uint16_t>(loader.row - walker.rows_freed) < loader.slots);
+  }
 
   // Array control.
-  bool load_row() const {
-    return streamer.loading && (streamer.rows_known ||
-                                ((loader.weight_rows_loaded - streamer.rows_taken) & 0xffffff) >= streamer.load_rows);
-  }
-  // Last planes of vectors keep their distance.
-  bool vector_start() const {
-    return streamer.starting && feeder.vector_ready && streamer.rest <= (streamer.whole_codes ? 0 : last_plane());
-  }
+  bool load_row() const { return settled.load_row; }
+  bool vector_start() const { return settled.vector_start; }
   // Cycles from the first plane of the oldest vector to its last one.
   int last_plane() const { return overlay ? (feeder.top_plane + 1) * streamer.weight_bits - 1 : feeder.top_plane; }
-  bool codes() const { return vector_start() && streamer.whole_codes; }
-  bool plane() const { return streamer.in_vector || (vector_start() && !streamer.whole_codes); }
-  bool release() const { return (plane() && plane_step().last) || codes(); }
-  // What plane() issues: a vector's first plane is the feeder's to know.
-  PlaneStep plane_step() const {
+  bool codes() const { return settled.codes; }
+  bool plane() const { return settled.plane; }
+  bool release() const { return settled.release; }
+  // What plane() issues.
+  const PlaneStep& plane_step() const { return settled.step; }
+  // A vector's first plane is the feeder's to know.
+  PlaneStep first_or_next_step() const {
     if (streamer.in_vector) return streamer.step;
     const int top = feeder.top_plane;
     if (!overlay) return {top, 0, top == 0, false, streamer.signed_codes};
@@ -214,15 +258,10 @@ struct Signals {
   bool accumulate() const { return array.adding || codes(); }
   bool accumulate_first() const { return codes() ? streamer.first : array.adding_first; }
   // Feeder and walker.
-  bool window_valid() const { return walker.active && loader.rows_loaded >= walker.rows_needed; }
-  bool window_read() const { return feeder.may_read || (feeder.holds && release()); }
-  bool window_take() const { return window_valid() && (!feeder.holds || window_read()); }
-  // Read side of memory. Rows the feeder has freed may be ahead of the rows loaded (strides beyond the kernel).
-  bool read_command() const {
-    return loader.wanted && (!loader.needs_slot || walker.rows_freed > loader.row ||
-                             static_cast<std::uint16_t>(loader.row - walker.rows_freed) < loader.slots);
-  }
-  bool read_command_taken() const { return read_command() && !read.active; }
+  bool window_read() const { return settled.window_read; }
+  bool window_take() const { return settled.window_take; }
+  // Read side of memory.
+  bool read_command_taken() const { return settled.read_command; }
   bool beat_for(ReadTarget target) const { return memory.rvalid && loader.target == target; }
   bool arvalid() const { return read.wants && (!sequencer.halt || read.shown); }
   // Write side of memory.

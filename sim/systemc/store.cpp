@@ -57,11 +57,6 @@ void Store::next_line() {
 }
 
 void Store::clock_edge(const Signals& now, StoreSignals& next) {
-  const bool idle = blocks_ready_ == 0 && !arriving_ && queue_count_ == 0;
-  if (idle && !now.post.block_done && !now.sequencer.start) {
-    next = now.store;  // nothing happens
-    return;
-  }
   const bool take = now.write_command_taken(), read = now.store.read;
   const bool pop = now.write_beat() && !now.write.fill, arrives = arriving_;
   if (arrives) arrive(now.post.line);

@@ -11,6 +11,10 @@ class Store final : public Unit<StoreSignals> {
  public:
   Store(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const {
+    return blocks_ready_ != 0 || arriving_ || queue_count_ != 0 || now.post.block_done || now.sequencer.start;
+  }
+
  private:
   void reset_state(StoreSignals& shown) override;
   void clock_edge(const Signals& now, StoreSignals& next) override;

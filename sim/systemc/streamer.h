@@ -12,6 +12,12 @@ class Streamer final : public Unit<StreamerSignals> {
  public:
   Streamer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const {
+    return now.plane() || rest_ != 0 || now.load_row() || now.streamer.weight_write || now.codes() ||
+           now.sequencer.start || now.post.tile_end || (state_ == State::tile && halves_used_ != 2) ||
+           (state_ == State::drain && !now.array.busy);
+  }
+
  private:
   enum class State { idle, tile, load, drain, stream };
 

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The clocking discipline of the SystemC model.
 //
-// SystemC leaves open in which order the processes of a delta cycle run, so no module may read what another one
-// writes at the same clock edge. Signals therefore exist twice: at edge n every module reads copy n mod 2 and writes
-// its own part of copy (n + 1) mod 2. `clock_edge` gets the first as const and only its own part of the second, so the
-// compiler enforces it; private state is nobody else's. Any order of processes gives the same run.
+// At a clock edge every module reads the signals of the cycle that ends and writes its own part of the next cycle's
+// into a place of its own; when all have done so, the parts are put on the signals. These are the evaluation and the
+// update of a SystemC channel, and as there no module sees what another one writes at the same edge: `clock_edge` gets
+// the signals as const, so the compiler enforces it, and private state is nobody else's. Any order of modules gives
+// the same run, so one process may go through all of them (Accelerator::clock).
+//
+// A module at rest is left alone. Each derived class says when it is:
+//   bool active(const Signals& now) const;  // whether clock_edge would do anything but what rest() does
+//   void rest(const Signals& now);          // an edge at rest: counts time, where the module does
+// With active() false clock_edge must leave the state as rest() does, and the module's part as it is shown. Runs with
+// SystemcOptions::checked ask clock_edge nevertheless and compare.
 #pragma once
 
 #include <systemc>
@@ -13,10 +20,9 @@
 
 namespace bitstrata::sim::systemc {
 
-// The two copies of the signals, and the event all modules are clocked by.
+// The signals all modules read.
 struct Fabric {
-  sc_core::sc_event edge;
-  std::array<Signals, 2> copies;
+  Signals signals;
 };
 
 template <class Part>
@@ -24,35 +30,31 @@ class Unit : public sc_core::sc_module {
  public:
   // Back to the state after power-up; only while the simulation stands still.
   void reset() {
-    edges_ = 0;
-    reset_state(fabric_.copies[0].*part_);
-    fabric_.copies[1].*part_ = fabric_.copies[0].*part_;
+    reset_state(next_);
+    update();
   }
+  // The edge that ends a cycle, seen by this module; what it shows then is put on the signals by update(), when all
+  // modules have seen the edge.
+  void evaluate() { clock_edge(fabric_.signals, next_); }
+  void update() { fabric_.signals.*part_ = next_; }
+  void rest(const Signals&) {}
+  // Whether update() would change nothing.
+  bool unchanged() const { return fabric_.signals.*part_ == next_; }
 
  protected:
   Unit(const sc_core::sc_module_name& name, Fabric& fabric, Part Signals::*part)
-      : sc_module(name), fabric_(fabric), part_(part) {
-    SC_HAS_PROCESS(Unit);
-    SC_METHOD(tick);
-    sensitive << fabric.edge;
-    dont_initialize();
-  }
+      : sc_module(name), fabric_(fabric), part_(part) {}
 
  private:
   // Sets private state and the part shown in the first cycle.
   virtual void reset_state(Part& shown) = 0;
   // The edge that ends a cycle: `now` are the signals of the cycle, `next` is this module's part of the next cycle's,
-  // holding what it was two cycles ago.
+  // holding what is shown now.
   virtual void clock_edge(const Signals& now, Part& next) = 0;
 
-  void tick() {
-    clock_edge(fabric_.copies[edges_ & 1], fabric_.copies[(edges_ + 1) & 1].*part_);
-    ++edges_;
-  }
-
   Fabric& fabric_;
-  Part Signals::*part_;
-  unsigned edges_ = 0;
+  Part Signals::*const part_;
+  Part next_;
 };
 
 }  // namespace bitstrata::sim::systemc

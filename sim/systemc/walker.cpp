@@ -15,7 +15,6 @@ void Walker::reset_state(WalkerSignals& shown) {
   shown = {};
   active_ = false;
   rows_freed_ = 0;
-  stale_copies_ = 0;
   d_ = {};
 }
 
@@ -172,14 +171,9 @@ void Walker::show(WalkerSignals& next) const {
 void Walker::clock_edge(const Signals& now, WalkerSignals& next) {
   if (now.sequencer.start) {
     start(now.sequencer.descriptor);
-    stale_copies_ = 2;
   } else if (now.window_take()) {
     advance();
-    stale_copies_ = 2;
   }
-  // The window changes seldom and takes a while to work out: shown until both copies have it.
-  if (stale_copies_ == 0) return;
-  --stale_copies_;
   next.active = active_;
   next.rows_freed = rows_freed_;
   if (active_) show(next);

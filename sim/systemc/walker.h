@@ -10,6 +10,8 @@ class Walker final : public Unit<WalkerSignals> {
  public:
   Walker(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
+  bool active(const Signals& now) const { return now.window_take() || now.sequencer.start; }
+
  private:
   // Where a window begins inside the layer's runs.
   struct RunPosition {
@@ -51,7 +53,6 @@ class Walker final : public Unit<WalkerSignals> {
   int fill_ = 0;
   RunPosition at_, tile_at_;  // of the window, and of the row tile's first window
   std::uint16_t rows_freed_ = 0;
-  int stale_copies_ = 0;  // of this module's signals
 };
 
 // Input rows a block needs whose window starts at row `y` (0 is the first row of the tensor).
