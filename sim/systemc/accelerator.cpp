@@ -55,7 +55,7 @@ bool Accelerator::finished() {
 template <bool first>
 void Accelerator::edge() {
   const Signals& now = fabric_.signals;
-  const auto seen = [&now](auto& unit) {
+  const auto seen = [&now](auto& unit) __attribute__((always_inline)) {
     const bool active = first || unit.active(now);
     if (active) {
       unit.evaluate();
@@ -64,7 +64,7 @@ void Accelerator::edge() {
     }
     return active;
   };
-  with_units([&](auto&... units) {
+  with_units([&](auto&... units) __attribute__((always_inline)) {
     const bool changed[] = {seen(units)...};
     const bool* next = changed;
     ((*next++ ? units.update() : void()), ...);

@@ -61,7 +61,7 @@ class Accelerator final : public sc_core::sc_module, private Cycles {
   void checked_edge();
   // `work` is called with all modules.
   template <class Work>
-  void with_units(Work work) {
+  [[gnu::always_inline]] void with_units(Work work) {
     work(memory_, axi_read_, axi_write_, sequencer_, loader_, walker_, feeder_, streamer_, array_, post_, store_,
          events_);
   }

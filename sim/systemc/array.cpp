@@ -216,7 +216,7 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
                  {s.pixel, s.half, s.first, now.tile_last(), now.feeder.group_size}};
   }
   tile_channels_ = static_cast<int>(now.streamer.tile_channels);
-  weights(now);
+  if (now.streamer.weight_write || now.load_row() || now.memory.rvalid) weights(now);
   if (now.sequencer.start) {
     const Descriptor& d = now.sequencer.descriptor;
     weight_bits_ = d.whole_codes() ? 0 : d.weight_bits();

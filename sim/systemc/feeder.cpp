@@ -73,14 +73,18 @@ void Feeder::read_window() {
   const int first_line = held_.x >> std::countr_zero(static_cast<unsigned>(data_bits_));
   for (int p = 0; p < held_.bits; ++p) {
     auto& lines = landing_lines_[static_cast<std::size_t>(p)];
-    const auto words = static_cast<std::size_t>(line_words_);
+    const Word* const here = line(held_, first_line, p);
+    const Word* const beside = line(held_, first_line + 1, p);
     if (data_bits_ == 32) {
-      lines[0] = held_.use_this ? *line(held_, first_line, p) : 0;
-      if (held_.use_next) lines[0] |= *line(held_, first_line + 1, p) << 32;
+      lines[0] = held_.use_this ? *here : 0;
+      if (held_.use_next) lines[0] |= *beside << 32;
       continue;
     }
-    if (held_.use_this) std::copy_n(line(held_, first_line, p), words, lines.begin());
-    if (held_.use_next) std::copy_n(line(held_, first_line + 1, p), words, lines.begin() + line_words_);
+    for (int w = 0; w < line_words_; ++w) {
+      const auto word = static_cast<std::size_t>(w), words = static_cast<std::size_t>(line_words_);
+      if (held_.use_this) lines[word] = here[w];
+      if (held_.use_next) lines[words + word] = beside[w];
+    }
   }
 }
 
@@ -89,18 +93,19 @@ void Feeder::land() {
   const Window& w = landed_;
   const int offset = w.x & (data_bits_ - 1), word_count = std::max(1, 2 * data_bits_ / 64);
   vector_second_[static_cast<std::size_t>(write_slot_)] = w.second;
-  for (int p = 0; p < w.bits; ++p) {
-    const Word* lines = landing_lines_[static_cast<std::size_t>(p)].data();
-    auto& rows = vector(write_slot_, w.vector)[static_cast<std::size_t>(p)];
-    const bool padding = (zero_point_ >> p & 1) != 0;
-    for (int i = w.fill == 0 ? 0 : w.fill >> 6; i < row_words_; ++i) {
-      const Word inside = mask_word(w.fill + w.low, w.fill + w.high, i);
-      Word bits = 0;
-      if (inside != 0) bits = bits_at(lines, word_count, offset + i * 64 - w.fill) & inside;
-      if (padding) bits |= mask_word(w.fill, w.fill + w.length, i) & ~inside;
-      auto& row = rows[static_cast<std::size_t>(i)];
-      row = w.fill == 0 ? bits : row | bits;
-      fresh_[static_cast<std::size_t>(p)][static_cast<std::size_t>(i)] = bits;
+  Vector& planes = vector(write_slot_, w.vector);
+  const bool keeps_fresh = skips_ || watches_;
+  for (int i = w.fill >> 6; i < row_words_; ++i) {
+    const auto word = static_cast<std::size_t>(i);
+    const Word inside = mask_word(w.fill + w.low, w.fill + w.high, i);
+    const Word outside = mask_word(w.fill, w.fill + w.length, i) & ~inside;
+    const Word kept = w.fill == 0 ? 0 : ~Word{0};
+    const int first = offset + i * 64 - w.fill;
+    for (std::size_t p = 0; p < static_cast<std::size_t>(w.bits); ++p) {
+      Word bits = (zero_point_ >> p & 1) != 0 ? outside : 0;
+      if (inside != 0) bits |= bits_at(landing_lines_[p].data(), word_count, first) & inside;
+      planes[p][word] = (planes[p][word] & kept) | bits;
+      if (keeps_fresh) fresh_[p][word] = bits;
     }
   }
   if (skips_) note_planes(w);
@@ -182,7 +187,8 @@ void Feeder::show_plane(const Signals& now, FeederSignals& next) {
   Word* to = planes_[next_place_].data();
   next.plane = to;
   for (int v = 0; v < group_size_[static_cast<std::size_t>(read_slot_)]; ++v, to += row_words_) {
-    std::copy_n(vector(read_slot_, v)[static_cast<std::size_t>(now.plane_step().activation)].begin(), row_words_, to);
+    const auto& from = vector(read_slot_, v)[static_cast<std::size_t>(now.plane_step().activation)];
+    for (int w = 0; w < row_words_; ++w) to[w] = from[static_cast<std::size_t>(w)];
   }
 }
 
@@ -217,7 +223,8 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
     watch_windows();
     watch_lines();
   }
-  const Window completed = landed_;
+  const int completed_vector = landed_.vector;
+  const bool completed_last = landed_.tile_last;
   if (read) {
     if (watches_) watch_selects();
     read_window();
@@ -233,8 +240,8 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   claimed_ += static_cast<int>(claim) - static_cast<int>(release);
   filled_ += static_cast<int>(completes) - static_cast<int>(release);
   if (completes) {
-    group_size_[static_cast<std::size_t>(write_slot_)] = completed.vector + 1;
-    group_last_[static_cast<std::size_t>(write_slot_)] = completed.tile_last;
+    group_size_[static_cast<std::size_t>(write_slot_)] = completed_vector + 1;
+    group_last_[static_cast<std::size_t>(write_slot_)] = completed_last;
     write_slot_ ^= 1;
   }
   if (release) read_slot_ ^= 1;

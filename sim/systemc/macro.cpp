@@ -28,7 +28,8 @@ Macro::Macro(const model::Architecture& architecture)
 
 void Macro::reset() {
   std::ranges::fill(row_cells_, 0);
-  turned_ = false;
+  turned_ = counts_ahead_ = false;
+  begin_vector();
   for (auto* registers : {&counts_, &accs_, &joined_, &values_, &sums_}) std::ranges::fill(*registers, 0);
 }
 
@@ -49,6 +50,9 @@ void Macro::configure(int weight_bits) {
 
 void Macro::write_row(int row, const Word* bits) {
   Word* const cells = &row_cells_[static_cast<std::size_t>(row * column_words_)];
+  // Rows are read from the buffer while no plane is issued, so they come behind the addition of the last one.
+  if (counts_ahead_) throw std::logic_error("weights of a macro change while a plane meets them");
+  work_off();
   if (toggles_) {
     written_row_ = row;
     written_before_.assign(cells, cells + column_words_);
@@ -134,50 +138,95 @@ void Macro::take_sums(int lanes, const std::int64_t* sums, std::int64_t activati
   watch_outputs(lanes, values_.data());
 }
 
-void Macro::join(int columns, int step) {
-  add_neighbours(columns, step);
-  if (toggles_) toggles_->joined(0, {joined_.data(), static_cast<std::size_t>(columns)});
-}
-
-void Macro::add_neighbours(int columns, int step) {
-  std::int64_t* const joined = joined_.data();
-  const std::int64_t* const adds = adds_[step].data();
-  if (toggles_) {
-    const std::int64_t* const from = step == 0 ? accs_.data() : joined;
-    const int distance = 1 << step;
-    for (int c = 0; c < columns; ++c) {
-      const std::int64_t neighbour = adds[c] == 0 ? 0 : from[c + distance] * (std::int64_t{1} << distance);
-      toggles_->join_addend(static_cast<std::size_t>(c), neighbour);
+// The next planes, the first one the highest.
+template <int planes>
+void Macro::add_planes(const Word* from) {
+  std::int64_t* const accs = accs_.data();
+  for (int w = 0; w < row_words_; ++w) {
+    const Word* const cells = &cells_[static_cast<std::size_t>(w * column_words_ * 64)];
+    const int shift = w == 0 ? planes : 0;
+    Word plane[planes];
+    for (int p = 0; p < planes; ++p) plane[p] = from[p * row_words_ + w];
+    for (int c = 0; c < collected_columns_; ++c) {
+      std::int64_t sum = accs[c] * (std::int64_t{1} << shift);
+      for (int p = 0; p < planes; ++p) {
+        sum += std::int64_t{std::popcount(cells[c] & plane[p])} << (planes - 1 - p);
+      }
+      accs[c] = sum;
     }
   }
-  if (step == 0) {
-    const std::int64_t* const accs = accs_.data();
-    for (int c = 0; c + 1 < columns; ++c) joined[c] = accs[c] + ((accs[c + 1] * 2) & adds[c]);
-    joined[columns - 1] = accs[columns - 1];  // the last column of an output adds nothing
-    return;
-  }
-  const int distance = 1 << step;
-  for (int c = 0; c < columns; ++c) joined[c] += (joined[c + distance] * (std::int64_t{1} << distance)) & adds[c];
 }
 
-void Macro::accumulate(int columns, bool first, bool negative) {
+void Macro::work_off() {
+  if (collected_ == 0) return;
+  if (!turned_) transpose();
+  std::int64_t* const accs = accs_.data();
+  const auto turn_sign = [&] {
+    for (int c = 0; c < collected_columns_; ++c) accs[c] = -accs[c];
+  };
+  for (int p = 0; p < collected_;) {
+    const Word* const from = &planes_[static_cast<std::size_t>(p * row_words_)];
+    const unsigned negative = negative_ >> p;
+    const int left = collected_ - p;
+    if ((negative & 1) != 0) {
+      // 2 * acc - count = -(2 * -acc + count)
+      turn_sign();
+      add_planes<1>(from);
+      turn_sign();
+      ++p;
+    } else if (left >= 4 && (negative & 0xf) == 0) {
+      add_planes<4>(from);
+      p += 4;
+    } else if (left >= 2 && (negative & 3) == 0) {
+      add_planes<2>(from);
+      p += 2;
+    } else {
+      add_planes<1>(from);
+      ++p;
+    }
+  }
+  collected_ = 0;
+  negative_ = 0;
+}
+
+// All of the joiner's steps: the columns of an output by their places, the last one, of several, with its sign.
+void Macro::join_all(int columns) {
+  work_off();
+  const std::int64_t* const accs = accs_.data();
+  for (int c = 0; c + weight_bits_ <= columns; c += weight_bits_) {
+    const int last = c + weight_bits_ - 1;
+    std::int64_t sum = last == c ? accs[last] : -accs[last];
+    for (int i = last - 1; i >= c; --i) sum = sum * 2 + accs[i];
+    joined_[static_cast<std::size_t>(c)] = sum;
+  }
+}
+
+void Macro::join_watched(int columns, int step) {
+  std::int64_t* const joined = joined_.data();
+  const std::int64_t *const adds = adds_[step].data(), *const from = step == 0 ? accs_.data() : joined;
+  const int distance = 1 << step;
+  for (int c = 0; c < columns; ++c) {
+    // The last columns of all add nothing.
+    const std::int64_t neighbour = adds[c] == 0 ? 0 : from[c + distance] * (std::int64_t{1} << distance);
+    toggles_->join_addend(static_cast<std::size_t>(c), neighbour);
+    joined[c] = from[c] + neighbour;
+  }
+  toggles_->joined(0, {joined, static_cast<std::size_t>(columns)});
+}
+
+void Macro::accumulate_watched(int columns, bool first, bool negative) {
   std::int64_t* const accs = accs_.data();
   const std::int64_t *const counts = counts_.data(), *const signs = signs_.data();
   const std::int64_t flip = negative ? -1 : 0, keep = first ? 0 : -1;
-  if (toggles_) {
-    for (int c = 0; c < columns; ++c) {
-      const std::int64_t sign = signs[c] ^ flip;
-      toggles_->operands(static_cast<std::size_t>(c), (accs[c] * 2) & keep, (counts[c] ^ sign) - sign);
-    }
-  }
   for (int c = 0; c < columns; ++c) {
-    const std::int64_t sign = signs[c] ^ flip;
-    accs[c] = ((accs[c] * 2) & keep) + ((counts[c] ^ sign) - sign);
+    const std::int64_t sign = signs[c] ^ flip, augend = (accs[c] * 2) & keep, addend = (counts[c] ^ sign) - sign;
+    toggles_->operands(static_cast<std::size_t>(c), augend, addend);
+    accs[c] = augend + addend;
   }
-  if (toggles_) toggles_->accumulators(0, {accs, static_cast<std::size_t>(columns)});
+  toggles_->accumulators(0, {accs, static_cast<std::size_t>(columns)});
 }
 
-void Macro::count(int columns, const Word* plane) {
+void Macro::count_watched(int columns, const Word* plane) {
   if (!turned_) transpose();
   std::int64_t* const counts = counts_.data();
   const Word* cells = cells_.data();
@@ -188,7 +237,7 @@ void Macro::count(int columns, const Word* plane) {
     const Word bits = plane[w];
     for (int c = 0; c < columns; ++c) counts[c] += std::popcount(cells[c] & bits);
   }
-  if (toggles_) toggles_->counts(0, {counts, static_cast<std::size_t>(columns)});
+  toggles_->counts(0, {counts, static_cast<std::size_t>(columns)});
 }
 
 }  // namespace bitstrata::sim::systemc

@@ -4,12 +4,16 @@
 // one before it held in the cycle.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include "model/architecture.h"
 #include "sim/systemc/lines.h"
+#include "sim/systemc/signals.h"
 #include "sim/systemc/toggles.h"
 
 namespace bitstrata::sim::systemc {
@@ -38,10 +42,37 @@ class Macro {
   // take_joined of dot units' sums.
   void take_sums(int lanes, const std::int64_t* sums, std::int64_t activation_sum);
   const std::int64_t* values() const { return values_.data(); }
-  // Joiner step, Horner accumulation, popcount; of the first `columns` columns.
-  void join(int columns, int step);
-  void accumulate(int columns, bool first, bool negative);
-  void count(int columns, const Word* plane);
+  // Joiner step, Horner accumulation, popcount; of the first `columns` columns. Nobody sees what the columns hold
+  // between a vector's first plane and the joiner, so planes are collected, and all are worked off when the joiner
+  // begins or the cells change: several planes meet a column's cells while these are at hand. Where toggles are
+  // watched, every register is loaded in its cycle.
+  void join(int columns, int step) {
+    if (toggles_) {
+      join_watched(columns, step);
+    } else if (step == 0) {
+      join_all(columns);
+    }
+  }
+  void accumulate(int columns, bool first, bool negative) {
+    if (toggles_) {
+      accumulate_watched(columns, first, negative);
+      return;
+    }
+    if (first) begin_vector();
+    std::copy_n(counted_.begin(), row_words_, &planes_[static_cast<std::size_t>(collected_ * row_words_)]);
+    negative_ |= unsigned{negative} << collected_;
+    ++collected_;
+    collected_columns_ = columns;
+    counts_ahead_ = false;
+  }
+  void count(int columns, const Word* plane) {
+    if (toggles_) {
+      count_watched(columns, plane);
+      return;
+    }
+    for (int w = 0; w < row_words_; ++w) counted_[static_cast<std::size_t>(w)] = plane[w];
+    counts_ahead_ = true;
+  }
 
   // Values the lanes took from elsewhere: whole codes.
   void watch_outputs(int lanes, const std::int64_t* values);
@@ -51,8 +82,21 @@ class Macro {
   }
 
  private:
+  static constexpr std::size_t most_planes = 16, most_row_words = most_rows / 64;
+
   void transpose();
-  void add_neighbours(int columns, int step);
+  void join_watched(int columns, int step);
+  void accumulate_watched(int columns, bool first, bool negative);
+  void count_watched(int columns, const Word* plane);
+  void begin_vector() {
+    std::ranges::fill(accs_, 0);
+    collected_ = 0;
+    negative_ = 0;
+  }
+  void work_off();
+  template <int planes>
+  void add_planes(const Word* from);
+  void join_all(int columns);
   std::size_t at(bool half, std::uint32_t pixel) const {
     return (std::size_t{half} * depth_ + pixel) * static_cast<std::size_t>(columns_);
   }
@@ -65,6 +109,13 @@ class Macro {
   // c at w * columns + c.
   std::vector<Word> row_cells_, cells_;
   bool turned_ = false;
+  // The plane that was counted last, and those before it that are to be added to accs_, which then are without the sign
+  // of their column.
+  std::array<Word, most_row_words> counted_{};
+  std::array<Word, most_planes * most_row_words> planes_{};
+  unsigned negative_ = 0;  // a bit a plane
+  int collected_ = 0, collected_columns_ = 0;
+  bool counts_ahead_ = false;  // the last plane is counted and not yet added
   // Registers of the columns; `adds_` masks the columns that add in a joiner step, `signs_` is -1 in sign columns.
   std::vector<std::int64_t> counts_, accs_, joined_, signs_;
   std::vector<std::int64_t> adds_[4];

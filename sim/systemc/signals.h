@@ -194,7 +194,6 @@ struct EventsSignals {
 struct Settled {
   bool load_row = false, vector_start = false, codes = false, plane = false, release = false;
   bool window_read = false, window_take = false, read_command = false;
-  PlaneStep step;  // with `plane`
 };
 
 struct Signals {
@@ -223,8 +222,7 @@ struct Signals {
         streamer.starting && feeder.vector_ready && streamer.rest <= (streamer.whole_codes ? 0 : last_plane());
     settled.codes = settled.vector_start && streamer.whole_codes;
     settled.plane = streamer.in_vector || (settled.vector_start && !streamer.whole_codes);
-    if (settled.plane) settled.step = first_or_next_step();
-    settled.release = settled.codes || (settled.plane && settled.step.last);
+    settled.release = settled.codes || (settled.plane && plane_step().last);
     settled.window_read = feeder.may_read || (feeder.holds && settled.release);
     settled.window_take =
         walker.active && loader.rows_loaded >= walker.rows_needed && (!feeder.holds || settled.window_read);
@@ -242,10 +240,8 @@ struct Signals {
   bool codes() const { return settled.codes; }
   bool plane() const { return settled.plane; }
   bool release() const { return settled.release; }
-  // What plane() issues.
-  const PlaneStep& plane_step() const { return settled.step; }
-  // A vector's first plane is the feeder's to know.
-  PlaneStep first_or_next_step() const {
+  // What plane() issues: a vector's first plane is the feeder's to know.
+  PlaneStep plane_step() const {
     if (streamer.in_vector) return streamer.step;
     const int top = feeder.top_plane;
     if (!overlay) return {top, 0, top == 0, false, streamer.signed_codes};

@@ -57,13 +57,17 @@ bool Streamer::load_row() {
   return true;
 }
 
-void Streamer::next_step(const Signals& now) {
+// Fields one by one: what is written in pieces and read as a whole waits for the pieces to reach the cache.
+void Streamer::next_step(const Signals& now, PlaneStep& next) {
   const PlaneStep step = now.plane_step();
   if (now.vector_start()) top_ = step.activation;
   in_vector_ = !step.last;
   if (step.last) return;
   if (!overlay_) {
-    step_ = {step.activation - 1, 0, step.activation == 1, false, false};
+    next.activation = step.activation - 1;
+    next.weight = 0;
+    next.last = step.activation == 1;
+    next.shift = next.negative = false;
     return;
   }
   // Along the diagonals, on which the places of the two planes add up to the same.
@@ -71,8 +75,11 @@ void Streamer::next_step(const Signals& now) {
   const bool diagonal_end = step.weight == 0 || step.activation == top_;
   const int diagonal = step.weight + step.activation - (diagonal_end ? 1 : 0);
   const int weight = diagonal_end ? std::min(diagonal, top_weight) : step.weight - 1, activation = diagonal - weight;
-  const bool negative = (signed_ && activation == top_) != (top_weight != 0 && weight == top_weight);
-  step_ = {activation, weight, diagonal == 0, diagonal_end, negative};
+  next.activation = activation;
+  next.weight = weight;
+  next.last = diagonal == 0;
+  next.shift = diagonal_end;
+  next.negative = (signed_ && activation == top_) != (top_weight != 0 && weight == top_weight);
 }
 
 bool Streamer::next_vector(const Signals& now) {
@@ -126,6 +133,15 @@ Streamer::State Streamer::step(const Signals& now, bool load_last, bool tile_end
 
 void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
   const bool row = now.load_row(), vector_end = now.release();
+  if (now.plane() && !vector_end) {  // inside a vector, nothing else moves
+    halves_used_ -= static_cast<int>(now.post.tile_end);
+    next_step(now, next.step);
+    if (rest_ != 0) --rest_;
+    next.weight_write = next.starting = false;
+    next.in_vector = true;
+    next.rest = rest_;
+    return;
+  }
   const State before = state_;
   const bool leaves_tile = before == State::tile && halves_used_ != 2;
   next.weight_write = row;
@@ -137,7 +153,7 @@ void Streamer::clock_edge(const Signals& now, StreamerSignals& next) {
   halves_used_ += static_cast<int>(leaves_tile) - static_cast<int>(now.post.tile_end);
   if (before == State::drain && !now.array.busy) tile_channels_ = std::min(segment_left_, macros_ * lanes_);
   if (vector_end) next_vector(now);
-  if (now.plane()) next_step(now);
+  if (now.plane()) next_step(now, next.step);
   if (vector_end) {
     rest_ = d_.get<F_VECTOR_INTERVAL>() - 1;
   } else if (rest_ != 0) {
@@ -162,7 +178,6 @@ void Streamer::show(StreamerSignals& next) const {
   next.rest = rest_;
   next.whole_codes = whole_codes_;
   next.codes_high = two_inputs_ && k_ != 0;
-  next.step = step_;
   next.signed_codes = signed_;
   next.weight_bits = static_cast<std::uint8_t>(d_.weight_bits());
   next.first = k_ == 0 && !carry_in_;

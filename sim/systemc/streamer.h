@@ -30,7 +30,7 @@ class Streamer final : public Unit<StreamerSignals> {
   // After a vector's last plane. True at the end of a row tile.
   bool next_vector(const Signals& now);
   // What follows the plane, or pair of planes, of this cycle.
-  void next_step(const Signals& now);
+  void next_step(const Signals& now, PlaneStep& next);
   void show(StreamerSignals& next) const;
   bool k_last() const { return k_ + 1 == d_.get<generate::F_K_TILES>(); }
   bool n_last() const { return n_ + 1 == d_.get<generate::F_N_TILES>(); }
@@ -51,8 +51,7 @@ class Streamer final : public Unit<StreamerSignals> {
   int segment_left_ = 0;  // outputs from this tile to the end of its segment
   int tile_channels_ = 0;
   int weight_row_ = 0, weight_tile_ = 0;
-  PlaneStep step_;          // comes next, in a vector
-  bool in_vector_ = false;  // ... and there is one
+  bool in_vector_ = false;  // the step that is shown comes next
   int top_ = 0;             // first activation plane of the vector
   int rest_ = 0;            // cycles before the next last plane may come
   int halves_used_ = 0;
