@@ -15,6 +15,12 @@
 #include "rtl/generate/descriptor.h"
 #include "sim/axi_memory.h"
 
+namespace bitstrata::generate {
+
+inline bool operator==(const Descriptor& a, const Descriptor& b) { return a.words == b.words; }
+
+}  // namespace bitstrata::generate
+
 namespace bitstrata::sim::systemc {
 
 inline constexpr int most_post_lanes = 8;
@@ -45,10 +51,7 @@ struct SequencerSignals {
   std::uint32_t address = 0;
   std::uint64_t base = 0;           // of the run: added to the addresses of all commands
   generate::Descriptor descriptor;  // valid with `start`: every module keeps what it needs
-  bool operator==(const SequencerSignals& o) const {
-    return running == o.running && in_layer == o.in_layer && fetch == o.fetch && start == o.start && halt == o.halt &&
-           address == o.address && descriptor.words == o.descriptor.words;
-  }
+  bool operator==(const SequencerSignals&) const = default;
 };
 
 enum class ReadTarget : std::uint8_t { descriptor, parameters, table, activations, weights };

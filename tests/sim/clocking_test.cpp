@@ -113,7 +113,7 @@ struct Watcher : sc_core::sc_module {
   }
 };
 
-// Another one, which knows the first one's signal alone.
+// It knows the watcher's signal alone.
 struct Edges : sc_core::sc_module {
   sc_core::sc_in<bool> in{"in"};
   std::int64_t rises = 0;
