@@ -22,6 +22,9 @@ struct Pim final : Style {
   int columns_of_output(int weight_bits) const override { return weight_bits; }
   int weight_row_bits(int, int columns) const override { return columns; }
   bool row_is_a_value() const override { return true; }
+  std::int64_t units_at_work(std::int64_t outputs, int weight_bits, std::int64_t) const override {
+    return outputs * weight_bits;
+  }
   int planes_held(int) const override { return 1; }
   int vector_cycles(int, int activation_planes) const override { return activation_planes; }
   int sum_cycles(int weight_bits, int) const override {
@@ -40,6 +43,9 @@ struct Overlay final : Style {
   int columns_of_output(int) const override { return 1; }
   int weight_row_bits(int rows, int) const override { return rows; }
   bool row_is_a_value() const override { return false; }
+  std::int64_t units_at_work(std::int64_t outputs, int, std::int64_t vectors) const override {
+    return outputs * vectors;
+  }
   int planes_held(int max_weight_bits) const override { return max_weight_bits; }
   int vector_cycles(int weight_bits, int activation_planes) const override { return weight_bits * activation_planes; }
   int sum_cycles(int, int vectors) const override { return vectors; }

@@ -27,7 +27,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const model::Archi
       store_("store", fabric_, architecture),
       events_("events", fabric_) {
   cycles.bind(*this);
-  fabric_.signals.overlay = architecture.overlay();
+  fabric_.signals.style = &architecture.rules();
+  fabric_.signals.order = PlaneOrder(architecture.rules());
   SC_HAS_PROCESS(Accelerator);
   SC_METHOD(clock);
   sensitive << run_begins_;

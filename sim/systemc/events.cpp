@@ -9,10 +9,10 @@ void Events::reset_state(EventsSignals&) { layer_ = {}; }
 
 void Events::count_array(const Signals& now) {
   const std::int64_t lanes = now.streamer.tile_channels, vectors = now.feeder.group_size;
-  const std::int64_t columns = lanes * (now.overlay ? vectors : weight_bits_);  // or dot units
+  const std::int64_t columns = now.style->units_at_work(lanes, weight_bits_, vectors);
   if (now.vector_start()) {
     layer_.vectors += vectors;
-    if (convolution_ && !now.overlay) layer_.joiner_adds += columns - lanes;
+    if (convolution_) layer_.joiner_adds += now.style->joiner_adds(weight_bits_, lanes);
   }
   if (now.plane()) {
     ++layer_.plane_steps;
@@ -25,7 +25,7 @@ void Events::count_array(const Signals& now) {
   }
   if (now.load_row()) {
     layer_.weight_cells_written +=
-        now.overlay ? std::int64_t{now.streamer.tile_rows} : std::int64_t{now.streamer.load_lanes} * weight_bits_;
+        now.style->cells_of_row(now.streamer.load_lanes, weight_bits_, now.streamer.tile_rows);
     ++layer_.weight_rows_read;
   }
 }

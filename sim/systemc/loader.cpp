@@ -12,7 +12,7 @@ using namespace generate;
 
 Loader::Loader(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::loader),
-      overlay_(architecture.overlay()),
+      style_(architecture.rules()),
       tiles_(architecture.tiles),
       rows_(architecture.rows),
       data_bits_(architecture.data_bits),

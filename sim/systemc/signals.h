@@ -14,6 +14,7 @@
 
 #include "rtl/generate/descriptor.h"
 #include "sim/axi_memory.h"
+#include "sim/systemc/plane_order.h"
 
 namespace bitstrata::generate {
 
@@ -128,15 +129,6 @@ struct FeederSignals {
   bool operator==(const FeederSignals&) const = default;
 };
 
-// A plane of the activations on its way to the columns; overlay: with a plane of the weights.
-struct PlaneStep {
-  int activation = 0, weight = 0;
-  bool last = false;      // of the vector
-  bool shift = false;     // overlay: first pair of a further diagonal
-  bool negative = false;  // counts are subtracted (but in pim's sign columns)
-  bool operator==(const PlaneStep&) const = default;
-};
-
 struct StreamerSignals {
   bool active = false;
   // Weight rows. With `rows_known` a row may go, else when all rows of the tile are in the buffer.
@@ -151,7 +143,7 @@ struct StreamerSignals {
   int rest = 0;             // cycles before the next last plane may come
   bool codes_high = false;  // codes are the second operand's: they go beside the first one's
   bool first = false, half = false;
-  bool row_tile_last = false, pixel_last = false;  // of the output tile; of the row tile (overlay: the feeder knows)
+  bool row_tile_last = false;  // of the output tile
   // The plane (overlay: pair of planes) that follows inside a vector.
   PlaneStep step;
   std::uint32_t pixel = 0;
@@ -200,7 +192,8 @@ struct Settled {
 };
 
 struct Signals {
-  bool overlay = false;  // style of the array; constant
+  const model::Style* style = nullptr;  // of the array; constant
+  PlaneOrder order{*model::styles().front()};
   SequencerSignals sequencer;
   LoaderSignals loader;
   ReadSignals read;
@@ -239,19 +232,16 @@ struct Signals {
   bool load_row() const { return settled.load_row; }
   bool vector_start() const { return settled.vector_start; }
   // Cycles from the first plane of the oldest vector to its last one.
-  int last_plane() const { return overlay ? (feeder.top_plane + 1) * streamer.weight_bits - 1 : feeder.top_plane; }
+  int last_plane() const { return style->vector_cycles(streamer.weight_bits, feeder.top_plane + 1) - 1; }
   bool codes() const { return settled.codes; }
   bool plane() const { return settled.plane; }
   bool release() const { return settled.release; }
   // What plane() issues: a vector's first plane is the feeder's to know.
   PlaneStep plane_step() const {
     if (streamer.in_vector) return streamer.step;
-    const int top = feeder.top_plane;
-    if (!overlay) return {top, 0, top == 0, false, streamer.signed_codes};
-    const int weight = streamer.weight_bits - 1;
-    return {top, weight, top + weight == 0, false, streamer.signed_codes != (weight != 0)};
+    return order.first(feeder.top_plane, streamer.weight_bits, streamer.signed_codes);
   }
-  bool row_tile_end() const { return streamer.pixel_last || (overlay && feeder.group_last); }
+  bool row_tile_end() const { return feeder.group_last; }
   bool tile_last() const { return streamer.row_tile_last && row_tile_end(); }
   bool stream_busy() const { return load_row() || plane() || codes(); }
   bool accumulate() const { return array.adding || codes(); }

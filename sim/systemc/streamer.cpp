@@ -9,7 +9,8 @@ using namespace generate;
 
 Streamer::Streamer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::streamer),
-      overlay_(architecture.overlay()),
+      style_(architecture.rules()),
+      order_(style_),
       tiles_(architecture.tiles),
       rows_(architecture.rows),
       weight_mask_(static_cast<std::uint32_t>(architecture.weight_depth) - 1),
@@ -34,16 +35,11 @@ void Streamer::start(const Descriptor& descriptor) {
   carry_in_ = d_.get<F_CARRY_IN>();
   signed_ = d_.get<F_SIGNED>();
   lanes_ = d_.get<F_LANES>();
-  block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
+  block_ = n_ = k_ = 0;
   pixel_ = base_ = rows_taken_ = row_address_ = 0;
   half_ = false;
   weight_row_ = weight_tile_ = 0;
   segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
-}
-
-bool Streamer::pixels_end() const {
-  const int rows_here = std::min(d_.get<F_OUT_HEIGHT>() - out_row_, d_.get<F_BLOCK_ROWS>());
-  return column_ + 1 == d_.get<F_OUT_WIDTH>() && row_ + 1 == rows_here;
 }
 
 bool Streamer::load_row() {
@@ -57,41 +53,18 @@ bool Streamer::load_row() {
   return true;
 }
 
-// Fields one by one: what is written in pieces and read as a whole waits for the pieces to reach the cache.
 void Streamer::next_step(const Signals& now, PlaneStep& next) {
   const PlaneStep step = now.plane_step();
   if (now.vector_start()) top_ = step.activation;
   in_vector_ = !step.last;
-  if (step.last) return;
-  if (!overlay_) {
-    next.activation = step.activation - 1;
-    next.weight = 0;
-    next.last = step.activation == 1;
-    next.shift = next.negative = false;
-    return;
-  }
-  // Along the diagonals, on which the places of the two planes add up to the same.
-  const int top_weight = d_.weight_bits() - 1;
-  const bool diagonal_end = step.weight == 0 || step.activation == top_;
-  const int diagonal = step.weight + step.activation - (diagonal_end ? 1 : 0);
-  const int weight = diagonal_end ? std::min(diagonal, top_weight) : step.weight - 1, activation = diagonal - weight;
-  next.activation = activation;
-  next.weight = weight;
-  next.last = diagonal == 0;
-  next.shift = diagonal_end;
-  next.negative = (signed_ && activation == top_) != (top_weight != 0 && weight == top_weight);
+  if (in_vector_) order_.next(step, top_, d_.weight_bits(), signed_, next);
 }
 
 bool Streamer::next_vector(const Signals& now) {
   const bool tile_end = now.row_tile_end();
-  if (++column_ == d_.get<F_OUT_WIDTH>()) {
-    column_ = 0;
-    ++row_;
-  }
   pixel_ = (pixel_ + now.feeder.group_size) & pixel_mask_;
   if (!tile_end) return false;
   pixel_ = 0;
-  row_ = column_ = 0;
   const bool last_row_tile = k_last(), last_tile = n_last();
   k_ = last_row_tile ? 0 : k_ + 1;
   if (!last_row_tile) return true;
@@ -105,7 +78,6 @@ bool Streamer::next_vector(const Signals& now) {
   segment_left_ = d_.get<F_SEGMENT_CHANNELS>();
   base_ = 0;
   ++block_;
-  out_row_ += d_.get<F_BLOCK_ROWS>();
   if (resident_) row_address_ = 0;
   return true;
 }
@@ -182,7 +154,6 @@ void Streamer::show(StreamerSignals& next) const {
   next.weight_bits = static_cast<std::uint8_t>(d_.weight_bits());
   next.first = k_ == 0 && !carry_in_;
   next.row_tile_last = k_last();
-  next.pixel_last = !overlay_ && pixels_end();
   next.half = half_;
   next.pixel = (base_ + pixel_) & pixel_mask_;
   next.tile_channels = static_cast<std::uint32_t>(tile_channels_);

@@ -35,11 +35,13 @@ class Streamer final : public Unit<StreamerSignals> {
   bool k_last() const { return k_ + 1 == d_.get<generate::F_K_TILES>(); }
   bool n_last() const { return n_ + 1 == d_.get<generate::F_N_TILES>(); }
   int tile_rows() const { return k_last() ? d_.get<generate::F_ROWS_LAST>() : rows_; }
-  // Weight rows of a tile; overlay: planes of its outputs.
-  int load_rows() const { return overlay_ ? std::min(segment_left_, lanes_) * d_.weight_bits() : tile_rows(); }
-  bool pixels_end() const;
+  // Rows of the weight buffer for a row tile.
+  int load_rows() const {
+    return static_cast<int>(style_.weight_rows(std::min(segment_left_, lanes_), d_.weight_bits(), tile_rows()));
+  }
 
-  const bool overlay_;
+  const model::Style& style_;
+  const PlaneOrder order_;
   const int tiles_, rows_;
   const std::uint32_t weight_mask_, pixel_mask_;
   generate::Descriptor d_;
@@ -47,7 +49,7 @@ class Streamer final : public Unit<StreamerSignals> {
   bool whole_codes_ = false, two_inputs_ = false, resident_ = false, keeps_weights_ = false, signed_ = false;
   bool carry_in_ = false;
   int lanes_ = 0, macros_ = 1;  // outputs of a full macro; macros in use: operators on whole codes have but the first
-  int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
+  int block_ = 0, n_ = 0, k_ = 0;
   int segment_left_ = 0;  // outputs from this tile to the end of its segment
   int tile_channels_ = 0;
   int weight_row_ = 0, weight_tile_ = 0;
