@@ -21,7 +21,6 @@ struct Pim final : Style {
   }
   int columns_of_output(int weight_bits) const override { return weight_bits; }
   int weight_row_bits(int, int columns) const override { return columns; }
-  bool row_is_a_value() const override { return true; }
   std::int64_t units_at_work(std::int64_t outputs, int weight_bits, std::int64_t) const override {
     return outputs * weight_bits;
   }
@@ -39,10 +38,10 @@ struct Overlay final : Style {
     name = "overlay";
     number = 1;
     most_vectors = 64;
+    row_is_a_value = false;
   }
   int columns_of_output(int) const override { return 1; }
   int weight_row_bits(int rows, int) const override { return rows; }
-  bool row_is_a_value() const override { return false; }
   std::int64_t units_at_work(std::int64_t outputs, int, std::int64_t vectors) const override {
     return outputs * vectors;
   }

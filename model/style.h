@@ -18,20 +18,21 @@ class Style {
   int number = 0;        // parameter OVERLAY and bit 0 of register STYLE
   int most_tiles = 1;    // macros
   int most_vectors = 1;  // vectors in a group
+  // Whether a row of the weight buffer is one input value's weights, of all outputs; else it is a plane of one
+  // output's, of all values.
+  bool row_is_a_value = true;
 
   // Neighbouring columns that an output of w-bit weights takes.
   virtual int columns_of_output(int weight_bits) const = 0;
   // Bits of a row of the weight buffer, of an array of `rows` x `columns`.
   virtual int weight_row_bits(int rows, int columns) const = 0;
-  // Whether such a row is one input value's weights, of all outputs; else it is a plane of one output's, of all values.
-  virtual bool row_is_a_value() const = 0;
   // Rows of the weight buffer for a row tile of `values` input values and `outputs` outputs of a macro.
   std::int64_t weight_rows(int outputs, int weight_bits, std::int64_t values) const {
-    return row_is_a_value() ? values : std::int64_t{outputs} * weight_bits;
+    return row_is_a_value ? values : std::int64_t{outputs} * weight_bits;
   }
   // Weights' bits of such a row, of a tile of `outputs` outputs and `values` input values.
   std::int64_t cells_of_row(int outputs, int weight_bits, std::int64_t values) const {
-    return row_is_a_value() ? std::int64_t{outputs} * weight_bits : values;
+    return row_is_a_value ? std::int64_t{outputs} * weight_bits : values;
   }
   // Columns, or dot units, at work on `outputs` outputs and a group of `vectors` vectors.
   virtual std::int64_t units_at_work(std::int64_t outputs, int weight_bits, std::int64_t vectors) const = 0;

@@ -122,7 +122,7 @@ void put_weights(Image& image, std::uint32_t address, const Architecture& a, con
   const std::int64_t row_values = piece.run1 > 0 ? piece.run1 - piece.run0 : std::int64_t{kernel_width} * m.slice;
   const auto row_bytes = static_cast<std::uint32_t>(weight_row_bytes(a));
   const unsigned mask = (1u << m.weight_bits) - 1;
-  const bool rows_are_values = a.rules().row_is_a_value();
+  const bool rows_are_values = a.rules().row_is_a_value;
   const std::vector<Tile> tiles = tiles_of(m, piece.n0, piece.n1);
   for (std::size_t t = 0; t < tiles.size(); ++t) {
     const int first_channel = first_input(m, tiles, t);

@@ -19,7 +19,7 @@ struct PlaneStep {
 
 class PlaneOrder {
  public:
-  explicit PlaneOrder(const model::Style& style) : pairs_(!style.row_is_a_value()) {}
+  explicit PlaneOrder(const model::Style& style) : pairs_(!style.row_is_a_value) {}
 
   // The first one, of a vector whose highest plane is `top`.
   PlaneStep first(int top, int weight_bits, bool signed_codes) const {
