@@ -138,7 +138,7 @@ bool Comparison::passed() const {
 
 std::vector<std::string> Comparison::first_cells(std::size_t index) const {
   const model::IntegerLayer& layer = workload_.network.layers[index];
-  const bool weights = layer.kind == model::LayerKind::convolution;
+  const bool weights = has_weights(layer.kind);
   const int input_bits = workload_.network.tensors[static_cast<std::size_t>(layer.input)].bits;
   return {layer.name, to_string(layer.kind), weights ? fmt::format("{}", layer.weight_bits) : "",
           fmt::format("{}", input_bits)};

@@ -52,7 +52,7 @@ class Maker {
 
   void add_rows(const IntegerNetwork& shapes) {
     for (const IntegerLayer& layer : shapes.layers) {
-      const bool weights = layer.kind == model::LayerKind::convolution;
+      const bool weights = has_weights(layer.kind);
       const auto cells = at(weights ? table_.weight_bits * table_.activation_bits : table_.activation_bits);
       TableRow row{.layer = layer.name, .kind = layer.kind, .macs = layer.macs};
       row.cycles.assign(cells, -1);
@@ -79,7 +79,7 @@ class Maker {
     for (std::size_t i = 0; i < shapes.layers.size(); ++i) {
       try {
         // Poolings hand their input's width on, joins their inputs': only layers with weights choose an output.
-        const bool weights = shapes.layers[i].kind == model::LayerKind::convolution;
+        const bool weights = has_weights(shapes.layers[i].kind);
         const bool last = table_.graph && i + 1 == shapes.layers.size();
         const IntegerNetwork single = alone(shapes, i, weights && !last ? table_.output_bits : 0);
         take(shapes, i, cost_.measure(single).layers.front(), w, a);
@@ -95,7 +95,7 @@ class Maker {
     return (places_[layer].weights ? table_.layers : table_.others)[places_[layer].row];
   }
   std::size_t cell_of(const TableRow& row, int w, int a) const {
-    return row.kind == model::LayerKind::convolution ? table_.cell(w, a) : at(a - 1);
+    return has_weights(row.kind) ? table_.cell(w, a) : at(a - 1);
   }
   void take(const IntegerNetwork& shapes, std::size_t index, const model::LayerMeasurement& measured, int w, int a) {
     TableRow& row = row_of(index);
@@ -148,7 +148,7 @@ CostTable make_cost_table(const sim::SweepNetwork& network, sim::FastCostModel& 
     if (a == 1) maker.add_rows(shapes);
     for (int w = 1; w <= weight_bits; ++w) {
       for (IntegerLayer& layer : shapes.layers) {
-        if (layer.kind == model::LayerKind::convolution) layer.weight_bits = w;
+        if (has_weights(layer.kind)) layer.weight_bits = w;
       }
       maker.fill(shapes, w, a);
     }
@@ -182,7 +182,7 @@ TableError check_sums(const CostTable& table, const sim::SweepNetwork& network, 
     std::size_t weights = 0, others = 0;
     for (const IntegerLayer& layer : shapes.layers) {
       const int a = shapes.tensors[at(layer.input)].bits;
-      if (layer.kind == model::LayerKind::convolution) {
+      if (has_weights(layer.kind)) {
         sum += static_cast<double>(table.layers[weights++].cycles[table.cell(layer.weight_bits, a)]);
       } else {
         // Joins at the end of the network may be wider than the table: its last column is the nearest.

@@ -123,7 +123,7 @@ void print(const CostTable& table, const std::string& network, const model::Arch
   const auto add = [&](const TableRow& row) {
     std::vector<std::string> cells = {row.layer, to_string(row.kind), grouped(row.macs)};
     for (std::size_t i = 0; i < shown.size(); ++i) {
-      const bool weights = row.kind == model::LayerKind::convolution;
+      const bool weights = has_weights(row.kind);
       const std::int64_t cycles =
           row.cycles[weights ? table.cell(shown[i], shown[i]) : static_cast<std::size_t>(shown[i] - 1)];
       cells.push_back(cycles < 0 ? "-" : grouped(cycles));

@@ -102,7 +102,7 @@ Table csv_table(const Results& r) {
   for (std::size_t i = 0; i < r.measurement.layers.size(); ++i) {
     const model::LayerMeasurement& layer = r.measurement.layers[i];
     const model::IntegerLayer& integers = r.workload.network.layers[i];
-    const bool weights = layer.kind == model::LayerKind::convolution;
+    const bool weights = has_weights(layer.kind);
     std::vector<std::string> row = {
         layer.layer,
         to_string(layer.kind),
@@ -152,7 +152,7 @@ json layers_json(const Results& r) {
                   {"weights", integers.weights.size()},
                   {"macs", layer.macs},
                   {"latency_us", r.measurement.latency_us(layer)}};
-    if (layer.kind == model::LayerKind::convolution) {
+    if (has_weights(layer.kind)) {
       entry["weight_bits"] = layer.weight_bits;
       entry["utilization"] = utilization(layer, r.measurement.batch, r.workload.architecture);
     }
@@ -231,7 +231,7 @@ void print(const Results& r) {
   for (std::size_t i = 0; i < r.measurement.layers.size(); ++i) {
     const model::LayerMeasurement& layer = r.measurement.layers[i];
     const model::Events& e = layer.events;
-    const bool weights = layer.kind == model::LayerKind::convolution;
+    const bool weights = has_weights(layer.kind);
     std::vector<std::string> row = {layer.layer,
                                     to_string(layer.kind),
                                     weights ? fmt::format("{}", layer.weight_bits) : "",

@@ -25,7 +25,7 @@ constexpr const char* random_dataset = "random";
 model::Plan plan_of(const model::IntegerNetwork& network) {
   model::Plan plan{.network = network.name, .layers = {}};
   for (const model::IntegerLayer& layer : network.layers) {
-    if (layer.kind != model::LayerKind::convolution) continue;
+    if (!has_weights(layer.kind)) continue;
     plan.layers.push_back({layer.name, layer.weight_bits,
                            network.tensors.at(static_cast<std::size_t>(layer.input)).bits, layer.out_channels()});
   }
@@ -121,7 +121,7 @@ void WorkloadOptions::check(const po::variables_map& values) {
 std::int64_t Workload::parameters() const {
   std::int64_t sum = 0;
   for (const model::IntegerLayer& layer : network.layers) {
-    if (layer.kind != model::LayerKind::convolution) continue;
+    if (!has_weights(layer.kind)) continue;
     sum += static_cast<std::int64_t>(layer.weights.size() + layer.bias.size());
   }
   return sum;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 namespace bitstrata::model {
@@ -25,76 +24,162 @@ float gelu_tanh(float x) {
   return 0.5F * x * (1 + std::tanh(inner));
 }
 
-constexpr double never = std::numeric_limits<double>::infinity();
 constexpr double selu_alpha = 1.67326319217681884765625, selu_gamma = 1.05070102214813232421875;
 
 float parameter(double value) { return static_cast<float>(value); }
 
-constexpr std::array<TableFunction, 13> functions = {{
-    {Op::sigmoid, "sigmoid", "Sigmoid", 6, [](float x, const Node&) { return logistic(x); }, -10, 10, 1, true, 0, 0},
-    {Op::silu, "silu", "", 6, [](float x, const Node&) { return x * logistic(x); }, -10, never, 0, false, 0, 0},
-    {Op::tanh, "tanh", "Tanh", 6, [](float x, const Node&) { return std::tanh(x); }, -5, 5, 1, false, 0, 0},
-    {Op::erf, "erf", "Erf", 9, [](float x, const Node&) { return std::erf(x); }, -3, 3, 1, false, 0, 0},
-    {Op::elu, "elu", "Elu", 6,
-     [](float x, const Node& n) { return x >= 0 ? x : parameter(n.alpha) * (std::exp(x) - 1); }, -10, never, 0, false,
-     1, 0},
-    {Op::selu, "selu", "Selu", 6,
-     [](float x, const Node& n) {
-       return parameter(n.gamma) * (x > 0 ? x : parameter(n.alpha) * std::exp(x) - parameter(n.alpha));
-     },
-     -10, never, 0, false, selu_alpha, selu_gamma},
-    {Op::celu, "celu", "Celu", 12,
-     [](float x, const Node& n) {
-       const float alpha = parameter(n.alpha);
-       return std::max(x, 0.0F) + std::min(0.0F, alpha * (std::exp(x / alpha) - 1));
-     },
-     -never, never, 0, false, 1, 0},
-    {Op::softplus, "softplus", "Softplus", 1, [](float x, const Node&) { return softplus(x); }, -10, never, 0, true, 0,
-     0},
-    {Op::softsign, "softsign", "Softsign", 1, [](float x, const Node&) { return x / (1 + std::abs(x)); }, -never, never,
-     0, false, 0, 0},
-    {Op::mish, "mish", "Mish", 18, [](float x, const Node&) { return x * std::tanh(softplus(x)); }, -10, never, 0,
-     false, 0, 0},
-    {Op::gelu, "gelu", "Gelu", 20, [](float x, const Node&) { return gelu(x); }, -5, never, 0, false, 0, 0},
-    {Op::gelu_tanh, "gelu_tanh", "Gelu", 20, [](float x, const Node&) { return gelu_tanh(x); }, -5, never, 0, false, 0,
-     0},
-    {Op::thresholded_relu, "thresholded_relu", "ThresholdedRelu", 10,
-     [](float x, const Node& n) { return x > parameter(n.alpha) ? x : 0.0F; }, -never, never, 0, false, 1, 0},
-}};
+// In the order of BITSTRATA_FUNCTIONS.
+constexpr std::array functions = {
+    Function{.op = Op::relu,
+             .onnx = "Relu",
+             .opset = 1,
+             .value =
+                 [](float x, const Node& n) {
+                   return n.limit > 0 ? std::clamp(x, 0.0F, parameter(n.limit)) : std::max(x, 0.0F);
+                 },
+             .positive = true,
+             .clipping = {.low = 0}},
+    Function{.op = Op::leaky_relu,
+             .onnx = "LeakyRelu",
+             .opset = 6,
+             .value = [](float x, const Node& n) { return x < 0 ? parameter(n.slope) * x : x; }},
+    Function{.op = Op::hard_sigmoid,
+             .onnx = "HardSigmoid",
+             .opset = 6,
+             .value = [](float x, const Node&) { return hard_sigmoid(x); },
+             .bound = 1,
+             .positive = true,
+             .clipping = {.divisor = 6, .offset = 0.5, .low = 0, .high = 1}},
+    Function{.op = Op::hard_swish,
+             .onnx = "HardSwish",
+             .opset = 14,
+             .value = [](float x, const Node&) { return x * hard_sigmoid(x); }},
+    Function{.op = Op::sigmoid,
+             .onnx = "Sigmoid",
+             .opset = 6,
+             .value = [](float x, const Node&) { return logistic(x); },
+             .bound = 1,
+             .positive = true,
+             .flat_low = -10,
+             .flat_high = 10},
+    Function{.op = Op::silu,
+             .onnx = "",
+             .opset = 6,
+             .value = [](float x, const Node&) { return x * logistic(x); },
+             .flat_low = -10},
+    Function{.op = Op::tanh,
+             .onnx = "Tanh",
+             .opset = 6,
+             .value = [](float x, const Node&) { return std::tanh(x); },
+             .bound = 1,
+             .flat_low = -5,
+             .flat_high = 5},
+    Function{.op = Op::erf,
+             .onnx = "Erf",
+             .opset = 9,
+             .value = [](float x, const Node&) { return std::erf(x); },
+             .bound = 1,
+             .flat_low = -3,
+             .flat_high = 3},
+    Function{.op = Op::elu,
+             .onnx = "Elu",
+             .opset = 6,
+             .value = [](float x, const Node& n) { return x >= 0 ? x : parameter(n.alpha) * (std::exp(x) - 1); },
+             .flat_low = -10,
+             .alpha = 1},
+    Function{.op = Op::selu,
+             .onnx = "Selu",
+             .opset = 6,
+             .value =
+                 [](float x, const Node& n) {
+                   return parameter(n.gamma) * (x > 0 ? x : parameter(n.alpha) * std::exp(x) - parameter(n.alpha));
+                 },
+             .flat_low = -10,
+             .alpha = selu_alpha,
+             .gamma = selu_gamma},
+    Function{.op = Op::celu,
+             .onnx = "Celu",
+             .opset = 12,
+             .value =
+                 [](float x, const Node& n) {
+                   const float alpha = parameter(n.alpha);
+                   return std::max(x, 0.0F) + std::min(0.0F, alpha * (std::exp(x / alpha) - 1));
+                 },
+             .alpha = 1},
+    Function{.op = Op::softplus,
+             .onnx = "Softplus",
+             .opset = 1,
+             .value = [](float x, const Node&) { return softplus(x); },
+             .positive = true,
+             .flat_low = -10},
+    Function{.op = Op::softsign,
+             .onnx = "Softsign",
+             .opset = 1,
+             .value = [](float x, const Node&) { return x / (1 + std::abs(x)); }},
+    Function{.op = Op::mish,
+             .onnx = "Mish",
+             .opset = 18,
+             .value = [](float x, const Node&) { return x * std::tanh(softplus(x)); },
+             .flat_low = -10},
+    Function{.op = Op::gelu,
+             .onnx = "Gelu",
+             .opset = 20,
+             .value = [](float x, const Node&) { return gelu(x); },
+             .flat_low = -5},
+    Function{.op = Op::gelu_tanh,
+             .onnx = "Gelu",
+             .opset = 20,
+             .value = [](float x, const Node&) { return gelu_tanh(x); },
+             .flat_low = -5},
+    Function{.op = Op::thresholded_relu,
+             .onnx = "ThresholdedRelu",
+             .opset = 10,
+             .value = [](float x, const Node& n) { return x > parameter(n.alpha) ? x : 0.0F; },
+             .alpha = 1},
+};
+
+// A row for every function, where function_of looks for it.
+constexpr std::size_t first_function = all_ops.size() - functions.size();
+static_assert([] {
+  for (std::size_t i = 0; i < all_ops.size(); ++i) {
+    const bool function = i >= first_function;
+    if (is_activation(all_ops[i]) != function) return false;
+    if (function && functions[i - first_function].op != all_ops[i]) return false;
+  }
+  return true;
+}());
 
 }  // namespace
 
-const TableFunction* table_function(Op op) {
-  const auto* found = std::find_if(functions.begin(), functions.end(), [op](const auto& row) { return row.op == op; });
-  return found == functions.end() ? nullptr : found;
+const Function* function_of(Op op) {
+  return is_activation(op) ? &functions[static_cast<std::size_t>(op) - first_function] : nullptr;
 }
 
-const TableFunction* table_function_of_onnx(const std::string& name) {
-  const auto* found =
-      std::find_if(functions.begin(), functions.end(), [&](const auto& row) { return row.onnx == name; });
+const Function* table_function_of_onnx(const std::string& name) {
+  const auto* found = std::find_if(functions.begin(), functions.end(),
+                                   [&](const Function& row) { return needs_table(row.op) && row.onnx == name; });
   return name.empty() || found == functions.end() ? nullptr : found;
 }
 
+double bound_of(Op op) {
+  const Function* row = function_of(op);
+  return row == nullptr ? 0 : row->bound;
+}
+
+Clipping clipping_of(const Node& activation) {
+  Clipping clipping = function_of(activation.op)->clipping;
+  if (activation.limit > 0) clipping.high = activation.limit;
+  return clipping;
+}
+
 bool never_negative(const Node& activation) {
-  const TableFunction* row = table_function(activation.op);
   if (activation.op == Op::thresholded_relu) return activation.alpha >= 0;
-  return row != nullptr ? row->positive : activation.op == Op::relu || activation.op == Op::hard_sigmoid;
+  return function_of(activation.op)->positive;
 }
 
 float activate(const Node& activation, float x) {
-  if (const TableFunction* row = table_function(activation.op)) return row->value(x, activation);
-  switch (activation.op) {
-    case Op::relu:
-      return activation.limit > 0 ? std::clamp(x, 0.0F, static_cast<float>(activation.limit)) : std::max(x, 0.0F);
-    case Op::leaky_relu:
-      return x < 0 ? static_cast<float>(activation.slope) * x : x;
-    case Op::hard_sigmoid:
-      return hard_sigmoid(x);
-    case Op::hard_swish:
-      return x * hard_sigmoid(x);
-    default:
-      return x;
-  }
+  const Function* row = function_of(activation.op);
+  return row == nullptr ? x : row->value(x, activation);
 }
 
 }  // namespace bitstrata::model

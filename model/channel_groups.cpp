@@ -58,6 +58,15 @@ class Builder {
 
   std::vector<int> value(int index) {
     const Node& node = network_.node(index);
+    if (combines_codes(node.op)) {
+      join(values_[node.inputs[0]], values_[node.inputs[1]], node);
+      return values_[node.inputs[0]];
+    }
+    if (joins_channels(node.op)) {
+      std::vector<int> parts;
+      for (const int input : node.inputs) parts.insert(parts.end(), values_[input].begin(), values_[input].end());
+      return parts;
+    }
     switch (node.op) {
       case Op::input: {
         const int group = add(node.output.channels);
@@ -75,15 +84,6 @@ class Builder {
         const int group = add(node.out_channels);
         fix(group, fmt::format("'{}' is a grouped convolution", node.name));
         return {group};
-      }
-      case Op::add:
-      case Op::multiply:
-        join(values_[node.inputs[0]], values_[node.inputs[1]], node);
-        return values_[node.inputs[0]];
-      case Op::concatenate: {
-        std::vector<int> parts;
-        for (const int input : node.inputs) parts.insert(parts.end(), values_[input].begin(), values_[input].end());
-        return parts;
       }
       default: {
         const std::vector<int>& input = values_[node.inputs[0]];

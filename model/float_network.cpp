@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 
@@ -147,8 +148,7 @@ void weigh(const FloatNetwork& network, int index, const Reals& from, bool round
 Reals scaled(const FloatNetwork& network, int node, double factor, const Reals& values) {
   int origin = node;
   while (!network.grids[at(origin)]) {
-    const Op op = network.graph.node(origin).op;
-    if (op != Op::max_pool && op != Op::upsample && op != Op::depth_to_space && op != Op::concatenate) break;
+    if (!keeps_codes(network.graph.node(origin).op)) break;
     origin = network.graph.node(origin).inputs[0];
   }
   const std::optional<Grid>& grid = network.grids[at(origin)];
@@ -203,14 +203,25 @@ void pool(const Node& node, Shape in, const Reals& from, Reals& to) {
   }
 }
 
-void combine(const Node& node, const Reals& a, const Reals& b, Reals& to) {
-  const bool add = node.op == Op::add;
+template <typename Operation>
+void combine(const Reals& a, const Reals& b, Reals& to, Operation operation) {
   // The smaller one is a pixel that meets all pixels of the other.
   const Reals& whole = a.size() >= b.size() ? a : b;
   const Reals& other = a.size() >= b.size() ? b : a;
   for (std::size_t i = 0; i < to.size(); ++i) {
     const float y = other.size() == whole.size() ? other[i] : other[i % other.size()];
-    to[i] = add ? whole[i] + y : whole[i] * y;
+    to[i] = operation(whole[i], y);
+  }
+}
+
+void combine(const Node& node, const Reals& a, const Reals& b, Reals& to) {
+  switch (node.op) {
+    case Op::add:
+      return combine(a, b, to, std::plus<>());
+    case Op::multiply:
+      return combine(a, b, to, std::multiplies<>());
+    default:
+      throw std::logic_error(fmt::format("{} of two tensors has no float form", to_string(node.op)));
   }
 }
 
@@ -361,39 +372,37 @@ std::vector<Reals> run_all(const FloatNetwork& network, std::span<const float> i
       }
       const Reals& from = values[at(node.inputs.at(0))];
       const Shape in = graph.input_shape(static_cast<int>(i));
-      switch (node.op) {
-        case Op::convolution:
-        case Op::linear:
-          weigh(network, static_cast<int>(i), from, options.round, to);
-          break;
-        case Op::max_pool:
-        case Op::average_pool:
-          if (options.round && network.grids[i] && network.parameters[i].sums == Sums::requantized) {
-            average_codes(network, static_cast<int>(i), from, to);
-          } else {
-            pool(node, in, from, to);
-          }
-          break;
-        case Op::add:
-        case Op::multiply:
-          combine(node, from, values[at(node.inputs.at(1))], to);
-          break;
-        case Op::concatenate:
-          concatenate(network, node, values, to);
-          break;
-        case Op::upsample:
-          upsample(node, in, from, to);
-          break;
-        case Op::depth_to_space:
-          spread(node, in, from, to);
-          break;
-        case Op::input:
-        case Op::batch_norm:
-          throw std::invalid_argument(
-              fmt::format("node '{}': a batch norm must be folded before it is run", node.name));
-        default:
-          for (std::size_t k = 0; k < to.size(); ++k) to[k] = activate(node, from[k]);
-          break;
+      if (is_activation(node.op)) {
+        for (std::size_t k = 0; k < to.size(); ++k) to[k] = activate(node, from[k]);
+      } else if (has_weights(node.op)) {
+        weigh(network, static_cast<int>(i), from, options.round, to);
+      } else if (combines_codes(node.op)) {
+        combine(node, from, values[at(node.inputs.at(1))], to);
+      } else {
+        switch (node.op) {
+          case Op::max_pool:
+          case Op::average_pool:
+            if (options.round && network.grids[i] && network.parameters[i].sums == Sums::requantized) {
+              average_codes(network, static_cast<int>(i), from, to);
+            } else {
+              pool(node, in, from, to);
+            }
+            break;
+          case Op::concatenate:
+            concatenate(network, node, values, to);
+            break;
+          case Op::upsample:
+            upsample(node, in, from, to);
+            break;
+          case Op::depth_to_space:
+            spread(node, in, from, to);
+            break;
+          case Op::batch_norm:
+            throw std::invalid_argument(
+                fmt::format("node '{}': a batch norm must be folded before it is run", node.name));
+          default:
+            throw std::logic_error(fmt::format("{} has no float form", to_string(node.op)));
+        }
       }
     }
     if (options.round && network.quantized() && network.parameters[i].written) {

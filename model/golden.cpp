@@ -19,7 +19,7 @@ std::int64_t accumulate_window(const IntegerLayer& layer, const WeightBlock& wei
                                const Codes& codes, int y, int x, int n) {
   const Window& w = layer.window;
   const Shape& shape = input.shape;
-  const bool convolution = layer.kind == LayerKind::convolution;
+  const bool convolution = has_weights(layer.kind);
   const int depth = convolution ? shape.channels / layer.groups : 1;
   const int first = convolution ? n / (layer.out_channels() / layer.groups) * depth : n;
   std::int64_t sum = 0;
@@ -36,7 +36,7 @@ std::int64_t accumulate_window(const IntegerLayer& layer, const WeightBlock& wei
           const std::size_t weight =
               ((static_cast<std::size_t>(n) * w.kernel_height + ky) * w.kernel_width + kx) * depth + c;
           sum += weights[weight] * code;
-        } else if (layer.kind == LayerKind::average_pool) {
+        } else if (accumulation(layer.kind) == Accumulation::sum) {
           sum += code;
         } else if (inside) {
           sum = any ? std::max(sum, code) : code;
@@ -55,19 +55,20 @@ std::int64_t combine(const IntegerLayer& layer, Shape from, Shape second, const 
     return std::int64_t{codes[(static_cast<std::size_t>(row) * shape.width + column) * shape.channels +
                               static_cast<std::size_t>(channel)]};
   };
-  if (layer.kind == LayerKind::upsample) return code(first, from, y / layer.factor[0], x / layer.factor[0], n);
-  if (layer.kind == LayerKind::depth_to_space) {
+  const Operands which = operands(layer.kind);
+  if (which == Operands::enlarged) return code(first, from, y / layer.factor[0], x / layer.factor[0], n);
+  if (which == Operands::spread) {
     const auto [rows, columns] = layer.factor;
     const int place = y % rows * columns + x % columns;
     return code(first, from, y / rows, x / columns, place * layer.out_channels() + n);
   }
-  if (layer.kind == LayerKind::concatenate) {
+  if (which == Operands::joined) {
     return n < from.channels ? code(first, from, y, x, n) : code(other, second, y, x, n - from.channels);
   }
   const bool one_pixel = second != from;
   const std::int64_t a = code(first, from, y, x, n);
   const std::int64_t b = one_pixel ? other[static_cast<std::size_t>(n)] : code(other, second, y, x, n);
-  return (layer.kind == LayerKind::multiply ? a * b : 0) + layer.factor[0] * a + layer.factor[1] * b;
+  return (accumulation(layer.kind) == Accumulation::product ? a * b : 0) + layer.factor[0] * a + layer.factor[1] * b;
 }
 
 }  // namespace
@@ -130,9 +131,8 @@ Codes run_layer_reference(const IntegerNetwork& network, const IntegerLayer& lay
   for (int y = 0; y < to.height; ++y) {
     for (int x = 0; x < to.width; ++x) {
       for (int n = 0; n < to.channels; ++n) {
-        const std::int64_t sum = layer.kind <= LayerKind::average_pool
-                                     ? accumulate_window(layer, weights, from, input, y, x, n)
-                                     : combine(layer, from.shape, other, input, second, y, x, n);
+        const std::int64_t sum = has_window(layer.kind) ? accumulate_window(layer, weights, from, input, y, x, n)
+                                                        : combine(layer, from.shape, other, input, second, y, x, n);
         output.push_back(requantize(layer, n, sum));
       }
     }

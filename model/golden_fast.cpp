@@ -43,7 +43,7 @@ class FastLayer {
     // Room for the product and for the rounding term, which is at most 2^62.
     narrow_ = layer.activation == Activation::clip && bound < (std::int64_t{1} << 62) / std::max(1, multiplier);
     if (layer.second >= 0) second_ = network.tensors.at(static_cast<std::size_t>(layer.second)).shape;
-    if (layer.kind != LayerKind::convolution) return;
+    if (!has_weights(layer.kind)) return;
     const std::int64_t sum = product_bound();
     in_float_ = sum < float_limit;
     slow_ = sum >= double_limit;
@@ -58,9 +58,9 @@ class FastLayer {
   Codes run(const Codes& input, const Codes& second) const {
     if (slow_) return run_layer_reference(network_, layer_, input, second);
     Codes output(static_cast<std::size_t>(to_.elements()));
-    if (layer_.kind > LayerKind::average_pool) {
+    if (!has_window(layer_.kind)) {
       combine(input, second, output);
-    } else if (layer_.kind != LayerKind::convolution) {
+    } else if (!has_weights(layer_.kind)) {
       pool(input, output);
     } else if (layer_.groups > 1 && layer_.groups == from_.shape.channels && to_.channels == layer_.groups) {
       depthwise(input, output);
@@ -182,9 +182,8 @@ class FastLayer {
 
   // Where the codes lie in the input that an operator on single values reads for the output pixel.
   std::int64_t first_code(int y, int x) const {
-    if (layer_.kind != LayerKind::upsample && layer_.kind != LayerKind::depth_to_space)
-      return (std::int64_t{y} * to_.width + x) * from_.shape.channels;
-    const bool spreads = layer_.kind == LayerKind::depth_to_space;
+    if (!enlarges(layer_.kind)) return (std::int64_t{y} * to_.width + x) * from_.shape.channels;
+    const bool spreads = operands(layer_.kind) == Operands::spread;
     const int rows = layer_.factor[0], columns = spreads ? layer_.factor[1] : rows;
     const int place = spreads ? y % rows * columns + x % columns : 0;
     return (std::int64_t{y / rows} * from_.shape.width + x / columns) * from_.shape.channels +
@@ -196,17 +195,16 @@ class FastLayer {
     const int channels = to_.channels, mine = from_.shape.channels;
     std::vector<std::int64_t> sums(static_cast<std::size_t>(channels));
     const bool one_pixel = second_ != from_.shape;
-    const bool multiply = layer_.kind == LayerKind::multiply;
-    const bool second_of_pixel = multiply || layer_.kind == LayerKind::add;
+    const bool multiply = accumulation(layer_.kind) == Accumulation::product;
     std::int32_t* target = output.data();
     for (int y = 0; y < to_.height; ++y) {
       for (int x = 0; x < to_.width; ++x) {
         const std::int64_t pixel = std::int64_t{y} * to_.width + x;
         const std::int32_t* a = input.data() + first_code(y, x);
         std::copy_n(a, std::min(mine, channels), sums.begin());
-        if (layer_.kind == LayerKind::concatenate) {
+        if (joins_channels(layer_.kind)) {
           std::copy_n(second.data() + pixel * second_.channels, second_.channels, sums.begin() + mine);
-        } else if (second_of_pixel) {
+        } else if (combines_codes(layer_.kind)) {
           const std::int32_t* b = second.data() + (one_pixel ? 0 : pixel * mine);
           for (int c = 0; c < channels; ++c) {
             sums[static_cast<std::size_t>(c)] = (multiply ? std::int64_t{a[c]} * b[c] : 0) +
@@ -221,7 +219,7 @@ class FastLayer {
   }
 
   void pool(const Codes& input, Codes& output) const {
-    const bool max = layer_.kind == LayerKind::max_pool;
+    const bool max = accumulation(layer_.kind) == Accumulation::maximum;
     const int channels = to_.channels;
     std::vector<std::int64_t> sums(static_cast<std::size_t>(channels));
     std::int32_t* target = output.data();

@@ -58,14 +58,15 @@ int check_axis(const std::string& what, const char* axis, LayerKind kind, int si
                int after, int dilation) {
   if (kernel < 1 || stride < 1 || dilation < 1) refuse(what, "kernel, stride and dilation of {} must be >= 1", axis);
   if (before < 0 || after < 0) refuse(what, "padding of {} is negative", axis);
-  if (kind == LayerKind::average_pool && (before != 0 || after != 0)) refuse(what, "average pooling takes no padding");
+  if (accumulation(kind) == Accumulation::sum && (before != 0 || after != 0))
+    refuse(what, "average pooling takes no padding");
   if (std::max({kernel, stride, dilation, before, after}) > largest_side)
     refuse(what, "kernel, stride, dilation and padding of {} are at most {}", axis, largest_side);
   const std::int64_t reach = std::int64_t{dilation} * (kernel - 1) + 1;
   const std::int64_t padded = std::int64_t{size} + before + after;
   if (reach > padded) refuse(what, "a kernel reaching over {} does not fit the padded {} of {}", reach, axis, padded);
   const int count = static_cast<int>((padded - reach) / stride + 1);
-  if (kind == LayerKind::max_pool) {
+  if (accumulation(kind) == Accumulation::maximum) {
     for (int position = 0; position < count; ++position) {
       const std::int64_t first = std::int64_t{position} * stride - before;
       const std::int64_t outside = first >= 0 ? 0 : (-first + dilation - 1) / dilation;  // taps before the tensor
@@ -87,31 +88,30 @@ Shape window_output(const IntegerLayer& layer, Shape input, const std::string& w
 
 void check_shapes(const IntegerLayer& layer, Shape input, const Shape* second, Shape output, const std::string& what) {
   Shape expected = input;
-  switch (layer.kind) {
-    case LayerKind::convolution:
-    case LayerKind::max_pool:
-    case LayerKind::average_pool:
+  switch (operands(layer.kind)) {
+    case Operands::window:
       expected = window_output(layer, input, what);
       break;
-    case LayerKind::add:
-    case LayerKind::multiply:
-      if (*second != input && (layer.kind == LayerKind::add || *second != Shape{.channels = input.channels})) {
-        refuse(what, "joins {} and {}", to_text(input), to_text(*second));
-      }
+    case Operands::pair:
+      if (*second != input) refuse(what, "joins {} and {}", to_text(input), to_text(*second));
       break;
-    case LayerKind::concatenate:
+    case Operands::pair_or_pixel:
+      if (*second != input && *second != Shape{.channels = input.channels})
+        refuse(what, "joins {} and {}", to_text(input), to_text(*second));
+      break;
+    case Operands::joined:
       if (second->height != input.height || second->width != input.width) {
         refuse(what, "joins {} and {}; heights and widths must agree", to_text(input), to_text(*second));
       }
       expected.channels += second->channels;
       break;
-    case LayerKind::upsample:
+    case Operands::enlarged:
       if (layer.factor[0] < 1 || layer.factor[0] > 64)
         refuse(what, "enlarges by {}; allowed is 1..64", layer.factor[0]);
       expected.height *= layer.factor[0];
       expected.width *= layer.factor[0];
       break;
-    case LayerKind::depth_to_space: {
+    case Operands::spread: {
       const auto [rows, columns] = layer.factor;
       if (rows < 1 || rows > 64 || columns < 1 || columns > 64)
         refuse(what, "spreads pixels to blocks of {}x{}; allowed is 1..64", rows, columns);
@@ -127,20 +127,20 @@ void check_shapes(const IntegerLayer& layer, Shape input, const Shape* second, S
   if (layer.out_channels() != output.channels) {
     refuse(what, "has {} biases for {} channels", layer.out_channels(), output.channels);
   }
-  if (layer.kind == LayerKind::convolution) {
+  if (has_weights(layer.kind)) {
     if (layer.groups < 1 || input.channels % layer.groups != 0 || output.channels % layer.groups != 0) {
       refuse(what, "{} groups do not divide {} input and {} output channels", layer.groups, input.channels,
              output.channels);
     }
-  } else if (layer.kind > LayerKind::average_pool && layer.window != Window{}) {
+  } else if (!has_window(layer.kind) && layer.window != Window{}) {
     refuse(what, "is a {}; its window must be 1x1", to_string(layer.kind));
-  } else if (layer.kind <= LayerKind::average_pool && input.channels != output.channels) {
+  } else if (has_window(layer.kind) && input.channels != output.channels) {
     refuse(what, "pooling keeps {} channels, its output tensor has {}", input.channels, output.channels);
   }
 }
 
 void check_weights(const IntegerLayer& layer, Shape input, Shape output, const std::string& what) {
-  if (layer.kind != LayerKind::convolution) {
+  if (!has_weights(layer.kind)) {
     if (layer.weight_bits != 0 || !layer.weights.empty()) refuse(what, "pooling has no weights; weight_bits must be 0");
     if (layer.macs != 0) refuse(what, "macs is {}; pooling counts 0", layer.macs);
     return;
@@ -179,7 +179,8 @@ void check_activation(const IntegerLayer& layer, const TensorFormat& output, con
            table ? 256 : 0);
   }
   if (table) {
-    if (output.bits > 8) refuse(what, "a table gives at most 8 bits, its output has {}", output.bits);
+    if (const int most = info(layer.activation).most_bits; output.bits > most)
+      refuse(what, "a table gives at most {} bits, its output has {}", most, output.bits);
     for (int code : layer.table) {
       if (code < layer.clip_low || code > layer.clip_high) {
         refuse(what, "its table holds {}; its output's codes are {}..{}", code, layer.clip_low, layer.clip_high);
@@ -209,7 +210,7 @@ void check_post(const IntegerLayer& layer, const TensorFormat& input, const Tens
     if (shift > 63) refuse(what, "shift {} is above 63", shift);
   }
   // Other kinds pass bipolar codes through unshifted.
-  const int least = layer.kind == LayerKind::convolution && input.coding == Coding::bipolar ? 1 : 0;
+  const int least = has_weights(layer.kind) && input.coding == Coding::bipolar ? 1 : 0;
   if (layer.acc_shift < least || layer.acc_shift > most_acc_shift) {
     refuse(what, "acc_shift is {}; for a {} of {} codes it is {}..{}", layer.acc_shift, to_string(layer.kind),
            to_string(input.coding), least, most_acc_shift);
@@ -219,7 +220,7 @@ void check_post(const IntegerLayer& layer, const TensorFormat& input, const Tens
     refuse(what, "clips to {}..{}; the output's codes are {}..{}", layer.clip_low, layer.clip_high, range.low,
            range.high);
   }
-  if (layer.kind == LayerKind::add || layer.kind == LayerKind::multiply) {
+  if (combines_codes(layer.kind)) {
     for (int factor : layer.factor) {
       if (std::abs(std::int64_t{factor}) > 65535) refuse(what, "factor {} is outside -65535..65535", factor);
     }
@@ -241,40 +242,19 @@ const char* to_string(Coding coding) {
   return "unknown";
 }
 
-const char* to_string(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::convolution:
-      return "convolution";
-    case LayerKind::max_pool:
-      return "max_pool";
-    case LayerKind::average_pool:
-      return "average_pool";
-    case LayerKind::add:
-      return "add";
-    case LayerKind::multiply:
-      return "multiply";
-    case LayerKind::concatenate:
-      return "concatenate";
-    case LayerKind::upsample:
-      return "upsample";
-    case LayerKind::depth_to_space:
-      return "depth_to_space";
+IntegerLayer layer_of(const Network& network, int node) {
+  const Node& n = network.node(node);
+  IntegerLayer layer{.name = n.name, .kind = info(n.op).kind.value_or(LayerKind::average_pool)};
+  layer.macs = network.macs(node);
+  layer.groups = n.groups;
+  if (has_window(layer.kind)) layer.window = n.window;
+  if (n.op == Op::linear) {
+    const Shape in = network.input_shape(node);
+    layer.window = {.kernel_height = in.height, .kernel_width = in.width};
   }
-  return "unknown";
-}
-
-const char* to_string(Activation activation) {
-  switch (activation) {
-    case Activation::clip:
-      return "clip";
-    case Activation::leaky:
-      return "leaky";
-    case Activation::hard_swish:
-      return "hard_swish";
-    case Activation::table:
-      return "table";
-  }
-  return "unknown";
+  if (operands(layer.kind) == Operands::enlarged) layer.factor[0] = n.factor;
+  if (operands(layer.kind) == Operands::spread) layer.factor = n.block;
+  return layer;
 }
 
 CodeRange code_range(Coding coding, int bits) {
@@ -349,25 +329,23 @@ std::int64_t accumulator_bound(const IntegerNetwork& network, const IntegerLayer
   for (std::size_t n = 0; n < layer.bias.size(); ++n) {
     const std::int64_t bias = layer.bias[n];
     std::int64_t sum = 0;
-    switch (layer.kind) {
-      case LayerKind::convolution: {
+    switch (accumulation(layer.kind)) {
+      case Accumulation::weighted_sum: {
         std::int64_t weight_sum = weight_sums[n];
         if (weight_sum > (largest_bound / (largest << layer.acc_shift))) weight_sum = -1;
         sum = weight_sum < 0 ? -1 : weight_sum * largest;
         break;
       }
-      case LayerKind::average_pool:
+      case Accumulation::sum:
         sum = taps * largest;
         break;
-      case LayerKind::add:
-      case LayerKind::multiply:
+      case Accumulation::scaled_sum:
+      case Accumulation::product:
         sum = std::abs(layer.factor[0]) * largest + std::abs(layer.factor[1]) * second +
-              (layer.kind == LayerKind::multiply ? largest * second : 0);
+              (accumulation(layer.kind) == Accumulation::product ? largest * second : 0);
         break;
-      case LayerKind::max_pool:
-      case LayerKind::concatenate:
-      case LayerKind::upsample:
-      case LayerKind::depth_to_space:
+      case Accumulation::maximum:
+      case Accumulation::copy:
         sum = std::max(largest, second);
         break;
     }

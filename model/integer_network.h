@@ -31,18 +31,6 @@ struct TensorFormat {
   double scale = 1.0;
 };
 
-enum class LayerKind { convolution, max_pool, average_pool, add, multiply, concatenate, upsample, depth_to_space };
-
-const char* to_string(LayerKind kind);
-inline bool has_two_inputs(LayerKind kind) {
-  return kind == LayerKind::add || kind == LayerKind::multiply || kind == LayerKind::concatenate;
-}
-
-// What requantization ends in; see IntegerLayer.
-enum class Activation { clip, leaky, hard_swish, table };
-
-const char* to_string(Activation activation);
-
 // The codes a tensor of this coding and width can hold.
 struct CodeRange {
   std::int32_t low = 0;
@@ -100,6 +88,10 @@ struct IntegerLayer {
   std::int64_t macs = 0;  // multiply-accumulates of the layer (0 for other kinds)
   int out_channels() const { return static_cast<int>(bias.size()); }
 };
+
+// The layer that a node becomes, as far as the graph tells: name, kind (an activation alone is an average over single
+// pixels), window, groups, sides of blocks and MACs; it has no tensors, widths or numbers yet.
+IntegerLayer layer_of(const Network& network, int node);
 
 inline constexpr int most_acc_shift = 7;
 

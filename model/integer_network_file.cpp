@@ -78,8 +78,8 @@ Window window_from(const json& j) {
           .dilation_width = whole(j, "dilation", 1)};
 }
 
-template <typename Enum>
-Enum enum_from(const json& j, std::initializer_list<Enum> values) {
+template <typename Enum, std::size_t count>
+Enum enum_from(const json& j, const std::array<Enum, count>& values) {
   for (Enum value : values) {
     if (j == to_string(value)) return value;
   }
@@ -125,21 +125,18 @@ IntegerNetwork network_from(const json& j) {
     network.tensors.push_back(
         {.shape = {whole(t, "shape", 0), whole(t, "shape", 1), whole(t, "shape", 2)},
          .bits = whole(t, "bits"),
-         .coding = enum_from(t.at("coding"), {Coding::unsigned_code, Coding::twos_complement, Coding::bipolar}),
+         .coding =
+             enum_from(t.at("coding"), std::array{Coding::unsigned_code, Coding::twos_complement, Coding::bipolar}),
          .zero_point = whole(t, "zero_point"),
          .scale = t.at("scale")});
   }
   for (const json& l : j.at("layers")) {
     IntegerLayer layer;
     layer.name = l.at("name");
-    layer.kind = enum_from(
-        l.at("kind"), {LayerKind::convolution, LayerKind::max_pool, LayerKind::average_pool, LayerKind::add,
-                       LayerKind::multiply, LayerKind::concatenate, LayerKind::upsample, LayerKind::depth_to_space});
+    layer.kind = enum_from(l.at("kind"), all_layer_kinds);
     if (l.contains("second")) layer.second = whole(l, "second");
     if (l.contains("factor")) layer.factor = {whole(l, "factor", 0), whole(l, "factor", 1)};
-    if (l.contains("activation"))
-      layer.activation = enum_from(l.at("activation"),
-                                   {Activation::clip, Activation::leaky, Activation::hard_swish, Activation::table});
+    if (l.contains("activation")) layer.activation = enum_from(l.at("activation"), all_activations);
     if (l.contains("hard_swish")) {
       const json& swish = l.at("hard_swish");
       layer.swish_three = whole(swish, "three");
@@ -275,7 +272,7 @@ IntegerNetwork parse(const std::shared_ptr<const BlockFile>& file) {
   // The weights are nearly all of the data.
   const bool keep = reader.size() <= Weights::most_kept * sizeof(std::int16_t);
   for (IntegerLayer& layer : network.layers) {
-    if (layer.kind == LayerKind::convolution) layer.weights = reader.take_weights(layer.name + ".weight", keep);
+    if (has_weights(layer.kind)) layer.weights = reader.take_weights(layer.name + ".weight", keep);
     layer.bias = reader.take<std::int64_t>(layer.name + ".bias", "I64");
     layer.multiplier = take_multipliers(reader, layer.name + ".multiplier");
     layer.shift = reader.take<std::uint8_t>(layer.name + ".shift", "U8");
@@ -298,7 +295,7 @@ void save(const IntegerNetwork& network, const std::filesystem::path& file) {
   Writer writer;
   for (const IntegerLayer& layer : network.layers) {
     const std::int64_t out = layer.out_channels();
-    if (layer.kind == LayerKind::convolution) {
+    if (has_weights(layer.kind)) {
       const std::int64_t height = layer.window.kernel_height, width = layer.window.kernel_width;
       const std::int64_t in = static_cast<std::int64_t>(layer.weights.size()) / (out * height * width);
       writer.add(layer.name + ".weight", "I16", {out, height, width, in}, layer.weights.all());

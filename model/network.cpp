@@ -3,12 +3,12 @@
 #include "model/network.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
 
-#include "model/activations.h"
 #include "model/yaml_reader.h"
 
 namespace bitstrata::model {
@@ -45,48 +45,114 @@ Shape slide(const Node& node, Shape input, int channels) {
           .channels = channels};
 }
 
-}  // namespace
-
-const char* to_string(Op op) {
-  switch (op) {
-    case Op::input:
-      return "input";
-    case Op::convolution:
-      return "convolution";
-    case Op::linear:
-      return "linear";
-    case Op::batch_norm:
-      return "batch_norm";
-    case Op::max_pool:
-      return "max_pool";
-    case Op::average_pool:
-      return "average_pool";
-    case Op::add:
-      return "add";
-    case Op::multiply:
-      return "multiply";
-    case Op::concatenate:
-      return "concatenate";
-    case Op::upsample:
-      return "upsample";
-    case Op::depth_to_space:
-      return "depth_to_space";
-    case Op::relu:
-      return "relu";
-    case Op::leaky_relu:
-      return "leaky_relu";
-    case Op::hard_sigmoid:
-      return "hard_sigmoid";
-    case Op::hard_swish:
-      return "hard_swish";
-    default:
-      break;
-  }
-  const TableFunction* table = table_function(op);
-  return table == nullptr ? "unknown" : table->name;
+// Numbers that are wrong whatever the inputs are.
+void check_numbers(const Node& node) {
+  const Shape& shape = node.output;
+  if (node.op == Op::input && (shape.height < 1 || shape.width < 1 || shape.channels < 1))
+    refuse(node, fmt::format("the shape {} has a side below 1", to_text(shape)));
+  if (node.op == Op::linear && node.out_channels < 1)
+    refuse(node, fmt::format("out_features is {}; it must be at least 1", node.out_channels));
+  if (node.op == Op::relu && !(node.limit >= 0))
+    refuse(node, fmt::format("the limit is {}; it must be above 0 (or 0 for none)", node.limit));
+  if (node.op == Op::leaky_relu && !(node.slope >= 0 && node.slope < 1))
+    refuse(node, fmt::format("the slope is {}; it must lie in 0..1", node.slope));
+  const Window& w = node.window;
+  const bool padded = w.pad_top != 0 || w.pad_bottom != 0 || w.pad_left != 0 || w.pad_right != 0;
+  if (node.op == Op::average_pool && padded) refuse(node, "average pooling takes no padding");
+  if (info(node.op).kind && joins_channels(*info(node.op).kind) && node.inputs.size() < 2)
+    refuse(node, "needs at least two inputs");
+  if (node.op == Op::upsample && (node.factor < 1 || node.factor > 64))
+    refuse(node, fmt::format("the factor is {}; it must lie in 1..64", node.factor));
+  const auto [rows, columns] = node.block;
+  if (node.op == Op::depth_to_space && (rows < 1 || rows > 64 || columns < 1 || columns > 64))
+    refuse(node, fmt::format("the block is {}x{}; its sides must lie in 1..64", rows, columns));
 }
 
+Shape convolved(const Node& node, Shape input) {
+  if (node.out_channels < 1) refuse(node, fmt::format("out_channels is {}; it must be at least 1", node.out_channels));
+  if (node.groups < 1 || input.channels % node.groups != 0 || node.out_channels % node.groups != 0) {
+    refuse(node, fmt::format("{} groups do not divide {} input and {} output channels", node.groups, input.channels,
+                             node.out_channels));
+  }
+  return slide(node, input, node.out_channels);
+}
+
+Shape combined(const Node& node, Shape a, Shape b) {
+  const bool pixel = operands(*info(node.op).kind) == Operands::pair_or_pixel;
+  const auto scales = [&](Shape one, Shape whole) { return pixel && one == Shape{.channels = whole.channels}; };
+  if (a != b && !scales(a, b) && !scales(b, a)) {
+    refuse(node, fmt::format("its inputs are {} and {}; they must be equal{}", to_text(a), to_text(b),
+                             pixel ? ", or one of them 1x1 with the other's channels" : ""));
+  }
+  return scales(a, b) ? b : a;
+}
+
+Shape joined(const Node& node, const std::vector<Shape>& inputs) {
+  Shape output = inputs.front();
+  output.channels = 0;
+  for (const Shape shape : inputs) {
+    if (shape.height != output.height || shape.width != output.width)
+      refuse(node,
+             fmt::format("joins {} and {}; heights and widths must agree", to_text(inputs.front()), to_text(shape)));
+    if (__builtin_add_overflow(output.channels, shape.channels, &output.channels))
+      refuse(node, "has too many channels");
+  }
+  return output;
+}
+
+Shape enlarged(const Node& node, Shape input) {
+  Shape output = input;
+  if (__builtin_mul_overflow(output.height, node.factor, &output.height) ||
+      __builtin_mul_overflow(output.width, node.factor, &output.width)) {
+    refuse(node, fmt::format("enlarges {} by {}, which is too large", to_text(input), node.factor));
+  }
+  return output;
+}
+
+Shape spread(const Node& node, Shape input) {
+  const auto [rows, columns] = node.block;
+  Shape output = input;
+  if (output.channels % (rows * columns) != 0) {
+    refuse(node, fmt::format("{} channels are not a multiple of the {} pixels of a block of {}x{}", output.channels,
+                             rows * columns, rows, columns));
+  }
+  output.channels /= rows * columns;
+  if (__builtin_mul_overflow(output.height, rows, &output.height) ||
+      __builtin_mul_overflow(output.width, columns, &output.width)) {
+    refuse(node, fmt::format("spreads {} to blocks of {}x{}, which is too large", to_text(input), rows, columns));
+  }
+  return output;
+}
+
+// Of an operator that is a kind of layer.
+Shape output_shape(const Node& node, const std::vector<Shape>& inputs) {
+  switch (operands(*info(node.op).kind)) {
+    case Operands::window:
+      return has_weights(node.op) ? convolved(node, inputs.at(0)) : slide(node, inputs.at(0), inputs.at(0).channels);
+    case Operands::pair:
+    case Operands::pair_or_pixel:
+      return combined(node, inputs.at(0), inputs.at(1));
+    case Operands::joined:
+      return joined(node, inputs);
+    case Operands::enlarged:
+      return enlarged(node, inputs.at(0));
+    case Operands::spread:
+      return spread(node, inputs.at(0));
+  }
+  return {};
+}
+
+std::vector<std::string> combining_names() {
+  std::vector<std::string> names;
+  for (const LayerKind kind : all_layer_kinds)
+    if (combines_codes(kind)) names.emplace_back(to_string(kind));
+  return names;
+}
+
+}  // namespace
+
 int Network::add(Node node) {
+  node.output = shape_of(node);
   if (node.name.empty()) refuse(node, "a node needs a name");
   for (const Node& other : nodes_) {
     if (other.name == node.name) refuse(node, "the name is taken already");
@@ -108,82 +174,67 @@ int Network::add(Node node) {
   return self;
 }
 
-int Network::add_input(Shape shape, std::string name) {
-  Node node{.name = std::move(name), .op = Op::input, .output = shape};
-  if (!nodes_.empty()) refuse(node, "a network has one input, and it comes first");
-  if (shape.height < 1 || shape.width < 1 || shape.channels < 1) {
-    refuse(node, fmt::format("the shape {} has a side below 1", to_text(shape)));
+Shape Network::shape_of(const Node& node) const {
+  check_numbers(node);
+  if (node.op == Op::input) {
+    if (!nodes_.empty()) refuse(node, "a network has one input, and it comes first");
+    return node.output;
   }
-  return add(std::move(node));
-}
-
-int Network::add_convolution(int input, std::string name, int out_channels, Window window, int groups, bool bias) {
-  Node node{.name = std::move(name),
-            .op = Op::convolution,
-            .inputs = {input},
-            .window = window,
-            .groups = groups,
-            .out_channels = out_channels,
-            .bias = bias};
-  if (input >= 0 && input < static_cast<int>(nodes_.size())) {
-    const Shape shape = this->node(input).output;
-    if (out_channels < 1) refuse(node, fmt::format("out_channels is {}; it must be at least 1", out_channels));
-    if (groups < 1 || shape.channels % groups != 0 || out_channels % groups != 0) {
-      refuse(node, fmt::format("{} groups do not divide {} input and {} output channels", groups, shape.channels,
-                               out_channels));
-    }
-    node.output = slide(node, shape, out_channels);
+  if (node.op == Op::linear) return {.channels = node.out_channels};
+  std::vector<Shape> inputs;
+  for (const int input : node.inputs) {
+    if (input < 0 || input >= static_cast<int>(nodes_.size())) return {};
+    inputs.push_back(this->node(input).output);
   }
-  return add(std::move(node));
-}
-
-int Network::add_linear(int input, std::string name, int out_features) {
-  Node node{.name = std::move(name), .op = Op::linear, .inputs = {input}, .out_channels = out_features};
-  if (out_features < 1) refuse(node, fmt::format("out_features is {}; it must be at least 1", out_features));
-  node.output = {.channels = out_features};
-  return add(std::move(node));
-}
-
-int Network::add_batch_norm(int input, std::string name) {
-  Node node{.name = std::move(name), .op = Op::batch_norm, .inputs = {input}};
-  if (input >= 0 && input < static_cast<int>(nodes_.size())) {
-    const Node& source = this->node(input);
+  if (node.op == Op::batch_norm) {
+    const Node& source = this->node(node.inputs.at(0));
     if (!has_weights(source.op)) {
       refuse(node, fmt::format("must follow a convolution or linear node, not the {} '{}'", to_string(source.op),
                                source.name));
     }
-    node.output = source.output;
   }
-  return add(std::move(node));
+  return info(node.op).kind ? output_shape(node, inputs) : inputs.at(0);
+}
+
+int Network::add_input(Shape shape, std::string name) {
+  return add({.name = std::move(name), .op = Op::input, .output = shape});
+}
+
+int Network::add_convolution(int input, std::string name, int out_channels, Window window, int groups, bool bias) {
+  return add({.name = std::move(name),
+              .op = Op::convolution,
+              .inputs = {input},
+              .window = window,
+              .groups = groups,
+              .out_channels = out_channels,
+              .bias = bias});
+}
+
+int Network::add_linear(int input, std::string name, int out_features) {
+  return add({.name = std::move(name), .op = Op::linear, .inputs = {input}, .out_channels = out_features});
+}
+
+int Network::add_batch_norm(int input, std::string name) {
+  return add({.name = std::move(name), .op = Op::batch_norm, .inputs = {input}});
 }
 
 int Network::add_relu(int input, std::string name, double limit) {
-  Node node{.name = std::move(name), .op = Op::relu, .inputs = {input}, .limit = limit};
-  if (!(limit >= 0)) refuse(node, fmt::format("the limit is {}; it must be above 0 (or 0 for none)", limit));
-  return add(same_shape(std::move(node)));
+  return add({.name = std::move(name), .op = Op::relu, .inputs = {input}, .limit = limit});
 }
 
 int Network::add_leaky_relu(int input, std::string name, double slope) {
-  Node node{.name = std::move(name), .op = Op::leaky_relu, .inputs = {input}, .slope = slope};
-  if (!(slope >= 0 && slope < 1)) refuse(node, fmt::format("the slope is {}; it must lie in 0..1", slope));
-  return add(same_shape(std::move(node)));
+  return add({.name = std::move(name), .op = Op::leaky_relu, .inputs = {input}, .slope = slope});
 }
 
 int Network::add_activation(int input, std::string name, Op kind, double alpha, double gamma) {
   Node node{.name = std::move(name), .op = kind, .inputs = {input}, .alpha = alpha, .gamma = gamma};
   if (!is_activation(kind) || kind == Op::leaky_relu) refuse(node, "is not an activation without parameters");
-  return add(same_shape(std::move(node)));
+  return add(std::move(node));
 }
 
 int Network::add_pool(int input, std::string name, Op kind, Window window) {
   Node node{.name = std::move(name), .op = kind, .inputs = {input}, .window = window};
-  if (kind != Op::max_pool && kind != Op::average_pool) refuse(node, "is not a kind of pooling");
-  const bool padded = window.pad_top != 0 || window.pad_bottom != 0 || window.pad_left != 0 || window.pad_right != 0;
-  if (kind == Op::average_pool && padded) refuse(node, "average pooling takes no padding");
-  if (input >= 0 && input < static_cast<int>(nodes_.size())) {
-    const Shape shape = this->node(input).output;
-    node.output = slide(node, shape, shape.channels);
-  }
+  if (!is_pooling(kind)) refuse(node, "is not a kind of pooling");
   return add(std::move(node));
 }
 
@@ -195,74 +246,20 @@ int Network::add_global_average_pool(int input, std::string name) {
 
 int Network::add_elementwise(int first, int second, std::string name, Op kind) {
   Node node{.name = std::move(name), .op = kind, .inputs = {first, second}};
-  if (kind != Op::add && kind != Op::multiply) refuse(node, "is neither add nor multiply");
-  const int count = static_cast<int>(nodes_.size());
-  if (first >= 0 && first < count && second >= 0 && second < count) {
-    const Shape a = this->node(first).output, b = this->node(second).output;
-    const auto scales = [&](Shape one, Shape whole) {
-      return kind == Op::multiply && one == Shape{.channels = whole.channels};
-    };
-    if (a != b && !scales(a, b) && !scales(b, a)) {
-      refuse(node, fmt::format("its inputs are {} and {}; they must be equal{}", to_text(a), to_text(b),
-                               kind == Op::multiply ? ", or one of them 1x1 with the other's channels" : ""));
-    }
-    node.output = scales(a, b) ? b : a;
-  }
+  if (!combines_codes(kind)) refuse(node, fmt::format("is neither {}", fmt::join(combining_names(), " nor ")));
   return add(std::move(node));
 }
 
 int Network::add_concatenate(std::vector<int> inputs, std::string name) {
-  Node node{.name = std::move(name), .op = Op::concatenate, .inputs = std::move(inputs)};
-  if (node.inputs.size() < 2) refuse(node, "needs at least two inputs");
-  node.output.channels = 0;
-  for (int input : node.inputs) {
-    if (input < 0 || input >= static_cast<int>(nodes_.size())) continue;
-    const Shape first = this->node(node.inputs[0]).output, shape = this->node(input).output;
-    if (shape.height != first.height || shape.width != first.width) {
-      refuse(node, fmt::format("joins {} and {}; heights and widths must agree", to_text(first), to_text(shape)));
-    }
-    node.output.height = shape.height, node.output.width = shape.width;
-    if (__builtin_add_overflow(node.output.channels, shape.channels, &node.output.channels))
-      refuse(node, "has too many channels");
-  }
-  return add(std::move(node));
+  return add({.name = std::move(name), .op = Op::concatenate, .inputs = std::move(inputs)});
 }
 
 int Network::add_upsample(int input, std::string name, int factor) {
-  Node node{.name = std::move(name), .op = Op::upsample, .inputs = {input}, .factor = factor};
-  if (factor < 1 || factor > 64) refuse(node, fmt::format("the factor is {}; it must lie in 1..64", factor));
-  node = same_shape(std::move(node));
-  if (__builtin_mul_overflow(node.output.height, factor, &node.output.height) ||
-      __builtin_mul_overflow(node.output.width, factor, &node.output.width)) {
-    refuse(node, fmt::format("enlarges {} by {}, which is too large", to_text(this->node(input).output), factor));
-  }
-  return add(std::move(node));
+  return add({.name = std::move(name), .op = Op::upsample, .inputs = {input}, .factor = factor});
 }
 
 int Network::add_depth_to_space(int input, std::string name, std::array<int, 2> block) {
-  Node node{.name = std::move(name), .op = Op::depth_to_space, .inputs = {input}, .block = block};
-  const auto [rows, columns] = block;
-  if (rows < 1 || rows > 64 || columns < 1 || columns > 64)
-    refuse(node, fmt::format("the block is {}x{}; its sides must lie in 1..64", rows, columns));
-  node = same_shape(std::move(node));
-  Shape& shape = node.output;
-  if (shape.channels % (rows * columns) != 0) {
-    refuse(node, fmt::format("{} channels are not a multiple of the {} pixels of a block of {}x{}", shape.channels,
-                             rows * columns, rows, columns));
-  }
-  shape.channels /= rows * columns;
-  if (__builtin_mul_overflow(shape.height, rows, &shape.height) ||
-      __builtin_mul_overflow(shape.width, columns, &shape.width)) {
-    refuse(node, fmt::format("spreads {} to blocks of {}x{}, which is too large", to_text(this->node(input).output),
-                             rows, columns));
-  }
-  return add(std::move(node));
-}
-
-Node Network::same_shape(Node node) const {
-  const int input = node.inputs.at(0);
-  if (input >= 0 && input < static_cast<int>(nodes_.size())) node.output = this->node(input).output;
-  return node;
+  return add({.name = std::move(name), .op = Op::depth_to_space, .inputs = {input}, .block = block});
 }
 
 std::vector<int> Network::weight_layers() const {
@@ -330,52 +327,17 @@ Network Network::with_channels(const std::vector<int>& channels) const {
   Network result(name_);
   std::size_t layer = 0;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const Node& n = nodes_[i];
-    const int input = n.inputs.empty() ? 0 : n.inputs.front();
-    const int count = has_weights(n.op) ? channels[layer++] : 0;
-    if (has_weights(n.op) && layer == layers.size() && count != n.out_channels) {
-      refuse(n, fmt::format("is the last layer and keeps its {} outputs, not {}", n.out_channels, count));
+    Node n = nodes_[i];
+    if (has_weights(n.op)) {
+      const int count = channels[layer++];
+      if (layer == layers.size() && count != n.out_channels)
+        refuse(n, fmt::format("is the last layer and keeps its {} outputs, not {}", n.out_channels, count));
+      n.out_channels = count;
+      // A depthwise layer stays depthwise: its groups follow its input.
+      if (n.groups > 1 && n.groups == input_shape(static_cast<int>(i)).channels)
+        n.groups = result.node(n.inputs.front()).output.channels;
     }
-    switch (n.op) {
-      case Op::input:
-        result.add_input(n.output, n.name);
-        break;
-      case Op::convolution: {
-        // A depthwise layer stays depthwise: its groups follow its input.
-        const bool depthwise = n.groups > 1 && n.groups == input_shape(static_cast<int>(i)).channels;
-        const int groups = depthwise ? result.node(input).output.channels : n.groups;
-        result.add_convolution(input, n.name, count, n.window, groups, n.bias);
-        break;
-      }
-      case Op::linear:
-        result.add_linear(input, n.name, count);
-        break;
-      case Op::batch_norm:
-        result.add_batch_norm(input, n.name);
-        break;
-      case Op::max_pool:
-      case Op::average_pool:
-        result.add_pool(input, n.name, n.op, n.window);
-        break;
-      case Op::add:
-      case Op::multiply:
-        result.add_elementwise(input, n.inputs[1], n.name, n.op);
-        break;
-      case Op::concatenate:
-        result.add_concatenate(n.inputs, n.name);
-        break;
-      case Op::upsample:
-        result.add_upsample(input, n.name, n.factor);
-        break;
-      case Op::depth_to_space:
-        result.add_depth_to_space(input, n.name, n.block);
-        break;
-      default: {
-        Node activation = n;
-        result.add(result.same_shape(std::move(activation)));
-        break;
-      }
-    }
+    result.add(std::move(n));
   }
   return result;
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "model/operators.h"
+
 namespace bitstrata::model {
 
 // One image's tensor, NHWC in memory everywhere in Bitstrata (batch is handled outside).
@@ -17,43 +19,6 @@ struct Shape {
   std::int64_t elements() const { return std::int64_t{height} * width * channels; }
   bool operator==(const Shape&) const = default;
 };
-
-enum class Op {
-  input,
-  convolution,  // weights [out][ky][kx][in / groups]
-  linear,       // fully connected over the whole input tensor, flattened in NHWC order
-  batch_norm,   // follows a convolution or linear; folded before quantization
-  max_pool,
-  average_pool,    // divisor is always kernel_height * kernel_width; padding must be zero
-  add,             // of two tensors of one shape
-  multiply,        // of two tensors of one shape, or of one with a 1 x 1 x channels tensor
-  concatenate,     // two or more tensors, along the channels
-  upsample,        // nearest neighbour, by a whole factor
-  depth_to_space,  // a pixel's channels become a block of pixels, in the order (row, column, channel)
-  // Functions of single values: f(x).
-  relu,          // max(x, 0), and min(.., Node::limit) where that is not 0
-  leaky_relu,    // x < 0 ? Node::slope * x : x
-  hard_sigmoid,  // clip(x / 6 + 1/2, 0, 1)
-  hard_swish,    // x * hard_sigmoid(x)
-  // Those that hardware reads from a table; model/activations.cpp has their formulas.
-  sigmoid,
-  silu,  // x * sigmoid(x)
-  tanh,
-  erf,
-  elu,               // of Node::alpha
-  selu,              // of Node::alpha and Node::gamma
-  celu,              // of Node::alpha
-  softplus,          // log(1 + e^x)
-  softsign,          // x / (1 + |x|)
-  mish,              // x * tanh(softplus(x))
-  gelu,              // x * (1 + erf(x / sqrt(2))) / 2
-  gelu_tanh,         // the same with an approximation of erf
-  thresholded_relu,  // x > Node::alpha ? x : 0
-};
-
-const char* to_string(Op op);
-inline bool has_weights(Op op) { return op == Op::convolution || op == Op::linear; }
-inline bool is_activation(Op op) { return op >= Op::relu; }
 
 // Sliding window of convolution and pooling.
 struct Window {
@@ -94,11 +59,11 @@ class Network {
   int add_batch_norm(int input, std::string name);
   int add_relu(int input, std::string name, double limit = 0);
   int add_leaky_relu(int input, std::string name, double slope);
-  // All activations but leaky_relu; `alpha` and `gamma` go into the node.
+  // All functions but leaky_relu; `alpha` and `gamma` go into the node.
   int add_activation(int input, std::string name, Op kind, double alpha = 0, double gamma = 0);
   int add_pool(int input, std::string name, Op kind, Window window);
   int add_global_average_pool(int input, std::string name);
-  // add and multiply; multiply takes a 1 x 1 x channels tensor on either side.
+  // add and multiply (the kinds that combine two codes); multiply takes a 1 x 1 x channels tensor on either side.
   int add_elementwise(int first, int second, std::string name, Op kind);
   int add_concatenate(std::vector<int> inputs, std::string name);
   int add_upsample(int input, std::string name, int factor);
@@ -130,8 +95,11 @@ class Network {
   Network with_channels(const std::vector<int>& channels) const;
 
  private:
+  // Infers the output's shape, checks the node's place and adds it.
   int add(Node node);
-  Node same_shape(Node node) const;  // with its first input's shape
+  // The output's shape, once the node's numbers and its inputs' shapes are checked; inputs that do not exist are
+  // `add`'s.
+  Shape shape_of(const Node& node) const;
   std::string name_;
   std::vector<Node> nodes_;
 };

@@ -98,19 +98,16 @@ class Builder {
     // A mean that ends the network has a format of its own: it is as fine as the output is asked for, and what it is
     // made of need not be. So has a second rounding, beside which others may read finer values.
     const bool rounds = node.op == Op::average_pool && node.window == Window{};
-    const bool shares = moves(node.op) && !rounds && !(node.op == Op::average_pool && ends_network(index));
+    const bool shares = moves_values(node.op) && !rounds && !(node.op == Op::average_pool && ends_network(index));
     const int source = shares && step.activation < 0 ? layout_.tensors[step.input()].source : -1;
     step.output = add_tensor(last, source, rectified(step));
     layout_.steps.push_back(std::move(step));
   }
 
-  static bool moves(Op op) {
-    return op == Op::max_pool || op == Op::average_pool || op == Op::upsample || op == Op::depth_to_space;
-  }
-
   // Whether nothing but poolings and enlargements comes behind `node`.
   bool ends_network(int node) const {
-    while (node >= 0 && !readers_[node].empty()) node = follower(node, [](const Node& n) { return moves(n.op); });
+    while (node >= 0 && !readers_[node].empty())
+      node = follower(node, [](const Node& n) { return moves_values(n.op); });
     return node >= 0;
   }
 

@@ -57,7 +57,6 @@ Module::Module(model::Network network)
       plan_(model::uniform_plan(network_, 8, 8)),
       ranges_(layout_.tensors.size()),
       table_ranges_(layout_.tensors.size()) {
-  check_trainable(network_);
   ranges_[0] = {0.0, 1.0, true};
   bits_ = tensor_bits(layout_, plan_);
   for (std::size_t t = 0; t < layout_.tensors.size(); ++t) steps_.push_back(no_step(1));
@@ -131,10 +130,11 @@ void Module::set_plan(const model::Plan& plan) {
     if (step.activation < 0) continue;
     const model::Node& node = network_.node(step.activation);
     const int own = bits[step.output];
-    if (own > 8 && model::needs_table(node.op))
-      throw std::invalid_argument(
-          fmt::format("'{}' would have {} bits: {} is a table of at most 8", node.name, own, to_string(node.op)));
-    if (own < 2 && node.op == model::Op::leaky_relu)
+    const model::ActivationInfo ending = info(ending_of(node.op));
+    if (own > ending.most_bits)
+      throw std::invalid_argument(fmt::format("'{}' would have {} bits: {} is a table of at most {}", node.name, own,
+                                              to_string(node.op), ending.most_bits));
+    if (own < ending.least_bits)
       throw std::invalid_argument(
           fmt::format("'{}' would have 1 bit: a leaky ReLU needs a sign and so at least 2", node.name));
   }

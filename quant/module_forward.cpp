@@ -64,14 +64,8 @@ Grid table_grid(const Range& range) {
 
 // What is seen in front of a table, as far as it makes a difference to 8-bit results.
 Range table_range(const Range& seen, Op op) {
-  const model::TableFunction& table = *model::table_function(op);
+  const model::Function& table = *model::function_of(op);
   return {std::clamp(seen.low, table.flat_low, -1e-3), std::clamp(seen.high, 1e-3, table.flat_high), true};
-}
-
-// The largest result of a function that is bounded whatever it is given; 0 for others.
-double bound_of(Op op) {
-  const model::TableFunction* table = model::table_function(op);
-  return op == Op::hard_sigmoid ? 1 : table ? table->bound : 0;
 }
 
 // The rounding that lies between two.
@@ -119,9 +113,12 @@ Coding Module::coding(int tensor, int bits) const {
   if (info.is_output) return info.rectified ? Coding::unsigned_code : Coding::twos_complement;
   const Op made_by = network_.node(info.node).op;
   // Functions that hardly leave 0 on one side would waste half of a symmetric range.
-  const bool one_sided = made_by == Op::hard_swish || (model::needs_table(made_by) && bound_of(made_by) == 0);
-  if (one_sided) return Coding::unsigned_code;
-  if (made_by == Op::leaky_relu) return Coding::twos_complement;  // its slope turns about code 0
+  if (const auto ending = model::info(made_by).ending) {
+    const bool one_sided =
+        *ending == model::Activation::hard_swish || (*ending == model::Activation::table && bound_of(made_by) == 0);
+    if (one_sided) return Coding::unsigned_code;
+    if (*ending == model::Activation::leaky) return Coding::twos_complement;  // its slope turns about code 0
+  }
   return coding_of(info.rectified, bits, options.signed_tensors);
 }
 
@@ -143,7 +140,8 @@ double Module::smallest_step(const Step& step, const std::vector<Grid>& grids, c
     return options.scales == Scales::power_of_two ? largest : largest / 32768;
   }
   double unit = grids[step.input()].unit();
-  if (network_.node(step.node).op == Op::multiply) unit *= grids[step.inputs[1]].unit();
+  const auto kind = info(network_.node(step.node).op).kind;
+  if (kind && accumulation(*kind) == model::Accumulation::product) unit *= grids[step.inputs[1]].unit();
   return unit / 32768;
 }
 

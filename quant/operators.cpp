@@ -127,17 +127,13 @@ Tensor run_operator(const Node& node, const std::vector<Tensor>& inputs) {
       return torch::gelu(x, "tanh");
     case Op::thresholded_relu:
       return x * x.gt(node.alpha);
-    default:
-      throw std::invalid_argument(std::string("training does not know the operator ") + to_string(node.op) +
-                                  " of node '" + node.name + "'");
+    case Op::input:
+    case Op::linear:
+    case Op::batch_norm:
+    case Op::convolution:
+      break;
   }
-}
-
-void check_trainable(const model::Network& network) {
-  for (const Node& node : network.nodes()) {
-    if (node.op == Op::input || node.op == Op::batch_norm || model::has_weights(node.op)) continue;
-    if (node.op > Op::thresholded_relu) run_operator(node, {Tensor()});  // throws
-  }
+  throw std::logic_error(std::string(to_string(node.op)) + " '" + node.name + "' is no operator without weights");
 }
 
 }  // namespace bitstrata::quant

@@ -24,10 +24,7 @@ torch::Tensor channel_means(const torch::Tensor& x);
 torch::Tensor add_to_channels(const torch::Tensor& x, const torch::Tensor& each);
 
 // All other operators but batch norm: poolings (means, not sums), sums, products, joinings, enlargements and functions
-// of single values. Throws std::invalid_argument for one that cannot be trained.
+// of single values. Throws std::logic_error for a node that is none of these.
 torch::Tensor run_operator(const model::Node& node, const std::vector<torch::Tensor>& inputs);
-
-// Throws std::invalid_argument naming the first node that training does not know.
-void check_trainable(const model::Network& network);
 
 }  // namespace bitstrata::quant

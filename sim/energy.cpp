@@ -76,7 +76,7 @@ std::vector<std::string> rules_for(const Measurement& measurement, const GateLev
   if (!others.empty()) rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: {}.", fmt::join(others, "; ")));
   std::vector<std::string> sparse;
   for (const LayerMeasurement& layer : measurement.layers) {
-    if (layer.kind == LayerKind::convolution && layer.activation_density.value_or(1) < gates.least_density)
+    if (has_weights(layer.kind) && layer.activation_density.value_or(1) < gates.least_density)
       sparse.push_back(fmt::format("{} ({:.3f})", layer.layer, *layer.activation_density));
   }
   if (!sparse.empty()) {
@@ -129,7 +129,7 @@ LayerEnergy price(const LayerMeasurement& layer, const LayerGeometry& geometry, 
     if (!layer.toggles) energy.note = "from events alone, without toggles";
     return energy;
   }
-  if (layer.kind != LayerKind::convolution) {
+  if (!has_weights(layer.kind)) {
     energy.note = "no MACs; the technology prices nothing else of it";
     return energy;
   }

@@ -25,14 +25,14 @@ LayerKey key_of(const IntegerNetwork& network, const IntegerLayer& layer) {
   const TensorFormat &in = network.tensors[at(layer.input)], &out = network.tensors[at(layer.output)];
   const TensorFormat second = layer.second < 0 ? TensorFormat{.bits = 0} : network.tensors[at(layer.second)];
   const Window& w = layer.window;
-  const bool enlarges = layer.kind == LayerKind::upsample || layer.kind == LayerKind::depth_to_space;
+  const bool has_sides = enlarges(layer.kind);
   return {static_cast<int>(layer.kind),
           layer.groups,
           layer.weight_bits,
           layer.acc_shift,
           static_cast<int>(layer.activation),
-          enlarges ? layer.factor[0] : 0,
-          enlarges ? layer.factor[1] : 0,
+          has_sides ? layer.factor[0] : 0,
+          has_sides ? layer.factor[1] : 0,
           in.shape.height,
           in.shape.width,
           in.shape.channels,

@@ -33,7 +33,7 @@ struct Rows {
 };
 
 Rows rows_read(const IntegerLayer& layer) {
-  if (layer.kind == LayerKind::upsample || layer.kind == LayerKind::depth_to_space) return {.divisor = layer.factor[0]};
+  if (enlarges(layer.kind)) return {.divisor = layer.factor[0]};
   if (has_two_inputs(layer.kind)) return {};
   const Window& w = layer.window;
   return {-w.pad_top, w.stride_height, (w.kernel_height - 1) * w.dilation_height + 1, 1};
@@ -65,7 +65,7 @@ void take_channels(IntegerLayer& layer, int wanted) {
 }
 
 void count_macs(IntegerLayer& layer, const Shape& input, const Shape& output) {
-  if (layer.kind != LayerKind::convolution) return;
+  if (!has_weights(layer.kind)) return;
   layer.macs = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width * (input.channels / layer.groups) *
                output.elements();
 }
@@ -166,13 +166,13 @@ LayerSample sample_layer(const IntegerNetwork& network, std::size_t index, std::
                         read.divisor);
   }
   if (has_two_inputs(layer.kind)) return sample_two(network, layer, images, part, rows, first_row);
-  if (layer.kind == LayerKind::convolution && layer.groups == 1) take_channels(layer, part.channels);
+  if (has_weights(layer.kind) && layer.groups == 1) take_channels(layer, part.channels);
   LayerSample sample;
   sample.network.name = network.name;
   const int height = rows == all ? input.shape.height : read.count(rows);
   // A pooling leaves padding out: the lowest code never is the largest.
   const std::int32_t padding =
-      layer.kind == LayerKind::max_pool ? code_range(input.coding, input.bits).low : input.zero_point;
+      accumulation(layer.kind) == Accumulation::maximum ? code_range(input.coding, input.bits).low : input.zero_point;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const Codes& codes = images[i][at(layer.input)];
     sample.inputs.push_back(rows == all ? codes : rows_of(input, codes, read.first(first_row[i]), height, padding));
@@ -180,7 +180,7 @@ LayerSample sample_layer(const IntegerNetwork& network, std::size_t index, std::
   if (rows != all) layer.window.pad_top = layer.window.pad_bottom = 0;
   input.shape.height = height;
   output.shape.height = rows;
-  if (layer.kind == LayerKind::convolution) output.shape.channels = layer.out_channels();
+  if (has_weights(layer.kind)) output.shape.channels = layer.out_channels();
   count_macs(layer, input.shape, output.shape);
   layer.input = 0;
   layer.output = 1;

@@ -81,7 +81,7 @@ SamplePart part_of(const Architecture& architecture, const IntegerNetwork& netwo
   if (const int rows = share(output.height); rows < output.height) part.rows = std::max(1, rows);
   // Fewer outputs than fill the columns would be another load of the array.
   const int least = architecture.tiles * architecture.columns;
-  if (part.rows == 1 && layer.kind == LayerKind::convolution && layer.groups == 1 && output.channels > least) {
+  if (part.rows == 1 && has_weights(layer.kind) && layer.groups == 1 && output.channels > least) {
     if (const int channels = share(output.channels); channels < output.channels)
       part.channels = std::max(least, channels);
   }

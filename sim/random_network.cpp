@@ -8,7 +8,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "model/activations.h"
 #include "model/fixed_point.h"
 #include "model/stages.h"
 
@@ -43,39 +42,6 @@ class Draws {
 Requantizer closest(double ratio) { return multiply_shift(std::clamp(ratio, 0x1p-63, largest_ratio)); }
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
-LayerKind kind_of(Op op) {
-  switch (op) {
-    case Op::convolution:
-    case Op::linear:
-      return LayerKind::convolution;
-    case Op::max_pool:
-      return LayerKind::max_pool;
-    case Op::add:
-      return LayerKind::add;
-    case Op::multiply:
-      return LayerKind::multiply;
-    case Op::concatenate:
-      return LayerKind::concatenate;
-    case Op::upsample:
-      return LayerKind::upsample;
-    case Op::depth_to_space:
-      return LayerKind::depth_to_space;
-    default:  // average pooling; an activation alone is one over single pixels
-      return LayerKind::average_pool;
-  }
-}
-
-Activation activation_of(Op op) {
-  switch (op) {
-    case Op::leaky_relu:
-      return Activation::leaky;
-    case Op::hard_swish:
-      return Activation::hard_swish;
-    default:  // ReLU and hard sigmoid are the clip itself
-      return needs_table(op) ? Activation::table : Activation::clip;
-  }
-}
 
 // Root mean square of a tensor's random codes as the next layer sees them: a little below uniform ones.
 double typical_code(const TensorFormat& format) {
@@ -138,10 +104,11 @@ Coding coding_of(bool rectified, int bits) {
 void fit_to_tensors(IntegerLayer& layer, const IntegerNetwork& network) {
   const TensorFormat& in = network.tensors[at(layer.input)];
   const TensorFormat& out = network.tensors[at(layer.output)];
-  layer.acc_shift = layer.kind == LayerKind::convolution && in.coding == Coding::bipolar ? 1 : 0;
-  if (layer.activation == Activation::table && out.bits > 8) {
-    throw std::invalid_argument(fmt::format(
-        "layer '{}': an activation by table gives at most 8 bits, the plan gives its output {}", layer.name, out.bits));
+  layer.acc_shift = has_weights(layer.kind) && in.coding == Coding::bipolar ? 1 : 0;
+  if (const int most = info(layer.activation).most_bits; out.bits > most) {
+    throw std::invalid_argument(
+        fmt::format("layer '{}': an activation by table gives at most {} bits, the plan gives its output {}",
+                    layer.name, most, out.bits));
   }
   const CodeRange range = code_range(out.coding, out.bits);
   layer.clip_low = range.low;
@@ -160,29 +127,15 @@ IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
     result.tensors.back().coding = coding_of(layout.source(static_cast<int>(t)).rectified, bits[t]);
   }
   for (const Step& step : layout.steps) {
-    const Node& node = network.node(step.node);
-    IntegerLayer layer;
-    layer.name = node.name;
+    IntegerLayer layer = layer_of(network, step.node);
     layer.input = step.input();
     layer.output = step.output;
-    layer.kind = kind_of(node.op);
-    layer.activation = step.activation < 0 ? Activation::clip : activation_of(network.node(step.activation).op);
-    if (layer.kind <= LayerKind::average_pool) layer.window = node.window;
-    if (node.op == Op::upsample) layer.factor[0] = node.factor;
-    if (node.op == Op::depth_to_space) layer.factor = node.block;
-    if (step.stage >= 0) {
-      layer.weight_bits = plan.layers.at(static_cast<std::size_t>(step.stage)).weight_bits;
-      layer.macs = network.macs(step.node);
-      layer.groups = node.groups;
-      if (node.op == Op::linear) {
-        const Shape in = network.input_shape(step.node);
-        layer.window = {.kernel_height = in.height, .kernel_width = in.width};
-      }
-    }
+    if (step.activation >= 0) layer.activation = ending_of(network.node(step.activation).op);
+    if (step.stage >= 0) layer.weight_bits = plan.layers.at(static_cast<std::size_t>(step.stage)).weight_bits;
     // A joining of more than two tensors is a chain of joinings of two; all but the last write tensors of their own.
     for (std::size_t i = 1; i < step.inputs.size(); ++i) {
       layer.second = step.inputs[i];
-      if (node.op == Op::multiply &&
+      if (combines_codes(layer.kind) &&
           result.tensors[at(layer.input)].shape.elements() < result.tensors[at(layer.second)].shape.elements()) {
         std::swap(layer.input, layer.second);
       }
@@ -213,17 +166,17 @@ void randomize_layer(IntegerNetwork& network, std::size_t index, std::uint64_t s
   const int taps = layer.window.kernel_height * layer.window.kernel_width;
   const int out_high = std::max(1, code_range(out.coding, out.bits).high);
   randomize_activation(layer, out, draws);
-  if (layer.kind != LayerKind::convolution) {
+  if (!has_weights(layer.kind)) {
     // Formats of equal scale pass through; products and sums are spread over the output's codes.
-    double ratio = layer.kind == LayerKind::average_pool ? 1.0 / taps : 1.0;
+    double ratio = accumulation(layer.kind) == Accumulation::sum ? 1.0 / taps : 1.0;
     if (layer.second >= 0) {
       const TensorFormat& second = network.tensors[at(layer.second)];
       const double a = typical_code(in), b = typical_code(second);
-      if (layer.kind == LayerKind::add) {
+      if (accumulation(layer.kind) == Accumulation::scaled_sum) {
         layer.factor = {static_cast<std::int32_t>(draws.pick(8192, 32767)),
                         static_cast<std::int32_t>(draws.pick(8192, 32767))};
         ratio = out_high / (2.5 * std::hypot(a * layer.factor[0], b * layer.factor[1]));
-      } else if (layer.kind == LayerKind::multiply) {
+      } else if (accumulation(layer.kind) == Accumulation::product) {
         layer.factor = {-second.zero_point, -in.zero_point};
         ratio = out_high / (2.5 * a * b);
       } else {
@@ -276,7 +229,7 @@ IntegerNetwork random_integer_network(const Network& network, const Plan& plan, 
   IntegerNetwork result = integer_shapes(network, plan);
   std::int64_t weights = 0;
   for (const IntegerLayer& layer : result.layers) {
-    if (layer.kind == LayerKind::convolution) weights += layer.out_channels() * fan_in_of(result, layer);
+    if (has_weights(layer.kind)) weights += layer.out_channels() * fan_in_of(result, layer);
   }
   const bool keep = weights <= Weights::most_kept;
   for (std::size_t i = 0; i < result.layers.size(); ++i) randomize_layer(result, i, seed, keep);

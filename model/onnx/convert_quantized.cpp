@@ -24,11 +24,6 @@ bool alike(const Grid& a, const Grid& b) {
   return same == b && std::abs(a.scale - b.scale) <= 1e-6 * b.scale;
 }
 
-// Pooling to the largest, enlarging, spreading and joining leave codes as they are.
-bool keeps_codes(Op op) {
-  return op == Op::max_pool || op == Op::upsample || op == Op::depth_to_space || op == Op::concatenate;
-}
-
 // Multiples of the node's scale become as many of the file's.
 Value reread(Value x, double scale, double scale_of_file) {
   x.stepped = x.factor;

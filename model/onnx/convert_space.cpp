@@ -23,7 +23,7 @@ bool holds_all(std::vector<std::int64_t> order, std::int64_t count) {
 
 // Functions of single values and of the pixels of one channel: what channel they work on does not matter.
 bool works_by_channel(Op op) {
-  return is_activation(op) || op == Op::max_pool || op == Op::average_pool || op == Op::upsample;
+  return is_activation(op) || (moves_values(op) && operands(*info(op).kind) != Operands::spread);
 }
 
 }  // namespace

@@ -217,7 +217,7 @@ void Converter::silu(const OnnxNode& node) { activation(node, Op::silu); }
 void Converter::hard_swish(const OnnxNode& node) { activation(node, Op::hard_swish); }
 
 void Converter::table_function(const OnnxNode& node) {
-  const TableFunction& row = *table_function_of_onnx(node.op);
+  const Function& row = *table_function_of_onnx(node.op);
   if (row.op == Op::gelu) {
     const std::string approximate = node.text("approximate", "none");
     if (approximate != "none" && approximate != "tanh")

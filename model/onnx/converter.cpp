@@ -11,6 +11,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "model/activations.h"
+
 namespace bitstrata::model::interchange {
 namespace {
 
@@ -33,9 +35,16 @@ std::string tidy(const std::string& name) {
 Converter::Converter(Graph graph, const ImportOptions& options, const InputLayout* layout)
     : graph_(std::move(graph)), options_(options), layout_(layout) {}
 
+// Functions whose row in model/activations.cpp says it all.
+std::map<std::string, Converter::Handler> Converter::with_table_functions(std::map<std::string, Handler> handlers) {
+  for (const Op op : all_ops)
+    if (needs_table(op) && *function_of(op)->onnx != '\0') handlers[function_of(op)->onnx] = &Converter::table_function;
+  return handlers;
+}
+
 const std::map<std::string, Converter::Handler>& Converter::handlers() {
   using C = Converter;
-  static const std::map<std::string, Handler> table = {
+  static const std::map<std::string, Handler> table = with_table_functions({
       {"Conv", &C::convolution},
       {"ConvTranspose", &C::transposed_convolution},
       {"Gemm", &C::gemm},
@@ -60,17 +69,6 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"HardSigmoid", &C::hard_sigmoid},
       {"HardSwish", &C::hard_swish},
       {"Silu", &C::silu},  // made by rewrite_activations
-      {"Sigmoid", &C::table_function},
-      {"Tanh", &C::table_function},
-      {"Erf", &C::table_function},
-      {"Elu", &C::table_function},
-      {"Selu", &C::table_function},
-      {"Celu", &C::table_function},
-      {"Softplus", &C::table_function},
-      {"Softsign", &C::table_function},
-      {"Mish", &C::table_function},
-      {"Gelu", &C::table_function},
-      {"ThresholdedRelu", &C::table_function},
       {"Identity", &C::pass},
       {"If", &C::branch},
       {"Dropout", &C::pass},
@@ -107,7 +105,7 @@ const std::map<std::string, Converter::Handler>& Converter::handlers() {
       {"QLinearConcat", &C::qlinear_concat},
       {"ConvInteger", &C::integer_sums},
       {"MatMulInteger", &C::integer_sums},
-  };
+  });
   return table;
 }
 

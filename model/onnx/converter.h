@@ -98,6 +98,7 @@ class Converter {
  private:
   using Handler = void (Converter::*)(const OnnxNode&);
   static const std::map<std::string, Handler>& handlers();
+  static std::map<std::string, Handler> with_table_functions(std::map<std::string, Handler> handlers);
 
   // converter.cpp: bookkeeping
   void add_input();

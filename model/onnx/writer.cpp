@@ -60,7 +60,7 @@ class Writer {
   int opset() const {
     int version = !qonnx_ && has_wide_codes() ? 21 : 14;
     for (const Node& node : graph_.nodes())
-      if (const TableFunction* row = table_function(node.op)) version = std::max(version, row->opset);
+      if (const Function* row = function_of(node.op)) version = std::max(version, row->opset);
     return version;
   }
 
@@ -366,8 +366,8 @@ class Writer {
       case Op::silu:
         return emit("Mul", n.name, {x, emit("Sigmoid", n.name + "_gate", {x})});
       default: {
-        const TableFunction* row = table_function(n.op);
-        if (row == nullptr) refuse("has no ONNX form");
+        const Function* row = function_of(n.op);
+        if (row == nullptr || *row->onnx == '\0') refuse("has no ONNX form");
         auto& made = node(row->onnx, n.name, {x});
         if (row->alpha != 0) attribute(made, "alpha", n.alpha);
         if (row->gamma != 0) attribute(made, "gamma", n.gamma);

@@ -78,24 +78,21 @@ class Assembler {
       return static_cast<std::int32_t>(
           std::clamp<std::int64_t>(half_up(value / unit_of(out) + zero_of(out)), range.low, range.high));
     };
-    switch (node.op) {
-      case Op::relu:
-        layer_.clip_low = code_at(0);
-        if (node.limit > 0) layer_.clip_high = code_at(node.limit);
+    layer_.activation = ending_of(node.op);
+    switch (layer_.activation) {
+      case Activation::clip: {
+        const Clipping clipping = clipping_of(node);
+        target.unit *= clipping.divisor;
+        target.offset += clipping.offset / unit_of(out);
+        if (std::isfinite(clipping.low)) layer_.clip_low = code_at(clipping.low);
+        if (std::isfinite(clipping.high)) layer_.clip_high = code_at(clipping.high);
         break;
-      case Op::hard_sigmoid:  // (x + 3) / 6
-        target.unit *= 6;
-        target.offset += 0.5 / unit_of(out);
-        layer_.clip_low = code_at(0);
-        layer_.clip_high = code_at(1);
-        break;
-      case Op::leaky_relu:
+      }
+      case Activation::leaky:
         if (zero_of(out) != 0) refuse("a leaky ReLU's output must have a zero point of 0");
-        layer_.activation = Activation::leaky;
         break;
-      case Op::hard_swish: {
+      case Activation::hard_swish: {
         if (out.coding == Coding::bipolar) refuse("a hard swish cannot give -1 and +1");
-        layer_.activation = Activation::hard_swish;
         // p * g * unit^2 / 6 must be the output's scale times a power of two; the finest unit whose p and 6 fit in
         // their bits, p at least as far as the output's codes reach.
         const double reach =
@@ -111,9 +108,7 @@ class Assembler {
         layer_.swish_offset = out.zero_point;
         break;
       }
-      default: {
-        if (!needs_table(node.op)) refuse(fmt::format("the activation {} has no integer form", to_string(node.op)));
-        layer_.activation = Activation::table;
+      case Activation::table: {
         const auto& pre = network_.grids[at(node.inputs[0])];
         if (!pre || pre->bits != 8 || pre->coding != Coding::twos_complement)
           refuse("has no 8-bit grid in front of its table");
@@ -127,9 +122,8 @@ class Assembler {
 
   template <typename ValueOf>
   void fill_table(const Node& node, const Grid& out, ValueOf value_of) {
-    if (out.bits > 8) {
-      refuse(fmt::format("{} is a table of at most 8 bits, its output has {}", to_string(node.op), out.bits));
-    }
+    if (const int most = info(Activation::table).most_bits; out.bits > most)
+      refuse(fmt::format("{} is a table of at most {} bits, its output has {}", to_string(node.op), most, out.bits));
     layer_.table.clear();
     for (int i = 0; i < 256; ++i)
       layer_.table.push_back(static_cast<std::int16_t>(out.code(activate(node, static_cast<float>(value_of(i))))));
@@ -205,39 +199,31 @@ class Assembler {
 
   void add_step(const Step& step) {
     const Node& node = graph_.node(step.node);
-    layer_ = {};
-    layer_.name = node.name;
+    layer_ = layer_of(graph_, step.node);
     layer_.input = step.input();
     layer_.output = step.output;
-    switch (node.op) {
-      case Op::convolution:
-      case Op::linear:
-        convolution(step, node);
-        break;
-      case Op::max_pool:
-      case Op::average_pool:
-        pool(step, node);
-        break;
-      case Op::add:
-      case Op::multiply:
-        join(step, node);
-        break;
-      case Op::concatenate:
-        concatenate(step, node);
-        return;
-      case Op::upsample:
-        layer_.kind = LayerKind::upsample;
-        layer_.factor[0] = node.factor;
-        pass(step, node.output.channels, 1);
-        break;
-      case Op::depth_to_space:
-        layer_.kind = LayerKind::depth_to_space;
-        layer_.factor = node.block;
-        pass(step, node.output.channels, 1);
-        break;
-      default:  // an activation that no layer takes
-        standalone(step, node);
-        break;
+    if (is_activation(node.op)) {  // that no layer takes
+      standalone(step, node);
+    } else if (joins_channels(node.op)) {
+      concatenate(step, node);
+      return;
+    } else {
+      switch (accumulation(layer_.kind)) {
+        case Accumulation::weighted_sum:
+          convolution(step, node);
+          break;
+        case Accumulation::sum:
+          pass(step, node.output.channels, node.window.kernel_height * node.window.kernel_width);
+          break;
+        case Accumulation::scaled_sum:
+        case Accumulation::product:
+          combine(step, node);
+          break;
+        case Accumulation::maximum:
+        case Accumulation::copy:
+          pass(step, node.output.channels, 1);
+          break;
+      }
     }
     result_.layers.push_back(std::move(layer_));
   }
@@ -247,15 +233,7 @@ class Assembler {
     const Parameters& p = network_.parameters[at(step.node)];
     const auto channels = at(node.out_channels);
     if (p.weight_bits == 0 || p.scales.size() != channels) refuse("its weights have no codes");
-    layer_.kind = LayerKind::convolution;
-    layer_.window = node.window;
-    layer_.groups = node.op == Op::linear ? 1 : node.groups;
-    if (node.op == Op::linear) {
-      const Shape from = graph_.input_shape(step.node);
-      layer_.window = {.kernel_height = from.height, .kernel_width = from.width};
-    }
     layer_.weight_bits = p.weight_bits;
-    layer_.macs = graph_.macs(step.node);
     layer_.acc_shift = in.coding == Coding::bipolar ? 1 : 0;
     const Target target = finish(step, out);
     const double zero = in.coding == Coding::bipolar ? 1 : in.zero_point;
@@ -279,13 +257,6 @@ class Assembler {
     requantize(step);
   }
 
-  void pool(const Step& step, const Node& node) {
-    layer_.window = node.window;
-    const bool average = node.op == Op::average_pool;
-    layer_.kind = average ? LayerKind::average_pool : LayerKind::max_pool;
-    pass(step, node.output.channels, average ? node.window.kernel_height * node.window.kernel_width : 1);
-  }
-
   // The (sum of `taps`) codes of the input in the output's grid.
   void pass(const Step& step, int channels, int taps) {
     const Grid &in = grid(step.input()), &out = grid(step.output);
@@ -305,8 +276,7 @@ class Assembler {
 
   void standalone(const Step& step, const Node& node) {
     const Grid &in = grid(step.input()), &out = grid(step.output);
-    layer_.kind = LayerKind::average_pool;
-    const bool offset = node.op == Op::leaky_relu && zero_of(out) != 0 && in.bits <= 8;
+    const bool offset = ending_of(node.op) == Activation::leaky && zero_of(out) != 0 && in.bits <= 8;
     if (!needs_table(node.op) && !offset) {
       const double reach = std::max(std::abs(in.value(in.range().low)), std::abs(in.value(in.range().high)));
       const Target target = finish(step, out, reach);
@@ -326,7 +296,7 @@ class Assembler {
     layer_.shift.assign(at(node.output.channels), static_cast<std::uint8_t>(shift));
   }
 
-  void join(const Step& step, const Node& node) {
+  void combine(const Step& step, const Node& node) {
     layer_.second = step.inputs[1];
     if (result_.tensors[at(layer_.input)].shape.elements() < result_.tensors[at(layer_.second)].shape.elements()) {
       std::swap(layer_.input, layer_.second);
@@ -334,8 +304,7 @@ class Assembler {
     const Grid &a = grid(layer_.input), &b = grid(layer_.second);
     const Target target = finish(step, grid(step.output));
     double unit = 0, base = 0;
-    if (node.op == Op::add) {
-      layer_.kind = LayerKind::add;
+    if (accumulation(layer_.kind) == Accumulation::scaled_sum) {
       int exponent = 0;
       std::frexp(std::max(unit_of(a), unit_of(b)), &exponent);
       unit = std::exp2(exponent - 15);  // the larger factor lies in 2^14 .. 2^15
@@ -343,7 +312,6 @@ class Assembler {
                        static_cast<std::int32_t>(half_up(unit_of(b) / unit))};
       base = -(layer_.factor[0] * zero_of(a) + layer_.factor[1] * zero_of(b));
     } else {
-      layer_.kind = LayerKind::multiply;
       if (a.coding == Coding::bipolar || b.coding == Coding::bipolar)
         refuse("multiplies a tensor of -1 and +1, which is not supported");
       unit = unit_of(a) * unit_of(b);
@@ -362,9 +330,8 @@ class Assembler {
       refuse("joins more than two tensors in front of an activation that is no ReLU");
     for (std::size_t i = 1; i < step.inputs.size(); ++i) {
       const bool last = i + 1 == step.inputs.size();
-      IntegerLayer next;
+      IntegerLayer next = layer_of(graph_, step.node);
       next.input = layer_.output;
-      layer_.kind = LayerKind::concatenate;
       layer_.second = step.inputs[i];
       const Shape first = result_.tensors[at(layer_.input)].shape, second = result_.tensors[at(layer_.second)].shape;
       layer_.name = last ? node.name : fmt::format("{}_{}", node.name, i);

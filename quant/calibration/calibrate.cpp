@@ -56,7 +56,7 @@ class Calibrator {
       const bool table = step.activation >= 0 && needs_table(network.graph.node(step.activation).op);
       const TensorNode& made = layout_.tensors[at(step.output)];
       if (table && made.readers.empty() && made.source == step.output)
-        bits_[at(step.output)] = std::min(bits_[at(step.output)], 8);
+        bits_[at(step.output)] = std::min(bits_[at(step.output)], info(Activation::table).most_bits);
     }
   }
 
@@ -73,8 +73,6 @@ class Calibrator {
  private:
   std::optional<Grid>& grid_of_tensor(int tensor) { return network_.grids[at(layout_.tensors[at(tensor)].node)]; }
 
-  static bool only_moves(Op op) { return op == Op::max_pool || op == Op::upsample || op == Op::depth_to_space; }
-
   // Grids that a file gives at one end of a pooling, joining or ReLU hold at the other end too.
   void spread_known_grids() {
     for (const Step& step : layout_.steps) {
@@ -86,7 +84,7 @@ class Calibrator {
     for (auto step = layout_.steps.rbegin(); step != layout_.steps.rend(); ++step) {
       const Op op = network_.graph.node(step->node).op;
       const std::optional<Grid> out = grid_of_tensor(step->output);
-      if (!out || step->activation >= 0 || !(only_moves(op) || op == Op::concatenate)) continue;
+      if (!out || step->activation >= 0 || !keeps_codes(op)) continue;
       for (const int input : step->inputs) {
         std::optional<Grid>& in = grid_of_tensor(input);
         if (!in && network_.graph.consumers(layout_.tensors[at(input)].node).size() == 1) in = out;
@@ -95,9 +93,9 @@ class Calibrator {
     for (const Step& step : layout_.steps) {
       const Op op = network_.graph.node(step.node).op;
       std::optional<Grid>& out = grid_of_tensor(step.output);
-      if (!out && step.activation < 0 && (only_moves(op) || op == Op::average_pool)) {
+      if (!out && step.activation < 0 && moves_values(op)) {
         out = grid_of_tensor(step.input());
-        if (out && out->floor() && op == Op::average_pool) out->rounding = Rounding::half_up;
+        if (out && out->floor() && !keeps_codes(op)) out->rounding = Rounding::half_up;
       }
     }
   }
@@ -152,11 +150,11 @@ class Calibrator {
   // May a zero point be folded into this step's bias without loss, so that a one-sided range can use all its codes?
   bool takes_zero_point(const Step& step) const {
     if (step.activation >= 0) {
-      const Op op = network_.graph.node(step.activation).op;
-      return op == Op::hard_swish || needs_table(op);
+      const Activation ending = ending_of(network_.graph.node(step.activation).op);
+      return ending == Activation::hard_swish || ending == Activation::table;
     }
     const Op op = network_.graph.node(step.node).op;
-    return has_weights(op) || op == Op::add || op == Op::multiply;
+    return has_weights(op) || combines_codes(op);
   }
 
   // Values that a layer of its own rounds and nothing else reads have 16 bits until then: rounded twice, few of them
@@ -210,7 +208,7 @@ class Calibrator {
     const bool symmetric = !positive && !one_sided;
     const int levels = (1 << bits) - 1;
     Range range = seen.choose(options_.method, options_.percentile, levels, symmetric);
-    if (const double bound = bound_of(found); bound > 0) range = {-bound, bound};
+    if (const double bound = known_bound(found); bound > 0) range = {-bound, bound};
     const double top = symmetric ? std::exp2(bits - 1) - 1 : static_cast<double>(levels);
     double reach = 0;
     if (symmetric) {
@@ -237,12 +235,9 @@ class Calibrator {
   }
 
   // Sigmoids reach 1 whatever was seen; 0 for results of no such bound.
-  double bound_of(std::map<int, const Step*>::const_iterator producer) const {
+  double known_bound(std::map<int, const Step*>::const_iterator producer) const {
     if (producer == producers_.end() || producer->second->activation < 0) return 0;
-    const Op op = network_.graph.node(producer->second->activation).op;
-    if (op == Op::hard_sigmoid) return 1;
-    const TableFunction* table = table_function(op);
-    return table == nullptr ? 0 : table->bound;
+    return bound_of(network_.graph.node(producer->second->activation).op);
   }
 
   bool lacks_table_grid(const Step& step) const {
@@ -258,7 +253,7 @@ class Calibrator {
     const Node& node = network_.graph.node(step.activation);
     std::optional<Grid>& grid = network_.grids[at(node.inputs[0])];
     Range range = observed_.at(node.inputs[0]).extremes();
-    const TableFunction& table = *table_function(node.op);
+    const Function& table = *function_of(node.op);
     range.low = std::clamp(range.low, table.flat_low, -1e-3);
     range.high = std::clamp(range.high, 1e-3, table.flat_high);
     Grid made{.bits = 8, .coding = Coding::twos_complement};
@@ -333,7 +328,7 @@ void for_each_index(int count, int threads, const std::function<void(int)>& work
 Plan plan_of(const FloatNetwork& network, int weight_bits, int activation_bits) {
   Plan plan = uniform_plan(network.graph, weight_bits, activation_bits);
   // Tables give 8 bits; who names no width of the output gets that.
-  if (needs_table(network.graph.nodes().back().op)) plan.output_bits = 8;
+  if (needs_table(network.graph.nodes().back().op)) plan.output_bits = info(Activation::table).most_bits;
   return plan_of(network, std::move(plan));
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <string_view>
 
 #include "model/stages.h"
 #include "quant/calibration/calibrate.h"
@@ -85,7 +86,7 @@ FloatNetwork float_of(const IntegerNetwork& integers) {
     int node = -1;
     if (layer.activation != Activation::clip)
       refuse(layer, fmt::format("a {} activation cannot be told from its integers", to_string(layer.activation)));
-    if (layer.kind == LayerKind::convolution) {
+    if (has_weights(layer.kind)) {
       const Shape shape = result.graph.node(from).output;
       const bool linear =
           layer.groups == 1 && layer.window == Window{.kernel_height = shape.height, .kernel_width = shape.width};
@@ -99,14 +100,14 @@ FloatNetwork float_of(const IntegerNetwork& integers) {
       } else if (layer.clip_low == out.zero_point && out.coding != Coding::bipolar) {
         node = made(result.graph.add_relu(node, layer.name + "_relu"));
       }
-    } else if (layer.kind == LayerKind::max_pool || layer.kind == LayerKind::average_pool) {
+    } else if (has_window(layer.kind)) {
       node = made(result.graph.add_pool(
           from, layer.name, layer.kind == LayerKind::max_pool ? Op::max_pool : Op::average_pool, layer.window));
     } else {
       refuse(layer,
              fmt::format("it is {} {}; from integers alone, networks of convolutions and poolings can be written. "
                          "Export the ONNX file that it comes from, if there is one",
-                         layer.kind == LayerKind::add || layer.kind == LayerKind::upsample ? "an" : "a",
+                         std::string_view("aeiou").find(*to_string(layer.kind)) != std::string_view::npos ? "an" : "a",
                          to_string(layer.kind)));
     }
     result.grids[at(node)] = out;

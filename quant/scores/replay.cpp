@@ -194,10 +194,12 @@ Change Replay::channels(int group, const Tensor& removed) {
 int Replay::finest(int tensor) const {
   const Layout& layout = module_.layout();
   const std::vector<int> bits = tensor_bits(layout, with_width(tensor, 16));
-  for (const Step& step : layout.steps)
-    if (bits[at(step.output)] > 8 && step.activation >= 0 &&
-        model::needs_table(module_.network().node(step.activation).op))
-      return 8;
+  for (const Step& step : layout.steps) {
+    if (step.activation >= 0) {
+      const int most = info(ending_of(module_.network().node(step.activation).op)).most_bits;
+      if (bits[at(step.output)] > most) return most;
+    }
+  }
   return 16;
 }
 

@@ -66,9 +66,9 @@ void SearchSpace::add_widths(const SpaceOptions& options) {
   std::vector<int> narrowest(layout_.tensors.size(), 1), widest(layout_.tensors.size(), 16);
   for (const model::Step& step : layout_.steps) {
     if (step.activation < 0) continue;
-    const model::Op op = network_.node(step.activation).op;
-    if (model::needs_table(op)) widest[at(step.output)] = 8;
-    if (op == model::Op::leaky_relu) narrowest[at(step.output)] = 2;
+    const model::ActivationInfo ending = info(ending_of(network_.node(step.activation).op));
+    widest[at(step.output)] = ending.most_bits;
+    narrowest[at(step.output)] = ending.least_bits;
   }
   for (std::size_t t = 0; t < layout_.tensors.size(); ++t) {
     const model::TensorNode& tensor = layout_.tensors[t];

@@ -10,7 +10,6 @@ namespace {
 
 using model::IntegerLayer;
 using model::IntegerNetwork;
-using model::LayerKind;
 using model::Shape;
 
 constexpr std::int64_t most_rows = 32767;  // rows are counted in 16 bits
@@ -35,9 +34,9 @@ int row_step(const IntegerLayer& layer, const Shape& in, const Shape& out) {
 std::optional<TallLayer> tall_layer(const IntegerNetwork& network, const IntegerLayer& layer, int batch) {
   if (batch == 1) return std::nullopt;
   const Shape &in = shape_of(network, layer.input), &out = shape_of(network, layer.output);
-  const bool windows = layer.kind <= LayerKind::average_pool;
+  const bool windows = has_window(layer.kind);
   const int step = windows ? row_step(layer, in, out) : layer.window.stride_height;
-  const bool one_pixel = layer.kind == LayerKind::multiply && shape_of(network, layer.second) != in;
+  const bool one_pixel = combines_codes(layer.kind) && shape_of(network, layer.second) != in;
   if (step == 0 || one_pixel || std::int64_t{batch} * std::max(in.height, out.height) > most_rows) return std::nullopt;
   TallLayer tall{.tensors = {.name = network.name, .tensors = network.tensors, .layers = {}}, .layer = layer};
   for (model::TensorFormat& format : tall.tensors.tensors) format.shape.height *= batch;

@@ -12,34 +12,42 @@ namespace bitstrata::generate {
 
 namespace {
 
+using model::Accumulation;
 using model::Activation;
 using model::Architecture;
 using model::Coding;
 using model::IntegerLayer;
-using model::LayerKind;
+using model::Operands;
 using model::TensorFormat;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-Opcode opcode_of(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::convolution:
+Opcode opcode_of(Accumulation accumulation) {
+  switch (accumulation) {
+    case Accumulation::weighted_sum:
       return OP_CONVOLUTION;
-    case LayerKind::max_pool:
+    case Accumulation::maximum:
       return OP_MAX_POOL;
-    case LayerKind::average_pool:
+    case Accumulation::sum:
       return OP_AVERAGE_POOL;
-    case LayerKind::add:
+    case Accumulation::scaled_sum:
       return OP_ADD;
-    case LayerKind::multiply:
+    case Accumulation::product:
       return OP_MULTIPLY;
-    case LayerKind::concatenate:
-    case LayerKind::upsample:
-    case LayerKind::depth_to_space:
+    case Accumulation::copy:
       return OP_COPY;
   }
   return OP_COPY;
 }
+
+// Endings are written as they are numbered.
+#define X(name, value, meaning) constexpr int ending_##name = value;
+BITSTRATA_ACTIVATIONS(X)
+#undef X
+static_assert(ending_CLIP == static_cast<int>(Activation::clip) &&
+              ending_LEAKY == static_cast<int>(Activation::leaky) &&
+              ending_SWISH == static_cast<int>(Activation::hard_swish) &&
+              ending_TABLE == static_cast<int>(Activation::table));
 
 // Fills the words of one piece, part by part.
 class Writer {
@@ -75,13 +83,13 @@ class Writer {
     const std::int64_t size = room_.ring, step = rows * room_.slot % size;
     return step < 0 ? step + size : step;
   }
-  bool broadcast() const { return layer_.kind == LayerKind::multiply && second_->shape != in_.shape; }
+  bool broadcast() const { return combines_codes(layer_.kind) && second_->shape != in_.shape; }
 
   void control() {
     const bool resident = m_.convolution && weight_rows(a_, layer_, m_, piece_) <= a_.weight_depth;
     set(F_MAGIC, descriptor_magic);
     set(F_CONFIGURATION, configuration_of(a_));
-    set(F_OPCODE, opcode_of(layer_.kind));
+    set(F_OPCODE, opcode_of(accumulation(layer_.kind)));
     set(F_RESIDENT, resident);
     set(F_SIGNED, in_.coding == Coding::twos_complement);
     set(F_CARRY_IN, piece_.carry_in);
@@ -110,7 +118,8 @@ class Writer {
     set(F_ROWS_NEEDED, room_.rows);
     // Max pooling leaves padding out: it feeds the lowest code.
     const std::int64_t lowest = in_.coding == Coding::twos_complement ? -(std::int64_t{1} << (in_.bits - 1)) : 0;
-    set(F_ZERO_POINT, (layer_.kind == LayerKind::max_pool ? lowest : in_.zero_point) & ((1 << in_.bits) - 1));
+    set(F_ZERO_POINT,
+        (accumulation(layer_.kind) == Accumulation::maximum ? lowest : in_.zero_point) & ((1 << in_.bits) - 1));
   }
 
   void second() {
@@ -146,14 +155,14 @@ class Writer {
     set(F_RUN_STEP_X, single || w.kernel_width == 1 ? 0 : w.dilation_width * channels);
     set(F_RUN_COUNT_Y, piece_.ky1 - piece_.ky0);
     // The second operand's vector is a run of its own, in the same row.
-    const int run_step = layer_.kind <= LayerKind::average_pool && piece_.ky1 - piece_.ky0 > 1 ? w.dilation_height : 0;
+    const int run_step = has_window(layer_.kind) && piece_.ky1 - piece_.ky0 > 1 ? w.dilation_height : 0;
     set(F_RUN_STEP_Y, run_step);
     set(F_RUN_STEP_RING, ring_steps(run_step));
     set(F_PIXEL_STEP_X, piece_.x1 - piece_.x0 > 1 ? w.stride_width * channels : 0);
     // Outputs of operators on whole codes begin at their own channel of the input, those of a row of depth to space's
     // blocks at that row's.
     const std::int64_t row_of_block =
-        layer_.kind == LayerKind::depth_to_space ? std::int64_t{piece_.phase} * m_.segment : 0;
+        operands(layer_.kind) == Operands::spread ? std::int64_t{piece_.phase} * m_.segment : 0;
     const std::int64_t first_channel = m_.convolution ? 0 : piece_.n0 + row_of_block;
     const std::int64_t first_tap =
         std::int64_t{piece_.x0} * w.stride_width - w.pad_left + piece_.kx0 * w.dilation_width;
@@ -174,7 +183,7 @@ class Writer {
         std::int64_t{block_rows_ - 1} * row_step + std::int64_t{piece_.ky1 - piece_.ky0 - 1} * w.dilation_height + 1);
     const std::int64_t k = kernel_values(layer_, m_, piece_);
     const std::int64_t k_tiles = m_.convolution ? ceil_div(k, a_.rows)
-                                 : second_ != nullptr && layer_.kind != LayerKind::concatenate
+                                 : combines_codes(layer_.kind)
                                      ? 2
                                      : (piece_.ky1 - piece_.ky0) * piece_.taps(w.kernel_width);
     set(F_K_TILES, k_tiles);
@@ -197,7 +206,7 @@ class Writer {
   void output() {
     const std::int64_t stride = row_lines(a_, out_) * std::int64_t{out_.bits} * line_bytes();
     // A row of W pixels of f*C values is a row of f*W pixels of C channels.
-    const int columns = layer_.kind == LayerKind::depth_to_space ? layer_.factor[1] : m_.repeats;
+    const int columns = operands(layer_.kind) == Operands::spread ? layer_.factor[1] : m_.repeats;
     const std::int64_t pixel = std::int64_t{columns} * out_.shape.channels;  // values from pixel to pixel
     const std::int64_t first_line = (piece_.x0 * pixel + piece_.n0) / a_.data_bits;
     set(F_OUT_ADDRESS, addresses_.output + (std::int64_t{piece_.y0} * m_.phases + piece_.phase) * stride +
@@ -223,7 +232,7 @@ class Writer {
     set(F_SWISH_THREE, layer_.swish_three);
     set(F_SWISH_SIX, layer_.swish_six);
     set(F_SWISH_OFFSET, layer_.swish_offset);
-    if (layer_.kind != LayerKind::upsample && layer_.kind != LayerKind::depth_to_space) {
+    if (!enlarges(layer_.kind)) {
       set(F_FACTOR_0, layer_.factor[0]);
       set(F_FACTOR_1, layer_.factor[1]);
     }

@@ -28,9 +28,9 @@ std::string field_misfit(const model::Architecture& a, const model::IntegerNetwo
   const model::Window& w = layer.window;
   const std::int64_t channels = in.shape.channels, outputs = piece.n1 - piece.n0;
   const bool single = m.convolution && m.whole_row;
-  const std::int64_t k_tiles = m.convolution ? (kernel_values(layer, m, piece) + a.rows - 1) / a.rows
-                                             : std::int64_t{piece.ky1 - piece.ky0} *
-                                                   (layer.kind <= model::LayerKind::average_pool ? w.kernel_width : 2);
+  const std::int64_t k_tiles =
+      m.convolution ? (kernel_values(layer, m, piece) + a.rows - 1) / a.rows
+                    : std::int64_t{piece.ky1 - piece.ky0} * (has_window(layer.kind) ? w.kernel_width : 2);
   const std::int64_t second_bits = layer.second < 0 ? 0 : network.tensors[static_cast<std::size_t>(layer.second)].bits;
   const Counted all[] = {
       {"output tiles", output_tiles, F_N_TILES},
@@ -66,7 +66,7 @@ std::int64_t least_bytes(const model::Architecture& a, const model::IntegerNetwo
   for (const int tensor : {layer.input, layer.second, layer.output}) {
     if (tensor >= 0) bytes += tensor_bytes(a, network.tensors[static_cast<std::size_t>(tensor)]);
   }
-  if (layer.kind != model::LayerKind::convolution) return bytes;
+  if (!has_weights(layer.kind)) return bytes;
   const std::int64_t inputs = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels / layer.groups;
   const std::int64_t outputs = network.tensors[static_cast<std::size_t>(layer.output)].shape.channels;
   // The product of three factors of 24 bits each may not fit 64 bits.

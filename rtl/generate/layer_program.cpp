@@ -18,11 +18,9 @@ namespace bitstrata::generate {
 
 namespace {
 
-using model::Activation;
 using model::Architecture;
 using model::IntegerLayer;
 using model::IntegerNetwork;
-using model::LayerKind;
 using model::TensorFormat;
 
 [[noreturn]] void refuse(const IntegerLayer& layer, const std::string& what) {
@@ -42,7 +40,7 @@ void check_widths(const Architecture& a, const IntegerLayer& layer, const Tensor
     return a.supported_bits.empty() ? fmt::format("1 to {}", most)
                                     : fmt::format("{}", fmt::join(a.supported_bits, ", "));
   };
-  if (layer.kind == LayerKind::convolution && (layer.weight_bits > a.max_weight_bits || !supported(layer.weight_bits)))
+  if (has_weights(layer.kind) && (layer.weight_bits > a.max_weight_bits || !supported(layer.weight_bits)))
     refuse(layer, fmt::format("{}-bit weights; architecture '{}' supports {}", layer.weight_bits, a.name,
                               known(a.max_weight_bits)));
   for (const auto* format : {&in, &out, second}) {
@@ -53,19 +51,32 @@ void check_widths(const Architecture& a, const IntegerLayer& layer, const Tensor
   }
 }
 
-void check_units(const Architecture& a, const IntegerLayer& layer) {
-  const auto lacks = [&](const char* what, const char* key) {
+void check_unit(const Architecture& a, const IntegerLayer& layer, model::OptionalUnit unit) {
+  const auto need = [&](bool there, const char* what, const char* key) {
+    if (there) return;
     refuse(layer, fmt::format("needs {}, which architecture '{}' is built without ({}: false)", what, a.name, key));
   };
-  if (layer.kind == LayerKind::add || layer.kind == LayerKind::multiply) {
-    if (!a.vector_unit) lacks("the vector unit", "vector_unit");
+  switch (unit) {
+    case model::OptionalUnit::none:
+      return;
+    case model::OptionalUnit::vector:
+      return need(a.vector_unit, "the vector unit", "vector_unit");
+    case model::OptionalUnit::swish:
+      return need(a.swish_unit, "hard swish", "swish_unit");
+    case model::OptionalUnit::table:
+      return need(a.table_unit, "activation tables", "table_unit");
+  }
+}
+
+void check_units(const Architecture& a, const IntegerLayer& layer) {
+  check_unit(a, layer, unit_of(layer.kind));
+  if (combines_codes(layer.kind)) {
     if (a.accumulator_bits < 2 * (a.max_activation_bits + 1))
       refuse(layer, fmt::format("two operands lie side by side in an accumulator of at least {} bits; architecture "
                                 "'{}' has accumulator_bits = {}",
                                 2 * (a.max_activation_bits + 1), a.name, a.accumulator_bits));
   }
-  if (layer.activation == Activation::hard_swish && !a.swish_unit) lacks("hard swish", "swish_unit");
-  if (layer.activation == Activation::table && !a.table_unit) lacks("activation tables", "table_unit");
+  check_unit(a, layer, unit_of(layer.activation));
 }
 
 // The largest accumulator of a layer whose weights are not known.
@@ -102,7 +113,7 @@ void check(const Architecture& a, const IntegerNetwork& network, const IntegerLa
   check_widths(a, layer, *tensor(layer.input), *tensor(layer.output),
                layer.second < 0 ? nullptr : tensor(layer.second));
   check_units(a, layer);
-  const bool unknown = layer.kind == LayerKind::convolution && layer.weights.empty();
+  const bool unknown = has_weights(layer.kind) && layer.weights.empty();
   const std::int64_t bound = unknown ? worst_bound(network, layer) : accumulator_bound(network, layer);
   if (bound >= std::int64_t{1} << (a.accumulator_bits - 1))
     refuse(layer,

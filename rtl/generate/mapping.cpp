@@ -9,7 +9,7 @@ namespace {
 
 using model::Architecture;
 using model::IntegerLayer;
-using model::LayerKind;
+using model::Operands;
 
 // Operators on whole codes: up to `lanes` neighbouring channels a vector.
 Mapping of_whole_codes(const Architecture& a, const IntegerLayer& layer, int first_channels, int second_channels) {
@@ -18,9 +18,9 @@ Mapping of_whole_codes(const Architecture& a, const IntegerLayer& layer, int fir
   m.lanes = std::min({a.rows, a.columns, a.data_bits, std::max(first_channels, second_channels)});
   m.slice = m.tile_step = m.lanes;
   m.segment = m.segment_next = first_channels;
-  if (layer.kind == LayerKind::concatenate) m.segment_next = second_channels;
-  if (layer.kind == LayerKind::upsample) m.repeats = m.phases = layer.factor[0];
-  if (layer.kind == LayerKind::depth_to_space) m.phases = layer.factor[0];
+  if (joins_channels(layer.kind)) m.segment_next = second_channels;
+  if (enlarges(layer.kind)) m.phases = layer.factor[0];
+  if (operands(layer.kind) == Operands::enlarged) m.repeats = layer.factor[0];
   return m;
 }
 
@@ -39,12 +39,11 @@ Mapping dense(const Architecture& a, const IntegerLayer& layer, int in_channels,
 
 std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer) {
   const int in_channels = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels;
-  if (layer.kind != LayerKind::convolution) {
-    const int second = layer.kind == LayerKind::concatenate
-                           ? network.tensors[static_cast<std::size_t>(layer.second)].shape.channels
-                           : 0;
+  if (!has_weights(layer.kind)) {
+    const int second =
+        joins_channels(layer.kind) ? network.tensors[static_cast<std::size_t>(layer.second)].shape.channels : 0;
     // Depth to space copies the channels of one row of its blocks at a time.
-    const int rows = layer.kind == LayerKind::depth_to_space ? layer.factor[0] : 1;
+    const int rows = operands(layer.kind) == Operands::spread ? layer.factor[0] : 1;
     return {of_whole_codes(a, layer, in_channels / rows, second)};
   }
   const int out_channels = network.tensors[static_cast<std::size_t>(layer.output)].shape.channels;

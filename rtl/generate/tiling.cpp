@@ -18,7 +18,7 @@ namespace {
 using model::Architecture;
 using model::IntegerLayer;
 using model::IntegerNetwork;
-using model::LayerKind;
+using model::Operands;
 using model::Shape;
 using model::TensorFormat;
 using model::Window;
@@ -40,10 +40,10 @@ class Cutter {
         in_(network.tensors[static_cast<std::size_t>(layer.input)]),
         out_(network.tensors[static_cast<std::size_t>(layer.output)]) {
     // Upsampling and depth to space walk over their input; each piece writes one row of the enlarged pixels.
-    const bool upsample = layer.kind == LayerKind::upsample, spreads = layer.kind == LayerKind::depth_to_space;
-    grid_ = upsample || spreads ? in_.shape : out_.shape;
-    pixel_channels_ =
-        spreads ? in_.shape.channels / m_.phases : m_.repeats * (upsample ? in_.shape.channels : out_.shape.channels);
+    const bool spreads = operands(layer.kind) == Operands::spread;
+    grid_ = enlarges(layer.kind) ? in_.shape : out_.shape;
+    pixel_channels_ = spreads ? in_.shape.channels / m_.phases
+                              : m_.repeats * (enlarges(layer.kind) ? in_.shape.channels : out_.shape.channels);
   }
 
   // Adds tilings to `all` and the reason why the last one tried does not fit to `reason`.
@@ -160,7 +160,7 @@ class Cutter {
     return {.y1 = grid_.height,
             .x1 = grid_.width,
             .n1 = pixel_channels_,
-            .ky1 = layer_.kind <= LayerKind::average_pool ? layer_.window.kernel_height : 1};
+            .ky1 = has_window(layer_.kind) ? layer_.window.kernel_height : 1};
   }
 
   // Output rows of a piece that descriptors count, with the input rows that they read.
@@ -249,8 +249,7 @@ class Cutter {
   // Output channels of a piece. Only pieces of one pixel a row can be cut, where their channels are whole lines.
   int channel_step(int width, bool carries, int rows) const {
     const bool lines = grid_.width == 1 || (m_.convolution && pixel_channels_ % a_.data_bits == 0);
-    if (width != 1 || !lines || m_.groups > 1 || m_.phases > 1 || layer_.kind == LayerKind::concatenate)
-      return pixel_channels_;
+    if (width != 1 || !lines || m_.groups > 1 || m_.phases > 1 || joins_channels(layer_.kind)) return pixel_channels_;
     const std::int64_t groups = m_.macros * ceil_div(m_.lanes, a_.post_lanes);
     std::int64_t tiles = a_.parameter_depth / groups;
     if (carries) tiles = std::min<std::int64_t>(tiles, 2 * (a_.psum_depth / rows));
@@ -271,7 +270,7 @@ class Cutter {
   }
 
   void split_kernel(std::vector<Tiling>& all, std::string& reason) const {
-    if (layer_.kind > LayerKind::average_pool) return;
+    if (!has_window(layer_.kind)) return;
     const int kernel_rows = layer_.window.kernel_height;
     const std::size_t before = all.size();
     for (int rows = kernel_rows - 1; rows >= 1 && all.size() == before; --rows) {
@@ -404,7 +403,7 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   std::int64_t slot = ceil_div(room.lines, 2) * in.bits, beside = 0;
   if (layer.second >= 0) {
     const TensorFormat& second = network.tensors[static_cast<std::size_t>(layer.second)];
-    const bool one_pixel = layer.kind == LayerKind::multiply && second.shape != in.shape;
+    const bool one_pixel = combines_codes(layer.kind) && second.shape != in.shape;
     const std::int64_t begin = one_pixel ? 0 : std::int64_t{piece.x0} * second.shape.channels;
     const std::int64_t stop = (one_pixel ? 1 : std::int64_t{piece.x1}) * second.shape.channels;
     room.second_first_line = static_cast<int>(begin / line);
@@ -417,7 +416,8 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   room.slots = static_cast<int>(std::min<std::int64_t>(capacity <= 0 ? 0 : capacity / slot, std::max(1, room.rows)));
   room.ring = room.slots * room.slot;
 
-  const int pixel_channels = layer.kind == LayerKind::upsample ? mapping.repeats * channels : piece.n1 - piece.n0;
+  const int pixel_channels =
+      operands(layer.kind) == Operands::enlarged ? mapping.repeats * channels : piece.n1 - piece.n0;
   room.out_lines = static_cast<int>(ceil_div(std::int64_t{piece.x1 - piece.x0} * pixel_channels, line));
   room.out_slot = static_cast<int>(ceil_div(room.out_lines, 2)) * out.bits;
   return room;

@@ -152,9 +152,11 @@ TEST(Network, BlocksOfChannelsBecomePixels) {
   Network net("space");
   const int conv = net.add_convolution(net.add_input({2, 3, 1}), "conv", 18, square(1));
   const int spread = net.add_depth_to_space(conv, "spread", {3, 2});
+  net.keep_rounding(conv);
   EXPECT_EQ(net.node(spread).output, (Shape{6, 6, 3}));
   EXPECT_EQ(net.macs(spread), 0);
   const Network narrow = net.with_channels({18});
+  EXPECT_TRUE(narrow.node(conv).rounded);
   EXPECT_EQ(narrow.node(spread).block, (std::array<int, 2>{3, 2}));
   EXPECT_EQ(narrow.node(spread).output, (Shape{6, 6, 3}));
 }
