@@ -26,7 +26,7 @@ struct Options {
   std::string network, dataset = "fashion-mnist", outputs;
   int images = 0;
   WidthOptions widths;
-  ImportOptions import;
+  OnnxOptions import;
   Common common;
 };
 

@@ -21,7 +21,7 @@ namespace {
 struct Options {
   std::string network, format = "onnx", out, dataset;
   WidthOptions widths;
-  ImportOptions import;
+  OnnxOptions import;
   Common common;
 };
 

@@ -100,19 +100,20 @@ std::string quoted(const std::string& word) {
   return fmt::format("{}'", text);
 }
 
-generate::Vectors make_vectors(const Options& o, const std::vector<std::string>& arguments) {
+generate::TestVectors make_vectors(const Options& o, const std::vector<std::string>& arguments) {
   RunRecord record("generate", arguments, o.common);
   Workload workload = make_workload(o.workload, o.common, record);
   const std::size_t all = workload.network.layers.size();
   if (o.layers != 0) keep_layers(workload, o.layers);
   const Inputs inputs = make_inputs(workload, o.workload, o.images, o.common, record);
-  generate::Vectors vectors{.network = workload.network.name,
-                            .weights = workload.trained ? fmt::format("from {}", o.workload.network)
-                                                        : fmt::format("seeded random ones (seed {})", o.common.seed),
-                            .images = inputs.source,
-                            .program = workload.program,
-                            .tensors = {},
-                            .cycles = {}};
+  generate::TestVectors vectors{.network = workload.network.name,
+                                .weights = workload.trained
+                                               ? fmt::format("from {}", o.workload.network)
+                                               : fmt::format("seeded random ones (seed {})", o.common.seed),
+                                .images = inputs.source,
+                                .program = workload.program,
+                                .tensors = {},
+                                .cycles = {}};
   if (workload.imported) vectors.weights += fmt::format(", {}", workload.imported->calibration_text());
   const std::size_t kept = workload.network.layers.size();
   if (kept < all) vectors.network += fmt::format(" (the first {} of {} layers)", kept, all);
@@ -135,7 +136,7 @@ int generate(const std::vector<std::string>& arguments) {
   // First of all, so that a bad --out costs no time.
   generate::DesignFolder folder(o.out, o.force);
 
-  std::optional<generate::Vectors> vectors;
+  std::optional<generate::TestVectors> vectors;
   if (!o.workload.network.empty()) vectors = make_vectors(o, arguments);
   std::string command = "bitstrata generate";
   for (const std::string& word : arguments) command += fmt::format(" {}", quoted(word));

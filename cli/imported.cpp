@@ -34,7 +34,7 @@ std::vector<std::int64_t> shape_of(const std::string& text) {
 
 }  // namespace
 
-void ImportOptions::add(po::options_description& options) {
+void OnnxOptions::add(po::options_description& options) {
   options.add_options()
       // clang-format off
       ("calibration", po::value(&calibration)->default_value(calibration),
@@ -48,7 +48,7 @@ void ImportOptions::add(po::options_description& options) {
   // clang-format on
 }
 
-void ImportOptions::check(const po::variables_map& values, const std::string& network) const {
+void OnnxOptions::check(const po::variables_map& values, const std::string& network) const {
   quant::range_method(calibration);
   check_range("calibration-images", calibration_images, 1, 1e6);
   shape_of(input_shape);
@@ -61,7 +61,7 @@ void ImportOptions::check(const po::variables_map& values, const std::string& ne
 
 bool is_onnx(const std::string& network) { return std::filesystem::path(network).extension() == ".onnx"; }
 
-model::FloatNetwork read_network(const std::string& file, const ImportOptions& options, const Common& common,
+model::FloatNetwork read_network(const std::string& file, const OnnxOptions& options, const Common& common,
                                  model::OutputLayout& output) {
   model::FloatNetwork network =
       model::import_onnx(file, {shape_of(options.input_shape), options.outputs, options.file_order}, &output);
@@ -80,7 +80,7 @@ quant::CalibrationInputs random_inputs(const model::FloatNetwork& network, int c
 }
 
 Imported import_network(const std::string& file, const WidthOptions& widths, const WidthLimits& limits,
-                        const std::string& dataset, const ImportOptions& options, const Common& common,
+                        const std::string& dataset, const OnnxOptions& options, const Common& common,
                         RunRecord& record) {
   model::OutputLayout output;
   model::FloatNetwork network = read_network(file, options, common, output);

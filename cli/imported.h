@@ -18,7 +18,7 @@
 
 namespace bitstrata::cli {
 
-struct ImportOptions {
+struct OnnxOptions {
   std::string calibration = "max", input_shape;
   std::vector<std::string> outputs;  // tensors; empty: the file's first output
   int calibration_images = 100;
@@ -43,7 +43,7 @@ struct Imported {
 };
 
 // The file's network without calibration, with its output's layout. Says on stderr what was left to the host.
-model::FloatNetwork read_network(const std::string& file, const ImportOptions& options, const Common& common,
+model::FloatNetwork read_network(const std::string& file, const OnnxOptions& options, const Common& common,
                                  model::OutputLayout& output);
 
 // Seeded values in 0..1, for networks that nobody has samples for.
@@ -53,7 +53,7 @@ quant::CalibrationInputs random_inputs(const model::FloatNetwork& network, int c
 // `dataset`: empty or `random` for seeded random inputs, which give true cycles and events but no accuracy. Says on
 // stderr what was left to the host. Throws where the user's choice does not work out.
 Imported import_network(const std::string& file, const WidthOptions& widths, const WidthLimits& limits,
-                        const std::string& dataset, const ImportOptions& options, const Common& common,
+                        const std::string& dataset, const OnnxOptions& options, const Common& common,
                         RunRecord& record);
 
 // Says so where a data set whose classes are told has another number of them than the network has outputs.

@@ -19,7 +19,7 @@ namespace {
 struct Options {
   std::string network, architecture, out;
   WidthOptions widths;
-  ImportOptions import;
+  OnnxOptions import;
   Common common;
 };
 

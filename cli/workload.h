@@ -22,7 +22,7 @@ struct WorkloadOptions {
   std::string network, architecture = "pim-64x64", dataset;
   WidthOptions widths;
   int batch = 1;  // images a run
-  ImportOptions import;
+  OnnxOptions import;
   void add(po::options_description& options);
   void add_batch(po::options_description& options);
   void check(const po::variables_map& values);

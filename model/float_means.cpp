@@ -11,11 +11,11 @@ namespace {
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 // The rows or columns of the image in one window: from `first` to before `end`, and how many count.
-struct Range {
+struct Extent {
   int first, end, counted;
 };
 
-Range range_of(int output, int stride, int before, int kernel, int size, int counted_before, int counted_after) {
+Extent extent_of(int output, int stride, int before, int kernel, int size, int counted_before, int counted_after) {
   const int start = output * stride - before, stop = start + kernel;
   return {std::max(start, 0), std::min(stop, size),
           std::min(stop, size + counted_after) - std::max(start, -counted_before)};
@@ -28,7 +28,7 @@ struct Channel {
   float at(int y, int x) const { return values[(std::int64_t{y} * shape.width + x) * shape.channels]; }
 };
 
-float sum_by_rows(const Channel& image, Range rows, Range columns) {
+float sum_by_rows(const Channel& image, Extent rows, Extent columns) {
   float sum = 0;
   for (int y = rows.first; y < rows.end; ++y)
     for (int x = columns.first; x < columns.end; ++x) sum += image.at(y, x);
@@ -36,7 +36,7 @@ float sum_by_rows(const Channel& image, Range rows, Range columns) {
 }
 
 // Each column first, then over the columns.
-float sum_by_columns(const Channel& image, Range rows, Range columns) {
+float sum_by_columns(const Channel& image, Extent rows, Extent columns) {
   float sum = 0;
   for (int x = columns.first; x < columns.end; ++x) {
     float column = 0;
@@ -61,11 +61,11 @@ void average(const Mean& mean, Shape in, Shape out, const Reals& from, Reals& to
   for (int c = 0; c < in.channels; ++c) {
     const Channel image{from.data() + c, in};
     for (int y = 0; y < out.height; ++y) {
-      const Range rows =
-          range_of(y, w.stride_height, w.pad_top, w.kernel_height, in.height, mean.counted_top, mean.counted_bottom);
+      const Extent rows =
+          extent_of(y, w.stride_height, w.pad_top, w.kernel_height, in.height, mean.counted_top, mean.counted_bottom);
       for (int x = 0; x < out.width; ++x) {
-        const Range columns =
-            range_of(x, w.stride_width, w.pad_left, w.kernel_width, in.width, mean.counted_left, mean.counted_right);
+        const Extent columns =
+            extent_of(x, w.stride_width, w.pad_left, w.kernel_width, in.width, mean.counted_left, mean.counted_right);
         const float sum = mean.order == Mean::Order::lanes     ? sum_by_lanes(image)
                           : mean.order == Mean::Order::columns ? sum_by_columns(image, rows, columns)
                                                                : sum_by_rows(image, rows, columns);

@@ -31,9 +31,9 @@ Eigen::Index rows_of_part(Eigen::Index rows, Eigen::Index columns) {
 }
 
 // One layer. For many images all weights are converted at once, else large ones a part at a time.
-class FastLayer {
+class MatrixLayer {
  public:
-  FastLayer(const IntegerNetwork& network, const IntegerLayer& layer, bool many_images = false)
+  MatrixLayer(const IntegerNetwork& network, const IntegerLayer& layer, bool many_images = false)
       : network_(network),
         layer_(layer),
         from_(network.tensors.at(static_cast<std::size_t>(layer.input))),
@@ -271,14 +271,14 @@ class FastLayer {
   bool slow_ = false;      // sums could leave double's exact integers
 };
 
-std::vector<FastLayer> prepare(const IntegerNetwork& network) {
-  std::vector<FastLayer> layers;
+std::vector<MatrixLayer> prepare(const IntegerNetwork& network) {
+  std::vector<MatrixLayer> layers;
   layers.reserve(network.layers.size());
   for (const IntegerLayer& layer : network.layers) layers.emplace_back(network, layer, true);
   return layers;
 }
 
-std::vector<Codes> run_prepared(const IntegerNetwork& network, const std::vector<FastLayer>& layers,
+std::vector<Codes> run_prepared(const IntegerNetwork& network, const std::vector<MatrixLayer>& layers,
                                 const Codes& input) {
   std::vector<Codes> tensors(network.tensors.size());
   tensors.at(0) = input;
@@ -303,13 +303,13 @@ std::string reader_of(const IntegerNetwork& network) { return fmt::format("netwo
 
 Codes run_layer(const IntegerNetwork& network, const IntegerLayer& layer, const Codes& input, const Codes& second) {
   check_inputs(network, layer, input, second);
-  return FastLayer(network, layer).run(input, second);
+  return MatrixLayer(network, layer).run(input, second);
 }
 
 std::vector<Codes> run_batch(const IntegerNetwork& network, std::span<const Codes> inputs, int threads) {
   const std::size_t output = output_index(network);
   for (const Codes& input : inputs) check_codes(network.tensors.at(0), input, reader_of(network));
-  const std::vector<FastLayer> layers = prepare(network);
+  const std::vector<MatrixLayer> layers = prepare(network);
   std::vector<Codes> outputs(inputs.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {

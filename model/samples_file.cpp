@@ -150,10 +150,10 @@ class Description {
   }
 
   // Which samples of `all` are asked for, of these the first `most`.
-  struct Range {
+  struct Selection {
     std::size_t begin = 0, count = 0;
   };
-  static Range range(const YamlReader& reader, std::size_t all, int most) {
+  static Selection selection(const YamlReader& reader, std::size_t all, int most) {
     int first = 0, count = 0;
     reader.read("first", first);
     reader.read("count", count);
@@ -201,7 +201,7 @@ class Description {
       top_.at("resize").fail(fmt::format("'resize' makes {} values of a sample of {} channels; at most {} are read",
                                          size, all.shape.channels, most_values));
     }
-    const Range kept = range(reader, all.count(), most);
+    const Selection kept = selection(reader, all.count(), most);
     const auto cut = [&](auto& values, std::size_t each) {
       values.erase(values.begin() + static_cast<std::ptrdiff_t>((kept.begin + kept.count) * each), values.end());
       values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(kept.begin * each));
@@ -272,7 +272,7 @@ class Description {
     if (reader.has("labels")) reader.at("labels").fail("kind folder has its labels in the names of subfolders");
     const fs::path path = file_.parent_path() / reader.at("images").as_string();
     const ImageFolder list = list_image_folder(path, names_);
-    const Range kept = range(reader, list.files.size(), most);
+    const Selection kept = selection(reader, list.files.size(), most);
     const auto first = list.labels.begin() + static_cast<std::ptrdiff_t>(kept.begin);
     StoredSamples content{.bytes = {}, .labels = {first, first + static_cast<std::ptrdiff_t>(kept.count)}};
     Preparation preparation = preparation_;

@@ -18,7 +18,7 @@ std::vector<T> to_vector(const Tensor& values) {
   return {data, data + flat.numel()};
 }
 
-model::Grid to_model(const Grid& grid) {
+model::Grid to_model(const TrainingGrid& grid) {
   const bool bipolar = grid.coding == model::Coding::bipolar;
   return {.bits = grid.bits,
           .coding = grid.coding,

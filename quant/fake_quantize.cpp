@@ -48,7 +48,7 @@ float best_scale(const float* weights, std::int64_t size, float first, Scales sc
   return first * static_cast<float>(factor);
 }
 
-Rounding rounding_of(const Grid& grid) {
+TensorRounding rounding_of(const TrainingGrid& grid) {
   return {static_cast<float>(1.0 / grid.step), static_cast<float>(grid.offset + 0.5), static_cast<float>(grid.low),
           static_cast<float>(grid.high),       static_cast<float>(grid.offset),       static_cast<float>(grid.step)};
 }
@@ -107,19 +107,19 @@ Tensor every(const Tensor& x, std::int64_t stride) {
   return values;
 }
 
-Tensor rounded(const Tensor& x, const Grid& grid) {  // dense
+Tensor rounded(const Tensor& x, const TrainingGrid& grid) {  // dense
   Tensor values = torch::empty_like(x);
   round_values(x.data_ptr<float>(), values.data_ptr<float>(), x.numel(), rounding_of(grid));
   return values;
 }
 
-std::vector<double> stored(const Grid& grid) {
+std::vector<double> stored(const TrainingGrid& grid) {
   return {grid.step, grid.offset, static_cast<double>(grid.low), static_cast<double>(grid.high)};
 }
 
-Grid stored_grid(torch::autograd::AutogradContext* context) {
+TrainingGrid stored_grid(torch::autograd::AutogradContext* context) {
   const std::vector<double> saved = context->saved_data["grid"].toDoubleVector();
-  Grid grid;
+  TrainingGrid grid;
   grid.step = saved[0], grid.offset = saved[1];
   grid.low = static_cast<std::int64_t>(saved[2]), grid.high = static_cast<std::int64_t>(saved[3]);
   return grid;
@@ -128,7 +128,7 @@ Grid stored_grid(torch::autograd::AutogradContext* context) {
 // Clamp and round with the gradient of the clamp alone.
 class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Grid* grid) {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const TrainingGrid* grid) {
     const Tensor from = dense(x);
     context->save_for_backward({from});
     context->saved_data["grid"] = stored(*grid);
@@ -136,7 +136,7 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
-    const Grid grid = stored_grid(context);
+    const TrainingGrid grid = stored_grid(context);
     return {at::hardtanh_backward(gradients[0], context->get_saved_variables()[0],
                                   (static_cast<double>(grid.low) - grid.offset) * grid.step,
                                   (static_cast<double>(grid.high) - grid.offset) * grid.step),
@@ -147,7 +147,8 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
 // Fake quantization with a gradient of the step beside that of the values.
 class LearnedFakeQuantize : public torch::autograd::Function<LearnedFakeQuantize> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor&, const Grid* grid) {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor&,
+                        const TrainingGrid* grid) {
     const Tensor from = dense(x);
     context->save_for_backward({from});
     context->saved_data["grid"] = stored(*grid);
@@ -155,7 +156,7 @@ class LearnedFakeQuantize : public torch::autograd::Function<LearnedFakeQuantize
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
-    const Grid grid = stored_grid(context);
+    const TrainingGrid grid = stored_grid(context);
     const Tensor x = context->get_saved_variables()[0], gradient = in_order_of(x, gradients[0]);
     Tensor to_x = torch::empty_like(x);
     const double to_step = round_backward(gradient.data_ptr<float>(), x.data_ptr<float>(), to_x.data_ptr<float>(),
@@ -275,8 +276,8 @@ double allowed_step(double step, Scales scales, double smallest) {
   return step;
 }
 
-Grid make_grid(const Range& range, int bits, model::Coding coding, Scales scales, double smallest_step) {
-  Grid grid;
+TrainingGrid make_grid(const Range& range, int bits, model::Coding coding, Scales scales, double smallest_step) {
+  TrainingGrid grid;
   grid.bits = bits;
   grid.coding = coding;
   const double codes = std::ldexp(1.0, bits);
@@ -306,7 +307,7 @@ Grid make_grid(const Range& range, int bits, model::Coding coding, Scales scales
   return grid;
 }
 
-torch::Tensor grid_codes(const torch::Tensor& x, const Grid& grid) {
+torch::Tensor grid_codes(const torch::Tensor& x, const TrainingGrid& grid) {
   const torch::NoGradGuard no_grad;
   if (x.scalar_type() != torch::kFloat32)
     return x.mul(1.0 / grid.step)
@@ -319,9 +320,9 @@ torch::Tensor grid_codes(const torch::Tensor& x, const Grid& grid) {
   return codes;
 }
 
-torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid) { return FakeQuantize::apply(x, &grid); }
+torch::Tensor fake_quantize(const torch::Tensor& x, const TrainingGrid& grid) { return FakeQuantize::apply(x, &grid); }
 
-torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid, const torch::Tensor& step) {
+torch::Tensor fake_quantize(const torch::Tensor& x, const TrainingGrid& grid, const torch::Tensor& step) {
   return LearnedFakeQuantize::apply(x, step, &grid);
 }
 
@@ -329,7 +330,7 @@ torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& valu
   return StraightThrough::apply(x, value);
 }
 
-torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid) {
+torch::Tensor round_to_grid(const torch::Tensor& x, const TrainingGrid& grid) {
   return straight_through(x, rounded(dense(x.detach()), grid));
 }
 
@@ -338,12 +339,12 @@ Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int 
   const Tensor in_memory = dense(x.detach()), all = in_memory.as_strided({in_memory.numel()}, {1});
   if (coding == model::Coding::bipolar) {
     const double mean = (rectified ? all.clamp_min(0) : all).abs().mean().item<double>();
-    return {-mean, mean, true};
+    return {-mean, mean};
   }
   const auto extremes = all.aminmax();
   const double least = rectified ? 0 : -std::numeric_limits<double>::infinity();
   const Range full{std::max(least, std::get<0>(extremes).item<double>()),
-                   std::max(least, std::get<1>(extremes).item<double>()), true};
+                   std::max(least, std::get<1>(extremes).item<double>())};
   if (!clipped(bits)) return full;
   const std::int64_t stride = std::max<std::int64_t>(1, all.numel() / samples) | 1;  // odd: meets every column
   Tensor sample = every(x.detach(), stride);
@@ -351,10 +352,10 @@ Range observe_range(const torch::Tensor& x, int bits, model::Coding coding, int 
   Range range = full;
   const auto clip = [&](bool low, bool high) {
     const auto clipped_by = [&, from = range](double factor) {
-      return Range{low ? from.low * factor : from.low, high ? from.high * factor : from.high, true};
+      return Range{low ? from.low * factor : from.low, high ? from.high * factor : from.high};
     };
     range = clipped_by(best_factor(kCandidateRatio, 24, true, [&](double factor) {
-      const Grid grid = make_grid(clipped_by(factor), bits, coding, Scales::free, 0);
+      const TrainingGrid grid = make_grid(clipped_by(factor), bits, coding, Scales::free, 0);
       return rounding_error(sample.data_ptr<float>(), sample.numel(), rounding_of(grid));
     }));
   };

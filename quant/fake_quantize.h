@@ -6,6 +6,7 @@
 
 #include "model/integer_network.h"
 #include "quant/options.h"
+#include "quant/range.h"
 
 namespace bitstrata::quant {
 
@@ -42,7 +43,7 @@ torch::Tensor fake_quantize_weights(const torch::Tensor& weights, const torch::T
 
 // Codes of a tensor: code = clamp(floor(x / step + offset + 1/2), low, high), value = (code - offset) * step.
 // Bipolar codes are the grid of step 2*scale and offset 1/2.
-struct Grid {
+struct TrainingGrid {
   double step = 1.0;
   double offset = 0.0;
   std::int64_t low = 0;
@@ -56,37 +57,30 @@ struct Grid {
   double padding_value() const { return (padding_code() - offset) * step; }
 };
 
-// The values a tensor takes, after clipping: [low, high].
-struct Range {
-  double low = 0.0;
-  double high = 0.0;
-  bool ready = false;
-};
-
 model::Coding coding_of(bool rectified, int bits, SignedTensors signed_tensors);
 
 // The grid of `bits` over `range`; its step is at least `smallest_step`.
-Grid make_grid(const Range& range, int bits, model::Coding coding, Scales scales, double smallest_step);
+TrainingGrid make_grid(const Range& range, int bits, model::Coding coding, Scales scales, double smallest_step);
 
 // `step` as hardware has it: at least `smallest`, and a power of two where scales are.
 double allowed_step(double step, Scales scales, double smallest);
 
-torch::Tensor grid_codes(const torch::Tensor& x, const Grid& grid);
+torch::Tensor grid_codes(const torch::Tensor& x, const TrainingGrid& grid);
 
 // (code - offset) * step; the gradient passes inside the clipping range and is zero outside. For a rectified tensor
 // the grid starts at 0, so this contains the ReLU.
-torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid);
+torch::Tensor fake_quantize(const torch::Tensor& x, const TrainingGrid& grid);
 
 // Fake quantization where grid.step was learned: `step`, [1], gets its gradient as LSQ has it, times 1/sqrt(values of
 // one image
 // * largest code).
-torch::Tensor fake_quantize(const torch::Tensor& x, const Grid& grid, const torch::Tensor& step);
+torch::Tensor fake_quantize(const torch::Tensor& x, const TrainingGrid& grid, const torch::Tensor& step);
 
 // `value`, with the gradient of `x`.
 torch::Tensor straight_through(const torch::Tensor& x, const torch::Tensor& value);
 
 // Rounds to a multiple of the grid's step, gradient unchanged: average pooling keeps its input's format.
-torch::Tensor round_to_grid(const torch::Tensor& x, const Grid& grid);
+torch::Tensor round_to_grid(const torch::Tensor& x, const TrainingGrid& grid);
 
 // The range that suits a batch. From 8 bits on it is the extremes; below, the clipping with the smallest squared error
 // over about so many samples; for bipolar codes the mean magnitude. `rectified`: negative values count as 0.

@@ -21,8 +21,10 @@ Tensor column(const Tensor& per_channel) { return per_channel.view({-1, 1, 1, 1}
 
 Tensor indices(const std::vector<std::int64_t>& list) { return torch::tensor(list, torch::kInt64); }
 
-Tensor to_tensor(const Range& range) {
-  return torch::tensor({range.low, range.high, range.ready ? 1.0 : 0.0}, torch::kFloat64);
+// Both ends, and whether there is a range.
+Tensor to_tensor(const std::optional<Range>& range) {
+  const Range known = range.value_or(Range{});
+  return torch::tensor({known.low, known.high, range ? 1.0 : 0.0}, torch::kFloat64);
 }
 
 // What a learned step of weights may be, as shares of the step by which the largest weight has the largest code. Behind
@@ -37,9 +39,10 @@ constexpr const char* kShift = ".shift";
 
 Tensor no_step(std::int64_t size) { return torch::zeros({size}).requires_grad_(); }
 
-Range to_range(const Tensor& tensor) {
+std::optional<Range> to_range(const Tensor& tensor) {
   const Tensor values = tensor.to(torch::kFloat64);
-  return {values[0].item<double>(), values[1].item<double>(), values[2].item<double>() != 0};
+  if (values[2].item<double>() == 0) return {};
+  return Range{values[0].item<double>(), values[1].item<double>()};
 }
 
 }  // namespace
@@ -57,7 +60,7 @@ Module::Module(model::Network network)
       plan_(model::uniform_plan(network_, 8, 8)),
       ranges_(layout_.tensors.size()),
       table_ranges_(layout_.tensors.size()) {
-  ranges_[0] = {0.0, 1.0, true};
+  ranges_[0] = Range{0.0, 1.0};
   bits_ = tensor_bits(layout_, plan_);
   for (std::size_t t = 0; t < layout_.tensors.size(); ++t) steps_.push_back(no_step(1));
   for (const Step& step : layout_.steps)
@@ -195,13 +198,13 @@ Tensor Module::largest_step(int index) const {
 }
 
 void Module::set_input_range(double low, double high) {
-  input_extremes_ = {low, high, true};
+  input_extremes_ = Range{low, high};
   clip_input();
 }
 
 // Float inputs of few bits are clipped, by the next quantized pass.
 void Module::clip_input() {
-  if (input_extremes_.ready) ranges_[0] = clipped(bits_[0]) ? Range{} : input_extremes_;
+  if (input_extremes_) ranges_[0] = clipped(bits_[0]) ? std::nullopt : input_extremes_;
 }
 
 bool Module::has_means() const { return weights_.front().mean.defined(); }
@@ -221,10 +224,10 @@ void Module::settle_means() {
 
 bool Module::ranges_ready() const {
   for (const Step& step : layout_.steps) {
-    if (!shares_format(step) && !ranges_[step.output].ready) return false;
-    if (by_table(step) && !table_ranges_[step.output].ready) return false;
+    if (!shares_format(step) && !ranges_[step.output]) return false;
+    if (by_table(step) && !table_ranges_[step.output]) return false;
   }
-  return ranges_[0].ready;
+  return ranges_[0].has_value();
 }
 
 void Module::forget_ranges() {
@@ -289,7 +292,7 @@ std::map<std::string, Tensor> Module::state() const {
   }
   const std::string& input = network_.node(layout_.tensors[0].node).name;
   state["range." + input] = to_tensor(ranges_[0]);
-  if (input_extremes_.ready) state[kExtremes + input] = to_tensor(input_extremes_);
+  if (input_extremes_) state[kExtremes + input] = to_tensor(input_extremes_);
   for (const Step& step : layout_.steps) {
     const std::string& name = network_.node(layout_.tensors[step.output].node).name;
     if (!shares_format(step)) state["range." + name] = to_tensor(ranges_[step.output]);
@@ -309,7 +312,7 @@ void Module::load_state(const std::map<std::string, Tensor>& state) {
     weights_[s].shift = given(kShift);
   }
   const auto extremes = state.find(kExtremes + network_.node(layout_.tensors[0].node).name);
-  input_extremes_ = extremes == state.end() ? Range{} : to_range(extremes->second);
+  input_extremes_ = extremes == state.end() ? std::nullopt : to_range(extremes->second);
   std::map<std::string, Tensor> own = this->state();
   for (const auto& [name, tensor] : own) {
     const auto found = state.find(name);

@@ -112,8 +112,8 @@ class Module {
   // All tensors of one batch, and their grids where they are rounded.
   struct Values {
     std::vector<torch::Tensor> tensors;
-    std::vector<Grid> grids;
-    std::vector<Grid> wider;  // of Between
+    std::vector<TrainingGrid> grids;
+    std::vector<TrainingGrid> wider;  // of Between
   };
   // The input's values; the first thing of a forward pass.
   Values begin(const torch::Tensor& images, const ForwardOptions& options);
@@ -163,9 +163,9 @@ class Module {
 
   // Grids of all tensors, in tensor order, and the weight scales they follow from.
   struct Grids {
-    std::vector<Grid> tensors;
-    std::vector<std::optional<Grid>> tables;   // per tensor: of the index of the table that makes it
-    std::vector<torch::Tensor> weight_scales;  // per stage, of folded weights
+    std::vector<TrainingGrid> tensors;
+    std::vector<std::optional<TrainingGrid>> tables;  // per tensor: of the index of the table that makes it
+    std::vector<torch::Tensor> weight_scales;         // per stage, of folded weights
   };
   Grids grids() const;
 
@@ -175,7 +175,7 @@ class Module {
   const model::Plan& plan() const { return plan_; }
   const StageWeights& stage(int index) const { return weights_.at(static_cast<std::size_t>(index)); }
   StageWeights& stage(int index) { return weights_.at(static_cast<std::size_t>(index)); }
-  const std::vector<Range>& ranges() const { return ranges_; }
+  const std::vector<std::optional<Range>>& ranges() const { return ranges_; }
   // The values that float inputs take; those of bytes lie between 0 and 1.
   void set_input_range(double low, double high);
   bool ranges_ready() const;
@@ -190,8 +190,8 @@ class Module {
     torch::Tensor gain, scale;
     double largest = 0;
   };
-  torch::Tensor run_stage(const Step& step, const torch::Tensor& input, const Grid& input_grid, const StageScale& scale,
-                          const ForwardOptions& forward);
+  torch::Tensor run_stage(const Step& step, const torch::Tensor& input, const TrainingGrid& input_grid,
+                          const StageScale& scale, const ForwardOptions& forward);
   torch::Tensor evaluate(const Step& step, const Values& values, const StageScale& scale,
                          const ForwardOptions& forward);
   void observe(const Step& step, const torch::Tensor& values, const ForwardOptions& options);
@@ -204,9 +204,9 @@ class Module {
   bool learned(int tensor) const;
   bool learned_weights(int stage) const;
   torch::Tensor largest_step(int stage) const;
-  Grid tensor_grid(int tensor, double smallest_step) const;
+  TrainingGrid tensor_grid(int tensor, double smallest_step) const;
   model::Coding coding(int tensor, int bits) const;
-  double smallest_step(const Step& step, const std::vector<Grid>& grids, const StageScale& scale) const;
+  double smallest_step(const Step& step, const std::vector<TrainingGrid>& grids, const StageScale& scale) const;
   bool by_table(const Step& step) const;
   void clip_input();
   bool shares_format(const Step& step) const;
@@ -217,11 +217,11 @@ class Module {
   model::Plan plan_;
   std::vector<int> bits_;  // per tensor
   std::vector<StageWeights> weights_;
-  std::vector<Range> ranges_;         // per tensor; those of source tensors count
-  Range input_extremes_;              // of float inputs; not ready where inputs are bytes
-  std::vector<Range> table_ranges_;   // per tensor: in front of the table that makes it
-  std::vector<torch::Tensor> steps_;  // per tensor: [1], learned; 0: not yet
-  std::vector<int> rounded_;          // tensors that training rounds to a grid of their own: their steps can be learned
+  std::vector<std::optional<Range>> ranges_;        // per tensor; those of source tensors count
+  std::optional<Range> input_extremes_;             // of float inputs; none where inputs are bytes
+  std::vector<std::optional<Range>> table_ranges_;  // per tensor: in front of the table that makes it
+  std::vector<torch::Tensor> steps_;                // per tensor: [1], learned; 0: not yet
+  std::vector<int> rounded_;  // tensors that training rounds to a grid of their own: their steps can be learned
 };
 
 }  // namespace bitstrata::quant

@@ -42,7 +42,7 @@ void count(DensityCount& density, std::size_t tensor, const Tensor& values) {
 }
 
 // A table that is a layer of its own is indexed by the upper 8 bits of the codes it reads.
-Tensor upper_bits(const Tensor& x, const Grid& grid) {
+Tensor upper_bits(const Tensor& x, const TrainingGrid& grid) {
   if (grid.bits <= 8) return x;
   const double each = std::ldexp(1.0, grid.bits - 8), low = static_cast<double>(grid.low);
   const Tensor index = grid_codes(x.detach(), grid).sub_(low).div_(each).add_(0.5).floor_().clamp_(0, 255);
@@ -51,8 +51,8 @@ Tensor upper_bits(const Tensor& x, const Grid& grid) {
 }
 
 // The grid of a table's index: 8 bits over what is seen in front of it.
-Grid table_grid(const Range& range) {
-  Grid grid;
+TrainingGrid table_grid(const Range& range) {
+  TrainingGrid grid;
   grid.bits = 8;
   grid.coding = Coding::twos_complement;
   grid.low = -128;
@@ -65,7 +65,7 @@ Grid table_grid(const Range& range) {
 // What is seen in front of a table, as far as it makes a difference to 8-bit results.
 Range table_range(const Range& seen, Op op) {
   const model::Function& table = *model::function_of(op);
-  return {std::clamp(seen.low, table.flat_low, -1e-3), std::clamp(seen.high, 1e-3, table.flat_high), true};
+  return {std::clamp(seen.low, table.flat_low, -1e-3), std::clamp(seen.high, 1e-3, table.flat_high)};
 }
 
 // The rounding that lies between two.
@@ -74,7 +74,7 @@ Tensor mixed(const Tensor& narrower, const Tensor& wider, const Tensor& share) {
 }
 
 // Images as the host rounds them.
-Tensor rounded_input(const Tensor& images, const Grid& grid) {
+Tensor rounded_input(const Tensor& images, const TrainingGrid& grid) {
   if (images.scalar_type() == torch::kUInt8)
     return images.to(torch::kFloat32).mul_(static_cast<double>(grid.high) / 255.0).add_(0.5).floor_().mul_(grid.step);
   // Halves to even, as hosts that follow ONNX do.
@@ -83,9 +83,10 @@ Tensor rounded_input(const Tensor& images, const Grid& grid) {
   return codes.clamp(static_cast<double>(grid.low), static_cast<double>(grid.high)).sub_(grid.offset).mul_(grid.step);
 }
 
-void follow(Range& range, const Range& seen, double share) {
-  if (!range.ready) share = 1;
-  range = {range.low + share * (seen.low - range.low), range.high + share * (seen.high - range.high), true};
+void follow(std::optional<Range>& range, const Range& seen, double share) {
+  const Range before = range.value_or(Range{});
+  if (!range) share = 1;
+  range = Range{before.low + share * (seen.low - before.low), before.high + share * (seen.high - before.high)};
 }
 
 void follow(Tensor& mean, const Tensor& seen, double share) {
@@ -104,7 +105,7 @@ Coding Module::coding(int tensor, int bits) const {
   const int source = layout_.tensors[tensor].source;
   const TensorNode& info = layout_.tensors[source];
   if (source == 0) {  // what was found of the data decides
-    const Range& range = input_extremes_.ready ? input_extremes_ : ranges_[0];
+    const Range range = (input_extremes_ ? input_extremes_ : ranges_[0]).value_or(Range{});
     if (range.low >= 0) return Coding::unsigned_code;
     if (bits == 1) return Coding::bipolar;
     const double smaller = std::min(-range.low, std::max(0.0, range.high));
@@ -122,18 +123,19 @@ Coding Module::coding(int tensor, int bits) const {
   return coding_of(info.rectified, bits, options.signed_tensors);
 }
 
-Grid Module::tensor_grid(int tensor, double smallest) const {
+TrainingGrid Module::tensor_grid(int tensor, double smallest) const {
   const int source = layout_.tensors[tensor].source;
   const int bits = bits_[tensor];
   const bool learns = learned(source);
-  Grid grid = make_grid(ranges_[source], bits, coding(tensor, bits), options.scales, learns ? 0 : smallest);
+  TrainingGrid grid =
+      make_grid(ranges_[source].value_or(Range{}), bits, coding(tensor, bits), options.scales, learns ? 0 : smallest);
   if (!learns) return grid;
   // The zero point stays that of the range, so both ends of it move with the step.
   grid.step = allowed_step(steps_[source].item<float>(), options.scales, smallest);
   return grid;
 }
 
-double Module::smallest_step(const Step& step, const std::vector<Grid>& grids, const StageScale& scale) const {
+double Module::smallest_step(const Step& step, const std::vector<TrainingGrid>& grids, const StageScale& scale) const {
   // A right shift cannot enlarge, and a 16-bit multiplier by at most 2^15: the output's step must not be finer.
   if (step.stage >= 0) {
     const double largest = grids[step.input()].unit() * scale.largest;
@@ -175,7 +177,7 @@ Module::Grids Module::grids() const {
   for (const Step& step : layout_.steps) {
     const StageScale scale = scale_of(step.stage);
     if (step.stage >= 0) grids.weight_scales[step.stage] = scale.scale;
-    if (by_table(step)) grids.tables[step.output] = table_grid(table_ranges_[step.output]);
+    if (by_table(step)) grids.tables[step.output] = table_grid(table_ranges_[step.output].value_or(Range{}));
     grids.tensors[step.output] = shares_format(step)
                                      ? grids.tensors[layout_.tensors[step.output].source]
                                      : tensor_grid(step.output, smallest_step(step, grids.tensors, scale));
@@ -183,7 +185,7 @@ Module::Grids Module::grids() const {
   return grids;
 }
 
-Tensor Module::run_stage(const Step& step, const Tensor& input, const Grid& input_grid, const StageScale& scale,
+Tensor Module::run_stage(const Step& step, const Tensor& input, const TrainingGrid& input_grid, const StageScale& scale,
                          const ForwardOptions& forward) {
   StageWeights& stage = this->stage(step.stage);
   const int bits = plan_.layers[step.stage].weight_bits;
@@ -216,7 +218,7 @@ Tensor Module::evaluate(const Step& step, const Values& values, const StageScale
                         const ForwardOptions& forward) {
   Tensor x;
   if (step.stage >= 0) {
-    const Grid grid = forward.quantized ? values.grids[step.input()] : Grid{};
+    const TrainingGrid grid = forward.quantized ? values.grids[step.input()] : TrainingGrid{};
     x = run_stage(step, values.tensors[step.input()], grid, scale, forward);
   } else if (step.activation != step.node) {
     std::vector<Tensor> inputs;
@@ -230,13 +232,13 @@ Tensor Module::evaluate(const Step& step, const Values& values, const StageScale
   if (forward.quantized && step.activation == step.node && model::needs_table(activation.op))
     x = upper_bits(x, values.grids[step.input()]);
   if (forward.quantized && by_table(step)) {
-    Range& range = table_ranges_[step.output];
-    if (forward.observe > 0 || !range.ready) {
+    std::optional<Range>& range = table_ranges_[step.output];
+    if (forward.observe > 0 || !range) {
       const auto extremes = x.detach().aminmax();
-      const Range seen{std::get<0>(extremes).item<double>(), std::get<1>(extremes).item<double>(), true};
+      const Range seen{std::get<0>(extremes).item<double>(), std::get<1>(extremes).item<double>()};
       follow(range, table_range(seen, activation.op), forward.observe);
     }
-    x = fake_quantize(x, table_grid(range));
+    x = fake_quantize(x, table_grid(*range));
   }
   // The grid of a rectified tensor begins at 0, so rounding to it is the ReLU.
   const bool in_grid = forward.quantized && activation.op == Op::relu && activation.limit == 0 &&
@@ -250,8 +252,8 @@ Tensor Module::unrounded(std::size_t index, const Values& values, const ForwardO
 }
 
 void Module::observe(const Step& step, const Tensor& values, const ForwardOptions& forward) {
-  Range& range = ranges_[step.output];
-  if (range.ready && (forward.observe == 0 || learned(step.output))) return;
+  std::optional<Range>& range = ranges_[step.output];
+  if (range && (forward.observe == 0 || learned(step.output))) return;
   const Range seen = seen_range(step, values, bits_[step.output], forward.observed_values);
   const bool bounded = bound_of(network_.node(layout_.tensors[step.output].node).op) > 0;
   follow(range, seen, bounded ? 1 : forward.observe);
@@ -261,28 +263,28 @@ Range Module::seen_range(const Step& step, const Tensor& values, int bits, int s
   const TensorNode& tensor = layout_.tensors[step.output];
   // Functions that are bounded reach their bound whatever was seen.
   if (const double bound = bound_of(network_.node(tensor.node).op); bound > 0)
-    return {tensor.rectified ? 0 : -bound, bound, true};
+    return {tensor.rectified ? 0 : -bound, bound};
   const Range seen = observe_range(values, bits, coding(step.output, bits), samples, tensor.rectified);
   const double margin = tensor.is_output ? output_margin(options.scales) : 1;
-  return {seen.low * margin, seen.high * margin, true};
+  return {seen.low * margin, seen.high * margin};
 }
 
 Module::Values Module::begin(const Tensor& images, const ForwardOptions& forward) {
-  Values values{std::vector<Tensor>(layout_.tensors.size()), std::vector<Grid>(layout_.tensors.size())};
+  Values values{std::vector<Tensor>(layout_.tensors.size()), std::vector<TrainingGrid>(layout_.tensors.size())};
   Tensor& input = values.tensors[0];
   const bool bytes = images.scalar_type() == torch::kUInt8;
   if (!forward.quantized) {
     input = bytes ? images.to(torch::kFloat32).div_(255.0) : images;
     return values;
   }
-  if (!ranges_[0].ready) ranges_[0] = observe_range(images, bits_[0], coding(0, bits_[0]), forward.observed_values);
+  if (!ranges_[0]) ranges_[0] = observe_range(images, bits_[0], coding(0, bits_[0]), forward.observed_values);
   values.grids[0] = tensor_grid(0, 0);
   input = rounded_input(images, values.grids[0]);
   if (forward.between) {
     values.wider = values.grids;
     if (const Tensor& share = forward.between->tensors[0]; share.defined()) {
       const int bits = forward.between->tensor_bits[0];
-      values.wider[0] = make_grid(ranges_[0], bits, coding(0, bits), options.scales, 0);
+      values.wider[0] = make_grid(*ranges_[0], bits, coding(0, bits), options.scales, 0);
       input = mixed(input, rounded_input(images, values.wider[0]), share);
     }
   }
@@ -316,7 +318,7 @@ void Module::round_step(std::size_t index, Tensor result, Values& values, const 
 void Module::finish(const Step& step, Tensor output, const StageScale& scale, Values& values,
                     const ForwardOptions& forward) {
   if (forward.quantized) {
-    Grid& grid = values.grids[step.output];
+    TrainingGrid& grid = values.grids[step.output];
     const int source = layout_.tensors[step.output].source;
     const Tensor share = forward.between ? forward.between->tensors[source] : Tensor();
     const Tensor exact = output;

@@ -40,7 +40,7 @@ float clamped(float x, float low, float high) {
   return above > high ? high : above;
 }
 
-float code_of(float x, const Rounding& r) { return clamped(std::floor(x * r.inverse + r.shift), r.low, r.high); }
+float code_of(float x, const TensorRounding& r) { return clamped(std::floor(x * r.inverse + r.shift), r.low, r.high); }
 
 float weight_code(float position, float largest) {
   return largest > 0 ? clamped(std::nearbyint(position), -largest, largest) : position >= 0 ? 1.0F : -1.0F;
@@ -48,17 +48,18 @@ float weight_code(float position, float largest) {
 
 }  // namespace
 
-void round_values(const float* __restrict x, float* __restrict values, std::int64_t size, const Rounding& rounding) {
-  const Rounding r = rounding;
+void round_values(const float* __restrict x, float* __restrict values, std::int64_t size,
+                  const TensorRounding& rounding) {
+  const TensorRounding r = rounding;
   for (std::int64_t i = 0; i < size; ++i) values[i] = (code_of(x[i], r) - r.offset) * r.step;
 }
 
-void round_codes(const float* x, float* codes, std::int64_t size, const Rounding& rounding) {
-  const Rounding r = rounding;
+void round_codes(const float* x, float* codes, std::int64_t size, const TensorRounding& rounding) {
+  const TensorRounding r = rounding;
   for (std::int64_t i = 0; i < size; ++i) codes[i] = code_of(x[i], r);
 }
 
-double rounding_error(const float* x, std::int64_t size, const Rounding& rounding) {
+double rounding_error(const float* x, std::int64_t size, const TensorRounding& rounding) {
   return sum(size, [&](std::int64_t start, std::int64_t count, float* __restrict terms) {
     const auto r = rounding;
     const float* __restrict from = x + start;
@@ -69,7 +70,8 @@ double rounding_error(const float* x, std::int64_t size, const Rounding& roundin
   });
 }
 
-double round_backward(const float* gradient, const float* x, float* to_x, std::int64_t size, const Rounding& rounding) {
+double round_backward(const float* gradient, const float* x, float* to_x, std::int64_t size,
+                      const TensorRounding& rounding) {
   return sum(size, [&](std::int64_t start, std::int64_t count, float* __restrict terms) {
     const auto r = rounding;
     const float* __restrict g = gradient + start, * __restrict from = x + start;

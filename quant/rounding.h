@@ -9,23 +9,24 @@
 namespace bitstrata::quant {
 
 // code = clamp(floor(x * inverse + shift), low, high), value = (code - offset) * step.
-struct Rounding {
+struct TensorRounding {
   float inverse = 1, shift = 0.5F;  // 1 / step, offset + 1/2
   float low = 0, high = 255;
   float offset = 0, step = 1;
 };
 
 // Values of the codes of `size` values.
-void round_values(const float* x, float* values, std::int64_t size, const Rounding& rounding);
+void round_values(const float* x, float* values, std::int64_t size, const TensorRounding& rounding);
 // Sum of squares of value - x.
-double rounding_error(const float* x, std::int64_t size, const Rounding& rounding);
+double rounding_error(const float* x, std::int64_t size, const TensorRounding& rounding);
 // The codes themselves.
-void round_codes(const float* x, float* codes, std::int64_t size, const Rounding& rounding);
+void round_codes(const float* x, float* codes, std::int64_t size, const TensorRounding& rounding);
 
 // Gradients with learned steps (Esser et al., Learned Step Size Quantization, ICLR 2020, equations 3 and 5): `to_x` is
 // `gradient` where x lies between the lowest and the highest value and 0 elsewhere; the result is the sum of gradient *
 // (value - x) / step inside and of gradient * (low or high - offset) outside.
-double round_backward(const float* gradient, const float* x, float* to_x, std::int64_t size, const Rounding& rounding);
+double round_backward(const float* gradient, const float* x, float* to_x, std::int64_t size,
+                      const TensorRounding& rounding);
 
 // Weights: the nearest integer of w / scale, halves to even, between -largest and largest; largest 0: -1 or +1, zero
 // counts as +1. `gain` comes before and is taken out behind: value = code * scale / gain of w * gain.

@@ -48,7 +48,7 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
   const FastLayer layer(descriptor, architecture);
   model::Events events;
   layer.add_counts(events);
-  Schedule schedule(layer, architecture, pace);
+  FastSchedule schedule(layer, architecture, pace);
   schedule.finish(std::numeric_limits<Cycle>::max());
   schedule.add_times(events);
   return events;
@@ -60,7 +60,7 @@ model::Events predict(const Descriptor& descriptor, const model::Architecture& a
   if (!architecture.skip_planes || layer.whole_codes) return predict(descriptor, architecture);
   model::Events events;
   layer.add_counts(events);
-  Schedule schedule(layer, architecture, Pace::stepping, &planes);
+  FastSchedule schedule(layer, architecture, Pace::stepping, &planes);
   schedule.finish(std::numeric_limits<Cycle>::max());
   schedule.add_times(events);
   return events;
@@ -127,7 +127,7 @@ generate::Judge judge_of(const model::Architecture& architecture) {
       Part& part = parts[i];
       total -= part.least;
       if (part.layer) {
-        Schedule schedule(*part.layer, architecture, Pace::leaping);
+        FastSchedule schedule(*part.layer, architecture, Pace::leaping);
         if (!schedule.finish(limit - total)) return limit;
         part.cycles = schedule.cycles();
       } else {

@@ -56,7 +56,7 @@ void RowsTaken::add_to(StateKey& key) const {
   }
 }
 
-Loader::Loader(const FastLayer& layer, const ReadPort& port, const std::vector<Cycle>& rows_freed, Cycle start)
+FastLoader::FastLoader(const FastLayer& layer, const ReadPort& port, const std::vector<Cycle>& rows_freed, Cycle start)
     : layer_(layer),
       rows_freed_(rows_freed),
       flow_{.port = port, .cursor = start, .taken = {}, .weight_address = layer.descriptor().get<F_WEIGHT_ADDRESS>()},
@@ -66,7 +66,7 @@ Loader::Loader(const FastLayer& layer, const ReadPort& port, const std::vector<C
   if (layer.second && layer.broadcast) issue(second_address_, layer.second_beats);
 }
 
-Cycle Loader::rows_loaded(int block) {
+Cycle FastLoader::rows_loaded(int block) {
   const int need = layer_.need(block);
   while (rows_ < need) {
     if (flow_.idle) throw std::invalid_argument("the array needs more rows than the layer loads");
@@ -75,7 +75,7 @@ Cycle Loader::rows_loaded(int block) {
   return row_loaded_;
 }
 
-Cycle Loader::weights_loaded() {
+Cycle FastLoader::weights_loaded() {
   while (!flow_.in_weights) {
     if (flow_.idle) throw std::invalid_argument("the array needs more weights than the layer loads");
     step();
@@ -84,12 +84,12 @@ Cycle Loader::weights_loaded() {
   return flow_.weights;
 }
 
-Cycle Loader::finish() {
+Cycle FastLoader::finish() {
   while (!flow_.idle) step();
   return std::max(flow_.cursor - 1, flow_.last_beat);
 }
 
-void Loader::issue(std::uint32_t address, std::int64_t beats) {
+void FastLoader::issue(std::uint32_t address, std::int64_t beats) {
   Cycle& slot = flow_.slots[flow_.issued++ % flow_.slots.size()];
   const Cycle fire = std::max({flow_.cursor, flow_.port.ready(), slot + 1});
   slot = flow_.last_beat = flow_.port.read(fire, address, beats);
@@ -97,7 +97,7 @@ void Loader::issue(std::uint32_t address, std::int64_t beats) {
 }
 
 // Issues the next command or ends the block.
-void Loader::step() {
+void FastLoader::step() {
   if (flow_.in_weights) return load_weights();
   if (rows_ < layer_.need(flow_.block)) return load_row();
   ++flow_.cursor;  // the cycle that finds the rows complete
@@ -105,7 +105,7 @@ void Loader::step() {
   if (!flow_.in_weights) next_block();
 }
 
-void Loader::load_row() {
+void FastLoader::load_row() {
   flow_.cursor = std::max(flow_.cursor, slot_free(rows_));
   issue(row_address_, layer_.row_beats);
   row_address_ += layer_.descriptor().get<F_IN_ROW_STRIDE>();
@@ -117,7 +117,7 @@ void Loader::load_row() {
   row_loaded_ = flow_.last_beat;
 }
 
-void Loader::load_weights() {
+void FastLoader::load_weights() {
   const int rows = layer_.load_rows(flow_.n, flow_.k);
   const std::int64_t must_be_free = flow_.commanded + rows - layer_.weight_depth;
   if (must_be_free > 0) {
@@ -136,7 +136,7 @@ void Loader::load_weights() {
   if (++flow_.n == layer_.n_tiles) end_weights();
 }
 
-void Loader::end_weights() {
+void FastLoader::end_weights() {
   flow_.n = 0;
   flow_.weight_address = layer_.descriptor().get<F_WEIGHT_ADDRESS>();
   flow_.in_weights = false;
@@ -144,7 +144,7 @@ void Loader::end_weights() {
 }
 
 // First cycle in which the buffer has room for input row `row`.
-Cycle Loader::slot_free(int row) {
+Cycle FastLoader::slot_free(int row) {
   const int freed = row - layer_.in_slots + 1;
   if (freed <= 0) return never_yet;
   while (layer_.freed_after(freed_block_) < freed) {
@@ -156,7 +156,7 @@ Cycle Loader::slot_free(int row) {
   return rows_freed_[static_cast<std::size_t>(freed_block_)];
 }
 
-void Loader::add_to(StateKey& key, bool whole_tiles) const {
+void FastLoader::add_to(StateKey& key, bool whole_tiles) const {
   flow_.port.add_to(key);
   key.add_time(flow_.cursor);
   for (std::size_t i = 0; i < flow_.slots.size(); ++i)
@@ -168,7 +168,7 @@ void Loader::add_to(StateKey& key, bool whole_tiles) const {
   key.add_number(weight_place(whole_tiles));
 }
 
-std::uint32_t Loader::weight_place(bool whole_tiles) const {
+std::uint32_t FastLoader::weight_place(bool whole_tiles) const {
   // Row tiles but the last are of one size.
   const Bursts& bursts = flow_.port.bursts();
   const std::int64_t row = layer_.weight_row_beats;
@@ -178,7 +178,7 @@ std::uint32_t Loader::weight_place(bool whole_tiles) const {
   return place;
 }
 
-void Loader::leap(Cycle by, std::int64_t rows, int n_tiles, int k_tiles) {
+void FastLoader::leap(Cycle by, std::int64_t rows, int n_tiles, int k_tiles) {
   flow_.port.shift(by);
   shift_time(flow_.cursor, by);
   for (Cycle& slot : flow_.slots) shift_time(slot, by);
@@ -192,7 +192,7 @@ void Loader::leap(Cycle by, std::int64_t rows, int n_tiles, int k_tiles) {
   if (flow_.n == layer_.n_tiles) end_weights();
 }
 
-void Loader::add_block_to(StateKey& key, int block, Cycle array_read) const {
+void FastLoader::add_block_to(StateKey& key, int block, Cycle array_read) const {
   const bool weights = streams(block), rows = loads_rows();
   key.add_number(weights);
   key.add_number(rows);
@@ -217,7 +217,7 @@ void Loader::add_block_to(StateKey& key, int block, Cycle array_read) const {
   key.add_times(std::span(rows_freed_).subspan(static_cast<std::size_t>(freed_block_)));
 }
 
-int Loader::alike_until(int block, int period) const {
+int FastLoader::alike_until(int block, int period) const {
   if (!loads_rows()) return layer_.blocks;
   const int end = layer_.steady_until(block - period - 1);
   if (!waits_for_slots()) return end;
@@ -227,7 +227,7 @@ int Loader::alike_until(int block, int period) const {
   return waited ? end : block;
 }
 
-void Loader::leap_blocks(Cycle by, int blocks) {
+void FastLoader::leap_blocks(Cycle by, int blocks) {
   const bool rows = loads_rows();
   if (!rows && !streams(flow_.block)) return;
   // The rows of weights commanded and taken count from here on.
@@ -242,7 +242,7 @@ void Loader::leap_blocks(Cycle by, int blocks) {
   if (waits_for_slots()) freed_block_ += blocks;
 }
 
-void Loader::set_flow(const Flow& earlier, Cycle by, int block) {
+void FastLoader::set_flow(const Flow& earlier, Cycle by, int block) {
   flow_ = earlier;
   leap(by, 0, 0, 0);
   flow_.block = block + 1;

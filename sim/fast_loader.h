@@ -38,11 +38,11 @@ class RowsTaken {
   std::int64_t total_ = 0;
 };
 
-class Loader {
+class FastLoader {
  public:
   // `start`: first cycle of state PARAMETERS. `rows_freed`: per block walked, the cycle from which its rows count as
   // freed.
-  Loader(const FastLayer& layer, const ReadPort& port, const std::vector<Cycle>& rows_freed, Cycle start);
+  FastLoader(const FastLayer& layer, const ReadPort& port, const std::vector<Cycle>& rows_freed, Cycle start);
 
   // Cycle of the last beat of the last input row that block `block` needs (at least one), of the next weight tile.
   Cycle rows_loaded(int block);

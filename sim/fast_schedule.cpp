@@ -15,8 +15,8 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 }  // namespace
 
-Schedule::Schedule(const FastLayer& layer, const model::Architecture& architecture, Pace pace,
-                   const PlaneCounts* planes)
+FastSchedule::FastSchedule(const FastLayer& layer, const model::Architecture& architecture, Pace pace,
+                           const PlaneCounts* planes)
     : layer_(layer),
       planes_(planes),
       leaps_(pace == Pace::leaping),
@@ -32,7 +32,7 @@ Schedule::Schedule(const FastLayer& layer, const model::Architecture& architectu
   stored_before_.reserve(at(layer.blocks));
 }
 
-bool Schedule::finish(Cycle limit) {
+bool FastSchedule::finish(Cycle limit) {
   Cycle computing = layer_.compute_cycles();
   for (int block = 0; block < layer_.blocks; ++block) {
     if (leaps_ && block > 0) {
@@ -54,7 +54,7 @@ bool Schedule::finish(Cycle limit) {
   return cycles() < limit;
 }
 
-void Schedule::add_times(model::Events& events) {
+void FastSchedule::add_times(model::Events& events) {
   if (planes_ != nullptr) {
     events.compute_cycles += streamed_.plane_steps - events.plane_steps;
     events.plane_steps = streamed_.plane_steps;
@@ -68,7 +68,7 @@ void Schedule::add_times(model::Events& events) {
 }
 
 // The last block may have fewer rows, and so is always taken.
-int Schedule::leap_blocks(int block) {
+int FastSchedule::leap_blocks(int block) {
   const int period = blocks_.period(block, tiles_.state, tiles_.freed - tiles_.state, [&](StateKey& key) {
     tiles_.add_to(key);
     loader_.add_block_to(key, block, tiles_.vectors.read_before);
@@ -96,7 +96,7 @@ int Schedule::leap_blocks(int block) {
   return block + leapt;
 }
 
-void Schedule::add_store_to(StateKey& key, int block) const {
+void FastSchedule::add_store_to(StateKey& key, int block) const {
   write_port_.add_to(key);
   for (const Cycle time : {outputs_freed_[at(block % 2)], outputs_freed_[at((block + 1) % 2)], last_read_, answered_})
     key.add_time(time);
@@ -104,7 +104,7 @@ void Schedule::add_store_to(StateKey& key, int block) const {
       write_port_.bursts().place(out_address_, layer_.out_row_beats, layer_.descriptor().get<F_OUT_ROW_STRIDE>()));
 }
 
-void Schedule::compute(int block) {
+void FastSchedule::compute(int block) {
   rows_there_ = run_;
   tile(block, 0);
   Remainder* kept = nullptr;
@@ -135,14 +135,14 @@ void Schedule::compute(int block) {
   if (loader_.streams(block)) kept->flow = loader_.flow();
 }
 
-void Schedule::go_on_as(const Remainder& earlier, int block) {
+void FastSchedule::go_on_as(const Remainder& earlier, int block) {
   const Cycle by = tiles_.state - earlier.key.now();
   tiles_ = earlier.end;
   tiles_.shift(by);
   if (loader_.streams(block)) loader_.set_flow(*earlier.flow, by, block);
 }
 
-int Schedule::leap_tiles(int block, int n) {
+int FastSchedule::leap_tiles(int block, int n) {
   const bool streams = loader_.streams(block);
   // Where bursts are cut by pages, few states can be alike.
   const Cycle hash = (tiles_.freed - tiles_.state) * Bursts::page_bytes + (streams ? loader_.weight_place(true) : 0);
@@ -165,7 +165,7 @@ int Schedule::leap_tiles(int block, int n) {
   return n + times * period;
 }
 
-int Schedule::leap_rows(int block, int n, int k, Cycle& state) {
+int FastSchedule::leap_rows(int block, int n, int k, Cycle& state) {
   const bool streams = loader_.streams(block);
   const Cycle hash = streams ? loader_.flow().cursor - state : tiles_.vectors.read - state;
   const int period = row_tiles_.period(k, state, hash, [&](StateKey& key) {
@@ -190,7 +190,7 @@ int Schedule::leap_rows(int block, int n, int k, Cycle& state) {
   return k + times * period;
 }
 
-void Schedule::tile(int block, int n) {
+void FastSchedule::tile(int block, int n) {
   const int pixels = layer_.pixels_in_block(block), macros = layer_.macros_used(n);
   const int* const ends = layer_.window_ends(n);
   const int groups = pixels / layer_.vectors, rest = pixels % layer_.vectors;
@@ -242,7 +242,7 @@ void Schedule::tile(int block, int n) {
   }
 }
 
-void Schedule::stream(int block, int n, int k, Cycle state) {
+void FastSchedule::stream(int block, int n, int k, Cycle state) {
   const int* const ends = layer_.window_ends(n);
   std::int64_t steps = 0, products = 0;  // cycles of planes; times the vectors and outputs
   for (int left = layer_.pixels_in_block(block); left > 0; left -= layer_.vectors) {
@@ -258,7 +258,7 @@ void Schedule::stream(int block, int n, int k, Cycle state) {
   streamed_.cell_steps += products * layer_.tile_rows(k);
 }
 
-void Schedule::store(int block) {
+void FastSchedule::store(int block) {
   const Cycle block_ready = tiles_.freed + post_latency + 1, busy_until = answered_;
   for (int row = 0; row < layer_.rows_in_block(block); ++row) {
     const Cycle taken = std::max({block_ready, last_read_ + 1, write_port_.ready()});

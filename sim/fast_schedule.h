@@ -46,11 +46,11 @@ struct Tiles {
 };
 
 // One layer from FETCH to barrier.
-class Schedule {
+class FastSchedule {
  public:
   // `planes`: with skip_planes, what is streamed of each vector.
-  Schedule(const FastLayer& layer, const model::Architecture& architecture, Pace pace,
-           const PlaneCounts* planes = nullptr);
+  FastSchedule(const FastLayer& layer, const model::Architecture& architecture, Pace pace,
+               const PlaneCounts* planes = nullptr);
 
   // Visits everything, unless it sees on the way that the layer takes `limit` cycles or more: false.
   bool finish(Cycle limit);
@@ -70,7 +70,7 @@ class Schedule {
   struct Remainder {
     StateKey key;  // at their beginning
     Tiles end;
-    std::optional<Loader::Flow> flow;  // where the block streams weights
+    std::optional<FastLoader::Flow> flow;  // where the block streams weights
   };
   void go_on_as(const Remainder& earlier, int block);
 
@@ -99,7 +99,7 @@ class Schedule {
   ReadPort read_port_;
   const Cycle fetched_, run_;
   std::vector<Cycle> rows_freed_;  // per block
-  Loader loader_;
+  FastLoader loader_;
   WritePort write_port_;
   Tiles tiles_;
   Cycle rows_there_ = never_yet;  // the input rows of the block

@@ -33,7 +33,7 @@ struct Options {
   quant::ActivationDensityOptions density;
   Common common;
   Training training;
-  Rounding rounding;
+  RoundingOptions rounding;
   quant::QuantizeOptions quantize;
 };
 

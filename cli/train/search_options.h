@@ -30,7 +30,7 @@ struct SearchVerbOptions {
   quant::OracleOptions oracle;
   Common common;
   Training training;
-  Rounding rounding;
+  RoundingOptions rounding;
   quant::QuantizeOptions quantize;
 
   // Returns false when --help was asked for. Throws std::invalid_argument for misuse.

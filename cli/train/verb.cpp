@@ -58,7 +58,7 @@ void Training::check(const po::variables_map& values) const {
         fmt::format("--epoch-images is {}; it must hold at least one --batch of {}", epoch_images, batch));
 }
 
-void Rounding::add(po::options_description& options) {
+void RoundingOptions::add(po::options_description& options) {
   options.add_options()
       // clang-format off
       ("quantizer", po::value(&quantizer)->default_value(quantizer),
@@ -70,7 +70,7 @@ void Rounding::add(po::options_description& options) {
   // clang-format on
 }
 
-void Rounding::check(const po::variables_map& values) const {
+void RoundingOptions::check(const po::variables_map& values) const {
   check_choice("quantizer", quantizer, {"range", "lsq"});
   check_range("distill", distillation, 0, 1);
   check_range("temperature", temperature, 0.1, 100);
@@ -78,17 +78,17 @@ void Rounding::check(const po::variables_map& values) const {
     throw std::invalid_argument("--temperature is without effect here; it belongs to --distill");
 }
 
-quant::Quantizer Rounding::kind() const {
+quant::Quantizer RoundingOptions::kind() const {
   return quantizer == "lsq" ? quant::Quantizer::learned_steps : quant::Quantizer::range;
 }
 
-quant::TrainOptions Rounding::options(quant::TrainOptions base) const {
+quant::TrainOptions RoundingOptions::options(quant::TrainOptions base) const {
   base.distillation = distillation;
   base.temperature = temperature;
   return base;
 }
 
-void Rounding::check_start(const std::string& network, bool trained) const {
+void RoundingOptions::check_start(const std::string& network, bool trained) const {
   if (distillation > 0 && !trained)
     throw std::invalid_argument(
         fmt::format("--distill: '{}' is not trained; give --network a run folder of train, whose float network is "
@@ -96,13 +96,13 @@ void Rounding::check_start(const std::string& network, bool trained) const {
                     network));
 }
 
-std::string Rounding::text() const {
+std::string RoundingOptions::text() const {
   return distillation > 0
              ? fmt::format("quantizer {}, distillation {:g} at temperature {:g}", quantizer, distillation, temperature)
              : fmt::format("quantizer {}", quantizer);
 }
 
-json Rounding::identity() const {
+json RoundingOptions::identity() const {
   return {{"quantizer", quantizer}, {"distill", distillation}, {"temperature", temperature}};
 }
 

@@ -39,7 +39,7 @@ struct Training {
 };
 
 // How training under quantization rounds, and what it follows.
-struct Rounding {
+struct RoundingOptions {
   std::string quantizer = "lsq";
   double distillation = 0, temperature = 2;
   void add(po::options_description& options);

@@ -38,7 +38,7 @@ Value reread(Value x, double scale, double scale_of_file) {
 
 }  // namespace
 
-Grid Converter::grid_of(const OnnxNode& node, const Quantizer& q) const {
+Grid Converter::grid_of(const OnnxNode& node, const FileQuantizer& q) const {
   if (q.grid.scales.size() > 1)
     refuse(node, "a tensor with a scale for each channel is not supported; only weights have them");
   if (q.grid.bits > 16) refuse(node, fmt::format("a tensor of {} bits is not supported; up to 16 are", q.grid.bits));
@@ -146,7 +146,7 @@ void Converter::quantize(const OnnxNode& node) {
     inputs.push_back(node.inputs[i].empty() ? nullptr : &need_constant(node, i, "scale, zero point or width"));
   }
   const Value x = value(node, 0);
-  Quantizer quantizer = quantizer_of(node, inputs, x.view.sizes());
+  FileQuantizer quantizer = quantizer_of(node, inputs, x.view.sizes());
   if (const std::optional<NotedWidth> noted = noted_width(node, quantizer.grid.bits)) {
     quantizer.grid.bits = noted->bits;
     quantizer.narrow = noted->narrow;
@@ -242,7 +242,7 @@ Value Converter::decoded(const OnnxNode& node, std::size_t codes, std::size_t sc
 // The network's input are codes: the host makes values of them as the first reader says.
 void Converter::take_input_codes(const OnnxNode& node, double scale, double zero) {
   const TypeRange range = *input_codes_;
-  Quantizer quantizer;
+  FileQuantizer quantizer;
   quantizer.grid.bits = range.bits;
   quantizer.grid.scales = {scale};
   quantizer.zero_points = {static_cast<std::int64_t>(zero)};

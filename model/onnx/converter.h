@@ -285,7 +285,7 @@ class Converter {
   Value round_to(const OnnxNode& node, Value value, Grid grid);
   void take_steps(const Value& value, double scale);
   void guard_rounding(int node, Op activation);
-  Grid grid_of(const OnnxNode& node, const Quantizer& quantizer) const;
+  Grid grid_of(const OnnxNode& node, const FileQuantizer& quantizer) const;
 
   // convert_qlinear.cpp
   void qlinear_conv(const OnnxNode& node);

@@ -199,7 +199,7 @@ Tensor constant(const OnnxNode& node) {
 // Values rounded to codes, or codes turned to values.
 Tensor quantized(const OnnxNode& node, const Inputs& inputs) {
   const Tensor& a = need(node, inputs, 0);
-  const Quantizer q = quantizer_of(node, inputs, a.dims);
+  const FileQuantizer q = quantizer_of(node, inputs, a.dims);
   const Dims strides = strides_of(a.dims);
   const auto axis = static_cast<std::size_t>(q.grid.axis);
   const std::size_t channels = q.grid.scales.size();

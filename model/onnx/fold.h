@@ -59,7 +59,7 @@ int bits_for(std::int64_t low, std::int64_t high, bool is_signed);
 
 // QONNX's Quant and BipolarQuant and ONNX's QuantizeLinear share this: how values become codes. Per-axis scales have
 // several entries in `scales`.
-struct Quantizer {
+struct FileQuantizer {
   ConstantGrid grid;
   std::vector<std::int64_t> zero_points = {0};  // one, or one for each scale
   bool is_signed = true, narrow = false;
@@ -71,6 +71,6 @@ struct Quantizer {
   double code(double value, std::size_t channel) const;
 };
 // What a Quant, BipolarQuant or QuantizeLinear node with constant parameters does to a tensor of `dims`.
-Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims);
+FileQuantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims);
 
 }  // namespace bitstrata::model::interchange

@@ -129,13 +129,13 @@ int broadcast_axis(const OnnxNode& node, const Tensor& entries, const Dims& dims
 
 }  // namespace
 
-double Quantizer::low() const { return is_signed ? -std::exp2(grid.bits - 1) + (narrow ? 1 : 0) : 0; }
+double FileQuantizer::low() const { return is_signed ? -std::exp2(grid.bits - 1) + (narrow ? 1 : 0) : 0; }
 
-double Quantizer::high() const {
+double FileQuantizer::high() const {
   return is_signed ? std::exp2(grid.bits - 1) - 1 : std::exp2(grid.bits) - 1 - (narrow ? 1 : 0);
 }
 
-double Quantizer::code(double value, std::size_t channel) const {
+double FileQuantizer::code(double value, std::size_t channel) const {
   const auto step = static_cast<float>(value) / static_cast<float>(grid.scales[grid.scales.size() == 1 ? 0 : channel]);
   const auto zero = static_cast<double>(zero_point(channel));
   if (rounding == Rounding::half_even_step) return std::clamp(std::nearbyint(double{step}) + zero, low(), high());
@@ -155,8 +155,8 @@ int bits_for(std::int64_t low, std::int64_t high, bool is_signed) {
   return bits;
 }
 
-Quantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims) {
-  Quantizer q;
+FileQuantizer quantizer_of(const OnnxNode& node, const std::vector<const Tensor*>& inputs, const Dims& dims) {
+  FileQuantizer q;
   const Tensor& scale = need(node, inputs, 1);
   const bool qonnx = node.op == "Quant" || node.op == "IntQuant" || node.op == "BipolarQuant";
   for (std::size_t i = 0; i < static_cast<std::size_t>(scale.elements()); ++i) {

@@ -99,7 +99,7 @@ class Rewriter {
     if (zero == graph_.constants.end() || zero->second.elements() != 1) return;
     const auto range = integer_type(zero->second.type);
     if (!range || range->bits > 16) return;
-    Quantizer quantizer;
+    FileQuantizer quantizer;
     quantizer.grid.bits = range->bits;
     quantizer.grid.scales = {*scale};
     quantizer.zero_points = zero->second.ints;

@@ -7,13 +7,9 @@
 #include <vector>
 
 #include "quant/calibration/calibrate.h"
+#include "quant/range.h"
 
 namespace bitstrata::quant {
-
-struct Range {
-  double low = 0;
-  double high = 0;
-};
 
 // One tensor's values over all inputs. Two passes: extremes and means, then the histogram between the extremes.
 class Observation {

@@ -123,7 +123,7 @@ std::size_t batch_bytes(const Program& program, std::size_t tensor) {
   return static_cast<std::size_t>(program.batch) * program.tensors[tensor].bytes;
 }
 
-std::string network_section(const model::Architecture& a, const Vectors& v) {
+std::string network_section(const model::Architecture& a, const TestVectors& v) {
   const Program& p = v.program;
   std::vector<std::string> tensor_names(p.tensors.size(), "input");
   for (std::size_t i = 0; i < p.layer_names.size(); ++i) {
@@ -182,7 +182,7 @@ std::string network_section(const model::Architecture& a, const Vectors& v) {
        {"BEAT_INTERVAL", std::to_string(a.memory.beat_interval)}});
 }
 
-void write_testbench(const model::Architecture& a, const Vectors& v, Writer& writer) {
+void write_testbench(const model::Architecture& a, const TestVectors& v, Writer& writer) {
   const Program& p = v.program;
   const auto beat_bytes = static_cast<std::size_t>(a.data_bits / 8);
   const std::size_t memory_beats = (p.memory_bytes + beat_bytes - 1) / beat_bytes;
@@ -312,7 +312,7 @@ void DesignFolder::publish() {
   published_ = true;
 }
 
-std::vector<std::string> write_design(const model::Architecture& a, const Vectors* vectors,
+std::vector<std::string> write_design(const model::Architecture& a, const TestVectors* vectors,
                                       const Provenance& provenance, const fs::path& folder) {
   const std::vector<std::string> names = write_rtl(a, a.event_counters, folder / "rtl");
   Writer writer(folder);

@@ -17,7 +17,7 @@
 namespace bitstrata::generate {
 
 // What the testbench runs and what must come out.
-struct Vectors {
+struct TestVectors {
   std::string network;  // its name, and in words where weights and images come from
   std::string weights;
   std::string images;
@@ -61,7 +61,7 @@ class DesignFolder {
 
 // Writes the design into `folder` and returns the files' names relative to it, sorted. `vectors` may be null: no
 // testbench then. Throws std::runtime_error naming a file that cannot be written.
-std::vector<std::string> write_design(const model::Architecture& architecture, const Vectors* vectors,
+std::vector<std::string> write_design(const model::Architecture& architecture, const TestVectors* vectors,
                                       const Provenance& provenance, const std::filesystem::path& folder);
 
 }  // namespace bitstrata::generate

@@ -30,7 +30,7 @@ void for_each_group(const Architecture& a, const Mapping& mapping, const Piece& 
 
 }  // namespace
 
-std::uint32_t Layout::reserve(std::int64_t bytes) {
+std::uint32_t MemoryLayout::reserve(std::int64_t bytes) {
   const std::int64_t at = bytes_;
   if (at + bytes > std::numeric_limits<std::int32_t>::max()) {
     throw std::invalid_argument("the network's memory image exceeds 2 GiB");
@@ -39,17 +39,17 @@ std::uint32_t Layout::reserve(std::int64_t bytes) {
   return static_cast<std::uint32_t>(at);
 }
 
-void Image::put32(std::uint32_t address, std::uint32_t value) {
+void MemoryImage::put32(std::uint32_t address, std::uint32_t value) {
   for (int i = 0; i < 4; ++i)
     bytes_[address + static_cast<std::uint32_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
 }
 
-void Image::put64(std::uint32_t address, std::uint64_t value) {
+void MemoryImage::put64(std::uint32_t address, std::uint64_t value) {
   put32(address, static_cast<std::uint32_t>(value));
   put32(address + 4, static_cast<std::uint32_t>(value >> 32));
 }
 
-void Image::put(std::uint32_t address, const Descriptor& descriptor) {
+void MemoryImage::put(std::uint32_t address, const Descriptor& descriptor) {
   for (std::uint32_t word = 0; word < descriptor.words.size(); ++word)
     put32(address + word * 4, descriptor.words[static_cast<std::size_t>(word)]);
 }
@@ -66,7 +66,7 @@ std::int64_t parameter_bytes(const Architecture& a, const IntegerLayer& layer, c
          (layer.activation == model::Activation::table ? 256 : 0);
 }
 
-void put_parameters(Image& image, std::uint32_t address, const Architecture& a, const IntegerLayer& layer,
+void put_parameters(MemoryImage& image, std::uint32_t address, const Architecture& a, const IntegerLayer& layer,
                     const Mapping& mapping, const Piece& piece) {
   const std::uint64_t bias_mask = (std::uint64_t{1} << 48) - 1;
   const int channels = layer.out_channels();  // repeated where the layer enlarges
@@ -112,8 +112,8 @@ std::int64_t weight_row_bytes(const Architecture& a) {
 
 // Where a row of the weight buffer is a value's: bit j*w + b is bit b of output j's weight (1-bit weights: 1 for +1).
 // Where it is a plane's: one plane after the other of each output, bit r is that of the row tile's value r.
-void put_weights(Image& image, std::uint32_t address, const Architecture& a, const IntegerLayer& layer, int in_channels,
-                 const Mapping& m, const Piece& piece) {
+void put_weights(MemoryImage& image, std::uint32_t address, const Architecture& a, const IntegerLayer& layer,
+                 int in_channels, const Mapping& m, const Piece& piece) {
   const int inputs = in_channels / layer.groups, outputs = layer.out_channels() / layer.groups;
   const int kernel_width = layer.window.kernel_width;
   const std::int64_t per_output = std::int64_t{layer.window.kernel_height} * kernel_width * inputs;

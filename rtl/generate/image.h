@@ -12,7 +12,7 @@
 namespace bitstrata::generate {
 
 // Hands out the places of a memory that is not there yet.
-class Layout {
+class MemoryLayout {
  public:
   // Every region starts on a page of AXI's burst rule, so that the bursts of a layer do not depend on its neighbours.
   static constexpr std::int64_t alignment = 4096;
@@ -26,9 +26,9 @@ class Layout {
 };
 
 // Writes numbers into a memory that is zero where they go.
-class Image {
+class MemoryImage {
  public:
-  explicit Image(std::span<std::uint8_t> bytes) : bytes_(bytes) {}
+  explicit MemoryImage(std::span<std::uint8_t> bytes) : bytes_(bytes) {}
 
   void put32(std::uint32_t address, std::uint32_t value);
   void put64(std::uint32_t address, std::uint64_t value);
@@ -53,7 +53,7 @@ int parameter_groups(const model::Architecture& architecture, const Mapping& map
 // Bytes of the records, with the table of the activation behind them.
 std::int64_t parameter_bytes(const model::Architecture& architecture, const model::IntegerLayer& layer,
                              const Mapping& mapping, const Piece& piece);
-void put_parameters(Image& image, std::uint32_t address, const model::Architecture& architecture,
+void put_parameters(MemoryImage& image, std::uint32_t address, const model::Architecture& architecture,
                     const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
 
 // Array rows of the piece's weights, all tiles and macros; bytes of one row.
@@ -62,7 +62,7 @@ std::int64_t weight_rows(const model::Architecture& architecture, const model::I
 std::int64_t weight_row_bytes(const model::Architecture& architecture);
 // Input values a full vector pass of a tile reads: rows of a macro's weights.
 std::int64_t kernel_values(const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
-void put_weights(Image& image, std::uint32_t address, const model::Architecture& architecture,
+void put_weights(MemoryImage& image, std::uint32_t address, const model::Architecture& architecture,
                  const model::IntegerLayer& layer, int in_channels, const Mapping& mapping, const Piece& piece);
 
 }  // namespace bitstrata::generate

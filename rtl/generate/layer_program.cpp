@@ -28,7 +28,7 @@ using model::TensorFormat;
 }
 
 std::int64_t page(std::int64_t bytes) {
-  return (bytes + Layout::alignment - 1) / Layout::alignment * Layout::alignment;
+  return (bytes + MemoryLayout::alignment - 1) / MemoryLayout::alignment * MemoryLayout::alignment;
 }
 
 void check_widths(const Architecture& a, const IntegerLayer& layer, const TensorFormat& in, const TensorFormat& out,
@@ -219,7 +219,7 @@ void move(LayerProgram& program, const Bases& from, const Bases& to) {
   for (Descriptor& d : program.descriptors) shift(d, by);
 }
 
-void put_numbers(Image& image, const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
+void put_numbers(MemoryImage& image, const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
                  std::span<const Descriptor> descriptors, const Mapping& mapping, std::span<const Piece> pieces) {
   const int channels = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels;
   std::set<std::uint32_t> weights, parameters;

@@ -39,7 +39,7 @@ LayerProgram program_layer(const model::Architecture& architecture, const model:
 // Takes the layer to other addresses.
 void move(LayerProgram& program, const Bases& from, const Bases& to);
 // Writes parameters and weights where the layer's descriptors, which run one piece each, look for them.
-void put_numbers(Image& image, const model::Architecture& architecture, const model::IntegerNetwork& network,
+void put_numbers(MemoryImage& image, const model::Architecture& architecture, const model::IntegerNetwork& network,
                  const model::IntegerLayer& layer, std::span<const Descriptor> descriptors, const Mapping& mapping,
                  std::span<const Piece> pieces);
 

@@ -30,7 +30,7 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
   if (descriptors > static_cast<std::size_t>(most_descriptors))
     throw std::invalid_argument(
         fmt::format("{} descriptors for {} images at once; a list holds {}", descriptors, batch, most_descriptors));
-  Layout layout;
+  MemoryLayout layout;
   program.list_address = layout.reserve(static_cast<std::int64_t>(descriptors) * descriptor_stride);
   for (const auto& format : network.tensors) {
     TensorPlacement place;
@@ -74,13 +74,13 @@ std::pair<std::size_t, std::size_t> Program::descriptors_of(std::size_t layer) c
 }
 
 void put_list(const Program& program, std::span<std::uint8_t> memory) {
-  Image image(memory);
+  MemoryImage image(memory);
   for (std::size_t i = 0; i < program.descriptors.size(); ++i)
     image.put(program.list_address + static_cast<std::uint32_t>(i) * descriptor_stride, program.descriptors[i]);
 }
 
 void put_layer(const Program& program, std::size_t layer, std::span<std::uint8_t> memory) {
-  Image image(memory);
+  MemoryImage image(memory);
   const auto [begin, end] = program.descriptors_of(layer);
   const LayerNumbers& numbers = program.numbers.at(layer);
   put_numbers(image, program.architecture, *program.network, program.network->layers.at(layer),

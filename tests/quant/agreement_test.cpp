@@ -72,8 +72,10 @@ double rounding(const Module& module, const Step& step, const Module::Values& va
   const auto largest = [&](int tensor) {
     return values.tensors[static_cast<std::size_t>(tensor)].abs().max().item<double>();
   };
-  const auto grid_of = [&](int tensor) -> const Grid& { return values.grids[static_cast<std::size_t>(tensor)]; };
-  const Grid& output = grid_of(step.output);
+  const auto grid_of = [&](int tensor) -> const TrainingGrid& {
+    return values.grids[static_cast<std::size_t>(tensor)];
+  };
+  const TrainingGrid& output = grid_of(step.output);
   const std::string& name = module.network().node(step.node).name;
   const auto layer = std::find_if(integers.layers.begin(), integers.layers.end(),
                                   [&](const model::IntegerLayer& candidate) { return candidate.name == name; });
@@ -119,7 +121,7 @@ TEST_P(Agreement, EveryCodeOfEveryLayer) {
   std::int64_t compared = 0, nonzero = 0, beyond = 0;
   for (std::size_t i = 0; i < layout.steps.size(); ++i) {
     const Step& step = layout.steps[i];
-    const Grid& grid = values.grids[static_cast<std::size_t>(step.output)];
+    const TrainingGrid& grid = values.grids[static_cast<std::size_t>(step.output)];
     const Tensor position = (module.unrounded(i, values, forward).to(torch::kFloat64) / grid.step + grid.offset)
                                 .clamp(static_cast<double>(grid.low), static_cast<double>(grid.high));
     const Tensor codes = golden[static_cast<std::size_t>(step.output)].to(torch::kFloat64);

@@ -18,7 +18,7 @@ using torch::Tensor;
 
 TEST(ByHandGradients, OfTensorsWithAZeroPointEndAtTheirRange) {
   // Codes 0 to 3 stand for -1 to 2.
-  const Grid grid = make_grid({-1, 2, true}, 2, model::Coding::unsigned_code, Scales::free, 0);
+  const TrainingGrid grid = make_grid({-1, 2}, 2, model::Coding::unsigned_code, Scales::free, 0);
   ASSERT_EQ(grid.step, 1.0);
   ASSERT_EQ(grid.offset, 1.0);
   Tensor x = torch::tensor({-1.5F, -0.6F, 0.2F, 1.6F, 2.5F}).requires_grad_();
@@ -29,7 +29,7 @@ TEST(ByHandGradients, OfTensorsWithAZeroPointEndAtTheirRange) {
 }
 
 TEST(ByHandGradients, OfSignedTensorsReachTheLowestCode) {
-  const Grid grid = make_grid({-3, 3, true}, 3, model::Coding::twos_complement, Scales::free, 0);
+  const TrainingGrid grid = make_grid({-3, 3}, 3, model::Coding::twos_complement, Scales::free, 0);
   ASSERT_EQ(grid.step, 1.0);  // the largest code is 3, the lowest -4
   Tensor x = torch::tensor({-5.0F, -3.8F, 2.6F, 3.4F}).requires_grad_();
   const Tensor y = fake_quantize(x, grid);
@@ -39,11 +39,11 @@ TEST(ByHandGradients, OfSignedTensorsReachTheLowestCode) {
 }
 
 TEST(ByHandGrids, ZeroPointIsTheNearestCode) {
-  const Grid grid = make_grid({-1.0, 2.2, true}, 2, model::Coding::unsigned_code, Scales::free, 0);
+  const TrainingGrid grid = make_grid({-1.0, 2.2}, 2, model::Coding::unsigned_code, Scales::free, 0);
   EXPECT_DOUBLE_EQ(grid.step, 3.2 / 3);
-  EXPECT_EQ(grid.offset, 1);                                                                            // 0.94
-  EXPECT_EQ(make_grid({-1.0, 3.0, true}, 2, model::Coding::unsigned_code, Scales::free, 0).offset, 1);  // 0.75
-  EXPECT_EQ(make_grid({-0.5, 3.0, true}, 2, model::Coding::unsigned_code, Scales::free, 0).offset, 0);  // 0.43
+  EXPECT_EQ(grid.offset, 1);                                                                      // 0.94
+  EXPECT_EQ(make_grid({-1.0, 3.0}, 2, model::Coding::unsigned_code, Scales::free, 0).offset, 1);  // 0.75
+  EXPECT_EQ(make_grid({-0.5, 3.0}, 2, model::Coding::unsigned_code, Scales::free, 0).offset, 0);  // 0.43
 }
 
 TEST(ByHandGrids, StepsOfPowersOfTwoAreNotBelowTheSmallest) {

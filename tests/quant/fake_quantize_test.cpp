@@ -71,7 +71,7 @@ TEST_P(EveryWidth, MoreBitsAreNotWorse) {
 
 TEST_P(EveryWidth, UnsignedTensorsReachEveryCodeOfTheirRange) {
   const int bits = GetParam();
-  const Grid grid = make_grid({0, 3, true}, bits, model::Coding::unsigned_code, Scales::free, 0);
+  const TrainingGrid grid = make_grid({0, 3}, bits, model::Coding::unsigned_code, Scales::free, 0);
   EXPECT_EQ(grid.low, 0);
   EXPECT_EQ(grid.high, (1 << bits) - 1);
   const double last = std::ldexp(1, bits) - 1;
@@ -84,7 +84,7 @@ TEST_P(EveryWidth, UnsignedTensorsReachEveryCodeOfTheirRange) {
 TEST_P(EveryWidth, FloatCodesEqualDoubleCodesButForTies) {
   // Training runs in float: its codes must be those of double except within a hair of a rounding border.
   const int bits = GetParam();
-  const Grid grid = make_grid({0, 2.7, true}, bits, model::Coding::unsigned_code, Scales::free, 0);
+  const TrainingGrid grid = make_grid({0, 2.7}, bits, model::Coding::unsigned_code, Scales::free, 0);
   auto generator = at::detail::createCPUGenerator(3);
   const Tensor x = torch::rand({20000}, generator) * 3;
   const Tensor difference = (grid_codes(x, grid).to(torch::kFloat64) - grid_codes(x.to(torch::kFloat64), grid)).abs();
@@ -131,7 +131,7 @@ TEST(StraightThrough, WeightsPassEveryGradient) {
 }
 
 TEST(StraightThrough, TensorsPassGradientsInsideTheirRangeOnly) {
-  const Grid grid = make_grid({0, 2, true}, 2, model::Coding::unsigned_code, Scales::free, 0);
+  const TrainingGrid grid = make_grid({0, 2}, 2, model::Coding::unsigned_code, Scales::free, 0);
   Tensor x = torch::tensor({-0.5, 0.1, 1.0, 1.9, 2.5}).requires_grad_();
   const Tensor y = fake_quantize(x, grid);
   const float step = 2.0F / 3;
@@ -144,7 +144,7 @@ TEST(Binary, SignedTensorsHaveTwoSymmetricLevelsAndNoZero) {
   const Tensor x = torch::tensor({-3.0, -0.01, 0.0, 0.5, 4.0});
   EXPECT_EQ(coding_of(false, 1, SignedTensors::zero_point), model::Coding::bipolar);
   const Range range = observe_range(x, 1, model::Coding::bipolar);
-  const Grid grid = make_grid(range, 1, model::Coding::bipolar, Scales::free, 0);
+  const TrainingGrid grid = make_grid(range, 1, model::Coding::bipolar, Scales::free, 0);
   const float scale = x.abs().mean().item<float>();
   EXPECT_TRUE(fake_quantize(x, grid).allclose(torch::tensor({-scale, -scale, scale, scale, scale})));
   EXPECT_FLOAT_EQ(static_cast<float>(grid.unit()), scale);
@@ -153,23 +153,23 @@ TEST(Binary, SignedTensorsHaveTwoSymmetricLevelsAndNoZero) {
 
 TEST(Binary, RectifiedTensorsAreZeroAndScale) {
   EXPECT_EQ(coding_of(true, 1, SignedTensors::twos_complement), model::Coding::unsigned_code);
-  const Grid grid = make_grid({0, 1.5, true}, 1, model::Coding::unsigned_code, Scales::free, 0);
+  const TrainingGrid grid = make_grid({0, 1.5}, 1, model::Coding::unsigned_code, Scales::free, 0);
   const Tensor x = torch::tensor({-1.0, 0.7, 0.8, 9.0});
   EXPECT_TRUE(fake_quantize(x, grid).allclose(torch::tensor({0.0, 0.0, 1.5, 1.5})));
 }
 
 TEST(Grids, ZeroPointRepresentsZeroExactly) {
-  const Grid grid = make_grid({-1.0, 2.3, true}, 4, model::Coding::unsigned_code, Scales::free, 0);
+  const TrainingGrid grid = make_grid({-1.0, 2.3}, 4, model::Coding::unsigned_code, Scales::free, 0);
   EXPECT_EQ(grid.offset, std::nearbyint(grid.offset));
   EXPECT_EQ(fake_quantize(torch::zeros({1}), grid)[0].item<float>(), 0.0F);
   EXPECT_EQ(grid.padding_value(), 0.0);
 }
 
 TEST(Grids, PowerOfTwoStepsAndSmallestStep) {
-  const Grid grid = make_grid({0, 3, true}, 8, model::Coding::unsigned_code, Scales::power_of_two, 0);
+  const TrainingGrid grid = make_grid({0, 3}, 8, model::Coding::unsigned_code, Scales::power_of_two, 0);
   EXPECT_EQ(grid.step, 1.0 / 64);  // 3/255 = 2^-6.4
-  EXPECT_EQ(make_grid({0, 3, true}, 8, model::Coding::unsigned_code, Scales::power_of_two, 0.25).step, 0.25);
-  EXPECT_EQ(make_grid({0, 3, true}, 8, model::Coding::unsigned_code, Scales::free, 0.3).step, 0.3);
+  EXPECT_EQ(make_grid({0, 3}, 8, model::Coding::unsigned_code, Scales::power_of_two, 0.25).step, 0.25);
+  EXPECT_EQ(make_grid({0, 3}, 8, model::Coding::unsigned_code, Scales::free, 0.3).step, 0.3);
 }
 
 TEST(ObservedRange, ClipsOutliersAtFewBits) {
@@ -198,7 +198,7 @@ TEST(MemoryOrder, DoesNotChangeWhatIsRounded) {
   const Tensor first = torch::randn({3, 5, 4, 6}, generator).requires_grad_();
   const Tensor last = first.detach().contiguous(torch::MemoryFormat::ChannelsLast).requires_grad_();
   const Tensor weight = torch::randn({3, 5, 4, 6}, generator);
-  const Grid grid = make_grid({-1, 2, true}, 4, model::Coding::unsigned_code, Scales::free, 0);
+  const TrainingGrid grid = make_grid({-1, 2}, 4, model::Coding::unsigned_code, Scales::free, 0);
   for (const bool learned : {false, true}) {
     std::vector<Tensor> step;
     for (const Tensor& x : {first, last}) {

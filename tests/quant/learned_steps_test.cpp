@@ -32,7 +32,7 @@ ForwardOptions quantized_pass() {
 }
 
 TEST(LearnedSteps, OfTensorsHaveTheGradientOfLsq) {
-  Grid grid = make_grid({0, 1.5, true}, 2, model::Coding::unsigned_code, Scales::free, 0);
+  TrainingGrid grid = make_grid({0, 1.5}, 2, model::Coding::unsigned_code, Scales::free, 0);
   ASSERT_EQ(grid.step, 0.5);
   Tensor x = torch::tensor({-1.0F, 0.3F, 0.9F, 5.0F}).view({2, 2}).requires_grad_();
   Tensor step = torch::full({1}, 0.5F).requires_grad_();
@@ -45,7 +45,7 @@ TEST(LearnedSteps, OfTensorsHaveTheGradientOfLsq) {
 }
 
 TEST(LearnedSteps, OfTensorsWithAZeroPointCountFromIt) {
-  Grid grid;
+  TrainingGrid grid;
   grid.step = 0.5, grid.offset = 1, grid.high = 3;
   Tensor x = torch::tensor({{-2.0F, -0.2F, 0.6F, 3.0F}}).requires_grad_();
   Tensor step = torch::full({1}, 0.5F).requires_grad_();
@@ -91,7 +91,7 @@ TEST(LearnedSteps, OfAWholeTensorStayEqual) {
 TEST(LearnedSteps, SumsOfManyValuesLoseNothing) {
   auto generator = at::detail::createCPUGenerator(2);
   const Tensor x = torch::rand({1, 300007}, generator), gradient = torch::rand({1, 300007}, generator) - 0.5;
-  Rounding rounding;
+  TensorRounding rounding;
   rounding.inverse = 10, rounding.step = 0.1F, rounding.high = 7;
   Tensor to_x = torch::empty_like(x);
   const double sum =

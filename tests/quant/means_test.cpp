@@ -66,7 +66,7 @@ TEST(Means, OfQuantizedLayersAreThoseOfTheFloatNetwork) {
         EXPECT_FALSE(stage.shift.defined());
         continue;
       }
-      const Grid& grid = values.grids[static_cast<std::size_t>(step.input())];
+      const TrainingGrid& grid = values.grids[static_cast<std::size_t>(step.input())];
       const Tensor weight =
           fake_quantize_weights(stage.weight, module.grids().weight_scales[static_cast<std::size_t>(step.stage)], 2,
                                 module.folding_gain(step.stage));
@@ -179,7 +179,7 @@ TEST(FloatInputs, OfFewBitsAreClipped) {
   const auto top = [&](int bits) {
     module.set_plan(plan(bits));
     module.forward(images, quantized_pass());
-    const Grid grid = module.grids().tensors[0];
+    const TrainingGrid grid = module.grids().tensors[0];
     EXPECT_EQ(grid.bits, bits);
     return (static_cast<double>(grid.high) - grid.offset) * grid.step;
   };

@@ -278,8 +278,8 @@ TEST(Ranges, AreForgottenWhereTheWidthChanges) {
   plan.layers[2].activation_bits = 3;
   module.set_plan(plan);
   EXPECT_FALSE(module.ranges_ready());
-  EXPECT_TRUE(module.ranges()[1].ready);
-  EXPECT_FALSE(module.ranges()[3].ready);
+  EXPECT_TRUE(module.ranges()[1].has_value());
+  EXPECT_FALSE(module.ranges()[3].has_value());
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ class Scores : public ::testing::Test {
     Module module;
     Module::Values values;
     Tensor x, hidden, logits, first, last;  // input, [n][features], [n][10], weights as rounded
-    Grid grid;                              // of the hidden tensor
+    TrainingGrid grid;                      // of the hidden tensor
   };
   Run run(const model::Plan& plan) { return run(subject_->under(plan)); }
   static Run run(Module module) {

@@ -25,11 +25,11 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t seed = 20240607;
 
 // A random chain that fits the accelerator and writes at least `bytes`, with `images` random inputs, `batch` a run.
-Vectors random_vectors(bitstrata::testing::Random& random, const model::Architecture& a, int images,
-                       std::uint32_t bytes = 1, int batch = 1) {
+TestVectors random_vectors(bitstrata::testing::Random& random, const model::Architecture& a, int images,
+                           std::uint32_t bytes = 1, int batch = 1) {
   while (true) {
     const auto network = bitstrata::testing::random_chain(random, 4);
-    Vectors vectors{
+    TestVectors vectors{
         .network = "random", .weights = "random", .images = "random", .program = {}, .tensors = {}, .cycles = {}};
     try {
       vectors.program = generate::lower(network, a, {}, batch);
@@ -72,7 +72,7 @@ TEST(Generate, TestbenchPassesUnderIcarus) {
     const auto a = architectures().at(i);
     const TemporaryFolder folder;
     // Where planes are skipped each image takes its own time.
-    const Vectors vectors = random_vectors(random, a, a.skip_planes ? 1 : 2, 200);
+    const TestVectors vectors = random_vectors(random, a, a.skip_planes ? 1 : 2, 200);
     ++networks;
     write_design(a, &vectors, {"test", "test"}, folder.path());
     // A third of the way up, so that all digits of the base count.
@@ -99,7 +99,7 @@ TEST(Generate, TestbenchRunsBatches) {
   bitstrata::testing::Random random(seed + 3);
   const auto a = architectures().at(0);
   const TemporaryFolder folder;
-  Vectors vectors = random_vectors(random, a, 6, 200, 3);
+  TestVectors vectors = random_vectors(random, a, 6, 200, 3);
   write_design(a, &vectors, {"test", "test"}, folder.path());
   const Outcome outcome = run(script(folder.path(), "sim/run_icarus.sh"));
   ASSERT_GT(bytes_compared(outcome), 0) << outcome.output;
@@ -113,7 +113,7 @@ TEST(Generate, TestbenchPassesUnderVerilator) {
   bitstrata::testing::Random random(seed + 1);
   const auto a = architectures().at(0);
   const TemporaryFolder folder;
-  const Vectors vectors = random_vectors(random, a, 3, 1000);
+  const TestVectors vectors = random_vectors(random, a, 3, 1000);
   write_design(a, &vectors, {"test", "test"}, folder.path());
   const Outcome outcome = run(script(folder.path(), "sim/run_verilator.sh"));
   ASSERT_GT(bytes_compared(outcome), 0) << outcome.output;
@@ -131,7 +131,7 @@ TEST(Generate, TestbenchFailsOnAWrongVectorAndAWrongPrediction) {
   bitstrata::testing::Random random(seed + 2);
   const auto a = architectures().at(0);
   const TemporaryFolder folder;
-  Vectors vectors = random_vectors(random, a, 1);
+  TestVectors vectors = random_vectors(random, a, 1);
   write_design(a, &vectors, {"test", "test"}, folder.path());
   const fs::path file = folder.path() / "sim/expected.hex";
   std::string text = read(file);
@@ -156,7 +156,7 @@ TEST(Generate, TestbenchFailsOnAPayloadThatChanges) {
   bitstrata::testing::Random random(seed + 4);
   const auto a = architectures().at(0);
   const TemporaryFolder folder;
-  const Vectors vectors = random_vectors(random, a, 1);
+  const TestVectors vectors = random_vectors(random, a, 1);
   write_design(a, &vectors, {"test", "test"}, folder.path());
   const fs::path file = folder.path() / "rtl/bs_axi_write.sv";
   std::string text = read(file);

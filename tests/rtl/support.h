@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the Verilog share: a few accelerators, running tools, folders that clean up after themselves.
+// What the tests of the Verilog share: a few accelerators, and running tools.
 #pragma once
 
-#include <stdlib.h>
 #include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "model/architecture.h"
+#include "tests/model/temporary.h"
 
 namespace bitstrata::generate::testing {
 
@@ -93,24 +92,7 @@ inline std::vector<model::Architecture> architectures() {
   return all;
 }
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "bitstrata-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw std::runtime_error("cannot make a temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using bitstrata::testing::TemporaryFolder;
 
 struct Outcome {
   int status = 0;
