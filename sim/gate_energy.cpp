@@ -63,12 +63,16 @@ std::map<std::string, std::string> calibrated_keys(const Architecture& architect
 }
 
 std::vector<std::string> differences(const GateLevel& technology, const Architecture& architecture) {
+  // What all hardware had before a file could say it.
+  static const std::map<std::string, std::string> before = {{"address_width", "32"}};
   std::vector<std::string> result;
   for (const auto& [key, value] : calibrated_keys(architecture)) {
-    const auto calibrated = technology.hardware.find(key);
-    if (calibrated != technology.hardware.end() && calibrated->second == value) continue;
-    result.push_back(fmt::format("{} {}, calibrated for {}", key, value,
-                                 calibrated == technology.hardware.end() ? "none" : calibrated->second));
+    const auto said = technology.hardware.find(key), known = before.find(key);
+    const std::string calibrated = said != technology.hardware.end() ? said->second
+                                   : known != before.end()           ? known->second
+                                                                     : "none";
+    if (calibrated == value) continue;
+    result.push_back(fmt::format("{} {}, calibrated for {}", key, value, calibrated));
   }
   return result;
 }

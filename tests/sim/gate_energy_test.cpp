@@ -155,6 +155,12 @@ TEST(CalibratedHardware, DiffersInWhatChangesTheGates) {
               testing::ElementsAre("accumulator_bits 40, calibrated for 32"));
   EXPECT_THAT(found([](auto& o) { o.post_lanes = 8; }), testing::ElementsAre("post_lanes 8, calibrated for 4"));
   EXPECT_THAT(found([](auto& o) { o.clock_gating = true, o.skip_planes = true; }), testing::SizeIs(2));
+  // Files made before there was another width do not say it; what else is missing is not known.
+  gates.hardware.erase("address_width");
+  gates.hardware.erase("burst_beats");
+  EXPECT_THAT(found([](auto& o) { o.address_width = 64; }),
+              testing::ElementsAre("address_width 64, calibrated for 32", testing::StartsWith("burst_beats ")));
+  EXPECT_THAT(found([](auto&) {}), testing::SizeIs(1));
 }
 
 }  // namespace
