@@ -39,20 +39,63 @@ constexpr BuiltIn libraries[] = {{"osu018", "/usr/share/qflow/tech/osu018/osu018
                                  {"osu050", "/usr/share/qflow/tech/osu050/osu05_stdcells.lib", 500}};
 
 struct Options {
-  std::string architecture = "pim-64x64", library = "osu018", out, runs, check, activations, dram = "lpddr4";
+  std::string architecture = "pim-64x64", out, runs, check, activations, dram = "lpddr4";
+  std::vector<std::string> library = {"osu018"};  // a built-in name or Liberty files, then files alone
   int columns = 0;
   double feature_nm = 0, wire_ff = 5, clock_ns = 10;
   bool zero_delay = false;
   Common common;
 };
 
+// The files of --library and their feature size. Throws std::invalid_argument.
+void check_library(Options& o, bool has_feature) {
+  const auto known = [](const std::string& name) { return std::ranges::find(libraries, name, &BuiltIn::name); };
+  if (o.library.size() == 1 && known(o.library[0]) != std::end(libraries)) {
+    const BuiltIn& library = *known(o.library[0]);
+    if (has_feature)
+      throw std::invalid_argument(fmt::format("--feature-nm belongs to Liberty files; '{}' has its own", library.name));
+    o.library = {library.file};
+    o.feature_nm = library.feature;
+    if (!fs::exists(library.file))
+      throw std::invalid_argument(fmt::format("{} is missing; scripts/setup installs the libraries", library.file));
+    return;
+  }
+  for (const std::string& file : o.library) {
+    if (fs::exists(file)) continue;
+    if (known(file) != std::end(libraries))
+      throw std::invalid_argument(fmt::format("--library {} stands for a whole library; give it alone", file));
+    throw std::invalid_argument(fmt::format("no library '{}': neither a file nor one of osu018, osu035, osu050", file));
+  }
+  if (!has_feature)
+    throw std::invalid_argument("--feature-nm is missing; a Liberty file does not say its feature size");
+  check_range("feature-nm", o.feature_nm, 1, 10000);
+}
+
+// What of a library is not used, and why: a line a reason, with how many cells there are of it and one of them.
+void tell_of_cells(const Common& common, const sim::gates::Library& library) {
+  std::map<std::string, std::pair<int, std::string>> reasons;
+  std::size_t used = library.cells.size();
+  for (const auto& [name, cell] : library.cells) {
+    if (cell.kind != sim::gates::CellKind::unusable && !cell.avoided) continue;
+    const std::string why = cell.kind == sim::gates::CellKind::unusable ? cell.unusable : "the file keeps it from use";
+    --used;
+    auto& [count, example] = reasons.try_emplace(why, 0, name).first->second;
+    ++count;
+  }
+  say(common, fmt::format("library {}: {} of {} cells can be used", library.name, used, library.cells.size()));
+  for (const auto& [why, cells] : reasons)
+    say(common, cells.first == 1 ? fmt::format("  {}: {}", cells.second, why)
+                                 : fmt::format("  {} and {} more: {}", cells.second, cells.first - 1, why));
+}
+
 bool read(const std::vector<std::string>& arguments, Options& o) {
   po::options_description options("options");
   options.add_options()
       // clang-format off
       ("architecture", po::value(&o.architecture)->default_value(o.architecture), "built-in name or YAML file")
-      ("library", po::value(&o.library)->default_value(o.library),
-       "osu018, osu035, osu050 (Debian's qflow-tech packages), or a Liberty file")
+      ("library", po::value(&o.library)->composing()->default_value(o.library, "osu018"),
+       "osu018, osu035, osu050 (Debian's qflow-tech packages), or a Liberty file, also compressed by gzip; may be "
+       "repeated for a library of several files")
       ("feature-nm", po::value(&o.feature_nm), "of a Liberty file: its feature size, which memories are scaled to")
       ("dram", po::value(&o.dram)->default_value(o.dram), "off-chip memory: lpddr4, ddr4 or hbm2")
       ("wire-ff", po::value(&o.wire_ff)->default_value(o.wire_ff), "capacitance of wire a fan-out, fF")
@@ -83,24 +126,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   check_range("wire-ff", o.wire_ff, 0, 1000);
   check_range("clock-ns", o.clock_ns, 0.01, 1000);
   if (values.count("columns") != 0) check_range("columns", o.columns, 1, 1024);
-  const auto* known = std::ranges::find(libraries, o.library, &BuiltIn::name);
-  if (known != std::end(libraries)) {
-    if (values.count("feature-nm") != 0)
-      throw std::invalid_argument(fmt::format("--feature-nm belongs to Liberty files; '{}' has its own", o.library));
-    o.library = known->file;
-    o.feature_nm = known->feature;
-    if (!fs::exists(o.library)) {
-      throw std::invalid_argument(fmt::format("{} is missing; scripts/setup installs the libraries", o.library));
-    }
-  } else {
-    if (!fs::exists(o.library)) {
-      throw std::invalid_argument(
-          fmt::format("no library '{}': neither a file nor one of osu018, osu035, osu050", o.library));
-    }
-    if (values.count("feature-nm") == 0)
-      throw std::invalid_argument("--feature-nm is missing; a Liberty file does not say its feature size");
-    check_range("feature-nm", o.feature_nm, 1, 10000);
-  }
+  check_library(o, values.count("feature-nm") != 0);
   o.common.check();
   return true;
 }
@@ -213,10 +239,12 @@ int characterize(const std::vector<std::string>& arguments) {
     sim::gates::check_recorded(*recorded->test);
     options.recorded = &*recorded->test;
   }
-  sim::gates::read_liberty(o.library);  // damage is told before anything else
+  const std::vector<fs::path> files(o.library.begin(), o.library.end());
+  const sim::gates::Library library = sim::gates::read_liberty(files);
+  tell_of_cells(o.common, library);
   say(o.common, "synthesis of a new accelerator takes minutes and up to 2 GB of memory");
   std::unique_ptr<model::Progress> progress;
-  const auto c = sim::gates::characterize(architecture, o.library, options, [&](std::size_t, std::size_t runs) {
+  const auto c = sim::gates::characterize(architecture, library, options, [&](std::size_t, std::size_t runs) {
     if (!progress)
       progress = std::make_unique<model::Progress>("runs on gates", static_cast<std::int64_t>(runs), o.common.quiet);
     progress->advance();

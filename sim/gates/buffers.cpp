@@ -12,7 +12,7 @@ namespace bitstrata::sim::gates {
 namespace {
 
 bool is_buffer(const Cell& cell) {
-  return cell.kind == CellKind::combinational && cell.inputs.size() == 1 && cell.outputs.size() == 1 &&
+  return cell.kind == CellKind::combinational && !cell.avoided && cell.inputs.size() == 1 && cell.outputs.size() == 1 &&
          cell.outputs[0].function == input_table[0];
 }
 

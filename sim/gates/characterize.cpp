@@ -66,8 +66,8 @@ void set_memories(model::GateLevel& t, const Library& library, const Characteriz
   // A cell is two inverters; what its periphery leaks is not known.
   double inverter = -1;
   for (const auto& [name, cell] : library.cells) {
-    const bool inverts = cell.kind == CellKind::combinational && cell.inputs.size() == 1 && cell.outputs.size() == 1 &&
-                         cell.outputs[0].function == ~input_table[0];
+    const bool inverts = cell.kind == CellKind::combinational && !cell.avoided && cell.inputs.size() == 1 &&
+                         cell.outputs.size() == 1 && cell.outputs[0].function == ~input_table[0];
     if (inverts && (inverter < 0 || cell.leakage < inverter)) inverter = cell.leakage;
   }
   t.memory_leakage = 2 * std::max(0.0, inverter);
@@ -154,7 +154,13 @@ class Runs {
       point.toggles += reference.toggles.at(0);
       result.stream_cycles += cycles;
     }
-    for (CalibrationPoint& point : points) result.points.push_back(std::move(point));
+    for (CalibrationPoint& point : points) {
+      // A fit to anything else would go on into every coefficient.
+      if (!std::isfinite(point.total()) || point.total() <= 0)
+        throw std::runtime_error(fmt::format("run {}: its gates take {:g} J; the fit needs a positive finite energy",
+                                             point.name, point.total()));
+      result.points.push_back(std::move(point));
+    }
   }
 
   // Least share of activations that are not zero among the fitted runs' groups.
@@ -217,17 +223,23 @@ model::Architecture calibrated_architecture(const model::Architecture& architect
   return a;
 }
 
-Characterization characterize(const model::Architecture& architecture, const std::filesystem::path& liberty,
+double time_grid(const BufferRule& buffers, const TimingOptions& options) {
+  const double delay = buffers.cell->outputs[0].delay[0].mean(buffers.most, options.slew);
+  return std::clamp(std::floor(delay / 7 * 1e12) * 1e-12, std::min(1e-12, options.grid), options.grid);
+}
+
+Characterization characterize(const model::Architecture& architecture, const Library& library,
                               const CharacterizeOptions& options, const CharacterizeProgress& progress) {
   const model::Architecture a = calibrated_architecture(architecture, options.columns);
-  const Library library = read_liberty(liberty);
-  const Synthesis synthesis = synthesize(a, liberty, library, options.period);
-  const BufferRule buffers = buffer_rule(library, options.timing);
+  const Synthesis synthesis = synthesize(a, library, options.period);
+  TimingOptions timed = options.timing;
+  const BufferRule buffers = buffer_rule(library, timed);
+  timed.grid = time_grid(buffers, timed);
   const Netlist netlist = read_netlist(synthesis.netlist, library, {.buffers = &buffers});
-  const Timing timing = make_timing(netlist, options.timing);
+  const Timing timing = make_timing(netlist, timed);
   Simulator powered_up(netlist, timing, group_masks());
   powered_up.set_timed(options.timed);
-  const EnergyModel energy(netlist, timing, options.timing, library.voltage, component_of);
+  const EnergyModel energy(netlist, timing, timed, library.voltage, component_of);
 
   Characterization result;
   model::GateLevel& t = result.technology;
@@ -236,8 +248,8 @@ Characterization characterize(const model::Architecture& architecture, const std
   t.hardware = calibrated_keys(a);
   t.columns = a.columns;
   t.voltage = library.voltage;
-  t.wire = options.timing.wire;
-  t.clock_period = clock_period(netlist, library, liberty);
+  t.wire = timed.wire;
+  t.clock_period = clock_period(netlist, library);
   for (const Component& component : energy.components()) {
     const bool column = per_column(component.name);
     // Liberty areas are square micrometres in every library there is.
@@ -265,7 +277,6 @@ Characterization characterize(const model::Architecture& architecture, const std
     (column ? clock.column : clock.fixed) += joules / (idle * 64) / (column ? a.columns : 1);
   }
 
-  const TimingOptions& timed = options.timing;
   const model::Samples& recorded = options.recorded != nullptr ? *options.recorded : recorded_activations();
   KnownRuns known(synthesis.netlist.parent_path() /
                   fmt::format("runs-{}{}-{}-{:x}-{}-{:g}-{:g}-{:g}.jsonl", runs_version, options.code, options.seed,

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/gates/energy.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <stdexcept>
 
 namespace bitstrata::sim::gates {
 
@@ -49,11 +53,18 @@ void EnergyModel::add_cell(std::uint32_t index, bool in_gate) {
   Component& component = components_[component_[placed.instance]];
   component.leakage += cell.leakage;
   component.area += cell.area;
+  // A finite table may leave the numbers there are where it is continued far beyond its points.
+  const auto checked = [&](const std::string& pin, double energy) {
+    if (!std::isfinite(energy))
+      throw std::runtime_error(fmt::format("cell {} of type {}: the energy of its pin {} is no finite number",
+                                           netlist_.name(placed), cell.name, pin));
+    return energy;
+  };
   ++component.cells;
   component.flip_flops += cell.kind == CellKind::flip_flop;
   for (std::size_t k = 0; k < placed.inputs.size(); ++k) {
     const NetId net = placed.inputs[k];
-    double energy = energy_of(cell.inputs[k].energy, 0, options_.slew);
+    double energy = checked(cell.inputs[k].name, energy_of(cell.inputs[k].energy, 0, options_.slew));
     // A clock's net is charged where it ends; other nets where they are driven.
     const bool clock = is_clock_[net];
     if (clock) energy += (cell.inputs[k].capacitance + options_.wire) * voltage_ * voltage_ / 2;
@@ -64,7 +75,7 @@ void EnergyModel::add_cell(std::uint32_t index, bool in_gate) {
     if (net == no_net) continue;
     const double load = timing_.load[net];
     add(net, placed.instance, in_gate ? &ComponentEnergy::clock : &ComponentEnergy::internal,
-        energy_of(cell.outputs[o].energy, load, options_.slew));
+        checked(cell.outputs[o].name, energy_of(cell.outputs[o].energy, load, options_.slew)));
     if (!is_clock_[net])
       add(net, placed.instance, in_gate ? &ComponentEnergy::clock : &ComponentEnergy::switching,
           load * voltage_ * voltage_ / 2);

@@ -51,6 +51,7 @@ class EnergyModel {
   // The component an instance's energy goes to; by default its module.
   using ComponentOf = std::function<std::string(const Instance&)>;
 
+  // Throws std::runtime_error naming the cell whose energy is no finite number.
   EnergyModel(const Netlist& netlist, const Timing& timing, const TimingOptions& options, double voltage,
               const ComponentOf& component_of = {});
 

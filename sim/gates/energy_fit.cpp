@@ -129,6 +129,7 @@ std::vector<double> non_negative_least_squares(const std::vector<std::vector<dou
       if (passive[static_cast<std::size_t>(j)]) chosen.push_back(j);
     }
     Eigen::VectorXd all = Eigen::VectorXd::Zero(count);
+    if (chosen.empty()) return all;  // Eigen does not factorize a matrix of no columns
     const Eigen::VectorXd some = a(Eigen::all, chosen).colPivHouseholderQr().solve(target);
     for (std::size_t i = 0; i < chosen.size(); ++i) all[chosen[i]] = some[static_cast<Eigen::Index>(i)];
     return all;

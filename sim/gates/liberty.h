@@ -72,12 +72,19 @@ struct Cell {
   std::string name;
   CellKind kind = CellKind::combinational;
   std::string unusable;  // why, where it is
+  // Synthesis leaves it alone: dont_use, or made for several supplies (isolation, level shifters, always on,
+  // retention).
+  bool avoided = false;
   double area = 0;
-  double leakage = 0;  // W; cell_leakage_power, else the leakage_power groups: supplies' means over states, added
+  // W; cell_leakage_power, else the leakage_power groups: supplies added, each the mean over its states (`when`), or
+  // what holds in all of them, else the library's default.
+  double leakage = 0;
   std::vector<CellInput> inputs;
   std::vector<CellOutput> outputs;
   // Flip-flop: the state follows next_state at the clock input's rising edge. Latch: it follows next_state while
-  // enable is true. Clock gate: next_state is what is latched. Over the inputs; clear wins over preset.
+  // enable is true. Clock gate: next_state is what is latched. Over the inputs; clear wins over preset. Where a file
+  // has the complement of what is stored as its state (next_state "!D"), all of this is turned round: inputs of 0 store
+  // 0.
   int clock = -1;
   TruthTable next_state = 0, enable = 0, clear = 0, preset = 0;
 
@@ -93,15 +100,21 @@ double energy_of(const std::vector<LibertyTables>& supplies, double load, double
 double delay_of(const Cell& cell, std::size_t input, std::size_t output, std::span<const double> loads, double slew);
 
 struct Library {
-  std::string name;
-  double voltage = 0;  // V; of the default operating conditions, else nom_voltage
+  std::string name;    // of several files: their names, joined by +
+  double voltage = 0;  // V; of the default operating conditions, else nom_voltage, else the one supply there is
   std::map<std::string, Cell, std::less<>> cells;
+  // What Yosys, ABC and OpenSTA are given: one Liberty text of the usable cells that are not avoided, and of all clock
+  // gates, without what those tools do not read (current sources, noise).
+  std::string text;
 
   const Cell* find(std::string_view name) const;
 };
 
-// Throws std::runtime_error, "file:line: what", where the file is damaged. Cells of kinds that the simulator does not
-// take (three-state, falling clocks, more than max_inputs inputs, ...) come as CellKind::unusable.
+// Cells of kinds that the simulator does not take (three-state, falling clocks, more than max_inputs inputs, ...) and
+// those whose description is wrong come as CellKind::unusable. Throws std::runtime_error, "file:line: what", where the
+// text is damaged, units or voltage are not said, or files that are one library contradict each other: other units or
+// voltage, the same cell twice.
+Library read_liberty(std::span<const std::filesystem::path> files);
 Library read_liberty(const std::filesystem::path& file);
 
 }  // namespace bitstrata::sim::gates

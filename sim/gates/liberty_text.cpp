@@ -2,13 +2,14 @@
 #include "sim/gates/liberty_text.h"
 
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <stdexcept>
 
 #include "model/input_file.h"
@@ -96,10 +97,11 @@ class Reader {
     return value;
   }
   // The value of a simple attribute goes to the semicolon, or to the line's end where there is none.
-  std::string simple_value() {
+  LibertyValue simple_value() {
     while (peek() == ' ' || peek() == '\t') next();
+    const bool marks = peek() == '"';
     std::string value;
-    if (peek() == '"') {
+    if (marks) {
       value = quoted();
     } else {
       while (at_ < text_.size() && !(std::string_view(";}\n").find(peek()) != std::string_view::npos) &&
@@ -111,10 +113,10 @@ class Reader {
     }
     skip();
     if (peek() == ';') next();
-    return value;
+    return {value, marks};
   }
-  std::vector<std::string> arguments() {
-    std::vector<std::string> values;
+  std::vector<LibertyValue> arguments() {
+    std::vector<LibertyValue> values;
     next();
     while (true) {
       skip();
@@ -124,7 +126,8 @@ class Reader {
         continue;
       }
       if (at_ >= text_.size()) fail("the file ends inside parentheses");
-      values.push_back(peek() == '"' ? quoted() : word());
+      const bool marks = peek() == '"';
+      values.push_back({marks ? quoted() : word(), marks});
     }
     next();
     return values;
@@ -140,16 +143,17 @@ class Reader {
       return;
     }
     if (peek() != '(') fail(fmt::format("':' or '(' expected after '{}'", name));
-    std::vector<std::string> values = arguments();
+    std::vector<LibertyValue> values = arguments();
     skip();
     if (peek() != '{') {
       if (peek() == ';') next();
-      into.attributes.push_back({std::move(name), std::move(values), line});
+      into.attributes.push_back({std::move(name), std::move(values), line, true});
       return;
     }
     next();
     if (++depth_ > deepest) fail(fmt::format("more than {} groups lie in each other", deepest));
-    LibertyGroup group{std::move(name), std::move(values), {}, {}, line};
+    LibertyGroup group{std::move(name), {}, {}, {}, line};
+    for (LibertyValue& value : values) group.arguments.push_back(std::move(value.text));
     for (skip(); peek() != '}'; skip()) {
       if (at_ >= text_.size()) fail(fmt::format("the file ends inside group '{}' of line {}", group.name, group.line));
       if (peek() == ';') {
@@ -171,7 +175,72 @@ class Reader {
   int depth_ = 0;
 };
 
+// What a file may hold; the largest libraries have a tenth of it.
+constexpr std::size_t longest = std::size_t{1} << 30;
+
+// A file's text, which gzip may have compressed.
+std::string whole_text(const std::filesystem::path& file) {
+  model::refuse_device(file);
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> in(
+      std::filesystem::is_directory(file) ? nullptr : gzopen(file.c_str(), "rb"), gzclose);
+  if (!in) throw std::runtime_error(fmt::format("{}: cannot be read", file.string()));
+  std::string text;
+  std::array<char, 1 << 16> part;
+  int count = 0;
+  while ((count = gzread(in.get(), part.data(), static_cast<unsigned>(part.size()))) > 0) {
+    text.append(part.data(), static_cast<std::size_t>(count));
+    if (text.size() > longest) throw std::runtime_error(fmt::format("{}: it holds more than 1 GiB", file.string()));
+  }
+  int error = Z_OK;
+  gzerror(in.get(), &error);
+  if (count < 0 || error != Z_OK)
+    throw std::runtime_error(fmt::format("{}: its compression (gzip) is damaged", file.string()));
+  return text;
+}
+
+bool plain_name(std::string_view text) {
+  return !text.empty() && std::isdigit(static_cast<unsigned char>(text.front())) == 0 &&
+         std::ranges::all_of(text, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; });
+}
+
+void write(const LibertyGroup& group, const LibertyNames& renamed, std::string& to) {
+  const bool table = group.find("values") != nullptr;
+  to += group.name + " (";
+  for (std::size_t i = 0; i < group.arguments.size(); ++i) {
+    const auto other =
+        table ? renamed.find(template_key(template_kind(group.name), group.arguments[i])) : renamed.end();
+    const std::string& name = other == renamed.end() ? group.arguments[i] : other->second;
+    if (i > 0) to += ", ";
+    to += plain_name(name) ? name : '"' + name + '"';
+  }
+  to += ") {\n";
+  for (const LibertyAttribute& attribute : group.attributes) to += liberty_text(attribute);
+  for (const LibertyGroup& inner : group.groups) write(inner, renamed, to);
+  to += "}\n";
+}
+
 }  // namespace
+
+std::string_view template_kind(std::string_view table) {
+  return table.ends_with("power") ? "power_lut_template" : "lu_table_template";
+}
+std::string template_key(std::string_view kind, std::string_view name) { return fmt::format("{} {}", kind, name); }
+
+std::string liberty_text(const LibertyAttribute& attribute) {
+  std::string text = attribute.name + (attribute.list ? " (" : " : ");
+  for (std::size_t i = 0; i < attribute.values.size(); ++i) {
+    const LibertyValue& value = attribute.values[i];
+    if (i > 0) text += ", ";
+    text += value.quoted ? '"' + value.text + '"' : value.text;
+  }
+  return text + (attribute.list ? ");\n" : ";\n");
+}
+
+std::string liberty_text(const LibertyGroup& group, const LibertyNames& renamed) {
+  std::string text;
+  write(group, renamed, text);
+  return text;
+}
 
 const LibertyAttribute* LibertyGroup::find(std::string_view attribute) const {
   const auto found = std::ranges::find(attributes, attribute, &LibertyAttribute::name);
@@ -180,7 +249,15 @@ const LibertyAttribute* LibertyGroup::find(std::string_view attribute) const {
 
 std::string_view LibertyGroup::text(std::string_view attribute) const {
   const LibertyAttribute* found = find(attribute);
-  return found && !found->values.empty() ? std::string_view(found->values.front()) : std::string_view();
+  return found && !found->values.empty() ? std::string_view(found->values.front().text) : std::string_view();
+}
+
+std::string LibertyGroup::joined(std::string_view attribute) const {
+  std::string all;
+  if (const LibertyAttribute* found = find(attribute)) {
+    for (const LibertyValue& value : found->values) all += (all.empty() ? "" : ", ") + value.text;
+  }
+  return all;
 }
 
 std::vector<double> liberty_numbers(std::string_view text) {
@@ -208,11 +285,7 @@ double liberty_number(std::string_view text, std::string_view what) {
 }
 
 LibertyGroup read_liberty_text(const std::filesystem::path& file) {
-  model::refuse_device(file);
-  std::ifstream in(file, std::ios::binary);
-  if (!in || std::filesystem::is_directory(file))
-    throw std::runtime_error(fmt::format("{}: cannot be read", file.string()));
-  return Reader({std::istreambuf_iterator<char>(in), {}}, file.string()).library();
+  return Reader(whole_text(file), file.string()).library();
 }
 
 }  // namespace bitstrata::sim::gates

@@ -14,6 +14,7 @@
 #include "rtl/generate/rtl_files.h"
 #include "sim/cached_file.h"
 #include "sim/gates/buffers.h"
+#include "sim/gates/plain_cells.h"
 #include "sim/gates/timing_verilog.h"
 #include "sim/process.h"
 #include "sim/rtl_build.h"
@@ -57,32 +58,42 @@ std::string run(const WorkFolder& work, const std::vector<std::string>& words, c
                                        keep_log(finished.output, log).string()));
 }
 
-// The smallest cell that `fits`.
-template <class Fits>
-const Cell* smallest(const Library& library, Fits fits) {
-  const Cell* best = nullptr;
-  for (const auto& [name, cell] : library.cells) {
-    if (fits(cell) && (best == nullptr || cell.area < best->area)) best = &cell;
-  }
-  return best;
-}
-
 // dfflibmap leaves latches, of which clock gates have one each, alone.
 std::string latch_map(const Library& library) {
-  const Cell* const latch = smallest(library, [](const Cell& cell) {
-    return cell.kind == CellKind::latch && cell.inputs.size() == 2 && cell.clear == 0 && cell.preset == 0 &&
-           !cell.outputs.empty() && !cell.outputs[0].inverted;
-  });
-  if (latch == nullptr) throw std::runtime_error(fmt::format("library '{}' has no latch of two inputs", library.name));
-  const bool second_enables = latch->enable == input_table[1] || latch->enable == ~input_table[1];
-  const bool high = latch->enable == input_table[second_enables ? 1 : 0];
-  const std::string& enable = latch->inputs[second_enables ? 1 : 0].name;
-  const std::string& data = latch->inputs[second_enables ? 0 : 1].name;
-  const auto module = [&](const char* name, const char* when) {
-    return fmt::format("module {} (input E, D, output Q);\n  {} u_latch (.{}({}), .{}(D), .{}(Q));\nendmodule\n", name,
-                       latch->name, enable, when, data, latch->outputs[0].name);
+  const auto latch = smallest_storage(library, CellKind::latch);
+  if (!latch)
+    throw std::runtime_error(
+        fmt::format("library '{}' has neither a clock gate nor a latch of data and enable", library.name));
+  const Cell& cell = *latch->cell;
+  const CellOutput& output = cell.outputs[latch->output];
+  const auto module = [&](const char* name, bool high) {
+    return fmt::format(
+        "module {} (input E, D, output Q);\n  wire q;\n  {} u_latch (.{}({}E), .{}(D), .{}(q){});\n"
+        "  assign Q = {}q;\nendmodule\n",
+        name, cell.name, cell.inputs[latch->control].name, high == latch->active_high ? "" : "!",
+        cell.inputs[latch->data].name, output.name, tied_pins(*latch), output.inverted ? "!" : "");
   };
-  return module("\\$_DLATCH_P_", high ? "E" : "!E") + module("\\$_DLATCH_N_", high ? "!E" : "E");
+  return module("\\$_DLATCH_P_", true) + module("\\$_DLATCH_N_", false);
+}
+
+// A library's gating cell: the text to put in front of bs_clock_gate's, and the cell as a black box, which Yosys does
+// not read from Liberty.
+struct GateText {
+  std::string defines, box;
+};
+GateText gate_text(const Cell& gate) {
+  const std::string& out = gate.outputs[0].name;
+  std::string ports, inputs;
+  for (int k = 0; k < static_cast<int>(gate.inputs.size()); ++k) {
+    const std::string& name = gate.inputs[static_cast<std::size_t>(k)].name;
+    // The first input that enables it does so, further ones are of tests.
+    const bool enable = depends_on(gate.next_state, k) && ports.find("enable_i") == std::string::npos;
+    ports += fmt::format(".{}({}), ", name, k == gate.clock ? "clk_i" : enable ? "enable_i" : "1'b0");
+    inputs += fmt::format("input {}, ", name);
+  }
+  return {
+      fmt::format("`define BS_CLOCK_GATE_CELL {}\n`define BS_CLOCK_GATE_PORTS ({}.{}(clk_o))\n", gate.name, ports, out),
+      fmt::format("module {} ({}output {});\nendmodule\n", gate.name, inputs, out)};
 }
 
 // What drives inputs and loads outputs when ABC sizes gates and adds buffers; without it, it adds none.
@@ -94,38 +105,41 @@ std::string constraints(const Library& library) {
 }
 
 // ABC's own scripts sweep by SAT, which does not come to an end on multipliers.
-std::string yosys_script(const std::string& sources, const std::string& liberty, double period) {
+std::string yosys_script(const std::string& sources, bool gate, double period) {
   return fmt::format(
       "read_verilog -sv -I.{0}\n"
-      "read_liberty -lib -ignore_miss_func {1}\n"
+      "read_liberty -lib -ignore_miss_func library.lib\n{1}"
       "hierarchy -check -top {2}\nproc\nopt_expr\nopt_clean\nopt -nodffe "
       "-nosdff\nfsm\nopt\nwreduce\npeepopt\nopt_clean\n"
       "alumacc\nshare\nopt\nmemory -nomap\nopt_clean\nopt -fast -full\nopt -undriven -fine\ntechmap\nopt -fast\n"
-      "techmap -map latches.v\ntechmap\ndfflibmap -liberty {1}\nopt -fast\n"
-      "abc -liberty {1} -constr constraints -D {3} -script "
+      "{4}techmap\ndfflibmap -liberty library.lib\nopt -fast\n"
+      "abc -liberty library.lib -constr constraints -D {3} -script "
       "+strash;dc2;strash;map,-B,0.9;topo;buffer,-c;topo;upsize,{{D}};dnsize,{{D}};stime,-p\n"
       "opt_clean -purge\ncheck -assert\nwrite_json netlist.json\n",
-      sources, liberty, generate::top_module, static_cast<long>(period * 1e12));
+      sources, gate ? "read_verilog -lib gate.v\n" : "", generate::top_module, static_cast<long>(period * 1e12),
+      gate ? "" : "techmap -map latches.v\n");
 }
 
 }  // namespace
 
-Synthesis synthesize(const model::Architecture& architecture, const fs::path& liberty, const Library& library,
-                     double period) {
+Synthesis synthesize(const model::Architecture& architecture, const Library& library, double period) {
   model::Architecture hardware = architecture;
   hardware.name = "gates";  // the name is not part of the hardware
   hardware.popcount_tree = true;
-  const std::string map = latch_map(library), sizing = constraints(library);
-  const std::string library_path = fs::absolute(liberty).string();
+  const Cell* const gate = smallest_clock_gate(library);
+  const GateText gating = gate == nullptr ? GateText{} : gate_text(*gate);
+  const std::string map = gate == nullptr ? latch_map(library) : "", sizing = constraints(library);
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const auto& file : generate::rtl_files()) {
     if (!file.name.ends_with("toggles.sv")) hash = fnv1a(fnv1a(hash, file.name), file.text);
   }
-  hash = fnv1a(fnv1a(hash, generate::top_text(hardware, false)), text_of(liberty));
+  hash = fnv1a(fnv1a(hash, generate::top_text(hardware, false)), library.text);
   const Finished asked = run_tool({"yosys", "-V"});
   if (asked.status != 0) throw std::runtime_error("synthesis needs Yosys on the PATH (scripts/setup installs it)");
   const std::string& version = asked.output;
-  hash = fnv1a(fnv1a(fnv1a(fnv1a(hash, map), sizing), yosys_script("", "", period)), version);
+  for (const std::string& text :
+       {map, gating.defines, gating.box, sizing, yosys_script("", gate != nullptr, period), version})
+    hash = fnv1a(hash, text);
   const fs::path folder = cache_folder() / fmt::format("gates-{:016x}", hash);
   Synthesis result{folder / "netlist.json", "", 0};
   if (!is_cached(result.netlist)) {
@@ -139,11 +153,15 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
     const fs::path& work = folder_of_work.path();
     std::string sources;
     for (const auto& name : generate::write_rtl(hardware, false, work)) sources += " " + name;
+    if (gate != nullptr) {
+      const fs::path source = work / "bs_clock_gate.sv";
+      model::write_whole(source, gating.defines + text_of(source));
+      model::write_whole(work / "gate.v", gating.box);
+    }
     model::write_whole(work / "latches.v", map);
     model::write_whole(work / "constraints", sizing);
-    // The tools' scripts split paths at spaces: they read the library under a name of our own.
-    fs::copy_file(library_path, work / "library.lib");
-    model::write_whole(work / "synthesis.ys", yosys_script(sources, "library.lib", period));
+    model::write_whole(work / "library.lib", library.text);
+    model::write_whole(work / "synthesis.ys", yosys_script(sources, gate != nullptr, period));
     run(folder_of_work, {"yosys", "-q", "-l", "yosys.log", "synthesis.ys"}, "yosys.out", "synthesis");
     fs::create_directories(folder);
     fs::copy_file(work / "yosys.log", folder / "yosys.log", fs::copy_options::overwrite_existing);
@@ -155,18 +173,17 @@ Synthesis synthesize(const model::Architecture& architecture, const fs::path& li
   return result;
 }
 
-double clock_period(const Netlist& netlist, const Library& library, const fs::path& liberty) {
+double clock_period(const Netlist& netlist, const Library& library) {
   const WorkFolder work(harmless_folder(cache_folder()), "gates-timing");
   const fs::path& folder = work.path();
   write_timing_verilog(netlist, library, folder / "timing.v");
-  constexpr double guess = 1000;  // in the library's unit of time; long enough for anything
-  // The tools' scripts split paths at spaces: they read the library under a name of our own.
-  fs::copy_file(liberty, folder / "library.lib");
+  constexpr double guess = 1e-6;  // s; long enough for anything
+  model::write_whole(folder / "library.lib", library.text);
   model::write_whole(
       folder / "timing.tcl",
       fmt::format(
-          "read_liberty library.lib\nread_verilog timing.v\nlink_design {}\ncreate_clock -name clk -period {} "
-          "[get_ports clk_i]\n"
+          "read_liberty library.lib\nread_verilog timing.v\nlink_design {}\ncreate_clock -name clk -period "
+          "[expr {:g} / [sta::unit_scale time]] [get_ports clk_i]\n"
           "report_checks -path_delay max -to [all_registers -edge_triggered -data_pins] -format full\nputs \"unit "
           "[sta::unit_scale time]\"\nexit\n",
           generate::top_module, guess));
@@ -177,7 +194,7 @@ double clock_period(const Netlist& netlist, const Library& library, const fs::pa
   if (!std::regex_search(log, unit, std::regex(R"(unit ([-+0-9.eE]+))")) ||
       !std::regex_search(log, slack, std::regex(R"(Path Group: clk\n[^]*?([-+0-9.]+)\s+slack)")))
     throw std::runtime_error(fmt::format("no slack in {}", keep_log(log, "timing.log").string()));
-  return (guess - std::stod(slack[1])) * std::stod(unit[1]);
+  return guess - std::stod(slack[1]) * std::stod(unit[1]);
 }
 
 }  // namespace bitstrata::sim::gates

@@ -6,19 +6,17 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "sim/gates/plain_cells.h"
+
 namespace bitstrata::sim::gates {
 
 namespace {
 
-// The smallest flip-flop with nothing but data and clock.
-const Cell& plain_flip_flop(const Library& library) {
-  const Cell* best = nullptr;
-  for (const auto& [name, cell] : library.cells) {
-    const bool plain = cell.kind == CellKind::flip_flop && cell.inputs.size() == 2 && !cell.outputs.empty() &&
-                       !cell.outputs[0].inverted;
-    if (plain && (best == nullptr || cell.area < best->area)) best = &cell;
-  }
-  if (best == nullptr) throw std::runtime_error(fmt::format("library '{}' has no plain flip-flop", library.name));
+PlainStorage plain_flip_flop(const Library& library) {
+  auto best = smallest_storage(library, CellKind::flip_flop);
+  if (!best)
+    throw std::runtime_error(
+        fmt::format("library '{}' has no flip-flop that stores an input at the rising edge", library.name));
   return *best;
 }
 
@@ -61,10 +59,10 @@ class Writer {
 
  private:
   void flip_flop(NetId clock, const std::string& data, const std::string& out) {
-    const auto pin = static_cast<std::size_t>(flip_flop_.clock);
-    out_ << fmt::format("  {} c{} (.{}({}), .{}({}), .{}({}));\n", flip_flop_.name, cells_++,
-                        flip_flop_.inputs[pin].name, names_[clock], flip_flop_.inputs[1 - pin].name, data,
-                        flip_flop_.outputs[0].name, out);
+    const Cell& cell = *flip_flop_.cell;
+    out_ << fmt::format("  {} c{} (.{}({}), .{}({}), .{}({}){});\n", cell.name, cells_++,
+                        cell.inputs[flip_flop_.control].name, names_[clock], cell.inputs[flip_flop_.data].name, data,
+                        cell.outputs[flip_flop_.output].name, out, tied_pins(flip_flop_));
   }
 
   void memory(const PlacedMemory& m) {
@@ -83,7 +81,7 @@ class Writer {
   }
 
   const Netlist& netlist_;
-  const Cell& flip_flop_;
+  const PlainStorage flip_flop_;
   std::ofstream out_;
   std::vector<std::string> names_;
   std::size_t cells_ = 0;

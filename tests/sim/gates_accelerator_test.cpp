@@ -133,8 +133,8 @@ TEST_F(Accelerator, HasBufferTreesWhereNetsAreHeavy) {
     return most;
   };
   const double before = heaviest(plain, plain_timing), after = heaviest(netlist, timing);
-  const double slow = clock_period(plain, library, osu018);
-  const double fast = clock_period(netlist, library, osu018);
+  const double slow = clock_period(plain, library);
+  const double fast = clock_period(netlist, library);
   fmt::print("{} cells, {} with buffers {}; heaviest net {:.0f} fF, {:.0f} with them; clock {:.2f} ns, {:.2f}\n",
              plain.cells.size(), netlist.cells.size(), rule.cell->name, before * 1e15, after * 1e15, slow * 1e9,
              fast * 1e9);

@@ -11,6 +11,7 @@ using namespace bitstrata::sim::gates;
 using namespace bitstrata::testing;
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr double pico = 1e-12, nano = 1e-9, femto = 1e-15;
 
@@ -183,8 +184,7 @@ TEST(Liberty, ReadsArcsBetweenOutputsAndLeakageOfSeveralSupplies) {
   EXPECT_DOUBLE_EQ(delay_of(cell, 1, 0, loads, 0), 4e-12 + 2e-12);
   // A file may lead round in a circle.
   EXPECT_DOUBLE_EQ(delay_of(read(outputs("SN")), 1, 0, loads, 0), 0);
-  EXPECT_THAT(message_of<std::runtime_error>([&] { read(outputs("C")); }),
-              HasSubstr("related pin 'C' is no input or output of HA"));
+  EXPECT_THAT(read(outputs("C")).unusable, HasSubstr("related pin 'C' is no input or output of HA"));
   // States of one supply share it; supplies add up.
   const auto leakage = [&](const std::string& groups) { return read(groups + outputs("B")).leakage; };
   const std::string vdd = R"x(leakage_power () { value : 10; related_pg_pin : VDD; when : "A"; }
@@ -207,7 +207,6 @@ TEST(Liberty, SaysInOneLineWhereAFileIsDamaged) {
   };
   const std::string head = "library (l) {\n nom_voltage : 1; capacitive_load_unit (1, pf);\n";
   EXPECT_THAT(error(head + " cell (A) {\n area : 1;\n"), HasSubstr("bad.lib:5: the file ends inside group 'cell'"));
-  EXPECT_THAT(error(head + " cell (A) {\n area : wide;\n }\n}\n"), HasSubstr("bad.lib:4: 'wide' is no number"));
   EXPECT_THAT(error(head + " cell (A) { pin (Y) { function : \"A; } }\n}"), HasSubstr("bad.lib:"));
   EXPECT_THAT(error(head + " /* no end\n"), HasSubstr("the comment that begins in line 3 does not end"));
   EXPECT_THAT(error(head + " cell A;\n}"), HasSubstr("bad.lib:3: ':' or '(' expected after 'cell'"));
@@ -219,15 +218,45 @@ TEST(Liberty, SaysInOneLineWhereAFileIsDamaged) {
               HasSubstr("bad.lib:1: the library does not say its unit of capacitance"));
   EXPECT_THAT(error(head + " cell (A) { cell_leakage_power : 2; } }"),
               HasSubstr("bad.lib:3: a leakage, whose unit the library does not say"));
-  const std::string table = head +
-                            " lu_table_template (t) { variable_1 : input_net_transition; index_1 (\"1, 2\"); }\n"
-                            " cell (A) { pin (A) { direction : input;\n internal_power () {\n";
-  EXPECT_THAT(error(table + " power (t) { values (\"1, 2, 3\"); } } } } }"),
-              HasSubstr("bad.lib:6: a table has 3 values for 2 points"));
-  EXPECT_THAT(error(table + " power (t) { index_1 (\"2, 1\"); values (\"1, 2\"); } } } } }"),
-              HasSubstr("bad.lib:6: a table's index does not rise"));
-  EXPECT_THAT(error(table + " power (t) { values (\"1, x\"); } } } } }"), HasSubstr("bad.lib:6: 'x' is no number"));
   EXPECT_THROW(read_liberty(folder / "absent.lib"), std::runtime_error);
+}
+
+// What is wrong with a cell costs that cell and no other.
+TEST(Liberty, KeepsALibraryWhereOneCellIsWrong) {
+  const TemporaryFolder folder;
+  const std::string head =
+      "library (l) {\n nom_voltage : 1; capacitive_load_unit (1, pf); leakage_power_unit : 1nW;\n"
+      " lu_table_template (t) { variable_1 : input_net_transition; index_1 (\"1, 2\"); }\n"
+      " lu_table_template (v) { variable_1 : voltage; index_1 (\"1, 2\"); }\n"
+      " cell (INV) { pin (A) { direction : input; } pin (Y) { direction : output; function : \"!A\"; } }\n";
+  const auto why = [&](const std::string& body) {
+    folder.write("one.lib", head + " cell (X) {\n" + body + "\n}\n}");
+    const Library library = read_liberty(folder / "one.lib");
+    EXPECT_EQ(library.cells.at("INV").kind, CellKind::combinational);
+    EXPECT_EQ(library.cells.at("X").kind, CellKind::unusable);
+    EXPECT_THAT(library.text, HasSubstr("cell (INV)"));
+    EXPECT_THAT(library.text, Not(HasSubstr("cell (X)"))) << "synthesis would choose it";
+    return library.cells.at("X").unusable;
+  };
+  const auto output = [](const std::string& inside) {
+    return "pin (A) { direction : input; } pin (Y) { direction : output; function : \"A\";\n timing () { related_pin : "
+           "\"A\";\n cell_rise (t) { " +
+           inside + " } } }";
+  };
+  EXPECT_EQ(why("area : wide;"), "line 7: 'wide' is no number");
+  EXPECT_EQ(why("cell_leakage_power : much;"), "line 7: 'much' is no number");
+  EXPECT_EQ(why("pin (A) { direction : input;\n capacitance : \"1 2\"; }"), "line 8: 'capacitance' is no number");
+  EXPECT_EQ(why(output("values (\"1, 2, 3\");")), "line 9: a table has 3 values for 2 points");
+  EXPECT_EQ(why(output("index_1 (\"2, 1\"); values (\"1, 2\");")), "line 9: a table's index does not rise");
+  EXPECT_EQ(why(output("values (\"1, x\");")), "line 9: 'x' is no number");
+  EXPECT_THAT(why("pin (Y) { direction : output; function : \"A +\"; } pin (A) { direction : input; }"),
+              HasSubstr("is damaged"));
+  EXPECT_EQ(why("pin (A) { direction : input; } pin (Y) { direction : output; function : \"A\";\n timing () { "
+                "related_pin : \"A\"; cell_rise (v) { values (\"1, 2\"); } } }"),
+            "line 8: a table over 'voltage' is not understood");
+  EXPECT_EQ(why("ff (P, Q) { } ff (R, S) { }"), "its clock is '', not the rising edge of an input");
+  EXPECT_EQ(why("latch (P, Q) { } latch (R, S) { }"), "it has two states");
+  EXPECT_EQ(why("area : 1; } cell (X) { area : 2;"), "the file describes it more than once");
 }
 
 TEST(Liberty, RefusesGroupsInEachOtherBeyondTheStack) {

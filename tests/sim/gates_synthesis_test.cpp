@@ -24,17 +24,17 @@ TEST(Synthesis, TakesAnyNameOfTheCacheAndOfTheLibrary) {
   ASSERT_EQ(setenv("BITSTRATA_CACHE", cache.c_str(), 1), 0);
   const model::Architecture a = small_architecture();
   const Library library = read_liberty(liberty);
-  const Synthesis made = synthesize(a, liberty, library, 1e-8);
+  const Synthesis made = synthesize(a, library, 1e-8);
   EXPECT_EQ(made.netlist.parent_path().parent_path(), cache);
   EXPECT_GT(made.seconds, 0);
   const TimingOptions options;
   const BufferRule rule = buffer_rule(library, options);
   const Netlist netlist = read_netlist(made.netlist, library, {.buffers = &rule});
   EXPECT_GT(netlist.cells.size(), 1000U);
-  const double period = clock_period(netlist, library, liberty);
+  const double period = clock_period(netlist, library);
   EXPECT_GT(period, 1e-9);
   EXPECT_LT(period, 1e-7);
-  EXPECT_EQ(synthesize(a, liberty, library, 1e-8).seconds, 0) << "what is in the cache was made again";
+  EXPECT_EQ(synthesize(a, library, 1e-8).seconds, 0) << "what is in the cache was made again";
 }
 
 }  // namespace
