@@ -68,6 +68,26 @@ TEST(NonNegativeLeastSquares, HasNoBetterNeighbour) {
   EXPECT_GT(clamped, 100);
 }
 
+// Sizes do not matter: of a fit to tiny numbers all terms were taken for zero at once, and the program crashed.
+TEST(NonNegativeLeastSquares, FitsTinyNumbersAsLargeOnes) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> uniform;
+  for (int round = 0; round < 200; ++round) {
+    // Events go together: terms that were taken must go again.
+    std::vector<std::vector<double>> a(7, std::vector<double>(60));
+    std::vector<double> b(60), tiny(60);
+    for (std::size_t i = 0; i < b.size(); ++i) {
+      const double size = std::exp(normal(random)), share = uniform(random);
+      for (std::size_t j = 0; j < a.size(); ++j)
+        a[j][i] = size * (j % 2 != 0 ? share : 1 - share) * (1 + 0.2 * uniform(random));
+      tiny[i] = 0x1p-60 * (b[i] = normal(random) + 0.5 * size);
+    }
+    const std::vector<double> x = non_negative_least_squares(a, b), y = non_negative_least_squares(a, tiny);
+    for (std::size_t j = 0; j < x.size(); ++j) EXPECT_NEAR(y[j] * 0x1p60, x[j], 1e-12) << round;
+  }
+}
+
 // Points whose events and toggles are random, and whose energy is made of a few of them.
 std::vector<CalibrationPoint> made_points(int count) {
   std::mt19937_64 random(3);
@@ -232,6 +252,16 @@ TEST(EnergyFit, TermsGrowWithTheColumnsOfAllMacros) {
   Events events;
   events.cycles = 10;
   EXPECT_NEAR(sim::energy_of(terms.at("clock"), events, nullptr, more), 10 * (1e-15 + 48 * 1e-17), 1e-24);
+  // A clock that is never gated takes that in every cycle, but for rounding.
+  idle.resize(8, free_point());
+  for (int i = 0; i < 8; ++i) {
+    CalibrationPoint& point = idle[static_cast<std::size_t>(i)];
+    point.events.cycles = 1000 + i;
+    point.events.plane_steps = 10 * i;
+    point.energy["clock"] = (1000 + i) * 1e-15 * (1 + (i % 3) * 1e-14);
+    point.energy["clock_of_columns"] = (1000 + i) * 16 * 1e-17 * (1 + (i % 2) * 1e-14);
+  }
+  EXPECT_EQ(fit_energy(idle, sixteen_columns(), {1e-15, 1e-17}, true).at("clock").size(), 2U);
 }
 
 model::Technology made_technology() {
