@@ -86,6 +86,7 @@ struct Cell {
   // has the complement of what is stored as its state (next_state "!D"), all of this is turned round: inputs of 0 store
   // 0.
   int clock = -1;
+  int enabling = -1;  // clock gate: the input that enables in use; further ones are of tests
   TruthTable next_state = 0, enable = 0, clear = 0, preset = 0;
 
   int input(std::string_view pin) const;   // -1: none

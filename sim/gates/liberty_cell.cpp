@@ -157,10 +157,11 @@ class CellReader {
       if (is_true(pin, "clock_gate_out_pin")) add_outputs(pin);
       if (input < 0) continue;
       if (is_true(pin, "clock_gate_clock_pin")) cell_.clock = input;
+      if (is_true(pin, "clock_gate_enable_pin")) cell_.enabling = input;
       if (is_true(pin, "clock_gate_enable_pin") || is_true(pin, "clock_gate_test_pin"))
         cell_.next_state |= input_table[input];
     }
-    if (cell_.clock < 0 || cell_.next_state == 0 || cell_.outputs.size() != 1)
+    if (cell_.clock < 0 || cell_.enabling < 0 || cell_.outputs.size() != 1)
       throw WrongCell("a clock gate without clock, enable or output pin");
     return true;
   }

@@ -86,9 +86,7 @@ GateText gate_text(const Cell& gate) {
   std::string ports, inputs;
   for (int k = 0; k < static_cast<int>(gate.inputs.size()); ++k) {
     const std::string& name = gate.inputs[static_cast<std::size_t>(k)].name;
-    // The first input that enables it does so, further ones are of tests.
-    const bool enable = depends_on(gate.next_state, k) && ports.find("enable_i") == std::string::npos;
-    ports += fmt::format(".{}({}), ", name, k == gate.clock ? "clk_i" : enable ? "enable_i" : "1'b0");
+    ports += fmt::format(".{}({}), ", name, k == gate.clock ? "clk_i" : k == gate.enabling ? "enable_i" : "1'b0");
     inputs += fmt::format("input {}, ", name);
   }
   return {

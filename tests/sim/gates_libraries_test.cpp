@@ -108,7 +108,7 @@ TEST_F(Libraries, SayTheirUnitsInManyWays) {
                                              "direction : input; capacitance : 2; }\npin (Y, Z) { direction : "
                                              "output; function : \"A\"; internal_power () { related_pin : \"A\"; "
                                              "power (t) { values (1, 5); } } timing () { related_pin : \"A\"; "
-                                             "cell_rise (t) { values (\"10\", \"30\"); } } } }\n"));
+                                             "cell_rise (t) { index_1 (1, 3); values (\"10\", \"30\"); } } } }\n"));
   };
   struct Case {
     const char* head;
