@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <regex>
 #include <sstream>
@@ -181,7 +182,7 @@ double clock_period(const Netlist& netlist, const Library& library) {
       folder / "timing.tcl",
       fmt::format(
           "read_liberty library.lib\nread_verilog timing.v\nlink_design {}\ncreate_clock -name clk -period "
-          "[expr {:g} / [sta::unit_scale time]] [get_ports clk_i]\n"
+          "[expr round({:g} / [sta::unit_scale time])] [get_ports clk_i]\n"
           "report_checks -path_delay max -to [all_registers -edge_triggered -data_pins] -format full\nputs \"unit "
           "[sta::unit_scale time]\"\nexit\n",
           generate::top_module, guess));
@@ -192,7 +193,8 @@ double clock_period(const Netlist& netlist, const Library& library) {
   if (!std::regex_search(log, unit, std::regex(R"(unit ([-+0-9.eE]+))")) ||
       !std::regex_search(log, slack, std::regex(R"(Path Group: clk\n[^]*?([-+0-9.]+)\s+slack)")))
     throw std::runtime_error(fmt::format("no slack in {}", keep_log(log, "timing.log").string()));
-  return guess - std::stod(slack[1]) * std::stod(unit[1]);
+  const double scale = std::stod(unit[1]);
+  return (std::round(guess / scale) - std::stod(slack[1])) * scale;
 }
 
 }  // namespace bitstrata::sim::gates
