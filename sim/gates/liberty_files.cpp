@@ -105,6 +105,7 @@ class Merger {
  public:
   void add(const std::filesystem::path& path) {
     const std::string file = path.string();
+    if (!files_.insert(file).second) throw std::runtime_error(fmt::format("{}: it is given twice", file));
     LibertyGroup root = read_liberty_text(path);
     LibertyHead head;
     double voltage = 0;
@@ -203,6 +204,7 @@ class Merger {
   }
 
   Library library_;
+  std::set<std::string> files_;
   std::string first_;  // file
   LibertyHead units_;  // its
   LibertyNames renamed_;

@@ -80,6 +80,8 @@ TEST_F(Libraries, OfSeveralFilesAreOne) {
               inverter),
       AllOf(HasSubstr("other.lib: its time_unit is not that of "), HasSubstr("first.lib")));
   EXPECT_THAT(refusal(units + "nom_voltage : 1.1;\n" + inverter), HasSubstr("its voltage is not that of"));
+  const std::array twice = {files[0], files[0]};
+  EXPECT_THAT(message_of<std::runtime_error>([&] { read_liberty(twice); }), HasSubstr("first.lib: it is given twice"));
 }
 
 TEST_F(Libraries, AreReadCompressed) {
