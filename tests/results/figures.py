@@ -191,6 +191,28 @@ def networks(f):
                     f.same(f"{style}, {widths}, {old['layer']} on {engine}", cycles, new["events"]["cycles"])
 
 
+def quantizers(f):
+    """Means of the table, of all that was trained."""
+    cells = rows("quantizers/accuracy.csv")
+    for line in (results / "quantizers/table.md").read_text().splitlines():
+        shown = [cell.strip().split(" ")[0] for cell in line.strip("|").split("|")]
+        if len(shown) < 7 or "/" not in shown[1] or not shown[1][0].isdigit():
+            continue
+        arms = [(quantizer, distilled) for quantizer in ("range", "lsq") for distilled in ("0", "0.5")]
+        for (quantizer, distilled), mean in zip(arms, shown[3:]):
+            values = [100 * float(row["validation"]) for row in cells
+                      if (row["network"], row["bits"], row["quantizer"], row["distillation"]) ==
+                      (shown[0], shown[1].split("/")[0], quantizer, distilled)]
+            f.near(f"{shown[0]} at {shown[1]} by {quantizer}, {distilled}", mean, sum(values) / len(values), 2)
+
+
+def fuzzing(f):
+    """The page against the counts."""
+    table = (results / "fuzzing/table.md").read_text()
+    for row in rows("fuzzing/readers.csv"):
+        f.same(f"row of {row['reader']}", True, "| " + " | ".join(row.values()) + " |" in table)
+
+
 def sensitivities(f):
     """Of the first cell: tau of one score against all recorded losses, from the recorded curves."""
     study = script("sensitivities")
@@ -269,8 +291,8 @@ def commits(f):
 
 def main():
     studies = {study.__name__: study for study in (
-        agreement, arrays, codesign, commits, cosimulation, demo, energy, energy_of_plans, fpga, mutations, networks,
-        sensitivities, speed, styles, sweep, zero_planes)}
+        agreement, arrays, codesign, commits, cosimulation, demo, energy, energy_of_plans, fpga, fuzzing, mutations, networks,
+        quantizers, sensitivities, speed, styles, sweep, zero_planes)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", choices=studies)
     parser.add_argument("--programs", type=pathlib.Path, default=root / "build/release/bin")
