@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <stdexcept>
 #include <string>
@@ -15,7 +16,7 @@ namespace {
 // Weight stationary: cells hold planes of weights, w neighbouring columns an output, which a joiner adds in log2 w
 // steps.
 struct Pim final : Style {
-  Pim() {
+  constexpr Pim() {
     name = "pim";
     most_tiles = 64;
   }
@@ -34,7 +35,7 @@ struct Pim final : Style {
 
 // Both operands bit-serial: dot units meet all pairs of planes, and a group's sums leave one vector after the other.
 struct Overlay final : Style {
-  Overlay() {
+  constexpr Overlay() {
     name = "overlay";
     number = 1;
     most_vectors = 64;
@@ -51,23 +52,24 @@ struct Overlay final : Style {
   std::int64_t joiner_adds(int, std::int64_t) const override { return 0; }
 };
 
+constexpr Pim pim;
+constexpr Overlay overlay;
+
+constexpr std::array<const Style*, 2> all = {&pim, &overlay};
+
 }  // namespace
 
-const std::vector<const Style*>& styles() {
-  static const Pim pim;
-  static const Overlay overlay;
-  static const std::vector<const Style*> all = {&pim, &overlay};
-  return all;
-}
+std::span<const Style* const> styles() { return all; }
 
 bool Style::known(std::string_view name) {
   return std::ranges::any_of(styles(), [&](const Style* style) { return style->name == name; });
 }
 
 const Style& Style::of(std::string_view name) {
-  std::string names;
-  for (const Style* style : styles()) {
+  for (const Style* style : all)
     if (style->name == name) return *style;
+  std::string names;
+  for (const Style* style : all) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", style->name);
   }
   throw std::invalid_argument(fmt::format("style is '{}'; known: {}", name, names));

@@ -5,15 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace bitstrata::model {
 
 class Style {
  public:
-  virtual ~Style() = default;
-
   std::string_view name;
   int number = 0;        // parameter OVERLAY and bit 0 of register STYLE
   int most_tiles = 1;    // macros
@@ -50,9 +48,12 @@ class Style {
   // Throws std::invalid_argument, naming the known ones.
   static const Style& of(std::string_view name);
   static bool known(std::string_view name);
+
+ protected:
+  ~Style() = default;  // nobody owns one
 };
 
 // All of them, in the order of their numbers.
-const std::vector<const Style*>& styles();
+std::span<const Style* const> styles();
 
 }  // namespace bitstrata::model

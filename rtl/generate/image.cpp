@@ -94,10 +94,11 @@ std::int64_t kernel_values(const IntegerLayer& layer, const Mapping& mapping, co
 
 std::int64_t weight_rows(const Architecture& a, const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
   const std::int64_t values = kernel_values(layer, mapping, piece), whole = values / a.rows, rest = values % a.rows;
+  const model::Style& style = a.rules();
   std::int64_t rows = 0;
   const auto add_macros = [&](std::int64_t macros, int outputs) {
-    rows += macros * whole * a.rules().weight_rows(outputs, mapping.weight_bits, a.rows);
-    if (rest > 0) rows += macros * a.rules().weight_rows(outputs, mapping.weight_bits, rest);
+    rows += macros * whole * style.weight_rows(outputs, mapping.weight_bits, a.rows);
+    if (rest > 0) rows += macros * style.weight_rows(outputs, mapping.weight_bits, rest);
   };
   for (const Tile& tile : tiles_of(mapping, piece.n0, piece.n1)) {
     add_macros(tile.count / mapping.lanes, mapping.lanes);
@@ -122,7 +123,8 @@ void put_weights(MemoryImage& image, std::uint32_t address, const Architecture& 
   const std::int64_t row_values = piece.run1 > 0 ? piece.run1 - piece.run0 : std::int64_t{kernel_width} * m.slice;
   const auto row_bytes = static_cast<std::uint32_t>(weight_row_bytes(a));
   const unsigned mask = (1u << m.weight_bits) - 1;
-  const bool rows_are_values = a.rules().row_is_a_value;
+  const model::Style& style = a.rules();
+  const bool rows_are_values = style.row_is_a_value;
   const std::vector<Tile> tiles = tiles_of(m, piece.n0, piece.n1);
   for (std::size_t t = 0; t < tiles.size(); ++t) {
     const int first_channel = first_input(m, tiles, t);
@@ -152,7 +154,7 @@ void put_weights(MemoryImage& image, std::uint32_t address, const Architecture& 
             }
           }
         }
-        address += static_cast<std::uint32_t>(a.rules().weight_rows(lanes, m.weight_bits, rows)) * row_bytes;
+        address += static_cast<std::uint32_t>(style.weight_rows(lanes, m.weight_bits, rows)) * row_bytes;
       }
     }
   }
