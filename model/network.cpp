@@ -124,7 +124,7 @@ Shape spread(const Node& node, Shape input) {
   return output;
 }
 
-// Of an operator that is a kind of layer.
+// The output's shape of an operator that is a kind of layer.
 Shape output_shape(const Node& node, const std::vector<Shape>& inputs) {
   switch (operands(*info(node.op).kind)) {
     case Operands::window:

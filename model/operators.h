@@ -178,7 +178,7 @@ constexpr OptionalUnit unit_of(LayerKind kind) {
 constexpr OptionalUnit unit_of(Activation activation) { return info(activation).unit; }
 
 constexpr bool is_activation(Op op) { return info(op).ending.has_value(); }
-// Of a function of single values.
+// How requantization ends for a function of single values.
 constexpr Activation ending_of(Op op) { return info(op).ending.value(); }
 constexpr bool needs_table(Op op) { return info(op).ending == Activation::table; }
 

@@ -59,8 +59,9 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       second_beats(d.get<F_SECOND_ROW_BEATS>()),
       param_beats(d.get<F_PARAM_BEATS>()),
       fetch_beats(descriptor_words * 32 / a.data_bits),
+      vector_cycles(whole_codes ? 1 : style.vector_cycles(weight_bits, activation_bits)),
       least_interval(d.get<F_VECTOR_INTERVAL>()),
-      vector_interval(std::max(least_interval, vector_cycles())),
+      vector_interval(std::max(least_interval, vector_cycles)),
       descriptor_(d),
       two_inputs_(d.opcode() == OP_ADD || d.opcode() == OP_MULTIPLY),
       rows_last_(d.get<F_ROWS_LAST>()) {
@@ -89,7 +90,8 @@ void FastLayer::lay_tiles() {
     // All macros but the last are full.
     const int macros = std::max(1, ceil_div(outputs, lanes)), last = outputs - (macros - 1) * lanes;
     const int groups = (macros - 1) * ceil_div(lanes, post_lanes) + std::max(1, ceil_div(last, post_lanes));
-    tiles_.push_back({outputs, segment, macros, groups, x, w});
+    const auto rows_of = [&](int k) { return static_cast<int>(style.weight_rows(outputs, weight_bits, tile_rows(k))); };
+    tiles_.push_back({outputs, segment, macros, groups, rows_of(0), rows_of(k_tiles - 1), x, w});
     if (!whole_codes) weight_rows_ += macros * all_load_rows(n);
     left -= outputs;
     if (left == 0) {
@@ -222,7 +224,7 @@ std::int64_t FastLayer::lines_read(int n) const {
 }
 
 std::int64_t FastLayer::compute_cycles_of(int block) const {
-  return std::int64_t{groups_in_block(block)} * k_tiles * n_tiles * vector_cycles() + weight_rows_;
+  return std::int64_t{groups_in_block(block)} * k_tiles * n_tiles * vector_cycles + weight_rows_;
 }
 
 std::int64_t FastLayer::compute_cycles() const {
@@ -246,7 +248,7 @@ void FastLayer::add_counts(model::Events& e) const {
     const std::int64_t outputs = tile.outputs, columns = outputs * weight_bits, macros = macros_used(n);
     const std::int64_t taps = pixels * k_tiles;  // vectors
     e.vectors += taps;
-    e.plane_steps += groups * k_tiles * (whole_codes ? 0 : vector_cycles());
+    e.plane_steps += groups * k_tiles * (whole_codes ? 0 : vector_cycles);
     e.column_steps += taps * planes * columns;  // overlay: the same products, in more steps of fewer units
     e.cell_steps += pixels * planes * columns * rows;
     if (!whole_codes) e.joiner_adds += taps * style.joiner_adds(weight_bits, outputs);

@@ -35,6 +35,7 @@ class FastLayer {
   int in_slots, rows_needed, row_beats, second_beats, param_beats, fetch_beats;
   // Streamer: cycles between the last planes of vectors at least, and as all planes are streamed; cycles from a
   // vector's issue of the last plane to its array result.
+  int vector_cycles;  // in which the planes of a vector, or group (whole codes: at once), enter the array
   int least_interval, vector_interval;
 
   const generate::Descriptor& descriptor() const { return descriptor_; }
@@ -54,7 +55,8 @@ class FastLayer {
   int last_group(int block) const { return pixels_in_block(block) - (groups_in_block(block) - 1) * vectors; }
   // Rows of the weight buffer for row tile k of a macro of output tile n, and for all row tiles.
   int load_rows(int n, int k) const {
-    return static_cast<int>(style.weight_rows(outputs(n), weight_bits, tile_rows(k)));
+    const Tile& tile = tiles_[static_cast<std::size_t>(n)];
+    return k + 1 == k_tiles ? tile.last_load_rows : tile.load_rows;
   }
   std::int64_t all_load_rows(int n) const {
     return std::int64_t{k_tiles - 1} * load_rows(n, 0) + load_rows(n, k_tiles - 1);
@@ -90,14 +92,13 @@ class FastLayer {
   std::int64_t compute_cycles_of(int block) const;
   // Lines read from memory, which hands over one a cycle: a bound, too.
   std::int64_t lines_loaded() const;
-  // Cycles in which the planes of a vector, or group (whole codes: at once), enter the array.
-  int vector_cycles() const { return whole_codes ? 1 : style.vector_cycles(weight_bits, activation_bits); }
 
  private:
   struct Tile {
     int outputs, segment, macros, post_groups;
-    std::int64_t x;    // bits from the pixel to its first input
-    std::size_t walk;  // index into walks_
+    int load_rows, last_load_rows;  // of the weight buffer, for a row tile of a macro, and for the last one
+    std::int64_t x;                 // bits from the pixel to its first input
+    std::size_t walk;               // index into walks_
   };
   struct Walk {
     int run_length;

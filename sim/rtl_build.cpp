@@ -38,7 +38,7 @@ namespace {
 #endif
 // -O3, --x-assign fast, --x-initial fast: all of Verilator's optimisations; unknown values become whatever is fastest.
 // --noassert, --threads 1: no code for assertions; one thread, for synchronisation costs more than an array's cycle.
-// BS_CHECKS: the ports' own checks (rtl/bs_checks.svh), about 3 % of a simulation's time.
+// BS_CHECKS: the modules' own checks (rtl/bs_checks.svh); those of the ports take about 3 % of a simulation's time.
 // -fPIC, -shared: a library for dlopen. -include: popcount_text below.
 const std::vector<std::string> verilator_flags = {"-O3",
                                                   "--x-assign",

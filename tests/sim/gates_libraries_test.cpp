@@ -163,7 +163,8 @@ TEST_F(Libraries, HaveDefaultsForWhatCellsLeaveOut) {
   EXPECT_DOUBLE_EQ(library.cells.at("Z").outputs[0].capacitance, femto);
 }
 
-// Of two supplies and states each; what holds in all states is said, too, and counts where there are no states.
+// The cell has two supplies and states of each; what holds in all states is said, too, and counts where there are no
+// states.
 TEST_F(Libraries, LeakStateByStateAndSupplyBySupply) {
   const auto leakage = [&](const std::string& groups) { return cell(groups).leakage / pico; };
   const std::string vdd = R"x(leakage_power () { value : 48; when : "A"; related_pg_pin : VDD; }
