@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <stdexcept>
 #include <string>
 
@@ -13,8 +12,8 @@ namespace bitstrata::model {
 
 namespace {
 
-// Weight stationary: cells hold planes of weights, w neighbouring columns an output, which a joiner adds in log2 w
-// steps.
+// Weight stationary: cells hold planes of weights, w neighbouring columns an output, whose counts are joined in
+// every plane.
 struct Pim final : Style {
   constexpr Pim() {
     name = "pim";
@@ -27,10 +26,10 @@ struct Pim final : Style {
   }
   int planes_held(int) const override { return 1; }
   int vector_cycles(int, int activation_planes) const override { return activation_planes; }
-  int sum_cycles(int weight_bits, int) const override {
-    return std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(weight_bits - 1))));
+  int sum_cycles(int) const override { return 1; }
+  std::int64_t joiner_adds(int weight_bits, int activation_planes, std::int64_t outputs) const override {
+    return outputs * (weight_bits - 1) * activation_planes;
   }
-  std::int64_t joiner_adds(int weight_bits, std::int64_t outputs) const override { return outputs * (weight_bits - 1); }
 };
 
 // Both operands bit-serial: dot units meet all pairs of planes, and a group's sums leave one vector after the other.
@@ -48,8 +47,8 @@ struct Overlay final : Style {
   }
   int planes_held(int max_weight_bits) const override { return max_weight_bits; }
   int vector_cycles(int weight_bits, int activation_planes) const override { return weight_bits * activation_planes; }
-  int sum_cycles(int, int vectors) const override { return vectors; }
-  std::int64_t joiner_adds(int, std::int64_t) const override { return 0; }
+  int sum_cycles(int vectors) const override { return vectors; }
+  std::int64_t joiner_adds(int, int, std::int64_t) const override { return 0; }
 };
 
 constexpr Pim pim;

@@ -41,9 +41,9 @@ class Style {
   virtual int vector_cycles(int weight_bits, int activation_planes) const = 0;
   // Cycles from a group's last plane until the last of its sums is on its way to the lanes: least distance of two last
   // planes.
-  virtual int sum_cycles(int weight_bits, int vectors) const = 0;
-  // Additions that join the columns of `outputs` outputs, a vector.
-  virtual std::int64_t joiner_adds(int weight_bits, std::int64_t outputs) const = 0;
+  virtual int sum_cycles(int vectors) const = 0;
+  // Additions that join the columns of `outputs` outputs, a vector of so many planes.
+  virtual std::int64_t joiner_adds(int weight_bits, int activation_planes, std::int64_t outputs) const = 0;
 
   // Throws std::invalid_argument, naming the known ones.
   static const Style& of(std::string_view name);

@@ -2,9 +2,8 @@
 // The array: TILES macros that see the same activation planes, the activation-sum unit, and the control
 // tokens that travel with a vector.
 //
-// A plane issued in cycle t is on the columns in t+1 (counted), t+2 (accumulated). After a vector's last plane the
-// joiner works in t+3 .. t+2+S, S = max(1, ceil(log2 weight_bits)) steps; the outputs reach their partial sums in
-// t+3+S (read) and t+4+S (written). The next vector's last plane must not come before t+S.
+// A plane issued in cycle t is on the columns in t+1 (counted), t+2 (joined up to four columns) and t+3 (joined and
+// accumulated). After a vector's last plane the outputs reach their partial sums in t+4 (read) and t+5 (written).
 //
 // Style overlay: VECTORS x COLUMNS dot units see a plane of a vector and a plane of an output's weights each. After a
 // group's last pair of planes in cycle t the sums are captured in t+3, and reach their partial sums one vector after the
@@ -69,16 +68,6 @@ module bs_array #(
   localparam LANE_WIDTH = $clog2(COLUMNS + 1);
   localparam SUM_WIDTH = MAX_ACTIVATION_BITS + $clog2(ROWS + 1) + 1;
 
-  // Last joiner step for the weight width.
-  logic [1:0] last_step;
-  always_comb begin
-    if (OVERLAY != 0) last_step = 2'd0;
-    else if (weight_bits_i > 5'd8) last_step = 2'd3;
-    else if (weight_bits_i > 5'd4) last_step = 2'd2;
-    else if (weight_bits_i > 5'd2) last_step = 2'd1;
-    else last_step = 2'd0;
-  end
-
   // Tokens: {vectors, tile_last, first, half, pixel}.
   localparam TOKEN_WIDTH = PIXEL_WIDTH + 11;
   localparam VECTOR_WIDTH = VECTORS > 1 ? $clog2(VECTORS) : 1;
@@ -86,9 +75,9 @@ module bs_array #(
   logic [VECTORS*ROWS-1:0] act_q;
   logic valid_1_q, first_1_q, last_1_q, negative_1_q, shift_1_q;
   logic valid_2_q, first_2_q, last_2_q, negative_2_q, shift_2_q;
+  logic valid_3_q, first_3_q, negative_3_q;
   logic [3:0] select_1_q;
   logic joining_q, adding_q, added_q, added_last_q;
-  logic [1:0] step_q;
   logic [7:0] vector_q;  // of the group, whose sums reach the partial sums
   logic group_end;
 
@@ -96,14 +85,16 @@ module bs_array #(
     if (!rst_ni) begin
       valid_1_q <= 1'b0;
       valid_2_q <= 1'b0;
+      valid_3_q <= 1'b0;
       joining_q <= 1'b0;
       adding_q <= 1'b0;
       added_q <= 1'b0;
     end else begin
       valid_1_q <= plane_i;
       valid_2_q <= valid_1_q;
-      joining_q <= (valid_2_q && last_2_q) || (joining_q && step_q != last_step);
-      adding_q <= (joining_q && step_q == last_step) || (adding_q && !group_end);
+      valid_3_q <= valid_2_q;
+      joining_q <= valid_2_q && last_2_q;
+      adding_q <= joining_q || (adding_q && !group_end);
       added_q <= accumulate_o;
     end
   end
@@ -142,12 +133,11 @@ module bs_array #(
       shift_2_q <= shift_1_q;
       token_2_q <= token_1_q;
     end
-    if (valid_2_q && last_2_q) begin
-      step_q <= 2'd0;
-      token_join_q <= token_2_q;
-    end else begin
-      step_q <= step_q + 2'd1;
+    if (valid_2_q) begin
+      first_3_q <= first_2_q;
+      negative_3_q <= negative_2_q;
     end
+    if (valid_2_q && last_2_q) token_join_q <= token_2_q;
     if (joining_q) token_add_q <= token_join_q;
     added_last_q <= accumulate_o && token[PIXEL_WIDTH+2] && group_end;
   end
@@ -179,7 +169,7 @@ module bs_array #(
     bs_sum_unit #(.ROWS(ROWS), .ACC_WIDTH(SUM_WIDTH)) u_sum (
       .clk_i(clk_i), .plane_valid_i(valid_1_q && weight_bits_i == 5'd1), .act_i(act_q[v*ROWS +: ROWS]),
       .count_valid_i(valid_2_q && weight_bits_i == 5'd1), .count_first_i(first_2_q),
-      .count_negative_i(negative_2_q), .join_valid_i(joining_q), .join_step_i(step_q), .sum_o(vector_sum));
+      .count_negative_i(negative_2_q), .join_valid_i(joining_q), .sum_o(vector_sum));
     assign sums[v] = vector_sum;
   end
   if (VECTORS > 1) begin : g_choose_sum
@@ -203,7 +193,8 @@ module bs_array #(
       .group_count_i(token_1_q[TOKEN_WIDTH-1 -: 8]), .group_add_i(token_2_q[TOKEN_WIDTH-1 -: 8]),
       .vector_i(vector_q[VECTOR_WIDTH-1:0]), .count_shift_i(shift_2_q),
       .plane_valid_i(valid_1_q), .act_i(act_q), .count_valid_i(valid_2_q), .count_first_i(first_2_q),
-      .count_negative_i(negative_2_q), .join_valid_i(joining_q), .join_step_i(step_q),
+      .count_negative_i(negative_2_q), .join_valid_i(joining_q), .sum_valid_i(valid_3_q), .sum_first_i(first_3_q),
+      .sum_negative_i(negative_3_q),
       .accumulate_i(accumulate_o), .codes_i(codes_i), .codes_high_i(codes_high_i), .maximum_i(maximum_i),
       .first_i(token[PIXEL_WIDTH+1]), .half_i(token[PIXEL_WIDTH]), .pixel_i(pixel),
       .sum_i(sum), .code_i(code_i),

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// One column of the array: ROWS one-bit weight cells, AND with the broadcast activation plane, popcount,
-// and a Horner accumulator (planes come most significant first, so the shift is a constant 1). The column
-// also holds one register of the joiner, the log-step reduction that combines the columns of one output.
+// One column of the array: ROWS one-bit weight cells, AND with the broadcast activation plane, popcount, and its part of
+// what the columns of an output share: in every plane their counts are joined first, weighted by their places, and the
+// sum is accumulated once, in the output's first column (planes come most significant first, so the shift is a constant
+// 1). Level l of the joiner adds what the column 2^l on holds, where this column is the even end of a pair inside one
+// output. Two levels come before a register and two behind it.
 //
-// A plane on act_i in cycle t is counted at its end, accumulated at the end of t+1, and may be captured in
-// t+2: latency from plane to accumulator COLUMN_LATENCY = 2.
+// A plane on act_i in cycle t is counted at its end, joined up to four columns at the end of t+1, accumulated at the end
+// of t+2, and may be taken in t+3.
 module bs_column #(
   parameter ROWS      = 64,  // cells
-  parameter ACC_WIDTH = 24,  // Horner accumulator, two's complement
-  parameter JOIN_WIDTH = 40, // joined output, two's complement
+  parameter MAX_WEIGHT_BITS = 16,
+  parameter PAIR_WIDTH  = 10, // of sums of up to two, four, eight columns and of all of an output, two's complement
+  parameter FOUR_WIDTH  = 12,
+  parameter EIGHT_WIDTH = 16,
+  parameter SUM_WIDTH   = 23,
+  parameter ACC_WIDTH   = 40, // Horner accumulator of an output
   parameter INDEX     = 0,   // position in the macro
   parameter POPCOUNT_TREE = 0, // 1: bs_products in place of $countones
   parameter CLOCK_GATING = 0   // 1: registers are clocked when they load, by gates in place of enables
@@ -22,33 +28,33 @@ module bs_column #(
   input  logic                    weight_we_i,
   input  logic [$clog2(ROWS)-1:0] weight_row_i,
   input  logic                    weight_bit_i,
-  // Plane pipeline. enable_i: the column belongs to an output of this tile.
+  // Plane pipeline: a plane on the cells, its counts, their sums. enable_i: the column belongs to an output of this tile.
   input  logic                    enable_i,
   input  logic                    plane_valid_i,
   input  logic [ROWS-1:0]         act_i,
   input  logic                    count_valid_i,
-  input  logic                    count_first_i,     // first plane of a vector
-  input  logic                    count_negative_i,  // sign plane of two's complement activations
-  // Joiner: in step 0 the accumulators are captured and pairs added, in step l values 2^l columns apart.
-  input  logic                    join_valid_i,
-  input  logic [1:0]              join_step_i,
-  input  logic signed [ACC_WIDTH-1:0]  acc_1_i,  // accumulator of column INDEX+1
-  /* verilator lint_off UNUSEDSIGNAL */ // their top bits repeat the sign
-  input  logic signed [JOIN_WIDTH-1:0] join_2_i, // joiner registers of columns INDEX+2, +4, +8
-  input  logic signed [JOIN_WIDTH-1:0] join_4_i,
-  input  logic signed [JOIN_WIDTH-1:0] join_8_i,
-  /* verilator lint_on UNUSEDSIGNAL */
-  output logic signed [ACC_WIDTH-1:0]  acc_o,
-  output logic signed [JOIN_WIDTH-1:0] join_o
+  input  logic                    sum_valid_i,
+  input  logic                    sum_first_i,     // first plane of a vector
+  input  logic                    sum_negative_i,  // sign plane of two's complement activations
+  // What columns INDEX+1, +2, +4 and +8 hold at the joiner's levels.
+  input  logic [$clog2(ROWS+1)-1:0]     one_1_i,
+  input  logic signed [PAIR_WIDTH-1:0]  pair_2_i,
+  input  logic signed [FOUR_WIDTH-1:0]  four_4_i,
+  input  logic signed [EIGHT_WIDTH-1:0] eight_8_i,
+  output logic [$clog2(ROWS+1)-1:0]     one_o,
+  output logic signed [PAIR_WIDTH-1:0]  pair_o,
+  output logic signed [FOUR_WIDTH-1:0]  four_o,
+  output logic signed [EIGHT_WIDTH-1:0] eight_o,
+  output logic signed [SUM_WIDTH-1:0]   sum_o,
+  output logic signed [ACC_WIDTH-1:0]   acc_o
 );
   localparam COUNT_WIDTH = $clog2(ROWS + 1);
 
   // Position of this column's bit in its output's weight (INDEX mod weight_bits, least significant first) decides its
-  // role: step l of the joiner adds the register 2^l columns on where this column is the even end of a pair inside
-  // one output; the column of the sign bit counts negatively.
+  // role. No column follows that of the sign bit, so where it joins, it joins alone: its count is subtracted there.
   logic [3:0] position;
-  logic [3:0] adds_q;
-  logic       sign_column_q;
+  logic [3:0] adds_q, subtracts_q;
+  logic       fourth_q, first_q;  // holds the sum of up to four columns, of all of an output
   always_ff @(posedge clk_i) begin
     if (configure_i) begin
       /* verilator lint_off WIDTH */     // constants below 16
@@ -77,12 +83,17 @@ module bs_column #(
       adds_q[1] <= position[1:0] == 2'd0 && ({1'b0, position} + 5'd2 < weight_bits_i);
       adds_q[2] <= position[2:0] == 3'd0 && ({1'b0, position} + 5'd4 < weight_bits_i);
       adds_q[3] <= position == 4'd0 && weight_bits_i > 5'd8;
-      sign_column_q <= ({1'b0, position} + 5'd1 == weight_bits_i) && weight_bits_i != 5'd1;
+      subtracts_q[0] <= !position[0] && {1'b0, position} + 5'd2 == weight_bits_i;
+      subtracts_q[1] <= position[1:0] == 2'd0 && {1'b0, position} + 5'd3 == weight_bits_i;
+      subtracts_q[2] <= position[2:0] == 3'd0 && {1'b0, position} + 5'd5 == weight_bits_i;
+      subtracts_q[3] <= position == 4'd0 && weight_bits_i == 5'd9;
+      fourth_q <= position[1:0] == 2'd0;
+      first_q <= position == 4'd0;
     end
   end
 
   logic [ROWS-1:0] cells;
-  logic count_clk, acc_clk, join_clk;
+  logic count_clk, four_clk, acc_clk;
   if (CLOCK_GATING != 0) begin : g_gated
     for (genvar r = 0; r < ROWS; r = r + 1) begin : g_cell
       logic cell_q;
@@ -90,8 +101,8 @@ module bs_column #(
       assign cells[r] = cell_q;
     end
     bs_clock_gate u_count (.clk_i(clk_i), .enable_i(plane_valid_i && enable_i), .clk_o(count_clk));
-    bs_clock_gate u_acc (.clk_i(clk_i), .enable_i(count_valid_i && enable_i), .clk_o(acc_clk));
-    bs_clock_gate u_join (.clk_i(clk_i), .enable_i(join_valid_i && enable_i), .clk_o(join_clk));
+    bs_clock_gate u_four (.clk_i(clk_i), .enable_i(count_valid_i && enable_i && fourth_q), .clk_o(four_clk));
+    bs_clock_gate u_acc (.clk_i(clk_i), .enable_i(sum_valid_i && enable_i && first_q), .clk_o(acc_clk));
     logic unused;
     assign unused = ^{weight_we_i, weight_row_i};
   end else begin : g_enabled
@@ -101,8 +112,8 @@ module bs_column #(
     end
     assign cells = cell_q;
     assign count_clk = clk_i;
+    assign four_clk = clk_i;
     assign acc_clk = clk_i;
-    assign join_clk = clk_i;
     logic unused;
     assign unused = ^cell_clk_i;
   end
@@ -130,31 +141,81 @@ module bs_column #(
     end
   end
 
-  logic signed [ACC_WIDTH-1:0] acc_q;
-  logic signed [ACC_WIDTH-1:0] count_ext, augend, addend;
-  assign count_ext = {{(ACC_WIDTH - COUNT_WIDTH){1'b0}}, count_q};
-  assign augend = count_first_i ? {ACC_WIDTH{1'b0}} : {acc_q[ACC_WIDTH-2:0], 1'b0};
-  assign addend = count_negative_i ^ sign_column_q ? -count_ext : count_ext;
-  always_ff @(posedge acc_clk) begin
+  assign one_o = count_q;
+
+  // The joiner. What is not to be added is 0.
+  logic signed [PAIR_WIDTH-1:0] one_wide;
+  assign one_wide = {{(PAIR_WIDTH - COUNT_WIDTH){1'b0}}, count_q};
+  if (MAX_WEIGHT_BITS > 1) begin : g_pair
+    logic signed [PAIR_WIDTH-1:0] pair_addend;
+    assign pair_addend = adds_q[0] ? {{(PAIR_WIDTH - COUNT_WIDTH - 1){1'b0}}, one_1_i, 1'b0} : {PAIR_WIDTH{1'b0}};
+    assign pair_o = subtracts_q[0] ? one_wide - pair_addend : one_wide + pair_addend;
+  end else begin : g_no_pair
+    assign pair_o = one_wide;
+    logic unused;
+    assign unused = ^{one_1_i, adds_q[0], subtracts_q[0]};
+  end
+  logic signed [FOUR_WIDTH-1:0] four, four_q;
+  logic signed [FOUR_WIDTH-1:0] pair_o_wide;
+  assign pair_o_wide = {{(FOUR_WIDTH - PAIR_WIDTH + 1){pair_o[PAIR_WIDTH-1]}}, pair_o[PAIR_WIDTH-2:0]};
+  if (MAX_WEIGHT_BITS > 2) begin : g_four
+    logic signed [FOUR_WIDTH-1:0] four_addend;
+    /* verilator lint_off UNUSEDSIGNAL */ // the top bits repeat the sign
+    logic [PAIR_WIDTH+FOUR_WIDTH-1:0] far;
+    /* verilator lint_on UNUSEDSIGNAL */
+    assign far = {{FOUR_WIDTH{pair_2_i[PAIR_WIDTH-1]}}, pair_2_i};
+    assign four_addend = adds_q[1] ? {far[FOUR_WIDTH-2-1:0], 2'd0} : {FOUR_WIDTH{1'b0}};
+    assign four = subtracts_q[1] ? pair_o_wide - four_addend : pair_o_wide + four_addend;
+  end else begin : g_no_four
+    assign four = pair_o_wide;
+    logic unused;
+    assign unused = ^{pair_2_i, adds_q[1], subtracts_q[1]};
+  end
+  always_ff @(posedge four_clk) begin
     if (CLOCK_GATING != 0 || count_valid_i) begin
-      if (CLOCK_GATING != 0 || enable_i) acc_q <= augend + addend;
+      if (CLOCK_GATING != 0 || (enable_i && fourth_q)) four_q <= four;
+    end
+  end
+  assign four_o = four_q;
+  logic signed [EIGHT_WIDTH-1:0] four_q_wide;
+  assign four_q_wide = {{(EIGHT_WIDTH - FOUR_WIDTH + 1){four_q[FOUR_WIDTH-1]}}, four_q[FOUR_WIDTH-2:0]};
+  if (MAX_WEIGHT_BITS > 4) begin : g_eight
+    logic signed [EIGHT_WIDTH-1:0] eight_addend;
+    /* verilator lint_off UNUSEDSIGNAL */ // the top bits repeat the sign
+    logic [FOUR_WIDTH+EIGHT_WIDTH-1:0] far;
+    /* verilator lint_on UNUSEDSIGNAL */
+    assign far = {{EIGHT_WIDTH{four_4_i[FOUR_WIDTH-1]}}, four_4_i};
+    assign eight_addend = adds_q[2] ? {far[EIGHT_WIDTH-4-1:0], 4'd0} : {EIGHT_WIDTH{1'b0}};
+    assign eight_o = subtracts_q[2] ? four_q_wide - eight_addend : four_q_wide + eight_addend;
+  end else begin : g_no_eight
+    assign eight_o = four_q_wide;
+    logic unused;
+    assign unused = ^{four_4_i, adds_q[2], subtracts_q[2]};
+  end
+  logic signed [SUM_WIDTH-1:0] eight_o_wide;
+  assign eight_o_wide = {{(SUM_WIDTH - EIGHT_WIDTH + 1){eight_o[EIGHT_WIDTH-1]}}, eight_o[EIGHT_WIDTH-2:0]};
+  if (MAX_WEIGHT_BITS > 8) begin : g_sum
+    logic signed [SUM_WIDTH-1:0] sum_addend;
+    /* verilator lint_off UNUSEDSIGNAL */ // the top bits repeat the sign
+    logic [EIGHT_WIDTH+SUM_WIDTH-1:0] far;
+    /* verilator lint_on UNUSEDSIGNAL */
+    assign far = {{SUM_WIDTH{eight_8_i[EIGHT_WIDTH-1]}}, eight_8_i};
+    assign sum_addend = adds_q[3] ? {far[SUM_WIDTH-8-1:0], 8'd0} : {SUM_WIDTH{1'b0}};
+    assign sum_o = subtracts_q[3] ? eight_o_wide - sum_addend : eight_o_wide + sum_addend;
+  end else begin : g_no_sum
+    assign sum_o = eight_o_wide;
+    logic unused;
+    assign unused = ^{eight_8_i, adds_q[3], subtracts_q[3]};
+  end
+
+  logic signed [ACC_WIDTH-1:0] acc_q, sum_wide, augend, addend;
+  assign sum_wide = {{(ACC_WIDTH - SUM_WIDTH){sum_o[SUM_WIDTH-1]}}, sum_o};
+  assign augend = sum_first_i ? {ACC_WIDTH{1'b0}} : {acc_q[ACC_WIDTH-2:0], 1'b0};
+  assign addend = sum_negative_i ? -sum_wide : sum_wide;
+  always_ff @(posedge acc_clk) begin
+    if (CLOCK_GATING != 0 || sum_valid_i) begin
+      if (CLOCK_GATING != 0 || (enable_i && first_q)) acc_q <= augend + addend;
     end
   end
   assign acc_o = acc_q;
-
-  logic signed [JOIN_WIDTH-1:0] join_q, join_addend;
-  assign join_addend = !adds_q[join_step_i] ? {JOIN_WIDTH{1'b0}}
-                       : join_step_i == 2'd0 ? {{(JOIN_WIDTH - ACC_WIDTH - 1){acc_1_i[ACC_WIDTH-1]}}, acc_1_i, 1'b0}
-                       : join_step_i == 2'd1 ? {join_2_i[JOIN_WIDTH-3:0], 2'b0}
-                       : join_step_i == 2'd2 ? {join_4_i[JOIN_WIDTH-5:0], 4'b0}
-                                             : {join_8_i[JOIN_WIDTH-9:0], 8'b0};
-  always_ff @(posedge join_clk) begin
-    if (CLOCK_GATING != 0 || join_valid_i) begin
-      if (CLOCK_GATING != 0 || enable_i) begin
-        join_q <= (join_step_i == 2'd0 ? {{(JOIN_WIDTH - ACC_WIDTH){acc_q[ACC_WIDTH-1]}}, acc_q} : join_q)
-                  + join_addend;
-      end
-    end
-  end
-  assign join_o = join_q;
 endmodule

@@ -16,7 +16,6 @@ module bs_events #(
   input  logic [7:0]  group_size_i,   // vectors that start, and the ones whose planes are broadcast
   input  logic        plane_i,
   input  logic [4:0]  weight_bits_i,
-  input  logic        convolution_i,
   input  logic [15:0] lanes_i,        // outputs of the tile
   input  logic [15:0] rows_i,         // rows of the row tile
   input  logic        accumulate_i,
@@ -41,19 +40,19 @@ module bs_events #(
     logic [15:0] factor;
     logic [20:0] columns;
     logic [36:0] cells;
-    logic [20:0] joins;    // of the vector that starts
+    logic [20:0] joins;    // of the plane
     logic [15:0] written;  // weight bits of a row that is loaded
     // Columns, or dot units, at work.
     if (OVERLAY == 0) begin : g_style_columns
       assign factor = {11'd0, weight_bits_i};
-      assign joins = convolution_i ? columns - {5'd0, lanes_i} : 21'd0;
+      assign joins = columns - {5'd0, lanes_i};
       assign written = weight_lanes_i * {11'd0, weight_bits_i};
     end else begin : g_style_dots
       assign factor = {8'd0, group_size_i};
       assign joins = 21'd0;
       assign written = rows_i;
       logic unused_style;
-      assign unused_style = ^{convolution_i, weight_bits_i, weight_lanes_i};
+      assign unused_style = ^{weight_bits_i, weight_lanes_i};
     end
     assign columns = lanes_i * factor;
     assign cells = columns * {5'd0, rows_i};
@@ -69,12 +68,12 @@ module bs_events #(
         if (array_waiting_i) count_q[5] <= count_q[5] + 48'd1;
         if (vector_i) begin
           count_q[6] <= count_q[6] + {40'd0, group_size_i};
-          count_q[10] <= count_q[10] + {27'd0, joins};
         end
         if (plane_i) begin
           count_q[7] <= count_q[7] + 48'd1;
           count_q[8] <= count_q[8] + {27'd0, columns};
           count_q[9] <= count_q[9] + {11'd0, cells};
+          count_q[10] <= count_q[10] + {27'd0, joins};
         end
         if (accumulate_i) begin
           if (!accumulate_first_i) count_q[11] <= count_q[11] + {32'd0, lanes_i};
@@ -104,7 +103,7 @@ module bs_events #(
     assign value_o = 48'd0;
     logic unused;
     assign unused = ^{clk_i, clear_i, running_i, loader_busy_i, array_busy_i, post_busy_i, store_busy_i,
-                      array_waiting_i, vector_i, group_size_i, plane_i, weight_bits_i, convolution_i, lanes_i, rows_i, accumulate_i,
+                      array_waiting_i, vector_i, group_size_i, plane_i, weight_bits_i, lanes_i, rows_i, accumulate_i,
                       accumulate_first_i, post_outputs_i, out_bits_i, weight_row_i, weight_lanes_i, window_i,
                       activation_lines_read_i, activation_line_written_i, weight_line_written_i, output_line_read_i,
                       memory_read_i, memory_write_i, select_i};

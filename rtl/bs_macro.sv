@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One macro: COLUMNS columns, the joiner that combines `weight_bits` neighbouring columns into an output
+// One macro: COLUMNS columns, which join the counts of `weight_bits` neighbours into an output
 // (output j: columns j*weight_bits ..), and one lane of partial sums an output.
 // Operators on whole codes bring these in place of joined outputs; their sums or maxima are kept.
 // Style overlay: VECTORS x COLUMNS dot units in place of columns and joiner, and a memory of weight planes an output.
@@ -37,7 +37,9 @@ module bs_macro #(
   input  logic                    count_negative_i,
   input  logic                    count_shift_i,      // overlay
   input  logic                    join_valid_i,
-  input  logic [1:0]              join_step_i,
+  input  logic                    sum_valid_i,        // pim: sums of the counts
+  input  logic                    sum_first_i,
+  input  logic                    sum_negative_i,
   input  logic [(VECTORS > 1 ? $clog2(VECTORS) : 1)-1:0] vector_i,  // overlay: whose sums are accumulated
   // Accumulation of the joined outputs, or (codes_i) of the codes on code_i.
   input  logic                    accumulate_i,
@@ -94,24 +96,52 @@ module bs_macro #(
         assign cell_clk[r] = 1'b0;
       end
     end
-    wire signed [COLUMN_WIDTH-1:0] acc [0:COLUMNS];
-    assign acc[COLUMNS] = {COLUMN_WIDTH{1'b0}};
+    // Widths of sums of 2, 4, 8 and all columns of an output.
+    localparam COUNT_WIDTH = $clog2(ROWS + 1);
+    localparam PAIR_WIDTH = COUNT_WIDTH + (MAX_WEIGHT_BITS < 3 ? MAX_WEIGHT_BITS : 3);
+    localparam FOUR_WIDTH = COUNT_WIDTH + (MAX_WEIGHT_BITS < 5 ? MAX_WEIGHT_BITS : 5);
+    localparam EIGHT_WIDTH = COUNT_WIDTH + (MAX_WEIGHT_BITS < 9 ? MAX_WEIGHT_BITS : 9);
+    localparam OUTPUT_WIDTH = COUNT_WIDTH + MAX_WEIGHT_BITS;
+    wire [COUNT_WIDTH-1:0] one [0:COLUMNS];
+    wire signed [PAIR_WIDTH-1:0] pair [0:COLUMNS+1];
+    wire signed [FOUR_WIDTH-1:0] four [0:COLUMNS+3];
+    wire signed [EIGHT_WIDTH-1:0] eight [0:COLUMNS+7];
+    assign one[COLUMNS] = {COUNT_WIDTH{1'b0}};
+    for (genvar e = COLUMNS; e < COLUMNS + 8; e = e + 1) begin : g_zero
+      if (e < COLUMNS + 2) begin : g_pair
+        assign pair[e] = {PAIR_WIDTH{1'b0}};
+      end
+      if (e < COLUMNS + 4) begin : g_four
+        assign four[e] = {FOUR_WIDTH{1'b0}};
+      end
+      assign eight[e] = {EIGHT_WIDTH{1'b0}};
+    end
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : g_column
-      logic signed [COLUMN_WIDTH-1:0] column_acc;
-      logic signed [JOIN_WIDTH-1:0]   column_joined;
+      logic [COUNT_WIDTH-1:0] column_one;
+      logic signed [PAIR_WIDTH-1:0] column_pair;
+      logic signed [FOUR_WIDTH-1:0] column_four;
+      logic signed [EIGHT_WIDTH-1:0] column_eight;
+      /* verilator lint_off UNUSEDSIGNAL */ // for monitors
+      logic signed [OUTPUT_WIDTH-1:0] column_sum;
+      /* verilator lint_on UNUSEDSIGNAL */
+      logic signed [JOIN_WIDTH-1:0] column_acc;
       bs_column #(
-        .ROWS(ROWS), .ACC_WIDTH(COLUMN_WIDTH), .JOIN_WIDTH(JOIN_WIDTH), .INDEX(c),
+        .ROWS(ROWS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .PAIR_WIDTH(PAIR_WIDTH), .FOUR_WIDTH(FOUR_WIDTH),
+        .EIGHT_WIDTH(EIGHT_WIDTH), .SUM_WIDTH(OUTPUT_WIDTH), .ACC_WIDTH(JOIN_WIDTH), .INDEX(c),
         .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
       ) u_column (
         .clk_i(clk_i), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
         .cell_clk_i(cell_clk), .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bit_i(weight_data_i[c]),
         .enable_i(enable_q[c]), .plane_valid_i(plane_valid_i), .act_i(act_i),
-        .count_valid_i(count_valid_i), .count_first_i(count_first_i), .count_negative_i(count_negative_i),
-        .join_valid_i(join_valid_i), .join_step_i(join_step_i),
-        .acc_1_i(acc[c+1]), .join_2_i(joined[c+2]), .join_4_i(joined[c+4]), .join_8_i(joined[c+8]),
-        .acc_o(column_acc), .join_o(column_joined));
-      assign acc[c] = column_acc;
-      assign joined[c] = column_joined;
+        .count_valid_i(count_valid_i), .sum_valid_i(sum_valid_i), .sum_first_i(sum_first_i),
+        .sum_negative_i(sum_negative_i), .one_1_i(one[c+1]), .pair_2_i(pair[c+2]), .four_4_i(four[c+4]),
+        .eight_8_i(eight[c+8]), .one_o(column_one), .pair_o(column_pair), .four_o(column_four), .eight_o(column_eight),
+        .sum_o(column_sum), .acc_o(column_acc));
+      assign one[c] = column_one;
+      assign pair[c] = column_pair;
+      assign four[c] = column_four;
+      assign eight[c] = column_eight;
+      assign joined[c] = column_acc;
 `ifdef BS_TOGGLES
       bs_toggles #(.KIND(2), .WIDTH(ROWS)) u_products (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(act_i & u_column.cells));
@@ -119,21 +149,22 @@ module bs_macro #(
         .clk_i(clk_i), .rst_ni(rst_ni), .bits_i(act_i & u_column.cells));
       bs_toggles #(.KIND(4), .WIDTH($clog2(ROWS+1))) u_counts (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_column.count_q));
-      bs_toggles #(.KIND(5), .WIDTH(2*COLUMN_WIDTH)) u_operands (
-        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(count_valid_i && enable_q[c]),
+      bs_toggles #(.KIND(5), .WIDTH(2*JOIN_WIDTH)) u_operands (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(sum_valid_i && enable_q[c] && u_column.first_q),
         .value_i({u_column.augend, u_column.addend}));
-      bs_toggles #(.KIND(6), .WIDTH(COLUMN_WIDTH)) u_accumulators (
+      bs_toggles #(.KIND(6), .WIDTH(JOIN_WIDTH)) u_accumulators (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(column_acc));
-      bs_toggles #(.KIND(7), .WIDTH(JOIN_WIDTH)) u_joiners (
-        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(column_joined));
-      bs_toggles #(.KIND(7), .WIDTH(JOIN_WIDTH)) u_join_addends (
-        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(join_valid_i && enable_q[c]), .value_i(u_column.join_addend));
+      bs_toggles #(.KIND(7), .WIDTH(FOUR_WIDTH)) u_fours (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(column_four));
+      bs_toggles #(.KIND(7), .WIDTH(OUTPUT_WIDTH)) u_sums (
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(sum_valid_i && enable_q[c] && u_column.first_q), .value_i(column_sum));
       bs_toggles #(.KIND(9), .WIDTH(ROWS)) u_weights (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_column.cells));
 `endif
     end
     logic unused;
-    assign unused = ^{weight_lane_i, weight_plane_i, weight_select_i, group_count_i, group_add_i, count_shift_i, vector_i};
+    assign unused = ^{weight_lane_i, weight_plane_i, weight_select_i, group_count_i, group_add_i, count_first_i,
+                      count_negative_i, count_shift_i, join_valid_i, vector_i};
   end else begin : g_dots
     assign output_columns = 5'd1;
     logic [VECTORS-1:0] counted, added;
@@ -192,7 +223,7 @@ module bs_macro #(
       end
     end
     logic unused;
-    assign unused = ^{configure_i, weight_row_i, join_step_i, vector_i, weight_plane_i, weight_select_i};
+    assign unused = ^{configure_i, weight_row_i, sum_valid_i, sum_first_i, sum_negative_i, vector_i, weight_plane_i, weight_select_i};
   end
 
   logic [$clog2(PSUM_DEPTH)-1:0] address_0, address_1;

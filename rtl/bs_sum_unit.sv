@@ -12,7 +12,6 @@ module bs_sum_unit #(
   input  logic            count_first_i,
   input  logic            count_negative_i,
   input  logic            join_valid_i,  // captured with the columns' accumulators
-  input  logic [1:0]      join_step_i,
   output logic signed [ACC_WIDTH-1:0] sum_o
 );
   localparam COUNT_WIDTH = $clog2(ROWS + 1);
@@ -25,7 +24,7 @@ module bs_sum_unit #(
   always_ff @(posedge clk_i) begin
     if (plane_valid_i) count_q <= $countones(act_i);
     if (count_valid_i) acc_q <= count_negative_i ? acc_shifted - count_ext : acc_shifted + count_ext;
-    if (join_valid_i && join_step_i == 2'd0) sum_q <= acc_q;
+    if (join_valid_i) sum_q <= acc_q;
   end
   assign sum_o = sum_q;
 endmodule

@@ -365,7 +365,7 @@ module bs_top #(
     .clk_i(clk_i), .clear_i(run && !running), .running_i(units_running), .loader_busy_i(loader_busy), .array_busy_i(stream_busy),
     .post_busy_i(group), .store_busy_i(store_busy), .array_waiting_i(stream_waiting), .vector_i(vector), .group_size_i(group_size),
     .plane_i(plane), .weight_bits_i(desc[F_WEIGHT_BITS +: B_WEIGHT_BITS]),
-    .convolution_i(desc[F_OPCODE +: B_OPCODE] == OP_CONVOLUTION), .lanes_i(lanes_total), .rows_i(tile_rows),
+    .lanes_i(lanes_total), .rows_i(tile_rows),
     .accumulate_i(accumulate), .accumulate_first_i(accumulate_first), .post_outputs_i(group_outputs),
     .out_bits_i(desc[F_OUTPUT_BITS +: B_OUTPUT_BITS]), .weight_row_i(weight_read), .weight_lanes_i(weight_lanes),
     .window_i(window), .activation_lines_read_i(lines_read),

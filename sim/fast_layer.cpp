@@ -251,7 +251,7 @@ void FastLayer::add_counts(model::Events& e) const {
     e.plane_steps += groups * k_tiles * (whole_codes ? 0 : vector_cycles);
     e.column_steps += taps * planes * columns;  // overlay: the same products, in more steps of fewer units
     e.cell_steps += pixels * planes * columns * rows;
-    if (!whole_codes) e.joiner_adds += taps * style.joiner_adds(weight_bits, outputs);
+    if (!whole_codes) e.joiner_adds += taps * style.joiner_adds(weight_bits, activation_bits, outputs);
     e.accumulator_reads += (taps - (carry_in ? 0 : pixels)) * outputs;
     e.accumulator_writes += taps * outputs;
     if (!carry_out) {

@@ -60,6 +60,7 @@ void FastSchedule::add_times(model::Events& events) {
     events.plane_steps = streamed_.plane_steps;
     events.column_steps = streamed_.column_steps;
     events.cell_steps = streamed_.cell_steps;
+    events.joiner_adds = streamed_.joiner_adds;
   }
   events.cycles = cycles();
   events.load_cycles = fetched_ + loader_.finish() - run_ + 1;
@@ -228,7 +229,7 @@ void FastSchedule::tile(int block, int n) {
     state = vectors.end + 1;
   }
   tiles_.state = state;
-  const int last_steps = layer_.style.sum_cycles(layer_.weight_bits, layer_.last_group(block));
+  const int last_steps = layer_.style.sum_cycles(layer_.last_group(block));
   tiles_.array_idle = tiles_.vectors.end + (layer_.whole_codes ? 2 : last_steps + 5);
 
   // The array's last result is written the cycle before.
@@ -251,6 +252,7 @@ void FastSchedule::stream(int block, int n, int k, Cycle state) {
     tiles_.vectors.run(1, (ends[k + 1] - ends[k]) * size, cycles, layer_.least_interval, rows_there_, state, false);
     steps += cycles;
     products += std::int64_t{planes} * size;
+    streamed_.joiner_adds += size * layer_.style.joiner_adds(layer_.weight_bits, planes, layer_.outputs(n));
   }
   products *= std::int64_t{layer_.outputs(n)} * layer_.weight_bits;
   streamed_.plane_steps += steps;

@@ -199,7 +199,7 @@ class Writer {
     // Least distance of two vectors' last planes.
     const int group = std::min<int>(a_.vectors, block_rows_ * (piece_.x1 - piece_.x0));
     // Whole codes go to the lanes; two cycles apart, a pixel's partial sum is back before it is read again.
-    set(F_VECTOR_INTERVAL, m_.convolution ? a_.rules().sum_cycles(m_.weight_bits, group) : 2);
+    set(F_VECTOR_INTERVAL, m_.convolution ? a_.rules().sum_cycles(group) : 2);
     if (piece_.carry_in || piece_.carry_out) set(F_PSUM_STEP, std::int64_t{piece_.x1 - piece_.x0} * height);
   }
 

@@ -33,7 +33,7 @@ void Array::reset_state(ArraySignals& shown) {
   shown = {};
   for (Macro& macro : macros_) macro.reset();
   dots_.reset();
-  counting_ = adding_up_ = {};
+  counting_ = adding_up_ = summing_ = {};
   joining_ = adding_ = lane_valid_ = added_ = added_last_ = false;
   tile_channels_ = 0;
 }
@@ -140,7 +140,7 @@ void Array::count_and_add(const Word* plane) {
     const int columns = lanes_of(t, tile_channels_) * weight_bits_;
     if (columns == 0) break;
     Macro& macro = macros_[static_cast<std::size_t>(t)];
-    if (joining_) macro.join(columns, step_);
+    if (summing_.valid) macro.sum(columns, summing_.first, summing_.negative, joining_);
     if (adding_up_.valid) macro.accumulate(columns, adding_up_.first, adding_up_.negative);
     if (counting_.valid) macro.count(columns, plane);
   }
@@ -156,7 +156,7 @@ void Array::count_and_add_pairs(const Word* planes) {
 
 void Array::sum_activations(const Word* planes) {
   for (SumUnit& unit : sum_units_) {
-    if (joining_ && step_ == 0) unit.sum = unit.acc;
+    if (joining_) unit.sum = unit.acc;
     if (adding_up_.valid) {
       unit.acc = (adding_up_.first ? 0 : unit.acc * 2) + (adding_up_.negative ? -unit.count : unit.count);
     }
@@ -179,7 +179,7 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
   } else {
     added_ = false;
   }
-  if (joining_ || adding_up_.valid || counting_.valid) {
+  if (joining_ || summing_.valid || adding_up_.valid || counting_.valid) {
     const Word* const planes = now.feeder.plane;
     if (overlay_) {
       count_and_add_pairs(planes);
@@ -189,19 +189,15 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
     if (weight_bits_ == 1) sum_activations(planes);
   }
 
-  const bool joined = joining_ && step_ == last_step_;
   const bool more_vectors = adding_ && vector_ + 1 < add_token_.vectors;
   vector_ = more_vectors ? vector_ + 1 : 0;
   if (joining_) add_token_ = join_token_;
   if (adding_up_.valid && adding_up_.last) {
     join_token_ = adding_up_.token;
-    joining_ = true;
-    step_ = 0;
-  } else {
-    joining_ = joining_ && !joined;
-    ++step_;
   }
-  adding_ = joined || more_vectors;
+  adding_ = joining_ || more_vectors;
+  joining_ = adding_up_.valid && adding_up_.last;
+  summing_ = adding_up_;
   adding_up_ = counting_;
   counting_.valid = now.plane();
   if (counting_.valid) {
@@ -220,7 +216,6 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
   if (now.sequencer.start) {
     const Descriptor& d = now.sequencer.descriptor;
     weight_bits_ = d.whole_codes() ? 0 : d.weight_bits();
-    last_step_ = overlay_ ? 0 : weight_bits_ > 8 ? 3 : weight_bits_ > 4 ? 2 : weight_bits_ > 2 ? 1 : 0;
     lanes_full_ = d.get<F_LANES>();
     maximum_ = d.opcode() == OP_MAX_POOL;
     for (Macro& macro : macros_) macro.configure(weight_bits_);

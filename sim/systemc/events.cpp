@@ -12,11 +12,11 @@ void Events::count_array(const Signals& now) {
   const std::int64_t columns = now.style->units_at_work(lanes, weight_bits_, vectors);
   if (now.vector_start()) {
     layer_.vectors += vectors;
-    if (convolution_) layer_.joiner_adds += now.style->joiner_adds(weight_bits_, lanes);
   }
   if (now.plane()) {
     ++layer_.plane_steps;
     layer_.column_steps += columns;
+    layer_.joiner_adds += now.style->joiner_adds(weight_bits_, 1, lanes);
     layer_.cell_steps += columns * now.streamer.tile_rows;
   }
   if (now.accumulate()) {

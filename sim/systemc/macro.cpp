@@ -18,11 +18,9 @@ Macro::Macro(const model::Architecture& architecture)
   row_cells_.resize(static_cast<std::size_t>(row_words_) * 64 * static_cast<std::size_t>(column_words_));
   // Columns are turned 64 at a time.
   cells_.resize(static_cast<std::size_t>(row_words_) * static_cast<std::size_t>(column_words_) * 64);
-  for (auto* of_columns : {&counts_, &accs_, &signs_, &values_, &partials_, &read_partials_}) {
+  for (auto* of_columns : {&counts_, &fours_, &accs_, &joined_, &values_, &partials_, &read_partials_}) {
     of_columns->resize(columns);
   }
-  for (auto& adds : adds_) adds.resize(columns);
-  joined_.resize(columns + 8);  // the joiner reads zeros past the last column
   sums_.resize(2 * depth_ * columns);
 }
 
@@ -30,22 +28,11 @@ void Macro::reset() {
   std::ranges::fill(row_cells_, 0);
   turned_ = counts_ahead_ = false;
   begin_vector();
-  for (auto* registers : {&counts_, &accs_, &joined_, &values_, &sums_}) std::ranges::fill(*registers, 0);
+  for (auto* registers : {&counts_, &fours_, &accs_, &joined_, &values_, &sums_}) std::ranges::fill(*registers, 0);
 }
 
 void Macro::configure(int weight_bits) {
   weight_bits_ = std::max(1, weight_bits);
-  if (overlay_) return;
-  for (int c = 0; c < columns_; ++c) {
-    const int position = c % weight_bits_;
-    const auto index = static_cast<std::size_t>(c);
-    for (int step = 0; step < 4; ++step) {
-      const int distance = 1 << step;
-      const bool adds = position % (2 * distance) == 0 && position + distance < weight_bits_;
-      adds_[step][index] = adds ? -1 : 0;
-    }
-    signs_[index] = position + 1 == weight_bits_ && weight_bits_ != 1 ? -1 : 0;
-  }
 }
 
 void Macro::write_row(int row, const Word* bits) {
@@ -189,7 +176,7 @@ void Macro::work_off() {
   negative_ = 0;
 }
 
-// All of the joiner's steps: the columns of an output by their places, the last one, of several, with its sign.
+// The columns of an output by their places, the last one, of several, with its sign.
 void Macro::join_all(int columns) {
   work_off();
   const std::int64_t* const accs = accs_.data();
@@ -201,29 +188,36 @@ void Macro::join_all(int columns) {
   }
 }
 
-void Macro::join_watched(int columns, int step) {
-  std::int64_t* const joined = joined_.data();
-  const std::int64_t *const adds = adds_[step].data(), *const from = step == 0 ? accs_.data() : joined;
-  const int distance = 1 << step;
-  for (int c = 0; c < columns; ++c) {
-    // The last columns of all add nothing.
-    const std::int64_t neighbour = adds[c] == 0 ? 0 : from[c + distance] * (std::int64_t{1} << distance);
-    toggles_->join_addend(static_cast<std::size_t>(c), neighbour);
-    joined[c] = from[c] + neighbour;
+// The joiner's first half: up to four columns by their places. A sign's column that is alone is subtracted in the second.
+void Macro::join_watched(int columns) {
+  for (int c = 0; c + weight_bits_ <= columns; c += weight_bits_) {
+    for (int first = 0; first < weight_bits_; first += 4) {
+      std::int64_t sum = 0;
+      for (int i = first; i < std::min(first + 4, weight_bits_); ++i) {
+        const std::int64_t count = counts_[static_cast<std::size_t>(c + i)] * (std::int64_t{1} << (i - first));
+        sum += i + 1 == weight_bits_ && i != first ? -count : count;
+      }
+      toggles_->four(static_cast<std::size_t>(c + first), sum);
+      fours_[static_cast<std::size_t>(c + first)] = sum;
+    }
   }
-  toggles_->joined(0, {joined, static_cast<std::size_t>(columns)});
 }
 
-void Macro::accumulate_watched(int columns, bool first, bool negative) {
-  std::int64_t* const accs = accs_.data();
-  const std::int64_t *const counts = counts_.data(), *const signs = signs_.data();
-  const std::int64_t flip = negative ? -1 : 0, keep = first ? 0 : -1;
-  for (int c = 0; c < columns; ++c) {
-    const std::int64_t sign = signs[c] ^ flip, augend = (accs[c] * 2) & keep, addend = (counts[c] ^ sign) - sign;
-    toggles_->operands(static_cast<std::size_t>(c), augend, addend);
-    accs[c] = augend + addend;
+// Its second half, and the accumulators: in the first column of an output.
+void Macro::sum_watched(int columns, bool first, bool negative) {
+  for (int c = 0; c + weight_bits_ <= columns; c += weight_bits_) {
+    const auto column = static_cast<std::size_t>(c);
+    std::int64_t sum = 0;
+    for (int i = 0; i < weight_bits_; i += 4) {
+      const std::int64_t four = fours_[column + static_cast<std::size_t>(i)] * (std::int64_t{1} << i);
+      sum += i + 1 == weight_bits_ && i != 0 ? -four : four;
+    }
+    toggles_->output_sum(column, sum);
+    const std::int64_t augend = first ? 0 : joined_[column] * 2, addend = negative ? -sum : sum;
+    toggles_->operands(column, augend, addend);
+    joined_[column] = augend + addend;
+    toggles_->accumulator(column, joined_[column]);
   }
-  toggles_->accumulators(0, {accs, static_cast<std::size_t>(columns)});
 }
 
 void Macro::count_watched(int columns, const Word* plane) {

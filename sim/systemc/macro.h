@@ -42,20 +42,20 @@ class Macro {
   // take_joined of dot units' sums.
   void take_sums(int lanes, const std::int64_t* sums, std::int64_t activation_sum);
   const std::int64_t* values() const { return values_.data(); }
-  // Joiner step, Horner accumulation, popcount; of the first `columns` columns. Nobody sees what the columns hold
-  // between a vector's first plane and the joiner, so planes are collected, and all are worked off when the joiner
-  // begins or the cells change: several planes meet a column's cells while these are at hand. Where toggles are
-  // watched, every register is loaded in its cycle.
-  void join(int columns, int step) {
+  // The joiner's second half with the accumulators (`last`: of a vector's last plane, whose sums the lanes take next), its
+  // first half, popcounts; of the first `columns` columns. Nobody sees what the columns hold between a vector's first plane
+  // and its last sums, so planes are collected, and all are worked off with the last one or when the cells change: several
+  // planes meet a column's cells while these are at hand. Where toggles are watched, every register is loaded in its cycle.
+  void sum(int columns, bool first, bool negative, bool last) {
     if (toggles_) {
-      join_watched(columns, step);
-    } else if (step == 0) {
+      sum_watched(columns, first, negative);
+    } else if (last) {
       join_all(columns);
     }
   }
   void accumulate(int columns, bool first, bool negative) {
     if (toggles_) {
-      accumulate_watched(columns, first, negative);
+      join_watched(columns);
       return;
     }
     if (first) begin_vector();
@@ -85,8 +85,8 @@ class Macro {
   static constexpr std::size_t most_planes = 16, most_row_words = most_rows / 64;
 
   void transpose();
-  void join_watched(int columns, int step);
-  void accumulate_watched(int columns, bool first, bool negative);
+  void sum_watched(int columns, bool first, bool negative);
+  void join_watched(int columns);
   void count_watched(int columns, const Word* plane);
   void begin_vector() {
     std::ranges::fill(accs_, 0);
@@ -116,9 +116,8 @@ class Macro {
   unsigned negative_ = 0;  // a bit a plane
   int collected_ = 0, collected_columns_ = 0;
   bool counts_ahead_ = false;  // the last plane is counted and not yet added
-  // Registers of the columns; `adds_` masks the columns that add in a joiner step, `signs_` is -1 in sign columns.
-  std::vector<std::int64_t> counts_, accs_, joined_, signs_;
-  std::vector<std::int64_t> adds_[4];
+  // Registers of the columns. `fours_`: sums of up to four columns of an output, in every fourth of them.
+  std::vector<std::int64_t> counts_, fours_, accs_, joined_;
   // Registers of the lanes. Partial sums read in one cycle are used in the next one, while others are read.
   std::vector<std::int64_t> values_, partials_, read_partials_, sums_;
   std::optional<ArrayToggles> toggles_;

@@ -28,7 +28,8 @@ std::size_t units_of(const model::Architecture& a) {
 int count_width(const model::Architecture& a) { return std::bit_width(static_cast<unsigned>(a.rows)); }
 int column_width(const model::Architecture& a) { return a.max_activation_bits + count_width(a) + 1; }
 int join_width(const model::Architecture& a) { return std::max(10, column_width(a) + a.max_weight_bits); }
-int accumulator_width(const model::Architecture& a) { return a.overlay() ? join_width(a) : column_width(a); }
+int four_width(const model::Architecture& a) { return count_width(a) + std::min(5, a.max_weight_bits); }
+int sum_width(const model::Architecture& a) { return count_width(a) + a.max_weight_bits; }
 int output_width(const model::Architecture& a) { return std::max(join_width(a), 2 * (a.max_activation_bits + 1)); }
 
 }  // namespace
@@ -71,11 +72,12 @@ ArrayToggles::ArrayToggles(const model::Architecture& a)
       weight_lines_(a.overlay() ? columns_ * row_words_ : 0),
       products_(units_of(a), a.rows),
       counts_(units_of(a), count_width(a)),
-      augends_(units_of(a), accumulator_width(a)),
-      addends_(units_of(a), accumulator_width(a)),
-      accumulators_(units_of(a), accumulator_width(a)),
+      augends_(units_of(a), join_width(a)),
+      addends_(units_of(a), join_width(a)),
+      accumulators_(units_of(a), join_width(a)),
       joined_(units_of(a), join_width(a)),
-      join_addends_(columns_, join_width(a)),
+      fours_(columns_, four_width(a)),
+      output_sums_(columns_, sum_width(a)),
       outputs_(columns_, output_width(a)) {}
 
 void ArrayToggles::activations(const Word* planes, int vectors) {

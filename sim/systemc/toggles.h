@@ -80,12 +80,17 @@ class ArrayToggles {
   void accumulators(std::size_t first, std::span<const std::int64_t> values) {
     sums_.accumulator_toggles += accumulators_.change(first, values);
   }
-  // Joiner registers or captured sums.
+  void accumulator(std::size_t column, std::int64_t value) {
+    sums_.accumulator_toggles += accumulators_.change(column, value);
+  }
+  // overlay: captured sums.
   void joined(std::size_t first, std::span<const std::int64_t> values) {
     sums_.joiner_toggles += joined_.change(first, values);
   }
-  void join_addend(std::size_t column, std::int64_t value) {
-    sums_.joiner_toggles += join_addends_.change(column, value);
+  // pim: sums of up to four columns, and of all of an output.
+  void four(std::size_t column, std::int64_t value) { sums_.joiner_toggles += fours_.change(column, value); }
+  void output_sum(std::size_t column, std::int64_t value) {
+    sums_.joiner_toggles += output_sums_.change(column, value);
   }
   void outputs(std::span<const std::int64_t> values) { sums_.output_toggles += outputs_.change(0, values); }
 
@@ -94,7 +99,7 @@ class ArrayToggles {
   model::Toggles sums_;
   std::vector<Word> activations_, weight_lines_;
   WatchedProducts products_;
-  Watched counts_, augends_, addends_, accumulators_, joined_, join_addends_, outputs_;
+  Watched counts_, augends_, addends_, accumulators_, joined_, fours_, output_sums_, outputs_;
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -24,8 +24,15 @@ std::map<std::string, long> values_for(const std::string& module, const model::A
   std::map<std::string, long> values;
   for (const auto& [name, value] : rtl_parameters(a)) values[name] = value;
   const long column_width = a.max_activation_bits + ceil_log2(a.rows + 1) + 1;
-  // In these two the accumulator is that of a column.
-  if (module == "bs_column" || module == "bs_sum_unit") values["ACC_WIDTH"] = column_width;
+  if (module == "bs_sum_unit") values["ACC_WIDTH"] = column_width;
+  if (module == "bs_column") {
+    values["ACC_WIDTH"] = std::max<long>(10, column_width + a.max_weight_bits);
+    const long count = ceil_log2(a.rows + 1);
+    values["PAIR_WIDTH"] = count + std::min(3, a.max_weight_bits);
+    values["FOUR_WIDTH"] = count + std::min(5, a.max_weight_bits);
+    values["EIGHT_WIDTH"] = count + std::min(9, a.max_weight_bits);
+    values["SUM_WIDTH"] = count + a.max_weight_bits;
+  }
   if (module == "bs_dot") values["ACC_WIDTH"] = std::max<long>(10, column_width + a.max_weight_bits);
   values["JOIN_WIDTH"] = std::max<long>(10, column_width + a.max_weight_bits);
   values["WIDTH"] = a.data_bits;
