@@ -23,7 +23,7 @@ constexpr const char* format_name = "bitstrata-architecture-1";
 #define BITSTRATA_ARCHITECTURE_KEYS(X) \
   X(name) X(style) X(tiles) X(vectors) X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) \
   X(accumulator_bits) X(data_bits) X(address_width) X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) \
-  X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) X(vector_unit) X(swish_unit) \
+  X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) X(strips) X(vector_unit) X(swish_unit) \
   X(table_unit) X(event_counters) X(popcount_tree) X(clock_gating) X(clock_mhz)
 // clang-format on
 

@@ -46,6 +46,7 @@ struct Architecture {
   int burst_beats = 16;        // longest AXI burst
   int outstanding = 4;         // AXI bursts in flight, each direction
   bool skip_planes = false;    // leading activation planes that are zero, or repeat the sign, are not streamed
+  bool strips = true;          // tensors before depthwise convolutions lie in strips of channels (rtl/generate/strips.h)
   bool vector_unit = true;     // adds and products of two tensors
   bool swish_unit = true;      // hard swish
   bool table_unit = true;      // activations by table (model/activations.h)

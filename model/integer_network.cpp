@@ -269,6 +269,43 @@ CodeRange code_range(Coding coding, int bits) {
   return {};
 }
 
+namespace {
+
+bool is_depthwise(const IntegerLayer& layer, const TensorFormat& input, const TensorFormat& output) {
+  return layer.kind == LayerKind::convolution && layer.groups > 1 && layer.groups == input.shape.channels &&
+         layer.groups == output.shape.channels && layer.window.dilation_width == 1 &&
+         output.shape.width <= input.shape.width;
+}
+
+}  // namespace
+
+void mark_depthwise(IntegerNetwork& network) {
+  const auto at = [](int tensor) { return static_cast<std::size_t>(tensor); };
+  std::vector<int> readers(network.tensors.size(), 0);
+  std::vector<const IntegerLayer*> writers(network.tensors.size(), nullptr);
+  for (TensorFormat& format : network.tensors) format.depthwise = {};
+  for (const IntegerLayer& layer : network.layers) {
+    ++readers[at(layer.input)];
+    if (layer.second >= 0) ++readers[at(layer.second)];
+    writers[at(layer.output)] = &layer;
+  }
+  for (const IntegerLayer& layer : network.layers) {
+    TensorFormat& input = network.tensors[at(layer.input)];
+    const IntegerLayer* const writer = writers[at(layer.input)];
+    if (!is_depthwise(layer, input, network.tensors[at(layer.output)]) || readers[at(layer.input)] != 1 ||
+        writer == nullptr || !has_weights(writer->kind) || writer->groups != 1)
+      continue;
+    const Shape& read = network.tensors[at(writer->input)].shape;
+    const Window& w = layer.window;
+    input.depthwise = {
+        .kernel_rows = (w.kernel_height - 1) * w.dilation_height + 1,
+        .kernel_values = w.kernel_height * w.kernel_width,
+        .writer_values =
+            (std::int64_t{writer->window.kernel_height - 1} * writer->window.dilation_height + 1) * read.width *
+            read.channels};
+  }
+}
+
 void validate(const IntegerNetwork& network) {
   const std::string self = fmt::format("integer network '{}'", network.name);
   if (network.tensors.empty() || network.layers.empty()) refuse(self, "has no tensors or no layers");
@@ -303,6 +340,18 @@ void validate(const IntegerNetwork& network) {
     check_weights(layer, input.shape, output.shape, what);
     check_post(layer, input, output, what);
     accumulator_bound(network, layer);
+  }
+  // A tensor in strips is read by its depthwise convolution only; alone, such a layer is a network, too.
+  for (std::size_t t = 0; t < network.tensors.size(); ++t) {
+    if (network.tensors[t].depthwise.kernel_rows == 0) continue;
+    const int tensor = static_cast<int>(t);
+    for (const IntegerLayer& layer : network.layers) {
+      const bool reads = layer.input == tensor || layer.second == tensor;
+      if (reads && !is_depthwise(layer, network.tensors[t], network.tensors[static_cast<std::size_t>(layer.output)]))
+        refuse(self, "tensor {} is marked as a depthwise convolution's alone, but '{}' reads it", t, layer.name);
+      if (layer.output == tensor && (!has_weights(layer.kind) || layer.groups != 1))
+        refuse(self, "tensor {} is marked as a dense convolution's, but '{}' writes it", t, layer.name);
+    }
   }
   const auto unwritten = std::find(written.begin(), written.end(), false);
   if (unwritten != written.end()) refuse(self, "no layer writes tensor {}", unwritten - written.begin());

@@ -22,6 +22,14 @@ enum class Coding {
 
 const char* to_string(Coding coding);
 
+// What the graph tells of a tensor that a dense convolution writes and one depthwise convolution alone reads: an
+// accelerator may lay its rows out in strips of channels (rtl/generate/strips.h). All 0 for other tensors.
+struct DepthwiseReader {
+  int kernel_rows = 0;             // input rows that an output row of the depthwise convolution reaches over
+  int kernel_values = 0;           // taps of its window
+  std::int64_t writer_values = 0;  // values of the input rows that an output row of the writer reaches over
+};
+
 // A tensor of codes. real value = scale * (code - zero_point); bipolar: scale * (2*code - 1).
 struct TensorFormat {
   Shape shape;
@@ -29,6 +37,7 @@ struct TensorFormat {
   Coding coding = Coding::unsigned_code;
   int zero_point = 0;  // a code; padding feeds it. Zero for bipolar, whose padding feeds code 0.
   double scale = 1.0;
+  DepthwiseReader depthwise = {};  // as mark_depthwise leaves it
 };
 
 // The codes a tensor of this coding and width can hold.
@@ -102,6 +111,9 @@ struct IntegerNetwork {
   std::vector<IntegerLayer> layers;
   std::size_t output() const { return static_cast<std::size_t>(layers.back().output); }  // tensor
 };
+
+// Sets `depthwise` of all tensors. Whoever makes a network calls it last; networks that were not asked run all the same.
+void mark_depthwise(IntegerNetwork& network);
 
 // Throws std::invalid_argument naming the layer when shapes, widths, codes or vector sizes contradict each other.
 void validate(const IntegerNetwork& network);

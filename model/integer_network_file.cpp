@@ -155,6 +155,7 @@ IntegerNetwork network_from(const json& j) {
     layer.macs = whole(l, "macs");
     network.layers.push_back(std::move(layer));
   }
+  mark_depthwise(network);
   return network;
 }
 

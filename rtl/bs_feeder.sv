@@ -5,6 +5,7 @@
 // A window taken from the walker is registered, read from the buffer when its group's slot is free, and lands in
 // the slot in the cycle after the read: a group whose last window is read in cycle t is ready in t+2.
 module bs_feeder #(
+  parameter STRIPS     = 0,   // as in bs_walker
   parameter TILES      = 1,
   parameter VECTORS    = 1,   // of a group
   parameter SKIP_PLANES = 0,  // 1: tell how many leading planes of a group are zero or repeat the sign
@@ -67,15 +68,16 @@ module bs_feeder #(
   logic [15:0] window_slot;
   /* verilator lint_on UNUSEDSIGNAL */
   logic [10:0] window_length, window_fill;
-  bs_walker #(.TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH)) u_walker (
+  logic [19:0] window_begin;
+  bs_walker #(.STRIPS(STRIPS), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH)) u_walker (
     .clk_i(clk_i), .rst_ni(rst_ni), .start_i(start_i), .desc_i(desc_i), .rows_loaded_i(rows_loaded_i),
     .rows_freed_o(rows_freed_o), .window_valid_o(window_valid), .window_ready_i(window_take),
-    .window_x_o(window_x), .window_second_o(window_second), .window_row_valid_o(window_row_valid), .window_slot_o(window_slot),
+    .window_x_o(window_x), .window_begin_o(window_begin), .window_second_o(window_second), .window_row_valid_o(window_row_valid), .window_slot_o(window_slot),
     .window_length_o(window_length), .window_fill_o(window_fill), .window_last_o(window_last),
     .window_tile_last_o(window_tile_last));
 
   logic hold_q, second_q, row_valid_q, last_q, tile_last_q;
-  logic signed [20:0] x_q;
+  logic signed [20:0] x_q, begin_q;
   logic [ADDRESS_WIDTH-1:0] slot_q;
   logic [10:0] length_q, fill_q;
   logic read;
@@ -91,6 +93,7 @@ module bs_feeder #(
       last_q <= window_last;
       tile_last_q <= window_tile_last;
       x_q <= window_x;
+      begin_q <= {1'b0, window_begin};
       slot_q <= window_slot[ADDRESS_WIDTH-1:0];
       length_q <= window_length;
       fill_q <= window_fill;
@@ -130,14 +133,15 @@ module bs_feeder #(
   end
   assign vector_ready_o = filled_q != 2'd0;
 
-  // Part of the window inside the row: bits [low, high) of it. The rest is padding.
-  logic signed [20:0] row_bits, high_limit;
+  // Part of the window inside the row, or strip: bits [low, high) of it. The rest is padding.
+  logic signed [20:0] row_bits, low_limit, high_limit;
   logic [10:0] low, high;
   assign row_bits = $signed({1'b0, desc_i[F_IN_ROW_BITS +: B_IN_ROW_BITS]});
-  assign high_limit = row_bits - x_q;
+  assign low_limit = begin_q - x_q;
+  assign high_limit = row_bits + low_limit;
   always_comb begin
     low = 11'd0;
-    if (x_q < 21'sd0) low = -x_q > $signed({10'b0, length_q}) ? length_q : -x_q[10:0];
+    if (low_limit > 21'sd0) low = low_limit > $signed({10'b0, length_q}) ? length_q : low_limit[10:0];
     high = length_q;
     if (!second_q && high_limit < $signed({10'b0, length_q})) high = high_limit[20] ? 11'd0 : high_limit[10:0];
     if (!row_valid_q || high <= low) begin

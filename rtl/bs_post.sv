@@ -2,6 +2,7 @@
 // Post-processing: reads finished partial sums POST_LANES at a time, requantizes them, and lays the codes as bits of
 // the output row's plane lines. One group of lanes enters a cycle; its bits are written POST_LATENCY cycles later.
 module bs_post #(
+  parameter STRIPS     = 0,  // 1: a tile's outputs may lie in runs apart from each other
   parameter TILES      = 1,
   parameter COLUMNS    = 64,
   parameter DATA_WIDTH = 64,
@@ -65,7 +66,9 @@ module bs_post #(
   localparam RECORD_WIDTH = ACC_WIDTH + 38;
 
   logic [4:0] out_bits;
-  logic [15:0] out_width, out_height, block_rows, blocks, n_tiles, out_channels, lanes_full, out_slot;
+  logic [15:0] out_width, out_height, block_rows, blocks, n_tiles, out_step, lanes_full, out_slot;
+  logic [15:0] out_run, out_jump, out_tile_step;
+  logic shared_records;
   logic [15:0] segment_first, segment_next;
   logic carry_out;
   assign out_bits = desc_i[F_OUTPUT_BITS +: B_OUTPUT_BITS];
@@ -74,7 +77,11 @@ module bs_post #(
   assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
   assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
   assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
-  assign out_channels = desc_i[F_OUT_CHANNELS +: B_OUT_CHANNELS];
+  assign out_step = desc_i[F_OUT_STEP +: B_OUT_STEP];
+  assign out_run = STRIPS != 0 ? desc_i[F_OUT_RUN +: B_OUT_RUN] : 16'd0;
+  assign out_jump = STRIPS != 0 ? desc_i[F_OUT_JUMP +: B_OUT_JUMP] : 16'd0;
+  assign out_tile_step = STRIPS != 0 ? desc_i[F_OUT_TILE_STEP +: B_OUT_TILE_STEP] : 16'd0;
+  assign shared_records = STRIPS != 0 && desc_i[F_SHARED_RECORDS];
   assign lanes_full = desc_i[F_LANES +: B_LANES];
   assign segment_first = desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
   assign segment_next = desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT];
@@ -88,7 +95,8 @@ module bs_post #(
   logic [15:0] pixel_left_q;      // channels of this tile from this macro on
   logic [19:0] pixel_bit_q;       // first bit of the pixel in its row
   logic [19:0] tile_bit_q;        // first channel of the tile
-  logic [19:0] macro_bit_q;       // first channel of the macro within the tile
+  logic [19:0] place_q;           // first bit of the group from the tile's
+  logic [15:0] run_q;             // outputs of its run before the group
   logic [15:0] row_slot_q;        // buffer address of the row
   logic [PIXEL_WIDTH-1:0] pixel_q, base_q;  // within the tile, and where its partial sums begin
   logic [PARAM_WIDTH-1:0] param_tile_q, param_q;
@@ -96,6 +104,7 @@ module bs_post #(
   logic [1:0] tiles_ready_q, out_halves_used_q;
 
   logic [15:0] tile_channels, segment_rest, macro_lanes, lanes_here, rows_left;
+  logic run_ends;  // with the group: a run's outputs are a multiple of POST_LANES
   logic group_last, macro_last, row_last, pixels_last, n_last, tile_end, block_end;
   logic start_tile;
   logic whole_codes;
@@ -105,6 +114,7 @@ module bs_post #(
   assign macro_lanes = pixel_left_q < lanes_full ? pixel_left_q : lanes_full;
   assign lanes_here = macro_lanes - lane_q;
   assign group_last = lanes_here <= POST_LANES[15:0];
+  assign run_ends = out_run != 16'd0 && out_run - run_q <= POST_LANES[15:0];
   assign macro_last = tile_q + 16'd1 == macros || pixel_left_q <= lanes_full;
   assign tile_channels = segment_left_q < macros * lanes_full ? segment_left_q : macros * lanes_full;
   assign segment_rest = segment_left_q - tile_channels;
@@ -157,7 +167,7 @@ module bs_post #(
     end else if (tile_end) begin
       n_q <= n_last ? 16'd0 : n_q + 16'd1;
       segment_left_q <= n_last ? segment_first : segment_rest == 16'd0 ? segment_next : segment_rest;
-      tile_bit_q <= n_last ? 20'd0 : tile_bit_q + {4'd0, tile_channels};
+      tile_bit_q <= n_last ? 20'd0 : tile_bit_q + {4'd0, out_tile_step != 16'd0 ? out_tile_step : tile_channels};
       param_tile_q <= n_last ? {PARAM_WIDTH{1'b0}} : param_q + 1'b1;
       // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
       if (n_last) base_q <= {PIXEL_WIDTH{1'b0}};
@@ -175,24 +185,27 @@ module bs_post #(
       pixel_q <= {PIXEL_WIDTH{1'b0}};
       pixel_left_q <= tile_channels;
       pixel_bit_q <= 20'd0;
-      macro_bit_q <= 20'd0;
+      place_q <= 20'd0;
+      run_q <= 16'd0;
       row_slot_q <= 16'd0;
       param_q <= param_tile_q;
     end else if (running_q) begin
       lane_q <= group_last ? 16'd0 : lane_q + POST_LANES[15:0];
-      param_q <= param_q + 1'b1;
+      param_q <= run_ends && shared_records ? param_tile_q : param_q + 1'b1;
+      place_q <= place_q + {16'd0, outputs_o} + (run_ends ? {4'd0, out_jump} : 20'd0);
+      run_q <= run_ends ? 16'd0 : run_q + {12'd0, outputs_o};
       if (group_last) begin
         tile_q <= tile_q + 16'd1;
         pixel_left_q <= pixel_left_q - lanes_full;
-        macro_bit_q <= macro_bit_q + {4'd0, lanes_full};
         if (macro_last) begin
           tile_q <= 16'd0;
           pixel_left_q <= tile_channels;
-          macro_bit_q <= 20'd0;
+          place_q <= 20'd0;
+          run_q <= 16'd0;
           param_q <= param_tile_q;
           pixel_q <= pixel_q + 1'b1;
           column_q <= row_last ? 16'd0 : column_q + 16'd1;
-          pixel_bit_q <= row_last ? 20'd0 : pixel_bit_q + {4'd0, out_channels};
+          pixel_bit_q <= row_last ? 20'd0 : pixel_bit_q + {4'd0, out_step};
           if (row_last) begin
             row_q <= row_q + 16'd1;
             row_slot_q <= row_slot_q + out_slot;
@@ -231,7 +244,7 @@ module bs_post #(
   end
   always_ff @(posedge clk_i) begin
     if (running_q) begin
-      token_q[0] <= {pixel_bit_q + tile_bit_q + macro_bit_q + {4'd0, lane_q}, row_slot_q[ADDRESS_WIDTH-1:0],
+      token_q[0] <= {pixel_bit_q + tile_bit_q + place_q, row_slot_q[ADDRESS_WIDTH-1:0],
                      outputs_o, out_half_q};
     end
   end
@@ -330,5 +343,6 @@ module bs_post #(
   `BS_CHECK(tiles_ready_q <= 2'd2 && !(tile_done_i && !start_tile && tiles_ready_q == 2'd2))
   `BS_CHECK(out_halves_used_q <= 2'd2 && !(store_freed_i && out_halves_used_q == 2'd0))
   `BS_CHECK(`BS_AT_MOST_ONE(read_o))
+  `BS_CHECK(!running_q || out_run == 16'd0 || run_q + {12'd0, outputs_o} <= out_run)
 `endif
 endmodule

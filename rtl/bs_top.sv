@@ -4,6 +4,7 @@
 module bs_top #(
   parameter OVERLAY    = 0,    // style: 0 pim, 1 overlay
   parameter VECTORS    = 1,    // overlay: vectors at once (dm)
+  parameter STRIPS     = 0,   // 1: tensors before depthwise convolutions may lie in strips of channels
   parameter SKIP_PLANES = 0,   // 1: leading planes that are zero or repeat the sign are not streamed
   parameter TILES      = 1,    // macros (overlay: 1)
   parameter ROWS       = 64,   // cells of a column (overlay: bit products of a dot unit, dk)
@@ -95,7 +96,7 @@ module bs_top #(
   localparam CAPABILITIES = MAX_WEIGHT_BITS | MAX_ACTIVATION_BITS << 5 | SIZE_LOG << 10 | (VECTOR_UNIT != 0 ? 1 : 0) << 16
                             | (SWISH_UNIT != 0 ? 1 : 0) << 17 | (TABLE_UNIT != 0 ? 1 : 0) << 18
                             | (SKIP_PLANES != 0 ? 1 : 0) << 19 | (EVENT_COUNTERS != 0 ? 1 : 0) << 20
-                            | ADDRESS_WIDTH << 21;
+                            | ADDRESS_WIDTH << 21 | (STRIPS != 0 ? 1 : 0) << 28;
   assign m_axi_arsize_o = SIZE_LOG[2:0];
   assign m_axi_awsize_o = SIZE_LOG[2:0];
   assign m_axi_arburst_o = 2'b01;
@@ -254,7 +255,7 @@ module bs_top #(
   logic [COLUMNS*CODE_WIDTH-1:0] codes_data;
   logic [5:0] lines_read;
   bs_feeder #(
-    .TILES(TILES), .VECTORS(VECTORS), .SKIP_PLANES(SKIP_PLANES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .STRIPS(STRIPS), .TILES(TILES), .VECTORS(VECTORS), .SKIP_PLANES(SKIP_PLANES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH), .CLOCK_GATING(CLOCK_GATING)
   ) u_feeder (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .rows_loaded_i(rows_loaded),
@@ -320,7 +321,7 @@ module bs_top #(
   logic [DATA_WIDTH-1:0] out_even_mask, out_odd_mask;
   logic [DATA_WIDTH-1:0] out_even_lines, out_odd_lines;  // the store unit reads plane by plane
   bs_post #(
-    .TILES(TILES), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .STRIPS(STRIPS), .TILES(TILES), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
     .PARAMETER_DEPTH(PARAMETER_DEPTH), .OUTPUT_DEPTH(OUTPUT_DEPTH), .POST_LANES(POST_LANES),
     .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT),

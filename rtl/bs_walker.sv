@@ -6,6 +6,7 @@
 // A window is the part of a run that one buffer access brings: at most DATA_WIDTH bits and no further than the
 // vector's last row. One window a cycle leaves on a valid/ready port.
 module bs_walker #(
+  parameter STRIPS     = 0,  // 1: rows may lie in strips, each of which a segment reads as a row of its own
   parameter TILES      = 1,
   parameter ROWS       = 64,
   parameter DATA_WIDTH = 64
@@ -21,6 +22,7 @@ module bs_walker #(
   output logic                window_valid_o,
   input  logic                window_ready_i,
   output logic signed [20:0]  window_x_o,     // first bit in the input row; may lie outside it (padding)
+  output logic [19:0]         window_begin_o,  // of its strip in the row; padding lies before
   output logic                window_second_o,  // of the second tensor
   output logic                window_row_valid_o,  // 0: the whole row is padding
   output logic [15:0]         window_slot_o,  // buffer address of the row
@@ -108,6 +110,7 @@ module bs_walker #(
   assign window_valid_o = active_q && rows_loaded_i >= need;
   assign window_second_o = second;
   assign window_x_o = (second ? second_x_q : pixel_x_q) + $signed({1'b0, n_x_q}) + $signed({1'b0, offset_x_q}) + $signed({5'b0, position_q});
+  assign window_begin_o = STRIPS != 0 && desc_i[F_IN_STRIPS] ? segment_x_q : 20'd0;
   assign window_row_valid_o = !window_y[16] && window_y[15:0] < in_height;
   assign window_slot_o = (second && broadcast ? 16'd0 : ring_add(pixel_ring_q, offset_ring_q, in_ring))
                          + (second ? desc_i[F_SECOND_SLOT +: B_SECOND_SLOT] : 16'd0);

@@ -14,10 +14,10 @@ using namespace generate;
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-// Lines of a row that hold valid bits of the window [x, x + size): 0, 1 or 2 (bs_feeder).
-int lines_of_window(std::int64_t x, std::int64_t size, std::int64_t row_bits, int line_shift) {
-  const std::int64_t first = std::max<std::int64_t>(x, 0);
-  const std::int64_t last = std::min(x + size, row_bits) - 1;
+// Lines that hold bits of the window [x, x + size) which lie in [begin, end): 0, 1 or 2 (bs_feeder).
+int lines_of_window(std::int64_t x, std::int64_t size, std::int64_t begin, std::int64_t end, int line_shift) {
+  const std::int64_t first = std::max(x, begin);
+  const std::int64_t last = std::min(x + size, end) - 1;
   if (last < first) return 0;
   const std::int64_t line = x >> line_shift;
   return ((first >> line_shift) == line ? 1 : 0) + ((last >> line_shift) != line ? 1 : 0);
@@ -33,6 +33,7 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       broadcast(d.get<F_BROADCAST>()),
       carry_in(d.get<F_CARRY_IN>()),
       carry_out(d.get<F_CARRY_OUT>()),
+      strips(d.get<F_IN_STRIPS>()),
       weight_bits(d.weight_bits()),
       activation_bits(d.activation_bits()),
       second_bits(d.get<F_SECOND_BITS>()),
@@ -179,21 +180,23 @@ std::int64_t FastLayer::rows_at(std::int64_t window_y) const {
   return rows;
 }
 
-// Lines that the windows [x, x + size), and so on `step` bits apart, of an output row's pixels read.
-std::int64_t FastLayer::lines_at(std::int64_t x, std::int64_t step, std::int64_t size, std::int64_t row_bits) const {
+// Lines that the windows [x, x + size), and so on `step` bits apart, of an output row's pixels read of a row, or strip,
+// that is [begin, end).
+std::int64_t FastLayer::lines_at(std::int64_t x, std::int64_t step, std::int64_t size, std::int64_t begin,
+                                 std::int64_t end) const {
   const int shift = std::bit_width(static_cast<unsigned>(line_bits)) - 1;
   // Windows that lie inside the row read the same lines again when they are a whole number of lines further on.
   const std::int64_t period = line_bits / std::gcd<std::int64_t>(line_bits, step);
   std::int64_t lines = 0;
   for (std::int64_t left = out_width; left > 0;) {
-    const std::int64_t inside = x < 0 ? 0 : step == 0 ? left : std::min(left, (row_bits - size - x) / step + 1);
-    if (x + size > row_bits || inside < 2 * period) {
-      lines += lines_of_window(x, size, row_bits, shift);
+    const std::int64_t inside = x < begin ? 0 : step == 0 ? left : std::min(left, (end - size - x) / step + 1);
+    if (x + size > end || inside < 2 * period) {
+      lines += lines_of_window(x, size, begin, end, shift);
       x += step, --left;
       continue;
     }
     std::int64_t turn = 0;
-    for (std::int64_t i = 0; i < period; ++i) turn += lines_of_window(x + i * step, size, row_bits, shift);
+    for (std::int64_t i = 0; i < period; ++i) turn += lines_of_window(x + i * step, size, begin, end, shift);
     const std::int64_t turns = inside / period;
     lines += turns * turn;
     x += turns * period * step, left -= turns * period;
@@ -207,6 +210,7 @@ std::int64_t FastLayer::lines_read(int n) const {
   const Tile& tile = tiles_[static_cast<std::size_t>(n)];
   const Walk& walk = walks_[tile.walk];
   const std::int64_t row_bits = d.get<F_IN_ROW_BITS>(), endless = std::int64_t{1} << 40;
+  const std::int64_t begin = row_begin(n);
   std::int64_t total = 0, y = -1, rows = 0;
   for (int k = 0; k < k_tiles; ++k) {
     const bool other = of_second(n, k);
@@ -217,7 +221,7 @@ std::int64_t FastLayer::lines_read(int n) const {
       if (window.y != y) rows = rows_at(y = window.y);
       if (rows == 0) continue;
       total += rows * (other ? second_bits : activation_bits) *
-               lines_at(start_x + window.x, step_x, window.size, other ? endless : row_bits);
+               lines_at(start_x + window.x, step_x, window.size, begin, other ? endless : begin + row_bits);
     }
   }
   return total;

@@ -23,7 +23,7 @@ class FastLayer {
   FastLayer(const generate::Descriptor& descriptor, const model::Architecture& architecture);
 
   // Widths and kinds. `whole_codes`: as Descriptor says it.
-  bool whole_codes, resident, keeps_weights, second, broadcast, carry_in, carry_out;
+  bool whole_codes, resident, keeps_weights, second, broadcast, carry_in, carry_out, strips;
   int weight_bits, activation_bits, second_bits, output_bits;
   // Array. `vectors`: of a group that enters it together.
   const model::Style& style;
@@ -73,6 +73,8 @@ class FastLayer {
     return walks_[tiles_[static_cast<std::size_t>(n)].walk].windows[static_cast<std::size_t>(w)];
   }
   std::int64_t tile_x(int n) const { return tiles_[static_cast<std::size_t>(n)].x; }
+  // Where the row that output tile n reads begins: the input row, or a strip of it.
+  std::int64_t row_begin(int n) const { return strips ? tile_x(n) : 0; }
   bool same_inputs(int n, int m) const {
     const Tile &a = tiles_[static_cast<std::size_t>(n)], &b = tiles_[static_cast<std::size_t>(m)];
     return a.x == b.x && a.walk == b.walk;
@@ -113,7 +115,8 @@ class FastLayer {
   }
   std::int64_t lines_read(int n) const;
   std::int64_t rows_at(std::int64_t y) const;
-  std::int64_t lines_at(std::int64_t x, std::int64_t step, std::int64_t size, std::int64_t row_bits) const;
+  std::int64_t lines_at(std::int64_t x, std::int64_t step, std::int64_t size, std::int64_t begin,
+                        std::int64_t end) const;
 
   generate::Descriptor descriptor_;
   bool two_inputs_;

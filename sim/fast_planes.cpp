@@ -5,6 +5,7 @@
 #include <bit>
 #include <stdexcept>
 
+#include "rtl/generate/strips.h"
 #include "sim/fast_layer.h"
 
 namespace bitstrata::sim {
@@ -27,28 +28,36 @@ class Input {
     first_value_ = std::int64_t{offset % row_bytes} / (std::int64_t{bits} * line_bits / 8) * line_bits;
     rows_ = d.get<F_IN_HEIGHT>();
     width_ = d.get<F_IN_ROW_BITS>();
+    strip_ = strip_of(program.architecture, program.formats[tensor]);
+    channels_ = program.formats[tensor].shape.channels;
     signed_ = d.get<F_SIGNED>();
     const std::int32_t zero = static_cast<std::int32_t>(d.get<F_ZERO_POINT>() & ((1u << bits) - 1));
     padding_ = differences(signed_ && (zero >> (bits - 1)) != 0 ? zero - (1 << bits) : zero);
   }
 
   bool is_signed() const { return signed_; }
-  // Planes in which one of the values [x, x + size) of row y differs from its sign (unsigned codes: from zero).
-  std::uint32_t planes(std::int64_t x, std::int64_t y, std::int64_t size) const {
+  // Planes in which one of the values [x, x + size) of row y differs from its sign (unsigned codes: from zero), where
+  // the row, or strip, begins at `from`.
+  std::uint32_t planes(std::int64_t x, std::int64_t y, std::int64_t size, std::int64_t from) const {
     if (y < 0 || y >= rows_) return padding_;
-    const std::int64_t begin = std::clamp<std::int64_t>(x, 0, width_);
-    const std::int64_t end = std::clamp<std::int64_t>(x + size, begin, width_);
+    const std::int64_t begin = std::clamp<std::int64_t>(x, from, from + width_);
+    const std::int64_t end = std::clamp<std::int64_t>(x + size, begin, from + width_);
     std::uint32_t result = end - begin < size ? padding_ : 0;
     const std::int32_t* const row = codes_.data() + (first_row_ + y * row_step_) * values_ + first_value_;
-    for (std::int64_t i = begin; i < end; ++i) result |= differences(row[i]);
+    for (std::int64_t i = begin; i < end; ++i) result |= differences(row[strip_ == 0 ? i : value_at(i)]);
     return result;
   }
 
  private:
+  // The value, pixel after pixel, that lies at `place` of a row in strips.
+  std::int64_t value_at(std::int64_t place) const {
+    const std::int64_t strip = place / width_, in_strip = place % width_;
+    return in_strip / strip_ * channels_ + strip * strip_ + in_strip % strip_;
+  }
   static std::uint32_t differences(std::int32_t code) { return static_cast<std::uint32_t>(code ^ (code >> 31)); }
 
   const model::Codes& codes_;
-  std::int64_t values_, first_row_, row_step_, first_value_, rows_, width_;
+  std::int64_t values_, strip_, channels_, first_row_, row_step_, first_value_, rows_, width_;
   bool signed_;
   std::uint32_t padding_;
 };
@@ -101,7 +110,7 @@ PlaneCounts count_planes(const Program& program, std::size_t index, const model:
           const std::int64_t y = block_y + pixel / layer.out_width * step_y;
           for (int w = ends[k]; w < ends[k + 1]; ++w) {
             const GatherWindow& window = layer.window(n, w);
-            planes |= input.planes(x + window.x, y + window.y, window.size);
+            planes |= input.planes(x + window.x, y + window.y, window.size, layer.row_begin(n));
           }
           if (pixel != last && (pixel + 1) % layer.vectors != 0) continue;
           // Signed values need a plane of signs above those that differ from it.

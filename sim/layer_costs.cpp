@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rtl/generate/layer_program.h"
+#include "rtl/generate/strips.h"
 #include "sim/fast.h"
 
 namespace bitstrata::sim {
@@ -19,9 +20,9 @@ using namespace model;
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 // Everything a layer's events depend on, and whether it fits: no names, no numbers.
-using LayerKey = std::array<int, 31>;
+using LayerKey = std::array<int, 33>;
 
-LayerKey key_of(const IntegerNetwork& network, const IntegerLayer& layer) {
+LayerKey key_of(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer) {
   const TensorFormat &in = network.tensors[at(layer.input)], &out = network.tensors[at(layer.output)];
   const TensorFormat second = layer.second < 0 ? TensorFormat{.bits = 0} : network.tensors[at(layer.second)];
   const Window& w = layer.window;
@@ -56,7 +57,9 @@ LayerKey key_of(const IntegerNetwork& network, const IntegerLayer& layer) {
           w.pad_left,
           w.pad_right,
           w.dilation_height,
-          w.dilation_width};
+          w.dilation_width,
+          generate::strip_of(a, in),
+          generate::strip_of(a, out)};
 }
 
 struct KeyHash {
@@ -75,7 +78,7 @@ class LayerCosts::Memory {
 
   const Events& events(const IntegerNetwork& shapes, const IntegerLayer& layer) {
     ++asked;
-    Known& known = layers_[key_of(shapes, layer)];
+    Known& known = layers_[key_of(architecture, shapes, layer)];
     // A refusal is not remembered: it names the layer that is asked for.
     if (known.descriptors.empty())
       known.descriptors = generate::program_layer(architecture, shapes, layer, {}, judge_).descriptors;

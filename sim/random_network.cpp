@@ -153,6 +153,7 @@ IntegerNetwork integer_shapes(const Network& original, const Plan& plan) {
     result.layers.push_back(std::move(layer));
   }
   for (IntegerLayer& layer : result.layers) fit_to_tensors(layer, result);
+  mark_depthwise(result);
   return result;
 }
 

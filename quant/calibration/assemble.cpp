@@ -40,6 +40,7 @@ class Assembler {
       add_tensor(*grid, graph_.node(tensor.node).output);
     }
     for (const Step& step : layout_.steps) add_step(step);
+    mark_depthwise(result_);
     validate(result_);
     return std::move(result_);
   }

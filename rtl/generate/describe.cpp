@@ -7,6 +7,7 @@
 #include "rtl/generate/field_limits.h"
 #include "rtl/generate/image.h"
 #include "rtl/generate/rtl_files.h"
+#include "rtl/generate/strips.h"
 
 namespace bitstrata::generate {
 
@@ -62,6 +63,8 @@ class Writer {
         in_(network.tensors[static_cast<std::size_t>(layer.input)]),
         out_(network.tensors[static_cast<std::size_t>(layer.output)]),
         second_(layer.second < 0 ? nullptr : &network.tensors[static_cast<std::size_t>(layer.second)]),
+        in_strip_(strip_of(a, in_)),
+        out_strip_(strip_of(a, out_)),
         room_(room_of(a, network, layer, tiling.mapping, piece)),
         tiles_(tiles_of(tiling.mapping, piece.n0, piece.n1)),
         block_rows_(block_rows_of(a, network, layer, tiling.mapping, piece, tiling.overlap)) {}
@@ -110,7 +113,8 @@ class Writer {
     // Rows that the piece does not read need not be counted.
     set(F_IN_HEIGHT, std::min(ceil_div(in_.shape.height - room_.first_row, piece_.row_step), longest_count));
     const std::int64_t row_bits = std::int64_t{in_.shape.width} * in_.shape.channels;
-    set(F_IN_ROW_BITS, std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
+    set(F_IN_STRIPS, in_strip_ > 0);
+    set(F_IN_ROW_BITS, in_strip_ > 0 ? std::int64_t{in_.shape.width} * in_strip_ : std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
                                               std::int64_t{room_.lines} * a_.data_bits));
     set(F_IN_SLOT, room_.slot);
     set(F_IN_RING, room_.ring);
@@ -144,7 +148,7 @@ class Writer {
   // Runs of a vector, pixels, row tiles, output tiles.
   void walk() {
     const model::Window& w = layer_.window;
-    const std::int64_t channels = in_.shape.channels;
+    const std::int64_t channels = in_strip_ > 0 ? in_strip_ : in_.shape.channels;
     const bool part = piece_.run1 > 0, single = m_.convolution && m_.whole_row;
     const std::int64_t run = part     ? piece_.run1 - piece_.run0
                              : single ? w.kernel_width * std::int64_t{m_.slice}
@@ -195,7 +199,7 @@ class Writer {
     set(F_SEGMENT_CHANNELS, std::min<std::int64_t>(m_.segment, all));
     // Nothing follows the only segment.
     set(F_SEGMENT_NEXT, std::min<std::int64_t>(m_.segment_next, longest_count));
-    set(F_SEGMENT_STEP_X, m_.segment_step);
+    set(F_SEGMENT_STEP_X, std::int64_t{m_.segment_step} * (in_strip_ > 0 ? in_.shape.width : 1));
     // Least distance of two vectors' last planes.
     const int group = std::min<int>(a_.vectors, block_rows_ * (piece_.x1 - piece_.x0));
     // Whole codes go to the lanes; two cycles apart, a pixel's partial sum is back before it is read again.
@@ -215,7 +219,17 @@ class Writer {
     set(F_OUT_WIDTH, piece_.x1 - piece_.x0);
     set(F_OUT_HEIGHT, piece_.y1 - piece_.y0);
     const std::int64_t written = piece_.n1 - piece_.n0;
-    set(F_OUT_CHANNELS, written);
+    set(F_OUT_STEP, out_strip_ > 0 ? out_strip_ : written);
+    if (out_strip_ > 0) {
+      set(F_OUT_RUN, out_strip_);
+      set(F_OUT_JUMP, std::int64_t{out_.shape.width - 1} * out_strip_);
+      set(F_OUT_TILE_STEP, std::min(std::int64_t{m_.capacity()} * out_.shape.width, longest_count));
+    } else if (m_.pixels > 1) {
+      set(F_OUT_RUN, in_strip_);
+      set(F_OUT_JUMP, in_.shape.channels - in_strip_);
+      set(F_OUT_TILE_STEP, in_strip_);
+      set(F_SHARED_RECORDS, 1);
+    }
     set(F_OUT_ROW_LINES, room_.out_lines);
     set(F_OUT_ROW_BEATS, std::int64_t{room_.out_lines} * out_.bits);
     set(F_OUT_ROW_BITS, (piece_.x1 - piece_.x0) * written);
@@ -246,6 +260,7 @@ class Writer {
   const TensorFormat& in_;
   const TensorFormat& out_;
   const TensorFormat* second_;
+  int in_strip_, out_strip_;  // channels; 0: pixel after pixel
   Room room_;
   std::vector<Tile> tiles_;
   int block_rows_;

@@ -11,6 +11,7 @@
   X(LAST, 0, 8, 1, 0, any, "last descriptor of the list")                                                              \
   X(RESIDENT, 0, 9, 1, 0, any, "the weight buffer holds the whole layer: weights are loaded once, not once a block")   \
   X(SIGNED, 0, 10, 1, 0, any, "codes of the input tensor are two's complement")                                        \
+  X(IN_STRIPS, 0, 11, 1, 0, any, "segments are strips: each ends with its own row, behind which taps read padding")      \
   X(SECOND, 0, 12, 1, 0, any, "a second tensor is read")                                                               \
   X(BROADCAST, 0, 13, 1, 0, any, "the second tensor is one pixel, which meets every pixel of the first")               \
   X(CARRY_IN, 0, 14, 1, 0, any, "partial sums go on where the descriptor before left them")                            \
@@ -52,10 +53,13 @@
   X(ROWS_NEEDED, 30, 0, 16, 0, any, "input rows that are read in all")                                                 \
   X(K_TILES, 31, 0, 16, 0, count, "row tiles: times that the array's rows are filled for one output")                  \
   X(N_TILES, 32, 0, 16, 0, count, "output tiles: times that the array's columns are filled")                           \
-  X(OUT_CHANNELS, 33, 0, 16, 0, count, "output channels that are written")                                             \
+  X(OUT_STEP, 33, 0, 16, 0, count, "values from an output pixel to the next one")                                      \
+  X(OUT_RUN, 33, 16, 16, 0, any, "outputs of a tile that lie side by side; 0: all of them")                            \
   X(LANES, 34, 0, 16, 0, count, "outputs of a macro's tile: columns divided by the weight's bits")                     \
+  X(OUT_JUMP, 34, 16, 16, 0, any, "values between two runs of outputs")                                                \
   X(TILE_STEP_X, 35, 0, 20, 0, any, "input values from output tile to output tile within a segment")                   \
   X(ROWS_LAST, 36, 0, 16, 0, count, "values of the last row tile")                                                     \
+  X(OUT_TILE_STEP, 36, 16, 16, 0, any, "values from output tile to output tile; 0: as many as the tile has outputs")   \
   X(VECTOR_INTERVAL, 37, 0, 16, 0, count, "least cycles between the last planes of two vectors")                       \
   X(PARAM_BEATS, 38, 0, 24, 0, count, "beats of the requantization records and of an activation's table")              \
   X(OUT_ROW_LINES, 39, 0, 16, 0, count, "lines of an output row")                                                      \
@@ -82,6 +86,7 @@
   X(ACC_SHIFT, 59, 4, 3, 0, any, "places that sums move up before the bias, for biases of finer scale")                \
   X(SWISH_SHIFT, 59, 8, 5, 0, any, "hard swish: places that the product moves down")                                   \
   X(KEEP_WEIGHTS, 59, 16, 1, 0, any, "the weight buffer holds the layer from the descriptor before")                   \
+  X(SHARED_RECORDS, 59, 17, 1, 0, any, "all runs of a tile have the records of its first: pixels of the same channels") \
   X(SWISH_THREE, 60, 0, 16, 0, any, "hard swish: the code of 3")                                                       \
   X(SWISH_SIX, 60, 16, 16, 0, any, "hard swish: the code of 6")                                                        \
   X(SWISH_OFFSET, 61, 0, 18, 1, any, "hard swish: the output's zero point")                                            \

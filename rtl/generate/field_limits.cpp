@@ -7,6 +7,7 @@
 
 #include "rtl/generate/describe.h"
 #include "rtl/generate/image.h"
+#include "rtl/generate/strips.h"
 
 namespace bitstrata::generate {
 
@@ -26,7 +27,8 @@ std::string field_misfit(const model::Architecture& a, const model::IntegerNetwo
   const model::TensorFormat& in = network.tensors[static_cast<std::size_t>(layer.input)];
   const model::TensorFormat& out = network.tensors[static_cast<std::size_t>(layer.output)];
   const model::Window& w = layer.window;
-  const std::int64_t channels = in.shape.channels, outputs = piece.n1 - piece.n0;
+  const int strip = strip_of(a, in);
+  const std::int64_t channels = strip > 0 ? strip : in.shape.channels, outputs = piece.n1 - piece.n0;
   const bool single = m.convolution && m.whole_row;
   const std::int64_t k_tiles =
       m.convolution ? (kernel_values(layer, m, piece) + a.rows - 1) / a.rows
@@ -48,7 +50,7 @@ std::string field_misfit(const model::Architecture& a, const model::IntegerNetwo
       {"input values of padding before a row", std::int64_t{w.pad_left} * channels, F_PIXEL_START_X},
       {"input values from pixel to pixel", piece.x1 - piece.x0 > 1 ? w.stride_width * channels : 0, F_PIXEL_STEP_X},
       {"input values from tap to tap", single || w.kernel_width == 1 ? 0 : w.dilation_width * channels, F_RUN_STEP_X},
-      {"input values from tile to tile", std::max(m.tile_step, m.segment_step), F_TILE_STEP_X},
+      {"input values from tile to tile", std::max<std::int64_t>(m.tile_step, std::int64_t{m.segment_step} * (strip > 0 ? in.shape.width : 1)), F_TILE_STEP_X},
       {"beats of an input row", std::int64_t{room.lines} * in.bits, F_IN_ROW_BEATS},
       {"beats of a row of the second input", room.second_lines * second_bits, F_SECOND_ROW_BEATS},
       {"beats of an output row", std::int64_t{room.out_lines} * out.bits, F_OUT_ROW_BEATS},

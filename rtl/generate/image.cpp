@@ -20,6 +20,12 @@ std::uint32_t record_bytes(const Architecture& a) { return static_cast<std::uint
 template <typename Visit>
 void for_each_group(const Architecture& a, const Mapping& mapping, const Piece& piece, Visit visit) {
   for (const Tile& tile : tiles_of(mapping, piece.n0, piece.n1)) {
+    if (mapping.pixels > 1) {  // those of the first pixel serve all
+      const int channels = tile.count / mapping.pixels;
+      for (int first = 0; first < channels; first += a.post_lanes)
+        visit(tile.first + first, std::min(a.post_lanes, channels - first));
+      continue;
+    }
     for (int lane = 0; lane < tile.count; lane += mapping.lanes) {
       const int end = std::min(tile.count, lane + mapping.lanes);
       for (int first = lane; first < end; first += a.post_lanes)

@@ -13,6 +13,7 @@
 
 #include "rtl/generate/batch.h"
 #include "rtl/generate/field_limits.h"
+#include "rtl/generate/strips.h"
 
 namespace bitstrata::generate {
 
@@ -183,12 +184,26 @@ LayerProgram assemble(const Architecture& a, const Way& way, const Bases& bases)
 LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
                            const Bases& bases, const Judge& judge, int batch) {
   check(a, network, layer);
-  const std::optional<TallLayer> tall = tall_layer(network, layer, batch);
   std::vector<Way> ways;
-  if (tall) {
-    for (Tiling& tiling : fitting_tilings(a, *tall)) ways.push_back({tall->tensors, tall->layer, std::move(tiling), 1});
+  std::optional<TallLayer> tall;
+  std::vector<StripLayer> strips;
+  if (strip_of(a, network.tensors[static_cast<std::size_t>(layer.input)]) > 0) {
+    strips = strip_layers(a, network, layer);
+    for (const StripLayer& way : strips) {
+      try {
+        for (Tiling& tiling : tilings(a, way.tensors, way.layer)) ways.push_back({way.tensors, way.layer, std::move(tiling), batch});
+      } catch (const std::invalid_argument&) {
+        if (&way == &strips.back() && ways.empty()) throw;  // what the last one lacks is as good a reason as any
+      }
+    }
+  } else {
+    tall = tall_layer(network, layer, batch);
+    if (tall) {
+      for (Tiling& tiling : fitting_tilings(a, *tall))
+        ways.push_back({tall->tensors, tall->layer, std::move(tiling), 1});
+    }
+    for (Tiling& tiling : tilings(a, network, layer)) ways.push_back({network, layer, std::move(tiling), batch});
   }
-  for (Tiling& tiling : tilings(a, network, layer)) ways.push_back({network, layer, std::move(tiling), batch});
   const auto checked = [&](LayerProgram program) {
     std::int64_t bytes = program.weight_bytes + program.parameter_bytes;
     for (const int tensor : {layer.input, layer.second, layer.output}) {
@@ -222,13 +237,17 @@ void move(LayerProgram& program, const Bases& from, const Bases& to) {
 void put_numbers(MemoryImage& image, const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer,
                  std::span<const Descriptor> descriptors, const Mapping& mapping, std::span<const Piece> pieces) {
   const int channels = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels;
+  std::optional<StripLayer> strips;
+  if (strip_of(a, network.tensors[static_cast<std::size_t>(layer.input)]) > 0)
+    strips = strip_layer(a, network, layer, mapping.pixels);
+  const IntegerLayer& run = strips ? strips->layer : layer;
   std::set<std::uint32_t> weights, parameters;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Descriptor& d = descriptors[i];
     if (parameters.insert(d.get<F_PARAM_ADDRESS>()).second)
-      put_parameters(image, d.get<F_PARAM_ADDRESS>(), a, layer, mapping, pieces[i]);
+      put_parameters(image, d.get<F_PARAM_ADDRESS>(), a, run, mapping, pieces[i]);
     if (mapping.convolution && weights.insert(d.get<F_WEIGHT_ADDRESS>()).second)
-      put_weights(image, d.get<F_WEIGHT_ADDRESS>(), a, layer, channels, mapping, pieces[i]);
+      put_weights(image, d.get<F_WEIGHT_ADDRESS>(), a, run, channels, mapping, pieces[i]);
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "rtl/generate/strips.h"
+
 namespace bitstrata::generate {
 
 namespace {
@@ -24,21 +26,35 @@ Mapping of_whole_codes(const Architecture& a, const IntegerLayer& layer, int fir
   return m;
 }
 
-Mapping dense(const Architecture& a, const IntegerLayer& layer, int in_channels, int out_channels) {
+// `strip`: of the output; a tile holds whole ones.
+Mapping dense(const Architecture& a, const IntegerLayer& layer, int in_channels, int out_channels, int strip = 0) {
   Mapping m;
   m.weight_bits = layer.weight_bits;
   m.macros = a.tiles;
   m.lanes = a.outputs_per_macro(layer.weight_bits);
+  if (strip > 1) m.lanes = m.lanes / strip * strip;
   m.slice = in_channels;
   m.whole_row = layer.window.dilation_width == 1;
   m.segment = m.segment_next = out_channels;
   return m;
 }
 
+// A StripLayer: one strip at a time, whose pixels' outputs are a tile where there are several.
+Mapping of_strips(const Architecture& a, const IntegerLayer& layer, int strip, int outputs) {
+  Mapping m = dense(a, layer, strip, outputs);
+  m.groups = layer.groups;
+  m.pixels = outputs / strip;
+  m.segment_step = strip;
+  if (m.pixels > 1) m.lanes = m.lanes / strip * strip;
+  m.lanes = std::min(m.lanes, outputs);
+  return m;
+}
+
 }  // namespace
 
 std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer) {
-  const int in_channels = network.tensors[static_cast<std::size_t>(layer.input)].shape.channels;
+  const model::TensorFormat& in = network.tensors[static_cast<std::size_t>(layer.input)];
+  const int in_channels = in.shape.channels;
   if (!has_weights(layer.kind)) {
     const int second =
         joins_channels(layer.kind) ? network.tensors[static_cast<std::size_t>(layer.second)].shape.channels : 0;
@@ -46,8 +62,10 @@ std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork
     const int rows = operands(layer.kind) == Operands::spread ? layer.factor[0] : 1;
     return {of_whole_codes(a, layer, in_channels / rows, second)};
   }
-  const int out_channels = network.tensors[static_cast<std::size_t>(layer.output)].shape.channels;
-  if (layer.groups == 1) return {dense(a, layer, in_channels, out_channels)};
+  const model::TensorFormat& out = network.tensors[static_cast<std::size_t>(layer.output)];
+  const int out_channels = out.shape.channels;
+  if (const int strip = strip_of(a, in); strip > 0) return {of_strips(a, layer, strip, out_channels / layer.groups)};
+  if (layer.groups == 1) return {dense(a, layer, in_channels, out_channels, strip_of(a, out))};
 
   const int inputs = in_channels / layer.groups, outputs = out_channels / layer.groups;
   std::vector<Mapping> all;

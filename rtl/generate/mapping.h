@@ -29,6 +29,7 @@ struct Mapping {
   int segment = 0, segment_next = 0, segment_step = 0;
   int tile_step = 0;  // input channels from tile to tile in a segment
   int repeats = 1;    // upsampling: the pixel's channels are written so often side by side
+  int pixels = 1;     // in strips: neighbouring pixels of a tile, each of which has the records of the first
   int phases = 1;     // upsampling, depth to space: rows of the output that a row of the input becomes
 
   int capacity() const { return macros * lanes; }

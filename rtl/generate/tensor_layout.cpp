@@ -3,6 +3,7 @@
 #include <string>
 
 #include "rtl/generate/program.h"
+#include "rtl/generate/strips.h"
 
 namespace bitstrata::generate {
 
@@ -19,13 +20,15 @@ void for_each_bit(const Program& program, int tensor, int image, Visit visit) {
   const int line_bits = program.architecture.data_bits;
   const std::size_t line_bytes = static_cast<std::size_t>(line_bits / 8);
   const std::size_t first = std::size_t{place.address} + static_cast<std::size_t>(image) * place.bytes;
+  const int strip = strip_of(program.architecture, format);
   std::size_t code = 0;
   for (int y = 0; y < format.shape.height; ++y) {
     const std::size_t row = first + static_cast<std::size_t>(y) * static_cast<std::size_t>(place.row_lines) *
                                         static_cast<std::size_t>(format.bits) * line_bytes;
-    const int row_bits = format.shape.width * format.shape.channels;
-    for (int i = 0; i < row_bits; ++i, ++code) {
-      const int line = i / line_bits, at = i % line_bits;
+    const int channels = format.shape.channels, row_values = format.shape.width * channels;
+    for (int i = 0; i < row_values; ++i, ++code) {
+      const auto bit_of_row = static_cast<int>(place_in_row(format, strip, i / channels, i % channels));
+      const int line = bit_of_row / line_bits, at = bit_of_row % line_bits;
       for (int plane = 0; plane < format.bits; ++plane) {
         const std::size_t byte =
             row +

@@ -10,6 +10,7 @@
 
 #include "rtl/generate/field_limits.h"
 #include "rtl/generate/image.h"
+#include "rtl/generate/strips.h"
 
 namespace bitstrata::generate {
 
@@ -39,6 +40,8 @@ class Cutter {
         m_(mapping),
         in_(network.tensors[static_cast<std::size_t>(layer.input)]),
         out_(network.tensors[static_cast<std::size_t>(layer.output)]) {
+    in_strips_ = strip_of(a, in_) > 0;
+    out_strips_ = strip_of(a, out_) > 0;
     // Upsampling and depth to space walk over their input; each piece writes one row of the enlarged pixels.
     const bool spreads = operands(layer.kind) == Operands::spread;
     grid_ = enlarges(layer.kind) ? in_.shape : out_.shape;
@@ -54,10 +57,10 @@ class Cutter {
       if (all.size() >= before + enough_widths) return;
     }
     // Columns of single pixels, of which some channels are computed at a time, where each begins on a line.
-    if (all.size() == before && grid_.width > 1 && pixel_channels_ % a_.data_bits == 0)
+    if (all.size() == before && grid_.width > 1 && pixel_channels_ % a_.data_bits == 0 && !in_strips_ && !out_strips_)
       try_grid(1, tallest(), {}, 1, all, reason);
     if (linear() && grid_.height > 1) cut_images(all, reason);
-    if (all.size() == before) split_kernel(all, reason);
+    if (all.size() == before && !in_strips_ && !out_strips_) split_kernel(all, reason);
   }
 
   // Empty where the piece fits.
@@ -172,6 +175,8 @@ class Cutter {
 
   // Tile widths that begin on a line of the output, widest first.
   std::vector<int> widths() const {
+    // Strips are written whole.
+    if (out_strips_) return {grid_.width};
     const int unit = a_.data_bits / std::gcd(a_.data_bits, pixel_channels_);
     std::vector<int> all;
     for (int tiles = 1; tiles <= grid_.width; tiles += std::max(1, tiles / 4)) {
@@ -185,7 +190,7 @@ class Cutter {
   // Whether an output pixel reads the whole input; of several rows, each one image of a batch's.
   bool linear() const {
     const Window& w = layer_.window;
-    if (!m_.convolution || !m_.whole_row || grid_.width != 1 || w.kernel_width != in_.shape.width || w.pad_left != 0)
+    if (!m_.convolution || !m_.whole_row || in_strips_ || out_strips_ || grid_.width != 1 || w.kernel_width != in_.shape.width || w.pad_left != 0)
       return false;
     if (grid_.height == 1) return w.kernel_height == in_.shape.height;
     return w.kernel_height == w.stride_height && w.dilation_height == 1 && w.pad_top == 0 &&
@@ -368,6 +373,7 @@ class Cutter {
   const TensorFormat& in_;
   const TensorFormat& out_;
   Shape grid_;                      // pixels to cut
+  bool in_strips_ = false, out_strips_ = false;
   int pixel_channels_ = 0;          // values a pixel of it writes
   mutable std::vector<Grid> left_;  // fit, of more pieces than are compared while there is another way
   mutable Channels channels_;
@@ -389,6 +395,8 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   const int right = std::min(in.shape.width - 1, (piece.x1 - 1) * w.stride_width - w.pad_left + last_tap);
   std::int64_t first = std::int64_t{left} * channels, end = std::int64_t{right + 1} * channels;
   if (piece.run1 > 0) first = piece.run0, end = piece.run1;
+  // A strip's pixels are all over the row.
+  if (strip_of(a, in) > 0) first = 0, end = std::int64_t{in.shape.width} * channels;
   if (end <= first) end = first + 1;  // padding alone: a line is loaded all the same
   first = std::min(first, std::int64_t{in.shape.width} * channels - 1);
   end = std::max(first + 1, std::min(end, std::int64_t{in.shape.width} * channels));

@@ -45,9 +45,9 @@ Feeder::Window Feeder::clip(const WalkerSignals& walker) const {
            .second = walker.second,
            .last = walker.last,
            .tile_last = walker.tile_last};
-  w.low = std::clamp(-w.x, 0, w.length);
+  w.low = std::clamp(walker.row_begin - w.x, 0, w.length);
   // The second tensor is never read beyond its rows.
-  w.high = w.second ? w.length : std::clamp(row_bits_ - w.x, 0, w.length);
+  w.high = w.second ? w.length : std::clamp(walker.row_begin + row_bits_ - w.x, 0, w.length);
   if (!walker.row_valid || w.high <= w.low) w.low = w.high = 0;
   const int width = std::countr_zero(static_cast<unsigned>(data_bits_));
   const int first_line = w.x >> width;

@@ -40,7 +40,11 @@ void Post::start(const Descriptor& descriptor) {
   lanes_full_ = d_.get<F_LANES>();
   macros_ = d_.whole_codes() ? 1 : tiles_;
   n_tiles_ = d_.get<F_N_TILES>();
-  out_channels_ = d_.get<F_OUT_CHANNELS>();
+  out_step_ = d_.get<F_OUT_STEP>();
+  out_run_ = d_.get<F_OUT_RUN>();
+  out_jump_ = d_.get<F_OUT_JUMP>();
+  out_tile_step_ = d_.get<F_OUT_TILE_STEP>();
+  shared_records_ = d_.get<F_SHARED_RECORDS>();
   acc_shift_ = d_.get<F_ACC_SHIFT>();
   clip_low_ = d_.get<F_CLIP_LOW>();
   clip_high_ = d_.get<F_CLIP_HIGH>();
@@ -79,13 +83,19 @@ void Post::start_tile() {
   row_ = column_ = tile_ = lane_ = 0;
   pixel_ = row_slot_ = 0;
   pixel_left_ = tile_channels();
-  pixel_bit_ = macro_bit_ = 0;
+  pixel_bit_ = place_ = run_ = 0;
   parameter_ = parameter_tile_;
 }
 
 void Post::next_group() {
   const bool ends = tile_end(), pixel_ends = macro_last();
-  parameter_ = (parameter_ + 1) & parameter_mask_;
+  // A run ends with a group: its outputs are a multiple of the lanes of post-processing.
+  const int outputs = std::min(lanes_here(), post_lanes_);
+  const bool run_ends = out_run_ != 0 && run_ + outputs >= out_run_;
+  place_ += outputs + (run_ends ? out_jump_ : 0);
+  run_ = run_ends ? 0 : run_ + outputs;
+  const std::uint32_t behind = (parameter_ + 1) & parameter_mask_;
+  parameter_ = run_ends && shared_records_ ? parameter_tile_ : behind;
   if (!group_last()) {
     lane_ += post_lanes_;
     return;
@@ -93,13 +103,11 @@ void Post::next_group() {
   lane_ = 0;
   ++tile_;
   pixel_left_ -= lanes_full_;
-  macro_bit_ += lanes_full_;
   if (!pixel_ends) return;
-  const std::uint32_t after_tile = parameter_;
   next_pixel();
   if (!ends) return;
   running_ = false;
-  next_tile(after_tile);
+  next_tile(behind);
 }
 
 // `after`: the parameters behind this tile's.
@@ -111,7 +119,7 @@ void Post::next_tile(std::uint32_t after) {
     const int placed = tile_channels();
     segment_left_ -= placed;
     if (segment_left_ == 0) segment_left_ = d_.get<F_SEGMENT_NEXT>();
-    tile_bit_ += placed;
+    tile_bit_ += out_tile_step_ != 0 ? out_tile_step_ : placed;
     parameter_tile_ = after;
     return;
   }
@@ -125,12 +133,12 @@ void Post::next_tile(std::uint32_t after) {
 }
 
 void Post::next_pixel() {
-  tile_ = macro_bit_ = 0;
+  tile_ = place_ = run_ = 0;
   pixel_left_ = tile_channels();
   parameter_ = parameter_tile_;
   pixel_ = (pixel_ + 1) & pixel_mask_;
   if (++column_ != d_.get<F_OUT_WIDTH>()) {
-    pixel_bit_ += out_channels_;
+    pixel_bit_ += out_step_;
     return;
   }
   column_ = pixel_bit_ = 0;
@@ -145,7 +153,7 @@ void Post::enter(const Signals& now, Group& group) const {
   group.block_end = block_end();
   group.half = out_half_;
   group.outputs = now.post.outputs;
-  group.first_bit = pixel_bit_ + tile_bit_ + macro_bit_ + lane_;
+  group.first_bit = pixel_bit_ + tile_bit_ + place_;
   group.row_slot = row_slot_;
 }
 

@@ -85,7 +85,9 @@ class Post final : public Unit<PostSignals> {
   model::Activation activation_ = model::Activation::clip;
   std::int64_t swish_three_ = 0, swish_six_ = 0, swish_offset_ = 0;
   int swish_shift_ = 0;
-  int out_bits_ = 0, lanes_full_ = 0, n_tiles_ = 0, out_channels_ = 0, acc_shift_ = 0;
+  int out_bits_ = 0, lanes_full_ = 0, n_tiles_ = 0, acc_shift_ = 0;
+  int out_step_ = 0, out_run_ = 0, out_jump_ = 0, out_tile_step_ = 0;  // where outputs go in their row
+  bool shared_records_ = false;
   std::int64_t clip_low_ = 0, clip_high_ = 0;
   // Loops: block, output tile, pixel, macro, group.
   bool running_ = false, left_ = false, half_ = false, out_half_ = false;
@@ -93,7 +95,8 @@ class Post final : public Unit<PostSignals> {
   int block_ = 0, n_ = 0, out_row_ = 0, row_ = 0, column_ = 0, tile_ = 0, lane_ = 0;
   int segment_left_ = 0;                              // channels from this tile to the end of its segment
   int pixel_left_ = 0;                                // of this tile from this macro on
-  int pixel_bit_ = 0, tile_bit_ = 0, macro_bit_ = 0;  // first bits of pixel in row, tile in pixel, macro in tile
+  int pixel_bit_ = 0, tile_bit_ = 0, place_ = 0;  // first bits of pixel in row, tile in pixel, group in tile
+  int run_ = 0;                                   // outputs of the group's run before it
   std::uint32_t row_slot_ = 0, pixel_ = 0, base_ = 0, parameter_tile_ = 0, parameter_ = 0;
   // pipeline_[(entered_ - k) mod 8] entered k edges ago.
   std::array<Group, 8> pipeline_;

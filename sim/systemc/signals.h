@@ -104,6 +104,7 @@ struct WalkerSignals {
   std::uint16_t rows_freed = 0;
   // The window on offer.
   std::int32_t x = 0;
+  std::int32_t row_begin = 0;  // where its row, or strip, begins
   std::uint32_t slot = 0;
   std::uint16_t length = 0, fill = 0;
   bool second = false;  // of the second tensor

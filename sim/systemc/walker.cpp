@@ -25,6 +25,7 @@ void Walker::start(const Descriptor& descriptor) {
   two_inputs_ = takes_two_inputs(d_);
   second_ = d_.get<F_SECOND>();
   broadcast_ = d_.get<F_BROADCAST>();
+  strips_ = d_.get<F_IN_STRIPS>();
   // Operators on whole codes use the first macro only.
   capacity_ = whole_codes_ ? d_.get<F_LANES>() : tiles_ * d_.get<F_LANES>();
   block_ = n_ = k_ = out_row_ = row_ = column_ = 0;
@@ -159,6 +160,7 @@ void Walker::show(WalkerSignals& next) const {
   const bool is_second = second();
   next.second = is_second;
   next.x = (is_second ? second_x_ : pixel_x_) + n_x_ + at_.offset_x + at_.position;
+  next.row_begin = strips_ ? segment_x_ : 0;
   next.row_valid = y >= 0 && y < d_.get<F_IN_HEIGHT>();
   next.slot = is_second && broadcast_ ? 0 : static_cast<std::uint32_t>(ring_add(pixel_ring_, at_.offset_ring));
   if (is_second) next.slot += static_cast<std::uint32_t>(d_.get<F_SECOND_SLOT>());

@@ -43,7 +43,7 @@ class Walker final : public Unit<WalkerSignals> {
   const int tiles_, rows_, data_bits_;
   generate::Descriptor d_;
   bool active_ = false;
-  bool whole_codes_ = false, two_inputs_ = false, second_ = false, broadcast_ = false;
+  bool whole_codes_ = false, two_inputs_ = false, second_ = false, broadcast_ = false, strips_ = false;
   int capacity_ = 0;  // outputs of a full tile
   int block_ = 0, n_ = 0, k_ = 0, out_row_ = 0, row_ = 0, column_ = 0;
   int block_y_ = 0, pixel_y_ = 0, block_ring_ = 0, pixel_ring_ = 0, pixel_x_ = 0, second_x_ = 0;
