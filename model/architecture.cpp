@@ -22,7 +22,7 @@ constexpr const char* format_name = "bitstrata-architecture-1";
 // clang-format off
 #define BITSTRATA_ARCHITECTURE_KEYS(X) \
   X(name) X(style) X(tiles) X(vectors) X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) \
-  X(accumulator_bits) X(data_bits) X(address_width) X(activation_depth) X(output_depth) X(weight_depth) X(psum_depth) \
+  X(accumulator_bits) X(data_bits) X(address_width) X(activation_depth) X(output_depth) X(weight_depth) X(load_rows) X(psum_depth) \
   X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) X(strips) X(vector_unit) X(swish_unit) \
   X(table_unit) X(event_counters) X(popcount_tree) X(clock_gating) X(clock_mhz)
 // clang-format on
@@ -105,6 +105,7 @@ std::optional<Problem> first_problem(const Architecture& a) {
                   fmt::format("{} is {}; with {} plane banks (max_activation_bits = {}) at most {}", key, depth,
                               a.plane_banks(), a.max_activation_bits, 32768 / a.plane_banks()));
   check.power("weight_depth", a.weight_depth, 4, 1 << 15);  // the loader counts rows in 16 bits
+  check.power("load_rows", a.load_rows, 1, 8);
   check.power("psum_depth", a.psum_depth, 4, deepest);
   check.power("parameter_depth", a.parameter_depth, 4, deepest);
   check.power("post_lanes", a.post_lanes, 1, 8);
@@ -238,8 +239,15 @@ std::int64_t Architecture::output_buffer_bits() const {
   return std::int64_t{4} * plane_banks() * output_depth * data_bits;
 }
 
+int Architecture::rows_at_once() const {
+  if (!rules().row_is_a_value) return 1;
+  int at_once = load_rows;
+  while (at_once > 1 && (rows % at_once != 0 || weight_depth / at_once < 4)) at_once /= 2;
+  return std::max(1, at_once);
+}
+
 std::int64_t Architecture::weight_buffer_bits() const {
-  return std::int64_t{weight_depth} * ((weight_row_bits() + data_bits - 1) / data_bits) * data_bits;
+  return std::int64_t{weight_words()} * ((weight_word_bits() + data_bits - 1) / data_bits) * data_bits;
 }
 
 std::int64_t Architecture::partial_sum_bits() const {

@@ -39,7 +39,8 @@ struct Architecture {
   int address_width = 32;      // of memory addresses (register BASE; a list's own are 32 bits counted from there)
   int activation_depth = 64;   // rows of each activation plane bank (2 * plane_banks of data_bits wide)
   int output_depth = 32;       // rows of each output plane bank, per half (4 * plane_banks in all)
-  int weight_depth = 512;      // array rows held by the weight buffer
+  int weight_depth = 512;      // array rows held by the weight buffer (overlay: planes)
+  int load_rows = 4;           // most of them that are written to the cells at once (rows_at_once)
   int psum_depth = 256;        // pixels per accumulator half
   int parameter_depth = 1024;  // groups of post_lanes parameter records
   int post_lanes = 4;          // outputs requantized a cycle
@@ -67,8 +68,17 @@ struct Architecture {
   std::int64_t bit_products() const { return std::int64_t{tiles} * vectors * rows * columns; }
   // Outputs a macro computes at once with w-bit weights.
   int outputs_per_macro(int weight_bits) const { return columns / rules().columns_of_output(weight_bits); }
-  // Bits of a row of the weight buffer.
-  int weight_row_bits() const { return rules().weight_row_bits(rows, columns); }
+  // Rows of the array that a word of the weight buffer holds, and that are written at once: load_rows, or as many below
+  // it as divide the rows and leave the buffer four words. Overlay: a plane of an output.
+  int rows_at_once() const;
+  // Words of the weight buffer, the bits of one, and those that a row tile of `values` input values and `outputs`
+  // outputs of a macro takes.
+  int weight_words() const { return weight_depth / rows_at_once(); }
+  int weight_word_bits() const { return rows_at_once() * rules().weight_row_bits(rows, columns); }
+  std::int64_t words_of_weights(int outputs, int weight_bits, std::int64_t values) const {
+    const int at_once = rows_at_once();
+    return (rules().weight_rows(outputs, weight_bits, values) + at_once - 1) / at_once;
+  }
   // Bits of weights that the cells, or the memories beside the dot units, hold.
   std::int64_t cell_bits() const { return std::int64_t{tiles} * rows * columns * rules().planes_held(max_weight_bits); }
   // Bits held on chip by each buffer, as rtl/bs_top.sv builds them.

@@ -37,7 +37,7 @@ std::vector<Memory> memories_of(const Architecture& a) {
   std::vector<Memory> memories = {
       {2 * banks, a.activation_depth, data},
       {2 * banks, std::int64_t{2} * a.output_depth, data, true},
-      {up(a.weight_row_bits(), data), a.weight_depth, data},
+      {up(a.weight_word_bits(), data), a.weight_words(), data},
       {lanes, a.parameter_depth, a.accumulator_bits + 38},
       {2 * a.tiles * up(a.columns, lanes), a.psum_depth, lanes * a.accumulator_bits},
   };

@@ -28,9 +28,9 @@ class Style {
   std::int64_t weight_rows(int outputs, int weight_bits, std::int64_t values) const {
     return row_is_a_value ? values : std::int64_t{outputs} * weight_bits;
   }
-  // Weights' bits of such a row, of a tile of `outputs` outputs and `values` input values.
-  std::int64_t cells_of_row(int outputs, int weight_bits, std::int64_t values) const {
-    return row_is_a_value ? std::int64_t{outputs} * weight_bits : values;
+  // Weights' bits of `rows` such rows, of a tile of `outputs` outputs and `values` input values.
+  std::int64_t cells_of_rows(int outputs, int weight_bits, std::int64_t values, int rows) const {
+    return rows * (row_is_a_value ? std::int64_t{outputs} * weight_bits : values);
   }
   // Columns, or dot units, at work on `outputs` outputs and a group of `vectors` vectors.
   virtual std::int64_t units_at_work(std::int64_t outputs, int weight_bits, std::int64_t vectors) const = 0;

@@ -10,7 +10,8 @@
 // other from t+4 on: the next group's last pair must not come before t+VECTORS.
 module bs_array #(
   parameter OVERLAY    = 0,
-  parameter WEIGHT_WIDTH = 64,  // of a row of the weight buffer
+  parameter WEIGHT_WIDTH = 64,  // of a word of the weight buffer
+  parameter LOAD_ROWS  = 1,     // pim: rows in it
   parameter VECTORS    = 1,
   parameter TILES      = 1,
   parameter ROWS       = 64,
@@ -182,7 +183,7 @@ module bs_array #(
   for (genvar t = 0; t < TILES; t = t + 1) begin : g_macro
     logic [POST_LANES*ACC_WIDTH-1:0] data;
     bs_macro #(
-      .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+      .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
       .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
       .POST_LANES(POST_LANES), .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
     ) u_macro (

@@ -9,6 +9,7 @@
 // of t+2, and may be taken in t+3.
 module bs_column #(
   parameter ROWS      = 64,  // cells
+  parameter LOAD_ROWS = 1,   // cells that are written at once
   parameter MAX_WEIGHT_BITS = 16,
   parameter PAIR_WIDTH  = 10, // of sums of up to two, four, eight columns and of all of an output, two's complement
   parameter FOUR_WIDTH  = 12,
@@ -23,11 +24,11 @@ module bs_column #(
   // Role of this column for the layer's weight width, registered when configure_i is set.
   input  logic                    configure_i,
   input  logic [4:0]              weight_bits_i,
-  // Weight cells: one row a cycle; gated: by the clock of the row.
+  // Weight cells: LOAD_ROWS neighbours a cycle; gated: by the clocks of their rows.
   input  logic [ROWS-1:0]         cell_clk_i,
   input  logic                    weight_we_i,
   input  logic [$clog2(ROWS)-1:0] weight_row_i,
-  input  logic                    weight_bit_i,
+  input  logic [LOAD_ROWS-1:0]    weight_bits_of_rows_i,
   // Plane pipeline: a plane on the cells, its counts, their sums. enable_i: the column belongs to an output of this tile.
   input  logic                    enable_i,
   input  logic                    plane_valid_i,
@@ -97,7 +98,7 @@ module bs_column #(
   if (CLOCK_GATING != 0) begin : g_gated
     for (genvar r = 0; r < ROWS; r = r + 1) begin : g_cell
       logic cell_q;
-      always_ff @(posedge cell_clk_i[r]) cell_q <= weight_bit_i;
+      always_ff @(posedge cell_clk_i[r]) cell_q <= weight_bits_of_rows_i[r % LOAD_ROWS];
       assign cells[r] = cell_q;
     end
     bs_clock_gate u_count (.clk_i(clk_i), .enable_i(plane_valid_i && enable_i), .clk_o(count_clk));
@@ -108,7 +109,7 @@ module bs_column #(
   end else begin : g_enabled
     logic [ROWS-1:0] cell_q;
     always_ff @(posedge clk_i) begin
-      if (weight_we_i) cell_q[weight_row_i] <= weight_bit_i;
+      if (weight_we_i) cell_q[weight_row_i * LOAD_ROWS +: LOAD_ROWS] <= weight_bits_of_rows_i;
     end
     assign cells = cell_q;
     assign count_clk = clk_i;

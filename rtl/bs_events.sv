@@ -22,7 +22,8 @@ module bs_events #(
   input  logic        accumulate_first_i,
   input  logic [3:0]  post_outputs_i,
   input  logic [4:0]  out_bits_i,
-  input  logic        weight_row_i,   // a row is written to the array
+  input  logic        weight_row_i,   // a word of the weight buffer is written to the array
+  input  logic [3:0]  word_rows_i,  // pim: rows in it
   input  logic [15:0] weight_lanes_i, // outputs of the macro it goes to
   input  logic        window_i,
   input  logic [5:0]  activation_lines_read_i,
@@ -41,18 +42,18 @@ module bs_events #(
     logic [20:0] columns;
     logic [36:0] cells;
     logic [20:0] joins;    // of the plane
-    logic [15:0] written;  // weight bits of a row that is loaded
+    logic [19:0] written;  // weight bits of a word that is loaded
     // Columns, or dot units, at work.
     if (OVERLAY == 0) begin : g_style_columns
       assign factor = {11'd0, weight_bits_i};
       assign joins = columns - {5'd0, lanes_i};
-      assign written = weight_lanes_i * {11'd0, weight_bits_i};
+      assign written = {4'd0, weight_lanes_i} * {15'd0, weight_bits_i} * {16'd0, word_rows_i};
     end else begin : g_style_dots
       assign factor = {8'd0, group_size_i};
       assign joins = 21'd0;
-      assign written = rows_i;
+      assign written = {4'd0, rows_i};
       logic unused_style;
-      assign unused_style = ^{weight_bits_i, weight_lanes_i};
+      assign unused_style = ^{weight_bits_i, weight_lanes_i, word_rows_i};
     end
     assign columns = lanes_i * factor;
     assign cells = columns * {5'd0, rows_i};
@@ -84,7 +85,7 @@ module bs_events #(
           count_q[20] <= count_q[20] + {39'd0, {5'd0, post_outputs_i} * {4'd0, out_bits_i}};
         end
         if (weight_row_i) begin
-          count_q[14] <= count_q[14] + {32'd0, written};
+          count_q[14] <= count_q[14] + {28'd0, written};
           count_q[18] <= count_q[18] + 48'd1;
         end
         if (window_i) begin
@@ -104,7 +105,7 @@ module bs_events #(
     logic unused;
     assign unused = ^{clk_i, clear_i, running_i, loader_busy_i, array_busy_i, post_busy_i, store_busy_i,
                       array_waiting_i, vector_i, group_size_i, plane_i, weight_bits_i, lanes_i, rows_i, accumulate_i,
-                      accumulate_first_i, post_outputs_i, out_bits_i, weight_row_i, weight_lanes_i, window_i,
+                      accumulate_first_i, post_outputs_i, out_bits_i, weight_row_i, word_rows_i, weight_lanes_i, window_i,
                       activation_lines_read_i, activation_line_written_i, weight_line_written_i, output_line_read_i,
                       memory_read_i, memory_write_i, select_i};
   end

@@ -5,7 +5,8 @@
 // tile. The one pixel of a second tensor that meets all others is loaded once, after the parameters.
 module bs_loader #(
   parameter OVERLAY      = 0,
-  parameter WEIGHT_WIDTH = 64,  // of a row of the weight buffer
+  parameter WEIGHT_WIDTH = 64,  // of a word of the weight buffer
+  parameter LOAD_ROWS  = 1,     // pim: rows in it
   parameter TILES        = 1,
   parameter ROWS         = 64,
   parameter DATA_WIDTH   = 64,
@@ -115,9 +116,9 @@ module bs_loader #(
     else need = need_signed[15:0];
   end
   assign rows_waiting = row_q - rows_freed_i;
-  // Weight rows of a tile: overlay has one for every plane of every output.
+  // Words of a tile's weights: overlay has one for every plane of every output.
   assign tile_rows = OVERLAY != 0 ? (segment_left_q < lanes_full ? segment_left_q : lanes_full) * {11'd0, desc_i[F_WEIGHT_BITS +: B_WEIGHT_BITS]}
-                     : k_q + 16'd1 == k_tiles ? rows_last : ROWS[15:0];
+                     : ((k_q + 16'd1 == k_tiles ? rows_last : ROWS[15:0]) + LOAD_ROWS[15:0] - 16'd1) / LOAD_ROWS[15:0];
   assign macro_channels = (t_q + 16'd1) * lanes_full;  // channels placed up to this macro
 
   logic slot_free, weights_free, rows_done, weights_last, n_done, k_done, t_done, fire, queue_ready;

@@ -5,7 +5,8 @@
 // Style overlay: VECTORS x COLUMNS dot units in place of columns and joiner, and a memory of weight planes an output.
 module bs_macro #(
   parameter OVERLAY    = 0,
-  parameter WEIGHT_WIDTH = 64,  // of a row of the weight buffer
+  parameter WEIGHT_WIDTH = 64,  // of a word of the weight buffer
+  parameter LOAD_ROWS  = 1,     // pim: rows in it
   parameter VECTORS    = 1,
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
@@ -23,7 +24,7 @@ module bs_macro #(
   input  logic [4:0]              weight_bits_i,
   input  logic [$clog2(COLUMNS+1)-1:0] lanes_i,  // outputs of this tile in this macro; changes while drained
   input  logic                    weight_we_i,
-  input  logic [$clog2(ROWS)-1:0] weight_row_i,
+  input  logic [$clog2(ROWS)-1:0] weight_row_i,  // word of a macro's weights: LOAD_ROWS rows
   input  logic [$clog2(COLUMNS)-1:0] weight_lane_i,   // overlay: the output, and the plane of its weights
   input  logic [3:0]              weight_plane_i,
   input  logic [WEIGHT_WIDTH-1:0] weight_data_i,
@@ -90,8 +91,8 @@ module bs_macro #(
     logic [ROWS-1:0] cell_clk;
     for (genvar r = 0; r < ROWS; r = r + 1) begin : g_row
       if (CLOCK_GATING != 0) begin : g_gated
-        localparam [$clog2(ROWS)-1:0] ROW = r;
-        bs_clock_gate u_row (.clk_i(clk_i), .enable_i(weight_we_i && weight_row_i == ROW), .clk_o(cell_clk[r]));
+        localparam WORD = r / LOAD_ROWS;
+        bs_clock_gate u_row (.clk_i(clk_i), .enable_i(weight_we_i && weight_row_i == WORD[$clog2(ROWS)-1:0]), .clk_o(cell_clk[r]));
       end else begin : g_enabled
         assign cell_clk[r] = 1'b0;
       end
@@ -117,6 +118,10 @@ module bs_macro #(
       assign eight[e] = {EIGHT_WIDTH{1'b0}};
     end
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : g_column
+      logic [LOAD_ROWS-1:0] weight_bits;
+      for (genvar r = 0; r < LOAD_ROWS; r = r + 1) begin : g_bit
+        assign weight_bits[r] = weight_data_i[r*COLUMNS + c];
+      end
       logic [COUNT_WIDTH-1:0] column_one;
       logic signed [PAIR_WIDTH-1:0] column_pair;
       logic signed [FOUR_WIDTH-1:0] column_four;
@@ -126,12 +131,12 @@ module bs_macro #(
       /* verilator lint_on UNUSEDSIGNAL */
       logic signed [JOIN_WIDTH-1:0] column_acc;
       bs_column #(
-        .ROWS(ROWS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .PAIR_WIDTH(PAIR_WIDTH), .FOUR_WIDTH(FOUR_WIDTH),
+        .ROWS(ROWS), .LOAD_ROWS(LOAD_ROWS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .PAIR_WIDTH(PAIR_WIDTH), .FOUR_WIDTH(FOUR_WIDTH),
         .EIGHT_WIDTH(EIGHT_WIDTH), .SUM_WIDTH(OUTPUT_WIDTH), .ACC_WIDTH(JOIN_WIDTH), .INDEX(c),
         .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
       ) u_column (
         .clk_i(clk_i), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
-        .cell_clk_i(cell_clk), .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bit_i(weight_data_i[c]),
+        .cell_clk_i(cell_clk), .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bits_of_rows_i(weight_bits),
         .enable_i(enable_q[c]), .plane_valid_i(plane_valid_i), .act_i(act_i),
         .count_valid_i(count_valid_i), .sum_valid_i(sum_valid_i), .sum_first_i(sum_first_i),
         .sum_negative_i(sum_negative_i), .one_1_i(one[c+1]), .pair_2_i(pair[c+2]), .four_4_i(four[c+4]),

@@ -13,6 +13,7 @@ module bs_streamer #(
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
   parameter BANKS      = 16,
+  parameter LOAD_ROWS  = 1,  // pim: rows of the array in a word of the weight buffer
   parameter WEIGHT_DEPTH = 512,
   parameter PSUM_DEPTH = 256
 ) (
@@ -60,6 +61,7 @@ module bs_streamer #(
   output logic [15:0]         lanes_total_o,   // outputs of the tile
   output logic [15:0]         weight_lanes_o,  // outputs of the macro whose rows are loaded
   output logic [15:0]         tile_rows_o,     // rows of the row tile
+  output logic [3:0]          word_rows_o,   // pim: of them in the word that is read
   output logic                busy_o,          // loads a row or streams
   output logic                waiting_o        // active and not busy
 );
@@ -125,6 +127,9 @@ module bs_streamer #(
   assign lanes_o = lanes_q;
   assign lanes_total_o = lanes_total_q;
   assign tile_rows_o = tile_rows;
+  logic [15:0] rows_left;  // of the tile from the word on
+  assign rows_left = tile_rows - weight_row_q * LOAD_ROWS[15:0];
+  assign word_rows_o = rows_left < LOAD_ROWS[15:0] ? rows_left[3:0] : LOAD_ROWS[3:0];
   logic [15:0] load_rows;  // of the weight buffer, for a row tile of a macro
 
   // Weight rows.
@@ -158,9 +163,9 @@ module bs_streamer #(
   logic [9:0] vector_last;
   if (OVERLAY == 0) begin : g_planes
     // Planes by falling place. plane_q counts those left after the one issued now; the first one is issued with
-    // vector_start. A row of the weight buffer is one of the tile's rows.
+    // vector_start. A word of the weight buffer is LOAD_ROWS of the tile's rows.
     logic [$clog2(BANKS)-1:0] plane_q;
-    assign load_rows = tile_rows;
+    assign load_rows = (tile_rows + LOAD_ROWS[15:0] - 16'd1) / LOAD_ROWS[15:0];
     assign planes_last = {5'd0, top_plane_i};
     assign in_vector = plane_q != {$clog2(BANKS){1'b0}};
     assign plane_select_o = in_vector ? plane_q - 1'b1 : top_plane_i[$clog2(BANKS)-1:0];

@@ -17,6 +17,7 @@ module bs_top #(
   parameter ADDRESS_WIDTH = 32,  // of memory, 32 to 64
   parameter ACTIVATION_DEPTH = 64,
   parameter OUTPUT_DEPTH = 32,
+  parameter LOAD_ROWS  = 1,     // pim: rows of the array in a word of the weight buffer, written at once
   parameter WEIGHT_DEPTH = 512,
   parameter PSUM_DEPTH = 256,
   parameter PARAMETER_DEPTH = 256,
@@ -87,7 +88,7 @@ module bs_top #(
   input  logic [1:0]            m_axi_bresp_i
 );
   `include "bs_descriptor.svh"
-  localparam WEIGHT_WIDTH = OVERLAY != 0 ? ROWS : COLUMNS;
+  localparam WEIGHT_WIDTH = OVERLAY != 0 ? ROWS : LOAD_ROWS * COLUMNS;
   localparam PIECES = (WEIGHT_WIDTH + DATA_WIDTH - 1) / DATA_WIDTH;
   localparam RECORD_WIDTH = ACC_WIDTH + 38;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
@@ -201,7 +202,7 @@ module bs_top #(
   logic [$clog2(2048/DATA_WIDTH)-1:0] table_write_address;
   logic [DATA_WIDTH-1:0] load_data;
   bs_loader #(
-    .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .ACTIVATION_DEPTH(ACTIVATION_DEPTH), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PARAMETER_DEPTH(PARAMETER_DEPTH),
     .POST_LANES(POST_LANES), .ACC_WIDTH(ACC_WIDTH)
   ) u_loader (
@@ -275,8 +276,9 @@ module bs_top #(
   logic [TILES*$clog2(COLUMNS+1)-1:0] lanes;
   logic vector, stream_busy, stream_waiting, tile_done, accumulate, accumulate_first;
   logic [15:0] lanes_total, tile_rows, weight_lanes;
+  logic [3:0] word_rows;
   bs_streamer #(
-    .OVERLAY(OVERLAY), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PSUM_DEPTH(PSUM_DEPTH)
+    .OVERLAY(OVERLAY), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PSUM_DEPTH(PSUM_DEPTH)
   ) u_streamer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc),
     .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),
@@ -287,7 +289,7 @@ module bs_top #(
     .plane_first_o(plane_first), .plane_last_o(plane_last), .plane_negative_o(plane_negative), .plane_shift_o(plane_shift),
     .weight_select_o(weight_select), .first_o(first),
     .tile_last_o(tile_last), .half_o(half), .pixel_o(pixel), .lanes_o(lanes), .half_freed_i(half_freed),
-    .vector_o(vector), .lanes_total_o(lanes_total), .weight_lanes_o(weight_lanes), .tile_rows_o(tile_rows),
+    .vector_o(vector), .lanes_total_o(lanes_total), .weight_lanes_o(weight_lanes), .tile_rows_o(tile_rows), .word_rows_o(word_rows),
     .busy_o(stream_busy), .waiting_o(stream_waiting));
 
   logic [TILES-1:0] psum_read;
@@ -296,7 +298,7 @@ module bs_top #(
   logic [$clog2(COLUMNS)-1:0] psum_read_group;
   logic [POST_LANES*ACC_WIDTH-1:0] psum_data;
   bs_array #(
-    .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .VECTORS(VECTORS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+    .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .VECTORS(VECTORS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH), .POST_LANES(POST_LANES),
     .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
   ) u_array (
@@ -368,7 +370,7 @@ module bs_top #(
     .plane_i(plane), .weight_bits_i(desc[F_WEIGHT_BITS +: B_WEIGHT_BITS]),
     .lanes_i(lanes_total), .rows_i(tile_rows),
     .accumulate_i(accumulate), .accumulate_first_i(accumulate_first), .post_outputs_i(group_outputs),
-    .out_bits_i(desc[F_OUTPUT_BITS +: B_OUTPUT_BITS]), .weight_row_i(weight_read), .weight_lanes_i(weight_lanes),
+    .out_bits_i(desc[F_OUTPUT_BITS +: B_OUTPUT_BITS]), .weight_row_i(weight_read), .word_rows_i(word_rows), .weight_lanes_i(weight_lanes),
     .window_i(window), .activation_lines_read_i(lines_read),
     .activation_line_written_i(act_write_even || act_write_odd), .weight_line_written_i(weight_beat),
     .output_line_read_i(out_read_even || out_read_odd), .memory_read_i(read_data_valid),

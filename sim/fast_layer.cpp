@@ -42,10 +42,10 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       vectors(whole_codes ? 1 : a.vectors),
       array_rows(a.rows),
       macros_built(whole_codes ? 1 : a.tiles),  // operators on whole codes use the first macro only
-      weight_depth(a.weight_depth),
+      weight_depth(a.weight_words()),
       line_bits(a.data_bits),
       post_lanes(a.post_lanes),
-      weight_row_beats(ceil_div(a.weight_row_bits(), a.data_bits)),
+      weight_row_beats(ceil_div(a.weight_word_bits(), a.data_bits)),
       blocks(d.get<F_BLOCKS>()),
       k_tiles(d.get<F_K_TILES>()),
       n_tiles(d.get<F_N_TILES>()),
@@ -70,11 +70,11 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       in_slots < 1 || vector_interval < 1 || row_beats < 1 || param_beats < 1 || out_row_beats < 1) {
     throw std::invalid_argument("descriptor with an empty loop");
   }
-  lay_tiles();
+  lay_tiles(a);
 }
 
 // Output tiles in their order: they do not cross segments.
-void FastLayer::lay_tiles() {
+void FastLayer::lay_tiles(const model::Architecture& a) {
   const Descriptor& d = descriptor_;
   const int capacity = macros_built * lanes, next = d.get<F_SEGMENT_NEXT>();
   int left = d.get<F_SEGMENT_CHANNELS>(), segment = 0;
@@ -91,7 +91,7 @@ void FastLayer::lay_tiles() {
     // All macros but the last are full.
     const int macros = std::max(1, ceil_div(outputs, lanes)), last = outputs - (macros - 1) * lanes;
     const int groups = (macros - 1) * ceil_div(lanes, post_lanes) + std::max(1, ceil_div(last, post_lanes));
-    const auto rows_of = [&](int k) { return static_cast<int>(style.weight_rows(outputs, weight_bits, tile_rows(k))); };
+    const auto rows_of = [&](int k) { return static_cast<int>(a.words_of_weights(outputs, weight_bits, tile_rows(k))); };
     tiles_.push_back({outputs, segment, macros, groups, rows_of(0), rows_of(k_tiles - 1), x, w});
     if (!whole_codes) weight_rows_ += macros * all_load_rows(n);
     left -= outputs;

@@ -107,7 +107,7 @@ class FastLayer {
     std::vector<GatherWindow> windows;  // of all row tiles
     std::vector<int> ends;              // of row tile k: windows ends[k] to ends[k + 1]
   };
-  void lay_tiles();
+  void lay_tiles(const model::Architecture& architecture);
   Walk walk(int run_length) const;
   // The vectors of (n, k) are made of the second tensor.
   bool of_second(int n, int k) const {

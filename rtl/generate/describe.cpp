@@ -89,7 +89,7 @@ class Writer {
   bool broadcast() const { return combines_codes(layer_.kind) && second_->shape != in_.shape; }
 
   void control() {
-    const bool resident = m_.convolution && weight_rows(a_, layer_, m_, piece_) <= a_.weight_depth;
+    const bool resident = m_.convolution && weight_words(a_, layer_, m_, piece_) <= a_.weight_words();
     set(F_MAGIC, descriptor_magic);
     set(F_CONFIGURATION, configuration_of(a_));
     set(F_OPCODE, opcode_of(accumulation(layer_.kind)));

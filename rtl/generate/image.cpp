@@ -98,23 +98,22 @@ std::int64_t kernel_values(const IntegerLayer& layer, const Mapping& mapping, co
   return piece.run1 > 0 ? rows * (piece.run1 - piece.run0) : rows * layer.window.kernel_width * mapping.slice;
 }
 
-std::int64_t weight_rows(const Architecture& a, const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
+std::int64_t weight_words(const Architecture& a, const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
   const std::int64_t values = kernel_values(layer, mapping, piece), whole = values / a.rows, rest = values % a.rows;
-  const model::Style& style = a.rules();
-  std::int64_t rows = 0;
+  std::int64_t words = 0;
   const auto add_macros = [&](std::int64_t macros, int outputs) {
-    rows += macros * whole * style.weight_rows(outputs, mapping.weight_bits, a.rows);
-    if (rest > 0) rows += macros * style.weight_rows(outputs, mapping.weight_bits, rest);
+    words += macros * whole * a.words_of_weights(outputs, mapping.weight_bits, a.rows);
+    if (rest > 0) words += macros * a.words_of_weights(outputs, mapping.weight_bits, rest);
   };
   for (const Tile& tile : tiles_of(mapping, piece.n0, piece.n1)) {
     add_macros(tile.count / mapping.lanes, mapping.lanes);
     if (tile.count % mapping.lanes > 0) add_macros(1, tile.count % mapping.lanes);
   }
-  return rows;
+  return words;
 }
 
-std::int64_t weight_row_bytes(const Architecture& a) {
-  return ceil_div(a.weight_row_bits(), a.data_bits) * a.data_bits / 8;
+std::int64_t weight_word_bytes(const Architecture& a) {
+  return ceil_div(a.weight_word_bits(), a.data_bits) * a.data_bits / 8;
 }
 
 // Where a row of the weight buffer is a value's: bit j*w + b is bit b of output j's weight (1-bit weights: 1 for +1).
@@ -127,10 +126,13 @@ void put_weights(MemoryImage& image, std::uint32_t address, const Architecture& 
   const std::int64_t k = kernel_values(layer, m, piece);
   // Values of a kernel row in a vector, and where they begin.
   const std::int64_t row_values = piece.run1 > 0 ? piece.run1 - piece.run0 : std::int64_t{kernel_width} * m.slice;
-  const auto row_bytes = static_cast<std::uint32_t>(weight_row_bytes(a));
+  const auto word_bytes = static_cast<std::uint32_t>(weight_word_bytes(a));
+  const int at_once = a.rows_at_once(), row_bits = a.rules().weight_row_bits(a.rows, a.columns);
+  // Bit `bit` of row `row` of a row tile, whose rows are words' parts.
+  const auto word_of = [&](int row) { return address + static_cast<std::uint32_t>(row / at_once) * word_bytes; };
+  const auto in_word = [&](int row, int bit) { return row % at_once * row_bits + bit; };
   const unsigned mask = (1u << m.weight_bits) - 1;
-  const model::Style& style = a.rules();
-  const bool rows_are_values = style.row_is_a_value;
+  const bool rows_are_values = a.rules().row_is_a_value;
   const std::vector<Tile> tiles = tiles_of(m, piece.n0, piece.n1);
   for (std::size_t t = 0; t < tiles.size(); ++t) {
     const int first_channel = first_input(m, tiles, t);
@@ -151,16 +153,16 @@ void put_weights(MemoryImage& image, std::uint32_t address, const Architecture& 
             const unsigned code = m.weight_bits == 1 ? (weight > 0 ? 1u : 0u) : static_cast<unsigned>(weight) & mask;
             const int place = j * m.weight_bits, in_tile = static_cast<int>(row - row_tile);
             if (rows_are_values) {
-              image.put_bits(address + static_cast<std::uint32_t>(in_tile) * row_bytes, place, code);
+              image.put_bits(word_of(in_tile), in_word(in_tile, place), code);
               continue;
             }
             for (int b = 0; b < m.weight_bits; ++b) {
               if ((code >> b & 1u) != 0)
-                image.set_bit(address + static_cast<std::uint32_t>(place + b) * row_bytes, in_tile);
+                image.set_bit(word_of(place + b), in_word(place + b, in_tile));
             }
           }
         }
-        address += static_cast<std::uint32_t>(style.weight_rows(lanes, m.weight_bits, rows)) * row_bytes;
+        address += static_cast<std::uint32_t>(a.words_of_weights(lanes, m.weight_bits, rows)) * word_bytes;
       }
     }
   }

@@ -57,9 +57,9 @@ void put_parameters(MemoryImage& image, std::uint32_t address, const model::Arch
                     const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
 
 // Array rows of the piece's weights, all tiles and macros; bytes of one row.
-std::int64_t weight_rows(const model::Architecture& architecture, const model::IntegerLayer& layer,
+std::int64_t weight_words(const model::Architecture& architecture, const model::IntegerLayer& layer,
                          const Mapping& mapping, const Piece& piece);
-std::int64_t weight_row_bytes(const model::Architecture& architecture);
+std::int64_t weight_word_bytes(const model::Architecture& architecture);
 // Input values a full vector pass of a tile reads: rows of a macro's weights.
 std::int64_t kernel_values(const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
 void put_weights(MemoryImage& image, std::uint32_t address, const model::Architecture& architecture,

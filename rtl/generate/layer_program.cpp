@@ -141,7 +141,7 @@ LayerProgram describe_pieces(const Architecture& a, const IntegerNetwork& networ
     at.weights = weight->second;
     at.parameters = parameter->second;
     if (first_weights && tiling.mapping.convolution)
-      program.weight_bytes += page(weight_rows(a, layer, tiling.mapping, piece) * weight_row_bytes(a));
+      program.weight_bytes += page(weight_words(a, layer, tiling.mapping, piece) * weight_word_bytes(a));
     if (first_parameters) program.parameter_bytes += page(parameter_bytes(a, layer, tiling.mapping, piece));
     program.descriptors.push_back(describe(a, network, layer, tiling, piece, at));
   }

@@ -26,7 +26,8 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
           {"ADDRESS_WIDTH", a.address_width},
           {"ACTIVATION_DEPTH", a.activation_depth},
           {"OUTPUT_DEPTH", a.output_depth},
-          {"WEIGHT_DEPTH", a.weight_depth},
+          {"LOAD_ROWS", a.rows_at_once()},
+          {"WEIGHT_DEPTH", a.weight_words()},
           {"PSUM_DEPTH", a.psum_depth},
           {"PARAMETER_DEPTH", a.parameter_depth},
           {"POST_LANES", a.post_lanes},
@@ -46,7 +47,7 @@ std::uint32_t configuration_of(const model::Architecture& a) {
   std::uint32_t hash = 2166136261;
   for (const int value :
        {a.rules().number, a.vectors, a.tiles, a.rows, a.columns, a.max_weight_bits, a.max_activation_bits,
-        a.accumulator_bits, a.data_bits, a.activation_depth, a.output_depth, a.weight_depth, a.psum_depth,
+        a.accumulator_bits, a.data_bits, a.activation_depth, a.output_depth, a.weight_words(), a.rows_at_once(), a.psum_depth,
         a.parameter_depth, a.post_lanes, a.strips ? 1 : 0, a.vector_unit ? 1 : 0, a.swish_unit ? 1 : 0, a.table_unit ? 1 : 0})
     hash = (hash ^ static_cast<std::uint32_t>(value)) * 16777619;
   hash = (hash ^ hash >> 15) & 0x7fffffff;

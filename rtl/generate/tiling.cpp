@@ -81,9 +81,9 @@ class Cutter {
           piece.n1 - piece.n0, groups, a_.post_lanes, a_.name, a_.parameter_depth);
     }
     const std::int64_t tile_rows =
-        a_.rules().weight_rows(static_cast<int>(channels.largest), m_.weight_bits,
-                               std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece)));
-    if (m_.convolution && tile_rows > a_.weight_depth) {
+        a_.words_of_weights(static_cast<int>(channels.largest), m_.weight_bits,
+                            std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece)));
+    if (m_.convolution && tile_rows > a_.weight_words()) {
       return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", tile_rows,
                          a_.weight_depth, a_.name);
     }

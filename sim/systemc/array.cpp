@@ -14,7 +14,7 @@ Array::Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::A
       columns_(architecture.columns),
       row_words_((architecture.rows + 63) / 64),
       // Pieces of data_bits make up a row; 32-bit ones fill words in pairs.
-      weight_words_(((architecture.weight_row_bits() + architecture.data_bits - 1) / architecture.data_bits *
+      weight_words_(((architecture.weight_word_bits() + architecture.data_bits - 1) / architecture.data_bits *
                          architecture.data_bits +
                      63) /
                     64),
@@ -25,7 +25,7 @@ Array::Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::A
       dots_(architecture),
       pixel_mask_(static_cast<std::uint32_t>(architecture.psum_depth) - 1),
       sum_units_(static_cast<std::size_t>(architecture.vectors)) {
-  weight_buffer_.resize(static_cast<std::size_t>(architecture.weight_depth) * static_cast<std::size_t>(weight_words_));
+  weight_buffer_.resize(static_cast<std::size_t>(architecture.weight_words()) * static_cast<std::size_t>(weight_words_));
   weight_row_.resize(static_cast<std::size_t>(weight_words_));
 }
 
@@ -73,7 +73,7 @@ void Array::weights(const Signals& now) {
     if (overlay_) {
       dots_.write_plane(row / weight_bits_, row % weight_bits_, weight_row_.data());
     } else {
-      macros_[now.streamer.weight_tile].write_row(row, weight_row_.data());
+      macros_[now.streamer.weight_tile].write_word(row, weight_row_);
     }
   }
   const auto words = static_cast<std::size_t>(weight_words_);

@@ -25,7 +25,7 @@ void Events::count_array(const Signals& now) {
   }
   if (now.load_row()) {
     layer_.weight_cells_written +=
-        now.style->cells_of_row(now.streamer.load_lanes, weight_bits_, now.streamer.tile_rows);
+        now.style->cells_of_rows(now.streamer.load_lanes, weight_bits_, now.streamer.tile_rows, now.streamer.rows_loaded);
     ++layer_.weight_rows_read;
   }
 }

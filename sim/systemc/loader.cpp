@@ -12,12 +12,12 @@ using namespace generate;
 
 Loader::Loader(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::loader),
-      style_(architecture.rules()),
+      architecture_(architecture),
       tiles_(architecture.tiles),
       rows_(architecture.rows),
       data_bits_(architecture.data_bits),
-      pieces_((architecture.weight_row_bits() + architecture.data_bits - 1) / architecture.data_bits),
-      weight_depth_(architecture.weight_depth),
+      pieces_((architecture.weight_word_bits() + architecture.data_bits - 1) / architecture.data_bits),
+      weight_depth_(architecture.weight_words()),
       post_lanes_(static_cast<std::size_t>(architecture.post_lanes)),
       record_beats_(architecture.data_bits >= 128 ? 1 : 128 / static_cast<std::size_t>(architecture.data_bits)),
       table_beats_(static_cast<std::uint32_t>(2048 / architecture.data_bits)),

@@ -41,7 +41,7 @@ class Loader final : public Unit<LoaderSignals> {
   int tile_rows() const {
     const int values = k_ + 1 == d_.get<generate::F_K_TILES>() ? d_.get<generate::F_ROWS_LAST>() : rows_;
     const int outputs = std::min(segment_left_, d_.get<generate::F_LANES>());
-    return static_cast<int>(style_.weight_rows(outputs, d_.weight_bits(), values));
+    return static_cast<int>(architecture_.words_of_weights(outputs, d_.weight_bits(), values));
   }
   bool rows_done() const { return row_ >= need_; }
   // Whether commands or data go on; both pause for long.
@@ -50,7 +50,7 @@ class Loader final : public Unit<LoaderSignals> {
            now.sequencer.fetch || now.sequencer.start || (state_ == State::input_rows && rows_done() && !beside_);
   }
 
-  const model::Style& style_;
+  const model::Architecture architecture_;
   const int tiles_, rows_, data_bits_, pieces_, weight_depth_;
   const std::size_t post_lanes_, record_beats_;
   const std::uint32_t table_beats_;

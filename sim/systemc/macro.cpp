@@ -9,6 +9,7 @@ namespace bitstrata::sim::systemc {
 Macro::Macro(const model::Architecture& architecture)
     : overlay_(architecture.overlay()),
       rows_(architecture.rows),
+      rows_at_once_(architecture.rows_at_once()),
       columns_(architecture.columns),
       row_words_((architecture.rows + 63) / 64),
       column_words_((architecture.columns + 63) / 64),
@@ -35,16 +36,22 @@ void Macro::configure(int weight_bits) {
   weight_bits_ = std::max(1, weight_bits);
 }
 
-void Macro::write_row(int row, const Word* bits) {
-  Word* const cells = &row_cells_[static_cast<std::size_t>(row * column_words_)];
-  // Rows are read from the buffer while no plane is issued, so they come behind the addition of the last one.
+void Macro::write_word(int word, std::span<const Word> bits) {
+  // Words are read from the buffer while no plane is issued, so they come behind the addition of the last one.
   if (counts_ahead_) throw std::logic_error("weights of a macro change while a plane meets them");
   work_off();
+  const auto words = static_cast<std::size_t>(column_words_), first = static_cast<std::size_t>(word * rows_at_once_);
+  Word* const cells = &row_cells_[first * words];
   if (toggles_) {
-    written_row_ = row;
-    written_before_.assign(cells, cells + column_words_);
+    written_word_ = word;
+    written_before_.assign(cells, cells + static_cast<std::size_t>(rows_at_once_) * words);
   }
-  std::copy_n(bits, column_words_, cells);
+  const int count = static_cast<int>(bits.size());
+  for (int row = 0; row < rows_at_once_; ++row) {
+    for (int w = 0; w < column_words_; ++w)
+      cells[static_cast<std::size_t>(row) * words + static_cast<std::size_t>(w)] =
+          bits_at(bits.data(), count, row * columns_ + w * 64) & mask_word(0, columns_, w);
+  }
   turned_ = false;
 }
 
@@ -70,10 +77,11 @@ void Macro::transpose() {
 
 void Macro::settle(const Word* plane) {
   if (!toggles_) return;
-  if (written_row_ >= 0) {
-    toggles_->weight_row(written_row_, written_before_.data(),
-                         &row_cells_[static_cast<std::size_t>(written_row_ * column_words_)], plane == nullptr);
-    written_row_ = -1;
+  if (written_word_ >= 0) {
+    const auto first = static_cast<std::size_t>(written_word_ * rows_at_once_);
+    toggles_->weight_rows(static_cast<int>(first), rows_at_once_, written_before_.data(),
+                          &row_cells_[first * static_cast<std::size_t>(column_words_)], plane == nullptr);
+    written_word_ = -1;
   }
   if (plane == nullptr) return;
   if (!turned_) transpose();

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <span>
 #include <vector>
 
 #include "model/architecture.h"
@@ -25,7 +26,8 @@ class Macro {
   void reset();
   // Weights of `weight_bits` columns; called before a layer.
   void configure(int weight_bits);
-  void write_row(int row, const Word* bits);
+  // A word of the weight buffer: neighbouring rows.
+  void write_word(int word, std::span<const Word> bits);
   // From now on toggles are counted.
   void watch(const model::Architecture& architecture) { toggles_.emplace(architecture); }
   const model::Toggles* toggles() const { return toggles_ ? &toggles_->sums() : nullptr; }
@@ -102,7 +104,7 @@ class Macro {
   }
 
   bool overlay_;  // lanes alone are used
-  int rows_, columns_, row_words_, column_words_, unused_sum_bits_;
+  int rows_, rows_at_once_, columns_, row_words_, column_words_, unused_sum_bits_;
   std::size_t depth_;
   int weight_bits_ = 1;
   // Cells as written, row by row, and turned into columns when they are first counted after a write: word w of column
@@ -122,7 +124,7 @@ class Macro {
   std::vector<std::int64_t> values_, partials_, read_partials_, sums_;
   std::optional<ArrayToggles> toggles_;
   // The row written at the last edge, and what it held: products change with it.
-  int written_row_ = -1;
+  int written_word_ = -1;
   std::vector<Word> written_before_;
 };
 

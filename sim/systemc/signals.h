@@ -135,6 +135,7 @@ struct StreamerSignals {
   // Weight rows. With `rows_known` a row may go, else when all rows of the tile are in the buffer.
   bool loading = false, rows_known = false, resident = false;
   std::uint32_t rows_taken = 0, row_address = 0;
+  std::uint8_t rows_loaded = 1;  // rows of the array in the word that is read next
   std::uint16_t tile_rows = 0, load_rows = 0, load_lanes = 0;  // load_rows: of the weight buffer, for a row tile
   bool weight_write = false;                                   // the row read in the last cycle is written to the array
   std::uint16_t weight_tile = 0, weight_row = 0;

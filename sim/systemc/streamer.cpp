@@ -9,11 +9,11 @@ using namespace generate;
 
 Streamer::Streamer(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture)
     : Unit(name, fabric, &Signals::streamer),
-      style_(architecture.rules()),
-      order_(style_),
+      architecture_(architecture),
+      order_(architecture.rules()),
       tiles_(architecture.tiles),
       rows_(architecture.rows),
-      weight_mask_(static_cast<std::uint32_t>(architecture.weight_depth) - 1),
+      weight_mask_(static_cast<std::uint32_t>(architecture.weight_words()) - 1),
       pixel_mask_(static_cast<std::uint32_t>(architecture.psum_depth) - 1) {}
 
 void Streamer::reset_state(StreamerSignals& shown) {
@@ -144,6 +144,8 @@ void Streamer::show(StreamerSignals& next) const {
   next.row_address = row_address_;
   next.tile_rows = static_cast<std::uint16_t>(tile_rows());
   next.load_rows = static_cast<std::uint16_t>(load_rows());
+  next.rows_loaded = static_cast<std::uint8_t>(
+      std::min(architecture_.rows_at_once(), std::max(1, tile_rows() - weight_row_ * architecture_.rows_at_once())));
   next.load_lanes = static_cast<std::uint16_t>(std::clamp(segment_left_ - weight_tile_ * lanes_, 0, lanes_));
   next.in_vector = state_ == State::stream && in_vector_;
   next.starting = state_ == State::stream && !in_vector_;

@@ -56,10 +56,10 @@ void WatchedProducts::change(std::size_t unit, const Word* activations, const Wo
   }
 }
 
-void WatchedProducts::flip(std::size_t unit, int row, model::Toggles& toggles) {
-  Word& last = products_[unit * row_words_ + static_cast<std::size_t>(row / 64)];
-  const Word bits = last ^ Word { 1 } << (row % 64);
-  ++toggles.product_toggles;
+void WatchedProducts::flip(std::size_t unit, std::size_t word, Word changed, model::Toggles& toggles) {
+  Word& last = products_[unit * row_words_ + word];
+  const Word bits = last ^ changed;
+  toggles.product_toggles += std::popcount(changed);
   toggles.tree_toggles += tree_change(last, bits);
   last = bits;
 }
@@ -91,13 +91,27 @@ void ArrayToggles::products(const Word* cells, std::size_t stride) {
   for (std::size_t c = 0; c < columns_; ++c) products_.change(c, activations_.data(), cells + c, stride, sums_);
 }
 
-void ArrayToggles::weight_row(int row, const Word* before, const Word* after, bool count_products) {
-  const bool active = (activations_[static_cast<std::size_t>(row / 64)] >> (row % 64) & 1) != 0;
-  for (std::size_t w = 0; w * 64 < columns_; ++w) {
-    Word changed = (before[w] ^ after[w]) & mask_word(0, static_cast<int>(columns_), static_cast<int>(w));
-    sums_.weight_toggles += std::popcount(changed);
-    for (; active && count_products && changed != 0; changed &= changed - 1) {
-      products_.flip(w * 64 + static_cast<std::size_t>(std::countr_zero(changed)), row, sums_);
+// Rows that are written at once lie in one word of a column: their number is a power of two below a word's.
+void ArrayToggles::weight_rows(int first, int rows, const Word* before, const Word* after, bool count_products) {
+  const auto word = static_cast<std::size_t>(first / 64), words = (columns_ + 63) / 64;
+  const Word active = activations_[word];
+  for (std::size_t w = 0; w < words; ++w) {
+    Word any = 0;
+    std::array<Word, 8> changed{};
+    for (int r = 0; r < rows; ++r) {
+      const std::size_t at = static_cast<std::size_t>(r) * words + w;
+      Word& row = changed[static_cast<std::size_t>(r)];
+      row = (before[at] ^ after[at]) & mask_word(0, static_cast<int>(columns_), static_cast<int>(w));
+      sums_.weight_toggles += std::popcount(row);
+      if ((active >> ((first + r) % 64) & 1) == 0) row = 0;
+      any |= row;
+    }
+    for (; count_products && any != 0; any &= any - 1) {
+      const int column = std::countr_zero(any);
+      Word of_column = 0;
+      for (int r = 0; r < rows; ++r)
+        of_column |= (changed[static_cast<std::size_t>(r)] >> column & 1) << ((first + r) % 64);
+      products_.flip(w * 64 + static_cast<std::size_t>(column), word, of_column, sums_);
     }
   }
 }

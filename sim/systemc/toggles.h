@@ -42,8 +42,8 @@ class WatchedProducts {
   // Word w of unit u is activations[w] & weights[w * stride].
   void change(std::size_t unit, const Word* activations, const Word* weights, std::size_t stride,
               model::Toggles& toggles);
-  // One product of the unit changes.
-  void flip(std::size_t unit, int row, model::Toggles& toggles);
+  // Products of the unit change: those of word w that `changed` says.
+  void flip(std::size_t unit, std::size_t word, Word changed, model::Toggles& toggles);
 
  private:
   // Number of changed bits in the nodes of the trees over `from` and over `to`.
@@ -65,8 +65,9 @@ class ArrayToggles {
   void activations(const Word* planes, int vectors);
   // pim: products of all columns with the planes shown last; word w of column c at cells[w * stride + c].
   void products(const Word* cells, std::size_t stride);
-  // pim: a row of cells is written; the products that change with it are counted unless all are looked at anyway.
-  void weight_row(int row, const Word* before, const Word* after, bool count_products);
+  // pim: neighbouring rows of cells are written at once; the products that change with them are counted unless all are
+  // looked at anyway.
+  void weight_rows(int first, int rows, const Word* before, const Word* after, bool count_products);
   // overlay: the weight planes that meet the activations, word w of output n at planes[w * outputs + n].
   void weight_planes(const Word* planes);
   void plane_written(const Word* before, const Word* after);

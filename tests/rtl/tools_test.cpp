@@ -38,7 +38,7 @@ std::map<std::string, long> values_for(const std::string& module, const model::A
   values["WIDTH"] = a.data_bits;
   values["DEPTH"] = a.activation_depth;
   values["INDEX"] = a.columns - 1;
-  values["WEIGHT_WIDTH"] = a.weight_row_bits();
+  values["WEIGHT_WIDTH"] = a.weight_word_bits();
   return values;
 }
 

@@ -42,6 +42,8 @@ inline model::Architecture narrow_array() {
 // Two macros of 32 x 24.
 inline model::Architecture paired_array() {
   model::Architecture a = detail::array("2x32x24", 2, 32, 24, 64, 4);
+  a.max_weight_bits = 6;
+  a.load_rows = 8;
   a.activation_depth = 32;
   a.output_depth = 8;
   a.weight_depth = 64;
@@ -75,7 +77,12 @@ inline model::Architecture odd_array() {
 }
 
 // Rows and columns of more than one word; weight rows of more than one beat.
-inline model::Architecture wide_array() { return detail::array("1x70x66", 1, 70, 66, 64, 8); }
+inline model::Architecture wide_array() {
+  model::Architecture a = detail::array("1x70x66", 1, 70, 66, 64, 8);
+  a.max_weight_bits = 8;
+  a.load_rows = 2;
+  return a;
+}
 
 // Lines wider than a row of columns; 3-bit activations.
 inline model::Architecture widest_array() {

@@ -264,8 +264,55 @@ inline void add_squeeze(Random& random, model::IntegerNetwork& network, const mo
   network.layers.insert(network.layers.end(), {pool, product});
 }
 
+// A convolution and a depthwise one that alone reads it: the tensor between may lie in strips.
+inline void add_depthwise(Random& random, model::IntegerNetwork& network, const model::Architecture& a) {
+  using namespace model;
+  const auto add = [&](int groups, int channels, const Window& w) {
+    IntegerLayer layer{.name = "layer" + std::to_string(network.layers.size())};
+    layer.input = static_cast<int>(network.tensors.size()) - 1;
+    layer.output = layer.input + 1;
+    layer.groups = groups;
+    layer.window = w;
+    layer.weight_bits = pick(random, 1, a.max_weight_bits);
+    const TensorFormat in = network.tensors.back();
+    const auto side = [](int size, int before, int after, int kernel, int stride, int dilation) {
+      return (size + before + after - (kernel - 1) * dilation - 1) / stride + 1;
+    };
+    const Shape shape = {
+        side(in.shape.height, w.pad_top, w.pad_bottom, w.kernel_height, w.stride_height, w.dilation_height),
+        side(in.shape.width, w.pad_left, w.pad_right, w.kernel_width, w.stride_width, w.dilation_width), channels};
+    const TensorFormat out = random_format(random, shape, a.max_activation_bits);
+    const int k = w.kernel_height * w.kernel_width * (in.shape.channels / groups), half = 1 << (layer.weight_bits - 1);
+    for (int i = 0; i < k * channels; ++i) {
+      layer.weights.push_back(static_cast<std::int16_t>(layer.weight_bits == 1 ? 2 * pick(random, 0, 1) - 1
+                                                                               : pick(random, -half, half - 1)));
+    }
+    layer.macs = std::int64_t{k} * shape.elements();
+    const double bound = std::sqrt(static_cast<double>(k)) * half * (1 << in.bits) * 0.7;
+    random_requantization(random, layer, channels, in, out, bound);
+    random_activation(random, a, layer, out, bound);
+    network.tensors.push_back(out);
+    network.layers.push_back(layer);
+  };
+  // Seldom a number of channels that strips do not divide.
+  const int channels = pick(random, 0, 4) == 0 ? pick(random, 2, 24) : 8 * pick(random, 1, 4);
+  add(1, channels, {});
+  const Shape between = network.tensors.back().shape;
+  Window w;
+  w.kernel_height = std::min(between.height, pick(random, 1, 4));
+  w.kernel_width = std::min(between.width, pick(random, 1, 4));
+  w.stride_height = pick(random, 1, 3);
+  w.stride_width = pick(random, 1, 3);
+  w.pad_top = pick(random, 0, w.kernel_height - 1);
+  w.pad_bottom = pick(random, 0, w.kernel_height - 1);
+  w.pad_left = pick(random, 0, w.kernel_width - 1);
+  w.pad_right = pick(random, 0, w.kernel_width - 1);
+  if ((w.kernel_height - 1) * 2 < between.height && pick(random, 0, 3) == 0) w.dilation_height = 2;
+  add(channels, channels, w);
+}
+
 // 1 to 4 layers over an input of up to max_side x max_side x max_channels; now and then over wide rows or deep pixels,
-// which small buffers hold in pieces only, or with a squeeze and excite.
+// which small buffers hold in pieces only, or with a squeeze and excite, or a depthwise convolution.
 inline model::IntegerNetwork random_network(Random& random, const model::Architecture& a, int max_side = 12,
                                             int max_channels = 24) {
   model::IntegerNetwork network;
@@ -276,8 +323,10 @@ inline model::IntegerNetwork random_network(Random& random, const model::Archite
   if (form == 1) shape = {pick(random, 1, 6), pick(random, 1, 6), pick(random, 60, 300)};
   network.tensors.push_back(random_format(random, shape, a.max_activation_bits));
   if (form >= 10) add_squeeze(random, network, a);
+  if (form == 7 || form == 8 || form == 9) add_depthwise(random, network, a);
   const int layers = pick(random, 1, form < 2 ? 2 : 4);
   for (int i = 0; i < layers; ++i) add_random_layer(random, network, a, form == 1 ? 40 : max_channels);
+  mark_depthwise(network);
   return network;
 }
 
