@@ -21,7 +21,7 @@ constexpr const char* format_name = "bitstrata-architecture-1";
 // X(key) for every key that maps to the struct member of the same name. clang-format 14 never comes to rest on it.
 // clang-format off
 #define BITSTRATA_ARCHITECTURE_KEYS(X) \
-  X(name) X(style) X(tiles) X(vectors) X(rows) X(columns) X(max_weight_bits) X(max_activation_bits) X(supported_bits) \
+  X(name) X(style) X(tiles) X(vectors) X(rows) X(columns) X(fold) X(max_weight_bits) X(max_activation_bits) X(supported_bits) \
   X(accumulator_bits) X(data_bits) X(address_width) X(activation_depth) X(output_depth) X(weight_depth) X(load_rows) X(psum_depth) \
   X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) X(strips) X(vector_unit) X(swish_unit) \
   X(table_unit) X(event_counters) X(popcount_tree) X(clock_gating) X(clock_mhz)
@@ -105,6 +105,7 @@ std::optional<Problem> first_problem(const Architecture& a) {
                   fmt::format("{} is {}; with {} plane banks (max_activation_bits = {}) at most {}", key, depth,
                               a.plane_banks(), a.max_activation_bits, 32768 / a.plane_banks()));
   check.power("weight_depth", a.weight_depth, 4, 1 << 15);  // the loader counts rows in 16 bits
+  check.power("fold", a.fold, 1, 4);
   check.power("load_rows", a.load_rows, 1, 8);
   check.power("psum_depth", a.psum_depth, 4, deepest);
   check.power("parameter_depth", a.parameter_depth, 4, deepest);
@@ -237,6 +238,11 @@ std::int64_t Architecture::activation_buffer_bits() const {
 
 std::int64_t Architecture::output_buffer_bits() const {
   return std::int64_t{4} * plane_banks() * output_depth * data_bits;
+}
+
+int Architecture::planes_at_once() const {
+  const bool folds = rules().row_is_a_value && !skip_planes && power_of_two(rows) && max_activation_bits > 1;
+  return folds ? std::max(1, std::min(fold, rows / 2)) : 1;
 }
 
 int Architecture::rows_at_once() const {

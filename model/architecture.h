@@ -30,6 +30,7 @@ struct Architecture {
   int vectors = 1;
   int rows = 64;
   int columns = 64;
+  int fold = 4;  // most planes of activations that short vectors stream at once (planes_at_once)
   int max_weight_bits = 16;
   int max_activation_bits = 16;
   std::vector<int> supported_bits;  // empty: every width up to the maxima
@@ -68,6 +69,9 @@ struct Architecture {
   std::int64_t bit_products() const { return std::int64_t{tiles} * vectors * rows * columns; }
   // Outputs a macro computes at once with w-bit weights.
   int outputs_per_macro(int weight_bits) const { return columns / rules().columns_of_output(weight_bits); }
+  // Planes that enter at once where a vector fills no more than such a part of the rows: each in a part of its own, whose
+  // counts are weighted. 1 where rows are no power of two, planes are skipped, and for overlay.
+  int planes_at_once() const;
   // Rows of the array that a word of the weight buffer holds, and that are written at once: load_rows, or as many below
   // it as divide the rows and leave the buffer four words. Overlay: a plane of an output.
   int rows_at_once() const;

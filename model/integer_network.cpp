@@ -298,7 +298,7 @@ void mark_depthwise(IntegerNetwork& network) {
     const Shape& read = network.tensors[at(writer->input)].shape;
     const Window& w = layer.window;
     input.depthwise = {
-        .kernel_rows = (w.kernel_height - 1) * w.dilation_height + 1,
+        .rows = std::min(input.shape.height, (w.kernel_height - 1) * w.dilation_height + 1 + w.stride_height),
         .kernel_values = w.kernel_height * w.kernel_width,
         .writer_values =
             (std::int64_t{writer->window.kernel_height - 1} * writer->window.dilation_height + 1) * read.width *
@@ -343,7 +343,7 @@ void validate(const IntegerNetwork& network) {
   }
   // A tensor in strips is read by its depthwise convolution only; alone, such a layer is a network, too.
   for (std::size_t t = 0; t < network.tensors.size(); ++t) {
-    if (network.tensors[t].depthwise.kernel_rows == 0) continue;
+    if (network.tensors[t].depthwise.rows == 0) continue;
     const int tensor = static_cast<int>(t);
     for (const IntegerLayer& layer : network.layers) {
       const bool reads = layer.input == tensor || layer.second == tensor;

@@ -25,7 +25,7 @@ const char* to_string(Coding coding);
 // What the graph tells of a tensor that a dense convolution writes and one depthwise convolution alone reads: an
 // accelerator may lay its rows out in strips of channels (rtl/generate/strips.h). All 0 for other tensors.
 struct DepthwiseReader {
-  int kernel_rows = 0;             // input rows that an output row of the depthwise convolution reaches over
+  int rows = 0;                    // input rows that an output row of its and the step to the next one reach over
   int kernel_values = 0;           // taps of its window
   std::int64_t writer_values = 0;  // values of the input rows that an output row of the writer reaches over
 };

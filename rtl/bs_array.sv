@@ -11,6 +11,7 @@
 module bs_array #(
   parameter OVERLAY    = 0,
   parameter WEIGHT_WIDTH = 64,  // of a word of the weight buffer
+  parameter FOLD       = 1,     // pim: as in bs_column
   parameter LOAD_ROWS  = 1,     // pim: rows in it
   parameter VECTORS    = 1,
   parameter TILES      = 1,
@@ -45,6 +46,7 @@ module bs_array #(
   input  logic [VECTORS*ROWS-1:0] act_i,
   input  logic [7:0]              group_size_i,
   input  logic [COLUMNS*(MAX_ACTIVATION_BITS+1)-1:0] code_i,
+  input  logic [1:0]              fold_i,  // log2 of the planes on act_i
   input  logic                    plane_first_i,
   input  logic                    plane_last_i,
   input  logic                    plane_negative_i,
@@ -78,6 +80,7 @@ module bs_array #(
   logic valid_2_q, first_2_q, last_2_q, negative_2_q, shift_2_q;
   logic valid_3_q, first_3_q, negative_3_q;
   logic [3:0] select_1_q;
+  logic [1:0] fold_1_q, fold_2_q, fold_3_q;
   logic joining_q, adding_q, added_q, added_last_q;
   logic [7:0] vector_q;  // of the group, whose sums reach the partial sums
   logic group_end;
@@ -125,6 +128,7 @@ module bs_array #(
       negative_1_q <= plane_negative_i;
       shift_1_q <= plane_shift_i;
       select_1_q <= weight_select_i;
+      fold_1_q <= fold_i;
       token_1_q <= {group_size_i, tile_last_i, first_i, half_i, pixel_i};
     end
     if (valid_1_q) begin
@@ -132,11 +136,13 @@ module bs_array #(
       last_2_q <= last_1_q;
       negative_2_q <= negative_1_q;
       shift_2_q <= shift_1_q;
+      fold_2_q <= fold_1_q;
       token_2_q <= token_1_q;
     end
     if (valid_2_q) begin
       first_3_q <= first_2_q;
       negative_3_q <= negative_2_q;
+      fold_3_q <= fold_2_q;
     end
     if (valid_2_q && last_2_q) token_join_q <= token_2_q;
     if (joining_q) token_add_q <= token_join_q;
@@ -183,14 +189,14 @@ module bs_array #(
   for (genvar t = 0; t < TILES; t = t + 1) begin : g_macro
     logic [POST_LANES*ACC_WIDTH-1:0] data;
     bs_macro #(
-      .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+      .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .VECTORS(VECTORS), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
       .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
       .POST_LANES(POST_LANES), .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
     ) u_macro (
       .clk_i(clk_i), .rst_ni(rst_ni), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
       .lanes_i(lanes_i[t*LANE_WIDTH +: LANE_WIDTH]),
       .weight_we_i(weight_we_i[t]), .weight_row_i(weight_row_i), .weight_lane_i(weight_lane_i),
-      .weight_plane_i(weight_plane_i), .weight_data_i(weight_data_i), .weight_select_i(select_1_q),
+      .weight_plane_i(weight_plane_i), .weight_data_i(weight_data_i), .weight_select_i(select_1_q), .fold_i(fold_1_q), .sum_fold_i(fold_3_q),
       .group_count_i(token_1_q[TOKEN_WIDTH-1 -: 8]), .group_add_i(token_2_q[TOKEN_WIDTH-1 -: 8]),
       .vector_i(vector_q[VECTOR_WIDTH-1:0]), .count_shift_i(shift_2_q),
       .plane_valid_i(valid_1_q), .act_i(act_q), .count_valid_i(valid_2_q), .count_first_i(first_2_q),

@@ -9,6 +9,8 @@
 // of t+2, and may be taken in t+3.
 module bs_column #(
   parameter ROWS      = 64,  // cells
+  parameter FOLD = 1,        // most planes on act_i, each in a part of the rows
+  parameter COUNT_WIDTH = 7, // of their weighted counts
   parameter LOAD_ROWS = 1,   // cells that are written at once
   parameter MAX_WEIGHT_BITS = 16,
   parameter PAIR_WIDTH  = 10, // of sums of up to two, four, eight columns and of all of an output, two's complement
@@ -33,23 +35,24 @@ module bs_column #(
   input  logic                    enable_i,
   input  logic                    plane_valid_i,
   input  logic [ROWS-1:0]         act_i,
+  input  logic [1:0]              fold_i,          // log2 of the planes on it
   input  logic                    count_valid_i,
   input  logic                    sum_valid_i,
   input  logic                    sum_first_i,     // first plane of a vector
+  input  logic [1:0]              sum_fold_i,      // and of those in the sums
   input  logic                    sum_negative_i,  // sign plane of two's complement activations
   // What columns INDEX+1, +2, +4 and +8 hold at the joiner's levels.
-  input  logic [$clog2(ROWS+1)-1:0]     one_1_i,
+  input  logic [COUNT_WIDTH-1:0]        one_1_i,
   input  logic signed [PAIR_WIDTH-1:0]  pair_2_i,
   input  logic signed [FOUR_WIDTH-1:0]  four_4_i,
   input  logic signed [EIGHT_WIDTH-1:0] eight_8_i,
-  output logic [$clog2(ROWS+1)-1:0]     one_o,
+  output logic [COUNT_WIDTH-1:0]        one_o,
   output logic signed [PAIR_WIDTH-1:0]  pair_o,
   output logic signed [FOUR_WIDTH-1:0]  four_o,
   output logic signed [EIGHT_WIDTH-1:0] eight_o,
   output logic signed [SUM_WIDTH-1:0]   sum_o,
   output logic signed [ACC_WIDTH-1:0]   acc_o
 );
-  localparam COUNT_WIDTH = $clog2(ROWS + 1);
 
   // Position of this column's bit in its output's weight (INDEX mod weight_bits, least significant first) decides its
   // role. No column follows that of the sign bit, so where it joins, it joins alone: its count is subtracted there.
@@ -124,11 +127,12 @@ module bs_column #(
   logic [COUNT_WIDTH-1:0] count_q;
   if (POPCOUNT_TREE != 0) begin : g_tree
     logic [COUNT_WIDTH-1:0] count;
-    bs_products #(.ROWS(ROWS)) u_products (.act_i(act_i), .weight_i(cells), .count_o(count));
+    bs_products #(.ROWS(ROWS), .FOLD(FOLD), .COUNT_WIDTH(COUNT_WIDTH)) u_products (
+      .act_i(act_i), .weight_i(cells), .fold_i(fold_i), .count_o(count));
     always_ff @(posedge count_clk) begin
       if (CLOCK_GATING != 0 || (plane_valid_i && enable_i)) count_q <= count;
     end
-  end else begin : g_countones
+  end else if (FOLD == 1) begin : g_countones
     logic [ROWS-1:0] products;
     always_ff @(posedge count_clk) begin
       if (CLOCK_GATING != 0 || plane_valid_i) begin
@@ -137,6 +141,36 @@ module bs_column #(
           products = act_i & cells;
           /* verilator lint_on BLKSEQ */
           count_q <= $countones(products);
+        end
+      end
+    end
+  end else begin : g_weighted
+    localparam PART = ROWS / FOLD;
+    localparam LAST = FOLD - 1;
+    logic [ROWS-1:0] products;
+    logic [ROWS/2-1:0] low, high;
+    logic [PART-1:0] first, second, third, fourth;
+    always_ff @(posedge count_clk) begin
+      if (CLOCK_GATING != 0 || plane_valid_i) begin
+        if (CLOCK_GATING != 0 || enable_i) begin
+          /* verilator lint_off BLKSEQ */ // intermediates of this block
+          /* verilator lint_off WIDTH */  // $countones has 32 bits
+          products = act_i & cells;
+          if (fold_i == 2'd0) begin
+            count_q <= $countones(products);
+          end else if (FOLD == 2 || fold_i == 2'd1) begin
+            low = products[0 +: ROWS/2];
+            high = products[ROWS/2 +: ROWS/2];
+            count_q <= $countones(low) + 2 * $countones(high);
+          end else begin
+            first = products[0 +: PART];
+            second = products[PART +: PART];
+            third = products[(LAST - 1)*PART +: PART];
+            fourth = products[LAST*PART +: PART];
+            count_q <= $countones(first) + 2 * $countones(second) + 4 * $countones(third) + 8 * $countones(fourth);
+          end
+          /* verilator lint_on WIDTH */
+          /* verilator lint_on BLKSEQ */
         end
       end
     end
@@ -211,7 +245,9 @@ module bs_column #(
 
   logic signed [ACC_WIDTH-1:0] acc_q, sum_wide, augend, addend;
   assign sum_wide = {{(ACC_WIDTH - SUM_WIDTH){sum_o[SUM_WIDTH-1]}}, sum_o};
-  assign augend = sum_first_i ? {ACC_WIDTH{1'b0}} : {acc_q[ACC_WIDTH-2:0], 1'b0};
+  assign augend = sum_first_i ? {ACC_WIDTH{1'b0}}
+                  : FOLD == 4 && sum_fold_i == 2'd2 ? {acc_q[ACC_WIDTH-5:0], 4'd0}
+                  : FOLD != 1 && sum_fold_i == 2'd1 ? {acc_q[ACC_WIDTH-3:0], 2'd0} : {acc_q[ACC_WIDTH-2:0], 1'b0};
   assign addend = sum_negative_i ? -sum_wide : sum_wide;
   always_ff @(posedge acc_clk) begin
     if (CLOCK_GATING != 0 || sum_valid_i) begin
@@ -219,4 +255,8 @@ module bs_column #(
     end
   end
   assign acc_o = acc_q;
+  if (FOLD == 1) begin : g_no_fold
+    logic unused;
+    assign unused = ^{fold_i, sum_fold_i};
+  end
 endmodule

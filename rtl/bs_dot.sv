@@ -41,7 +41,8 @@ module bs_dot #(
   logic [COUNT_WIDTH-1:0] count_q;
   if (POPCOUNT_TREE != 0) begin : g_tree
     logic [COUNT_WIDTH-1:0] count;
-    bs_products #(.ROWS(ROWS)) u_products (.act_i(act_i), .weight_i(weight_i), .count_o(count));
+    bs_products #(.ROWS(ROWS)) u_products (
+      .act_i(act_i), .weight_i(weight_i), .fold_i(2'd0), .count_o(count));
     always_ff @(posedge count_clk) begin
       if (CLOCK_GATING != 0 || (plane_valid_i && count_enable_i)) count_q <= count;
     end

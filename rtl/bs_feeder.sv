@@ -8,6 +8,7 @@ module bs_feeder #(
   parameter STRIPS     = 0,   // as in bs_walker
   parameter TILES      = 1,
   parameter VECTORS    = 1,   // of a group
+  parameter FOLD       = 1,   // most planes of a vector at once, each in a part of the rows (VECTORS = 1, no skipping)
   parameter SKIP_PLANES = 0,  // 1: tell how many leading planes of a group are zero or repeat the sign
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
@@ -35,6 +36,7 @@ module bs_feeder #(
   // The oldest group.
   output logic                vector_ready_o,
   input  logic [$clog2(BANKS)-1:0] plane_select_i,
+  input  logic [1:0]          fold_i,  // log2 of the planes at once, from plane_select_i on
   output logic [VECTORS*ROWS-1:0] plane_o,
   output logic [7:0]          group_size_o,                   // vectors
   output logic                group_last_o,                   // the tile ends with it
@@ -276,10 +278,39 @@ module bs_feeder #(
     end
   end
 
+  if (FOLD == 1) begin : g_no_fold
+    logic unused_fold;
+    assign unused_fold = ^fold_i;
+  end
   for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_planes_out
+    if (FOLD != 1) begin : g_fold
+      // Part p of the rows shows the vector's first rows of plane plane_select_i + s, where it is part s of fewer, larger
+      // ones a part of these. Planes above the highest are empty; the sign plane is turned over, so that no count is
+      // subtracted.
+      localparam PART = ROWS / FOLD;
+      for (genvar p = 0; p < FOLD; p = p + 1) begin : g_part
+        logic [1:0] s;
+        logic [4:0] plane;
+        /* verilator lint_off UNUSEDSIGNAL */ // a part shows few of them
+        logic [ROWS-1:0] rows;
+        /* verilator lint_on UNUSEDSIGNAL */
+        logic [PART-1:0] chosen;
+        localparam [1:0] OF_QUARTERS = p, OF_HALVES = FOLD == 4 ? p / 2 : p;
+        localparam IN_HALF = FOLD == 4 ? p % 2 : 0;
+        assign s = fold_i == 2'd0 ? 2'd0 : fold_i == 2'd1 ? OF_HALVES : OF_QUARTERS;
+        assign plane = {{(5 - BANK_WIDTH){1'b0}}, plane_select_i} + {3'd0, s};
+        assign rows = plane > top_plane_o ? {ROWS{1'b0}}
+                    : read_slot_q ? slot_data_q[(2 * v + 1) * BANKS + {27'd0, plane}]
+                                  : slot_data_q[2 * v * BANKS + {27'd0, plane}];
+        assign chosen = fold_i == 2'd0 ? rows[p*PART +: PART]
+                      : fold_i == 2'd1 ? rows[IN_HALF*PART +: PART] : rows[0 +: PART];
+        assign plane_o[v*ROWS + p*PART +: PART] = chosen ^ {PART{fold_i != 2'd0 && signed_codes && plane == top_plane_o}};
+      end
+    end else begin : g_whole
     assign plane_o[v*ROWS +: ROWS] =
         read_slot_q ? slot_data_q[(2 * v + 1) * BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}]
                     : slot_data_q[2 * v * BANKS + {{(32 - BANK_WIDTH){1'b0}}, plane_select_i}];
+    end
   end
 
   // A plane matters where a bit of it differs from the sign plane, or is not zero where codes are unsigned. Values

@@ -6,6 +6,7 @@
 module bs_macro #(
   parameter OVERLAY    = 0,
   parameter WEIGHT_WIDTH = 64,  // of a word of the weight buffer
+  parameter FOLD       = 1,     // pim: as in bs_column
   parameter LOAD_ROWS  = 1,     // pim: rows in it
   parameter VECTORS    = 1,
   parameter ROWS       = 64,
@@ -30,6 +31,8 @@ module bs_macro #(
   input  logic [WEIGHT_WIDTH-1:0] weight_data_i,
   input  logic                    plane_valid_i,
   input  logic [VECTORS*ROWS-1:0] act_i,
+  input  logic [1:0]              fold_i,             // pim: log2 of the planes on act_i, and of those in the sums
+  input  logic [1:0]              sum_fold_i,
   input  logic [3:0]              weight_select_i,    // overlay: plane of the weights that meets act_i
   input  logic [7:0]              group_count_i,      // overlay: vectors on act_i, and of the counts
   input  logic [7:0]              group_add_i,
@@ -98,7 +101,7 @@ module bs_macro #(
       end
     end
     // Widths of sums of 2, 4, 8 and all columns of an output.
-    localparam COUNT_WIDTH = $clog2(ROWS + 1);
+    localparam COUNT_WIDTH = $clog2(ROWS + 1) + (FOLD == 4 ? 1 : 0);
     localparam PAIR_WIDTH = COUNT_WIDTH + (MAX_WEIGHT_BITS < 3 ? MAX_WEIGHT_BITS : 3);
     localparam FOUR_WIDTH = COUNT_WIDTH + (MAX_WEIGHT_BITS < 5 ? MAX_WEIGHT_BITS : 5);
     localparam EIGHT_WIDTH = COUNT_WIDTH + (MAX_WEIGHT_BITS < 9 ? MAX_WEIGHT_BITS : 9);
@@ -131,13 +134,13 @@ module bs_macro #(
       /* verilator lint_on UNUSEDSIGNAL */
       logic signed [JOIN_WIDTH-1:0] column_acc;
       bs_column #(
-        .ROWS(ROWS), .LOAD_ROWS(LOAD_ROWS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .PAIR_WIDTH(PAIR_WIDTH), .FOUR_WIDTH(FOUR_WIDTH),
+        .ROWS(ROWS), .FOLD(FOLD), .COUNT_WIDTH(COUNT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .PAIR_WIDTH(PAIR_WIDTH), .FOUR_WIDTH(FOUR_WIDTH),
         .EIGHT_WIDTH(EIGHT_WIDTH), .SUM_WIDTH(OUTPUT_WIDTH), .ACC_WIDTH(JOIN_WIDTH), .INDEX(c),
         .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
       ) u_column (
         .clk_i(clk_i), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
         .cell_clk_i(cell_clk), .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bits_of_rows_i(weight_bits),
-        .enable_i(enable_q[c]), .plane_valid_i(plane_valid_i), .act_i(act_i),
+        .enable_i(enable_q[c]), .plane_valid_i(plane_valid_i), .act_i(act_i), .fold_i(fold_i), .sum_fold_i(sum_fold_i),
         .count_valid_i(count_valid_i), .sum_valid_i(sum_valid_i), .sum_first_i(sum_first_i),
         .sum_negative_i(sum_negative_i), .one_1_i(one[c+1]), .pair_2_i(pair[c+2]), .four_4_i(four[c+4]),
         .eight_8_i(eight[c+8]), .one_o(column_one), .pair_o(column_pair), .four_o(column_four), .eight_o(column_eight),
@@ -151,8 +154,8 @@ module bs_macro #(
       bs_toggles #(.KIND(2), .WIDTH(ROWS)) u_products (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(act_i & u_column.cells));
       bs_tree_toggles #(.KIND(3), .WIDTH(ROWS)) u_tree (
-        .clk_i(clk_i), .rst_ni(rst_ni), .bits_i(act_i & u_column.cells));
-      bs_toggles #(.KIND(4), .WIDTH($clog2(ROWS+1))) u_counts (
+        .clk_i(clk_i), .rst_ni(rst_ni), .fold_i(fold_i), .bits_i(act_i & u_column.cells));
+      bs_toggles #(.KIND(4), .WIDTH(COUNT_WIDTH)) u_counts (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_column.count_q));
       bs_toggles #(.KIND(5), .WIDTH(2*JOIN_WIDTH)) u_operands (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(sum_valid_i && enable_q[c] && u_column.first_q),
@@ -201,7 +204,7 @@ module bs_macro #(
         bs_toggles #(.KIND(2), .WIDTH(ROWS)) u_products (
           .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(act_i[v*ROWS +: ROWS] & weight));
         bs_tree_toggles #(.KIND(3), .WIDTH(ROWS)) u_tree (
-          .clk_i(clk_i), .rst_ni(rst_ni), .bits_i(act_i[v*ROWS +: ROWS] & weight));
+          .clk_i(clk_i), .rst_ni(rst_ni), .fold_i(2'd0), .bits_i(act_i[v*ROWS +: ROWS] & weight));
         bs_toggles #(.KIND(4), .WIDTH($clog2(ROWS+1))) u_counts (
           .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_dot.count_q));
         bs_toggles #(.KIND(5), .WIDTH(2*JOIN_WIDTH)) u_operands (
@@ -228,7 +231,7 @@ module bs_macro #(
       end
     end
     logic unused;
-    assign unused = ^{configure_i, weight_row_i, sum_valid_i, sum_first_i, sum_negative_i, vector_i, weight_plane_i, weight_select_i};
+    assign unused = ^{fold_i, sum_fold_i, configure_i, weight_row_i, sum_valid_i, sum_first_i, sum_negative_i, vector_i, weight_plane_i, weight_select_i};
   end
 
   logic [$clog2(PSUM_DEPTH)-1:0] address_0, address_1;

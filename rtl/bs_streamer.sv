@@ -13,6 +13,7 @@ module bs_streamer #(
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
   parameter BANKS      = 16,
+  parameter FOLD       = 1,  // pim: most planes of a vector at once, where it fills such a part of the rows
   parameter LOAD_ROWS  = 1,  // pim: rows of the array in a word of the weight buffer
   parameter WEIGHT_DEPTH = 512,
   parameter PSUM_DEPTH = 256
@@ -44,6 +45,7 @@ module bs_streamer #(
   output logic                plane_o,
   output logic                codes_o,
   output logic                codes_high_o,    // of the second operand: they go beside the first one's
+  output logic [1:0]          fold_o,          // log2 of the planes at once, of which plane_select_o is the lowest
   output logic                plane_first_o,
   output logic                plane_last_o,
   output logic                plane_negative_o,
@@ -162,15 +164,20 @@ module bs_streamer #(
   logic [9:0] planes_last;  // cycles from the first issue to the last one of the vector that may start
   logic [9:0] vector_last;
   if (OVERLAY == 0) begin : g_planes
-    // Planes by falling place. plane_q counts those left after the one issued now; the first one is issued with
-    // vector_start. A word of the weight buffer is LOAD_ROWS of the tile's rows.
+    // Planes by falling place, 2^fold_o at once. plane_q counts the steps left after the one issued now; the first one is
+    // issued with vector_start. A word of the weight buffer is LOAD_ROWS of the tile's rows.
     logic [$clog2(BANKS)-1:0] plane_q;
     assign load_rows = (tile_rows + LOAD_ROWS[15:0] - 16'd1) / LOAD_ROWS[15:0];
-    assign planes_last = {5'd0, top_plane_i};
+    logic [4:0] top_step;
+    logic [$clog2(BANKS)-1:0] step;
+    assign fold_o = FOLD != 1 && k_last ? desc_i[F_FOLD +: B_FOLD] : 2'd0;
+    assign top_step = top_plane_i >> fold_o;
+    assign planes_last = {5'd0, top_step};
     assign in_vector = plane_q != {$clog2(BANKS){1'b0}};
-    assign plane_select_o = in_vector ? plane_q - 1'b1 : top_plane_i[$clog2(BANKS)-1:0];
-    assign plane_last_o = in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : top_plane_i == 5'd0;
-    assign plane_negative_o = !in_vector && signed_codes;
+    assign step = in_vector ? plane_q - 1'b1 : top_step[$clog2(BANKS)-1:0];
+    assign plane_select_o = step << fold_o;
+    assign plane_last_o = in_vector ? plane_q == {{($clog2(BANKS)-1){1'b0}}, 1'b1} : top_step == 5'd0;
+    assign plane_negative_o = !in_vector && signed_codes && fold_o == 2'd0;
     assign plane_shift_o = 1'b0;
     assign weight_select_o = 4'd0;
     assign weight_lane_o = {$clog2(COLUMNS){1'b0}};
@@ -179,7 +186,7 @@ module bs_streamer #(
     assign unused = ^weight_bits;
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) plane_q <= {$clog2(BANKS){1'b0}};
-      else if (vector_start && !whole_codes) plane_q <= top_plane_i[$clog2(BANKS)-1:0];
+      else if (vector_start && !whole_codes) plane_q <= top_step[$clog2(BANKS)-1:0];
       else if (in_vector) plane_q <= plane_q - 1'b1;
     end
   end else begin : g_pairs
@@ -190,6 +197,7 @@ module bs_streamer #(
     logic [3:0] pair_activation, pair_activation_q, next_activation;
     logic [4:0] diagonal, diagonal_q, next_diagonal;
     logic pairs_q, shift_q, diagonal_end;
+    assign fold_o = 2'd0;
     assign load_rows = weight_lanes_o * {11'd0, weight_bits};
     assign planes_last = ({5'd0, top_plane_i} + 10'd1) * {5'd0, weight_bits} - 10'd1;
     assign in_vector = pairs_q;

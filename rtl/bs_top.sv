@@ -17,6 +17,7 @@ module bs_top #(
   parameter ADDRESS_WIDTH = 32,  // of memory, 32 to 64
   parameter ACTIVATION_DEPTH = 64,
   parameter OUTPUT_DEPTH = 32,
+  parameter FOLD       = 1,     // pim: most planes of a short vector at once: 1, 2, 4
   parameter LOAD_ROWS  = 1,     // pim: rows of the array in a word of the weight buffer, written at once
   parameter WEIGHT_DEPTH = 512,
   parameter PSUM_DEPTH = 256,
@@ -249,6 +250,7 @@ module bs_top #(
   // ------------------------------------------------------------------ feeder, streamer, array
   logic vector_ready, release_vector, window;
   logic [$clog2(BANKS)-1:0] plane_select;
+  logic [1:0] fold;
   logic [VECTORS*ROWS-1:0] plane_rows;
   logic [7:0] group_size;
   logic [4:0] top_plane;
@@ -256,14 +258,14 @@ module bs_top #(
   logic [COLUMNS*CODE_WIDTH-1:0] codes_data;
   logic [5:0] lines_read;
   bs_feeder #(
-    .STRIPS(STRIPS), .TILES(TILES), .VECTORS(VECTORS), .SKIP_PLANES(SKIP_PLANES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
+    .STRIPS(STRIPS), .FOLD(FOLD), .TILES(TILES), .VECTORS(VECTORS), .SKIP_PLANES(SKIP_PLANES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH), .CLOCK_GATING(CLOCK_GATING)
   ) u_feeder (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .rows_loaded_i(rows_loaded),
     .rows_freed_o(rows_freed), .read_even_planes_o(act_even_planes), .read_odd_planes_o(act_odd_planes),
     .read_even_address_o(act_even_address), .read_odd_address_o(act_odd_address),
     .read_even_data_i(act_even_data), .read_odd_data_i(act_odd_data), .vector_ready_o(vector_ready),
-    .plane_select_i(plane_select), .plane_o(plane_rows), .group_size_o(group_size), .group_last_o(group_last), .top_plane_o(top_plane), .code_o(codes_data), .release_i(release_vector),
+    .plane_select_i(plane_select), .fold_i(fold), .plane_o(plane_rows), .group_size_o(group_size), .group_last_o(group_last), .top_plane_o(top_plane), .code_o(codes_data), .release_i(release_vector),
     .window_o(window), .lines_read_o(lines_read));
 
   logic [TILES-1:0] weight_we;
@@ -278,13 +280,13 @@ module bs_top #(
   logic [15:0] lanes_total, tile_rows, weight_lanes;
   logic [3:0] word_rows;
   bs_streamer #(
-    .OVERLAY(OVERLAY), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PSUM_DEPTH(PSUM_DEPTH)
+    .OVERLAY(OVERLAY), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PSUM_DEPTH(PSUM_DEPTH)
   ) u_streamer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc),
     .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),
     .weight_read_address_o(weight_read_address), .weight_row_freed_o(weight_row_freed), .weight_we_o(weight_we),
     .weight_row_o(weight_row), .weight_lane_o(weight_lane), .weight_plane_o(weight_plane),
-    .vector_ready_i(vector_ready), .group_size_i(group_size), .group_last_i(group_last), .top_plane_i(top_plane), .plane_select_o(plane_select),
+    .vector_ready_i(vector_ready), .group_size_i(group_size), .group_last_i(group_last), .top_plane_i(top_plane), .plane_select_o(plane_select), .fold_o(fold),
     .release_o(release_vector), .array_busy_i(array_busy), .plane_o(plane), .codes_o(codes), .codes_high_o(codes_high),
     .plane_first_o(plane_first), .plane_last_o(plane_last), .plane_negative_o(plane_negative), .plane_shift_o(plane_shift),
     .weight_select_o(weight_select), .first_o(first),
@@ -298,7 +300,7 @@ module bs_top #(
   logic [$clog2(COLUMNS)-1:0] psum_read_group;
   logic [POST_LANES*ACC_WIDTH-1:0] psum_data;
   bs_array #(
-    .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .VECTORS(VECTORS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
+    .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .VECTORS(VECTORS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS),
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH), .POST_LANES(POST_LANES),
     .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
   ) u_array (
@@ -307,7 +309,7 @@ module bs_top #(
     .weight_row_i(weight_row), .weight_lane_i(weight_lane), .weight_plane_i(weight_plane),
     .weight_data_i(weight_row_data[WEIGHT_WIDTH-1:0]), .group_size_i(group_size), .plane_shift_i(plane_shift),
     .weight_select_i(weight_select), .plane_i(plane), .codes_i(codes), .codes_high_i(codes_high),
-    .act_i(plane_rows), .code_i(codes_data), .plane_first_i(plane_first), .plane_last_i(plane_last),
+    .act_i(plane_rows), .fold_i(fold), .code_i(codes_data), .plane_first_i(plane_first), .plane_last_i(plane_last),
     .plane_negative_i(plane_negative), .first_i(first), .tile_last_i(tile_last), .half_i(half), .pixel_i(pixel),
     .busy_o(array_busy), .tile_done_o(tile_done), .accumulate_o(accumulate), .accumulate_first_o(accumulate_first),
     .read_i(psum_read), .read_half_i(psum_read_half), .read_pixel_i(psum_read_pixel),

@@ -60,14 +60,14 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       second_beats(d.get<F_SECOND_ROW_BEATS>()),
       param_beats(d.get<F_PARAM_BEATS>()),
       fetch_beats(descriptor_words * 32 / a.data_bits),
+      fold(d.get<F_FOLD>()),
       vector_cycles(whole_codes ? 1 : style.vector_cycles(weight_bits, activation_bits)),
       least_interval(d.get<F_VECTOR_INTERVAL>()),
-      vector_interval(std::max(least_interval, vector_cycles)),
       descriptor_(d),
       two_inputs_(d.opcode() == OP_ADD || d.opcode() == OP_MULTIPLY),
       rows_last_(d.get<F_ROWS_LAST>()) {
   if (blocks < 1 || k_tiles < 1 || n_tiles < 1 || out_width < 1 || out_height < 1 || block_rows < 1 || lanes < 1 ||
-      in_slots < 1 || vector_interval < 1 || row_beats < 1 || param_beats < 1 || out_row_beats < 1) {
+      in_slots < 1 || vector_cycles < 1 || row_beats < 1 || param_beats < 1 || out_row_beats < 1) {
     throw std::invalid_argument("descriptor with an empty loop");
   }
   lay_tiles(a);
@@ -228,7 +228,8 @@ std::int64_t FastLayer::lines_read(int n) const {
 }
 
 std::int64_t FastLayer::compute_cycles_of(int block) const {
-  return std::int64_t{groups_in_block(block)} * k_tiles * n_tiles * vector_cycles + weight_rows_;
+  const std::int64_t cycles = std::int64_t{k_tiles - 1} * vector_cycles + cycles_of(k_tiles - 1);
+  return groups_in_block(block) * n_tiles * cycles + weight_rows_;
 }
 
 std::int64_t FastLayer::compute_cycles() const {
@@ -244,7 +245,12 @@ std::int64_t FastLayer::lines_loaded() const {
 
 void FastLayer::add_counts(model::Events& e) const {
   const std::int64_t pixels = std::int64_t{out_width} * out_height;
-  const std::int64_t planes = whole_codes ? 0 : activation_bits, rows = all_rows();
+  // Of all row tiles: steps of a vector, its planes in them, and the rows that these meet.
+  const int last = k_tiles - 1;
+  const std::int64_t steps = whole_codes ? 0 : std::int64_t{last} * vector_cycles + cycles_of(last);
+  const std::int64_t planes = whole_codes ? 0 : std::int64_t{last} * activation_bits + plane_steps(last);
+  const std::int64_t cells = whole_codes ? 0 : std::int64_t{last} * activation_bits * array_rows + std::int64_t{plane_steps(last)} * rows_last_;
+  const std::int64_t rows = all_rows();
   const std::int64_t groups = std::int64_t{blocks - 1} * groups_in_block(0) + groups_in_block(blocks - 1);
   std::int64_t lines = 0;
   for (int n = 0; n < n_tiles; ++n) {
@@ -252,10 +258,13 @@ void FastLayer::add_counts(model::Events& e) const {
     const std::int64_t outputs = tile.outputs, columns = outputs * weight_bits, macros = macros_used(n);
     const std::int64_t taps = pixels * k_tiles;  // vectors
     e.vectors += taps;
-    e.plane_steps += groups * k_tiles * (whole_codes ? 0 : vector_cycles);
-    e.column_steps += taps * planes * columns;  // overlay: the same products, in more steps of fewer units
-    e.cell_steps += pixels * planes * columns * rows;
-    if (!whole_codes) e.joiner_adds += taps * style.joiner_adds(weight_bits, activation_bits, outputs);
+    e.plane_steps += groups * steps;
+    e.column_steps += pixels * planes * columns;  // overlay: the same products, in more steps of fewer units
+    e.cell_steps += pixels * cells * columns;
+    if (!whole_codes) {
+      e.joiner_adds += pixels * (last * style.joiner_adds(weight_bits, activation_bits, outputs) +
+                                 style.joiner_adds(weight_bits, plane_steps(last), outputs));
+    }
     e.accumulator_reads += (taps - (carry_in ? 0 : pixels)) * outputs;
     e.accumulator_writes += taps * outputs;
     if (!carry_out) {

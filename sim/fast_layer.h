@@ -35,8 +35,9 @@ class FastLayer {
   int in_slots, rows_needed, row_beats, second_beats, param_beats, fetch_beats;
   // Streamer: cycles between the last planes of vectors at least, and as all planes are streamed; cycles from a
   // vector's issue of the last plane to its array result.
+  int fold;           // log2 of the planes at once in the last row tile
   int vector_cycles;  // in which the planes of a vector, or group (whole codes: at once), enter the array
-  int least_interval, vector_interval;
+  int least_interval;
 
   const generate::Descriptor& descriptor() const { return descriptor_; }
   // Input rows block `block` needs, counted from the first; rows the feeder has given back after it.
@@ -48,6 +49,13 @@ class FastLayer {
   int steady_until(int first) const;
   int rows_in_block(int block) const;
   int pixels_in_block(int block) const { return rows_in_block(block) * out_width; }
+  // Steps of a vector of row tile k through its planes, and the cycles that they take.
+  int plane_steps(int k) const {
+    return k + 1 == k_tiles ? (activation_bits + (1 << fold) - 1) >> fold : activation_bits;
+  }
+  int cycles_of(int k) const {
+    return whole_codes || fold == 0 || k + 1 != k_tiles ? vector_cycles : style.vector_cycles(weight_bits, plane_steps(k));
+  }
   int tile_rows(int k) const { return k + 1 == k_tiles ? rows_last_ : array_rows; }
   int all_rows() const { return (k_tiles - 1) * array_rows + rows_last_; }
   int groups_in_block(int block) const { return (pixels_in_block(block) + vectors - 1) / vectors; }

@@ -214,7 +214,7 @@ void FastSchedule::tile(int block, int n) {
     if (n == 0 && k == 0 && layer_.need(block) > 0) rows_there_ = std::max(run_, loader_.rows_loaded(block) + 1);
     // Vectors come in groups, of which the last may be smaller.
     int windows = (ends[k + 1] - ends[k]) * std::min(layer_.vectors, pixels);
-    const int planes = layer_.vector_cycles, interval = layer_.vector_interval;
+    const int planes = layer_.cycles_of(k), interval = std::max(layer_.least_interval, planes);
     Vectors& vectors = tiles_.vectors;
     if (planes_ != nullptr) {
       stream(block, n, k, state);

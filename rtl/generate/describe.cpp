@@ -191,7 +191,9 @@ class Writer {
                                      ? 2
                                      : (piece_.ky1 - piece_.ky0) * piece_.taps(w.kernel_width);
     set(F_K_TILES, k_tiles);
-    set(F_ROWS_LAST, m_.convolution ? k - (k_tiles - 1) * a_.rows : 1);
+    const int fold = m_.convolution ? fold_of(a_, layer_, m_, piece_) : 0;
+    set(F_FOLD, fold);
+    set(F_ROWS_LAST, fold > 0 ? a_.rows : m_.convolution ? k - (k_tiles - 1) * a_.rows : 1);
     set(F_N_TILES, static_cast<std::int64_t>(tiles_.size()));
     set(F_LANES, m_.lanes);
     set(F_TILE_STEP_X, m_.tile_step);

@@ -61,6 +61,7 @@
   X(ROWS_LAST, 36, 0, 16, 0, count, "values of the last row tile")                                                     \
   X(OUT_TILE_STEP, 36, 16, 16, 0, any, "values from output tile to output tile; 0: as many as the tile has outputs")   \
   X(VECTOR_INTERVAL, 37, 0, 16, 0, count, "least cycles between the last planes of two vectors")                       \
+  X(FOLD, 37, 16, 2, 0, any, "the last row tile's vectors stream 2^FOLD planes at once, each in such a part of the rows") \
   X(PARAM_BEATS, 38, 0, 24, 0, count, "beats of the requantization records and of an activation's table")              \
   X(OUT_ROW_LINES, 39, 0, 16, 0, count, "lines of an output row")                                                      \
   X(OUT_ROW_BITS, 40, 0, 32, 0, any, "values of an output row, of which the bits beyond its last full line are used")  \

@@ -245,7 +245,8 @@ void put_numbers(MemoryImage& image, const Architecture& a, const IntegerNetwork
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Descriptor& d = descriptors[i];
     if (parameters.insert(d.get<F_PARAM_ADDRESS>()).second)
-      put_parameters(image, d.get<F_PARAM_ADDRESS>(), a, run, mapping, pieces[i]);
+      put_parameters(image, d.get<F_PARAM_ADDRESS>(), a, run, mapping, pieces[i],
+                     turned_sums(a, run, channels, mapping, pieces[i]));
     if (mapping.convolution && weights.insert(d.get<F_WEIGHT_ADDRESS>()).second)
       put_weights(image, d.get<F_WEIGHT_ADDRESS>(), a, run, channels, mapping, pieces[i]);
   }

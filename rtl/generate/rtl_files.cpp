@@ -15,6 +15,7 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
           {"VECTORS", a.vectors},
           {"SKIP_PLANES", a.skip_planes ? 1 : 0},
           {"STRIPS", a.strips ? 1 : 0},
+          {"FOLD", a.planes_at_once()},
           {"TILES", a.tiles},
           {"ROWS", a.rows},
           {"COLUMNS", a.columns},
@@ -46,7 +47,7 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
 std::uint32_t configuration_of(const model::Architecture& a) {
   std::uint32_t hash = 2166136261;
   for (const int value :
-       {a.rules().number, a.vectors, a.tiles, a.rows, a.columns, a.max_weight_bits, a.max_activation_bits,
+       {a.rules().number, a.vectors, a.planes_at_once(), a.tiles, a.rows, a.columns, a.max_weight_bits, a.max_activation_bits,
         a.accumulator_bits, a.data_bits, a.activation_depth, a.output_depth, a.weight_words(), a.rows_at_once(), a.psum_depth,
         a.parameter_depth, a.post_lanes, a.strips ? 1 : 0, a.vector_unit ? 1 : 0, a.swish_unit ? 1 : 0, a.table_unit ? 1 : 0})
     hash = (hash ^ static_cast<std::uint32_t>(value)) * 16777619;

@@ -59,7 +59,7 @@ StripLayer shapes_of(const Architecture& a, const IntegerNetwork& network, const
 
 int strip_of(const Architecture& a, const TensorFormat& format) {
   const model::DepthwiseReader& reader = format.depthwise;
-  if (!a.strips || reader.kernel_rows == 0) return 0;
+  if (!a.strips || reader.rows == 0) return 0;
   const int strip = std::max(narrowest, a.post_lanes);
   const Shape& s = format.shape;
   const std::int64_t row = std::int64_t{s.width} * s.channels;
@@ -70,7 +70,7 @@ int strip_of(const Architecture& a, const TensorFormat& format) {
   const std::int64_t in_room = std::int64_t{a.plane_banks()} * a.activation_depth;
   const std::int64_t out_room = std::int64_t{a.plane_banks()} * a.output_depth;
   const bool fits = s.width <= a.psum_depth && slot_of(a, row, format.bits) <= out_room &&
-                    reader.kernel_rows * slot_of(a, row, format.bits) <= std::min(in_room, most) &&
+                    reader.rows * slot_of(a, row, format.bits) <= std::min(in_room, most) &&
                     slot_of(a, reader.writer_values, a.max_activation_bits) <= in_room &&
                     slot_of(a, s.channels, a.max_activation_bits) <= out_room &&
                     s.channels / a.post_lanes <= a.parameter_depth &&

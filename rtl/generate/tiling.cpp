@@ -82,7 +82,9 @@ class Cutter {
     }
     const std::int64_t tile_rows =
         a_.words_of_weights(static_cast<int>(channels.largest), m_.weight_bits,
-                            std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece)));
+                            fold_of(a_, layer_, m_, piece) > 0
+                                ? a_.rows
+                                : std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece)));
     if (m_.convolution && tile_rows > a_.weight_words()) {
       return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", tile_rows,
                          a_.weight_depth, a_.name);

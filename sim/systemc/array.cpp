@@ -51,7 +51,7 @@ void Array::settle(const Signals& now) {
   if (overlay_) {
     dots_.settle(counting_.token.vectors, counting_.weight_plane, planes);
   } else {
-    for (Macro& macro : macros_) macro.settle(planes);
+    for (Macro& macro : macros_) macro.settle(planes, counting_.fold);
   }
 }
 
@@ -140,9 +140,9 @@ void Array::count_and_add(const Word* plane) {
     const int columns = lanes_of(t, tile_channels_) * weight_bits_;
     if (columns == 0) break;
     Macro& macro = macros_[static_cast<std::size_t>(t)];
-    if (summing_.valid) macro.sum(columns, summing_.first, summing_.negative, joining_);
-    if (adding_up_.valid) macro.accumulate(columns, adding_up_.first, adding_up_.negative);
-    if (counting_.valid) macro.count(columns, plane);
+    if (summing_.valid) macro.sum(columns, summing_.first, summing_.negative, summing_.fold, joining_);
+    if (adding_up_.valid) macro.accumulate(columns, adding_up_.first, adding_up_.negative, adding_up_.fold);
+    if (counting_.valid) macro.count(columns, plane, counting_.fold);
   }
 }
 
@@ -209,6 +209,7 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
                  step.negative,
                  step.shift,
                  step.weight,
+                 step.fold,
                  {s.pixel, s.half, s.first, now.tile_last(), now.feeder.group_size}};
   }
   tile_channels_ = static_cast<int>(now.streamer.tile_channels);

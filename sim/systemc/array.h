@@ -35,7 +35,7 @@ class Array final : public Unit<ArraySignals> {
   // A plane in the pipeline.
   struct Stage {
     bool valid = false, first = false, last = false, negative = false, shift = false;
-    int weight_plane = 0;
+    int weight_plane = 0, fold = 0;
     Token token;
   };
 

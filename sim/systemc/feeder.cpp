@@ -14,6 +14,7 @@ Feeder::Feeder(const sc_core::sc_module_name& name, Fabric& fabric, const model:
       skips_(architecture.skip_planes),
       data_bits_(architecture.data_bits),
       line_words_((architecture.data_bits + 63) / 64),
+      rows_(architecture.rows),
       row_words_((architecture.rows + 63) / 64),
       columns_(architecture.columns),
       code_width_(code_width(architecture)),
@@ -186,9 +187,32 @@ void Feeder::show_plane(const Signals& now, FeederSignals& next) {
   next_place_ = !next_place_;
   Word* to = planes_[next_place_].data();
   next.plane = to;
+  const PlaneStep step = now.plane_step();
+  if (step.fold != 0) {
+    show_parts(step, to);
+    return;
+  }
   for (int v = 0; v < group_size_[static_cast<std::size_t>(read_slot_)]; ++v, to += row_words_) {
-    const auto& from = vector(read_slot_, v)[static_cast<std::size_t>(now.plane_step().activation)];
+    const auto& from = vector(read_slot_, v)[static_cast<std::size_t>(step.activation)];
     for (int w = 0; w < row_words_; ++w) to[w] = from[static_cast<std::size_t>(w)];
+  }
+}
+
+// The planes from step.activation on, one in each part of the rows; those above the highest are empty, and a sign plane is
+// turned over.
+void Feeder::show_parts(const PlaneStep& step, Word* to) const {
+  const int part = rows_ >> step.fold, top = bits_[0] - 1;
+  std::fill_n(to, row_words_, Word{0});
+  for (int s = 0; s < 1 << step.fold && step.activation + s <= top; ++s) {
+    const int plane = step.activation + s;
+    const auto& from = vector(read_slot_, 0)[static_cast<std::size_t>(plane)];
+    for (int w = 0; w < row_words_; ++w) {
+      const Word rows = mask_word(s * part, (s + 1) * part, w);
+      if (rows == 0) continue;
+      Word bits = bits_at(from.data(), row_words_, w * 64 - s * part);
+      if (signed_[0] && plane == top) bits = ~bits;
+      to[w] |= bits & rows;
+    }
   }
 }
 

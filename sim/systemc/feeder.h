@@ -53,6 +53,7 @@ class Feeder final : public Unit<FeederSignals> {
   void note_planes(const Window& window);
   int top_plane() const;
   void show_plane(const Signals& now, FeederSignals& next);
+  void show_parts(const PlaneStep& step, Word* to) const;
   void show_codes(bool high, FeederSignals& next);
   const Word* line(const Window& window, int line, int plane) const;
 
@@ -66,7 +67,7 @@ class Feeder final : public Unit<FeederSignals> {
 
   const int most_vectors_;
   const bool skips_;
-  const int data_bits_, line_words_, row_words_, columns_, code_width_;
+  const int data_bits_, line_words_, rows_, row_words_, columns_, code_width_;
   const std::uint32_t banks_, buffer_lines_;  // planes reached at once, lines of each parity
   std::array<std::vector<Word>, 2> buffer_;   // even and odd lines; a line at address a begins at a * line_words_
   // Layer.

@@ -75,7 +75,7 @@ void Macro::transpose() {
   turned_ = true;
 }
 
-void Macro::settle(const Word* plane) {
+void Macro::settle(const Word* plane, int fold) {
   if (!toggles_) return;
   if (written_word_ >= 0) {
     const auto first = static_cast<std::size_t>(written_word_ * rows_at_once_);
@@ -86,6 +86,7 @@ void Macro::settle(const Word* plane) {
   if (plane == nullptr) return;
   if (!turned_) transpose();
   toggles_->activations(plane, 1);
+  toggles_->fold(fold);
   toggles_->products(cells_.data(), static_cast<std::size_t>(column_words_) * 64);
 }
 
@@ -152,10 +153,30 @@ void Macro::add_planes(const Word* from) {
   }
 }
 
+void Macro::count_parts(int columns, const Word* plane, int fold, std::int64_t* counts) const {
+  const int part = rows_ >> fold;
+  for (int s = 0; s < 1 << fold; ++s) {
+    for (int w = 0; w < row_words_; ++w) {
+      const Word bits = plane[w] & mask_word(s * part, (s + 1) * part, w);
+      if (bits == 0) continue;
+      const Word* const cells = &cells_[static_cast<std::size_t>(w * column_words_ * 64)];
+      for (int c = 0; c < columns; ++c) counts[c] += std::int64_t{std::popcount(cells[c] & bits)} << s;
+    }
+  }
+}
+
 void Macro::work_off() {
   if (collected_ == 0) return;
   if (!turned_) transpose();
   std::int64_t* const accs = accs_.data();
+  if (fold_ != 0) {
+    for (int p = 0; p < collected_; ++p) {
+      for (int c = 0; c < collected_columns_; ++c) accs[c] = accs[c] * (std::int64_t{1} << (1 << fold_));
+      count_parts(collected_columns_, &planes_[static_cast<std::size_t>(p * row_words_)], fold_, accs);
+    }
+    collected_ = 0;
+    return;
+  }
   const auto turn_sign = [&] {
     for (int c = 0; c < collected_columns_; ++c) accs[c] = -accs[c];
   };
@@ -212,7 +233,7 @@ void Macro::join_watched(int columns) {
 }
 
 // Its second half, and the accumulators: in the first column of an output.
-void Macro::sum_watched(int columns, bool first, bool negative) {
+void Macro::sum_watched(int columns, bool first, bool negative, int fold) {
   for (int c = 0; c + weight_bits_ <= columns; c += weight_bits_) {
     const auto column = static_cast<std::size_t>(c);
     std::int64_t sum = 0;
@@ -221,16 +242,22 @@ void Macro::sum_watched(int columns, bool first, bool negative) {
       sum += i + 1 == weight_bits_ && i != 0 ? -four : four;
     }
     toggles_->output_sum(column, sum);
-    const std::int64_t augend = first ? 0 : joined_[column] * 2, addend = negative ? -sum : sum;
+    const std::int64_t augend = first ? 0 : joined_[column] * (1 << (1 << fold)), addend = negative ? -sum : sum;
     toggles_->operands(column, augend, addend);
     joined_[column] = augend + addend;
     toggles_->accumulator(column, joined_[column]);
   }
 }
 
-void Macro::count_watched(int columns, const Word* plane) {
+void Macro::count_watched(int columns, const Word* plane, int fold) {
   if (!turned_) transpose();
   std::int64_t* const counts = counts_.data();
+  if (fold != 0) {
+    std::fill_n(counts, columns, 0);
+    count_parts(columns, plane, fold, counts);
+    toggles_->counts(0, {counts, static_cast<std::size_t>(columns)});
+    return;
+  }
   const Word* cells = cells_.data();
   const Word first = plane[0];
   for (int c = 0; c < columns; ++c) counts[c] = std::popcount(cells[c] & first);

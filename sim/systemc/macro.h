@@ -33,7 +33,7 @@ class Macro {
   const model::Toggles* toggles() const { return toggles_ ? &toggles_->sums() : nullptr; }
   // The nets between registers in this cycle, if they are watched: `plane`, where the array's register took one at the
   // last edge, meets the cells.
-  void settle(const Word* plane);
+  void settle(const Word* plane, int fold);
 
   // The lanes, in this order: read the sums a value of this cycle goes to, write the sums of the last cycle's value,
   // keep what was read and register this cycle's value.
@@ -48,14 +48,14 @@ class Macro {
   // first half, popcounts; of the first `columns` columns. Nobody sees what the columns hold between a vector's first plane
   // and its last sums, so planes are collected, and all are worked off with the last one or when the cells change: several
   // planes meet a column's cells while these are at hand. Where toggles are watched, every register is loaded in its cycle.
-  void sum(int columns, bool first, bool negative, bool last) {
+  void sum(int columns, bool first, bool negative, int fold, bool last) {
     if (toggles_) {
-      sum_watched(columns, first, negative);
+      sum_watched(columns, first, negative, fold);
     } else if (last) {
       join_all(columns);
     }
   }
-  void accumulate(int columns, bool first, bool negative) {
+  void accumulate(int columns, bool first, bool negative, int fold) {
     if (toggles_) {
       join_watched(columns);
       return;
@@ -65,11 +65,13 @@ class Macro {
     negative_ |= unsigned{negative} << collected_;
     ++collected_;
     collected_columns_ = columns;
+    fold_ = fold;
     counts_ahead_ = false;
   }
-  void count(int columns, const Word* plane) {
+  // `fold`: log2 of the planes on `plane`, each in a part of the rows.
+  void count(int columns, const Word* plane, int fold) {
     if (toggles_) {
-      count_watched(columns, plane);
+      count_watched(columns, plane, fold);
       return;
     }
     for (int w = 0; w < row_words_; ++w) counted_[static_cast<std::size_t>(w)] = plane[w];
@@ -87,9 +89,11 @@ class Macro {
   static constexpr std::size_t most_planes = 16, most_row_words = most_rows / 64;
 
   void transpose();
-  void sum_watched(int columns, bool first, bool negative);
+  void sum_watched(int columns, bool first, bool negative, int fold);
   void join_watched(int columns);
-  void count_watched(int columns, const Word* plane);
+  void count_watched(int columns, const Word* plane, int fold);
+  // The weighted counts of the planes in `plane`, of the first `columns` columns, added to `counts`.
+  void count_parts(int columns, const Word* plane, int fold, std::int64_t* counts) const;
   void begin_vector() {
     std::ranges::fill(accs_, 0);
     collected_ = 0;
@@ -116,7 +120,7 @@ class Macro {
   std::array<Word, most_row_words> counted_{};
   std::array<Word, most_planes * most_row_words> planes_{};
   unsigned negative_ = 0;  // a bit a plane
-  int collected_ = 0, collected_columns_ = 0;
+  int collected_ = 0, collected_columns_ = 0, fold_ = 0;
   bool counts_ahead_ = false;  // the last plane is counted and not yet added
   // Registers of the columns. `fours_`: sums of up to four columns of an output, in every fourth of them.
   std::vector<std::int64_t> counts_, fours_, accs_, joined_;

@@ -11,6 +11,7 @@ namespace bitstrata::sim::systemc {
 // A plane of the activations on its way to the columns; overlay: with a plane of the weights.
 struct PlaneStep {
   int activation = 0, weight = 0;
+  int fold = 0;  // pim: log2 of the planes at once, of which `activation` is the lowest
   bool last = false;      // of the vector
   bool shift = false;     // overlay: first pair of a further diagonal
   bool negative = false;  // counts are subtracted (but in pim's sign columns)
@@ -22,19 +23,24 @@ class PlaneOrder {
   explicit PlaneOrder(const model::Style& style) : pairs_(!style.row_is_a_value) {}
 
   // The first one, of a vector whose highest plane is `top`.
-  PlaneStep first(int top, int weight_bits, bool signed_codes) const {
-    if (!pairs_) return {top, 0, top == 0, false, signed_codes};
+  // `fold`: log2 of the planes at once, of which none is subtracted then.
+  PlaneStep first(int top, int weight_bits, bool signed_codes, int fold) const {
+    if (!pairs_) {
+      const int lowest = top >> fold << fold;
+      return {lowest, 0, fold, lowest == 0, false, signed_codes && fold == 0};
+    }
     const int weight = weight_bits - 1;
-    return {top, weight, top + weight == 0, false, signed_codes != (weight != 0)};
+    return {top, weight, 0, top + weight == 0, false, signed_codes != (weight != 0)};
   }
 
   // What follows `step`, which is not the last. Fields are written one by one: what is written in pieces and read as a
   // whole waits for the pieces to reach the cache.
   void next(const PlaneStep& step, int top, int weight_bits, bool signed_codes, PlaneStep& next) const {
     if (!pairs_) {
-      next.activation = step.activation - 1;
+      next.activation = step.activation - (1 << step.fold);
       next.weight = 0;
-      next.last = step.activation == 1;
+      next.fold = step.fold;
+      next.last = next.activation == 0;
       next.shift = next.negative = false;
       return;
     }

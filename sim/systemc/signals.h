@@ -135,6 +135,7 @@ struct StreamerSignals {
   // Weight rows. With `rows_known` a row may go, else when all rows of the tile are in the buffer.
   bool loading = false, rows_known = false, resident = false;
   std::uint32_t rows_taken = 0, row_address = 0;
+  std::uint8_t fold = 0;         // of the row tile: log2 of the planes at once
   std::uint8_t rows_loaded = 1;  // rows of the array in the word that is read next
   std::uint16_t tile_rows = 0, load_rows = 0, load_lanes = 0;  // load_rows: of the weight buffer, for a row tile
   bool weight_write = false;                                   // the row read in the last cycle is written to the array
@@ -234,14 +235,14 @@ struct Signals {
   bool load_row() const { return settled.load_row; }
   bool vector_start() const { return settled.vector_start; }
   // Cycles from the first plane of the oldest vector to its last one.
-  int last_plane() const { return style->vector_cycles(streamer.weight_bits, feeder.top_plane + 1) - 1; }
+  int last_plane() const { return style->vector_cycles(streamer.weight_bits, (feeder.top_plane >> streamer.fold) + 1) - 1; }
   bool codes() const { return settled.codes; }
   bool plane() const { return settled.plane; }
   bool release() const { return settled.release; }
   // What plane() issues: a vector's first plane is the feeder's to know.
   PlaneStep plane_step() const {
     if (streamer.in_vector) return streamer.step;
-    return order.first(feeder.top_plane, streamer.weight_bits, streamer.signed_codes);
+    return order.first(feeder.top_plane, streamer.weight_bits, streamer.signed_codes, streamer.fold);
   }
   bool row_tile_end() const { return feeder.group_last; }
   bool tile_last() const { return streamer.row_tile_last && row_tile_end(); }

@@ -144,6 +144,7 @@ void Streamer::show(StreamerSignals& next) const {
   next.row_address = row_address_;
   next.tile_rows = static_cast<std::uint16_t>(tile_rows());
   next.load_rows = static_cast<std::uint16_t>(load_rows());
+  next.fold = static_cast<std::uint8_t>(k_last() ? d_.get<F_FOLD>() : 0);
   next.rows_loaded = static_cast<std::uint8_t>(
       std::min(architecture_.rows_at_once(), std::max(1, tile_rows() - weight_row_ * architecture_.rows_at_once())));
   next.load_lanes = static_cast<std::uint16_t>(std::clamp(segment_left_ - weight_tile_ * lanes_, 0, lanes_));

@@ -8,13 +8,16 @@ namespace bitstrata::sim::systemc {
 
 namespace {
 
-// Words of the SWAR popcount, from pairs of bits to the whole.
-std::array<Word, 6> tree(Word bits) {
+// Words of the SWAR popcount, from pairs of bits to the whole. Where the column's `rows` hold 2^fold planes, the sums of its
+// last halves and of its last quarters are weighted.
+std::array<Word, 6> tree(Word bits, int rows, int fold) {
   std::array<Word, 6> nodes;
   constexpr std::array<Word, 6> masks = {0x5555555555555555, 0x3333333333333333, 0x0f0f0f0f0f0f0f0f,
                                          0x00ff00ff00ff00ff, 0x0000ffff0000ffff, 0x00000000ffffffff};
   for (std::size_t level = 0; level < nodes.size(); ++level) {
-    bits = (bits & masks[level]) + ((bits >> (1 << level)) & masks[level]);
+    const int joined = 2 << level;  // leaves
+    const int up = joined == rows ? fold : 2 * joined == rows && fold == 2 ? 1 : 0;
+    bits = (bits & masks[level]) + (((bits >> (1 << level)) & masks[level]) << up);
     nodes[level] = bits;
   }
   return nodes;
@@ -25,8 +28,9 @@ std::size_t units_of(const model::Architecture& a) {
 }
 
 // Widths as in bs_macro.sv.
-int count_width(const model::Architecture& a) { return std::bit_width(static_cast<unsigned>(a.rows)); }
-int column_width(const model::Architecture& a) { return a.max_activation_bits + count_width(a) + 1; }
+int row_width(const model::Architecture& a) { return std::bit_width(static_cast<unsigned>(a.rows)); }
+int count_width(const model::Architecture& a) { return row_width(a) + (a.planes_at_once() > 2 ? 1 : 0); }
+int column_width(const model::Architecture& a) { return a.max_activation_bits + row_width(a) + 1; }
 int join_width(const model::Architecture& a) { return std::max(10, column_width(a) + a.max_weight_bits); }
 int four_width(const model::Architecture& a) { return count_width(a) + std::min(5, a.max_weight_bits); }
 int sum_width(const model::Architecture& a) { return count_width(a) + a.max_weight_bits; }
@@ -35,11 +39,17 @@ int output_width(const model::Architecture& a) { return std::max(join_width(a), 
 }  // namespace
 
 WatchedProducts::WatchedProducts(std::size_t units, int rows)
-    : row_words_(static_cast<std::size_t>((rows + 63) / 64)), products_(units * row_words_) {}
+    : rows_(rows),
+      row_words_(static_cast<std::size_t>((rows + 63) / 64)),
+      products_(units * row_words_),
+      folds_(units * row_words_) {}
 
-std::int64_t WatchedProducts::tree_change(Word from, Word to) {
-  if (from == to) return 0;
-  const auto before = tree(from), after = tree(to);
+std::int64_t WatchedProducts::tree_change(std::size_t index, Word bits) {
+  const Word last = products_[index];
+  if (last == bits && folds_[index] == fold_) return 0;
+  const auto before = tree(last, rows_, folds_[index]), after = tree(bits, rows_, fold_);
+  products_[index] = bits;
+  folds_[index] = static_cast<std::uint8_t>(fold_);
   std::int64_t changed = 0;
   for (std::size_t level = 0; level < before.size(); ++level) changed += std::popcount(before[level] ^ after[level]);
   return changed;
@@ -48,20 +58,17 @@ std::int64_t WatchedProducts::tree_change(Word from, Word to) {
 void WatchedProducts::change(std::size_t unit, const Word* activations, const Word* weights, std::size_t stride,
                              model::Toggles& toggles) {
   for (std::size_t w = 0; w < row_words_; ++w) {
-    Word& last = products_[unit * row_words_ + w];
+    const std::size_t index = unit * row_words_ + w;
     const Word bits = activations[w] & weights[w * stride];
-    toggles.product_toggles += std::popcount(last ^ bits);
-    toggles.tree_toggles += tree_change(last, bits);
-    last = bits;
+    toggles.product_toggles += std::popcount(products_[index] ^ bits);
+    toggles.tree_toggles += tree_change(index, bits);
   }
 }
 
 void WatchedProducts::flip(std::size_t unit, std::size_t word, Word changed, model::Toggles& toggles) {
-  Word& last = products_[unit * row_words_ + word];
-  const Word bits = last ^ changed;
+  const std::size_t index = unit * row_words_ + word;
   toggles.product_toggles += std::popcount(changed);
-  toggles.tree_toggles += tree_change(last, bits);
-  last = bits;
+  toggles.tree_toggles += tree_change(index, products_[index] ^ changed);
 }
 
 ArrayToggles::ArrayToggles(const model::Architecture& a)

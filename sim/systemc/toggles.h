@@ -39,6 +39,8 @@ class Watched {
 class WatchedProducts {
  public:
   WatchedProducts(std::size_t units, int rows);
+  // log2 of the planes on the activation lines from now on: the tree weights their counts.
+  void fold(int fold) { fold_ = fold; }
   // Word w of unit u is activations[w] & weights[w * stride].
   void change(std::size_t unit, const Word* activations, const Word* weights, std::size_t stride,
               model::Toggles& toggles);
@@ -46,11 +48,13 @@ class WatchedProducts {
   void flip(std::size_t unit, std::size_t word, Word changed, model::Toggles& toggles);
 
  private:
-  // Number of changed bits in the nodes of the trees over `from` and over `to`.
-  static std::int64_t tree_change(Word from, Word to);
+  // Word `index` becomes `bits`: number of changed bits in the nodes of its tree.
+  std::int64_t tree_change(std::size_t index, Word bits);
 
+  int rows_, fold_ = 0;
   std::size_t row_words_;
-  std::vector<Word> products_;  // [unit][word]
+  std::vector<Word> products_;       // [unit][word]
+  std::vector<std::uint8_t> folds_;  // with which the trees were last looked at
 };
 
 // Everything of a macro or of the dot units. Columns are the units of style pim, of overlay vectors x outputs, vector
@@ -63,6 +67,8 @@ class ArrayToggles {
 
   // Lines of the activation planes of the first `vectors` vectors, as the array's register holds them from now on.
   void activations(const Word* planes, int vectors);
+  // pim: planes at once, of those shown last.
+  void fold(int fold) { products_.fold(fold); }
   // pim: products of all columns with the planes shown last; word w of column c at cells[w * stride + c].
   void products(const Word* cells, std::size_t stride);
   // pim: neighbouring rows of cells are written at once; the products that change with them are counted unless all are

@@ -23,11 +23,12 @@ int ceil_log2(int value) { return static_cast<int>(std::bit_width(static_cast<un
 std::map<std::string, long> values_for(const std::string& module, const model::Architecture& a) {
   std::map<std::string, long> values;
   for (const auto& [name, value] : rtl_parameters(a)) values[name] = value;
+  const long count = ceil_log2(a.rows + 1) + (a.planes_at_once() > 2 ? 1 : 0);
+  values["COUNT_WIDTH"] = count;
   const long column_width = a.max_activation_bits + ceil_log2(a.rows + 1) + 1;
   if (module == "bs_sum_unit") values["ACC_WIDTH"] = column_width;
   if (module == "bs_column") {
     values["ACC_WIDTH"] = std::max<long>(10, column_width + a.max_weight_bits);
-    const long count = ceil_log2(a.rows + 1);
     values["PAIR_WIDTH"] = count + std::min(3, a.max_weight_bits);
     values["FOUR_WIDTH"] = count + std::min(5, a.max_weight_bits);
     values["EIGHT_WIDTH"] = count + std::min(9, a.max_weight_bits);

@@ -25,9 +25,10 @@ inline model::Architecture array(const char* name, int tiles, int rows, int colu
 
 }  // namespace detail
 
-// 16 x 16, 8-bit, small buffers.
+// 16 x 16, 8-bit, small buffers, up to four planes at once through trees of adders.
 inline model::Architecture narrow_array() {
   model::Architecture a = detail::array("1x16x16", 1, 16, 16, 32, 2);
+  a.popcount_tree = true;
   a.max_weight_bits = 8;
   a.max_activation_bits = 8;
   a.activation_depth = 32;
@@ -84,17 +85,18 @@ inline model::Architecture wide_array() {
   return a;
 }
 
-// Lines wider than a row of columns; 3-bit activations.
+// Lines wider than a row of columns; 3-bit activations, up to four planes at once over rows of two words.
 inline model::Architecture widest_array() {
-  model::Architecture a = detail::array("2x70x24", 2, 70, 24, 256, 4);
+  model::Architecture a = detail::array("2x128x24", 2, 128, 24, 256, 4);
   a.max_activation_bits = 3;
   a.psum_depth = 64;
   return a;
 }
 
-// Narrow accumulators: refuses much, and what it takes must still be exact.
+// Narrow accumulators: refuses much, and what it takes must still be exact. Up to two planes at once.
 inline model::Architecture tiny_array() {
-  model::Architecture a = detail::array("1x40x8", 1, 40, 8, 128, 2);
+  model::Architecture a = detail::array("1x32x8", 1, 32, 8, 128, 2);
+  a.fold = 2;
   a.max_weight_bits = 4;
   a.max_activation_bits = 4;
   a.accumulator_bits = 24;

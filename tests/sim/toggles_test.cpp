@@ -59,7 +59,7 @@ TEST_P(Toggles, OfRtlAndSystemcAgree) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Arrays, Toggles,
-                         testing::Values(test::odd_array(), test::paired_array(), test::overlay_array(),
+                         testing::Values(test::narrow_array(), test::odd_array(), test::paired_array(), test::overlay_array(),
                                          test::wide_overlay_array()),
                          [](const auto& i) { return "Array" + std::to_string(i.index); });
 
