@@ -57,7 +57,9 @@ module bs_post #(
   output logic [3:0]          outputs_o  // outputs in it
 );
   `include "bs_descriptor.svh"
-  localparam POST_LATENCY = 8;
+  localparam REQUANT_LATENCY = 10;  // of bs_requant: from a sum to its code
+  localparam PARAM_STAGE = 3;       // of it: the one before the first that takes parameters
+  localparam POST_LATENCY = REQUANT_LATENCY + 1;
   localparam LINE_WIDTH = $clog2(DATA_WIDTH);
   localparam ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH);  // within a half
   localparam PIXEL_WIDTH = $clog2(PSUM_DEPTH);
@@ -223,8 +225,6 @@ module bs_post #(
   assign read_half_o = half_q;
   assign read_pixel_o = base_q + pixel_q;
   assign read_group_o = group[GROUP_WIDTH-1:0];
-  assign param_read_o = running_q;
-  assign param_address_o = param_q;
   assign half_freed_o = tile_end;
   assign group_o = running_q;
   assign outputs_o = group_last ? lanes_here[3:0] : POST_LANES[3:0];
@@ -253,11 +253,20 @@ module bs_post #(
   end
   assign block_done_o = last_q[POST_LATENCY-1];
 
+  // The requantizers take parameters as they leave the buffer.
+  logic [PARAM_WIDTH-1:0] param_address_q [0:PARAM_STAGE-1];
+  always_ff @(posedge clk_i) begin
+    if (running_q) param_address_q[0] <= param_q;
+    for (int i = 1; i < PARAM_STAGE; i = i + 1) if (valid_q[i-1]) param_address_q[i] <= param_address_q[i-1];
+  end
+  assign param_read_o = valid_q[PARAM_STAGE-1];
+  assign param_address_o = param_address_q[PARAM_STAGE-1];
+
   logic [POST_LANES*MAX_ACTIVATION_BITS-1:0] codes;
   for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_requant
     // Lanes that the last group of a pixel leaves empty stand still.
-    logic [6:0] valid;
-    for (genvar i = 0; i < 7; i = i + 1) begin : g_stage
+    logic [REQUANT_LATENCY-1:0] valid;
+    for (genvar i = 0; i < REQUANT_LATENCY; i = i + 1) begin : g_stage
       assign valid[i] = valid_q[i] && token_q[i][4:1] > l[3:0];
     end
     logic requant_clk;

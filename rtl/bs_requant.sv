@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // From one accumulated value to its code, as model/integer_network.h defines it: combination of two operands (adds and
-// products), bias, scale and rounding, activation. LATENCY = 7 cycles.
+// products), bias, scale and rounding, activation. A sum on acc_i in cycle t is a code in t+10.
 //
-//   stage 1  value of the two operands A (low CODE_WIDTH bits of the sum) and B (above them), or the sum itself
-//   stage 2  shifted up by 0 to 7 places, so that biases have fraction bits, plus bias
-//   stage 3  times the multiplier (leaky activations: that of negative values where the value is negative)
-//   stage 4  shifted right and rounded: 2^(shift-1) is added as one half of the last bit shifted out, so that no shift
-//            is too long for the product
-//   stage 5  clipped: to the codes, to 16 bits (hard swish), to 8 bits (table)
-//   stage 6  hard swish: times its gate; table: looked up
-//   stage 7  hard swish: shifted, rounded, clipped
+//   stage 1  the sum, out of the macros' multiplexers; of two operands A (low CODE_WIDTH bits) and B (above them): B made
+//            whole
+//   stage 2  products of A and B with their factors and with each other
+//   stage 3  the value of A and B, which is the sum of the products
+//   stage 4  shifted up by 0 to 7 places, so that biases have fraction bits, plus bias; its multiplier (leaky
+//            activations: that of negative values where the value is negative)
+//   stage 5  both halves times the multiplier
+//   stage 6  the product, out of its halves
+//   stage 7  shifted right, rounded, clipped: to the codes, to 16 bits (hard swish), to 8 bits (table)
+//   stage 8  hard swish: its gate; table: looked up
+//   stage 9  hard swish: times the gate
+//   stage 10 hard swish: shifted right, rounded, with its offset, clipped
 module bs_requant #(
   parameter ACC_WIDTH = 48,
   parameter DATA_WIDTH = 64,
@@ -19,12 +23,12 @@ module bs_requant #(
   parameter TABLE_UNIT = 1
 ) (
   input  logic                        clk_i,
-  input  logic [6:0]                  valid_i,  // stages 1..7 take something
+  input  logic [9:0]                  valid_i,  // stages 1..10 take something
   /* verilator lint_off UNUSEDSIGNAL */
   input  logic [64*32-1:0]            desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic signed [ACC_WIDTH-1:0] acc_i,
-  input  logic [ACC_WIDTH+37:0]       param_i,  // {multiplier of negative values, shift, multiplier, bias}
+  input  logic [ACC_WIDTH+37:0]       param_i,  // for stage 4: {multiplier of negative values, shift, multiplier, bias}
   // Table: one word of DATA_WIDTH / 8 entries.
   input  logic                        table_write_i,
   input  logic [$clog2(2048/DATA_WIDTH)-1:0] table_address_i,
@@ -34,7 +38,7 @@ module bs_requant #(
   `include "bs_descriptor.svh"
   localparam PRODUCT_WIDTH = ACC_WIDTH + 17;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
-  localparam LIMIT_WIDTH = 18;  // of what stage 5 leaves: codes, 16-bit values and table indices are narrower
+  localparam LIMIT_WIDTH = 18;  // of what stage 7 leaves: codes, 16-bit values and table indices are narrower
 
   logic [1:0] activation;
   logic two_inputs, multiply;
@@ -45,55 +49,96 @@ module bs_requant #(
   assign clip_low = desc_i[F_CLIP_LOW +: LIMIT_WIDTH];
   assign clip_high = desc_i[F_CLIP_HIGH +: LIMIT_WIDTH];
 
-  // ------------------------------------------------------------------ stage 1
-  logic signed [ACC_WIDTH-1:0] sum_q;
-  logic [ACC_WIDTH+37:0] param_1_q;
+  // What the layer decides, decoded ahead into registers, as the multipliers would wait for it. They load with the layer's
+  // first sum in stage 1, and no earlier stage asks for them.
+  logic two_inputs_q, multiply_q, swish_q;
+  always_ff @(posedge clk_i) begin
+    two_inputs_q <= two_inputs;
+    multiply_q <= multiply;
+    swish_q <= activation == ACT_SWISH;
+  end
+
+  // ------------------------------------------------------------------ stages 1 to 3
+  logic signed [ACC_WIDTH-1:0] acc_q, sum_q;
   if (VECTOR_UNIT != 0 && ACC_WIDTH >= 2 * CODE_WIDTH) begin : g_combine
     localparam TERM_WIDTH = 17 + CODE_WIDTH;  // product of a factor and a code; codes have 17 bits at most
-    localparam WIDE = TERM_WIDTH + 2 > ACC_WIDTH ? TERM_WIDTH + 2 : ACC_WIDTH;
+    localparam WIDE = TERM_WIDTH + 2;         // their sum
+    localparam WIDEST = WIDE > ACC_WIDTH ? WIDE : ACC_WIDTH;
+    logic [ACC_WIDTH-1:0] taken;
     logic signed [CODE_WIDTH-1:0] a, b, times_a;
     logic signed [16:0] factor_0, factor_1;
     // Each product by itself, so that its operands stay narrow and signed.
-    logic signed [TERM_WIDTH-1:0] term_a, term_b, term_ab;
-    /* verilator lint_off UNUSEDSIGNAL */
+    logic signed [TERM_WIDTH-1:0] term_ab, term_a_q, term_b_q;
+    logic signed [WIDEST-1:0] rest_q;  // the third product, or the sum that needs none
     logic signed [WIDE-1:0] combined;
+    /* verilator lint_off UNUSEDSIGNAL */
+    logic signed [WIDEST-1:0] combined_wide;
     /* verilator lint_on UNUSEDSIGNAL */
-    // 0 where there are no two operands: the multipliers would follow every sum.
-    assign a = two_inputs ? acc_i[CODE_WIDTH-1:0] : {CODE_WIDTH{1'b0}};
     // B was added above A, which borrowed from it where it is negative.
-    assign b = two_inputs ? acc_i[2*CODE_WIDTH-1:CODE_WIDTH] + {{(CODE_WIDTH-1){1'b0}}, a[CODE_WIDTH-1]}
-                          : {CODE_WIDTH{1'b0}};
+    always_comb begin
+      taken = acc_i;
+      if (two_inputs) taken[2*CODE_WIDTH-1:CODE_WIDTH] = acc_i[2*CODE_WIDTH-1:CODE_WIDTH]
+                                                         + {{(CODE_WIDTH-1){1'b0}}, acc_i[CODE_WIDTH-1]};
+    end
+    // 0 where there are no two operands: the multipliers would follow every sum.
+    assign a = two_inputs_q ? acc_q[CODE_WIDTH-1:0] : {CODE_WIDTH{1'b0}};
+    assign b = two_inputs_q ? acc_q[2*CODE_WIDTH-1:CODE_WIDTH] : {CODE_WIDTH{1'b0}};
     assign factor_0 = desc_i[F_FACTOR_0 +: B_FACTOR_0];
     assign factor_1 = desc_i[F_FACTOR_1 +: B_FACTOR_1];
-    assign times_a = multiply ? b : {CODE_WIDTH{1'b0}};
-    assign term_a = factor_0 * a;
-    assign term_b = factor_1 * b;
+    assign times_a = multiply_q ? acc_q[2*CODE_WIDTH-1:CODE_WIDTH] : {CODE_WIDTH{1'b0}};
     assign term_ab = a * times_a;
-    assign combined = {{(WIDE-TERM_WIDTH){term_a[TERM_WIDTH-1]}}, term_a} + {{(WIDE-TERM_WIDTH){term_b[TERM_WIDTH-1]}}, term_b}
-                    + {{(WIDE-TERM_WIDTH){term_ab[TERM_WIDTH-1]}}, term_ab};
-    always_ff @(posedge clk_i) if (valid_i[0]) sum_q <= two_inputs ? combined[ACC_WIDTH-1:0] : acc_i;
+    assign combined = {{2{term_a_q[TERM_WIDTH-1]}}, term_a_q} + {{2{term_b_q[TERM_WIDTH-1]}}, term_b_q} + rest_q[WIDE-1:0];
+    if (WIDEST > WIDE) begin : g_extend
+      assign combined_wide = {{(WIDEST-WIDE){combined[WIDE-1]}}, combined};
+    end else begin : g_whole
+      assign combined_wide = combined;
+    end
+    always_ff @(posedge clk_i) begin
+      if (valid_i[0]) acc_q <= taken;
+      if (valid_i[1]) begin
+        rest_q <= two_inputs_q ? {{(WIDEST-TERM_WIDTH){term_ab[TERM_WIDTH-1]}}, term_ab}
+                               : {{(WIDEST-ACC_WIDTH+1){acc_q[ACC_WIDTH-1]}}, acc_q[ACC_WIDTH-2:0]};
+        if (two_inputs_q) begin
+          term_a_q <= factor_0 * a;
+          term_b_q <= factor_1 * b;
+        end
+      end
+      if (valid_i[2]) sum_q <= two_inputs_q ? combined_wide[ACC_WIDTH-1:0] : rest_q[ACC_WIDTH-1:0];
+    end
   end else begin : g_sum
-    always_ff @(posedge clk_i) if (valid_i[0]) sum_q <= acc_i;
+    logic signed [ACC_WIDTH-1:0] rest_q;
+    always_ff @(posedge clk_i) begin
+      if (valid_i[0]) acc_q <= acc_i;
+      if (valid_i[1]) rest_q <= acc_q;
+      if (valid_i[2]) sum_q <= rest_q;
+    end
     logic unused;
-    assign unused = multiply ^ two_inputs;
+    assign unused = multiply_q ^ two_inputs_q;
   end
-  always_ff @(posedge clk_i) if (valid_i[0]) param_1_q <= param_i;
 
-  // ------------------------------------------------------------------ stages 2 to 5
-  logic signed [ACC_WIDTH-1:0] value_q, shifted_sum, bias;
-  logic [15:0] multiplier_q, negative_multiplier_q, multiplier;
-  logic [5:0] shift_2_q, shift_3_q;
-  logic signed [PRODUCT_WIDTH-1:0] product_q, rounded_q, value_ext, multiplier_ext, doubled, nearest;
+  // ------------------------------------------------------------------ stages 4 to 7
+  localparam HALF = ACC_WIDTH / 2;
+  localparam LOW_WIDTH = HALF + 16;               // of the products of a value's halves
+  localparam HIGH_WIDTH = ACC_WIDTH - HALF + 17;
+  logic signed [ACC_WIDTH-1:0] value, value_q, shifted_sum, bias;
+  logic [15:0] multiplier_q;
+  logic [5:0] shift_4_q, shift_5_q, shift_6_q;
+  logic [LOW_WIDTH-1:0] low_product_q;
+  logic signed [HIGH_WIDTH-1:0] high_product_q, carried;
+  logic signed [16:0] multiplier;
+  logic signed [ACC_WIDTH-HALF-1:0] high_value;
+  logic signed [PRODUCT_WIDTH-1:0] product_q;
+  logic signed [PRODUCT_WIDTH:0] doubled;
   assign shifted_sum = sum_q <<< desc_i[F_ACC_SHIFT +: B_ACC_SHIFT];
-  assign bias = param_1_q[ACC_WIDTH-1:0];
-  assign multiplier = activation == ACT_LEAKY && value_q[ACC_WIDTH-1] ? negative_multiplier_q : multiplier_q;
-  assign value_ext = {{17{value_q[ACC_WIDTH-1]}}, value_q};
-  assign multiplier_ext = {{(PRODUCT_WIDTH-16){1'b0}}, multiplier};
-  // Used where the shift is not 0. Signed by themselves: a concatenation beside them would make the shift unsigned.
-  assign doubled = product_q >>> (shift_3_q - 6'd1);
-  assign nearest = doubled + $signed({{(PRODUCT_WIDTH-1){1'b0}}, 1'b1});
+  assign bias = param_i[ACC_WIDTH-1:0];
+  assign value = shifted_sum + bias;
+  assign multiplier = {1'b0, multiplier_q};
+  assign high_value = value_q[ACC_WIDTH-1:HALF];
+  assign carried = {{(HIGH_WIDTH-16){1'b0}}, low_product_q[LOW_WIDTH-1:HALF]};
+  // With the last bit that is shifted out, which rounds: so no shift is too long for the product.
+  assign doubled = $signed({product_q, 1'b0}) >>> shift_6_q;
 
-  logic signed [LIMIT_WIDTH-1:0] low, high, limited_q;
+  logic signed [LIMIT_WIDTH-1:0] low, high, limited, limited_q;
   always_comb begin
     low = clip_low;
     high = clip_high;
@@ -105,97 +150,85 @@ module bs_requant #(
       high = 18'sd127;
     end
   end
-  logic signed [PRODUCT_WIDTH-1:0] low_ext, high_ext;
-  assign low_ext = {{(PRODUCT_WIDTH-LIMIT_WIDTH){low[LIMIT_WIDTH-1]}}, low};
-  assign high_ext = {{(PRODUCT_WIDTH-LIMIT_WIDTH){high[LIMIT_WIDTH-1]}}, high};
+  bs_clip #(.WIDTH(PRODUCT_WIDTH + 1), .LIMIT_WIDTH(LIMIT_WIDTH)) u_limit (
+    .doubled_i(doubled), .negative_i(product_q[PRODUCT_WIDTH-1]), .offset_i({LIMIT_WIDTH{1'b0}}), .low_i(low), .high_i(high),
+    .value_o(limited));
 
   always_ff @(posedge clk_i) begin
-    if (valid_i[1]) begin
-      value_q <= shifted_sum + bias;
-      multiplier_q <= param_1_q[ACC_WIDTH +: 16];
-      shift_2_q <= param_1_q[ACC_WIDTH+16 +: 6];
-      negative_multiplier_q <= param_1_q[ACC_WIDTH+22 +: 16];
-    end
-    if (valid_i[2]) begin
-      product_q <= value_ext * multiplier_ext;
-      shift_3_q <= shift_2_q;
-    end
     if (valid_i[3]) begin
-      rounded_q <= shift_3_q == 6'd0 ? product_q : nearest >>> 1;
+      value_q <= value;
+      multiplier_q <= activation == ACT_LEAKY && value[ACC_WIDTH-1] ? param_i[ACC_WIDTH+22 +: 16] : param_i[ACC_WIDTH +: 16];
+      shift_4_q <= param_i[ACC_WIDTH+16 +: 6];
     end
     if (valid_i[4]) begin
-      if (rounded_q < low_ext) limited_q <= low;
-      else if (rounded_q > high_ext) limited_q <= high;
-      else limited_q <= rounded_q[LIMIT_WIDTH-1:0];
+      low_product_q <= {{16{1'b0}}, value_q[HALF-1:0]} * {{HALF{1'b0}}, multiplier_q};
+      high_product_q <= high_value * multiplier;
+      shift_5_q <= shift_4_q;
     end
+    if (valid_i[5]) begin
+      product_q <= {high_product_q + carried, low_product_q[HALF-1:0]};
+      shift_6_q <= shift_5_q;
+    end
+    if (valid_i[6]) limited_q <= limited;
   end
 
-  // ------------------------------------------------------------------ stages 6 and 7
+  // ------------------------------------------------------------------ stages 8 to 10
   /* verilator lint_off UNUSEDSIGNAL */ // codes are narrower
-  logic signed [LIMIT_WIDTH-1:0] passed_q;
+  logic signed [LIMIT_WIDTH-1:0] passed_q, swish_code;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic [MAX_ACTIVATION_BITS-1:0] swish_code, table_code, code_q;
+  logic [MAX_ACTIVATION_BITS-1:0] table_code, ready_q, code_q;
   always_ff @(posedge clk_i) begin
-    if (valid_i[5]) passed_q <= limited_q;
-    if (valid_i[6]) begin
-      code_q <= activation == ACT_SWISH ? swish_code
-              : activation == ACT_TABLE ? table_code : passed_q[MAX_ACTIVATION_BITS-1:0];
-    end
+    if (valid_i[7]) passed_q <= limited_q;
+    if (valid_i[8] && !swish_q) ready_q <= activation == ACT_TABLE ? table_code : passed_q[MAX_ACTIVATION_BITS-1:0];
+    if (valid_i[9]) code_q <= swish_q ? swish_code[MAX_ACTIVATION_BITS-1:0] : ready_q;
   end
   assign code_o = code_q;
 
   if (SWISH_UNIT != 0) begin : g_swish
-    localparam WIDE = 36;  // 16-bit value times 16-bit gate, signed, plus offset
+    localparam GATED_WIDTH = 32;  // 16-bit value times 16-bit gate
     logic signed [LIMIT_WIDTH:0] opened;
-    logic [15:0] three, six, gate;
+    logic [15:0] three, six, gate_q;
     logic [4:0] shift;
-    logic signed [LIMIT_WIDTH-1:0] value;
-    logic signed [16:0] gate_signed;
-    logic signed [WIDE-1:0] gated_q, gated_doubled, gated_nearest, gated_rounded, rounded, offset, low_wide, high_wide;
+    logic signed [15:0] operand;
+    logic signed [16:0] gate;
+    logic signed [GATED_WIDTH-1:0] gated_q;
+    logic signed [GATED_WIDTH:0] gated_doubled;
     assign three = desc_i[F_SWISH_THREE +: B_SWISH_THREE];
     assign six = desc_i[F_SWISH_SIX +: B_SWISH_SIX];
     assign shift = desc_i[F_SWISH_SHIFT +: B_SWISH_SHIFT];
-    assign offset = {{(WIDE-18){desc_i[F_SWISH_OFFSET + B_SWISH_OFFSET - 1]}}, desc_i[F_SWISH_OFFSET +: B_SWISH_OFFSET]};
     assign opened = {limited_q[LIMIT_WIDTH-1], limited_q} + {3'b0, three};
-    always_comb begin
-      gate = opened[15:0];
-      if (opened < 0) gate = 16'd0;
-      else if (opened > $signed({3'b0, six})) gate = six;
-    end
     // 0 for other activations: the multiplier would follow every value.
-    assign value = activation == ACT_SWISH ? limited_q : {LIMIT_WIDTH{1'b0}};
-    assign gate_signed = {1'b0, gate};
+    assign operand = swish_q ? passed_q[15:0] : 16'd0;
+    assign gate = {1'b0, gate_q};
     always_ff @(posedge clk_i) begin
-      if (valid_i[5] && activation == ACT_SWISH) gated_q <= value * gate_signed;
+      if (valid_i[7] && swish_q) begin
+        if (opened < 0) gate_q <= 16'd0;
+        else if (opened > $signed({3'b0, six})) gate_q <= six;
+        else gate_q <= opened[15:0];
+      end
+      if (valid_i[8] && swish_q) gated_q <= operand * gate;
     end
-    assign gated_doubled = gated_q >>> (shift - 5'd1);
-    assign gated_nearest = gated_doubled + $signed({{(WIDE-1){1'b0}}, 1'b1});
-    assign gated_rounded = shift == 5'd0 ? gated_q : gated_nearest >>> 1;
-    assign rounded = gated_rounded + offset;
-    assign low_wide = {{(WIDE-LIMIT_WIDTH){clip_low[LIMIT_WIDTH-1]}}, clip_low};
-    assign high_wide = {{(WIDE-LIMIT_WIDTH){clip_high[LIMIT_WIDTH-1]}}, clip_high};
-    assign swish_code = rounded < low_wide ? clip_low[MAX_ACTIVATION_BITS-1:0]
-                        : rounded > high_wide ? clip_high[MAX_ACTIVATION_BITS-1:0]
-                        : rounded[MAX_ACTIVATION_BITS-1:0];
+    assign gated_doubled = $signed({gated_q, 1'b0}) >>> shift;
+    bs_clip #(.WIDTH(GATED_WIDTH + 1), .LIMIT_WIDTH(LIMIT_WIDTH)) u_swish (
+      .doubled_i(gated_doubled), .negative_i(gated_q[GATED_WIDTH-1]), .offset_i(desc_i[F_SWISH_OFFSET +: B_SWISH_OFFSET]),
+      .low_i(clip_low), .high_i(clip_high), .value_o(swish_code));
   end else begin : g_no_swish
-    assign swish_code = {MAX_ACTIVATION_BITS{1'b0}};
+    assign swish_code = {LIMIT_WIDTH{1'b0}};
   end
 
   if (TABLE_UNIT != 0) begin : g_table
     localparam ENTRIES = DATA_WIDTH / 8;  // a word
     localparam ENTRY_WIDTH = $clog2(ENTRIES);
-    logic [7:0] index;
-    logic [ENTRY_WIDTH-1:0] entry_q;
+    logic [7:ENTRY_WIDTH] index;  // of the word
     logic [DATA_WIDTH-1:0] word;
     /* verilator lint_off UNUSEDSIGNAL */
     logic [MAX_ACTIVATION_BITS+7:0] entry;
     /* verilator lint_on UNUSEDSIGNAL */
-    assign index = {!limited_q[7], limited_q[6:0]};  // plus 128
-    always_ff @(posedge clk_i) if (valid_i[5]) entry_q <= index[ENTRY_WIDTH-1:0];
+    assign index = {!limited_q[7], limited_q[6:ENTRY_WIDTH]};  // plus 128
     bs_ram #(.WIDTH(DATA_WIDTH), .DEPTH(2048 / DATA_WIDTH)) u_table (
       .clk_i(clk_i), .we_i(table_write_i), .waddr_i(table_address_i), .wdata_i(table_data_i),
-      .re_i(valid_i[5] && activation == ACT_TABLE), .raddr_i(index[7:ENTRY_WIDTH]), .rdata_o(word));
-    assign entry = {{MAX_ACTIVATION_BITS{1'b0}}, word[entry_q*8 +: 8]};
+      .re_i(valid_i[7] && activation == ACT_TABLE), .raddr_i(index), .rdata_o(word));
+    assign entry = {{MAX_ACTIVATION_BITS{1'b0}}, word[passed_q[ENTRY_WIDTH-1:0]*8 +: 8]};
     assign table_code = entry[MAX_ACTIVATION_BITS-1:0];
   end else begin : g_no_table
     assign table_code = {MAX_ACTIVATION_BITS{1'b0}};

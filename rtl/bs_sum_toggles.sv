@@ -11,18 +11,20 @@ module bs_sum_toggles #(
   input logic                   valid_i,
   input logic [3:0]             outputs_i,  // lanes that have one
   input logic [LANES*WIDTH-1:0] sums_i,
+  input logic                   records_valid_i,
+  input logic [3:0]             records_outputs_i,
   input logic [LANES*RECORD_WIDTH-1:0] records_i
 );
   for (genvar l = 0; l < LANES; l = l + 1) begin : g_lane
     bs_toggles #(.KIND(11), .WIDTH(WIDTH)) u_sum (
       .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(valid_i && outputs_i > l), .value_i(sums_i[l*WIDTH +: WIDTH]));
     bs_toggles #(.KIND(13), .WIDTH(RECORD_WIDTH)) u_record (
-      .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(valid_i && outputs_i > l),
+      .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(records_valid_i && records_outputs_i > l),
       .value_i(records_i[l*RECORD_WIDTH +: RECORD_WIDTH]));
   end
 endmodule
 
 bind bs_post bs_sum_toggles #(.LANES(POST_LANES), .WIDTH(ACC_WIDTH), .RECORD_WIDTH(RECORD_WIDTH)) u_sums (
   .clk_i(clk_i), .rst_ni(rst_ni), .valid_i(valid_q[0]), .outputs_i(token_q[0][4:1]), .sums_i(read_data_i),
-  .records_i(param_data_i));
+  .records_valid_i(valid_q[PARAM_STAGE]), .records_outputs_i(token_q[PARAM_STAGE][4:1]), .records_i(param_data_i));
 `endif

@@ -9,7 +9,7 @@ using namespace generate;
 
 namespace {
 
-constexpr int post_latency = 8;  // bs_post: from a group's entry to the write of its bits
+constexpr int post_latency = 11;  // bs_post: from a group's entry to the write of its bits
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 

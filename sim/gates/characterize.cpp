@@ -34,7 +34,7 @@ std::string component_of(const Instance& instance) {
   if (m == "bs_macro") return "lanes";
   if (m == "bs_array" || m == "bs_sum_unit") return "array";
   if (m == "bs_plane_buffer" || m == "bs_feeder" || m == "bs_walker" || m == "bs_ram") return "buffer";
-  if (m == "bs_post" || m == "bs_requant") return "postprocess";
+  if (m == "bs_post" || m == "bs_requant" || m == "bs_clip") return "postprocess";
   if (m == "bs_clock_gate") {
     const bool column =
         instance.path.find(".u_column.") != std::string::npos || instance.path.find(".u_dot.") != std::string::npos;

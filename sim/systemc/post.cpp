@@ -241,12 +241,12 @@ void Post::clock_edge(const Signals& now, PostSignals& next) {
     const auto words = static_cast<std::size_t>(line_words_);
     std::copy_n(&buffer_[now.store.read_odd][now.store.read_address * words], words, next.line.begin());
   }
-  Group& reading = pipeline_[(entered_ - 1) & 7];
+  Group& reading = pipeline_[(entered_ - 1) & 15];
   if (reading.valid) requantize(now, reading);
-  Group& leaving = pipeline_[(entered_ - latency) & 7];
+  Group& leaving = pipeline_[(entered_ - latency) & 15];
   if (leaving.valid) write(leaving);
   groups_ += static_cast<int>(now.post.group) - static_cast<int>(leaving.valid);
-  enter(now, pipeline_[entered_ & 7]);
+  enter(now, pipeline_[entered_ & 15]);
   ++entered_;
 
   if (now.beat_for(ReadTarget::table)) {
@@ -268,7 +268,7 @@ void Post::clock_edge(const Signals& now, PostSignals& next) {
     left_ = true;
   }
 
-  next.block_done = pipeline_[(entered_ - latency) & 7].block_end;
+  next.block_done = pipeline_[(entered_ - latency) & 15].block_end;
   next.carried = carry_out_ && !left_;
   next.group = running_;
   if (!running_) {

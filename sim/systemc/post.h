@@ -28,7 +28,7 @@ class Post final : public Unit<PostSignals> {
   }
 
  private:
-  static constexpr unsigned latency = 8;  // from a group's entry to the write of its bits
+  static constexpr unsigned latency = 11;  // from a group's entry to the write of its bits
 
   // A group of outputs on its way through the pipeline.
   struct Group {
@@ -98,8 +98,8 @@ class Post final : public Unit<PostSignals> {
   int pixel_bit_ = 0, tile_bit_ = 0, place_ = 0;  // first bits of pixel in row, tile in pixel, group in tile
   int run_ = 0;                                   // outputs of the group's run before it
   std::uint32_t row_slot_ = 0, pixel_ = 0, base_ = 0, parameter_tile_ = 0, parameter_ = 0;
-  // pipeline_[(entered_ - k) mod 8] entered k edges ago.
-  std::array<Group, 8> pipeline_;
+  // pipeline_[(entered_ - k) mod 16] entered k edges ago.
+  std::array<Group, 16> pipeline_;
   unsigned entered_ = 0;
   int groups_ = 0;  // valid ones in the pipeline
 };

@@ -219,6 +219,37 @@ TEST(Yosys, ProvesPopcountBodiesEqual) {
   std::cout << proven << " widths proven\n";
 }
 
+// The end of a requantization compares with its limits before it has rounded; here is what it stands for.
+TEST(Yosys, ProvesClippingOfRoundedValues) {
+  const TemporaryFolder folder;
+  write_rtl(architectures().at(0), false, folder.path());
+  const auto ports = [](const char* module, int width, int limit) {
+    return fmt::format(
+        "module {} (input logic signed [{}:0] doubled_i, input logic signed [{}:0] offset_i, low_i, high_i,\n"
+        "  output logic signed [{}:0] value_o);\n",
+        module, width - 1, limit - 1, limit - 1);
+  };
+  for (const auto& [width, limit] : {std::pair{7, 3}, {9, 4}, {33, 18}, {66, 18}}) {
+    std::ofstream(folder.path() / "clip.sv")
+        << ports("clip", width, limit)
+        << fmt::format("  bs_clip #(.WIDTH({0}), .LIMIT_WIDTH({1})) u_clip (.doubled_i(doubled_i),\n", width, limit)
+        << fmt::format("    .negative_i(doubled_i[{}]), .offset_i(offset_i), .low_i(low_i), .high_i(high_i),\n",
+                       width - 1)
+        << "    .value_o(value_o));\nendmodule\n"
+        << ports("plain", width, limit) << fmt::format("  logic signed [{}:0] half, rounded;\n", width + 1)
+        << "  assign half = $signed({1'b0, doubled_i[0]});\n"
+           "  assign rounded = (doubled_i >>> 1) + half + offset_i;\n"
+           "  assign value_o = rounded < low_i ? low_i : rounded > high_i ? high_i\n"
+        << fmt::format("                 : rounded[{}:0];\nendmodule\n", limit - 1);
+    const Outcome outcome =
+        run(fmt::format("cd '{}' && yosys -q -p 'read_verilog -sv bs_clip.sv clip.sv; hierarchy -check; proc; flatten; "
+                        "opt; techmap; opt; "
+                        "miter -equiv -flatten -make_assert clip plain m; sat -verify -prove-asserts m'",
+                        folder.path().string()));
+    EXPECT_EQ(outcome.status, 0) << width << " bits: " << outcome.output;
+  }
+}
+
 // Transfers in every order, late answers, byte strobes.
 TEST(Registers, TransfersAreRemembered) {
   const TemporaryFolder folder;
