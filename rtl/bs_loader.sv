@@ -101,38 +101,37 @@ module bs_loader #(
   // ------------------------------------------------------------------ commands
   typedef enum logic [2:0] {IDLE, FETCH, PARAMETERS, ONE_PIXEL, INPUT_ROWS, WEIGHTS} state_e;
   state_e state_q;
-  logic [15:0] block_q, n_q, k_q, t_q, row_q, segment_left_q;
+  logic [15:0] block_q, t_q, row_q, segment_left_q;
+  logic [15:0] n_left_q, k_left_q;  // output tiles of the block and row tiles of the output tile from this one on
+  logic [15:0] placed_q;            // channels of the output tile up to this macro
   logic beside_q;  // the next row command is the second tensor's
-  logic signed [16:0] block_y_q;
+  logic signed [17:0] block_end_q;  // input row behind those that the block needs; there may be fewer
   logic [31:0] row_address_q, second_address_q, weight_address_q;
   logic [15:0] weight_rows_held_q;  // rows commanded and not freed
 
-  logic signed [17:0] need_signed;
-  logic [15:0] need, tile_rows, rows_waiting, macro_channels;
-  assign need_signed = {block_y_q[16], block_y_q} + {2'b0, desc_i[F_BLOCK_SPAN +: B_BLOCK_SPAN]};
-  always_comb begin
-    if (need_signed < 18'sd0) need = 16'd0;
-    else if (need_signed > $signed({2'b0, rows_needed})) need = rows_needed;
-    else need = need_signed[15:0];
-  end
+  logic signed [16:0] start_y;
+  logic [15:0] tile_rows, rows_waiting;
+  assign start_y = desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
   assign rows_waiting = row_q - rows_freed_i;
-  // Words of a tile's weights: overlay has one for every plane of every output.
+  // Words of a tile's weights: overlay has one for every plane of every output. A register later they are soon enough: the
+  // read master takes no two commands in neighbouring cycles.
+  logic [15:0] tile_rows_q;
+  always_ff @(posedge clk_i) tile_rows_q <= tile_rows;
   assign tile_rows = OVERLAY != 0 ? (segment_left_q < lanes_full ? segment_left_q : lanes_full) * {11'd0, desc_i[F_WEIGHT_BITS +: B_WEIGHT_BITS]}
-                     : ((k_q + 16'd1 == k_tiles ? rows_last : ROWS[15:0]) + LOAD_ROWS[15:0] - 16'd1) / LOAD_ROWS[15:0];
-  assign macro_channels = (t_q + 16'd1) * lanes_full;  // channels placed up to this macro
+                     : ((k_done ? rows_last : ROWS[15:0]) + LOAD_ROWS[15:0] - 16'd1) / LOAD_ROWS[15:0];
 
   logic slot_free, weights_free, rows_done, weights_last, n_done, k_done, t_done, fire, queue_ready;
-  assign rows_done = row_q >= need;
+  assign rows_done = $signed({2'b0, row_q}) >= block_end_q || row_q >= rows_needed;
   // Rows the feeder has freed may be ahead of the rows loaded (strides larger than the kernel).
   assign slot_free = rows_freed_i > row_q || rows_waiting < in_slots;
-  assign weights_free = weight_rows_held_q + tile_rows <= WEIGHT_DEPTH[15:0];
-  assign t_done = t_q + 16'd1 == TILES[15:0] || segment_left_q <= macro_channels;
-  assign k_done = k_q + 16'd1 == k_tiles;
-  assign n_done = n_q + 16'd1 == n_tiles;
+  assign weights_free = weight_rows_held_q + tile_rows_q <= WEIGHT_DEPTH[15:0];
+  assign t_done = t_q + 16'd1 == TILES[15:0] || segment_left_q <= placed_q;
+  assign k_done = k_left_q == 16'd1;
+  assign n_done = n_left_q == 16'd1;
   assign weights_last = t_done && k_done && n_done;
 
   logic [23:0] weight_beats;
-  assign weight_beats = {8'd0, tile_rows} * PIECES[23:0];
+  assign weight_beats = {8'd0, tile_rows_q} * PIECES[23:0];
 
   logic want;
   always_comb begin
@@ -202,14 +201,15 @@ module bs_loader #(
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       block_q <= 16'd0;
-      n_q <= 16'd0;
-      k_q <= 16'd0;
+      n_left_q <= n_tiles;
+      k_left_q <= k_tiles;
       t_q <= 16'd0;
+      placed_q <= lanes_full;
       row_q <= 16'd0;
       beside_q <= 1'b0;
       segment_left_q <= segment_first;
       second_address_q <= desc_i[F_SECOND_ADDRESS +: B_SECOND_ADDRESS];
-      block_y_q <= desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
+      block_end_q <= {start_y[16], start_y} + {2'b0, desc_i[F_BLOCK_SPAN +: B_BLOCK_SPAN]};
       row_address_q <= desc_i[F_IN_ADDRESS +: B_IN_ADDRESS];
       weight_address_q <= desc_i[F_WEIGHT_ADDRESS +: B_WEIGHT_ADDRESS];
     end else begin
@@ -225,10 +225,11 @@ module bs_loader #(
       if (state_q == WEIGHTS && fire) begin
         weight_address_q <= weight_address_q + {8'd0, weight_beats << BYTES_LOG};
         t_q <= t_done ? 16'd0 : t_q + 16'd1;
+        placed_q <= t_done ? lanes_full : placed_q + lanes_full;
         if (t_done) begin
-          k_q <= k_done ? 16'd0 : k_q + 16'd1;
+          k_left_q <= k_done ? k_tiles : k_left_q - 16'd1;
           if (k_done) begin
-            n_q <= n_done ? 16'd0 : n_q + 16'd1;
+            n_left_q <= n_done ? n_tiles : n_left_q - 16'd1;
             segment_left_q <= n_done ? segment_first
                               : segment_left_q <= TILES[15:0] * lanes_full ? segment_next
                               : segment_left_q - TILES[15:0] * lanes_full;
@@ -238,11 +239,11 @@ module bs_loader #(
       end
       if (next_block) begin
         block_q <= block_q + 16'd1;
-        block_y_q <= block_y_q + $signed({1'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
+        block_end_q <= block_end_q + $signed({2'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
       end
     end
     if (start_i) weight_rows_held_q <= 16'd0;
-    else weight_rows_held_q <= weight_rows_held_q + (state_q == WEIGHTS && fire ? tile_rows : 16'd0)
+    else weight_rows_held_q <= weight_rows_held_q + (state_q == WEIGHTS && fire ? tile_rows_q : 16'd0)
                                - {15'd0, weight_row_freed_i};
   end
 
@@ -422,6 +423,7 @@ module bs_loader #(
   `BS_CHECK(queue_count_q <= 3'd4 && queue_in_q == queue_out_q + queue_count_q[1:0])
   `BS_CHECK(!data_valid_i || (queue_count_q != 3'd0 && beat_q < queue_beats_q[queue_out_q]))
   `BS_CHECK({16'd0, weight_rows_held_q} <= WEIGHT_DEPTH)
+  `BS_CHECK(state_q != WEIGHTS || !fire || tile_rows_q == tile_rows)
   `BS_CHECK(!weight_row_freed_i || weight_rows_held_q != 16'd0)
   // A beat has one place.
   `BS_CHECK(`BS_AT_MOST_ONE({fetch_beat_o, act_write_even_o, act_write_odd_o, weight_beat, param_beat, table_beat}))
