@@ -62,6 +62,9 @@ module bs_walker #(
   logic signed [20:0] pixel_x_q, second_x_q;
   logic [19:0] n_x_q, segment_x_q;  // of the tile and its segment, from the pixel
   logic [15:0] segment_left_q;      // outputs from this tile to the end of its segment
+  // Of the tile, and what is left of the run from the window on, and from the row tile's first: in registers, since all
+  // of a window waits for them.
+  logic [15:0] run_length_q, run_left_q, tile_run_left_q;
   logic        later_segment_q;
   logic [15:0] run_x_q, run_y_q, position_q, offset_y_q, offset_ring_q, fill_q;
   logic [19:0] offset_x_q;
@@ -77,37 +80,32 @@ module bs_walker #(
     end
   endfunction
 
-  // Rows the block needs, and whether they are there.
-  logic signed [17:0] need_signed;
-  logic [15:0] need;
-  assign need_signed = {block_y_q[16], block_y_q} + {2'b0, desc_i[F_BLOCK_SPAN +: B_BLOCK_SPAN]};
-  always_comb begin
-    if (need_signed < 18'sd0) need = 16'd0;
-    else if (need_signed > $signed({2'b0, rows_needed})) need = rows_needed;
-    else need = need_signed[15:0];
-  end
+  // Whether the rows are there that the block needs: those before its end, of those that there are.
+  logic signed [17:0] block_end_q;
+  logic rows_there;
+  assign rows_there = $signed({2'b0, rows_loaded_i}) >= block_end_q || rows_loaded_i >= rows_needed;
 
   // The window.
-  logic [15:0] run_left, row_left, length;
+  logic [15:0] row_left, length;
   logic signed [16:0] window_y;
   // Operators on whole codes have no macros but the first, so a tile has at most lanes_full outputs.
   logic segment_end, second;
-  logic [15:0] capacity, segment_rest;
+  logic [15:0] capacity, segment_rest, next_segment_left;
   assign capacity = whole_codes ? lanes_full : TILES[15:0] * lanes_full;
   assign segment_end = segment_left_q <= capacity;
   assign segment_rest = segment_end ? desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT] : segment_left_q - capacity;
+  assign next_segment_left = start_i || n_last ? desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS] : segment_rest;
   assign second = has_second && (two_inputs ? k_q != 16'd0 : later_segment_q);
-  assign run_length = whole_codes ? (segment_end ? segment_left_q : lanes_full)
+  assign run_length = whole_codes ? (next_segment_left <= lanes_full ? next_segment_left : lanes_full)
                       : desc_i[F_RUN_LENGTH +: B_RUN_LENGTH];
-  assign run_left = run_length - position_q;
   assign row_left = ROWS[15:0] - fill_q;
   always_comb begin
     length = DATA_WIDTH[15:0];
-    if (run_left < length) length = run_left;
+    if (run_left_q < length) length = run_left_q;
     if (row_left < length) length = row_left;
   end
   assign window_y = pixel_y_q + $signed({1'b0, offset_y_q});
-  assign window_valid_o = active_q && rows_loaded_i >= need;
+  assign window_valid_o = active_q && rows_there;
   assign window_second_o = second;
   assign window_x_o = (second ? second_x_q : pixel_x_q) + $signed({1'b0, n_x_q}) + $signed({1'b0, offset_x_q}) + $signed({5'b0, position_q});
   assign window_begin_o = STRIPS != 0 && desc_i[F_IN_STRIPS] ? segment_x_q : 20'd0;
@@ -119,7 +117,7 @@ module bs_walker #(
 
   logic run_end, k_end, vector_end, block_end_row, pixels_end, k_last, n_last;
   logic [15:0] rows_left;
-  assign run_end = run_left == length;
+  assign run_end = run_left_q == length;
   assign k_end = run_end && run_x_q + 16'd1 == run_count_x && run_y_q + 16'd1 == run_count_y;
   assign vector_end = row_left == length || k_end || (whole_codes && run_end);
   assign window_last_o = vector_end;
@@ -131,17 +129,19 @@ module bs_walker #(
   assign n_last = n_q + 16'd1 == n_tiles;
 
   // Window position after this one, inside the run structure.
-  logic [15:0] next_run_x, next_run_y, next_position, next_offset_y, next_offset_ring;
+  logic [15:0] next_run_x, next_run_y, next_position, next_run_left, next_offset_y, next_offset_ring;
   logic [19:0] next_offset_x;
   always_comb begin
     next_run_x = run_x_q;
     next_run_y = run_y_q;
     next_position = position_q + length;
+    next_run_left = run_left_q - length;
     next_offset_x = offset_x_q;
     next_offset_y = offset_y_q;
     next_offset_ring = offset_ring_q;
     if (run_end) begin
       next_position = 16'd0;
+      next_run_left = run_length_q;
       next_run_x = run_x_q + 16'd1;
       next_offset_x = offset_x_q + desc_i[F_RUN_STEP_X +: B_RUN_STEP_X];
       if (run_x_q + 16'd1 == run_count_x) begin
@@ -155,10 +155,11 @@ module bs_walker #(
   end
 
   logic fire, restart;
-  logic signed [16:0] next_block_y;
+  logic signed [16:0] start_y, next_block_y;
   logic [15:0] next_pixel_ring;
   assign fire = window_valid_o && window_ready_i;
   assign restart = k_last;  // after this tile's pixels the walk begins again at the first run
+  assign start_y = desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
   assign next_block_y = block_y_q + $signed({1'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
   assign next_pixel_ring = ring_add(pixel_ring_q, desc_i[F_PIXEL_STEP_RING +: B_PIXEL_STEP_RING], in_ring);
 
@@ -184,6 +185,7 @@ module bs_walker #(
       row_q <= 16'd0;
       column_q <= 16'd0;
       block_y_q <= desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
+      block_end_q <= {start_y[16], start_y} + {2'b0, desc_i[F_BLOCK_SPAN +: B_BLOCK_SPAN]};
       pixel_y_q <= desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
       block_ring_q <= desc_i[F_PIXEL_START_RING +: B_PIXEL_START_RING];
       pixel_ring_q <= desc_i[F_PIXEL_START_RING +: B_PIXEL_START_RING];
@@ -191,7 +193,10 @@ module bs_walker #(
       second_x_q <= desc_i[F_SECOND_START_X +: B_SECOND_START_X];
       n_x_q <= 20'd0;
       segment_x_q <= 20'd0;
-      segment_left_q <= desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
+      segment_left_q <= next_segment_left;
+      run_length_q <= run_length;
+      run_left_q <= run_length;
+      tile_run_left_q <= run_length;
       later_segment_q <= 1'b0;
       run_x_q <= 16'd0;
       run_y_q <= 16'd0;
@@ -212,6 +217,7 @@ module bs_walker #(
         run_x_q <= next_run_x;
         run_y_q <= next_run_y;
         position_q <= next_position;
+        run_left_q <= next_run_left;
         offset_x_q <= next_offset_x;
         offset_y_q <= next_offset_y;
         offset_ring_q <= next_offset_ring;
@@ -222,6 +228,7 @@ module bs_walker #(
           run_x_q <= tile_run_x_q;
           run_y_q <= tile_run_y_q;
           position_q <= tile_position_q;
+          run_left_q <= tile_run_left_q;
           offset_x_q <= tile_offset_x_q;
           offset_y_q <= tile_offset_y_q;
           offset_ring_q <= tile_offset_ring_q;
@@ -242,12 +249,14 @@ module bs_walker #(
           run_x_q <= restart ? 16'd0 : next_run_x;
           run_y_q <= restart ? 16'd0 : next_run_y;
           position_q <= restart ? 16'd0 : next_position;
+          run_left_q <= restart ? run_length : next_run_left;
           offset_x_q <= restart ? 20'd0 : next_offset_x;
           offset_y_q <= restart ? 16'd0 : next_offset_y;
           offset_ring_q <= restart ? 16'd0 : next_offset_ring;
           tile_run_x_q <= restart ? 16'd0 : next_run_x;
           tile_run_y_q <= restart ? 16'd0 : next_run_y;
           tile_position_q <= restart ? 16'd0 : next_position;
+          tile_run_left_q <= restart ? run_length : next_run_left;
           tile_offset_x_q <= restart ? 20'd0 : next_offset_x;
           tile_offset_y_q <= restart ? 16'd0 : next_offset_y;
           tile_offset_ring_q <= restart ? 16'd0 : next_offset_ring;
@@ -258,7 +267,8 @@ module bs_walker #(
           k_q <= k_last ? 16'd0 : k_q + 16'd1;
           if (k_last) begin
             n_q <= n_last ? 16'd0 : n_q + 16'd1;
-            segment_left_q <= n_last ? desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS] : segment_rest;
+            segment_left_q <= next_segment_left;
+            run_length_q <= run_length;
             later_segment_q <= !n_last && (later_segment_q || segment_end);
             if (n_last) begin
               n_x_q <= 20'd0;
@@ -274,6 +284,7 @@ module bs_walker #(
             block_q <= block_q + 16'd1;
             out_row_q <= out_row_q + block_rows;
             block_y_q <= next_block_y;
+            block_end_q <= block_end_q + $signed({2'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
             pixel_y_q <= next_block_y;
             block_ring_q <= next_pixel_ring;
             pixel_ring_q <= next_pixel_ring;
