@@ -170,30 +170,25 @@ module bs_feeder #(
   logic [4:0] bits;  // of the window's tensor
   assign bits = second_q ? second_bits : first_bits;
 
-  // Even and odd line of the two, and their buffer addresses.
-  /* verilator lint_off UNUSEDSIGNAL */ // pairs fit the buffer by construction of the descriptor
-  logic [20-LINE_WIDTH:0] line_next;
-  /* verilator lint_on UNUSEDSIGNAL */
+  // Buffer addresses of the two: lines form pairs of an even and an odd one. Behind an odd line the even one is the next
+  // pair's.
   logic odd;
-  logic [ADDRESS_WIDTH-1:0] pair_this, pair_next, address_this, address_next;
-  assign line_next = line + {{(20 - LINE_WIDTH){1'b0}}, 1'b1};
+  logic [ADDRESS_WIDTH-1:0] pair, pairs_before, bits_wide;
   assign odd = line[0];
   if (20 - LINE_WIDTH >= ADDRESS_WIDTH) begin : g_pair_cut
-    assign pair_this = line[ADDRESS_WIDTH:1];
-    assign pair_next = line_next[ADDRESS_WIDTH:1];
+    assign pair = line[ADDRESS_WIDTH:1];
   end else begin : g_pair_extend
-    assign pair_this = {{(ADDRESS_WIDTH - 20 + LINE_WIDTH){line[20-LINE_WIDTH]}}, line[20-LINE_WIDTH:1]};
-    assign pair_next = {{(ADDRESS_WIDTH - 20 + LINE_WIDTH){line_next[20-LINE_WIDTH]}}, line_next[20-LINE_WIDTH:1]};
+    assign pair = {{(ADDRESS_WIDTH - 20 + LINE_WIDTH){line[20-LINE_WIDTH]}}, line[20-LINE_WIDTH:1]};
   end
-  assign address_this = slot_q + pair_this * {{(ADDRESS_WIDTH-5){1'b0}}, bits};
-  assign address_next = slot_q + pair_next * {{(ADDRESS_WIDTH-5){1'b0}}, bits};
+  assign bits_wide = {{(ADDRESS_WIDTH-5){1'b0}}, bits};
+  assign pairs_before = pair * bits_wide;  // in addresses
 
   logic [BANKS-1:0] planes;
   assign planes = ~({BANKS{1'b1}} << bits);
   assign read_even_planes_o = read && (odd ? use_next : use_this) ? planes : {BANKS{1'b0}};
   assign read_odd_planes_o = read && (odd ? use_this : use_next) ? planes : {BANKS{1'b0}};
-  assign read_even_address_o = odd ? address_next : address_this;
-  assign read_odd_address_o = odd ? address_this : address_next;
+  assign read_even_address_o = (odd ? slot_q + bits_wide : slot_q) + pairs_before;
+  assign read_odd_address_o = slot_q + pairs_before;
   assign window_o = read;
   assign lines_read_o = (use_this ? {1'b0, bits} : 6'd0) + (use_next ? {1'b0, bits} : 6'd0);
 
