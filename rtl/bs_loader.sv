@@ -12,7 +12,7 @@ module bs_loader #(
   parameter DATA_WIDTH   = 64,
   parameter BANKS        = 16,
   parameter ACTIVATION_DEPTH = 64,
-  parameter WEIGHT_DEPTH = 512,
+  parameter WEIGHT_DEPTH = 512,  // words
   parameter PARAMETER_DEPTH = 256,
   parameter POST_LANES   = 4,
   parameter ACC_WIDTH    = 48

@@ -15,7 +15,7 @@ module bs_streamer #(
   parameter BANKS      = 16,
   parameter FOLD       = 1,  // pim: most planes of a vector at once, where it fills such a part of the rows
   parameter LOAD_ROWS  = 1,  // pim: rows of the array in a word of the weight buffer
-  parameter WEIGHT_DEPTH = 512,
+  parameter WEIGHT_DEPTH = 512,  // words
   parameter PSUM_DEPTH = 256
 ) (
   input  logic                clk_i,

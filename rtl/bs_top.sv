@@ -90,6 +90,7 @@ module bs_top #(
 );
   `include "bs_descriptor.svh"
   localparam WEIGHT_WIDTH = OVERLAY != 0 ? ROWS : LOAD_ROWS * COLUMNS;
+  localparam WEIGHT_WORDS = WEIGHT_DEPTH / LOAD_ROWS;
   localparam PIECES = (WEIGHT_WIDTH + DATA_WIDTH - 1) / DATA_WIDTH;
   localparam RECORD_WIDTH = ACC_WIDTH + 38;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
@@ -195,7 +196,7 @@ module bs_top #(
   logic loader_busy, act_write_even, act_write_odd, weight_row_freed, weight_beat;
   logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_write_address;
   logic [PIECES-1:0] weight_write;
-  logic [$clog2(WEIGHT_DEPTH)-1:0] weight_write_address, weight_read_address;
+  logic [$clog2(WEIGHT_WORDS)-1:0] weight_write_address, weight_read_address;
   logic [POST_LANES-1:0] param_write;
   logic [$clog2(PARAMETER_DEPTH)-1:0] param_write_address, param_read_address;
   logic [RECORD_WIDTH-1:0] param_write_data;
@@ -204,7 +205,7 @@ module bs_top #(
   logic [DATA_WIDTH-1:0] load_data;
   bs_loader #(
     .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
-    .ACTIVATION_DEPTH(ACTIVATION_DEPTH), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PARAMETER_DEPTH(PARAMETER_DEPTH),
+    .ACTIVATION_DEPTH(ACTIVATION_DEPTH), .WEIGHT_DEPTH(WEIGHT_WORDS), .PARAMETER_DEPTH(PARAMETER_DEPTH),
     .POST_LANES(POST_LANES), .ACC_WIDTH(ACC_WIDTH)
   ) u_loader (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .fetch_i(fetch), .fetch_address_i(fetch_address),
@@ -235,7 +236,7 @@ module bs_top #(
   logic [PIECES*DATA_WIDTH-1:0] weight_row_data;
   /* verilator lint_on UNUSEDSIGNAL */
   for (genvar i = 0; i < PIECES; i = i + 1) begin : g_weights
-    bs_ram #(.WIDTH(DATA_WIDTH), .DEPTH(WEIGHT_DEPTH)) u_weights (
+    bs_ram #(.WIDTH(DATA_WIDTH), .DEPTH(WEIGHT_WORDS)) u_weights (
       .clk_i(clk_i), .we_i(weight_write[i]), .waddr_i(weight_write_address), .wdata_i(load_data),
       .re_i(weight_read), .raddr_i(weight_read_address), .rdata_o(weight_row_data[i*DATA_WIDTH +: DATA_WIDTH]));
   end
@@ -280,7 +281,7 @@ module bs_top #(
   logic [15:0] lanes_total, tile_rows, weight_lanes;
   logic [3:0] word_rows;
   bs_streamer #(
-    .OVERLAY(OVERLAY), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_DEPTH), .PSUM_DEPTH(PSUM_DEPTH)
+    .OVERLAY(OVERLAY), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_WORDS), .PSUM_DEPTH(PSUM_DEPTH)
   ) u_streamer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc),
     .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),

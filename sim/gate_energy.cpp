@@ -34,7 +34,7 @@ std::vector<BufferAccess> buffer_accesses(const Architecture& a, const Events& e
   std::vector<BufferAccess> all = {
       {"activations", a.activation_depth * line, a.activation_buffer_bits(),
        of(e.activation_lines_read + e.activation_lines_written, line)},
-      {"weights", a.weight_depth * line, a.weight_buffer_bits(),
+      {"weights", a.weight_words() * line, a.weight_buffer_bits(),
        of(e.weight_rows_read, a.weight_word_bits()) + of(e.weight_lines_written, line)},
       {"outputs", 2 * a.output_depth * line, a.output_buffer_bits(),
        of(e.output_bits_written, 1) + of(e.output_lines_read, line)},

@@ -157,6 +157,7 @@ PlanStatistics PlanStatistics::from_json(const json& text) {
 }
 
 Architecture without_skipping(Architecture architecture) {
+  architecture.fold = architecture.planes_at_once();  // skipping arrays have one plane at a time
   architecture.skip_planes = false;
   return architecture;
 }

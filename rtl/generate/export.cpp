@@ -27,6 +27,9 @@ using Values = std::map<std::string, std::string>;
 constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"OVERLAY", "style: 0 pim, 1 overlay"},
     {"VECTORS", "overlay: vectors at once (dm)"},
+    {"STRIPS", "1: tensors before depthwise convolutions lie in strips of channels"},
+    {"FOLD", "most planes of a short vector at once, each in a part of the rows"},
+    {"LOAD_ROWS", "rows of the array in a word of the weight buffer, written at once"},
     {"SKIP_PLANES", "1: leading planes that are zero or repeat the sign are not streamed"},
     {"TILES", "macros"},
     {"ROWS", "cells of a column; overlay: bit products of a dot unit (dk)"},

@@ -86,7 +86,7 @@ class Cutter {
                                 ? a_.rows
                                 : std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece)));
     if (m_.convolution && tile_rows > a_.weight_words()) {
-      return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", tile_rows,
+      return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", tile_rows * a_.rows_at_once(),
                          a_.weight_depth, a_.name);
     }
     const bool carries = piece.carry_in || piece.carry_out;

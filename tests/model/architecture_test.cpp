@@ -41,7 +41,9 @@ TEST(Architecture, BufferBits) {
   a.max_activation_bits = 1;
   EXPECT_EQ(a.plane_banks(), 2);
   EXPECT_EQ(a.partial_sum_bits(), 2 * 256 * 64 * 48);
-  a.columns = 70;
+  a.columns = 70;  // four rows a word, 280 bits in five lines
+  EXPECT_EQ(a.weight_buffer_bits(), 128 * 5 * 64);
+  a.load_rows = 1;
   EXPECT_EQ(a.weight_buffer_bits(), 512 * 128);
 }
 

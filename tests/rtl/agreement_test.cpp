@@ -74,12 +74,13 @@ TEST(Contract, ConfigurationIsThatOfLists) {
                          &A::accumulator_bits, &A::data_bits, &A::activation_depth, &A::output_depth, &A::weight_depth,
                          &A::psum_depth, &A::parameter_depth, &A::post_lanes, &A::vectors})
     expect_in_hash(true, [&](A& a) { a.*member *= 2; });
-  for (bool A::*member : {&A::vector_unit, &A::swish_unit, &A::table_unit})
+  for (bool A::*member : {&A::vector_unit, &A::swish_unit, &A::table_unit, &A::strips, &A::skip_planes})
     expect_in_hash(true, [&](A& a) { a.*member = !(a.*member); });
+  for (int A::*member : {&A::fold, &A::load_rows}) expect_in_hash(true, [&](A& a) { a.*member /= 2; });
   expect_in_hash(true, [](A& a) { a.style = "overlay"; });
   for (int A::*member : {&A::burst_beats, &A::outstanding, &A::address_width})
     expect_in_hash(false, [&](A& a) { a.*member *= 2; });
-  for (bool A::*member : {&A::skip_planes, &A::event_counters, &A::popcount_tree, &A::clock_gating})
+  for (bool A::*member : {&A::event_counters, &A::popcount_tree, &A::clock_gating})
     expect_in_hash(false, [&](A& a) { a.*member = !(a.*member); });
   // Banks follow the widths, and the hash is a parameter itself.
   EXPECT_EQ(static_cast<std::size_t>(tried) + 2, rtl_parameters(base).size());

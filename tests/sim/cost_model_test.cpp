@@ -130,6 +130,7 @@ TEST(FastCostModel, PredictsAgainWhatItForgot) {
 TEST(FastCostModel, NamesLayerAndLimitThatDoNotFit) {
   Architecture a = test::paired_array();
   a.skip_planes = false;
+  a.max_weight_bits = 8;
   a.psum_depth = 16;
   const Network network = model::build_network("lenet5");
   FastCostModel model(a);

@@ -12,7 +12,8 @@ namespace {
 
 using model::TermScale;
 
-// 3 macros of 32 x 20; banks of 4096, 16384, 4096, 16384 and 65536 bits, whose roots are 64, 128, 64, 128 and 256.
+// 3 macros of 32 x 20; banks of 4096, 4096, 4096, 16384 and 65536 bits, whose roots are 64, 64, 64, 128 and 256. Four rows of
+// weights are a word of 80 bits in two lines.
 model::Architecture three_macros() {
   model::Architecture a;
   a.tiles = 3;
@@ -78,12 +79,12 @@ TEST(GateEnergy, OfThreeMacrosByHand) {
   // Each cycle clocks 60 columns, each row of weights the gates of 60.
   EXPECT_NEAR(*parts.clock_pj, 1000 * 60 * 0.001 + 7 * 60 * 0.1, 1e-9);
   // Bits times the root of the bank's, in fJ, and what gates around the memories take.
-  const double accesses = (5 + 3) * 64 * 64.0 + (7 * 20 + 2 * 64) * 128.0 + (100 + 3 * 64) * 64.0 +
+  const double accesses = (5 + 3) * 64 * 64.0 + (7 * 80 + 2 * 64) * 64.0 + (100 + 3 * 64) * 64.0 +
                           (11 + 13 + 17) * 32 * 128.0 + 17 * 128 * 256.0;
   EXPECT_NEAR(*parts.buffer_pj, accesses * 1e-3 + 5 * 0.1, 1e-9);
   EXPECT_NEAR(*parts.dram_pj, (9 + 4) * 64 * 10.0, 1e-9);
-  // 2 uW and 0.1 uW for each of 60 columns; 1 pW for each of 1,032,192 bits; for 20 us.
-  EXPECT_NEAR(*parts.leakage_pj, (2 + 6 + 1.032192) * 20, 1e-9);
+  // 2 uW and 0.1 uW for each of 60 columns; 1 pW for each of 1,024,000 bits; for 20 us.
+  EXPECT_NEAR(*parts.leakage_pj, (2 + 6 + 1.024) * 20, 1e-9);
   EXPECT_FALSE(parts.memory_pj);
   // An image of four has a quarter, and without toggles the array has the other weights.
   model::LayerMeasurement layer = measured();
@@ -101,7 +102,7 @@ TEST(BufferAccesses, ByHand) {
     std::int64_t bits;
     double accessed;
   } expected[] = {{"activations", 64 * 64, 2 * 16 * 64 * 64, 8 * 64},
-                  {"weights", 256 * 64, 256 * 64, 7 * 20 + 2 * 64},
+                  {"weights", 64 * 64, 64 * 2 * 64, 7 * 80 + 2 * 64},
                   // A bank holds both halves of the buffer.
                   {"outputs", 2 * 32 * 64, 4 * 16 * 32 * 64, 100 + 3 * 64},
                   // Lanes of 4 neighbours beside each other: 20 columns of 3 macros and 2 halves of 128 pixels.

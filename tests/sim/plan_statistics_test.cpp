@@ -240,17 +240,18 @@ TEST_P(Predictions, AreNearARunThatCounts) {
   const Counted counted = count(a, technology, integers, images);
   PlanCost costs(network, a, &technology, &statistics);
   const model::LayerPrice predicted = costs.total(plan);
+  constexpr double rounding = 1e-12;  // of sums of layers' shares
   const double cycles = static_cast<double>(predicted.cycles) / counted.cycles - 1;
   const double energy = predicted.energy_fj / counted.energy_fj - 1;
   std::cout << c.network << ": cycles " << 100 * cycles << " %, energy " << 100 * energy << " %";
   if (!a.skip_planes) {
     const double alone = PlanCost(network, a, &technology).total(plan).energy_fj / counted.energy_fj - 1;
     std::cout << "; from events alone " << 100 * alone << " %";
-    EXPECT_EQ(cycles, 0);
+    EXPECT_NEAR(cycles, 0, rounding);
     EXPECT_LT(std::abs(energy), std::abs(alone));
   }
   std::cout << "\n";
-  EXPECT_LE(std::abs(cycles), c.cycles_error);
+  EXPECT_LE(std::abs(cycles), c.cycles_error + rounding);
   EXPECT_LE(std::abs(energy), c.energy_error);
 }
 
