@@ -196,6 +196,8 @@ module bs_loader #(
   end
 
   logic next_block;
+  logic [15:0] rows_held;  // but for the row that is freed, which the array says late
+  assign rows_held = weight_rows_held_q + (state_q == WEIGHTS && fire ? tile_rows_q : 16'd0);
   assign next_block = (state_q == INPUT_ROWS && rows_end && !weights_wanted)
                       || (state_q == WEIGHTS && fire && weights_last);
   always_ff @(posedge clk_i) begin
@@ -243,8 +245,7 @@ module bs_loader #(
       end
     end
     if (start_i) weight_rows_held_q <= 16'd0;
-    else weight_rows_held_q <= weight_rows_held_q + (state_q == WEIGHTS && fire ? tile_rows_q : 16'd0)
-                               - {15'd0, weight_row_freed_i};
+    else weight_rows_held_q <= weight_row_freed_i ? rows_held - 16'd1 : rows_held;
   end
 
   // ------------------------------------------------------------------ queue of commands in flight
