@@ -9,6 +9,7 @@
 // weight_bits * activation_bits cycles: all pairs of planes, by falling sums of their places.
 module bs_streamer #(
   parameter OVERLAY    = 0,
+  parameter SKIP_PLANES = 0,  // 1: top_plane_i is a vector's own, 0: the layer's
   parameter TILES      = 1,
   parameter ROWS       = 64,
   parameter COLUMNS    = 64,
@@ -198,8 +199,19 @@ module bs_streamer #(
     logic [4:0] diagonal, diagonal_q, next_diagonal;
     logic pairs_q, shift_q, diagonal_end;
     assign fold_o = 2'd0;
-    assign load_rows = weight_lanes_o * {11'd0, weight_bits};
-    assign planes_last = ({5'd0, top_plane_i} + 10'd1) * {5'd0, weight_bits} - 10'd1;
+    // Products come a cycle ahead of their use: an output tile begins with TILE before LOAD, and a layer with both.
+    logic [15:0] load_rows_q;
+    always_ff @(posedge clk_i) load_rows_q <= weight_lanes_o * {11'd0, weight_bits};
+    assign load_rows = load_rows_q;
+    logic [9:0] pairs;
+    assign pairs = ({5'd0, top_plane_i} + 10'd1) * {5'd0, weight_bits} - 10'd1;
+    if (SKIP_PLANES != 0) begin : g_of_vector
+      assign planes_last = pairs;
+    end else begin : g_of_layer
+      logic [9:0] planes_last_q;
+      always_ff @(posedge clk_i) planes_last_q <= pairs;
+      assign planes_last = planes_last_q;
+    end
     assign in_vector = pairs_q;
     assign pair_weight = pairs_q ? pair_weight_q : top_weight;
     assign pair_activation = pairs_q ? pair_activation_q : top_plane_i[3:0];

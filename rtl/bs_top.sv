@@ -281,7 +281,7 @@ module bs_top #(
   logic [15:0] lanes_total, tile_rows, weight_lanes;
   logic [3:0] word_rows;
   bs_streamer #(
-    .OVERLAY(OVERLAY), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_WORDS), .PSUM_DEPTH(PSUM_DEPTH)
+    .OVERLAY(OVERLAY), .SKIP_PLANES(SKIP_PLANES), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_WORDS), .PSUM_DEPTH(PSUM_DEPTH)
   ) u_streamer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc),
     .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),
