@@ -78,8 +78,10 @@ module bs_feeder #(
     .window_length_o(window_length), .window_fill_o(window_fill), .window_last_o(window_last),
     .window_tile_last_o(window_tile_last));
 
+  logic signed [20:0] row_bits;  // of a row, or strip
+  assign row_bits = $signed({1'b0, desc_i[F_IN_ROW_BITS +: B_IN_ROW_BITS]});
   logic hold_q, second_q, row_valid_q, last_q, tile_last_q;
-  logic signed [20:0] x_q, begin_q;
+  logic signed [20:0] x_q, begin_q, row_end_q;  // its row, or strip, is [begin, end)
   logic [ADDRESS_WIDTH-1:0] slot_q;
   logic [10:0] length_q, fill_q;
   logic read;
@@ -96,6 +98,7 @@ module bs_feeder #(
       tile_last_q <= window_tile_last;
       x_q <= window_x;
       begin_q <= {1'b0, window_begin};
+      row_end_q <= row_bits + $signed({1'b0, window_begin});
       slot_q <= window_slot[ADDRESS_WIDTH-1:0];
       length_q <= window_length;
       fill_q <= window_fill;
@@ -136,11 +139,10 @@ module bs_feeder #(
   assign vector_ready_o = filled_q != 2'd0;
 
   // Part of the window inside the row, or strip: bits [low, high) of it. The rest is padding.
-  logic signed [20:0] row_bits, low_limit, high_limit;
+  logic signed [20:0] low_limit, high_limit;
   logic [10:0] low, high;
-  assign row_bits = $signed({1'b0, desc_i[F_IN_ROW_BITS +: B_IN_ROW_BITS]});
   assign low_limit = begin_q - x_q;
-  assign high_limit = row_bits + low_limit;
+  assign high_limit = row_end_q - x_q;
   always_comb begin
     low = 11'd0;
     if (low_limit > 21'sd0) low = low_limit > $signed({10'b0, length_q}) ? length_q : low_limit[10:0];
@@ -152,20 +154,27 @@ module bs_feeder #(
     end
   end
 
-  // Lines the valid part lies in: `line` (of window bit 0) and the one after it.
-  /* verilator lint_off UNUSEDSIGNAL */ // only their lines matter
-  logic signed [20:0] first_bit, last_bit;
+  // Lines the valid part lies in: `line` (of window bit 0) and the one after it. From the window itself and the ends of its
+  // row, or strip, and not from its valid part, which would come late. A window is no longer than a line.
+  /* verilator lint_off UNUSEDSIGNAL */ // signs, and lines
+  logic signed [20:0] window_end, last_row_bit;
+  logic [11:0] offset_end;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic [20-LINE_WIDTH:0] line;
+  logic signed [20-LINE_WIDTH:0] line, first_line, last_line;
   logic [LINE_WIDTH-1:0] offset;
-  logic any, use_this, use_next;
+  logic any, early, crosses, use_this, use_next;
   assign line = x_q[20:LINE_WIDTH];
   assign offset = x_q[LINE_WIDTH-1:0];
-  assign first_bit = x_q + $signed({10'b0, low});
-  assign last_bit = x_q + $signed({10'b0, high}) - 21'sd1;
-  assign any = high != low;
-  assign use_this = any && first_bit[20:LINE_WIDTH] == line;
-  assign use_next = any && last_bit[20:LINE_WIDTH] != line;
+  assign window_end = x_q + $signed({10'b0, length_q});
+  assign last_row_bit = row_end_q - 21'sd1;
+  assign first_line = begin_q[20:LINE_WIDTH];
+  assign last_line = last_row_bit[20:LINE_WIDTH];
+  assign offset_end = {{(12-LINE_WIDTH){1'b0}}, offset} + {1'b0, length_q} - 12'd1;
+  assign crosses = |offset_end[11:LINE_WIDTH] && (second_q || line < last_line);
+  assign early = x_q < begin_q;  // it begins in front of its row
+  assign any = row_valid_q && (early ? window_end > begin_q : second_q || x_q < row_end_q);
+  assign use_this = any && (!early || line == first_line);
+  assign use_next = any && crosses;
 
   logic [4:0] bits;  // of the window's tensor
   assign bits = second_q ? second_bits : first_bits;
