@@ -48,10 +48,10 @@ struct Architecture {
   int burst_beats = 16;        // longest AXI burst
   int outstanding = 4;         // AXI bursts in flight, each direction
   bool skip_planes = false;    // leading activation planes that are zero, or repeat the sign, are not streamed
-  bool strips = true;          // tensors before depthwise convolutions lie in strips of channels (rtl/generate/strips.h)
-  bool vector_unit = true;     // adds and products of two tensors
-  bool swish_unit = true;      // hard swish
-  bool table_unit = true;      // activations by table (model/activations.h)
+  bool strips = true;       // tensors before depthwise convolutions lie in strips of channels (rtl/generate/strips.h)
+  bool vector_unit = true;  // adds and products of two tensors
+  bool swish_unit = true;   // hard swish
+  bool table_unit = true;   // activations by table (model/activations.h)
   bool event_counters = true;  // hardware counters of structural events
   bool popcount_tree = false;  // popcounts as trees of adders, for gate-level flows; else $countones
   bool clock_gating = false;   // the array's and the widest other registers are clocked when they load
@@ -69,8 +69,8 @@ struct Architecture {
   std::int64_t bit_products() const { return std::int64_t{tiles} * vectors * rows * columns; }
   // Outputs a macro computes at once with w-bit weights.
   int outputs_per_macro(int weight_bits) const { return columns / rules().columns_of_output(weight_bits); }
-  // Planes that enter at once where a vector fills no more than such a part of the rows: each in a part of its own, whose
-  // counts are weighted. 1 where rows are no power of two, planes are skipped, and for overlay.
+  // Planes that enter at once where a vector fills no more than such a part of the rows: each in a part of its own,
+  // whose counts are weighted. 1 where rows are no power of two, planes are skipped, and for overlay.
   int planes_at_once() const;
   // Rows of the array that a word of the weight buffer holds, and that are written at once: load_rows, or as many below
   // it as divide the rows and leave the buffer four words. Overlay: a plane of an output.

@@ -20,7 +20,7 @@ namespace bitstrata::model {
   X(plane_steps, "cycles in which planes meet: of activations (overlay: a pair with weights)")    \
   X(column_steps, "plane steps x active columns (overlay: dot units): popcounts and shift-adds")  \
   X(cell_steps, "column steps x active rows: one-bit products")                                   \
-  X(joiner_adds, "pim: additions of columns into outputs, planes x outputs x (weight_bits-1)")   \
+  X(joiner_adds, "pim: additions of columns into outputs, planes x outputs x (weight_bits-1)")    \
   X(accumulator_reads, "partial sums read by the accumulate step")                                \
   X(accumulator_writes, "partial sums written")                                                   \
   X(post_outputs, "outputs requantized")                                                          \

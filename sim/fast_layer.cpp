@@ -91,7 +91,9 @@ void FastLayer::lay_tiles(const model::Architecture& a) {
     // All macros but the last are full.
     const int macros = std::max(1, ceil_div(outputs, lanes)), last = outputs - (macros - 1) * lanes;
     const int groups = (macros - 1) * ceil_div(lanes, post_lanes) + std::max(1, ceil_div(last, post_lanes));
-    const auto rows_of = [&](int k) { return static_cast<int>(a.words_of_weights(outputs, weight_bits, tile_rows(k))); };
+    const auto rows_of = [&](int k) {
+      return static_cast<int>(a.words_of_weights(outputs, weight_bits, tile_rows(k)));
+    };
     tiles_.push_back({outputs, segment, macros, groups, rows_of(0), rows_of(k_tiles - 1), x, w});
     if (!whole_codes) weight_rows_ += macros * all_load_rows(n);
     left -= outputs;
@@ -249,7 +251,9 @@ void FastLayer::add_counts(model::Events& e) const {
   const int last = k_tiles - 1;
   const std::int64_t steps = whole_codes ? 0 : std::int64_t{last} * vector_cycles + cycles_of(last);
   const std::int64_t planes = whole_codes ? 0 : std::int64_t{last} * activation_bits + plane_steps(last);
-  const std::int64_t cells = whole_codes ? 0 : std::int64_t{last} * activation_bits * array_rows + std::int64_t{plane_steps(last)} * rows_last_;
+  const std::int64_t cells =
+      whole_codes ? 0
+                  : std::int64_t{last} * activation_bits * array_rows + std::int64_t{plane_steps(last)} * rows_last_;
   const std::int64_t rows = all_rows();
   const std::int64_t groups = std::int64_t{blocks - 1} * groups_in_block(0) + groups_in_block(blocks - 1);
   std::int64_t lines = 0;

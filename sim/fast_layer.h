@@ -54,7 +54,8 @@ class FastLayer {
     return k + 1 == k_tiles ? (activation_bits + (1 << fold) - 1) >> fold : activation_bits;
   }
   int cycles_of(int k) const {
-    return whole_codes || fold == 0 || k + 1 != k_tiles ? vector_cycles : style.vector_cycles(weight_bits, plane_steps(k));
+    return whole_codes || fold == 0 || k + 1 != k_tiles ? vector_cycles
+                                                        : style.vector_cycles(weight_bits, plane_steps(k));
   }
   int tile_rows(int k) const { return k + 1 == k_tiles ? rows_last_ : array_rows; }
   int all_rows() const { return (k_tiles - 1) * array_rows + rows_last_; }

@@ -88,7 +88,9 @@ const PlanStatistics& DataStatistics::of(const model::Architecture& architecture
 }
 
 const PlanStatistics& DataStatistics::like(const model::Architecture& a) {
-  return gather(fmt::format("{} rows={} vectors={} skip_planes={}", a.style, a.rows, a.vectors, a.skip_planes), a);
+  return gather(fmt::format("{} rows={} vectors={} planes_at_once={} skip_planes={}", a.style, a.rows, a.vectors,
+                            a.planes_at_once(), a.skip_planes),
+                a);
 }
 
 const PlanStatistics& DataStatistics::gather(const std::string& key, const model::Architecture& architecture) {

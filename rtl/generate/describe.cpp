@@ -114,8 +114,9 @@ class Writer {
     set(F_IN_HEIGHT, std::min(ceil_div(in_.shape.height - room_.first_row, piece_.row_step), longest_count));
     const std::int64_t row_bits = std::int64_t{in_.shape.width} * in_.shape.channels;
     set(F_IN_STRIPS, in_strip_ > 0);
-    set(F_IN_ROW_BITS, in_strip_ > 0 ? std::int64_t{in_.shape.width} * in_strip_ : std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
-                                              std::int64_t{room_.lines} * a_.data_bits));
+    set(F_IN_ROW_BITS, in_strip_ > 0 ? std::int64_t{in_.shape.width} * in_strip_
+                                     : std::min<std::int64_t>(row_bits - std::int64_t{room_.first_line} * a_.data_bits,
+                                                              std::int64_t{room_.lines} * a_.data_bits));
     set(F_IN_SLOT, room_.slot);
     set(F_IN_RING, room_.ring);
     set(F_IN_SLOTS, room_.slots);

@@ -11,7 +11,7 @@
   X(LAST, 0, 8, 1, 0, any, "last descriptor of the list")                                                              \
   X(RESIDENT, 0, 9, 1, 0, any, "the weight buffer holds the whole layer: weights are loaded once, not once a block")   \
   X(SIGNED, 0, 10, 1, 0, any, "codes of the input tensor are two's complement")                                        \
-  X(IN_STRIPS, 0, 11, 1, 0, any, "segments are strips: each ends with its own row, behind which taps read padding")      \
+  X(IN_STRIPS, 0, 11, 1, 0, any, "segments are strips: each ends with its own row, behind which taps read padding")    \
   X(SECOND, 0, 12, 1, 0, any, "a second tensor is read")                                                               \
   X(BROADCAST, 0, 13, 1, 0, any, "the second tensor is one pixel, which meets every pixel of the first")               \
   X(CARRY_IN, 0, 14, 1, 0, any, "partial sums go on where the descriptor before left them")                            \
@@ -61,7 +61,8 @@
   X(ROWS_LAST, 36, 0, 16, 0, count, "values of the last row tile")                                                     \
   X(OUT_TILE_STEP, 36, 16, 16, 0, any, "values from output tile to output tile; 0: as many as the tile has outputs")   \
   X(VECTOR_INTERVAL, 37, 0, 16, 0, count, "least cycles between the last planes of two vectors")                       \
-  X(FOLD, 37, 16, 2, 0, any, "the last row tile's vectors stream 2^FOLD planes at once, each in such a part of the rows") \
+  X(FOLD, 37, 16, 2, 0, any,                                                                                           \
+    "the last row tile's vectors stream 2^FOLD planes at once, each in such a part of the rows")                       \
   X(PARAM_BEATS, 38, 0, 24, 0, count, "beats of the requantization records and of an activation's table")              \
   X(OUT_ROW_LINES, 39, 0, 16, 0, count, "lines of an output row")                                                      \
   X(OUT_ROW_BITS, 40, 0, 32, 0, any, "values of an output row, of which the bits beyond its last full line are used")  \
@@ -87,7 +88,8 @@
   X(ACC_SHIFT, 59, 4, 3, 0, any, "places that sums move up before the bias, for biases of finer scale")                \
   X(SWISH_SHIFT, 59, 8, 5, 0, any, "hard swish: places that the product moves down")                                   \
   X(KEEP_WEIGHTS, 59, 16, 1, 0, any, "the weight buffer holds the layer from the descriptor before")                   \
-  X(SHARED_RECORDS, 59, 17, 1, 0, any, "all runs of a tile have the records of its first: pixels of the same channels") \
+  X(SHARED_RECORDS, 59, 17, 1, 0, any,                                                                                 \
+    "all runs of a tile have the records of its first: pixels of the same channels")                                   \
   X(SWISH_THREE, 60, 0, 16, 0, any, "hard swish: the code of 3")                                                       \
   X(SWISH_SIX, 60, 16, 16, 0, any, "hard swish: the code of 6")                                                        \
   X(SWISH_OFFSET, 61, 0, 18, 1, any, "hard swish: the output's zero point")                                            \

@@ -110,10 +110,12 @@ int fold_of(const Architecture& a, const IntegerLayer& layer, const Mapping& map
   return fold;
 }
 
-std::int64_t weight_words(const Architecture& a, const IntegerLayer& layer, const Mapping& mapping, const Piece& piece) {
+std::int64_t weight_words(const Architecture& a, const IntegerLayer& layer, const Mapping& mapping,
+                          const Piece& piece) {
   const std::int64_t values = kernel_values(layer, mapping, piece);
   const bool folds = fold_of(a, layer, mapping, piece) > 0;  // its weights stand in all parts of the rows
-  const std::int64_t whole = folds ? (values + a.rows - 1) / a.rows : values / a.rows, rest = folds ? 0 : values % a.rows;
+  const std::int64_t whole = folds ? (values + a.rows - 1) / a.rows : values / a.rows,
+                     rest = folds ? 0 : values % a.rows;
   std::int64_t words = 0;
   const auto add_macros = [&](std::int64_t macros, int outputs) {
     words += macros * whole * a.words_of_weights(outputs, mapping.weight_bits, a.rows);
@@ -132,8 +134,8 @@ std::int64_t weight_word_bytes(const Architecture& a) {
 
 namespace {
 
-// Calls begin(tile, rows, last) for every row tile of every output tile, then visit(output, row, weight) for its weights
-// but those that are 0 because they lie between groups; `output` is counted in the tile, `row` in the row tile.
+// Calls begin(tile, rows, last) for every row tile of every output tile, then visit(output, row, weight) for its
+// weights but those that are 0 because they lie between groups; `output` is counted in the tile, `row` in the row tile.
 template <typename Begin, typename Visit>
 void for_each_weight(const Architecture& a, const IntegerLayer& layer, int in_channels, const Mapping& m,
                      const Piece& piece, Begin begin, Visit visit) {
@@ -156,8 +158,9 @@ void for_each_weight(const Architecture& a, const IntegerLayer& layer, int in_ch
         const int kx = static_cast<int>(at / m.slice), channel = first_channel + static_cast<int>(at % m.slice);
         for (int n = 0; n < tiles[t].count; ++n) {
           if (channel >= in_channels || channel / inputs != (tiles[t].first + n) / outputs) continue;
-          visit(n, static_cast<int>(row - row_tile),
-                weights[static_cast<std::size_t>(n * per_output + (ky * kernel_width + kx) * inputs + channel % inputs)]);
+          visit(
+              n, static_cast<int>(row - row_tile),
+              weights[static_cast<std::size_t>(n * per_output + (ky * kernel_width + kx) * inputs + channel % inputs)]);
         }
       }
     }
@@ -183,14 +186,17 @@ void put_weights(MemoryImage& image, std::uint32_t address, const Architecture& 
     for (int macro = 0; macro < tile.count; macro += m.lanes) {
       of_macro.push_back(address);
       const int lanes = std::min(m.lanes, tile.count - macro);
-      address += static_cast<std::uint32_t>(a.words_of_weights(lanes, m.weight_bits, fold > 0 ? a.rows : rows)) * word_bytes;
+      address +=
+          static_cast<std::uint32_t>(a.words_of_weights(lanes, m.weight_bits, fold > 0 ? a.rows : rows)) * word_bytes;
     }
   };
   const auto put = [&](int output, int row, int weight) {
     const unsigned code = m.weight_bits == 1 ? (weight > 0 ? 1u : 0u) : static_cast<unsigned>(weight) & mask;
     const std::uint32_t first = of_macro[static_cast<std::size_t>(output / m.lanes)];
     const int place = output % m.lanes * m.weight_bits;
-    const auto word_of = [&](int of_buffer) { return first + static_cast<std::uint32_t>(of_buffer / at_once) * word_bytes; };
+    const auto word_of = [&](int of_buffer) {
+      return first + static_cast<std::uint32_t>(of_buffer / at_once) * word_bytes;
+    };
     if (!rows_are_values) {
       for (int b = 0; b < m.weight_bits; ++b)
         if ((code >> b & 1u) != 0) image.set_bit(word_of(place + b), row);

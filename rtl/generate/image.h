@@ -62,12 +62,12 @@ int fold_of(const model::Architecture& architecture, const model::IntegerLayer& 
             const Piece& piece);
 // Words of the weight buffer for the piece's weights, all tiles and macros; bytes of one.
 std::int64_t weight_words(const model::Architecture& architecture, const model::IntegerLayer& layer,
-                         const Mapping& mapping, const Piece& piece);
+                          const Mapping& mapping, const Piece& piece);
 std::int64_t weight_word_bytes(const model::Architecture& architecture);
 // Input values a full vector pass of a tile reads: rows of a macro's weights.
 std::int64_t kernel_values(const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
-// By output channel: what the accumulators hold too much, moved up by acc_shift, where codes enter with their sign plane
-// turned over (Mapping::sign_plane); put_parameters takes it off the biases. Empty where none do.
+// By output channel: what the accumulators hold too much, moved up by acc_shift, where codes enter with their sign
+// plane turned over (Mapping::sign_plane); put_parameters takes it off the biases. Empty where none do.
 std::vector<std::int64_t> turned_sums(const model::Architecture& architecture, const model::IntegerLayer& layer,
                                       int in_channels, const Mapping& mapping, const Piece& piece);
 void put_weights(MemoryImage& image, std::uint32_t address, const model::Architecture& architecture,

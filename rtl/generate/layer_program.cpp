@@ -191,7 +191,8 @@ LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network,
     strips = strip_layers(a, network, layer);
     for (const StripLayer& way : strips) {
       try {
-        for (Tiling& tiling : tilings(a, way.tensors, way.layer)) ways.push_back({way.tensors, way.layer, std::move(tiling), batch});
+        for (Tiling& tiling : tilings(a, way.tensors, way.layer))
+          ways.push_back({way.tensors, way.layer, std::move(tiling), batch});
       } catch (const std::invalid_argument&) {
         if (&way == &strips.back() && ways.empty()) throw;  // what the last one lacks is as good a reason as any
       }

@@ -51,7 +51,8 @@ Mapping of_strips(const Architecture& a, const IntegerLayer& layer, int strip, i
   return m;
 }
 
-std::vector<Mapping> unfolded_mappings(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer) {
+std::vector<Mapping> unfolded_mappings(const Architecture& a, const model::IntegerNetwork& network,
+                                       const IntegerLayer& layer) {
   const model::TensorFormat& in = network.tensors[static_cast<std::size_t>(layer.input)];
   const int in_channels = in.shape.channels;
   if (!has_weights(layer.kind)) {
@@ -98,18 +99,18 @@ std::vector<Mapping> unfolded_mappings(const Architecture& a, const model::Integ
   return all;
 }
 
-// Beside each mapping whose last row tile is short, the same one with several planes at once: more rows of weights, fewer
-// cycles a vector.
+// Beside each mapping whose last row tile is short, the same one with several planes at once: more rows of weights,
+// fewer cycles a vector.
 std::vector<Mapping> with_folds(const Architecture& a, const model::TensorFormat& in, const IntegerLayer& layer,
                                 std::vector<Mapping> all) {
   const std::size_t count = all.size();
   for (std::size_t i = 0; i < count; ++i) {
     Mapping m = all[i];
     m.most_fold = std::min(std::bit_width(static_cast<unsigned>(a.planes_at_once())),
-                           std::bit_width(static_cast<unsigned>(in.bits))) - 1;
+                           std::bit_width(static_cast<unsigned>(in.bits))) -
+                  1;
     m.sign_plane = in.coding == model::Coding::twos_complement ? in.bits - 1 : -1;
-    const std::int64_t values =
-        std::int64_t{layer.window.kernel_height} * layer.window.kernel_width * m.slice;
+    const std::int64_t values = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width * m.slice;
     if (m.most_fold > 0 && m.weight_bits > 1 && (values - 1) % a.rows < a.rows / 2) all.push_back(m);
   }
   return all;
@@ -119,7 +120,8 @@ std::vector<Mapping> with_folds(const Architecture& a, const model::TensorFormat
 
 std::vector<Mapping> mappings(const Architecture& a, const model::IntegerNetwork& network, const IntegerLayer& layer) {
   if (!has_weights(layer.kind)) return unfolded_mappings(a, network, layer);
-  return with_folds(a, network.tensors[static_cast<std::size_t>(layer.input)], layer, unfolded_mappings(a, network, layer));
+  return with_folds(a, network.tensors[static_cast<std::size_t>(layer.input)], layer,
+                    unfolded_mappings(a, network, layer));
 }
 
 std::vector<Tile> tiles_of(const Mapping& m, int first, int end) {

@@ -31,9 +31,9 @@ struct Mapping {
   // The last row tile, where it is short enough: log2 of the planes at once, at most. Then two's complement codes enter
   // as unsigned ones, their sign plane turned over; its place (-1: codes are unsigned).
   int most_fold = 0, sign_plane = -1;
-  int repeats = 1;    // upsampling: the pixel's channels are written so often side by side
-  int pixels = 1;     // in strips: neighbouring pixels of a tile, each of which has the records of the first
-  int phases = 1;     // upsampling, depth to space: rows of the output that a row of the input becomes
+  int repeats = 1;  // upsampling: the pixel's channels are written so often side by side
+  int pixels = 1;   // in strips: neighbouring pixels of a tile, each of which has the records of the first
+  int phases = 1;   // upsampling, depth to space: rows of the output that a row of the input becomes
 
   int capacity() const { return macros * lanes; }
 };

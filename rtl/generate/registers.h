@@ -32,7 +32,7 @@
     "most weight bits in bits 4:0, most activation bits in bits 9:5, log2 of a beat's bytes in bits 12:10; units: "    \
     "sums "                                                                                                            \
     "and products of two tensors bit 16, hard swish bit 17, tables bit 18; bit 19: skips planes; bit 20: counts "      \
-    "events; width of addresses in bits 27:21; bit 28: strips of channels")                                                                        \
+    "events; width of addresses in bits 27:21; bit 28: strips of channels")                                            \
   X(LIMIT, 0x34, rw, "cycles of a run that end it with error 3, whatever it does; 0, as after reset: none")            \
   X(BASE, 0x38, rw,                                                                                                    \
     "bits 31:0 of the address where the memory image lies: all addresses of a list are counted from there. A "         \

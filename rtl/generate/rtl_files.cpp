@@ -46,10 +46,27 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
 // FNV-1a (Fowler, Noll, Vo) over the numbers; 31 bits, as a Verilog literal without a size has.
 std::uint32_t configuration_of(const model::Architecture& a) {
   std::uint32_t hash = 2166136261;
-  for (const int value :
-       {a.rules().number, a.vectors, a.planes_at_once(), a.tiles, a.rows, a.columns, a.max_weight_bits, a.max_activation_bits,
-        a.accumulator_bits, a.data_bits, a.activation_depth, a.output_depth, a.weight_depth, a.rows_at_once(), a.psum_depth,
-        a.parameter_depth, a.post_lanes, a.strips ? 1 : 0, a.vector_unit ? 1 : 0, a.swish_unit ? 1 : 0, a.table_unit ? 1 : 0})
+  for (const int value : {a.rules().number,
+                          a.vectors,
+                          a.planes_at_once(),
+                          a.tiles,
+                          a.rows,
+                          a.columns,
+                          a.max_weight_bits,
+                          a.max_activation_bits,
+                          a.accumulator_bits,
+                          a.data_bits,
+                          a.activation_depth,
+                          a.output_depth,
+                          a.weight_depth,
+                          a.rows_at_once(),
+                          a.psum_depth,
+                          a.parameter_depth,
+                          a.post_lanes,
+                          a.strips ? 1 : 0,
+                          a.vector_unit ? 1 : 0,
+                          a.swish_unit ? 1 : 0,
+                          a.table_unit ? 1 : 0})
     hash = (hash ^ static_cast<std::uint32_t>(value)) * 16777619;
   hash = (hash ^ hash >> 15) & 0x7fffffff;
   return hash == 0 ? 1 : hash;

@@ -13,8 +13,8 @@ using model::IntegerNetwork;
 using model::Shape;
 using model::TensorFormat;
 
-constexpr int narrowest = 4;           // channels; fewer make more strips than their weights are worth
-constexpr std::int64_t most = 65535;   // of what a descriptor counts in 16 bits
+constexpr int narrowest = 4;          // channels; fewer make more strips than their weights are worth
+constexpr std::int64_t most = 65535;  // of what a descriptor counts in 16 bits
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -30,7 +30,8 @@ StripLayer shapes_of(const Architecture& a, const IntegerNetwork& network, const
   TensorFormat out = network.tensors[at(layer.output)];
   out.shape.width /= pixels;
   out.shape.channels *= pixels;
-  StripLayer strips{.pixels = pixels, .tensors = {.name = network.name, .tensors = {in, out}, .layers = {}}, .layer = {}};
+  StripLayer strips{
+      .pixels = pixels, .tensors = {.name = network.name, .tensors = {in, out}, .layers = {}}, .layer = {}};
   IntegerLayer& l = strips.layer;
   l.name = layer.name;
   l.input = 0;
@@ -64,7 +65,8 @@ int strip_of(const Architecture& a, const TensorFormat& format) {
   const Shape& s = format.shape;
   const std::int64_t row = std::int64_t{s.width} * s.channels;
   if (s.channels % strip != 0 || row > most) return 0;
-  // The writer's tiles hold whole strips, whatever the width of its weights; those of its reader take two bits at least.
+  // The writer's tiles hold whole strips, whatever the width of its weights; those of its reader take two bits at
+  // least.
   if (a.max_weight_bits < 2 || a.outputs_per_macro(a.max_weight_bits) < strip) return 0;
   // Rows are written and read as a whole.
   const std::int64_t in_room = std::int64_t{a.plane_banks()} * a.activation_depth;

@@ -80,14 +80,13 @@ class Cutter {
           "parameter_depth = {}",
           piece.n1 - piece.n0, groups, a_.post_lanes, a_.name, a_.parameter_depth);
     }
-    const std::int64_t tile_rows =
-        a_.words_of_weights(static_cast<int>(channels.largest), m_.weight_bits,
-                            fold_of(a_, layer_, m_, piece) > 0
-                                ? a_.rows
-                                : std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece)));
+    const std::int64_t tile_rows = a_.words_of_weights(
+        static_cast<int>(channels.largest), m_.weight_bits,
+        fold_of(a_, layer_, m_, piece) > 0 ? a_.rows
+                                           : std::min<std::int64_t>(a_.rows, kernel_values(layer_, m_, piece)));
     if (m_.convolution && tile_rows > a_.weight_words()) {
-      return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'", tile_rows * a_.rows_at_once(),
-                         a_.weight_depth, a_.name);
+      return fmt::format("a weight tile of {} rows does not fit weight_depth = {} of architecture '{}'",
+                         tile_rows * a_.rows_at_once(), a_.weight_depth, a_.name);
     }
     const bool carries = piece.carry_in || piece.carry_out;
     const std::int64_t pixels = std::int64_t{width} * (carries ? height : 1);
@@ -192,7 +191,8 @@ class Cutter {
   // Whether an output pixel reads the whole input; of several rows, each one image of a batch's.
   bool linear() const {
     const Window& w = layer_.window;
-    if (!m_.convolution || !m_.whole_row || in_strips_ || out_strips_ || grid_.width != 1 || w.kernel_width != in_.shape.width || w.pad_left != 0)
+    if (!m_.convolution || !m_.whole_row || in_strips_ || out_strips_ || grid_.width != 1 ||
+        w.kernel_width != in_.shape.width || w.pad_left != 0)
       return false;
     if (grid_.height == 1) return w.kernel_height == in_.shape.height;
     return w.kernel_height == w.stride_height && w.dilation_height == 1 && w.pad_top == 0 &&
@@ -374,7 +374,7 @@ class Cutter {
   const Mapping& m_;
   const TensorFormat& in_;
   const TensorFormat& out_;
-  Shape grid_;                      // pixels to cut
+  Shape grid_;  // pixels to cut
   bool in_strips_ = false, out_strips_ = false;
   int pixel_channels_ = 0;          // values a pixel of it writes
   mutable std::vector<Grid> left_;  // fit, of more pieces than are compared while there is another way

@@ -25,7 +25,8 @@ Array::Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::A
       dots_(architecture),
       pixel_mask_(static_cast<std::uint32_t>(architecture.psum_depth) - 1),
       sum_units_(static_cast<std::size_t>(architecture.vectors)) {
-  weight_buffer_.resize(static_cast<std::size_t>(architecture.weight_words()) * static_cast<std::size_t>(weight_words_));
+  weight_buffer_.resize(static_cast<std::size_t>(architecture.weight_words()) *
+                        static_cast<std::size_t>(weight_words_));
   weight_row_.resize(static_cast<std::size_t>(weight_words_));
 }
 
@@ -203,14 +204,9 @@ void Array::clock_edge(const Signals& now, ArraySignals& next) {
   if (counting_.valid) {
     const StreamerSignals& s = now.streamer;
     const PlaneStep step = now.plane_step();
-    counting_ = {true,
-                 !s.in_vector,
-                 step.last,
-                 step.negative,
-                 step.shift,
-                 step.weight,
-                 step.fold,
-                 {s.pixel, s.half, s.first, now.tile_last(), now.feeder.group_size}};
+    counting_ = {
+        true,       !s.in_vector, step.last, step.negative,
+        step.shift, step.weight,  step.fold, {s.pixel, s.half, s.first, now.tile_last(), now.feeder.group_size}};
   }
   tile_channels_ = static_cast<int>(now.streamer.tile_channels);
   if (now.streamer.weight_write || now.load_row() || now.memory.rvalid) weights(now);

@@ -15,8 +15,8 @@ class Array final : public Unit<ArraySignals> {
   Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::Architecture& architecture);
 
   bool active(const Signals& now) const {
-    return now.plane() || counting_.valid || adding_up_.valid || summing_.valid || joining_ || adding_ || lane_valid_ || added_ ||
-           now.codes() || now.post.group || now.load_row() || now.streamer.weight_write ||
+    return now.plane() || counting_.valid || adding_up_.valid || summing_.valid || joining_ || adding_ || lane_valid_ ||
+           added_ || now.codes() || now.post.group || now.load_row() || now.streamer.weight_write ||
            now.beat_for(ReadTarget::weights) || now.sequencer.start || toggles_ != nullptr ||
            tile_channels_ != static_cast<int>(now.streamer.tile_channels);
   }
@@ -68,8 +68,8 @@ class Array final : public Unit<ArraySignals> {
   int weight_bits_ = 0, lanes_full_ = 0;
   bool maximum_ = false;
   int tile_channels_ = 0;  // outputs of the tile as the columns' enables know them
-  // Pipeline: plane on the columns, counts on the joiner's first half (overlay: the accumulators), the joiner's second half
-  // with the accumulators, lanes.
+  // Pipeline: plane on the columns, counts on the joiner's first half (overlay: the accumulators), the joiner's second
+  // half with the accumulators, lanes.
   Stage counting_, adding_up_, summing_;
   bool joining_ = false, adding_ = false, lane_valid_ = false, added_ = false, added_last_ = false;
   int vector_ = 0;  // of the group whose sums reach the lanes

@@ -24,8 +24,8 @@ void Events::count_array(const Signals& now) {
     layer_.accumulator_writes += lanes;
   }
   if (now.load_row()) {
-    layer_.weight_cells_written +=
-        now.style->cells_of_rows(now.streamer.load_lanes, weight_bits_, now.streamer.tile_rows, now.streamer.rows_loaded);
+    layer_.weight_cells_written += now.style->cells_of_rows(now.streamer.load_lanes, weight_bits_,
+                                                            now.streamer.tile_rows, now.streamer.rows_loaded);
     ++layer_.weight_rows_read;
   }
 }

@@ -198,8 +198,8 @@ void Feeder::show_plane(const Signals& now, FeederSignals& next) {
   }
 }
 
-// The planes from step.activation on, one in each part of the rows; those above the highest are empty, and a sign plane is
-// turned over.
+// The planes from step.activation on, one in each part of the rows; those above the highest are empty, and a sign plane
+// is turned over.
 void Feeder::show_parts(const PlaneStep& step, Word* to) const {
   const int part = rows_ >> step.fold, top = bits_[0] - 1;
   std::fill_n(to, row_words_, Word{0});

@@ -32,9 +32,7 @@ void Macro::reset() {
   for (auto* registers : {&counts_, &fours_, &accs_, &joined_, &values_, &sums_}) std::ranges::fill(*registers, 0);
 }
 
-void Macro::configure(int weight_bits) {
-  weight_bits_ = std::max(1, weight_bits);
-}
+void Macro::configure(int weight_bits) { weight_bits_ = std::max(1, weight_bits); }
 
 void Macro::write_word(int word, std::span<const Word> bits) {
   // Words are read from the buffer while no plane is issued, so they come behind the addition of the last one.
@@ -217,7 +215,8 @@ void Macro::join_all(int columns) {
   }
 }
 
-// The joiner's first half: up to four columns by their places. A sign's column that is alone is subtracted in the second.
+// The joiner's first half: up to four columns by their places. A sign's column that is alone is subtracted in the
+// second.
 void Macro::join_watched(int columns) {
   for (int c = 0; c + weight_bits_ <= columns; c += weight_bits_) {
     for (int first = 0; first < weight_bits_; first += 4) {

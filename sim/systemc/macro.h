@@ -8,8 +8,8 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "model/architecture.h"
@@ -44,10 +44,11 @@ class Macro {
   // take_joined of dot units' sums.
   void take_sums(int lanes, const std::int64_t* sums, std::int64_t activation_sum);
   const std::int64_t* values() const { return values_.data(); }
-  // The joiner's second half with the accumulators (`last`: of a vector's last plane, whose sums the lanes take next), its
-  // first half, popcounts; of the first `columns` columns. Nobody sees what the columns hold between a vector's first plane
-  // and its last sums, so planes are collected, and all are worked off with the last one or when the cells change: several
-  // planes meet a column's cells while these are at hand. Where toggles are watched, every register is loaded in its cycle.
+  // The joiner's second half with the accumulators (`last`: of a vector's last plane, whose sums the lanes take next),
+  // its first half, popcounts; of the first `columns` columns. Nobody sees what the columns hold between a vector's
+  // first plane and its last sums, so planes are collected, and all are worked off with the last one or when the cells
+  // change: several planes meet a column's cells while these are at hand. Where toggles are watched, every register is
+  // loaded in its cycle.
   void sum(int columns, bool first, bool negative, int fold, bool last) {
     if (toggles_) {
       sum_watched(columns, first, negative, fold);

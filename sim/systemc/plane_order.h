@@ -11,7 +11,7 @@ namespace bitstrata::sim::systemc {
 // A plane of the activations on its way to the columns; overlay: with a plane of the weights.
 struct PlaneStep {
   int activation = 0, weight = 0;
-  int fold = 0;  // pim: log2 of the planes at once, of which `activation` is the lowest
+  int fold = 0;           // pim: log2 of the planes at once, of which `activation` is the lowest
   bool last = false;      // of the vector
   bool shift = false;     // overlay: first pair of a further diagonal
   bool negative = false;  // counts are subtracted (but in pim's sign columns)

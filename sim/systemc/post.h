@@ -93,8 +93,8 @@ class Post final : public Unit<PostSignals> {
   bool running_ = false, left_ = false, half_ = false, out_half_ = false;
   int tiles_ready_ = 0, out_halves_used_ = 0;
   int block_ = 0, n_ = 0, out_row_ = 0, row_ = 0, column_ = 0, tile_ = 0, lane_ = 0;
-  int segment_left_ = 0;                              // channels from this tile to the end of its segment
-  int pixel_left_ = 0;                                // of this tile from this macro on
+  int segment_left_ = 0;                          // channels from this tile to the end of its segment
+  int pixel_left_ = 0;                            // of this tile from this macro on
   int pixel_bit_ = 0, tile_bit_ = 0, place_ = 0;  // first bits of pixel in row, tile in pixel, group in tile
   int run_ = 0;                                   // outputs of the group's run before it
   std::uint32_t row_slot_ = 0, pixel_ = 0, base_ = 0, parameter_tile_ = 0, parameter_ = 0;

@@ -135,8 +135,8 @@ struct StreamerSignals {
   // Weight rows. With `rows_known` a row may go, else when all rows of the tile are in the buffer.
   bool loading = false, rows_known = false, resident = false;
   std::uint32_t rows_taken = 0, row_address = 0;
-  std::uint8_t fold = 0;         // of the row tile: log2 of the planes at once
-  std::uint8_t rows_loaded = 1;  // rows of the array in the word that is read next
+  std::uint8_t fold = 0;                                       // of the row tile: log2 of the planes at once
+  std::uint8_t rows_loaded = 1;                                // rows of the array in the word that is read next
   std::uint16_t tile_rows = 0, load_rows = 0, load_lanes = 0;  // load_rows: of the weight buffer, for a row tile
   bool weight_write = false;                                   // the row read in the last cycle is written to the array
   std::uint16_t weight_tile = 0, weight_row = 0;
@@ -235,7 +235,9 @@ struct Signals {
   bool load_row() const { return settled.load_row; }
   bool vector_start() const { return settled.vector_start; }
   // Cycles from the first plane of the oldest vector to its last one.
-  int last_plane() const { return style->vector_cycles(streamer.weight_bits, (feeder.top_plane >> streamer.fold) + 1) - 1; }
+  int last_plane() const {
+    return style->vector_cycles(streamer.weight_bits, (feeder.top_plane >> streamer.fold) + 1) - 1;
+  }
   bool codes() const { return settled.codes; }
   bool plane() const { return settled.plane; }
   bool release() const { return settled.release; }

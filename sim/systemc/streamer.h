@@ -37,7 +37,8 @@ class Streamer final : public Unit<StreamerSignals> {
   int tile_rows() const { return k_last() ? d_.get<generate::F_ROWS_LAST>() : rows_; }
   // Rows of the weight buffer for a row tile.
   int load_rows() const {
-    return static_cast<int>(architecture_.words_of_weights(std::min(segment_left_, lanes_), d_.weight_bits(), tile_rows()));
+    return static_cast<int>(
+        architecture_.words_of_weights(std::min(segment_left_, lanes_), d_.weight_bits(), tile_rows()));
   }
 
   const model::Architecture architecture_;

@@ -8,8 +8,8 @@ namespace bitstrata::sim::systemc {
 
 namespace {
 
-// Words of the SWAR popcount, from pairs of bits to the whole. Where the column's `rows` hold 2^fold planes, the sums of its
-// last halves and of its last quarters are weighted.
+// Words of the SWAR popcount, from pairs of bits to the whole. Where the column's `rows` hold 2^fold planes, the sums
+// of its last halves and of its last quarters are weighted.
 std::array<Word, 6> tree(Word bits, int rows, int fold) {
   std::array<Word, 6> nodes;
   constexpr std::array<Word, 6> masks = {0x5555555555555555, 0x3333333333333333, 0x0f0f0f0f0f0f0f0f,

@@ -391,7 +391,8 @@ TEST_F(SearchVerb, ArraysThatSkipPlanesAreSearchedBySkippedPlanes) {
   EXPECT_LT(std::abs(measured.at("cycles_error").get<double>()), 0.03);
   EXPECT_THAT(finished.out, HasSubstr("cycles, prediction"));
   // Without statistics it would have been what is the most.
-  const Finished most = run_program({"run", "--network", path("run"), "--dataset", folder_.path().string(), "--json"});
+  const Finished most = run_program({"run", "--network", path("run"), "--dataset", folder_.path().string(),
+                                     "--architecture", path("skip.yaml"), "--images", "0", "--json"});
   ASSERT_EQ(most.status, 0) << most.err;
   EXPECT_GT(json::parse(most.out).at("cycles"), found.at("predicted").at("cycles"));
 }

@@ -35,7 +35,8 @@ TEST_P(CoSimulation, EnginesAgree) {
   const int runs = runs_text ? std::atoi(runs_text) : 40;
   long layers = 0, pieces = 0, values = 0, cycles = 0, events = 0, refused = 0, predicted = 0;
   // Descriptors; tall: run a batch as one image, skipping: of a part of each image's rows.
-  long carried = 0, kept = 0, broadcast = 0, tall = 0, skipping = 0, strips = 0, several_pixels = 0, folded = 0, turned = 0;
+  long carried = 0, kept = 0, broadcast = 0, tall = 0, skipping = 0, strips = 0, several_pixels = 0, folded = 0,
+       turned = 0;
   std::array<long, 4> batches{};  // networks of so many images
   long skipped = 0;               // planes
   for (int i = 0; i < runs; ++i) {
@@ -121,17 +122,18 @@ TEST_P(CoSimulation, EnginesAgree) {
   std::cout << "[ seed " << first << " ] array " << a.name << ": " << runs - refused << " networks (" << refused
             << " did not fit; " << batches[2] << " ran 2 images at once, " << batches[3] << " ran 3), " << layers
             << " layers in " << pieces << " pieces (" << carried << " carry sums, " << kept << " keep weights, "
-            << broadcast << " broadcast, " << tall << " tall, " << skipping << " skip rows, " << strips << " read strips, "
-            << several_pixels << " of them for several pixels at once, " << folded << " planes at once, " << turned
-            << " of them signed), " << skipped
-            << " planes skipped, " << values << " values, " << cycles << " cycles, " << events << " events compared, "
-            << predicted << " pieces also with fast; 0 differ\n";
+            << broadcast << " broadcast, " << tall << " tall, " << skipping << " skip rows, " << strips
+            << " read strips, " << several_pixels << " of them for several pixels at once, " << folded
+            << " planes at once, " << turned << " of them signed), " << skipped << " planes skipped, " << values
+            << " values, " << cycles << " cycles, " << events << " events compared, " << predicted
+            << " pieces also with fast; 0 differ\n";
   EXPECT_GT(values, 0);
   EXPECT_GT(predicted, 0);
   EXPECT_EQ(skipped > 0, a.skip_planes);
   EXPECT_EQ(folded > 0, a.planes_at_once() > 1);
   EXPECT_EQ(turned > 0, a.planes_at_once() > 2);
-  EXPECT_EQ(strips > 0, a.strips && a.max_weight_bits > 1 && a.outputs_per_macro(a.max_weight_bits) >= std::max(4, a.post_lanes));
+  EXPECT_EQ(strips > 0,
+            a.strips && a.max_weight_bits > 1 && a.outputs_per_macro(a.max_weight_bits) >= std::max(4, a.post_lanes));
   EXPECT_GT(several, 0);
   EXPECT_GE(layers, runs);
 }

@@ -12,8 +12,8 @@ namespace {
 
 using model::TermScale;
 
-// 3 macros of 32 x 20; banks of 4096, 4096, 4096, 16384 and 65536 bits, whose roots are 64, 64, 64, 128 and 256. Four rows of
-// weights are a word of 80 bits in two lines.
+// 3 macros of 32 x 20; banks of 4096, 4096, 4096, 16384 and 65536 bits, whose roots are 64, 64, 64, 128 and 256. Four
+// rows of weights are a word of 80 bits in two lines.
 model::Architecture three_macros() {
   model::Architecture a;
   a.tiles = 3;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers that fill few rows of the array: tensors in strips before depthwise convolutions, several planes at once, words of
-// several rows. Co-simulation draws such layers; here are the rules, places and cycles, by hand.
+// Layers that fill few rows of the array: tensors in strips before depthwise convolutions, several planes at once,
+// words of several rows. Co-simulation draws such layers; here are the rules, places and cycles, by hand.
 #include <gtest/gtest.h>
 
 #include "model/golden.h"
@@ -167,8 +167,8 @@ TEST(PlanesAtOnce, TakeTheirPartOfTheCycles) {
   EXPECT_NEAR(static_cast<double>(plain - folded), static_cast<double>(pixels * 6), 80);
 }
 
-// Turned over, the codes of the sums are up to twice as large: the accumulators run over on the way, and the bias takes them
-// back.
+// Turned over, the codes of the sums are up to twice as large: the accumulators run over on the way, and the bias takes
+// them back.
 TEST(PlanesAtOnce, OfSignedCodesMayPassTheAccumulatorsLimit) {
   IntegerNetwork network{.name = "signed",
                          .tensors = {{.shape = {1, 120, 15}, .bits = 8, .coding = model::Coding::twos_complement}},

@@ -59,8 +59,8 @@ TEST_P(Toggles, OfRtlAndSystemcAgree) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Arrays, Toggles,
-                         testing::Values(test::narrow_array(), test::odd_array(), test::paired_array(), test::overlay_array(),
-                                         test::wide_overlay_array()),
+                         testing::Values(test::narrow_array(), test::odd_array(), test::paired_array(),
+                                         test::overlay_array(), test::wide_overlay_array()),
                          [](const auto& i) { return "Array" + std::to_string(i.index); });
 
 }  // namespace
