@@ -213,7 +213,7 @@ class Writer {
   void output() {
     const std::int64_t stride = row_lines(a_, out_) * std::int64_t{out_.bits} * line_bytes();
     // A row of W pixels of f*C values is a row of f*W pixels of C channels.
-    const int columns = operands(layer_.kind) == Operands::spread ? layer_.factor[1] : m_.repeats;
+    const int columns = operands(layer_.kind) == Operands::spread ? layer_.factor[1] : m_.repeats * m_.pixels;
     const std::int64_t pixel = std::int64_t{columns} * out_.shape.channels;  // values from pixel to pixel
     const std::int64_t first_line = (piece_.x0 * pixel + piece_.n0) / a_.data_bits;
     set(F_OUT_ADDRESS, addresses_.output + (std::int64_t{piece_.y0} * m_.phases + piece_.phase) * stride +
@@ -235,7 +235,7 @@ class Writer {
     }
     set(F_OUT_ROW_LINES, room_.out_lines);
     set(F_OUT_ROW_BEATS, std::int64_t{room_.out_lines} * out_.bits);
-    set(F_OUT_ROW_BITS, (piece_.x1 - piece_.x0) * written);
+    set(F_OUT_ROW_BITS, room_.out_values);
     set(F_OUT_SLOT, room_.out_slot);
   }
 

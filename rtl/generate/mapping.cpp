@@ -64,7 +64,8 @@ std::vector<Mapping> unfolded_mappings(const Architecture& a, const model::Integ
   }
   const model::TensorFormat& out = network.tensors[static_cast<std::size_t>(layer.output)];
   const int out_channels = out.shape.channels;
-  if (const int strip = strip_of(a, in); strip > 0) return {of_strips(a, layer, strip, out_channels / layer.groups)};
+  if (const int strip = strip_of(a, in); strip > 0)
+    return {of_strips(a, layer, strip, layer.out_channels() / layer.groups)};
   if (layer.groups == 1) return {dense(a, layer, in_channels, out_channels, strip_of(a, out))};
 
   const int inputs = in_channels / layer.groups, outputs = out_channels / layer.groups;

@@ -27,9 +27,7 @@ std::size_t at(int tensor) { return static_cast<std::size_t>(tensor); }
 
 StripLayer shapes_of(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer, int pixels) {
   const TensorFormat& in = network.tensors[at(layer.input)];
-  TensorFormat out = network.tensors[at(layer.output)];
-  out.shape.width /= pixels;
-  out.shape.channels *= pixels;
+  const TensorFormat& out = network.tensors[at(layer.output)];
   StripLayer strips{
       .pixels = pixels, .tensors = {.name = network.name, .tensors = {in, out}, .layers = {}}, .layer = {}};
   IntegerLayer& l = strips.layer;
@@ -52,7 +50,7 @@ StripLayer shapes_of(const Architecture& a, const IntegerNetwork& network, const
   l.clip_low = layer.clip_low;
   l.clip_high = layer.clip_high;
   // Tiles are cut by the count of outputs, which stands in the biases.
-  l.bias.assign(at(out.shape.channels), 0);
+  l.bias.assign(at(out.shape.channels * pixels), 0);
   return strips;
 }
 
@@ -84,20 +82,21 @@ std::vector<StripLayer> strip_layers(const Architecture& a, const IntegerNetwork
   const TensorFormat& in = network.tensors[at(layer.input)];
   const int strip = strip_of(a, in), width = network.tensors[at(layer.output)].shape.width;
   const int lanes = a.outputs_per_macro(std::max(2, layer.weight_bits)) / strip * strip;
-  std::vector<StripLayer> all = {shapes_of(a, network, layer, 1)};
   const auto row_tiles = [&](int pixels) {
     const std::int64_t taps = layer.window.kernel_width + std::int64_t{pixels - 1} * layer.window.stride_width;
     return ceil_div(taps * layer.window.kernel_height * strip, a.rows);
   };
-  // Worth comparing: the most pixels for each number of row tiles, where there are more for each of them.
+  // Worth comparing: the fewest vectors for each number of row tiles, where they are fewer for each of them.
+  std::vector<int> best = {1};
   for (int pixels = 2; pixels <= width && pixels * strip <= a.tiles * lanes; ++pixels) {
-    if (width % pixels != 0 || std::int64_t{pixels} * in.shape.channels > most) continue;
-    const StripLayer& last = all.back();
-    const std::int64_t now = row_tiles(pixels), before = row_tiles(last.pixels);
-    if (now > before && now * last.pixels >= before * pixels) continue;
-    if (now == before) all.pop_back();
-    all.push_back(shapes_of(a, network, layer, pixels));
+    if (std::int64_t{pixels} * in.shape.channels > most) break;
+    const std::int64_t now = row_tiles(pixels), before = row_tiles(best.back());
+    if (now * ceil_div(width, pixels) >= before * ceil_div(width, best.back())) continue;
+    if (now == before) best.pop_back();
+    best.push_back(pixels);
   }
+  std::vector<StripLayer> all;
+  for (const int pixels : best) all.push_back(shapes_of(a, network, layer, pixels));
   return all;
 }
 

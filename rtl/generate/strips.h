@@ -30,10 +30,10 @@ inline std::int64_t place_in_row(const model::TensorFormat& format, int strip, i
 }
 
 // A depthwise convolution that computes `pixels` neighbouring outputs at once, as the convolution in groups of strips
-// that it is.
+// that it is. Its output is the layer's; what a row's last pixels compute beyond it is left in the output buffer.
 struct StripLayer {
   int pixels = 1;
-  model::IntegerNetwork tensors;  // without layers; the output's pixels hold `pixels` of the tensor's
+  model::IntegerNetwork tensors;  // input and output, without layers
   model::IntegerLayer layer;
 };
 

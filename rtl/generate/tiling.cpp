@@ -45,8 +45,10 @@ class Cutter {
     // Upsampling and depth to space walk over their input; each piece writes one row of the enlarged pixels.
     const bool spreads = operands(layer.kind) == Operands::spread;
     grid_ = enlarges(layer.kind) ? in_.shape : out_.shape;
-    pixel_channels_ = spreads ? in_.shape.channels / m_.phases
-                              : m_.repeats * (enlarges(layer.kind) ? in_.shape.channels : out_.shape.channels);
+    grid_.width = static_cast<int>(ceil_div(grid_.width, m_.pixels));
+    pixel_channels_ = spreads
+                          ? in_.shape.channels / m_.phases
+                          : m_.repeats * m_.pixels * (enlarges(layer.kind) ? in_.shape.channels : out_.shape.channels);
   }
 
   // Adds tilings to `all` and the reason why the last one tried does not fit to `reason`.
@@ -428,8 +430,13 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
 
   const int pixel_channels =
       operands(layer.kind) == Operands::enlarged ? mapping.repeats * channels : piece.n1 - piece.n0;
-  room.out_lines = static_cast<int>(ceil_div(std::int64_t{piece.x1 - piece.x0} * pixel_channels, line));
-  room.out_slot = static_cast<int>(ceil_div(room.out_lines, 2)) * out.bits;
+  // Several pixels at once may reach beyond the row; what they compute there is not stored.
+  const std::int64_t computed = std::int64_t{piece.x1 - piece.x0} * pixel_channels;
+  const std::int64_t beyond =
+      std::max(0, piece.x1 * mapping.pixels - out.shape.width) * std::int64_t{out.shape.channels};
+  room.out_values = mapping.pixels > 1 ? computed - beyond : computed;
+  room.out_lines = static_cast<int>(ceil_div(room.out_values, line));
+  room.out_slot = static_cast<int>(ceil_div(ceil_div(computed, line), 2)) * out.bits;
   return room;
 }
 

@@ -52,7 +52,8 @@ struct Room {
   int slot = 0;                                 // an input row with the second tensor's row beside it
   int ring = 0, slots = 0;                      // input rows held
   int first_row = 0, rows = 0;                  // input rows the piece reads: loaded from the first one on
-  int out_lines = 0, out_slot = 0;              // an output row
+  int out_lines = 0, out_slot = 0;              // an output row, and what it takes while it is computed
+  std::int64_t out_values = 0;                  // of the row, stored
 };
 Room room_of(const model::Architecture& architecture, const model::IntegerNetwork& network,
              const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);
