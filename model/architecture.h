@@ -30,7 +30,7 @@ struct Architecture {
   int vectors = 1;
   int rows = 64;
   int columns = 64;
-  int fold = 4;  // most planes of activations that short vectors stream at once (planes_at_once)
+  int fold = 2;  // most planes of activations that short vectors stream at once (planes_at_once)
   int max_weight_bits = 16;
   int max_activation_bits = 16;
   std::vector<int> supported_bits;  // empty: every width up to the maxima

@@ -28,6 +28,7 @@ inline model::Architecture array(const char* name, int tiles, int rows, int colu
 // 16 x 16, 8-bit, small buffers, up to four planes at once through trees of adders.
 inline model::Architecture narrow_array() {
   model::Architecture a = detail::array("1x16x16", 1, 16, 16, 32, 2);
+  a.fold = 4;
   a.popcount_tree = true;
   a.max_weight_bits = 8;
   a.max_activation_bits = 8;
@@ -88,6 +89,7 @@ inline model::Architecture wide_array() {
 // Lines wider than a row of columns; 3-bit activations, up to four planes at once over rows of two words.
 inline model::Architecture widest_array() {
   model::Architecture a = detail::array("2x128x24", 2, 128, 24, 256, 4);
+  a.fold = 4;
   a.max_activation_bits = 3;
   a.psum_depth = 64;
   return a;

@@ -156,6 +156,7 @@ TEST(PlanesAtOnce, TakeTheirPartOfTheCycles) {
   IntegerNetwork network{.name = "narrow", .tensors = {{.shape = {14, 14, 16}, .bits = 8}}, .layers = {}};
   network.layers.push_back(convolution("narrow", network, 8, 1, 1, 1, 8));
   Architecture a;
+  a.fold = 4;
   const std::int64_t folded = run(network, a);
   EXPECT_EQ(lower(network, a).descriptors[0].get<generate::F_FOLD>(), 2);
   a.fold = 2;
@@ -182,6 +183,7 @@ TEST(PlanesAtOnce, OfSignedCodesMayPassTheAccumulatorsLimit) {
   layer.multiplier = {1, 1};
   layer.shift = {8, 8};
   Architecture a;
+  a.fold = 4;
   a.accumulator_bits = 16;
   a.max_activation_bits = 7 + 1;
   a.max_weight_bits = 8;
