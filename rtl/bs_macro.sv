@@ -326,8 +326,8 @@ module bs_macro #(
       end
     end
 
-    logic [POST_LANES*ACC_WIDTH-1:0] mem_0_q [0:PSUM_DEPTH-1];
-    logic [POST_LANES*ACC_WIDTH-1:0] mem_1_q [0:PSUM_DEPTH-1];
+    (* no_rw_check *) logic [POST_LANES*ACC_WIDTH-1:0] mem_0_q [0:PSUM_DEPTH-1];
+    (* no_rw_check *) logic [POST_LANES*ACC_WIDTH-1:0] mem_1_q [0:PSUM_DEPTH-1];
     logic [POST_LANES*ACC_WIDTH-1:0] data_0_q, data_1_q, word;
     // A half is read either to accumulate or by post-processing, never for both in one cycle.
     logic sums_read, post_read, read_0, read_1;
@@ -355,6 +355,13 @@ module bs_macro #(
       if (read_0) data_0_q <= mem_0_q[address_0];
       if (read_1) data_1_q <= mem_1_q[address_1];
     end
+`ifdef BS_CHECKS
+    `include "bs_checks.svh"
+    logic writes;  // a sum goes back in the cycle
+    assign writes = added_q && lanes_i > FIRST[LANE_WIDTH-1:0];
+    `BS_CHECK_ALWAYS(!(writes && !added_half_q && read_0 && address_0 == added_pixel_q))
+    `BS_CHECK_ALWAYS(!(writes && added_half_q && read_1 && address_1 == added_pixel_q))
+`endif
     assign data_0[g] = data_0_q;
     assign data_1[g] = data_1_q;
   end

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Buffer of bit-plane lines in BANKS memories. Address A lies in bank A mod BANKS, word A / BANKS, and plane p of a
 // line at A lies at A + p: tensors of fewer bits take less room, and up to BANKS planes are reached in one cycle.
+// No word is read in the cycle of its write, as in bs_ram.
 module bs_plane_buffer #(
   parameter WIDTH  = 64,  // bits a line
   parameter BANKS  = 16,  // planes reached at once, power of two >= 2
@@ -73,7 +74,7 @@ module bs_plane_buffer #(
 
   for (genvar b = 0; b < BANKS; b = b + 1) begin : g_bank
     localparam [BANK_WIDTH-1:0] BANK = b;
-    logic [WIDTH-1:0] mem_q [0:DEPTH-1];
+    (* no_rw_check *) logic [WIDTH-1:0] mem_q [0:DEPTH-1];
     logic [WIDTH-1:0] data_q;
     logic read_q;  // the last read was of this bank, too
     logic [WORD_WIDTH-1:0] write_at, read_at;
@@ -105,6 +106,10 @@ module bs_plane_buffer #(
       end
     end
     assign bank_data[b*WIDTH +: WIDTH] = read_q ? data_q : {WIDTH{1'b0}};
+`ifdef BS_CHECKS
+    `include "bs_checks.svh"
+    `BS_CHECK_ALWAYS(!(any_write && write_banks[b] && any_read && read_banks[b] && write_at == read_at))
+`endif
   end
   // Back to plane order, only in the cycle after a read.
   logic reading_q;
