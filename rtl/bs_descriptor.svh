@@ -178,37 +178,37 @@ localparam ACT_SWISH = 2'd2;  // hard swish
 localparam ACT_TABLE = 2'd3;  // by a table of 256 entries behind the records
 /* verilator lint_on UNUSEDPARAM */
 
-`ifndef BS_COUNTS_GOOD
-// No loop may be empty and no command without beats: units count up to these.
-`define BS_COUNTS_GOOD(desc) \
-  (desc[F_IN_ROW_BEATS +: B_IN_ROW_BEATS] != 24'd0 \
-   && desc[F_IN_SLOTS +: B_IN_SLOTS] != 16'd0 \
-   && desc[F_RUN_LENGTH +: B_RUN_LENGTH] != 16'd0 \
-   && desc[F_RUN_COUNT_X +: B_RUN_COUNT_X] != 16'd0 \
-   && desc[F_RUN_COUNT_Y +: B_RUN_COUNT_Y] != 16'd0 \
-   && desc[F_OUT_WIDTH +: B_OUT_WIDTH] != 16'd0 \
-   && desc[F_OUT_HEIGHT +: B_OUT_HEIGHT] != 16'd0 \
-   && desc[F_BLOCK_ROWS +: B_BLOCK_ROWS] != 16'd0 \
-   && desc[F_BLOCKS +: B_BLOCKS] != 16'd0 \
-   && desc[F_K_TILES +: B_K_TILES] != 16'd0 \
-   && desc[F_N_TILES +: B_N_TILES] != 16'd0 \
-   && desc[F_OUT_STEP +: B_OUT_STEP] != 16'd0 \
-   && desc[F_LANES +: B_LANES] != 16'd0 \
-   && desc[F_ROWS_LAST +: B_ROWS_LAST] != 16'd0 \
-   && desc[F_VECTOR_INTERVAL +: B_VECTOR_INTERVAL] != 16'd0 \
-   && desc[F_PARAM_BEATS +: B_PARAM_BEATS] != 24'd0 \
-   && desc[F_OUT_ROW_LINES +: B_OUT_ROW_LINES] != 16'd0 \
-   && desc[F_OUT_ROW_BEATS +: B_OUT_ROW_BEATS] != 24'd0 \
-   && desc[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS] != 16'd0 \
-   && desc[F_SEGMENT_NEXT +: B_SEGMENT_NEXT] != 16'd0)
+`ifndef BS_COUNT_GOOD
+// Of the word `value` at `place`: no loop may be empty and no command without beats, units count up to these.
+`define BS_COUNT_GOOD(place, value) \
+  (!(place == 6'd6 && value[0 +: 24] == 24'd0) \
+   && !(place == 6'd11 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd12 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd13 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd15 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd24 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd25 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd26 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd27 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd31 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd32 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd33 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd34 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd36 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd37 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd38 && value[0 +: 24] == 24'd0) \
+   && !(place == 6'd39 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd46 && value[0 +: 24] == 24'd0) \
+   && !(place == 6'd55 && value[0 +: 16] == 16'd0) \
+   && !(place == 6'd56 && value[0 +: 16] == 16'd0))
 // The low `size` bits of all that must be multiples of a beat's bytes.
-`define BS_BEATS(desc, size) \
-  (desc[F_IN_ADDRESS +: size] \
-   | desc[F_WEIGHT_ADDRESS +: size] \
-   | desc[F_PARAM_ADDRESS +: size] \
-   | desc[F_OUT_ADDRESS +: size] \
-   | desc[F_OUT_ROW_STRIDE +: size] \
-   | desc[F_IN_ROW_STRIDE +: size] \
-   | desc[F_SECOND_ADDRESS +: size] \
-   | desc[F_SECOND_ROW_STRIDE +: size])
+`define BS_BEAT_GOOD(place, value, size) \
+  (!(place == 6'd2 && value[0 +: size] != {size{1'b0}}) \
+   && !(place == 6'd3 && value[0 +: size] != {size{1'b0}}) \
+   && !(place == 6'd4 && value[0 +: size] != {size{1'b0}}) \
+   && !(place == 6'd5 && value[0 +: size] != {size{1'b0}}) \
+   && !(place == 6'd47 && value[0 +: size] != {size{1'b0}}) \
+   && !(place == 6'd48 && value[0 +: size] != {size{1'b0}}) \
+   && !(place == 6'd49 && value[0 +: size] != {size{1'b0}}) \
+   && !(place == 6'd51 && value[0 +: size] != {size{1'b0}}))
 `endif

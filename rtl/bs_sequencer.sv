@@ -54,38 +54,63 @@ module bs_sequencer #(
   logic [1:0] error_q;
   assign desc_o = desc_q;
 
-  logic [7:0] opcode;
-  logic [4:0] weight_bits, activation_bits, output_bits, second_bits;
-  logic [1:0] activation;
-  logic good, counts_good, aligned, known, two_inputs, begins_well;
-  assign opcode = desc_q[F_OPCODE +: B_OPCODE];
-  assign weight_bits = desc_q[F_WEIGHT_BITS +: B_WEIGHT_BITS];
-  assign activation_bits = desc_q[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
-  assign output_bits = desc_q[F_OUTPUT_BITS +: B_OUTPUT_BITS];
-  assign second_bits = desc_q[F_SECOND_BITS +: B_SECOND_BITS];
-  assign activation = desc_q[F_ACTIVATION +: B_ACTIVATION];
-  assign two_inputs = opcode == OP_ADD || opcode == OP_MULTIPLY;
-  // No loop may be empty and no command without beats: the units count up to these.
-  assign counts_good = `BS_COUNTS_GOOD(desc_q)
-                       && (!desc_q[F_SECOND] || desc_q[F_SECOND_ROW_BEATS +: B_SECOND_ROW_BEATS] != '0);
-  // Bursts are of whole beats: where a row or tile begins must be one, too.
-  assign aligned = `BS_BEATS(desc_q, SIZE) == {SIZE{1'b0}};
-  assign known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL || opcode == OP_COPY
-                 || (two_inputs && VECTOR_UNIT != 0);
-  assign good = counts_good && aligned
-                && (CONFIGURATION == 0 || desc_q[F_CONFIGURATION +: B_CONFIGURATION] == CONFIGURATION[31:0])
-                && desc_q[F_MAGIC +: B_MAGIC] == DESC_MAGIC && known
-                && (!desc_q[F_SECOND] || (second_bits != 5'd0
-                                                         && second_bits <= MAX_ACTIVATION_BITS[4:0]))
-                && (!two_inputs || desc_q[F_SECOND])
-                && (activation != ACT_SWISH || SWISH_UNIT != 0) && (activation != ACT_TABLE || TABLE_UNIT != 0)
-                && (opcode != OP_CONVOLUTION || (weight_bits != 5'd0 && weight_bits <= MAX_WEIGHT_BITS[4:0]))
-                && activation_bits != 5'd0 && activation_bits <= MAX_ACTIVATION_BITS[4:0]
-                && output_bits != 5'd0 && output_bits <= MAX_ACTIVATION_BITS[4:0];
+  // Words are checked as they come, so that fields need no registers for what no unit reads. What depends on a word that
+  // may come later, or in the same beat, waits for the last beat.
+  localparam WORDS = DATA_WIDTH / 32;  // of a beat
+  logic receive;
+  logic [WORDS-1:0] words_good, weights_good, second_good;
+  logic good_q, weights_good_q, second_good_q, good;
+  assign receive = state_q == RECEIVE && fetch_beat_i;
+  for (genvar i = 0; i < WORDS; i = i + 1) begin : g_check
+    logic [31:0] value;
+    logic [5:0] place;
+    logic [7:0] opcode;
+    logic [4:0] weight_bits, activation_bits, output_bits, second_bits;
+    logic [1:0] activation;
+    logic two_inputs, known, first_good, widths_good, activation_good, second_beats_good, configuration_good;
+    assign value = fetch_data_i[i*32 +: 32];
+    assign place = beat_q * WORDS[5:0] + i[5:0];
+    assign opcode = value[F_OPCODE % 32 +: B_OPCODE];
+    assign weight_bits = value[F_WEIGHT_BITS % 32 +: B_WEIGHT_BITS];
+    assign activation_bits = value[F_ACTIVATION_BITS % 32 +: B_ACTIVATION_BITS];
+    assign output_bits = value[F_OUTPUT_BITS % 32 +: B_OUTPUT_BITS];
+    assign second_bits = value[F_SECOND_BITS % 32 +: B_SECOND_BITS];
+    assign activation = value[F_ACTIVATION % 32 +: B_ACTIVATION];
+    assign two_inputs = opcode == OP_ADD || opcode == OP_MULTIPLY;
+    assign known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL || opcode == OP_COPY
+                   || (two_inputs && VECTOR_UNIT != 0);
+    assign first_good = value[F_MAGIC % 32 +: B_MAGIC] == DESC_MAGIC && known && (!two_inputs || value[F_SECOND % 32]);
+    assign widths_good = activation_bits != 5'd0 && activation_bits <= MAX_ACTIVATION_BITS[4:0]
+                         && output_bits != 5'd0 && output_bits <= MAX_ACTIVATION_BITS[4:0];
+    assign activation_good = (activation != ACT_SWISH || SWISH_UNIT != 0) && (activation != ACT_TABLE || TABLE_UNIT != 0);
+    assign second_beats_good = !desc_q[F_SECOND]
+                               || value[F_SECOND_ROW_BEATS % 32 +: B_SECOND_ROW_BEATS] != {B_SECOND_ROW_BEATS{1'b0}};
+    assign configuration_good = CONFIGURATION == 0 || value == CONFIGURATION[31:0];
+    // No loop may be empty and no command without beats, because the units count up to these; bursts are of whole beats,
+    // so where a row or tile begins must be one, too.
+    assign words_good[i] = `BS_COUNT_GOOD(place, value) && `BS_BEAT_GOOD(place, value, SIZE)
+                           && (place != F_OPCODE[10:5] || first_good) && (place != F_OUTPUT_BITS[10:5] || widths_good)
+                           && (place != F_ACTIVATION[10:5] || activation_good)
+                           && (place != F_SECOND_ROW_BEATS[10:5] || second_beats_good)
+                           && (place != F_CONFIGURATION[10:5] || configuration_good);
+    assign weights_good[i] = place != F_WEIGHT_BITS[10:5] || (weight_bits != 5'd0 && weight_bits <= MAX_WEIGHT_BITS[4:0]);
+    assign second_good[i] = place != F_SECOND_BITS[10:5] || (second_bits != 5'd0 && second_bits <= MAX_ACTIVATION_BITS[4:0]);
+  end
+  always_ff @(posedge clk_i) begin
+    if (state_q == FETCH) begin
+      good_q <= 1'b1;
+      weights_good_q <= 1'b1;
+      second_good_q <= 1'b1;
+    end else if (receive) begin
+      good_q <= good_q && &words_good;
+      weights_good_q <= weights_good_q && &weights_good;
+      second_good_q <= second_good_q && &second_good;
+    end
+  end
+  assign good = good_q && (desc_q[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION || weights_good_q)
+                && (!desc_q[F_SECOND] || second_good_q);
 
-  // Words come in order: the last beat ends up at the top.
-  wire [64*32-1:0] next_desc = {fetch_data_i, desc_q[64*32-1:DATA_WIDTH]};
-
+  logic begins_well;
   // Bursts are cut at pages of the list's addresses, which must be pages of memory.
   assign begins_well = list_address_i[SIZE-1:0] == {SIZE{1'b0}} && base_i[11:0] == 12'd0;
 
@@ -166,12 +191,17 @@ module bs_sequencer #(
       base_q <= base_i[ADDRESS_WIDTH-1:12];
     end else if (layer_done_o) address_q <= address_q + DESC_STRIDE;
   end
-  logic desc_clk, receive;
-  assign receive = state_q == RECEIVE && fetch_beat_i;
+  logic desc_clk;
   if (CLOCK_GATING != 0) begin : g_gated
     bs_clock_gate u_desc (.clk_i(clk_i), .enable_i(receive), .clk_o(desc_clk));
   end else begin : g_enabled
     assign desc_clk = clk_i;
   end
-  always_ff @(posedge desc_clk) if (CLOCK_GATING != 0 || receive) desc_q <= next_desc;
+  // Every word is written by itself: a register that shifted would need all bits of a word for those of the word below.
+  for (genvar w = 0; w < DESC_WORDS; w = w + 1) begin : g_word
+    localparam BEAT = w / WORDS;
+    always_ff @(posedge desc_clk) begin
+      if ((CLOCK_GATING != 0 || receive) && beat_q == BEAT[5:0]) desc_q[w*32 +: 32] <= fetch_data_i[(w % WORDS)*32 +: 32];
+    end
+  end
 endmodule

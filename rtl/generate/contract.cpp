@@ -62,13 +62,17 @@ std::string descriptor_svh() {
   std::vector<std::string> counts, beats;
   for (const FieldInfo& field : descriptor_fields) {
     if (field.rule == Rule::count)
-      counts.push_back(fmt::format("desc[F_{} +: B_{}] != {}'d0", field.name, field.name, field.bits));
-    if (field.rule == Rule::beat) beats.push_back(fmt::format("desc[F_{} +: size]", field.name));
+      counts.push_back(
+          fmt::format("!(place == 6'd{} && value[{} +: {}] == {}'d0)", field.word, field.low, field.bits, field.bits));
+    if (field.rule == Rule::beat)
+      beats.push_back(fmt::format("!(place == 6'd{} && value[{} +: size] != {{size{{1'b0}}}})", field.word, field.low));
   }
-  text += "`ifndef BS_COUNTS_GOOD\n// No loop may be empty and no command without beats: units count up to these.\n";
-  text += fmt::format("`define BS_COUNTS_GOOD(desc) \\\n  ({})\n", fmt::join(counts, " \\\n   && "));
+  text +=
+      "`ifndef BS_COUNT_GOOD\n// Of the word `value` at `place`: no loop may be empty and no command without beats, "
+      "units count up to these.\n";
+  text += fmt::format("`define BS_COUNT_GOOD(place, value) \\\n  ({})\n", fmt::join(counts, " \\\n   && "));
   text += "// The low `size` bits of all that must be multiples of a beat's bytes.\n";
-  text += fmt::format("`define BS_BEATS(desc, size) \\\n  ({})\n`endif\n", fmt::join(beats, " \\\n   | "));
+  text += fmt::format("`define BS_BEAT_GOOD(place, value, size) \\\n  ({})\n`endif\n", fmt::join(beats, " \\\n   && "));
   return text;
 }
 
