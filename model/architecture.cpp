@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -22,8 +23,9 @@ constexpr const char* format_name = "bitstrata-architecture-1";
 // clang-format off
 #define BITSTRATA_ARCHITECTURE_KEYS(X) \
   X(name) X(style) X(tiles) X(vectors) X(rows) X(columns) X(fold) X(max_weight_bits) X(max_activation_bits) X(supported_bits) \
-  X(accumulator_bits) X(data_bits) X(address_width) X(activation_depth) X(output_depth) X(weight_depth) X(load_rows) X(psum_depth) \
-  X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) X(strips) X(vector_unit) X(swish_unit) \
+  X(accumulator_bits) X(data_bits) X(address_width) X(count_bits) X(activation_depth) X(output_depth) X(weight_depth) \
+  X(load_rows) X(psum_depth) X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) X(strips) \
+  X(vector_unit) X(swish_unit) \
   X(table_unit) X(event_counters) X(popcount_tree) X(clock_gating) X(clock_mhz)
 // clang-format on
 
@@ -95,8 +97,13 @@ std::optional<Problem> first_problem(const Architecture& a) {
     previous = bits;
   }
   check.range("accumulator_bits", a.accumulator_bits, 16, 48);
-  check.power("data_bits", a.data_bits, 32, 256);
-  check.range("address_width", a.address_width, 32, 64);
+  check.power("data_bits", a.data_bits, 16, 256);
+  check.range("address_width", a.address_width, 16, 64);
+  check.range("count_bits", a.count_bits, 8, 16);
+  for (const auto& [what, number] : {std::pair{"rows", a.rows}, {"columns of all tiles", a.tiles * a.columns}})
+    check.require(number < 1 << std::clamp(a.count_bits, 8, 16), "count_bits",
+                  fmt::format("count_bits is {}; that counts to {}, and there are {} {}", a.count_bits,
+                              (1 << std::clamp(a.count_bits, 8, 16)) - 1, number, what));
   check.power("activation_depth", a.activation_depth, 4, deepest);
   check.power("output_depth", a.output_depth, 4, deepest);
   // Buffer addresses count the lines of all banks in 16 bits.

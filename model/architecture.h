@@ -37,7 +37,8 @@ struct Architecture {
   int accumulator_bits = 48;
   // Shell.
   int data_bits = 64;          // AXI data width and line width of the activation and output buffers; power of two
-  int address_width = 32;      // of memory addresses (register BASE; a list's own are 32 bits counted from there)
+  int address_width = 32;      // of memory addresses (register BASE; a list's own, counted from there, have 32 at most)
+  int count_bits = 16;         // descriptors count rows, pixels, runs, tiles, channels in so many bits
   int activation_depth = 64;   // rows of each activation plane bank (2 * plane_banks of data_bits wide)
   int output_depth = 32;       // rows of each output plane bank, per half (4 * plane_banks in all)
   int weight_depth = 512;      // array rows held by the weight buffer (overlay: planes)

@@ -6,6 +6,7 @@
 // fall only with a reset.
 module bs_axi_read #(
   parameter ADDRESS_WIDTH = 32,
+  parameter LIST_WIDTH = ADDRESS_WIDTH < 32 ? ADDRESS_WIDTH : 32,  // of addresses in descriptors
   parameter DATA_WIDTH  = 64,
   parameter BURST_BEATS = 16,  // longest burst; BURST_BEATS * DATA_WIDTH / 8 <= 4096
   parameter OUTSTANDING = 4    // bursts in flight
@@ -15,8 +16,8 @@ module bs_axi_read #(
   input  logic                  cmd_valid_i,
   output logic                  cmd_ready_o,
   input  logic [ADDRESS_WIDTH-1:0] base_i,      // multiple of 4096: cmd_address_i is counted from here
-  input  logic [31:0]           cmd_address_i,  // multiple of DATA_WIDTH/8
-  input  logic [23:0]           cmd_beats_i,    // at least 1
+  input  logic [LIST_WIDTH-1:0] cmd_address_i,  // multiple of DATA_WIDTH/8
+  input  logic [(LIST_WIDTH-$clog2(DATA_WIDTH/8) < 24 ? LIST_WIDTH-$clog2(DATA_WIDTH/8) : 24)-1:0] cmd_beats_i,    // at least 1
   output logic                  data_valid_o,
   output logic [DATA_WIDTH-1:0] data_o,
   output logic                  error_o,        // pulse: error response
@@ -36,32 +37,37 @@ module bs_axi_read #(
   localparam SIZE = $clog2(DATA_WIDTH / 8);  // log2 of bytes a beat
   localparam PAGE_BEATS = 4096 >> SIZE;      // a burst must not cross a 4 KiB boundary
   localparam PAGE_WIDTH = 12 - SIZE;
+  localparam BEATS_WIDTH = LIST_WIDTH - SIZE < 24 ? LIST_WIDTH - SIZE : 24;
+  localparam BURST_WIDTH = $clog2(BURST_BEATS + 1);
+  localparam FLIGHT_WIDTH = $clog2(OUTSTANDING + 1);
 
   logic        active_q;
   logic [ADDRESS_WIDTH-1:0] address_q;
-  logic [23:0] beats_q;
-  logic [4:0]  in_flight_q;
+  logic [BEATS_WIDTH-1:0] beats_q;
+  logic [FLIGHT_WIDTH-1:0] in_flight_q;
 
   logic [ADDRESS_WIDTH:0] offset;  // the command's address, a bit wider than needed for tools that know no empty fields
-  assign offset = {{(ADDRESS_WIDTH - 31){1'b0}}, cmd_address_i};
+  assign offset = {{(ADDRESS_WIDTH + 1 - LIST_WIDTH){1'b0}}, cmd_address_i};
 
   // Length of the next burst.
-  logic [23:0] page_left, burst;
+  logic [PAGE_WIDTH:0] page_left;
+  logic [BURST_WIDTH-1:0] burst;
   always_comb begin
-    page_left = PAGE_BEATS[23:0] - {{(24 - PAGE_WIDTH){1'b0}}, address_q[11:SIZE]};
-    burst = BURST_BEATS[23:0];
-    if (beats_q < burst) burst = beats_q;
-    if (page_left < burst) burst = page_left;
+    page_left = PAGE_BEATS[PAGE_WIDTH:0] - {1'b0, address_q[11:SIZE]};
+    burst = BURST_BEATS[BURST_WIDTH-1:0];
+    if (beats_q < {{(BEATS_WIDTH-BURST_WIDTH){1'b0}}, burst}) burst = beats_q[BURST_WIDTH-1:0];
+    if (page_left < {{(PAGE_WIDTH+1-BURST_WIDTH){1'b0}}, burst}) burst = page_left[BURST_WIDTH-1:0];
   end
-
+  logic [BEATS_WIDTH-1:0] beats_left;  // behind this burst
+  assign beats_left = beats_q - {{(BEATS_WIDTH-BURST_WIDTH){1'b0}}, burst};
   /* verilator lint_off UNUSEDSIGNAL */ // arlen has eight bits
-  logic [23:0] burst_minus_1;
+  logic [8:0] burst_minus_1;
   /* verilator lint_on UNUSEDSIGNAL */
-  assign burst_minus_1 = burst - 24'd1;
+  assign burst_minus_1 = {{(9-BURST_WIDTH){1'b0}}, burst} - 9'd1;
 
   logic ar_fire, r_fire;
   logic shown_q;  // an address was shown and not taken: it must stay
-  assign m_axi_arvalid_o = active_q && in_flight_q < OUTSTANDING[4:0] && (!halt_i || shown_q);
+  assign m_axi_arvalid_o = active_q && in_flight_q < OUTSTANDING[FLIGHT_WIDTH-1:0] && (!halt_i || shown_q);
   assign m_axi_araddr_o = address_q;
   assign m_axi_arlen_o = burst_minus_1[7:0];
   assign m_axi_rready_o = 1'b1;
@@ -71,19 +77,19 @@ module bs_axi_read #(
   assign data_valid_o = r_fire;
   assign data_o = m_axi_rdata_i;
   assign error_o = r_fire && m_axi_rresp_i[1];
-  assign busy_o = m_axi_arvalid_o || in_flight_q != 5'd0;
+  assign busy_o = m_axi_arvalid_o || in_flight_q != '0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       active_q <= 1'b0;
-      in_flight_q <= 5'd0;
+      in_flight_q <= '0;
       shown_q <= 1'b0;
     end else begin
       shown_q <= m_axi_arvalid_o && !m_axi_arready_i;
       if (cmd_valid_i && cmd_ready_o) active_q <= 1'b1;
-      else if (ar_fire && burst == beats_q) active_q <= 1'b0;
-      if (ar_fire && !(r_fire && m_axi_rlast_i)) in_flight_q <= in_flight_q + 5'd1;
-      else if (!ar_fire && r_fire && m_axi_rlast_i) in_flight_q <= in_flight_q - 5'd1;
+      else if (ar_fire && beats_left == '0) active_q <= 1'b0;
+      if (ar_fire && !(r_fire && m_axi_rlast_i)) in_flight_q <= in_flight_q + 1'b1;
+      else if (!ar_fire && r_fire && m_axi_rlast_i) in_flight_q <= in_flight_q - 1'b1;
     end
   end
   always_ff @(posedge clk_i) begin
@@ -91,8 +97,8 @@ module bs_axi_read #(
       address_q <= {base_i[ADDRESS_WIDTH-1:12] + offset[ADDRESS_WIDTH-1:12], offset[11:0]};
       beats_q <= cmd_beats_i;
     end else if (ar_fire) begin
-      address_q <= address_q + {{(ADDRESS_WIDTH - 24){1'b0}}, burst << SIZE};
-      beats_q <= beats_q - burst;
+      address_q <= address_q + {{(ADDRESS_WIDTH-BURST_WIDTH-SIZE){1'b0}}, burst, {SIZE{1'b0}}};
+      beats_q <= beats_left;
     end
   end
 

@@ -8,6 +8,7 @@
 // only with a reset.
 module bs_axi_write #(
   parameter ADDRESS_WIDTH = 32,
+  parameter LIST_WIDTH = ADDRESS_WIDTH < 32 ? ADDRESS_WIDTH : 32,  // of addresses in descriptors
   parameter DATA_WIDTH  = 64,
   parameter BURST_BEATS = 16,
   parameter OUTSTANDING = 4
@@ -17,8 +18,8 @@ module bs_axi_write #(
   input  logic                  cmd_valid_i,
   output logic                  cmd_ready_o,
   input  logic [ADDRESS_WIDTH-1:0] base_i,      // multiple of 4096: cmd_address_i is counted from here
-  input  logic [31:0]           cmd_address_i,
-  input  logic [23:0]           cmd_beats_i,  // at least 1
+  input  logic [LIST_WIDTH-1:0] cmd_address_i,
+  input  logic [(LIST_WIDTH-$clog2(DATA_WIDTH/8) < 24 ? LIST_WIDTH-$clog2(DATA_WIDTH/8) : 24)-1:0] cmd_beats_i,  // at least 1
   input  logic                  data_valid_i,
   output logic                  data_ready_o,
   input  logic [DATA_WIDTH-1:0] data_i,
@@ -46,45 +47,54 @@ module bs_axi_write #(
   localparam SIZE = $clog2(DATA_WIDTH / 8);
   localparam PAGE_BEATS = 4096 >> SIZE;
   localparam PAGE_WIDTH = 12 - SIZE;
+  localparam BEATS_WIDTH = LIST_WIDTH - SIZE < 24 ? LIST_WIDTH - SIZE : 24;
+  localparam BURST_WIDTH = $clog2(BURST_BEATS + 1);
+  localparam FLIGHT_WIDTH = $clog2(OUTSTANDING + 1);
+  localparam PLACE_WIDTH = OUTSTANDING > 1 ? $clog2(OUTSTANDING) : 1;  // of bursts that are shown and not begun
+  localparam LENGTH_WIDTH = BURST_BEATS > 1 ? $clog2(BURST_BEATS) : 1;
 
   logic        active_q;           // addresses of the command are left
   logic [ADDRESS_WIDTH-1:0] address_q;          // next burst's address
-  logic [23:0] beats_q;            // beats not yet addressed
-  logic [7:0]  length_q [0:15];    // of the bursts shown and not begun, minus 1
-  logic [3:0]  length_in_q, length_out_q;
-  logic [7:0]  burst_left_q;       // beats left in the data burst, minus 1
+  logic [BEATS_WIDTH-1:0] beats_q;            // beats not yet addressed
+  logic [LENGTH_WIDTH-1:0] length_q [0:2**PLACE_WIDTH-1];  // of the bursts shown and not begun, minus 1
+  logic [PLACE_WIDTH-1:0] length_in_q, length_out_q;
+  logic [LENGTH_WIDTH-1:0] burst_left_q, length;          // beats left in the data burst, minus 1
   logic        in_burst_q;
-  logic [4:0]  in_flight_q;        // addressed, not answered
-  logic [4:0]  to_send_q;          // address shown, data not begun
+  logic [FLIGHT_WIDTH-1:0] in_flight_q;        // addressed, not answered
+  logic [FLIGHT_WIDTH-1:0] to_send_q;          // address shown, data not begun
   logic        fill_q;             // beats carry no strobes
 
   logic [ADDRESS_WIDTH:0] offset;  // the command's address, as in bs_axi_read
-  assign offset = {{(ADDRESS_WIDTH - 31){1'b0}}, cmd_address_i};
+  assign offset = {{(ADDRESS_WIDTH + 1 - LIST_WIDTH){1'b0}}, cmd_address_i};
 
-  logic [23:0] page_left, burst;
+  logic [PAGE_WIDTH:0] page_left;
+  logic [BURST_WIDTH-1:0] burst;
   always_comb begin
-    page_left = PAGE_BEATS[23:0] - {{(24 - PAGE_WIDTH){1'b0}}, address_q[11:SIZE]};
-    burst = BURST_BEATS[23:0];
-    if (beats_q < burst) burst = beats_q;
-    if (page_left < burst) burst = page_left;
+    page_left = PAGE_BEATS[PAGE_WIDTH:0] - {1'b0, address_q[11:SIZE]};
+    burst = BURST_BEATS[BURST_WIDTH-1:0];
+    if (beats_q < {{(BEATS_WIDTH-BURST_WIDTH){1'b0}}, burst}) burst = beats_q[BURST_WIDTH-1:0];
+    if (page_left < {{(PAGE_WIDTH+1-BURST_WIDTH){1'b0}}, burst}) burst = page_left[BURST_WIDTH-1:0];
   end
+  logic [BEATS_WIDTH-1:0] beats_left;  // behind this burst
+  assign beats_left = beats_q - {{(BEATS_WIDTH-BURST_WIDTH){1'b0}}, burst};
   /* verilator lint_off UNUSEDSIGNAL */ // awlen has eight bits
-  logic [23:0] burst_minus_1;
+  logic [8:0] burst_minus_1;
   /* verilator lint_on UNUSEDSIGNAL */
-  assign burst_minus_1 = burst - 24'd1;
+  assign burst_minus_1 = {{(9-BURST_WIDTH){1'b0}}, burst} - 9'd1;
 
   logic aw_show, aw_fire, w_fire, b_fire, w_start, may_send;
   logic shown_q;  // an address was shown and not taken: it must stay
-  assign m_axi_awvalid_o = active_q && in_flight_q < OUTSTANDING[4:0] && (!halt_i || shown_q);
+  assign m_axi_awvalid_o = active_q && in_flight_q < OUTSTANDING[FLIGHT_WIDTH-1:0] && (!halt_i || shown_q);
   assign m_axi_awaddr_o = address_q;
   assign m_axi_awlen_o = burst_minus_1[7:0];
   assign aw_show = m_axi_awvalid_o && !shown_q;
   assign aw_fire = m_axi_awvalid_o && m_axi_awready_i;
-  assign may_send = in_burst_q || to_send_q != 5'd0;
+  assign may_send = in_burst_q || to_send_q != '0;
   assign m_axi_wvalid_o = (data_valid_i || fill_q) && may_send;
   assign m_axi_wdata_o = fill_q ? {DATA_WIDTH{1'b0}} : data_i;
   assign m_axi_wstrb_o = {(DATA_WIDTH / 8){!fill_q}};
-  assign m_axi_wlast_o = (in_burst_q ? burst_left_q : length_q[length_out_q]) == 8'd0;
+  assign length = in_burst_q ? burst_left_q : length_q[length_out_q];
+  assign m_axi_wlast_o = length == '0;
   assign w_fire = m_axi_wvalid_o && m_axi_wready_i;
   assign w_start = w_fire && !in_burst_q;
   assign data_ready_o = m_axi_wready_i && may_send && !fill_q;
@@ -92,31 +102,31 @@ module bs_axi_write #(
   assign b_fire = m_axi_bvalid_i;
   assign error_o = b_fire && m_axi_bresp_i[1];
   assign cmd_ready_o = !active_q;
-  assign idle_o = !active_q && in_flight_q == 5'd0;
-  assign busy_o = m_axi_awvalid_o || in_flight_q != 5'd0;
+  assign idle_o = !active_q && in_flight_q == '0;
+  assign busy_o = m_axi_awvalid_o || in_flight_q != '0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       active_q <= 1'b0;
       in_burst_q <= 1'b0;
-      in_flight_q <= 5'd0;
-      to_send_q <= 5'd0;
+      in_flight_q <= '0;
+      to_send_q <= '0;
       shown_q <= 1'b0;
       fill_q <= 1'b0;
-      length_in_q <= 4'd0;
-      length_out_q <= 4'd0;
+      length_in_q <= '0;
+      length_out_q <= '0;
     end else begin
       shown_q <= m_axi_awvalid_o && !m_axi_awready_i;
       if (cmd_valid_i && cmd_ready_o) active_q <= 1'b1;
-      else if (aw_fire && burst == beats_q) active_q <= 1'b0;
-      if (aw_fire && !b_fire) in_flight_q <= in_flight_q + 5'd1;
-      else if (!aw_fire && b_fire) in_flight_q <= in_flight_q - 5'd1;
-      if (aw_show && !w_start) to_send_q <= to_send_q + 5'd1;
-      else if (!aw_show && w_start) to_send_q <= to_send_q - 5'd1;
+      else if (aw_fire && beats_left == '0) active_q <= 1'b0;
+      if (aw_fire && !b_fire) in_flight_q <= in_flight_q + 1'b1;
+      else if (!aw_fire && b_fire) in_flight_q <= in_flight_q - 1'b1;
+      if (aw_show && !w_start) to_send_q <= to_send_q + 1'b1;
+      else if (!aw_show && w_start) to_send_q <= to_send_q - 1'b1;
       // A beat that waits is not changed.
       if (halt_i && !(m_axi_wvalid_o && !m_axi_wready_i)) fill_q <= 1'b1;
-      if (aw_show) length_in_q <= length_in_q + 4'd1;
-      if (w_start) length_out_q <= length_out_q + 4'd1;
+      if (aw_show && OUTSTANDING > 1) length_in_q <= length_in_q + 1'b1;
+      if (w_start && OUTSTANDING > 1) length_out_q <= length_out_q + 1'b1;
       if (w_fire) in_burst_q <= !m_axi_wlast_o;
     end
   end
@@ -125,11 +135,11 @@ module bs_axi_write #(
       address_q <= {base_i[ADDRESS_WIDTH-1:12] + offset[ADDRESS_WIDTH-1:12], offset[11:0]};
       beats_q <= cmd_beats_i;
     end else if (aw_fire) begin
-      address_q <= address_q + {{(ADDRESS_WIDTH - 24){1'b0}}, burst << SIZE};
-      beats_q <= beats_q - burst;
+      address_q <= address_q + {{(ADDRESS_WIDTH-BURST_WIDTH-SIZE){1'b0}}, burst, {SIZE{1'b0}}};
+      beats_q <= beats_left;
     end
-    if (aw_show) length_q[length_in_q] <= burst_minus_1[7:0];
-    if (w_fire) burst_left_q <= (in_burst_q ? burst_left_q : length_q[length_out_q]) - 8'd1;
+    if (aw_show) length_q[length_in_q] <= burst_minus_1[LENGTH_WIDTH-1:0];
+    if (w_fire) burst_left_q <= length - 1'b1;
   end
 
   logic unused;

@@ -30,9 +30,9 @@
   `BS_ASSUME(!halted_q || halt_i)
 
   // ------------------------------------------------------------------ bursts: whole, aligned, inside a page
-  `BS_ASSUME(!cmd_valid_i || (cmd_beats_i != 24'd0 && cmd_address_i[SIZE-1:0] == {SIZE{1'b0}} && base_i[11:0] == 12'd0))
-  `BS_CHECK(!active_q || (beats_q != 24'd0 && address_q[SIZE-1:0] == {SIZE{1'b0}}))
-  `BS_CHECK(!m_axi_awvalid_o || ({24'd0, m_axi_awlen_o} < BURST_BEATS && {16'd0, m_axi_awlen_o} < beats_q))
+  `BS_ASSUME(!cmd_valid_i || (cmd_beats_i != '0 && cmd_address_i[SIZE-1:0] == {SIZE{1'b0}} && base_i[11:0] == 12'd0))
+  `BS_CHECK(!active_q || (beats_q != '0 && address_q[SIZE-1:0] == {SIZE{1'b0}}))
+  `BS_CHECK(!m_axi_awvalid_o || ({24'd0, m_axi_awlen_o} < BURST_BEATS && {24'd0, m_axi_awlen_o} < {{(32-BEATS_WIDTH){1'b0}}, beats_q}))
   `BS_CHECK(!m_axi_awvalid_o || {20'd0, m_axi_awaddr_o[11:0]} + (({24'd0, m_axi_awlen_o} + 32'd1) << SIZE) <= 32'd4096)
 
   // ------------------------------------------------------------------ data follow addresses on show, answers follow both
@@ -49,20 +49,22 @@
   end
   // Whether AWREADY was there has no part in it.
   `BS_CHECK(m_axi_wvalid_o == ((data_valid_i || fill_q) && owed_q != 6'd0))
-  `BS_ASSUME(!m_axi_bvalid_i || (sent_q != 6'd0 && in_flight_q != 5'd0))
+  `BS_ASSUME(!m_axi_bvalid_i || (sent_q != 6'd0 && in_flight_q != '0))
   `BS_CHECK(busy_o || (owed_q == 6'd0 && sent_q == 6'd0))
-  `BS_CHECK(in_flight_q <= OUTSTANDING[4:0] && owed_q <= OUTSTANDING[5:0] && sent_q <= OUTSTANDING[5:0])
+  /* verilator lint_off CMPCONST */
+  `BS_CHECK({{(32-FLIGHT_WIDTH){1'b0}}, in_flight_q} <= OUTSTANDING && owed_q <= OUTSTANDING[5:0] && sent_q <= OUTSTANDING[5:0])
+  /* verilator lint_on CMPCONST */
   // How these counts and the design's own hang together.
-  `BS_CHECK(shown_q == aw_waits_q && (!shown_q || (active_q && in_flight_q < OUTSTANDING[4:0])))
-  `BS_CHECK(owed_q == {1'b0, to_send_q} + {5'd0, in_burst_q})
-  `BS_CHECK(owed_q + sent_q == {1'b0, in_flight_q} + {5'd0, aw_waits_q})
-  `BS_CHECK(length_in_q == length_out_q + to_send_q[3:0])
+  `BS_CHECK(shown_q == aw_waits_q && (!shown_q || (active_q && in_flight_q < OUTSTANDING[FLIGHT_WIDTH-1:0])))
+  `BS_CHECK(owed_q == {{(6-FLIGHT_WIDTH){1'b0}}, to_send_q} + {5'd0, in_burst_q})
+  `BS_CHECK(owed_q + sent_q == {{(6-FLIGHT_WIDTH){1'b0}}, in_flight_q} + {5'd0, aw_waits_q})
+  `BS_CHECK(length_in_q == length_out_q + (OUTSTANDING == 1 ? '0 : to_send_q[PLACE_WIDTH-1:0]))
 
   // ------------------------------------------------------------------ WLAST, of one burst at a time; a prover's of any
   logic track, tracked_q;
   logic [5:0] ahead_q;   // bursts whose last beat goes before
   logic [7:0] left_q;    // beats of the burst, minus 1
-  logic [3:0] place;
+  logic [PLACE_WIDTH-1:0] place;
   `ifdef BS_FORMAL
   assign track = track_i;
   `else
@@ -86,5 +88,5 @@
   end
   `BS_CHECK(!(tracked_q && m_axi_wvalid_o && ahead_q == 6'd0) || m_axi_wlast_o == (left_q == 8'd0))
   `BS_CHECK(!tracked_q || ahead_q < owed_q)
-  assign place = length_out_q + ahead_q[3:0] - {3'd0, in_burst_q};
-  `BS_CHECK(!tracked_q || left_q == (in_burst_q && ahead_q == 6'd0 ? burst_left_q : length_q[place]))
+  assign place = OUTSTANDING == 1 ? length_out_q : length_out_q + ahead_q[PLACE_WIDTH-1:0] - {{(PLACE_WIDTH-1){1'b0}}, in_burst_q};
+  `BS_CHECK(!tracked_q || left_q == {{(8-LENGTH_WIDTH){1'b0}}, in_burst_q && ahead_q == 6'd0 ? burst_left_q : length_q[place]})

@@ -16,6 +16,7 @@ module bs_feeder #(
   parameter BANKS      = 16,  // planes
   parameter MAX_ACTIVATION_BITS = 16,
   parameter DEPTH      = 64,  // words of a plane bank
+  parameter COUNT_WIDTH = 16,  // as in bs_walker
   parameter CLOCK_GATING = 0  // as in bs_column
 ) (
   input  logic                clk_i,
@@ -24,8 +25,8 @@ module bs_feeder #(
   /* verilator lint_off UNUSEDSIGNAL */
   input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
-  input  logic [15:0]         rows_loaded_i,
-  output logic [15:0]         rows_freed_o,
+  input  logic [COUNT_WIDTH-1:0] rows_loaded_i,
+  output logic [COUNT_WIDTH-1:0] rows_freed_o,
   // Activation buffer, read side.
   output logic [BANKS-1:0]    read_even_planes_o,
   output logic [BANKS-1:0]    read_odd_planes_o,
@@ -52,38 +53,45 @@ module bs_feeder #(
   localparam LINE_WIDTH = $clog2(DATA_WIDTH);
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
   localparam BANK_WIDTH = $clog2(BANKS);
+  localparam X_WIDTH = COUNT_WIDTH + 5;
+  localparam POSITION_WIDTH = COUNT_WIDTH + 4;
+  localparam FILL_WIDTH = $clog2(ROWS + 1);  // of places in a vector
+  localparam BITS_WIDTH = $clog2(MAX_ACTIVATION_BITS + 1);
   localparam COPIES = (ROWS + DATA_WIDTH - 1) / DATA_WIDTH;  // of a line over the array's rows
 
   // Width and sign of the first and of the second tensor.
-  logic [4:0] first_bits, second_bits;
+  logic [BITS_WIDTH-1:0] first_bits, second_bits;
   logic whole_codes, signed_codes, second_signed;
-  assign first_bits = desc_i[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
-  assign second_bits = desc_i[F_SECOND_BITS +: B_SECOND_BITS];
+  assign first_bits = desc_i[F_ACTIVATION_BITS +: BITS_WIDTH];
+  assign second_bits = desc_i[F_SECOND_BITS +: BITS_WIDTH];
   assign second_signed = desc_i[F_SECOND_SIGNED];
   assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign signed_codes = desc_i[F_SIGNED];
 
   // Walker and its output register.
   logic window_valid, window_take, window_second, window_row_valid, window_last, window_tile_last;
-  logic signed [20:0] window_x;
+  logic signed [X_WIDTH-1:0] window_x;
   /* verilator lint_off UNUSEDSIGNAL */ // addresses fit the buffer by construction of the descriptor
-  logic [15:0] window_slot;
+  logic [ADDRESS_WIDTH:0] window_slot;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic [10:0] window_length, window_fill;
-  logic [19:0] window_begin;
-  bs_walker #(.STRIPS(STRIPS), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH)) u_walker (
+  logic [FILL_WIDTH-1:0] window_length, window_fill;
+  logic [POSITION_WIDTH-1:0] window_begin;
+  bs_walker #(
+    .STRIPS(STRIPS), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH), .COUNT_WIDTH(COUNT_WIDTH),
+    .RING_WIDTH(ADDRESS_WIDTH+1)
+  ) u_walker (
     .clk_i(clk_i), .rst_ni(rst_ni), .start_i(start_i), .desc_i(desc_i), .rows_loaded_i(rows_loaded_i),
     .rows_freed_o(rows_freed_o), .window_valid_o(window_valid), .window_ready_i(window_take),
     .window_x_o(window_x), .window_begin_o(window_begin), .window_second_o(window_second), .window_row_valid_o(window_row_valid), .window_slot_o(window_slot),
     .window_length_o(window_length), .window_fill_o(window_fill), .window_last_o(window_last),
     .window_tile_last_o(window_tile_last));
 
-  logic signed [20:0] row_bits;  // of a row, or strip
-  assign row_bits = $signed({1'b0, desc_i[F_IN_ROW_BITS +: B_IN_ROW_BITS]});
+  logic signed [X_WIDTH-1:0] row_bits;  // of a row, or strip
+  assign row_bits = $signed({1'b0, desc_i[F_IN_ROW_BITS +: POSITION_WIDTH]});
   logic hold_q, second_q, row_valid_q, last_q, tile_last_q;
-  logic signed [20:0] x_q, begin_q, row_end_q;  // its row, or strip, is [begin, end)
+  logic signed [X_WIDTH-1:0] x_q, row_begin, row_end;  // its row, or strip, is [begin, end)
   logic [ADDRESS_WIDTH-1:0] slot_q;
-  logic [10:0] length_q, fill_q;
+  logic [FILL_WIDTH-1:0] length_q, fill_q;
   logic read;
   assign window_take = window_valid && (!hold_q || read);
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -97,19 +105,36 @@ module bs_feeder #(
       last_q <= window_last;
       tile_last_q <= window_tile_last;
       x_q <= window_x;
-      begin_q <= {1'b0, window_begin};
-      row_end_q <= row_bits + $signed({1'b0, window_begin});
       slot_q <= window_slot[ADDRESS_WIDTH-1:0];
       length_q <= window_length;
       fill_q <= window_fill;
     end
   end
 
+  if (STRIPS != 0) begin : g_strip
+    logic signed [X_WIDTH-1:0] begin_q, end_q;
+    always_ff @(posedge clk_i) begin
+      if (window_take) begin
+        begin_q <= {1'b0, window_begin};
+        end_q <= row_bits + $signed({1'b0, window_begin});
+      end
+    end
+    assign row_begin = begin_q;
+    assign row_end = end_q;
+  end else begin : g_row
+    assign row_begin = '0;
+    assign row_end = row_bits;
+    logic unused_begin;
+    assign unused_begin = ^window_begin;
+  end
+  logic early;  // it begins in front of its row
+  assign early = x_q < row_begin;
+
   // A group's first window claims a slot; release frees one in the same cycle, since data land a cycle later.
   localparam VECTOR_WIDTH = VECTORS > 1 ? $clog2(VECTORS) : 1;
   logic [VECTOR_WIDTH-1:0] vector_q, vector_l;  // of the group
   logic group_first, group_end, tile_last_l;
-  assign group_first = fill_q == 11'd0 && (VECTORS == 1 || vector_q == {VECTOR_WIDTH{1'b0}});
+  assign group_first = fill_q == '0 && (VECTORS == 1 || vector_q == {VECTOR_WIDTH{1'b0}});
   assign group_end = last_q && (VECTORS == 1 || {{(32 - VECTOR_WIDTH){1'b0}}, vector_q} == VECTORS - 1 || tile_last_q
                                 || whole_codes);
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -139,58 +164,59 @@ module bs_feeder #(
   assign vector_ready_o = filled_q != 2'd0;
 
   // Part of the window inside the row, or strip: bits [low, high) of it. The rest is padding.
-  logic signed [20:0] low_limit, high_limit;
-  logic [10:0] low, high;
-  assign low_limit = begin_q - x_q;
-  assign high_limit = row_end_q - x_q;
+  logic signed [X_WIDTH-1:0] low_limit, high_limit, length_wide;
+  logic [FILL_WIDTH-1:0] low, high;
+  assign low_limit = row_begin - x_q;
+  assign high_limit = row_end - x_q;
+  assign length_wide = $signed({{(X_WIDTH-FILL_WIDTH){1'b0}}, length_q});
   always_comb begin
-    low = 11'd0;
-    if (low_limit > 21'sd0) low = low_limit > $signed({10'b0, length_q}) ? length_q : low_limit[10:0];
+    low = '0;
+    if (early) low = low_limit > length_wide ? length_q : low_limit[FILL_WIDTH-1:0];
     high = length_q;
-    if (!second_q && high_limit < $signed({10'b0, length_q})) high = high_limit[20] ? 11'd0 : high_limit[10:0];
+    if (!second_q && high_limit < length_wide) high = high_limit[X_WIDTH-1] ? '0 : high_limit[FILL_WIDTH-1:0];
     if (!row_valid_q || high <= low) begin
-      low = 11'd0;
-      high = 11'd0;
+      low = '0;
+      high = '0;
     end
   end
 
   // Lines the valid part lies in: `line` (of window bit 0) and the one after it. From the window itself and the ends of its
   // row, or strip, and not from its valid part, which would come late. A window is no longer than a line.
+  localparam END_WIDTH = (LINE_WIDTH > FILL_WIDTH ? LINE_WIDTH : FILL_WIDTH) + 1;
   /* verilator lint_off UNUSEDSIGNAL */ // signs, and lines
-  logic signed [20:0] window_end, last_row_bit;
-  logic [11:0] offset_end;
+  logic signed [X_WIDTH-1:0] window_end, last_row_bit;
+  logic [END_WIDTH-1:0] offset_end;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic signed [20-LINE_WIDTH:0] line, first_line, last_line;
+  logic signed [X_WIDTH-1-LINE_WIDTH:0] line, first_line, last_line;
   logic [LINE_WIDTH-1:0] offset;
-  logic any, early, crosses, use_this, use_next;
-  assign line = x_q[20:LINE_WIDTH];
+  logic any, crosses, use_this, use_next;
+  assign line = x_q[X_WIDTH-1:LINE_WIDTH];
   assign offset = x_q[LINE_WIDTH-1:0];
-  assign window_end = x_q + $signed({10'b0, length_q});
-  assign last_row_bit = row_end_q - 21'sd1;
-  assign first_line = begin_q[20:LINE_WIDTH];
-  assign last_line = last_row_bit[20:LINE_WIDTH];
-  assign offset_end = {{(12-LINE_WIDTH){1'b0}}, offset} + {1'b0, length_q} - 12'd1;
-  assign crosses = |offset_end[11:LINE_WIDTH] && (second_q || line < last_line);
-  assign early = x_q < begin_q;  // it begins in front of its row
-  assign any = row_valid_q && (early ? window_end > begin_q : second_q || x_q < row_end_q);
+  assign window_end = x_q + length_wide;
+  assign last_row_bit = row_end - $signed({{(X_WIDTH-1){1'b0}}, 1'b1});
+  assign first_line = row_begin[X_WIDTH-1:LINE_WIDTH];
+  assign last_line = last_row_bit[X_WIDTH-1:LINE_WIDTH];
+  assign offset_end = {{(END_WIDTH-LINE_WIDTH){1'b0}}, offset} + {{(END_WIDTH-FILL_WIDTH){1'b0}}, length_q}
+                      - {{(END_WIDTH-1){1'b0}}, 1'b1};
+  assign crosses = |offset_end[END_WIDTH-1:LINE_WIDTH] && (second_q || line < last_line);
+  assign any = row_valid_q && (early ? window_end > row_begin : second_q || x_q < row_end);
   assign use_this = any && (!early || line == first_line);
   assign use_next = any && crosses;
 
-  logic [4:0] bits;  // of the window's tensor
+  logic [BITS_WIDTH-1:0] bits;  // of the window's tensor
   assign bits = second_q ? second_bits : first_bits;
 
   // Buffer addresses of the two: lines form pairs of an even and an odd one. Behind an odd line the even one is the next
   // pair's.
+  /* verilator lint_off UNUSEDSIGNAL */ // pairs fit the buffer by construction of the descriptor
+  logic [X_WIDTH+ADDRESS_WIDTH-2-LINE_WIDTH:0] pair_wide;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic odd;
-  logic [ADDRESS_WIDTH-1:0] pair, pairs_before, bits_wide;
+  logic [ADDRESS_WIDTH-1:0] pairs_before, bits_wide;
   assign odd = line[0];
-  if (20 - LINE_WIDTH >= ADDRESS_WIDTH) begin : g_pair_cut
-    assign pair = line[ADDRESS_WIDTH:1];
-  end else begin : g_pair_extend
-    assign pair = {{(ADDRESS_WIDTH - 20 + LINE_WIDTH){line[20-LINE_WIDTH]}}, line[20-LINE_WIDTH:1]};
-  end
-  assign bits_wide = {{(ADDRESS_WIDTH-5){1'b0}}, bits};
-  assign pairs_before = pair * bits_wide;  // in addresses
+  assign pair_wide = {{ADDRESS_WIDTH{line[X_WIDTH-1-LINE_WIDTH]}}, line[X_WIDTH-1-LINE_WIDTH:1]};
+  assign bits_wide = {{(ADDRESS_WIDTH-BITS_WIDTH){1'b0}}, bits};
+  assign pairs_before = pair_wide[ADDRESS_WIDTH-1:0] * bits_wide;  // in addresses
 
   logic [BANKS-1:0] planes;
   assign planes = ~({BANKS{1'b1}} << bits);
@@ -199,22 +225,28 @@ module bs_feeder #(
   assign read_even_address_o = (odd ? slot_q + bits_wide : slot_q) + pairs_before;
   assign read_odd_address_o = slot_q + pairs_before;
   assign window_o = read;
-  assign lines_read_o = (use_this ? {1'b0, bits} : 6'd0) + (use_next ? {1'b0, bits} : 6'd0);
+  assign lines_read_o = (use_this ? {{(6-BITS_WIDTH){1'b0}}, bits} : 6'd0) + (use_next ? {{(6-BITS_WIDTH){1'b0}}, bits} : 6'd0);
 
   // Landing: rotate the line to the vector's rows and merge.
   logic odd_l, clear_l, second_l;
-  logic [4:0] bits_l;
+  logic [BITS_WIDTH-1:0] bits_l;
   logic slot_second_q [0:1];  // the vector is of the second tensor
   logic [LINE_WIDTH-1:0] offset_l, rotate_l;
-  logic [10:0] length_l, fill_l, low_l, high_l;
+  logic [FILL_WIDTH-1:0] length_l, fill_l, low_l, high_l;
+  logic [LINE_WIDTH-1:0] fill_line;  // place in a line that the window is turned to
+  if (FILL_WIDTH >= LINE_WIDTH) begin : g_fill_cut
+    assign fill_line = fill_q[LINE_WIDTH-1:0];
+  end else begin : g_fill_extend
+    assign fill_line = {{(LINE_WIDTH-FILL_WIDTH){1'b0}}, fill_q};
+  end
   always_ff @(posedge clk_i) begin
     if (read) begin
       odd_l <= odd;
       second_l <= second_q;
       bits_l <= bits;
-      clear_l <= fill_q == 11'd0;
+      clear_l <= fill_q == '0;
       offset_l <= offset;
-      rotate_l <= offset - fill_q[LINE_WIDTH-1:0];
+      rotate_l <= offset - fill_line;
       length_l <= length_q;
       fill_l <= fill_q;
       low_l <= low;
@@ -237,6 +269,7 @@ module bs_feeder #(
   /* verilator lint_off UNUSEDSIGNAL */ // read where planes are skipped
   logic [BANKS*ROWS-1:0] window_rows;          // the window that lands, plane by plane
   /* verilator lint_on UNUSEDSIGNAL */
+  /* verilator lint_off CMPCONST */ // a bank beyond the planes has none
   for (genvar p = 0; p < BANKS; p = p + 1) begin : g_plane
     logic [DATA_WIDTH-1:0] even_line, odd_line, merged;
     /* verilator lint_off UNUSEDSIGNAL */
@@ -324,10 +357,10 @@ module bs_feeder #(
     logic [BANKS-1:0] matters_0_q, matters_1_q, of_group;  // by slot
     logic first_l;
     /* verilator lint_off UNUSEDSIGNAL */ // no wider than the banks
-    logic [4:0] sign_plane_l;
+    logic [BITS_WIDTH-1:0] sign_plane_l;
     /* verilator lint_on UNUSEDSIGNAL */
     logic [ROWS-1:0] signs;
-    assign sign_plane_l = bits_l - 5'd1;
+    assign sign_plane_l = bits_l - 1'b1;
     assign signs = signed_codes ? window_rows[sign_plane_l[BANK_WIDTH-1:0]*ROWS +: ROWS] : {ROWS{1'b0}};
     for (genvar p = 0; p < BANKS; p = p + 1) begin : g_matters
       assign matters[p] = bits_l > p && window_rows[p*ROWS +: ROWS] != signs;
@@ -347,8 +380,10 @@ module bs_feeder #(
     endfunction
     assign top_plane_o = top_of(of_group, signed_codes);
   end else begin : g_all_planes
-    assign top_plane_o = first_bits - 5'd1;
+    assign top_plane_o = {{(5-BITS_WIDTH){1'b0}}, first_bits} - 5'd1;
   end
+
+  /* verilator lint_on CMPCONST */
 
   logic group_last_q [0:1];
   always_ff @(posedge clk_i) if (landing_q && landing_last_q) group_last_q[write_slot_q] <= tile_last_l;
@@ -368,7 +403,7 @@ module bs_feeder #(
   // Codes are read plane by plane, with constant indices but for the sign plane: a read by a variable index is a
   // multiplexer of all planes, and one for every bit of every code would swamp synthesis.
   logic [ROWS-1:0] code_plane, sign_plane;
-  logic [4:0] code_bits;
+  logic [BITS_WIDTH-1:0] code_bits;
   logic code_signed;
   assign code_bits = slot_second_q[read_slot_q] ? second_bits : first_bits;
   assign code_signed = slot_second_q[read_slot_q] ? second_signed : signed_codes;
@@ -377,9 +412,9 @@ module bs_feeder #(
     code_plane = {ROWS{1'b0}};
     sign_plane = {ROWS{1'b0}};
     if (whole_codes && vector_ready_o) begin
-      if (code_signed) sign_plane = slot_data_q[(read_slot_q ? BANKS : 0) + {27'd0, code_bits} - 1];
+      if (code_signed) sign_plane = slot_data_q[(read_slot_q ? BANKS : 0) + {{(32-BITS_WIDTH){1'b0}}, code_bits} - 1];
       for (int p = 0; p < CODE_WIDTH; p = p + 1) begin
-        if (p < MAX_ACTIVATION_BITS && code_bits > p[4:0]) begin
+        if (p < MAX_ACTIVATION_BITS && code_bits > p[BITS_WIDTH-1:0]) begin
           code_plane = read_slot_q ? slot_data_q[p < BANKS ? BANKS + p : 0] : slot_data_q[p < BANKS ? p : 0];
         end else begin
           code_plane = sign_plane;

@@ -6,22 +6,28 @@
 module bs_loader #(
   parameter OVERLAY      = 0,
   parameter WEIGHT_WIDTH = 64,  // of a word of the weight buffer
-  parameter LOAD_ROWS  = 1,     // pim: rows in it
+  parameter LOAD_ROWS    = 1,   // pim: rows in it
   parameter TILES        = 1,
   parameter ROWS         = 64,
+  parameter COLUMNS      = 64,
   parameter DATA_WIDTH   = 64,
   parameter BANKS        = 16,
   parameter ACTIVATION_DEPTH = 64,
   parameter WEIGHT_DEPTH = 512,  // words
   parameter PARAMETER_DEPTH = 256,
   parameter POST_LANES   = 4,
-  parameter ACC_WIDTH    = 48
+  parameter TABLE_UNIT   = 1,
+  parameter ACC_WIDTH    = 48,
+  parameter MAX_WEIGHT_BITS = 16,
+  parameter MAX_ACTIVATION_BITS = 16,
+  parameter COUNT_WIDTH  = 16,  // as in bs_walker
+  parameter LIST_WIDTH   = 32   // of the addresses in descriptors
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
   // Descriptor fetch.
   input  logic                fetch_i,
-  input  logic [31:0]         fetch_address_i,
+  input  logic [LIST_WIDTH-1:0] fetch_address_i,
   output logic                fetch_beat_o,
   output logic [DATA_WIDTH-1:0] fetch_data_o,
   // Layer.
@@ -29,16 +35,16 @@ module bs_loader #(
   /* verilator lint_off UNUSEDSIGNAL */
   input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
-  input  logic [15:0]         rows_freed_i,        // input rows the feeder no longer needs
+  input  logic [COUNT_WIDTH-1:0] rows_freed_i,     // input rows the feeder no longer needs
   input  logic                weight_row_freed_i,  // pulse
-  output logic [15:0]         rows_loaded_o,
-  output logic [23:0]         weight_rows_loaded_o,
+  output logic [COUNT_WIDTH-1:0] rows_loaded_o,
+  output logic [$clog2(WEIGHT_DEPTH):0] weight_rows_loaded_o,  // modulo twice the buffer's words
   output logic                busy_o,
   // Read master.
   output logic                cmd_valid_o,
   input  logic                cmd_ready_i,
-  output logic [31:0]         cmd_address_o,
-  output logic [23:0]         cmd_beats_o,
+  output logic [LIST_WIDTH-1:0] cmd_address_o,
+  output logic [(LIST_WIDTH-$clog2(DATA_WIDTH/8) < 24 ? LIST_WIDTH-$clog2(DATA_WIDTH/8) : 24)-1:0] cmd_beats_o,
   input  logic                data_valid_i,
   input  logic [DATA_WIDTH-1:0] data_i,
   // Activation buffer.
@@ -65,6 +71,17 @@ module bs_loader #(
   localparam BYTES_LOG = $clog2(BYTES);
   localparam FETCH_BEATS = DESC_WORDS * 32 / DATA_WIDTH;
   localparam ADDRESS_WIDTH = $clog2(BANKS * ACTIVATION_DEPTH);
+  localparam BEATS_WIDTH = LIST_WIDTH - BYTES_LOG < 24 ? LIST_WIDTH - BYTES_LOG : 24;  // no command is longer than memory
+  localparam HELD_WIDTH = $clog2(WEIGHT_DEPTH) + 1;  // of words of the weight buffer
+  localparam RING_WIDTH = ADDRESS_WIDTH + 1;
+  localparam Y_WIDTH = COUNT_WIDTH + 1;
+  localparam BITS_WIDTH = $clog2(MAX_ACTIVATION_BITS + 1);
+  localparam WEIGHT_BITS_WIDTH = $clog2(MAX_WEIGHT_BITS + 1);
+  localparam [COUNT_WIDTH-1:0] ONE = 1;
+  localparam TILE_WIDTH = TILES > 1 ? $clog2(TILES) : 1;
+  localparam PIECE_WIDTH = PIECES > 1 ? $clog2(PIECES) : 1;
+  localparam ROWS_WIDTH = $clog2((OVERLAY != 0 ? COLUMNS * MAX_WEIGHT_BITS : ROWS) + 1);  // of words of a tile's weights
+  localparam FREE_WIDTH = (HELD_WIDTH > ROWS_WIDTH ? HELD_WIDTH : ROWS_WIDTH) + 1;
   localparam LANE_BITS = POST_LANES > 1 ? $clog2(POST_LANES) : 1;
 
   localparam TABLE_BEATS = 2048 / DATA_WIDTH;
@@ -73,76 +90,105 @@ module bs_loader #(
                    TO_SECOND = 3'd4;
 
   logic whole_codes, resident, second, broadcast;
-  logic [15:0] in_ring, in_slot, in_slots, rows_needed, blocks, k_tiles, n_tiles, segment_first, segment_next;
-  logic [15:0] lanes_full, rows_last;
-  logic [4:0] first_bits, second_bits, bits;
-  logic [23:0] row_beats, param_beats, second_beats;
+  logic [RING_WIDTH-1:0] in_ring, in_slot;
+  logic [COUNT_WIDTH-1:0] in_slots, rows_needed, blocks, k_tiles, n_tiles, segment_first, segment_next;
+  logic [COUNT_WIDTH-1:0] lanes_full;
+  logic [BITS_WIDTH-1:0] first_bits, second_bits, bits;
+  logic [BEATS_WIDTH-1:0] row_beats, param_beats, second_beats;
   assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign resident = desc_i[F_RESIDENT];
   assign second = desc_i[F_SECOND];
   assign broadcast = desc_i[F_BROADCAST];
-  assign first_bits = desc_i[F_ACTIVATION_BITS +: B_ACTIVATION_BITS];
-  assign second_bits = desc_i[F_SECOND_BITS +: B_SECOND_BITS];
-  assign second_beats = desc_i[F_SECOND_ROW_BEATS +: B_SECOND_ROW_BEATS];
-  assign in_ring = desc_i[F_IN_RING +: B_IN_RING];
-  assign in_slot = desc_i[F_IN_SLOT +: B_IN_SLOT];
-  assign in_slots = desc_i[F_IN_SLOTS +: B_IN_SLOTS];
-  assign rows_needed = desc_i[F_ROWS_NEEDED +: B_ROWS_NEEDED];
-  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
-  assign k_tiles = desc_i[F_K_TILES +: B_K_TILES];
-  assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
-  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
-  assign segment_next = desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT];
-  assign lanes_full = desc_i[F_LANES +: B_LANES];
-  assign rows_last = desc_i[F_ROWS_LAST +: B_ROWS_LAST];
-  assign row_beats = desc_i[F_IN_ROW_BEATS +: B_IN_ROW_BEATS];
-  assign param_beats = desc_i[F_PARAM_BEATS +: B_PARAM_BEATS];
+  assign first_bits = desc_i[F_ACTIVATION_BITS +: BITS_WIDTH];
+  assign second_bits = desc_i[F_SECOND_BITS +: BITS_WIDTH];
+  assign second_beats = desc_i[F_SECOND_ROW_BEATS +: BEATS_WIDTH];
+  assign in_ring = desc_i[F_IN_RING +: RING_WIDTH];
+  assign in_slot = desc_i[F_IN_SLOT +: RING_WIDTH];
+  assign in_slots = desc_i[F_IN_SLOTS +: COUNT_WIDTH];
+  assign rows_needed = desc_i[F_ROWS_NEEDED +: COUNT_WIDTH];
+  assign blocks = desc_i[F_BLOCKS +: COUNT_WIDTH];
+  assign k_tiles = desc_i[F_K_TILES +: COUNT_WIDTH];
+  assign n_tiles = desc_i[F_N_TILES +: COUNT_WIDTH];
+  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: COUNT_WIDTH];
+  assign segment_next = desc_i[F_SEGMENT_NEXT +: COUNT_WIDTH];
+  assign lanes_full = desc_i[F_LANES +: COUNT_WIDTH];
+  assign row_beats = desc_i[F_IN_ROW_BEATS +: BEATS_WIDTH];
+  assign param_beats = desc_i[F_PARAM_BEATS +: BEATS_WIDTH];
 
   // ------------------------------------------------------------------ commands
   typedef enum logic [2:0] {IDLE, FETCH, PARAMETERS, ONE_PIXEL, INPUT_ROWS, WEIGHTS} state_e;
   state_e state_q;
-  logic [15:0] block_q, t_q, row_q, segment_left_q;
-  logic [15:0] n_left_q, k_left_q;  // output tiles of the block and row tiles of the output tile from this one on
-  logic [15:0] placed_q;            // channels of the output tile up to this macro
+  logic [COUNT_WIDTH-1:0] block_q, row_q, segment_left_q;
+  logic [COUNT_WIDTH-1:0] n_left_q, k_left_q;  // output tiles of the block and row tiles of the output tile from this one on
+  logic [TILE_WIDTH-1:0] t_q;
   logic beside_q;  // the next row command is the second tensor's
-  logic signed [17:0] block_end_q;  // input row behind those that the block needs; there may be fewer
-  logic [31:0] row_address_q, second_address_q, weight_address_q;
-  logic [15:0] weight_rows_held_q;  // rows commanded and not freed
+  logic signed [COUNT_WIDTH+1:0] block_end_q;  // input row behind those that the block needs; there may be fewer
+  logic [LIST_WIDTH-1:0] row_address_q, second_address_q, weight_address_q;
+  logic [HELD_WIDTH-1:0] weight_rows_held_q;  // rows commanded and not freed
 
-  logic signed [16:0] start_y;
-  logic [15:0] tile_rows, rows_waiting;
-  assign start_y = desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
+  logic signed [COUNT_WIDTH:0] start_y;
+  logic [COUNT_WIDTH-1:0] rows_waiting;
+  assign start_y = desc_i[F_PIXEL_START_Y +: Y_WIDTH];
   assign rows_waiting = row_q - rows_freed_i;
+  logic n_done, k_done, t_done, fire;
   // Words of a tile's weights: overlay has one for every plane of every output. A register later they are soon enough: the
   // read master takes no two commands in neighbouring cycles.
-  logic [15:0] tile_rows_q;
+  logic [ROWS_WIDTH-1:0] tile_rows, tile_rows_q;
   always_ff @(posedge clk_i) tile_rows_q <= tile_rows;
-  assign tile_rows = OVERLAY != 0 ? (segment_left_q < lanes_full ? segment_left_q : lanes_full) * {11'd0, desc_i[F_WEIGHT_BITS +: B_WEIGHT_BITS]}
-                     : ((k_done ? rows_last : ROWS[15:0]) + LOAD_ROWS[15:0] - 16'd1) / LOAD_ROWS[15:0];
+  if (OVERLAY != 0) begin : g_output_planes
+    localparam LANE_WIDTH = $clog2(COLUMNS + 1);
+    logic [LANE_WIDTH-1:0] outputs;
+    assign outputs = segment_left_q < lanes_full ? segment_left_q[LANE_WIDTH-1:0] : lanes_full[LANE_WIDTH-1:0];
+    assign tile_rows = {{(ROWS_WIDTH-LANE_WIDTH){1'b0}}, outputs}
+                       * {{(ROWS_WIDTH-WEIGHT_BITS_WIDTH){1'b0}}, desc_i[F_WEIGHT_BITS +: WEIGHT_BITS_WIDTH]};
+  end else begin : g_rows
+    localparam LAST_ROW = LOAD_ROWS - 1;  // of a word
+    /* verilator lint_off UNUSEDSIGNAL */ // a tile's words are no more than its rows
+    logic [ROWS_WIDTH:0] words;
+    /* verilator lint_on UNUSEDSIGNAL */
+    assign words = ({1'b0, k_done ? desc_i[F_ROWS_LAST +: ROWS_WIDTH] : ROWS[ROWS_WIDTH-1:0]} + LAST_ROW[ROWS_WIDTH:0])
+                   >> $clog2(LOAD_ROWS);
+    assign tile_rows = words[ROWS_WIDTH-1:0];
+  end
+  if (TILES > 1) begin : g_macros
+    logic [COUNT_WIDTH-1:0] placed_q;  // channels of the output tile up to this macro
+    always_ff @(posedge clk_i) begin
+      if (start_i) placed_q <= lanes_full;
+      else if (state_q == WEIGHTS && fire) placed_q <= t_done ? lanes_full : placed_q + lanes_full;
+    end
+    assign t_done = {{(32-TILE_WIDTH){1'b0}}, t_q} == TILES - 1 || segment_left_q <= placed_q;
+  end else begin : g_one_macro
+    assign t_done = 1'b1;
+  end
 
-  logic slot_free, weights_free, rows_done, weights_last, n_done, k_done, t_done, fire, queue_ready;
+  logic slot_free, weights_free, rows_done, weights_last, queue_ready;
+  logic [FREE_WIDTH-1:0] rows_wide;
   assign rows_done = $signed({2'b0, row_q}) >= block_end_q || row_q >= rows_needed;
   // Rows the feeder has freed may be ahead of the rows loaded (strides larger than the kernel).
   assign slot_free = rows_freed_i > row_q || rows_waiting < in_slots;
-  assign weights_free = weight_rows_held_q + tile_rows_q <= WEIGHT_DEPTH[15:0];
-  assign t_done = t_q + 16'd1 == TILES[15:0] || segment_left_q <= placed_q;
-  assign k_done = k_left_q == 16'd1;
-  assign n_done = n_left_q == 16'd1;
+  assign rows_wide = {{(FREE_WIDTH-ROWS_WIDTH){1'b0}}, tile_rows_q};
+  assign weights_free = {{(FREE_WIDTH-HELD_WIDTH){1'b0}}, weight_rows_held_q} + rows_wide <= WEIGHT_DEPTH[FREE_WIDTH-1:0];
+  assign k_done = k_left_q == ONE;
+  assign n_done = n_left_q == ONE;
   assign weights_last = t_done && k_done && n_done;
 
-  logic [23:0] weight_beats;
-  assign weight_beats = {8'd0, tile_rows_q} * PIECES[23:0];
+  /* verilator lint_off UNUSEDSIGNAL */ // a tile's weights fit the memory
+  logic [23:0] weight_beats_wide;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [BEATS_WIDTH-1:0] weight_beats;
+  assign weight_beats_wide = {{(24-ROWS_WIDTH){1'b0}}, tile_rows_q} * PIECES[23:0];
+  assign weight_beats = weight_beats_wide[BEATS_WIDTH-1:0];
 
   logic want;
   always_comb begin
     want = 1'b0;
     cmd_address_o = fetch_address_i;
-    cmd_beats_o = FETCH_BEATS[23:0];
+    cmd_beats_o = FETCH_BEATS[BEATS_WIDTH-1:0];
     unique case (state_q)
       FETCH: want = 1'b1;
       PARAMETERS: begin
         want = 1'b1;
-        cmd_address_o = desc_i[F_PARAM_ADDRESS +: B_PARAM_ADDRESS];
+        cmd_address_o = desc_i[F_PARAM_ADDRESS +: LIST_WIDTH];
         cmd_beats_o = param_beats;
       end
       ONE_PIXEL: begin
@@ -167,8 +213,8 @@ module bs_loader #(
   assign fire = cmd_valid_o && cmd_ready_i;
 
   logic block_last, weights_wanted, rows_end;
-  assign block_last = block_q + 16'd1 == blocks;
-  assign weights_wanted = !whole_codes && !desc_i[F_KEEP_WEIGHTS] && (!resident || block_q == 16'd0);
+  assign block_last = block_q + 1'b1 == blocks;
+  assign weights_wanted = !whole_codes && !desc_i[F_KEEP_WEIGHTS] && (!resident || block_q == '0);
   assign rows_end = rows_done && !beside_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -196,61 +242,60 @@ module bs_loader #(
   end
 
   logic next_block;
-  logic [15:0] rows_held;  // but for the row that is freed, which the array says late
-  assign rows_held = weight_rows_held_q + (state_q == WEIGHTS && fire ? tile_rows_q : 16'd0);
+  logic [HELD_WIDTH-1:0] rows_held;  // but for the row that is freed, which the array says late
+  assign rows_held = weight_rows_held_q + (state_q == WEIGHTS && fire ? rows_wide[HELD_WIDTH-1:0] : '0);
   assign next_block = (state_q == INPUT_ROWS && rows_end && !weights_wanted)
                       || (state_q == WEIGHTS && fire && weights_last);
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      block_q <= 16'd0;
+      block_q <= '0;
       n_left_q <= n_tiles;
       k_left_q <= k_tiles;
-      t_q <= 16'd0;
-      placed_q <= lanes_full;
-      row_q <= 16'd0;
+      t_q <= '0;
+      row_q <= '0;
       beside_q <= 1'b0;
       segment_left_q <= segment_first;
-      second_address_q <= desc_i[F_SECOND_ADDRESS +: B_SECOND_ADDRESS];
-      block_end_q <= {start_y[16], start_y} + {2'b0, desc_i[F_BLOCK_SPAN +: B_BLOCK_SPAN]};
-      row_address_q <= desc_i[F_IN_ADDRESS +: B_IN_ADDRESS];
-      weight_address_q <= desc_i[F_WEIGHT_ADDRESS +: B_WEIGHT_ADDRESS];
+      second_address_q <= desc_i[F_SECOND_ADDRESS +: LIST_WIDTH];
+      block_end_q <= {start_y[COUNT_WIDTH], start_y} + {2'b0, desc_i[F_BLOCK_SPAN +: COUNT_WIDTH]};
+      row_address_q <= desc_i[F_IN_ADDRESS +: LIST_WIDTH];
+      weight_address_q <= desc_i[F_WEIGHT_ADDRESS +: LIST_WIDTH];
     end else begin
       if (state_q == INPUT_ROWS && fire) begin
         beside_q <= second && !broadcast && !beside_q;
         if (beside_q) begin
-          second_address_q <= second_address_q + desc_i[F_SECOND_ROW_STRIDE +: B_SECOND_ROW_STRIDE];
+          second_address_q <= second_address_q + desc_i[F_SECOND_ROW_STRIDE +: LIST_WIDTH];
         end else begin
-          row_q <= row_q + 16'd1;
-          row_address_q <= row_address_q + desc_i[F_IN_ROW_STRIDE +: B_IN_ROW_STRIDE];
+          row_q <= row_q + 1'b1;
+          row_address_q <= row_address_q + desc_i[F_IN_ROW_STRIDE +: LIST_WIDTH];
         end
       end
       if (state_q == WEIGHTS && fire) begin
-        weight_address_q <= weight_address_q + {8'd0, weight_beats << BYTES_LOG};
-        t_q <= t_done ? 16'd0 : t_q + 16'd1;
-        placed_q <= t_done ? lanes_full : placed_q + lanes_full;
+        weight_address_q <= weight_address_q
+                            + {{(LIST_WIDTH-BEATS_WIDTH-BYTES_LOG){1'b0}}, weight_beats, {BYTES_LOG{1'b0}}};
+        t_q <= t_done ? '0 : t_q + 1'b1;
         if (t_done) begin
-          k_left_q <= k_done ? k_tiles : k_left_q - 16'd1;
+          k_left_q <= k_done ? k_tiles : k_left_q - 1'b1;
           if (k_done) begin
-            n_left_q <= n_done ? n_tiles : n_left_q - 16'd1;
+            n_left_q <= n_done ? n_tiles : n_left_q - 1'b1;
             segment_left_q <= n_done ? segment_first
-                              : segment_left_q <= TILES[15:0] * lanes_full ? segment_next
-                              : segment_left_q - TILES[15:0] * lanes_full;
-            if (n_done) weight_address_q <= desc_i[F_WEIGHT_ADDRESS +: B_WEIGHT_ADDRESS];
+                              : segment_left_q <= TILES[COUNT_WIDTH-1:0] * lanes_full ? segment_next
+                              : segment_left_q - TILES[COUNT_WIDTH-1:0] * lanes_full;
+            if (n_done) weight_address_q <= desc_i[F_WEIGHT_ADDRESS +: LIST_WIDTH];
           end
         end
       end
       if (next_block) begin
-        block_q <= block_q + 16'd1;
-        block_end_q <= block_end_q + $signed({2'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
+        block_q <= block_q + 1'b1;
+        block_end_q <= block_end_q + $signed({2'b0, desc_i[F_BLOCK_STEP_Y +: COUNT_WIDTH]});
       end
     end
-    if (start_i) weight_rows_held_q <= 16'd0;
-    else weight_rows_held_q <= weight_row_freed_i ? rows_held - 16'd1 : rows_held;
+    if (start_i) weight_rows_held_q <= '0;
+    else weight_rows_held_q <= weight_row_freed_i ? rows_held - 1'b1 : rows_held;
   end
 
   // ------------------------------------------------------------------ queue of commands in flight
   logic [2:0] kind, queue_kind_q [0:3];
-  logic [23:0] queue_beats_q [0:3];
+  logic [BEATS_WIDTH-1:0] queue_beats_q [0:3];
   logic [1:0] queue_in_q, queue_out_q;
   logic [2:0] queue_count_q;
   logic pop;
@@ -286,14 +331,14 @@ module bs_loader #(
 
   // ------------------------------------------------------------------ data
   logic [2:0] to;
-  logic [23:0] beat_q;
+  logic [BEATS_WIDTH-1:0] beat_q;
   assign to = queue_kind_q[queue_out_q];
-  assign pop = data_valid_i && beat_q + 24'd1 == queue_beats_q[queue_out_q];
+  assign pop = data_valid_i && beat_q + 1'b1 == queue_beats_q[queue_out_q];
   assign data_o = data_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) beat_q <= 24'd0;
-    else if (data_valid_i) beat_q <= pop ? 24'd0 : beat_q + 24'd1;
+    if (!rst_ni) beat_q <= '0;
+    else if (data_valid_i) beat_q <= pop ? '0 : beat_q + 1'b1;
   end
 
   assign fetch_beat_o = data_valid_i && to == TO_DESCRIPTOR;
@@ -301,71 +346,71 @@ module bs_loader #(
 
   // Input rows: lines of a row one after the other, planes of a line one after the other. A row of the second tensor
   // lies behind the first one's in the same slot; its one pixel has a place of its own.
-  logic [4:0] plane_q;
+  logic [BITS_WIDTH-1:0] plane_q;
   logic odd_q;
-  logic [15:0] slot_q, pair_q, next_slot;
-  logic [16:0] next_slot_sum;
+  logic [RING_WIDTH-1:0] slot_q, pair_q, next_slot;
+  logic [RING_WIDTH:0] next_slot_sum;
   logic act_beat, plane_end, to_second, row_complete;
   assign to_second = to == TO_SECOND;
   assign act_beat = data_valid_i && (to == TO_ACTIVATIONS || to_second);
   assign bits = to_second ? second_bits : first_bits;
   assign row_complete = act_beat && pop && (second && !broadcast ? to_second : !to_second);
-  assign plane_end = plane_q + 5'd1 == bits;
+  assign plane_end = plane_q + 1'b1 == bits;
   assign act_write_even_o = act_beat && !odd_q;
   assign act_write_odd_o = act_beat && odd_q;
   /* verilator lint_off UNUSEDSIGNAL */ // addresses fit by construction of the descriptor
-  logic [15:0] act_address;
+  logic [RING_WIDTH-1:0] act_address;
   /* verilator lint_on UNUSEDSIGNAL */
-  assign act_address = (to_second && broadcast ? 16'd0 : slot_q) + (to_second ? desc_i[F_SECOND_SLOT +: B_SECOND_SLOT] : 16'd0)
-                       + pair_q + {11'd0, plane_q};
+  assign act_address = (to_second && broadcast ? '0 : slot_q) + (to_second ? desc_i[F_SECOND_SLOT +: RING_WIDTH] : '0)
+                       + pair_q + {{(RING_WIDTH-BITS_WIDTH){1'b0}}, plane_q};
   assign act_address_o = act_address[ADDRESS_WIDTH-1:0];
   assign next_slot_sum = {1'b0, slot_q} + {1'b0, in_slot};
-  assign next_slot = next_slot_sum >= {1'b0, in_ring} ? next_slot_sum[15:0] - in_ring : next_slot_sum[15:0];
+  assign next_slot = next_slot_sum >= {1'b0, in_ring} ? next_slot_sum[RING_WIDTH-1:0] - in_ring : next_slot_sum[RING_WIDTH-1:0];
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) rows_loaded_o <= 16'd0;
-    else if (start_i) rows_loaded_o <= 16'd0;
-    else if (row_complete) rows_loaded_o <= rows_loaded_o + 16'd1;
+    if (!rst_ni) rows_loaded_o <= '0;
+    else if (start_i) rows_loaded_o <= '0;
+    else if (row_complete) rows_loaded_o <= rows_loaded_o + 1'b1;
   end
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      plane_q <= 5'd0;
+      plane_q <= '0;
       odd_q <= 1'b0;
-      slot_q <= 16'd0;
-      pair_q <= 16'd0;
+      slot_q <= '0;
+      pair_q <= '0;
     end else if (act_beat) begin
-      plane_q <= plane_end ? 5'd0 : plane_q + 5'd1;
+      plane_q <= plane_end ? '0 : plane_q + 1'b1;
       if (plane_end) begin
         odd_q <= !odd_q;
-        if (odd_q) pair_q <= pair_q + {11'd0, bits};
+        if (odd_q) pair_q <= pair_q + {{(RING_WIDTH-BITS_WIDTH){1'b0}}, bits};
       end
       if (pop) begin
         odd_q <= 1'b0;
-        pair_q <= 16'd0;
+        pair_q <= '0;
         if (row_complete) slot_q <= next_slot;
       end
     end
   end
 
   // Weight rows.
-  logic [15:0] piece_q;
+  logic [PIECE_WIDTH-1:0] piece_q;
   logic piece_end, weight_beat;
   logic [$clog2(WEIGHT_DEPTH)-1:0] weight_row_q;
   assign weight_beat = data_valid_i && to == TO_WEIGHTS;
-  assign piece_end = piece_q + 16'd1 == PIECES[15:0];
+  assign piece_end = PIECES == 1 || {{(32-PIECE_WIDTH){1'b0}}, piece_q} == PIECES - 1;
   assign weight_write_o = weight_beat ? {{(PIECES-1){1'b0}}, 1'b1} << piece_q : {PIECES{1'b0}};
   assign weight_address_o = weight_row_q;
   assign weight_beat_o = weight_beat;
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) weight_rows_loaded_o <= 24'd0;
-    else if (start_i) weight_rows_loaded_o <= 24'd0;
-    else if (weight_beat && piece_end) weight_rows_loaded_o <= weight_rows_loaded_o + 24'd1;
+    if (!rst_ni) weight_rows_loaded_o <= '0;
+    else if (start_i) weight_rows_loaded_o <= '0;
+    else if (weight_beat && piece_end) weight_rows_loaded_o <= weight_rows_loaded_o + 1'b1;
   end
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      piece_q <= 16'd0;
+      piece_q <= '0;
       weight_row_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
     end else if (weight_beat) begin
-      piece_q <= piece_end ? 16'd0 : piece_q + 16'd1;
+      piece_q <= piece_end ? '0 : piece_q + 1'b1;
       if (piece_end) weight_row_q <= weight_row_q + 1'b1;
     end
   end
@@ -380,15 +425,18 @@ module bs_loader #(
   logic [$clog2(PARAMETER_DEPTH)-1:0] param_row_q;
   logic param_beat, table_beat, record_end;
   logic [TABLE_ADDRESS-1:0] table_q;
-  assign table_beat = data_valid_i && to == TO_PARAMETERS && desc_i[F_ACTIVATION +: B_ACTIVATION] == ACT_TABLE
-                      && beat_q + TABLE_BEATS[23:0] >= queue_beats_q[queue_out_q];
+  assign table_beat = TABLE_UNIT != 0 && data_valid_i && to == TO_PARAMETERS && desc_i[F_ACTIVATION +: B_ACTIVATION] == ACT_TABLE
+                      && beat_q + TABLE_BEATS[BEATS_WIDTH-1:0] >= queue_beats_q[queue_out_q];
   assign table_write_o = table_beat;
   assign table_address_o = table_q;
   if (DATA_WIDTH >= 128) begin : g_whole_record
     assign record = data_i[127:0];
   end else begin : g_record_pieces
+    // Words by themselves, as in bs_sequencer; the last beat is there when the record is written.
     logic [127-DATA_WIDTH:0] record_q;
-    always_ff @(posedge clk_i) if (param_beat) record_q <= record[127:DATA_WIDTH];
+    for (genvar i = 0; i < RECORD_BEATS - 1; i = i + 1) begin : g_piece
+      always_ff @(posedge clk_i) if (param_beat && record_beat_q == i[2:0]) record_q[i*DATA_WIDTH +: DATA_WIDTH] <= data_i;
+    end
     assign record = {data_i, record_q};
   end
   assign param_beat = data_valid_i && to == TO_PARAMETERS && !table_beat;
@@ -423,9 +471,9 @@ module bs_loader #(
   `BS_CHECKS_BEGIN
   `BS_CHECK(queue_count_q <= 3'd4 && queue_in_q == queue_out_q + queue_count_q[1:0])
   `BS_CHECK(!data_valid_i || (queue_count_q != 3'd0 && beat_q < queue_beats_q[queue_out_q]))
-  `BS_CHECK({16'd0, weight_rows_held_q} <= WEIGHT_DEPTH)
+  `BS_CHECK({{(32-HELD_WIDTH){1'b0}}, weight_rows_held_q} <= WEIGHT_DEPTH)
   `BS_CHECK(state_q != WEIGHTS || !fire || tile_rows_q == tile_rows)
-  `BS_CHECK(!weight_row_freed_i || weight_rows_held_q != 16'd0)
+  `BS_CHECK(!weight_row_freed_i || weight_rows_held_q != '0)
   // A beat has one place.
   `BS_CHECK(`BS_AT_MOST_ONE({fetch_beat_o, act_write_even_o, act_write_odd_o, weight_beat, param_beat, table_beat}))
   `BS_CHECK(`BS_AT_MOST_ONE(weight_write_o) && `BS_AT_MOST_ONE(param_write_o))

@@ -16,7 +16,8 @@ module bs_post #(
   parameter VECTOR_UNIT = 1,
   parameter SWISH_UNIT = 1,
   parameter TABLE_UNIT = 1,
-  parameter CLOCK_GATING = 0  // as in bs_column
+  parameter CLOCK_GATING = 0,  // as in bs_column
+  parameter COUNT_WIDTH = 16  // as in bs_walker
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -60,6 +61,11 @@ module bs_post #(
   localparam REQUANT_LATENCY = 10;  // of bs_requant: from a sum to its code
   localparam PARAM_STAGE = 3;       // of it: the one before the first that takes parameters
   localparam POST_LATENCY = REQUANT_LATENCY + 1;
+  localparam POSITION_WIDTH = COUNT_WIDTH + 4;  // of a bit in an output row
+  localparam BITS_WIDTH = $clog2(MAX_ACTIVATION_BITS + 1);
+  localparam LANE_WIDTH = $clog2(COLUMNS + 1);
+  localparam OUTPUTS_WIDTH = $clog2(POST_LANES + 1);
+  localparam TILE_WIDTH = TILES > 1 ? $clog2(TILES) : 1;
   localparam LINE_WIDTH = $clog2(DATA_WIDTH);
   localparam ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH);  // within a half
   localparam PIXEL_WIDTH = $clog2(PSUM_DEPTH);
@@ -67,70 +73,85 @@ module bs_post #(
   localparam PARAM_WIDTH = $clog2(PARAMETER_DEPTH);
   localparam RECORD_WIDTH = ACC_WIDTH + 38;
 
-  logic [4:0] out_bits;
-  logic [15:0] out_width, out_height, block_rows, blocks, n_tiles, out_step, lanes_full, out_slot;
-  logic [15:0] out_run, out_jump, out_tile_step;
+  logic [BITS_WIDTH-1:0] out_bits;
+  logic [COUNT_WIDTH-1:0] out_width, out_height, block_rows, blocks, n_tiles, out_step, lanes_full;
+  logic [COUNT_WIDTH-1:0] out_run, out_jump, out_tile_step;
   logic shared_records;
-  logic [15:0] segment_first, segment_next;
+  logic [COUNT_WIDTH-1:0] segment_first, segment_next;
+  logic [ADDRESS_WIDTH-1:0] out_slot;
   logic carry_out;
-  assign out_bits = desc_i[F_OUTPUT_BITS +: B_OUTPUT_BITS];
-  assign out_width = desc_i[F_OUT_WIDTH +: B_OUT_WIDTH];
-  assign out_height = desc_i[F_OUT_HEIGHT +: B_OUT_HEIGHT];
-  assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
-  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
-  assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
-  assign out_step = desc_i[F_OUT_STEP +: B_OUT_STEP];
-  assign out_run = STRIPS != 0 ? desc_i[F_OUT_RUN +: B_OUT_RUN] : 16'd0;
-  assign out_jump = STRIPS != 0 ? desc_i[F_OUT_JUMP +: B_OUT_JUMP] : 16'd0;
-  assign out_tile_step = STRIPS != 0 ? desc_i[F_OUT_TILE_STEP +: B_OUT_TILE_STEP] : 16'd0;
+  assign out_bits = desc_i[F_OUTPUT_BITS +: BITS_WIDTH];
+  assign out_width = desc_i[F_OUT_WIDTH +: COUNT_WIDTH];
+  assign out_height = desc_i[F_OUT_HEIGHT +: COUNT_WIDTH];
+  assign block_rows = desc_i[F_BLOCK_ROWS +: COUNT_WIDTH];
+  assign blocks = desc_i[F_BLOCKS +: COUNT_WIDTH];
+  assign n_tiles = desc_i[F_N_TILES +: COUNT_WIDTH];
+  assign out_step = desc_i[F_OUT_STEP +: COUNT_WIDTH];
+  assign out_run = STRIPS != 0 ? desc_i[F_OUT_RUN +: COUNT_WIDTH] : '0;
+  assign out_jump = STRIPS != 0 ? desc_i[F_OUT_JUMP +: COUNT_WIDTH] : '0;
+  assign out_tile_step = STRIPS != 0 ? desc_i[F_OUT_TILE_STEP +: COUNT_WIDTH] : '0;
   assign shared_records = STRIPS != 0 && desc_i[F_SHARED_RECORDS];
-  assign lanes_full = desc_i[F_LANES +: B_LANES];
-  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
-  assign segment_next = desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT];
+  assign lanes_full = desc_i[F_LANES +: COUNT_WIDTH];
+  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: COUNT_WIDTH];
+  assign segment_next = desc_i[F_SEGMENT_NEXT +: COUNT_WIDTH];
   assign carry_out = desc_i[F_CARRY_OUT];
-  assign out_slot = desc_i[F_OUT_SLOT +: B_OUT_SLOT];
+  assign out_slot = desc_i[F_OUT_SLOT +: ADDRESS_WIDTH];
 
   // ------------------------------------------------------------------ loops: block, output tile, pixel, macro, group
   logic running_q, left_q;
-  logic [15:0] block_q, n_q, out_row_q, row_q, column_q, tile_q, lane_q;
-  logic [15:0] segment_left_q;    // channels from this tile to the end of its segment
-  logic [15:0] pixel_left_q;      // channels of this tile from this macro on
-  logic [19:0] pixel_bit_q;       // first bit of the pixel in its row
-  logic [19:0] tile_bit_q;        // first channel of the tile
-  logic [19:0] place_q;           // first bit of the group from the tile's
-  logic [15:0] run_q;             // outputs of its run before the group
-  logic [15:0] row_slot_q;        // buffer address of the row
+  logic [COUNT_WIDTH-1:0] block_q, n_q, out_row_q, row_q, column_q;
+  logic [TILE_WIDTH-1:0] tile_q;
+  logic [LANE_WIDTH-1:0] lane_q;  // of the group's first output
+  logic [COUNT_WIDTH-1:0] segment_left_q;    // channels from this tile to the end of its segment
+  logic [COUNT_WIDTH-1:0] pixel_left_q;      // channels of this tile from this macro on
+  logic [POSITION_WIDTH-1:0] pixel_bit_q;       // first bit of the pixel in its row
+  logic [POSITION_WIDTH-1:0] tile_bit_q;        // first channel of the tile
+  logic [POSITION_WIDTH-1:0] place_q;           // first bit of the group from the tile's
+  logic [COUNT_WIDTH-1:0] run_q;             // outputs of its run before the group
+  logic [ADDRESS_WIDTH-1:0] row_slot_q;  // buffer address of the row
   logic [PIXEL_WIDTH-1:0] pixel_q, base_q;  // within the tile, and where its partial sums begin
   logic [PARAM_WIDTH-1:0] param_tile_q, param_q;
   logic half_q, out_half_q;
   logic [1:0] tiles_ready_q, out_halves_used_q;
 
-  logic [15:0] tile_channels, segment_rest, macro_lanes, lanes_here, rows_left;
+  logic [COUNT_WIDTH-1:0] tile_channels, segment_rest, rows_left;
+  logic [LANE_WIDTH-1:0] macro_lanes, lanes_here;
+  logic [OUTPUTS_WIDTH-1:0] outputs_here;
+  // With one macro these say nothing more, nor does the place where outputs lie side by side.
+  logic [COUNT_WIDTH-1:0] pixel_left;
+  logic [POSITION_WIDTH-1:0] place;
   logic run_ends;  // with the group: a run's outputs are a multiple of POST_LANES
+  assign pixel_left = TILES == 1 ? tile_channels : pixel_left_q;
+  assign place = TILES == 1 && STRIPS == 0 ? {{(POSITION_WIDTH-LANE_WIDTH){1'b0}}, lane_q} : place_q;
   logic group_last, macro_last, row_last, pixels_last, n_last, tile_end, block_end;
   logic start_tile;
   logic whole_codes;
-  logic [15:0] macros;  // operators on whole codes use the first macro only
+  logic [COUNT_WIDTH-1:0] capacity;  // outputs of a tile; operators on whole codes use the first macro only
   assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
-  assign macros = whole_codes ? 16'd1 : TILES[15:0];
-  assign macro_lanes = pixel_left_q < lanes_full ? pixel_left_q : lanes_full;
+  assign capacity = whole_codes ? lanes_full : TILES[COUNT_WIDTH-1:0] * lanes_full;
+  assign macro_lanes = pixel_left < lanes_full ? pixel_left[LANE_WIDTH-1:0] : lanes_full[LANE_WIDTH-1:0];
   assign lanes_here = macro_lanes - lane_q;
-  assign group_last = lanes_here <= POST_LANES[15:0];
-  assign run_ends = out_run != 16'd0 && out_run - run_q <= POST_LANES[15:0];
-  assign macro_last = tile_q + 16'd1 == macros || pixel_left_q <= lanes_full;
-  assign tile_channels = segment_left_q < macros * lanes_full ? segment_left_q : macros * lanes_full;
+  assign group_last = {{(32-LANE_WIDTH){1'b0}}, lanes_here} <= POST_LANES;
+  assign run_ends = out_run != '0 && {{(32-COUNT_WIDTH){1'b0}}, out_run - run_q} <= POST_LANES;
+  assign macro_last = TILES == 1 || whole_codes || {{(32-TILE_WIDTH){1'b0}}, tile_q} == TILES - 1 || pixel_left <= lanes_full;
+  assign tile_channels = segment_left_q < capacity ? segment_left_q : capacity;
   assign segment_rest = segment_left_q - tile_channels;
   assign rows_left = out_height - out_row_q;
-  assign row_last = column_q + 16'd1 == out_width;
-  assign pixels_last = row_last && row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
-  assign n_last = n_q + 16'd1 == n_tiles;
+  assign row_last = column_q + 1'b1 == out_width;
+  assign pixels_last = row_last && row_q + 1'b1 == (rows_left < block_rows ? rows_left : block_rows);
+  assign n_last = n_q + 1'b1 == n_tiles;
   // Partial sums that stay need no reading: their tile ends as it starts.
   assign tile_end = (running_q && group_last && macro_last && pixels_last) || (start_tile && carry_out);
   assign block_end = tile_end && n_last;
-  assign start_tile = left_q && !running_q && tiles_ready_q != 2'd0 && (n_q != 16'd0 || out_halves_used_q != 2'd2);
+  assign start_tile = left_q && !running_q && tiles_ready_q != 2'd0 && (n_q != '0 || out_halves_used_q != 2'd2);
+
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [LANE_WIDTH+3:0] next_lane;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign next_lane = {4'd0, lane_q} + POST_LANES[LANE_WIDTH+3:0];
 
   logic start_block;
-  assign start_block = start_tile && n_q == 16'd0 && !carry_out;
+  assign start_block = start_tile && n_q == '0 && !carry_out;
   assign carried_o = carry_out && !left_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -143,7 +164,7 @@ module bs_post #(
       out_half_q <= 1'b0;
     end else begin
       if (start_i) left_q <= 1'b1;
-      else if (block_end && block_q + 16'd1 == blocks) left_q <= 1'b0;
+      else if (block_end && block_q + 1'b1 == blocks) left_q <= 1'b0;
       if (start_tile) running_q <= !carry_out;
       else if (tile_end) running_q <= 1'b0;
       if (tile_done_i && !start_tile) tiles_ready_q <= tiles_ready_q + 2'd1;
@@ -159,57 +180,57 @@ module bs_post #(
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      block_q <= 16'd0;
-      n_q <= 16'd0;
-      out_row_q <= 16'd0;
+      block_q <= '0;
+      n_q <= '0;
+      out_row_q <= '0;
       segment_left_q <= segment_first;
       base_q <= {PIXEL_WIDTH{1'b0}};
-      tile_bit_q <= 20'd0;
+      tile_bit_q <= '0;
       param_tile_q <= {PARAM_WIDTH{1'b0}};
     end else if (tile_end) begin
-      n_q <= n_last ? 16'd0 : n_q + 16'd1;
-      segment_left_q <= n_last ? segment_first : segment_rest == 16'd0 ? segment_next : segment_rest;
-      tile_bit_q <= n_last ? 20'd0 : tile_bit_q + {4'd0, out_tile_step != 16'd0 ? out_tile_step : tile_channels};
+      n_q <= n_last ? '0 : n_q + 1'b1;
+      segment_left_q <= n_last ? segment_first : segment_rest == '0 ? segment_next : segment_rest;
+      tile_bit_q <= n_last ? '0 : tile_bit_q + {4'd0, out_tile_step != '0 ? out_tile_step : tile_channels};
       param_tile_q <= n_last ? {PARAM_WIDTH{1'b0}} : param_q + 1'b1;
       // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
       if (n_last) base_q <= {PIXEL_WIDTH{1'b0}};
       else if (half_q) base_q <= base_q + desc_i[F_PSUM_STEP +: PIXEL_WIDTH];
       if (n_last) begin
-        block_q <= block_q + 16'd1;
+        block_q <= block_q + 1'b1;
         out_row_q <= out_row_q + block_rows;
       end
     end
     if (start_tile) begin
-      row_q <= 16'd0;
-      column_q <= 16'd0;
-      tile_q <= 16'd0;
-      lane_q <= 16'd0;
+      row_q <= '0;
+      column_q <= '0;
+      tile_q <= '0;
+      lane_q <= '0;
       pixel_q <= {PIXEL_WIDTH{1'b0}};
       pixel_left_q <= tile_channels;
-      pixel_bit_q <= 20'd0;
-      place_q <= 20'd0;
-      run_q <= 16'd0;
-      row_slot_q <= 16'd0;
+      pixel_bit_q <= '0;
+      place_q <= '0;
+      run_q <= '0;
+      row_slot_q <= '0;
       param_q <= param_tile_q;
     end else if (running_q) begin
-      lane_q <= group_last ? 16'd0 : lane_q + POST_LANES[15:0];
+      lane_q <= group_last ? '0 : next_lane[LANE_WIDTH-1:0];
       param_q <= run_ends && shared_records ? param_tile_q : param_q + 1'b1;
-      place_q <= place_q + {16'd0, outputs_o} + (run_ends ? {4'd0, out_jump} : 20'd0);
-      run_q <= run_ends ? 16'd0 : run_q + {12'd0, outputs_o};
+      place_q <= place_q + {{(POSITION_WIDTH-OUTPUTS_WIDTH){1'b0}}, outputs_here} + (run_ends ? {4'd0, out_jump} : '0);
+      run_q <= run_ends ? '0 : run_q + {{(COUNT_WIDTH-OUTPUTS_WIDTH){1'b0}}, outputs_here};
       if (group_last) begin
-        tile_q <= tile_q + 16'd1;
+        tile_q <= tile_q + 1'b1;
         pixel_left_q <= pixel_left_q - lanes_full;
         if (macro_last) begin
-          tile_q <= 16'd0;
+          tile_q <= '0;
           pixel_left_q <= tile_channels;
-          place_q <= 20'd0;
-          run_q <= 16'd0;
+          place_q <= '0;
+          run_q <= '0;
           param_q <= param_tile_q;
           pixel_q <= pixel_q + 1'b1;
-          column_q <= row_last ? 16'd0 : column_q + 16'd1;
-          pixel_bit_q <= row_last ? 20'd0 : pixel_bit_q + {4'd0, out_step};
+          column_q <= row_last ? '0 : column_q + 1'b1;
+          pixel_bit_q <= row_last ? '0 : pixel_bit_q + {4'd0, out_step};
           if (row_last) begin
-            row_q <= row_q + 16'd1;
+            row_q <= row_q + 1'b1;
             row_slot_q <= row_slot_q + out_slot;
           end
         end
@@ -217,22 +238,32 @@ module bs_post #(
     end
   end
 
-  /* verilator lint_off UNUSEDSIGNAL */
-  logic [15:0] group;
+  /* verilator lint_off UNUSEDSIGNAL */ // past the last group nothing is read
+  logic [LANE_WIDTH+GROUP_WIDTH-1:0] group;
   /* verilator lint_on UNUSEDSIGNAL */
-  assign group = lane_q / POST_LANES[15:0];
+  assign group = {{GROUP_WIDTH{1'b0}}, lane_q} >> $clog2(POST_LANES);
   assign read_o = running_q ? {{(TILES-1){1'b0}}, 1'b1} << tile_q : {TILES{1'b0}};
   assign read_half_o = half_q;
   assign read_pixel_o = base_q + pixel_q;
   assign read_group_o = group[GROUP_WIDTH-1:0];
   assign half_freed_o = tile_end;
   assign group_o = running_q;
-  assign outputs_o = group_last ? lanes_here[3:0] : POST_LANES[3:0];
+  if (OUTPUTS_WIDTH <= LANE_WIDTH) begin : g_cut
+    assign outputs_here = group_last ? lanes_here[OUTPUTS_WIDTH-1:0] : POST_LANES[OUTPUTS_WIDTH-1:0];
+  end else begin : g_extend
+    assign outputs_here = group_last ? {{(OUTPUTS_WIDTH-LANE_WIDTH){1'b0}}, lanes_here} : POST_LANES[OUTPUTS_WIDTH-1:0];
+  end
+  assign outputs_o = {{(4-OUTPUTS_WIDTH){1'b0}}, outputs_here};
 
   // ------------------------------------------------------------------ pipeline
-  localparam TOKEN_WIDTH = 20 + ADDRESS_WIDTH + 4 + 1;  // first bit, row address, outputs, half
+  // Where the codes go: half, outputs, first bit of the line, parity of the line, its address.
+  localparam TOKEN_WIDTH = 1 + OUTPUTS_WIDTH + LINE_WIDTH + 1 + ADDRESS_WIDTH;
   logic [POST_LATENCY-1:0] valid_q, last_q;
-  logic [TOKEN_WIDTH-1:0] token_q [0:POST_LATENCY-1];
+  logic [TOKEN_WIDTH-1:0] token_q [1:POST_LATENCY-1];
+  logic [OUTPUTS_WIDTH-1:0] outputs_q;  // of the stages before the requantizers' last one
+  logic [POSITION_WIDTH-1:0] first_bit_q;
+  logic [ADDRESS_WIDTH-1:0] first_row_q;
+  logic first_half_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       valid_q <= {POST_LATENCY{1'b0}};
@@ -244,11 +275,23 @@ module bs_post #(
   end
   always_ff @(posedge clk_i) begin
     if (running_q) begin
-      token_q[0] <= {pixel_bit_q + tile_bit_q + place_q, row_slot_q[ADDRESS_WIDTH-1:0],
-                     outputs_o, out_half_q};
+      first_bit_q <= pixel_bit_q + tile_bit_q + place;
+      first_row_q <= row_slot_q;
+      outputs_q <= outputs_here;
+      first_half_q <= out_half_q;
     end
   end
-  for (genvar i = 1; i < POST_LATENCY; i = i + 1) begin : g_token
+  logic [POSITION_WIDTH-1-LINE_WIDTH:0] line;
+  /* verilator lint_off UNUSEDSIGNAL */ // lines fit the buffer by construction of the descriptor
+  logic [POSITION_WIDTH+ADDRESS_WIDTH-2-LINE_WIDTH:0] pair_wide;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [ADDRESS_WIDTH-1:0] pair_address;
+  assign line = first_bit_q[POSITION_WIDTH-1:LINE_WIDTH];
+  assign pair_wide = {{ADDRESS_WIDTH{1'b0}}, line[POSITION_WIDTH-1-LINE_WIDTH:1]};
+  assign pair_address = first_row_q + pair_wide[ADDRESS_WIDTH-1:0] * {{(ADDRESS_WIDTH-BITS_WIDTH){1'b0}}, out_bits};
+  always_ff @(posedge clk_i)
+    if (valid_q[0]) token_q[1] <= {first_half_q, outputs_q, first_bit_q[LINE_WIDTH-1:0], line[0], pair_address};
+  for (genvar i = 2; i < POST_LATENCY; i = i + 1) begin : g_token
     always_ff @(posedge clk_i) if (valid_q[i-1]) token_q[i] <= token_q[i-1];
   end
   assign block_done_o = last_q[POST_LATENCY-1];
@@ -267,7 +310,13 @@ module bs_post #(
     // Lanes that the last group of a pixel leaves empty stand still.
     logic [REQUANT_LATENCY-1:0] valid;
     for (genvar i = 0; i < REQUANT_LATENCY; i = i + 1) begin : g_stage
-      assign valid[i] = valid_q[i] && token_q[i][4:1] > l[3:0];
+      logic [OUTPUTS_WIDTH-1:0] outputs;
+      if (i == 0) begin : g_first
+        assign outputs = outputs_q;
+      end else begin : g_later
+        assign outputs = token_q[i][TOKEN_WIDTH-2 -: OUTPUTS_WIDTH];
+      end
+      assign valid[i] = valid_q[i] && outputs > l[OUTPUTS_WIDTH-1:0];
     end
     logic requant_clk;
     if (CLOCK_GATING != 0) begin : g_gated
@@ -286,36 +335,18 @@ module bs_post #(
   end
 
   // ------------------------------------------------------------------ slicing into planes
-  logic [19:0] first_bit;
-  logic [ADDRESS_WIDTH-1:0] row_address;
-  logic [3:0] outputs;
-  logic out_half, write;
-  assign {first_bit, row_address, outputs, out_half} = token_q[POST_LATENCY-1];
-  assign write = valid_q[POST_LATENCY-1];
-
   logic [LINE_WIDTH-1:0] offset;
-  logic odd;
-  logic [19-LINE_WIDTH:0] line;
-  /* verilator lint_off UNUSEDSIGNAL */ // lines fit the buffer by construction of the descriptor
-  logic [19-LINE_WIDTH:0] line_next;
-  /* verilator lint_on UNUSEDSIGNAL */
-  logic [ADDRESS_WIDTH-1:0] pair_this, pair_next, address_this, address_next;
+  logic [ADDRESS_WIDTH-1:0] address_this, address_next;
+  logic [OUTPUTS_WIDTH-1:0] outputs;
+  logic out_half, odd, write;
+  assign {out_half, outputs, offset, odd, address_this} = token_q[POST_LATENCY-1];
+  assign write = valid_q[POST_LATENCY-1];
+  // The line after an odd one is of the next pair.
+  assign address_next = odd ? address_this + {{(ADDRESS_WIDTH-BITS_WIDTH){1'b0}}, out_bits} : address_this;
+
   logic [BANKS-1:0] planes;
   logic [2*DATA_WIDTH-1:0] mask;
   logic spills;
-  assign offset = first_bit[LINE_WIDTH-1:0];
-  assign line = first_bit[19:LINE_WIDTH];
-  assign line_next = line + {{(19 - LINE_WIDTH){1'b0}}, 1'b1};
-  assign odd = line[0];
-  if (19 - LINE_WIDTH >= ADDRESS_WIDTH) begin : g_pair_cut
-    assign pair_this = line[ADDRESS_WIDTH:1];
-    assign pair_next = line_next[ADDRESS_WIDTH:1];
-  end else begin : g_pair_extend
-    assign pair_this = {{(ADDRESS_WIDTH - 19 + LINE_WIDTH){1'b0}}, line[19-LINE_WIDTH:1]};
-    assign pair_next = {{(ADDRESS_WIDTH - 19 + LINE_WIDTH){1'b0}}, line_next[19-LINE_WIDTH:1]};
-  end
-  assign address_this = row_address + pair_this * {{(ADDRESS_WIDTH-5){1'b0}}, out_bits};
-  assign address_next = row_address + pair_next * {{(ADDRESS_WIDTH-5){1'b0}}, out_bits};
   assign planes = write ? ~({BANKS{1'b1}} << out_bits) : {BANKS{1'b0}};
   assign mask = ~({(2*DATA_WIDTH){1'b1}} << outputs) << offset;
   assign spills = |mask[2*DATA_WIDTH-1:DATA_WIDTH];
@@ -325,26 +356,29 @@ module bs_post #(
   assign write_odd_address_o = {out_half, odd ? address_this : address_next};
   assign write_even_mask_o = odd ? mask[2*DATA_WIDTH-1:DATA_WIDTH] : mask[DATA_WIDTH-1:0];
   assign write_odd_mask_o = odd ? mask[DATA_WIDTH-1:0] : mask[2*DATA_WIDTH-1:DATA_WIDTH];
+  // The mask says where bits are written, so each place of a line has the only one of the lanes' bits that may go there:
+  // the lanes' bits turned by the first one's place, again and again.
   logic [POST_LANES-1:0] bits;
-  logic [2*DATA_WIDTH-1:0] placed;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [2*POST_LANES-1:0] turned;
+  logic [LINE_WIDTH-1:0] turn;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign turn = offset & (POST_LANES[LINE_WIDTH-1:0] - 1'b1);
   always_comb begin
     write_even_data_o = {(BANKS*DATA_WIDTH){1'b0}};
-    write_odd_data_o = {(BANKS*DATA_WIDTH){1'b0}};
     bits = {POST_LANES{1'b0}};
-    placed = {(2*DATA_WIDTH){1'b0}};
+    turned = {(2*POST_LANES){1'b0}};
     if (write) begin
       for (int p = 0; p < MAX_ACTIVATION_BITS; p = p + 1) begin
-        if (out_bits > p[4:0]) begin
+        if (out_bits > p[BITS_WIDTH-1:0]) begin
           for (int l = 0; l < POST_LANES; l = l + 1) bits[l] = codes[l*MAX_ACTIVATION_BITS + p];
-          placed = {{(2*DATA_WIDTH-POST_LANES){1'b0}}, bits} << offset;
-          write_even_data_o[p*DATA_WIDTH +: DATA_WIDTH] = odd ? placed[2*DATA_WIDTH-1:DATA_WIDTH]
-                                                              : placed[DATA_WIDTH-1:0];
-          write_odd_data_o[p*DATA_WIDTH +: DATA_WIDTH] = odd ? placed[DATA_WIDTH-1:0]
-                                                             : placed[2*DATA_WIDTH-1:DATA_WIDTH];
+          turned = {bits, bits} << turn;
+          write_even_data_o[p*DATA_WIDTH +: DATA_WIDTH] = {(DATA_WIDTH/POST_LANES){turned[2*POST_LANES-1:POST_LANES]}};
         end
       end
     end
   end
+  assign write_odd_data_o = write_even_data_o;
 
 `ifdef BS_CHECKS
   `include "bs_checks.svh"
@@ -352,6 +386,6 @@ module bs_post #(
   `BS_CHECK(tiles_ready_q <= 2'd2 && !(tile_done_i && !start_tile && tiles_ready_q == 2'd2))
   `BS_CHECK(out_halves_used_q <= 2'd2 && !(store_freed_i && out_halves_used_q == 2'd0))
   `BS_CHECK(`BS_AT_MOST_ONE(read_o))
-  `BS_CHECK(!running_q || out_run == 16'd0 || run_q + {12'd0, outputs_o} <= out_run)
+  `BS_CHECK(!running_q || out_run == '0 || run_q + {{(COUNT_WIDTH-OUTPUTS_WIDTH){1'b0}}, outputs_here} <= out_run)
 `endif
 endmodule

@@ -10,7 +10,8 @@ module bs_registers #(
   parameter VECTORS = 1,
   parameter CONFIGURATION = 0,
   parameter CAPABILITIES  = 0,
-  parameter ADDRESS_WIDTH = 32  // 32 to 64
+  parameter ADDRESS_WIDTH = 32,  // 16 to 64
+  parameter LIST_WIDTH = ADDRESS_WIDTH < 32 ? ADDRESS_WIDTH : 32
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -35,7 +36,7 @@ module bs_registers #(
   output logic [1:0]  s_axil_rresp_o,
   output logic        run_o,           // pulse
   output logic        clear_o,         // pulse: reset the accelerator
-  output logic [31:0] list_address_o,
+  output logic [LIST_WIDTH-1:0] list_address_o,
   output logic [63:0] base_o,          // bits beyond ADDRESS_WIDTH are 0
   output logic [31:0] watchdog_o,
   output logic [31:0] limit_o,
@@ -87,7 +88,7 @@ module bs_registers #(
       enable_q <= 1'b0;
       pending_q <= 1'b0;
       ended_q <= 1'b0;
-      list_address_o <= 32'd0;
+      list_address_o <= '0;
       base_o <= 64'd0;
       watchdog_o <= 32'd1000000;
       limit_o <= 32'd0;
@@ -106,11 +107,11 @@ module bs_registers #(
       if (write) begin
         case (write_word)
           R_INTERRUPT: if (strobes[0]) enable_q <= data[0];
-          R_LIST: list_address_o <= (list_address_o & ~byte_mask) | (data & byte_mask);
+          R_LIST: list_address_o <= (list_address_o & ~byte_mask[LIST_WIDTH-1:0]) | (data[LIST_WIDTH-1:0] & byte_mask[LIST_WIDTH-1:0]);
           R_WATCHDOG: watchdog_o <= (watchdog_o & ~byte_mask) | (data & byte_mask);
           R_SELECT: if (strobes[0]) event_select_o <= data[4:0];
           R_LIMIT: limit_o <= (limit_o & ~byte_mask) | (data & byte_mask);
-          R_BASE: base_o[31:0] <= (base_o[31:0] & ~byte_mask) | (data & byte_mask);
+          R_BASE: base_o[31:0] <= ((base_o[31:0] & ~byte_mask) | (data & byte_mask)) & ADDRESS_MASK[31:0];
           R_BASE_HIGH: base_o[63:32] <= ((base_o[63:32] & ~byte_mask) | (data & byte_mask)) & ADDRESS_MASK[63:32];
           default: ;
         endcase
@@ -119,7 +120,7 @@ module bs_registers #(
         case (read_word)
           R_STATUS: s_axil_rdata_o <= {layers_i, 12'd0, error_i, done_i, running_i};
           R_INTERRUPT: s_axil_rdata_o <= {30'd0, pending_q, enable_q};
-          R_LIST: s_axil_rdata_o <= list_address_o;
+          R_LIST: s_axil_rdata_o <= {{(32-LIST_WIDTH){1'b0}}, list_address_o};
           R_WATCHDOG: s_axil_rdata_o <= watchdog_o;
           R_VERSION: s_axil_rdata_o <= VERSION;
           R_SHAPE: s_axil_rdata_o <= {TILES[7:0], COLUMNS[11:0], ROWS[11:0]};

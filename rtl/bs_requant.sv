@@ -38,7 +38,8 @@ module bs_requant #(
   `include "bs_descriptor.svh"
   localparam PRODUCT_WIDTH = ACC_WIDTH + 17;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
-  localparam LIMIT_WIDTH = 18;  // of what stage 7 leaves: codes, 16-bit values and table indices are narrower
+  // Of what stage 7 leaves: codes with a sign, or the 16-bit values and table indices of units.
+  localparam LIMIT_WIDTH = SWISH_UNIT != 0 || TABLE_UNIT != 0 ? 18 : CODE_WIDTH;
 
   logic [1:0] activation;
   logic two_inputs, multiply;
@@ -139,16 +140,21 @@ module bs_requant #(
   assign doubled = $signed({product_q, 1'b0}) >>> shift_6_q;
 
   logic signed [LIMIT_WIDTH-1:0] low, high, limited, limited_q;
-  always_comb begin
-    low = clip_low;
-    high = clip_high;
-    if (activation == ACT_SWISH) begin
-      low = -18'sd32768;
-      high = 18'sd32767;
-    end else if (activation == ACT_TABLE) begin
-      low = -18'sd128;
-      high = 18'sd127;
+  if (SWISH_UNIT != 0 || TABLE_UNIT != 0) begin : g_limits
+    always_comb begin
+      low = clip_low;
+      high = clip_high;
+      if (activation == ACT_SWISH) begin
+        low = -18'sd32768;
+        high = 18'sd32767;
+      end else if (activation == ACT_TABLE) begin
+        low = -18'sd128;
+        high = 18'sd127;
+      end
     end
+  end else begin : g_codes
+    assign low = clip_low;
+    assign high = clip_high;
   end
   bs_clip #(.WIDTH(PRODUCT_WIDTH + 1), .LIMIT_WIDTH(LIMIT_WIDTH)) u_limit (
     .doubled_i(doubled), .negative_i(product_q[PRODUCT_WIDTH-1]), .offset_i({LIMIT_WIDTH{1'b0}}), .low_i(low), .high_i(high),

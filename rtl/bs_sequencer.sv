@@ -12,12 +12,13 @@ module bs_sequencer #(
   parameter TABLE_UNIT = 1,
   parameter CLOCK_GATING = 0,  // as in bs_column
   parameter CONFIGURATION = 0,  // hash that lists must carry; 0: any
-  parameter ADDRESS_WIDTH = 32
+  parameter ADDRESS_WIDTH = 32,
+  parameter LIST_WIDTH = ADDRESS_WIDTH < 32 ? ADDRESS_WIDTH : 32
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
   input  logic                run_i,             // pulse
-  input  logic [31:0]         list_address_i,
+  input  logic [LIST_WIDTH-1:0] list_address_i,
   input  logic [ADDRESS_WIDTH-1:0] base_i,       // where the addresses of lists are counted from
   input  logic [31:0]         watchdog_i,        // 0: never
   input  logic [31:0]         limit_i,           // cycles of a run; 0: any
@@ -28,7 +29,7 @@ module bs_sequencer #(
   output logic                layer_done_o,      // pulse
   // Descriptor fetch.
   output logic                fetch_o,
-  output logic [31:0]         fetch_address_o,
+  output logic [LIST_WIDTH-1:0] fetch_address_o,
   output logic [ADDRESS_WIDTH-1:0] base_o,       // of the run
   input  logic                fetch_beat_i,
   input  logic [DATA_WIDTH-1:0] fetch_data_i,
@@ -41,14 +42,15 @@ module bs_sequencer #(
   input  logic                memory_error_i
 );
   `include "bs_descriptor.svh"
-  localparam FETCH_BEATS = DESC_WORDS * 32 / DATA_WIDTH;
+  localparam LAST_BEAT = DESC_WORDS * 32 / DATA_WIDTH - 1;
   localparam SIZE = $clog2(DATA_WIDTH / 8);
 
   typedef enum logic [2:0] {IDLE, FETCH, RECEIVE, CHECK, CONFIGURE, RUN, DONE, ERROR} state_e;
   state_e state_q;
   logic [64*32-1:0] desc_q;
-  logic [5:0] beat_q;
-  logic [31:0] address_q, idle_cycles_q, run_cycles_q;
+  logic [6:0] beat_q;
+  logic [LIST_WIDTH-1:0] address_q;
+  logic [31:0] idle_cycles_q, run_cycles_q;
   logic [ADDRESS_WIDTH-1:12] base_q;
   logic [15:0] layer_q;
   logic [1:0] error_q;
@@ -56,11 +58,23 @@ module bs_sequencer #(
 
   // Words are checked as they come, so that fields need no registers for what no unit reads. What depends on a word that
   // may come later, or in the same beat, waits for the last beat.
-  localparam WORDS = DATA_WIDTH / 32;  // of a beat
+  localparam WORDS = DATA_WIDTH >= 32 ? DATA_WIDTH / 32 : 1;  // that come at once
   logic receive;
+  logic [6:0] first_place;  // of them
+  logic [WORDS*32-1:0] words;
   logic [WORDS-1:0] words_good, weights_good, second_good;
   logic good_q, weights_good_q, second_good_q, good;
-  assign receive = state_q == RECEIVE && fetch_beat_i;
+  if (DATA_WIDTH < 32) begin : g_halves
+    logic [DATA_WIDTH-1:0] low_q;
+    always_ff @(posedge clk_i) if (fetch_beat_i) low_q <= fetch_data_i;
+    assign words = {fetch_data_i, low_q};
+    assign first_place = {1'b0, beat_q[6:1]};
+    assign receive = state_q == RECEIVE && fetch_beat_i && beat_q[0];
+  end else begin : g_whole
+    assign words = fetch_data_i;
+    assign first_place = beat_q * WORDS[6:0];
+    assign receive = state_q == RECEIVE && fetch_beat_i;
+  end
   for (genvar i = 0; i < WORDS; i = i + 1) begin : g_check
     logic [31:0] value;
     logic [5:0] place;
@@ -68,8 +82,8 @@ module bs_sequencer #(
     logic [4:0] weight_bits, activation_bits, output_bits, second_bits;
     logic [1:0] activation;
     logic two_inputs, known, first_good, widths_good, activation_good, second_beats_good, configuration_good;
-    assign value = fetch_data_i[i*32 +: 32];
-    assign place = beat_q * WORDS[5:0] + i[5:0];
+    assign value = words[i*32 +: 32];
+    assign place = first_place[5:0] + i[5:0];
     assign opcode = value[F_OPCODE % 32 +: B_OPCODE];
     assign weight_bits = value[F_WEIGHT_BITS % 32 +: B_WEIGHT_BITS];
     assign activation_bits = value[F_ACTIVATION_BITS % 32 +: B_ACTIVATION_BITS];
@@ -144,7 +158,7 @@ module bs_sequencer #(
       state_q <= IDLE;
       error_q <= 2'd0;
       layer_q <= 16'd0;
-      beat_q <= 6'd0;
+      beat_q <= 7'd0;
     end else if (active && memory_error_i) begin
       state_q <= ERROR;
       error_q <= 2'd2;
@@ -162,12 +176,12 @@ module bs_sequencer #(
         end
         FETCH: begin
           state_q <= RECEIVE;
-          beat_q <= 6'd0;
+          beat_q <= 7'd0;
         end
         RECEIVE: begin
           if (fetch_beat_i) begin
-            beat_q <= beat_q + 6'd1;
-            if (beat_q == FETCH_BEATS[5:0] - 6'd1) state_q <= CHECK;
+            beat_q <= beat_q + 7'd1;
+            if (beat_q == LAST_BEAT[6:0]) state_q <= CHECK;
           end
         end
         CHECK: begin
@@ -189,7 +203,7 @@ module bs_sequencer #(
     if (run_i && (state_q == IDLE || state_q == DONE)) begin
       address_q <= list_address_i;
       base_q <= base_i[ADDRESS_WIDTH-1:12];
-    end else if (layer_done_o) address_q <= address_q + DESC_STRIDE;
+    end else if (layer_done_o) address_q <= address_q + DESC_STRIDE[LIST_WIDTH-1:0];
   end
   logic desc_clk;
   if (CLOCK_GATING != 0) begin : g_gated
@@ -199,9 +213,11 @@ module bs_sequencer #(
   end
   // Every word is written by itself: a register that shifted would need all bits of a word for those of the word below.
   for (genvar w = 0; w < DESC_WORDS; w = w + 1) begin : g_word
-    localparam BEAT = w / WORDS;
+    localparam FIRST = w / WORDS * WORDS;
+    // Opcodes that are known need three bits.
+    localparam [31:0] KEPT = w == F_OPCODE / 32 ? ~(32'hf8 << (F_OPCODE % 32)) : 32'hffffffff;
     always_ff @(posedge desc_clk) begin
-      if ((CLOCK_GATING != 0 || receive) && beat_q == BEAT[5:0]) desc_q[w*32 +: 32] <= fetch_data_i[(w % WORDS)*32 +: 32];
+      if ((CLOCK_GATING != 0 || receive) && first_place == FIRST[6:0]) desc_q[w*32 +: 32] <= words[(w % WORDS)*32 +: 32] & KEPT;
     end
   end
 endmodule

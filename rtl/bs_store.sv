@@ -4,7 +4,10 @@
 module bs_store #(
   parameter DATA_WIDTH = 64,
   parameter BANKS      = 16,
-  parameter OUTPUT_DEPTH = 32
+  parameter OUTPUT_DEPTH = 32,
+  parameter MAX_ACTIVATION_BITS = 16,
+  parameter COUNT_WIDTH = 16,  // as in bs_walker
+  parameter LIST_WIDTH = 32    // of the addresses in descriptors
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -26,8 +29,8 @@ module bs_store #(
   output logic                cmd_valid_o,
   input  logic                cmd_ready_i,
   input  logic                idle_i,         // everything commanded is answered
-  output logic [31:0]         cmd_address_o,
-  output logic [23:0]         cmd_beats_o,
+  output logic [LIST_WIDTH-1:0] cmd_address_o,
+  output logic [(LIST_WIDTH-$clog2(DATA_WIDTH/8) < 24 ? LIST_WIDTH-$clog2(DATA_WIDTH/8) : 24)-1:0] cmd_beats_o,
   output logic                data_valid_o,
   input  logic                data_ready_i,
   output logic [DATA_WIDTH-1:0] data_o
@@ -35,39 +38,42 @@ module bs_store #(
   `include "bs_descriptor.svh"
   localparam LINE_WIDTH = $clog2(DATA_WIDTH);
   localparam ADDRESS_WIDTH = $clog2(BANKS * OUTPUT_DEPTH);
+  localparam BITS_WIDTH = $clog2(MAX_ACTIVATION_BITS + 1);
+  localparam BEATS_WIDTH = LIST_WIDTH - $clog2(DATA_WIDTH / 8) < 24 ? LIST_WIDTH - $clog2(DATA_WIDTH / 8) : 24;
 
-  logic [4:0] out_bits;
-  logic [15:0] out_height, block_rows, blocks, row_lines, out_slot;
+  logic [BITS_WIDTH-1:0] out_bits;
+  logic [COUNT_WIDTH-1:0] out_height, block_rows, blocks, row_lines;
+  logic [ADDRESS_WIDTH-1:0] out_slot;
   logic [LINE_WIDTH-1:0] tail_bits;
-  assign out_bits = desc_i[F_OUTPUT_BITS +: B_OUTPUT_BITS];
-  assign out_height = desc_i[F_OUT_HEIGHT +: B_OUT_HEIGHT];
-  assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
-  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
-  assign row_lines = desc_i[F_OUT_ROW_LINES +: B_OUT_ROW_LINES];
-  assign out_slot = desc_i[F_OUT_SLOT +: B_OUT_SLOT];
+  assign out_bits = desc_i[F_OUTPUT_BITS +: BITS_WIDTH];
+  assign out_height = desc_i[F_OUT_HEIGHT +: COUNT_WIDTH];
+  assign block_rows = desc_i[F_BLOCK_ROWS +: COUNT_WIDTH];
+  assign blocks = desc_i[F_BLOCKS +: COUNT_WIDTH];
+  assign row_lines = desc_i[F_OUT_ROW_LINES +: COUNT_WIDTH];
+  assign out_slot = desc_i[F_OUT_SLOT +: ADDRESS_WIDTH];
   assign tail_bits = desc_i[F_OUT_ROW_BITS +: LINE_WIDTH];
 
   // ------------------------------------------------------------------ blocks and rows
   logic reading_q, half_q;
   logic [1:0] blocks_ready_q;
-  logic [15:0] block_q, out_row_q, row_q, line_q;
-  logic [4:0] plane_q;
-  logic [15:0] row_slot_q, pair_q;
-  logic [31:0] address_q;
+  logic [COUNT_WIDTH-1:0] block_q, out_row_q, row_q, line_q;
+  logic [BITS_WIDTH-1:0] plane_q;
+  logic [ADDRESS_WIDTH-1:0] row_slot_q, pair_q;  // addresses wrap where nothing is read any more
+  logic [LIST_WIDTH-1:0] address_q;
   logic take, read, read_row_last, read_last;
-  logic [15:0] rows_left, rows_here;
+  logic [COUNT_WIDTH-1:0] rows_left, rows_here;
   assign rows_left = out_height - out_row_q;
   assign rows_here = rows_left < block_rows ? rows_left : block_rows;
   // A row is commanded and its reading begins in the same cycle, when the write master takes commands.
   assign cmd_valid_o = blocks_ready_q != 2'd0 && !reading_q;
   assign cmd_address_o = address_q;
-  assign cmd_beats_o = desc_i[F_OUT_ROW_BEATS +: B_OUT_ROW_BEATS];
+  assign cmd_beats_o = desc_i[F_OUT_ROW_BEATS +: BEATS_WIDTH];
   assign take = cmd_valid_o && cmd_ready_i;
 
   logic plane_end, line_end, row_end;
-  assign plane_end = plane_q + 5'd1 == out_bits;
-  assign line_end = line_q + 16'd1 == row_lines;
-  assign row_end = row_q + 16'd1 == rows_here;
+  assign plane_end = plane_q + 1'b1 == out_bits;
+  assign line_end = line_q + 1'b1 == row_lines;
+  assign row_end = row_q + 1'b1 == rows_here;
   assign read_row_last = read && plane_end && line_end;
   assign read_last = read_row_last && row_end;
   assign half_freed_o = read_last;
@@ -91,30 +97,30 @@ module bs_store #(
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      block_q <= 16'd0;
-      out_row_q <= 16'd0;
-      row_q <= 16'd0;
-      line_q <= 16'd0;
-      plane_q <= 5'd0;
-      row_slot_q <= 16'd0;
-      pair_q <= 16'd0;
-      address_q <= desc_i[F_OUT_ADDRESS +: B_OUT_ADDRESS];
+      block_q <= '0;
+      out_row_q <= '0;
+      row_q <= '0;
+      line_q <= '0;
+      plane_q <= '0;
+      row_slot_q <= '0;
+      pair_q <= '0;
+      address_q <= desc_i[F_OUT_ADDRESS +: LIST_WIDTH];
     end else begin
-      if (take) address_q <= address_q + desc_i[F_OUT_ROW_STRIDE +: B_OUT_ROW_STRIDE];
+      if (take) address_q <= address_q + desc_i[F_OUT_ROW_STRIDE +: LIST_WIDTH];
       if (read) begin
-        plane_q <= plane_end ? 5'd0 : plane_q + 5'd1;
+        plane_q <= plane_end ? '0 : plane_q + 1'b1;
         if (plane_end) begin
-          line_q <= line_q + 16'd1;
-          if (line_q[0]) pair_q <= pair_q + {11'd0, out_bits};
+          line_q <= line_q + 1'b1;
+          if (line_q[0]) pair_q <= pair_q + {{(ADDRESS_WIDTH-BITS_WIDTH){1'b0}}, out_bits};
           if (line_end) begin
-            line_q <= 16'd0;
-            pair_q <= 16'd0;
-            row_q <= row_q + 16'd1;
+            line_q <= '0;
+            pair_q <= '0;
+            row_q <= row_q + 1'b1;
             row_slot_q <= row_slot_q + out_slot;
             if (row_end) begin
-              row_q <= 16'd0;
-              row_slot_q <= 16'd0;
-              block_q <= block_q + 16'd1;
+              row_q <= '0;
+              row_slot_q <= '0;
+              block_q <= block_q + 1'b1;
               out_row_q <= out_row_q + block_rows;
             end
           end
@@ -130,14 +136,12 @@ module bs_store #(
   logic [2:0] queue_count_q;
   logic pop;
   logic [DATA_WIDTH-1:0] arriving, tail_mask;
-  /* verilator lint_off UNUSEDSIGNAL */
-  logic [15:0] address;
-  /* verilator lint_on UNUSEDSIGNAL */
   assign read = reading_q && queue_count_q + {2'd0, arriving_q} < 3'd4;
   assign read_even_o = read && !line_q[0];
   assign read_odd_o = read && line_q[0];
-  assign address = row_slot_q + pair_q + {11'd0, plane_q};
-  assign read_address_o = {half_q, address[ADDRESS_WIDTH-1:0]};
+  logic [ADDRESS_WIDTH-1:0] address;
+  assign address = row_slot_q + pair_q + {{(ADDRESS_WIDTH-BITS_WIDTH){1'b0}}, plane_q};
+  assign read_address_o = {half_q, address};
   assign tail_mask = arriving_tail_q && tail_bits != {LINE_WIDTH{1'b0}} ? ~({DATA_WIDTH{1'b1}} << tail_bits)
                                                                       : {DATA_WIDTH{1'b1}};
   assign arriving = (arriving_odd_q ? read_odd_data_i : read_even_data_i) & tail_mask;

@@ -17,7 +17,10 @@ module bs_streamer #(
   parameter FOLD       = 1,  // pim: most planes of a vector at once, where it fills such a part of the rows
   parameter LOAD_ROWS  = 1,  // pim: rows of the array in a word of the weight buffer
   parameter WEIGHT_DEPTH = 512,  // words
-  parameter PSUM_DEPTH = 256
+  parameter PSUM_DEPTH = 256,
+  parameter VECTORS    = 1,
+  parameter MAX_WEIGHT_BITS = 16,
+  parameter COUNT_WIDTH = 16  // as in bs_walker
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -26,7 +29,7 @@ module bs_streamer #(
   input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
   // Weight buffer.
-  input  logic [23:0]         weight_rows_loaded_i,  // since the layer began
+  input  logic [$clog2(WEIGHT_DEPTH):0] weight_rows_loaded_i,  // since the layer began, modulo twice the buffer's rows
   output logic                weight_read_o,
   output logic [$clog2(WEIGHT_DEPTH)-1:0] weight_read_address_o,
   output logic                weight_row_freed_o,
@@ -71,69 +74,84 @@ module bs_streamer #(
   `include "bs_descriptor.svh"
   localparam LANE_WIDTH = $clog2(COLUMNS + 1);
   localparam PIXEL_WIDTH = $clog2(PSUM_DEPTH);
+  localparam HELD_WIDTH = $clog2(WEIGHT_DEPTH) + 1;  // of words of the weight buffer
+  localparam ROWS_WIDTH = $clog2((OVERLAY != 0 ? COLUMNS * MAX_WEIGHT_BITS : ROWS) + 1);  // of words of a tile's weights
+  localparam THERE_WIDTH = HELD_WIDTH > ROWS_WIDTH ? HELD_WIDTH : ROWS_WIDTH;
+  localparam TILE_ROWS_WIDTH = $clog2(ROWS + 1);
+  localparam TILE_WIDTH = TILES > 1 ? $clog2(TILES) : 1;
+  localparam INTERVAL_WIDTH = $clog2((VECTORS > 2 ? VECTORS : 2) + 1);
+  localparam BITS_WIDTH = $clog2(MAX_WEIGHT_BITS + 1);
 
   typedef enum logic [2:0] {IDLE, TILE, LOAD, DRAIN, STREAM} state_e;
   state_e state_q;
 
   logic [4:0] weight_bits;
   logic whole_codes, signed_codes, resident, two_inputs;
-  logic [15:0] blocks, k_tiles, n_tiles, lanes_full, rows_last, interval;
-  logic [15:0] segment_first, segment_next;
-  assign weight_bits = desc_i[F_WEIGHT_BITS +: B_WEIGHT_BITS];
+  logic [COUNT_WIDTH-1:0] blocks, k_tiles, n_tiles, lanes_full;
+  logic [COUNT_WIDTH-1:0] segment_first, segment_next;
+  logic [TILE_ROWS_WIDTH-1:0] rows_last, tile_rows;
+  logic [INTERVAL_WIDTH-1:0] interval;
+  assign weight_bits = {{(5-BITS_WIDTH){1'b0}}, desc_i[F_WEIGHT_BITS +: BITS_WIDTH]};
   assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign signed_codes = desc_i[F_SIGNED];
   assign resident = desc_i[F_RESIDENT];
-  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
-  assign k_tiles = desc_i[F_K_TILES +: B_K_TILES];
-  assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
-  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS];
-  assign segment_next = desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT];
+  assign blocks = desc_i[F_BLOCKS +: COUNT_WIDTH];
+  assign k_tiles = desc_i[F_K_TILES +: COUNT_WIDTH];
+  assign n_tiles = desc_i[F_N_TILES +: COUNT_WIDTH];
+  assign segment_first = desc_i[F_SEGMENT_CHANNELS +: COUNT_WIDTH];
+  assign segment_next = desc_i[F_SEGMENT_NEXT +: COUNT_WIDTH];
   assign two_inputs = desc_i[F_OPCODE +: B_OPCODE] == OP_ADD || desc_i[F_OPCODE +: B_OPCODE] == OP_MULTIPLY;
-  assign lanes_full = desc_i[F_LANES +: B_LANES];
-  assign rows_last = desc_i[F_ROWS_LAST +: B_ROWS_LAST];
-  assign interval = desc_i[F_VECTOR_INTERVAL +: B_VECTOR_INTERVAL];
+  assign lanes_full = desc_i[F_LANES +: COUNT_WIDTH];
+  assign rows_last = desc_i[F_ROWS_LAST +: TILE_ROWS_WIDTH];
+  assign interval = desc_i[F_VECTOR_INTERVAL +: INTERVAL_WIDTH];
 
-  logic [15:0] block_q, n_q, k_q, segment_left_q;
-  logic [15:0] weight_row_q, weight_tile_q, rest_q;
+  logic [COUNT_WIDTH-1:0] block_q, n_q, k_q, segment_left_q;
+  logic [ROWS_WIDTH-1:0] weight_row_q, load_rows;  // of the weight buffer, for a row tile of a macro
+  logic [TILE_WIDTH-1:0] weight_tile_q;
+  logic [INTERVAL_WIDTH-1:0] rest_q;
   logic [PIXEL_WIDTH-1:0] pixel_q, base_q;  // within the tile, and where its partial sums begin
-  logic [23:0] rows_taken_q;
+  logic [HELD_WIDTH-1:0] rows_taken_q, rows_waiting;
   logic [$clog2(WEIGHT_DEPTH)-1:0] read_address_q;
   logic [1:0] halves_used_q;
   logic half_q;
 
   logic k_last, n_last, k_first;
-  logic [15:0] tile_rows;
-  assign k_first = k_q == 16'd0;
-  assign k_last = k_q + 16'd1 == k_tiles;
-  assign n_last = n_q + 16'd1 == n_tiles;
-  assign tile_rows = k_last ? rows_last : ROWS[15:0];
+  assign k_first = k_q == '0;
+  assign k_last = k_q + 1'b1 == k_tiles;
+  assign n_last = n_q + 1'b1 == n_tiles;
+  assign tile_rows = k_last ? rows_last : ROWS[TILE_ROWS_WIDTH-1:0];
 
   // Outputs of this tile in each macro, first macro first.
   logic [TILES*LANE_WIDTH-1:0] lanes, lanes_q;
-  wire [15:0] lanes_left [0:TILES];  // outputs of the segment not placed before macro t
+  wire [COUNT_WIDTH-1:0] lanes_left [0:TILES];  // outputs of the segment not placed before macro t
   for (genvar t = 0; t <= TILES; t = t + 1) begin : g_lanes
-    logic [15:0] placed, left;
+    logic [COUNT_WIDTH-1:0] placed, left;
     // Operators on whole codes use the first macro only.
-    assign placed = whole_codes && t > 0 ? lanes_full : t[15:0] * lanes_full;
-    assign left = segment_left_q > placed ? segment_left_q - placed : 16'd0;
+    assign placed = whole_codes && t > 0 ? lanes_full : t[COUNT_WIDTH-1:0] * lanes_full;
+    assign left = segment_left_q > placed ? segment_left_q - placed : '0;
     assign lanes_left[t] = left;
     if (t < TILES) begin : g_macro
       /* verilator lint_off UNUSEDSIGNAL */
-      logic [15:0] here;
+      logic [COUNT_WIDTH-1:0] here;
       /* verilator lint_on UNUSEDSIGNAL */
-      assign here = whole_codes && t > 0 ? 16'd0 : left < lanes_full ? left : lanes_full;
+      assign here = whole_codes && t > 0 ? '0 : left < lanes_full ? left : lanes_full;
       assign lanes[t*LANE_WIDTH +: LANE_WIDTH] = here[LANE_WIDTH-1:0];
     end
   end
-  logic [15:0] lanes_now, lanes_total_q;
+  logic [COUNT_WIDTH-1:0] lanes_now, lanes_total_q, macro_lanes;
   assign lanes_now = segment_left_q - lanes_left[TILES];
   assign lanes_o = lanes_q;
-  assign lanes_total_o = lanes_total_q;
-  assign tile_rows_o = tile_rows;
-  logic [15:0] rows_left;  // of the tile from the word on
-  assign rows_left = tile_rows - weight_row_q * LOAD_ROWS[15:0];
-  assign word_rows_o = rows_left < LOAD_ROWS[15:0] ? rows_left[3:0] : LOAD_ROWS[3:0];
-  logic [15:0] load_rows;  // of the weight buffer, for a row tile of a macro
+  assign lanes_total_o = {{(16-COUNT_WIDTH){1'b0}}, lanes_total_q};
+  assign tile_rows_o = {{(16-TILE_ROWS_WIDTH){1'b0}}, tile_rows};
+  if (LOAD_ROWS != 1) begin : g_words
+    localparam LEFT_WIDTH = TILE_ROWS_WIDTH > 4 ? TILE_ROWS_WIDTH : 4;
+    logic [LEFT_WIDTH-1:0] rows_left;  // of the tile from the word on
+    assign rows_left = {{(LEFT_WIDTH-TILE_ROWS_WIDTH){1'b0}}, tile_rows}
+                       - ({{(LEFT_WIDTH-ROWS_WIDTH){1'b0}}, weight_row_q} << $clog2(LOAD_ROWS));
+    assign word_rows_o = rows_left < LOAD_ROWS[LEFT_WIDTH-1:0] ? rows_left[3:0] : LOAD_ROWS[3:0];
+  end else begin : g_rows
+    assign word_rows_o = 4'd1;
+  end
 
   // Weight rows.
   logic rows_there, load_row, load_last_row, load_last;
@@ -141,19 +159,21 @@ module bs_streamer #(
   always_comb begin
     next_macro_used = 1'b0;
     for (int t = 1; t < TILES; t = t + 1) begin
-      if (weight_tile_q + 16'd1 == t[15:0] && lanes_left[t] != 16'd0) next_macro_used = 1'b1;
+      if ({{(32-TILE_WIDTH){1'b0}}, weight_tile_q} == t - 1 && lanes_left[t] != '0) next_macro_used = 1'b1;
     end
   end
-  logic [15:0] macro_left;  // channels not placed before the macro whose rows are loaded
+  logic [COUNT_WIDTH-1:0] macro_left;  // channels not placed before the macro whose rows are loaded
   always_comb begin
     macro_left = lanes_left[0];
-    for (int t = 1; t < TILES; t = t + 1) if (weight_tile_q == t[15:0]) macro_left = lanes_left[t];
+    for (int t = 1; t < TILES; t = t + 1) if ({{(32-TILE_WIDTH){1'b0}}, weight_tile_q} == t) macro_left = lanes_left[t];
   end
-  assign weight_lanes_o = macro_left < lanes_full ? macro_left : lanes_full;
-  assign rows_there = (resident && (block_q != 16'd0 || desc_i[F_KEEP_WEIGHTS]))
-                      || weight_rows_loaded_i - rows_taken_q >= {8'd0, load_rows};
-  assign load_row = state_q == LOAD && (weight_row_q != 16'd0 || rows_there);
-  assign load_last_row = load_row && weight_row_q + 16'd1 == load_rows;
+  assign macro_lanes = macro_left < lanes_full ? macro_left : lanes_full;
+  assign weight_lanes_o = {{(16-COUNT_WIDTH){1'b0}}, macro_lanes};
+  assign rows_waiting = weight_rows_loaded_i - rows_taken_q;
+  assign rows_there = (resident && (block_q != '0 || desc_i[F_KEEP_WEIGHTS]))
+                      || {{(THERE_WIDTH-HELD_WIDTH){1'b0}}, rows_waiting} >= {{(THERE_WIDTH-ROWS_WIDTH){1'b0}}, load_rows};
+  assign load_row = state_q == LOAD && (weight_row_q != '0 || rows_there);
+  assign load_last_row = load_row && weight_row_q + 1'b1 == load_rows;
   assign load_last = load_last_row && !next_macro_used;
   assign weight_read_o = load_row;
   assign weight_read_address_o = read_address_q;
@@ -168,7 +188,12 @@ module bs_streamer #(
     // Planes by falling place, 2^fold_o at once. plane_q counts the steps left after the one issued now; the first one is
     // issued with vector_start. A word of the weight buffer is LOAD_ROWS of the tile's rows.
     logic [$clog2(BANKS)-1:0] plane_q;
-    assign load_rows = (tile_rows + LOAD_ROWS[15:0] - 16'd1) / LOAD_ROWS[15:0];
+    localparam LAST_ROW = LOAD_ROWS - 1;  // of a word
+    /* verilator lint_off UNUSEDSIGNAL */ // a tile's words are no more than its rows
+    logic [ROWS_WIDTH:0] words;
+    /* verilator lint_on UNUSEDSIGNAL */
+    assign words = ({1'b0, tile_rows} + LAST_ROW[ROWS_WIDTH:0]) >> $clog2(LOAD_ROWS);
+    assign load_rows = words[ROWS_WIDTH-1:0];
     logic [4:0] top_step;
     logic [$clog2(BANKS)-1:0] step;
     assign fold_o = FOLD != 1 && k_last ? desc_i[F_FOLD +: B_FOLD] : 2'd0;
@@ -200,8 +225,9 @@ module bs_streamer #(
     logic pairs_q, shift_q, diagonal_end;
     assign fold_o = 2'd0;
     // Products come a cycle ahead of their use: an output tile begins with TILE before LOAD, and a layer with both.
-    logic [15:0] load_rows_q;
-    always_ff @(posedge clk_i) load_rows_q <= weight_lanes_o * {11'd0, weight_bits};
+    logic [ROWS_WIDTH-1:0] load_rows_q;
+    always_ff @(posedge clk_i)
+      load_rows_q <= {{(ROWS_WIDTH-LANE_WIDTH){1'b0}}, macro_lanes[LANE_WIDTH-1:0]} * {{(ROWS_WIDTH-BITS_WIDTH){1'b0}}, weight_bits[BITS_WIDTH-1:0]};
     assign load_rows = load_rows_q;
     logic [9:0] pairs;
     assign pairs = ({5'd0, top_plane_i} + 10'd1) * {5'd0, weight_bits} - 10'd1;
@@ -260,7 +286,7 @@ module bs_streamer #(
 
   // Last planes come at least `interval` cycles apart: rest_q is what is left of that.
   assign vector_last = whole_codes ? 10'd0 : planes_last;
-  assign vector_start = state_q == STREAM && !in_vector && vector_ready_i && rest_q <= {6'd0, vector_last};
+  assign vector_start = state_q == STREAM && !in_vector && vector_ready_i && {{(10-INTERVAL_WIDTH){1'b0}}, rest_q} <= vector_last;
   assign plane_o = (vector_start && !whole_codes) || (state_q == STREAM && in_vector);
   assign codes_o = vector_start && whole_codes;
   assign codes_high_o = two_inputs && !k_first;
@@ -268,7 +294,7 @@ module bs_streamer #(
   assign vector_end = (plane_o && plane_last_o) || codes_o;
   assign release_o = vector_end;
   assign vector_o = vector_start;
-  assign block_last = block_q + 16'd1 == blocks;
+  assign block_last = block_q + 1'b1 == blocks;
   assign pixels_end = group_last_i;
   assign first_o = k_first && !desc_i[F_CARRY_IN];
   assign tile_last_o = k_last && pixels_end;
@@ -290,7 +316,7 @@ module bs_streamer #(
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q <= IDLE;
-      rest_q <= 16'd0;
+      rest_q <= '0;
       halves_used_q <= 2'd0;
       half_q <= 1'b0;
     end else begin
@@ -308,8 +334,8 @@ module bs_streamer #(
         end
         default: state_q <= IDLE;
       endcase
-      if (vector_end) rest_q <= interval - 16'd1;
-      else if (rest_q != 16'd0) rest_q <= rest_q - 16'd1;
+      if (vector_end) rest_q <= interval - 1'b1;
+      else if (rest_q != '0) rest_q <= rest_q - 1'b1;
       if (tile_leave && !half_freed_i) halves_used_q <= halves_used_q + 2'd1;
       else if (!tile_leave && half_freed_i) halves_used_q <= halves_used_q - 2'd1;
       if (start_i) half_q <= 1'b0;
@@ -317,6 +343,11 @@ module bs_streamer #(
     end
   end
 
+  // A row of the weight buffer is a row of the array (pim).
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [ROWS_WIDTH+$clog2(ROWS)-1:0] row_place;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign row_place = {{($clog2(ROWS)){1'b0}}, weight_row_q};
   logic [TILES-1:0] we_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) we_q <= {TILES{1'b0}};
@@ -325,17 +356,17 @@ module bs_streamer #(
   assign weight_we_o = we_q;
 
   always_ff @(posedge clk_i) begin
-    weight_row_o <= weight_row_q[$clog2(ROWS)-1:0];
+    weight_row_o <= row_place[$clog2(ROWS)-1:0];
     if (start_i) begin
-      block_q <= 16'd0;
-      n_q <= 16'd0;
-      k_q <= 16'd0;
+      block_q <= '0;
+      n_q <= '0;
+      k_q <= '0;
       pixel_q <= {PIXEL_WIDTH{1'b0}};
       base_q <= {PIXEL_WIDTH{1'b0}};
       segment_left_q <= segment_first;
-      weight_row_q <= 16'd0;
-      weight_tile_q <= 16'd0;
-      rows_taken_q <= 24'd0;
+      weight_row_q <= '0;
+      weight_tile_q <= '0;
+      rows_taken_q <= '0;
       read_address_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
     end else begin
       if (state_q == DRAIN && !array_busy_i) begin
@@ -344,25 +375,25 @@ module bs_streamer #(
       end
       if (load_row) begin
         read_address_q <= read_address_q + 1'b1;
-        rows_taken_q <= rows_taken_q + 24'd1;
-        weight_row_q <= load_last_row ? 16'd0 : weight_row_q + 16'd1;
-        if (load_last_row) weight_tile_q <= load_last ? 16'd0 : weight_tile_q + 16'd1;
+        rows_taken_q <= rows_taken_q + 1'b1;
+        weight_row_q <= load_last_row ? '0 : weight_row_q + 1'b1;
+        if (load_last_row) weight_tile_q <= load_last ? '0 : weight_tile_q + 1'b1;
       end
       if (vector_end) begin
         pixel_q <= pixel_q + group_step;
         if (pixels_end) begin
           pixel_q <= {PIXEL_WIDTH{1'b0}};
-          k_q <= k_last ? 16'd0 : k_q + 16'd1;
+          k_q <= k_last ? '0 : k_q + 1'b1;
           if (k_last) begin
-            n_q <= n_last ? 16'd0 : n_q + 16'd1;
+            n_q <= n_last ? '0 : n_q + 1'b1;
             segment_left_q <= n_last ? segment_first
-                              : lanes_left[TILES] == 16'd0 ? segment_next : lanes_left[TILES];
+                              : lanes_left[TILES] == '0 ? segment_next : lanes_left[TILES];
             // Tiles whose partial sums stay take turns in the halves, one step further every two tiles.
             if (n_last) base_q <= {PIXEL_WIDTH{1'b0}};
             else if (half_q) base_q <= base_q + desc_i[F_PSUM_STEP +: PIXEL_WIDTH];
           end
           if (k_last && n_last) begin
-            block_q <= block_q + 16'd1;
+            block_q <= block_q + 1'b1;
             if (resident) read_address_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
           end
         end
@@ -376,6 +407,6 @@ module bs_streamer #(
   `BS_CHECK(halves_used_q <= 2'd2 && !(half_freed_i && halves_used_q == 2'd0))
   `BS_CHECK(`BS_AT_MOST_ONE(weight_we_o) && !(plane_o && codes_o))
   `BS_CHECK(!release_o || vector_ready_i)
-  `BS_CHECK(state_q == IDLE || ({16'd0, lanes_total_q} <= TILES * COLUMNS && tile_rows <= ROWS[15:0]))
+  `BS_CHECK(state_q == IDLE || ({16'd0, lanes_total_o} <= TILES * COLUMNS && {16'd0, tile_rows_o} <= ROWS))
 `endif
 endmodule

@@ -14,7 +14,8 @@ module bs_top #(
   parameter BANKS      = 16,   // plane banks: power of two >= MAX_ACTIVATION_BITS, at least 2
   parameter ACC_WIDTH  = 48,
   parameter DATA_WIDTH = 64,
-  parameter ADDRESS_WIDTH = 32,  // of memory, 32 to 64
+  parameter ADDRESS_WIDTH = 32,  // of memory, 16 to 64
+  parameter COUNT_WIDTH = 16,  // of counts of rows, pixels, tiles and channels; places in a row have four bits more
   parameter ACTIVATION_DEPTH = 64,
   parameter OUTPUT_DEPTH = 32,
   parameter FOLD       = 1,     // pim: most planes of a short vector at once: 1, 2, 4
@@ -94,6 +95,8 @@ module bs_top #(
   localparam PIECES = (WEIGHT_WIDTH + DATA_WIDTH - 1) / DATA_WIDTH;
   localparam RECORD_WIDTH = ACC_WIDTH + 38;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
+  localparam LIST_WIDTH = ADDRESS_WIDTH < 32 ? ADDRESS_WIDTH : 32;  // of addresses in descriptors
+  localparam BEATS_WIDTH = LIST_WIDTH - $clog2(DATA_WIDTH / 8) < 24 ? LIST_WIDTH - $clog2(DATA_WIDTH / 8) : 24;
 
   localparam [31:0] SIZE_LOG = $clog2(DATA_WIDTH / 8);
   localparam CAPABILITIES = MAX_WEIGHT_BITS | MAX_ACTIVATION_BITS << 5 | SIZE_LOG << 10 | (VECTOR_UNIT != 0 ? 1 : 0) << 16
@@ -111,7 +114,8 @@ module bs_top #(
 
   // ------------------------------------------------------------------ control
   logic run, clear, running, done, layer_done, configure, start, fetch, fetch_beat, layer_stored, memory_error;
-  logic [31:0] list_address, watchdog, limit, fetch_address;
+  logic [31:0] watchdog, limit;
+  logic [LIST_WIDTH-1:0] list_address, fetch_address;
   /* verilator lint_off UNUSEDSIGNAL */ // bits beyond ADDRESS_WIDTH are 0
   logic [63:0] base_register;
   /* verilator lint_on UNUSEDSIGNAL */
@@ -168,18 +172,24 @@ module bs_top #(
 
   // ------------------------------------------------------------------ memory ports
   logic read_cmd_valid, read_cmd_ready, read_data_valid, read_error;
-  logic [31:0] read_cmd_address, write_cmd_address;
-  logic [23:0] read_cmd_beats, write_cmd_beats;
+  logic [LIST_WIDTH-1:0] read_cmd_address, write_cmd_address;
+  logic [BEATS_WIDTH-1:0] read_cmd_beats, write_cmd_beats;
   logic [DATA_WIDTH-1:0] read_data, write_data;
   logic write_cmd_valid, write_cmd_ready, write_data_valid, write_data_ready, write_error, write_idle;
-  bs_axi_read #(.ADDRESS_WIDTH(ADDRESS_WIDTH), .DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_read (
+  bs_axi_read #(
+    .ADDRESS_WIDTH(ADDRESS_WIDTH), .LIST_WIDTH(LIST_WIDTH), .DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS),
+    .OUTSTANDING(OUTSTANDING)
+  ) u_axi_read (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(read_cmd_valid), .cmd_ready_o(read_cmd_ready),
     .base_i(base), .cmd_address_i(read_cmd_address), .cmd_beats_i(read_cmd_beats), .data_valid_o(read_data_valid),
     .data_o(read_data), .error_o(read_error), .halt_i(halt), .busy_o(read_busy),
     .m_axi_arvalid_o(m_axi_arvalid_o), .m_axi_arready_i(m_axi_arready_i), .m_axi_araddr_o(m_axi_araddr_o),
     .m_axi_arlen_o(m_axi_arlen_o), .m_axi_rvalid_i(m_axi_rvalid_i), .m_axi_rready_o(m_axi_rready_o),
     .m_axi_rdata_i(m_axi_rdata_i), .m_axi_rresp_i(m_axi_rresp_i), .m_axi_rlast_i(m_axi_rlast_i));
-  bs_axi_write #(.ADDRESS_WIDTH(ADDRESS_WIDTH), .DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS), .OUTSTANDING(OUTSTANDING)) u_axi_write (
+  bs_axi_write #(
+    .ADDRESS_WIDTH(ADDRESS_WIDTH), .LIST_WIDTH(LIST_WIDTH), .DATA_WIDTH(DATA_WIDTH), .BURST_BEATS(BURST_BEATS),
+    .OUTSTANDING(OUTSTANDING)
+  ) u_axi_write (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .cmd_valid_i(write_cmd_valid), .cmd_ready_o(write_cmd_ready),
     .base_i(base), .cmd_address_i(write_cmd_address), .cmd_beats_i(write_cmd_beats), .data_valid_i(write_data_valid),
     .data_ready_o(write_data_ready), .data_i(write_data), .error_o(write_error), .halt_i(halt), .busy_o(write_busy),
@@ -191,8 +201,8 @@ module bs_top #(
   assign memory_error = read_error || write_error;
 
   // ------------------------------------------------------------------ loader and buffers
-  logic [15:0] rows_loaded, rows_freed;
-  logic [23:0] weight_rows_loaded;
+  logic [COUNT_WIDTH-1:0] rows_loaded, rows_freed;
+  logic [$clog2(WEIGHT_WORDS):0] weight_rows_loaded;
   logic loader_busy, act_write_even, act_write_odd, weight_row_freed, weight_beat;
   logic [$clog2(BANKS*ACTIVATION_DEPTH)-1:0] act_write_address;
   logic [PIECES-1:0] weight_write;
@@ -204,8 +214,10 @@ module bs_top #(
   logic [$clog2(2048/DATA_WIDTH)-1:0] table_write_address;
   logic [DATA_WIDTH-1:0] load_data;
   bs_loader #(
-    .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
-    .ACTIVATION_DEPTH(ACTIVATION_DEPTH), .WEIGHT_DEPTH(WEIGHT_WORDS), .PARAMETER_DEPTH(PARAMETER_DEPTH),
+    .OVERLAY(OVERLAY), .WEIGHT_WIDTH(WEIGHT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS),
+    .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
+    .TABLE_UNIT(TABLE_UNIT), .COUNT_WIDTH(COUNT_WIDTH), .LIST_WIDTH(LIST_WIDTH), .ACTIVATION_DEPTH(ACTIVATION_DEPTH),
+    .WEIGHT_DEPTH(WEIGHT_WORDS), .PARAMETER_DEPTH(PARAMETER_DEPTH),
     .POST_LANES(POST_LANES), .ACC_WIDTH(ACC_WIDTH)
   ) u_loader (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .fetch_i(fetch), .fetch_address_i(fetch_address),
@@ -260,7 +272,8 @@ module bs_top #(
   logic [5:0] lines_read;
   bs_feeder #(
     .STRIPS(STRIPS), .FOLD(FOLD), .TILES(TILES), .VECTORS(VECTORS), .SKIP_PLANES(SKIP_PLANES), .ROWS(ROWS), .COLUMNS(COLUMNS), .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS),
-    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH), .CLOCK_GATING(CLOCK_GATING)
+    .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .DEPTH(ACTIVATION_DEPTH), .CLOCK_GATING(CLOCK_GATING),
+    .COUNT_WIDTH(COUNT_WIDTH)
   ) u_feeder (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .rows_loaded_i(rows_loaded),
     .rows_freed_o(rows_freed), .read_even_planes_o(act_even_planes), .read_odd_planes_o(act_odd_planes),
@@ -281,7 +294,8 @@ module bs_top #(
   logic [15:0] lanes_total, tile_rows, weight_lanes;
   logic [3:0] word_rows;
   bs_streamer #(
-    .OVERLAY(OVERLAY), .SKIP_PLANES(SKIP_PLANES), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_WORDS), .PSUM_DEPTH(PSUM_DEPTH)
+    .OVERLAY(OVERLAY), .SKIP_PLANES(SKIP_PLANES), .FOLD(FOLD), .LOAD_ROWS(LOAD_ROWS), .TILES(TILES), .ROWS(ROWS), .COLUMNS(COLUMNS), .BANKS(BANKS), .WEIGHT_DEPTH(WEIGHT_WORDS), .PSUM_DEPTH(PSUM_DEPTH),
+    .VECTORS(VECTORS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .COUNT_WIDTH(COUNT_WIDTH)
   ) u_streamer (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc),
     .weight_rows_loaded_i(weight_rows_loaded), .weight_read_o(weight_read),
@@ -330,7 +344,7 @@ module bs_top #(
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
     .PARAMETER_DEPTH(PARAMETER_DEPTH), .OUTPUT_DEPTH(OUTPUT_DEPTH), .POST_LANES(POST_LANES),
     .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT),
-    .CLOCK_GATING(CLOCK_GATING)
+    .CLOCK_GATING(CLOCK_GATING), .COUNT_WIDTH(COUNT_WIDTH)
   ) u_post (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .tile_done_i(tile_done),
     .half_freed_o(half_freed), .store_freed_i(store_freed), .block_done_o(block_done), .carried_o(carried), .read_o(psum_read),
@@ -351,7 +365,10 @@ module bs_top #(
     .write_data_i(out_odd_data), .write_mask_i(out_odd_mask),
     .read_planes_i(out_read_odd), .read_address_i(out_read_address),
     .read_data_o(out_odd_lines));
-  bs_store #(.DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS), .OUTPUT_DEPTH(OUTPUT_DEPTH)) u_store (
+  bs_store #(
+    .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS), .OUTPUT_DEPTH(OUTPUT_DEPTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
+    .COUNT_WIDTH(COUNT_WIDTH), .LIST_WIDTH(LIST_WIDTH)
+  ) u_store (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .block_done_i(block_done),
     .half_freed_o(store_freed), .layer_done_o(stored), .busy_o(store_busy), .read_even_o(out_read_even),
     .read_odd_o(out_read_odd), .read_address_o(out_read_address),

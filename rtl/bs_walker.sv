@@ -9,7 +9,9 @@ module bs_walker #(
   parameter STRIPS     = 0,  // 1: rows may lie in strips, each of which a segment reads as a row of its own
   parameter TILES      = 1,
   parameter ROWS       = 64,
-  parameter DATA_WIDTH = 64
+  parameter DATA_WIDTH = 64,
+  parameter COUNT_WIDTH = 16,  // of counts: rows, pixels, runs, tiles, channels; POSITION_WIDTH of values in a row
+  parameter RING_WIDTH = 16    // of addresses of the activation buffer and their number
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -17,37 +19,43 @@ module bs_walker #(
   /* verilator lint_off UNUSEDSIGNAL */ // each unit reads its own words
   input  logic [64*32-1:0]    desc_i,
   /* verilator lint_on UNUSEDSIGNAL */
-  input  logic [15:0]         rows_loaded_i,  // input rows in the activation buffer so far
-  output logic [15:0]         rows_freed_o,   // input rows no longer needed
+  input  logic [COUNT_WIDTH-1:0] rows_loaded_i,  // input rows in the activation buffer so far
+  output logic [COUNT_WIDTH-1:0] rows_freed_o,   // input rows no longer needed
   output logic                window_valid_o,
   input  logic                window_ready_i,
-  output logic signed [20:0]  window_x_o,     // first bit in the input row; may lie outside it (padding)
-  output logic [19:0]         window_begin_o,  // of its strip in the row; padding lies before
+  output logic signed [COUNT_WIDTH+4:0] window_x_o,     // first bit in the input row; may lie outside it (padding)
+  output logic [COUNT_WIDTH+3:0] window_begin_o,  // of its strip in the row; padding lies before
   output logic                window_second_o,  // of the second tensor
   output logic                window_row_valid_o,  // 0: the whole row is padding
-  output logic [15:0]         window_slot_o,  // buffer address of the row
-  output logic [10:0]         window_length_o,
-  output logic [10:0]         window_fill_o,  // first array row it fills
+  output logic [RING_WIDTH-1:0] window_slot_o,  // buffer address of the row
+  output logic [$clog2(ROWS+1)-1:0] window_length_o,
+  output logic [$clog2(ROWS+1)-1:0] window_fill_o,  // first array row it fills
   output logic                window_last_o,  // completes the vector
   output logic                window_tile_last_o  // its pixel is the last one of the tile
 );
   `include "bs_descriptor.svh"
+  localparam POSITION_WIDTH = COUNT_WIDTH + 4;
+  localparam X_WIDTH = POSITION_WIDTH + 1;
+  localparam Y_WIDTH = COUNT_WIDTH + 1;
+  localparam FILL_WIDTH = $clog2(ROWS + 1);
+  localparam [FILL_WIDTH-1:0] LINE = DATA_WIDTH < ROWS ? DATA_WIDTH[FILL_WIDTH-1:0] : ROWS[FILL_WIDTH-1:0];
 
-  logic [15:0] run_length, run_count_x, run_count_y, out_width, block_rows, out_height, blocks, k_tiles, n_tiles;
-  logic [15:0] in_height, in_ring, rows_needed, lanes_full;
+  logic [COUNT_WIDTH-1:0] run_length, run_count_x, run_count_y, out_width, block_rows, out_height, blocks, k_tiles, n_tiles;
+  logic [COUNT_WIDTH-1:0] in_height, rows_needed, lanes_full;
+  logic [RING_WIDTH-1:0] in_ring;
   logic        whole_codes, two_inputs, has_second, broadcast;
-  assign run_count_x = desc_i[F_RUN_COUNT_X +: B_RUN_COUNT_X];
-  assign run_count_y = desc_i[F_RUN_COUNT_Y +: B_RUN_COUNT_Y];
-  assign out_width = desc_i[F_OUT_WIDTH +: B_OUT_WIDTH];
-  assign out_height = desc_i[F_OUT_HEIGHT +: B_OUT_HEIGHT];
-  assign block_rows = desc_i[F_BLOCK_ROWS +: B_BLOCK_ROWS];
-  assign blocks = desc_i[F_BLOCKS +: B_BLOCKS];
-  assign k_tiles = desc_i[F_K_TILES +: B_K_TILES];
-  assign n_tiles = desc_i[F_N_TILES +: B_N_TILES];
-  assign in_height = desc_i[F_IN_HEIGHT +: B_IN_HEIGHT];
-  assign in_ring = desc_i[F_IN_RING +: B_IN_RING];
-  assign rows_needed = desc_i[F_ROWS_NEEDED +: B_ROWS_NEEDED];
-  assign lanes_full = desc_i[F_LANES +: B_LANES];
+  assign run_count_x = desc_i[F_RUN_COUNT_X +: COUNT_WIDTH];
+  assign run_count_y = desc_i[F_RUN_COUNT_Y +: COUNT_WIDTH];
+  assign out_width = desc_i[F_OUT_WIDTH +: COUNT_WIDTH];
+  assign out_height = desc_i[F_OUT_HEIGHT +: COUNT_WIDTH];
+  assign block_rows = desc_i[F_BLOCK_ROWS +: COUNT_WIDTH];
+  assign blocks = desc_i[F_BLOCKS +: COUNT_WIDTH];
+  assign k_tiles = desc_i[F_K_TILES +: COUNT_WIDTH];
+  assign n_tiles = desc_i[F_N_TILES +: COUNT_WIDTH];
+  assign in_height = desc_i[F_IN_HEIGHT +: COUNT_WIDTH];
+  assign in_ring = desc_i[F_IN_RING +: RING_WIDTH];
+  assign rows_needed = desc_i[F_ROWS_NEEDED +: COUNT_WIDTH];
+  assign lanes_full = desc_i[F_LANES +: COUNT_WIDTH];
   assign whole_codes = desc_i[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION;
   assign two_inputs = desc_i[F_OPCODE +: B_OPCODE] == OP_ADD || desc_i[F_OPCODE +: B_OPCODE] == OP_MULTIPLY;
   assign has_second = desc_i[F_SECOND];
@@ -55,162 +63,166 @@ module bs_walker #(
 
   // Loop counters, outermost first.
   logic        active_q;
-  logic [15:0] block_q, n_q, k_q, out_row_q, row_q, column_q;
+  logic [COUNT_WIDTH-1:0] block_q, n_q, k_q, out_row_q, row_q, column_q;
   // Position of the block, of the pixel, and of the window inside the vector; ring_* are buffer addresses of rows.
-  logic signed [16:0] block_y_q, pixel_y_q;
-  logic [15:0] block_ring_q, pixel_ring_q;
-  logic signed [20:0] pixel_x_q, second_x_q;
-  logic [19:0] n_x_q, segment_x_q;  // of the tile and its segment, from the pixel
-  logic [15:0] segment_left_q;      // outputs from this tile to the end of its segment
+  logic signed [COUNT_WIDTH:0] block_y_q, pixel_y_q;
+  logic [RING_WIDTH-1:0] block_ring_q, pixel_ring_q;
+  logic signed [X_WIDTH-1:0] pixel_x_q, second_x_q;
+  logic [POSITION_WIDTH-1:0] n_x_q, segment_x_q;  // of the tile and its segment, from the pixel
+  logic [COUNT_WIDTH-1:0] segment_left_q;      // outputs from this tile to the end of its segment
   // Of the tile, and what is left of the run from the window on, and from the row tile's first: in registers, since all
   // of a window waits for them.
-  logic [15:0] run_length_q, run_left_q, tile_run_left_q;
+  logic [COUNT_WIDTH-1:0] run_length_q, run_left_q, tile_run_left_q;
   logic        later_segment_q;
-  logic [15:0] run_x_q, run_y_q, position_q, offset_y_q, offset_ring_q, fill_q;
-  logic [19:0] offset_x_q;
+  logic [COUNT_WIDTH-1:0] run_x_q, run_y_q, position_q, offset_y_q;
+  logic [RING_WIDTH-1:0] offset_ring_q;
+  logic [FILL_WIDTH-1:0] fill_q;
+  logic [POSITION_WIDTH-1:0] offset_x_q;
   // Where the current row tile's first window lies in the runs.
-  logic [15:0] tile_run_x_q, tile_run_y_q, tile_position_q, tile_offset_y_q, tile_offset_ring_q;
-  logic [19:0] tile_offset_x_q;
+  logic [COUNT_WIDTH-1:0] tile_run_x_q, tile_run_y_q, tile_position_q, tile_offset_y_q;
+  logic [RING_WIDTH-1:0] tile_offset_ring_q;
+  logic [POSITION_WIDTH-1:0] tile_offset_x_q;
 
-  function automatic [15:0] ring_add(input [15:0] a, input [15:0] b, input [15:0] size);
-    logic [16:0] sum;
+  function automatic [RING_WIDTH-1:0] ring_add(input [RING_WIDTH-1:0] a, input [RING_WIDTH-1:0] b,
+                                               input [RING_WIDTH-1:0] size);
+    logic [RING_WIDTH:0] sum;
     begin
       sum = {1'b0, a} + {1'b0, b};
-      ring_add = sum >= {1'b0, size} ? sum[15:0] - size : sum[15:0];
+      ring_add = sum >= {1'b0, size} ? sum[RING_WIDTH-1:0] - size : sum[RING_WIDTH-1:0];
     end
   endfunction
 
   // Whether the rows are there that the block needs: those before its end, of those that there are.
-  logic signed [17:0] block_end_q;
+  logic signed [COUNT_WIDTH+1:0] block_end_q;
   logic rows_there;
   assign rows_there = $signed({2'b0, rows_loaded_i}) >= block_end_q || rows_loaded_i >= rows_needed;
 
   // The window.
-  logic [15:0] row_left, length;
-  logic signed [16:0] window_y;
+  logic [COUNT_WIDTH-1:0] length_count;
+  logic [FILL_WIDTH-1:0] row_left, line_left, length;
+  logic signed [COUNT_WIDTH:0] window_y;
   // Operators on whole codes have no macros but the first, so a tile has at most lanes_full outputs.
   logic segment_end, second;
-  logic [15:0] capacity, segment_rest, next_segment_left;
-  assign capacity = whole_codes ? lanes_full : TILES[15:0] * lanes_full;
+  logic [COUNT_WIDTH-1:0] capacity, segment_rest, next_segment_left;
+  assign capacity = whole_codes ? lanes_full : TILES[COUNT_WIDTH-1:0] * lanes_full;
   assign segment_end = segment_left_q <= capacity;
-  assign segment_rest = segment_end ? desc_i[F_SEGMENT_NEXT +: B_SEGMENT_NEXT] : segment_left_q - capacity;
-  assign next_segment_left = start_i || n_last ? desc_i[F_SEGMENT_CHANNELS +: B_SEGMENT_CHANNELS] : segment_rest;
-  assign second = has_second && (two_inputs ? k_q != 16'd0 : later_segment_q);
+  assign segment_rest = segment_end ? desc_i[F_SEGMENT_NEXT +: COUNT_WIDTH] : segment_left_q - capacity;
+  assign next_segment_left = start_i || n_last ? desc_i[F_SEGMENT_CHANNELS +: COUNT_WIDTH] : segment_rest;
+  assign second = has_second && (two_inputs ? k_q != '0 : later_segment_q);
   assign run_length = whole_codes ? (next_segment_left <= lanes_full ? next_segment_left : lanes_full)
-                      : desc_i[F_RUN_LENGTH +: B_RUN_LENGTH];
-  assign row_left = ROWS[15:0] - fill_q;
-  always_comb begin
-    length = DATA_WIDTH[15:0];
-    if (run_left_q < length) length = run_left_q;
-    if (row_left < length) length = row_left;
-  end
+                      : desc_i[F_RUN_LENGTH +: COUNT_WIDTH];
+  assign row_left = ROWS[FILL_WIDTH-1:0] - fill_q;
+  assign line_left = run_left_q < {{(COUNT_WIDTH-FILL_WIDTH){1'b0}}, LINE} ? run_left_q[FILL_WIDTH-1:0] : LINE;
+  assign length = row_left < line_left ? row_left : line_left;
+  assign length_count = {{(COUNT_WIDTH-FILL_WIDTH){1'b0}}, length};
   assign window_y = pixel_y_q + $signed({1'b0, offset_y_q});
   assign window_valid_o = active_q && rows_there;
   assign window_second_o = second;
   assign window_x_o = (second ? second_x_q : pixel_x_q) + $signed({1'b0, n_x_q}) + $signed({1'b0, offset_x_q}) + $signed({5'b0, position_q});
-  assign window_begin_o = STRIPS != 0 && desc_i[F_IN_STRIPS] ? segment_x_q : 20'd0;
-  assign window_row_valid_o = !window_y[16] && window_y[15:0] < in_height;
-  assign window_slot_o = (second && broadcast ? 16'd0 : ring_add(pixel_ring_q, offset_ring_q, in_ring))
-                         + (second ? desc_i[F_SECOND_SLOT +: B_SECOND_SLOT] : 16'd0);
-  assign window_length_o = length[10:0];
-  assign window_fill_o = fill_q[10:0];
+  assign window_begin_o = STRIPS != 0 && desc_i[F_IN_STRIPS] ? segment_x_q : '0;
+  assign window_row_valid_o = !window_y[COUNT_WIDTH] && window_y[COUNT_WIDTH-1:0] < in_height;
+  assign window_slot_o = (second && broadcast ? '0 : ring_add(pixel_ring_q, offset_ring_q, in_ring))
+                         + (second ? desc_i[F_SECOND_SLOT +: RING_WIDTH] : '0);
+  assign window_length_o = length;
+  assign window_fill_o = fill_q;
 
   logic run_end, k_end, vector_end, block_end_row, pixels_end, k_last, n_last;
-  logic [15:0] rows_left;
-  assign run_end = run_left_q == length;
-  assign k_end = run_end && run_x_q + 16'd1 == run_count_x && run_y_q + 16'd1 == run_count_y;
+  logic [COUNT_WIDTH-1:0] rows_left;
+  assign run_end = run_left_q == length_count;
+  assign k_end = run_end && run_x_q + 1'b1 == run_count_x && run_y_q + 1'b1 == run_count_y;
   assign vector_end = row_left == length || k_end || (whole_codes && run_end);
   assign window_last_o = vector_end;
   assign rows_left = out_height - out_row_q;
-  assign block_end_row = row_q + 16'd1 == (rows_left < block_rows ? rows_left : block_rows);
-  assign pixels_end = column_q + 16'd1 == out_width && block_end_row;
+  assign block_end_row = row_q + 1'b1 == (rows_left < block_rows ? rows_left : block_rows);
+  assign pixels_end = column_q + 1'b1 == out_width && block_end_row;
   assign window_tile_last_o = pixels_end;
-  assign k_last = k_q + 16'd1 == k_tiles;
-  assign n_last = n_q + 16'd1 == n_tiles;
+  assign k_last = k_q + 1'b1 == k_tiles;
+  assign n_last = n_q + 1'b1 == n_tiles;
 
   // Window position after this one, inside the run structure.
-  logic [15:0] next_run_x, next_run_y, next_position, next_run_left, next_offset_y, next_offset_ring;
-  logic [19:0] next_offset_x;
+  logic [COUNT_WIDTH-1:0] next_run_x, next_run_y, next_position, next_run_left, next_offset_y;
+  logic [RING_WIDTH-1:0] next_offset_ring;
+  logic [POSITION_WIDTH-1:0] next_offset_x;
   always_comb begin
     next_run_x = run_x_q;
     next_run_y = run_y_q;
-    next_position = position_q + length;
-    next_run_left = run_left_q - length;
+    next_position = position_q + length_count;
+    next_run_left = run_left_q - length_count;
     next_offset_x = offset_x_q;
     next_offset_y = offset_y_q;
     next_offset_ring = offset_ring_q;
     if (run_end) begin
-      next_position = 16'd0;
+      next_position = '0;
       next_run_left = run_length_q;
-      next_run_x = run_x_q + 16'd1;
-      next_offset_x = offset_x_q + desc_i[F_RUN_STEP_X +: B_RUN_STEP_X];
-      if (run_x_q + 16'd1 == run_count_x) begin
-        next_run_x = 16'd0;
-        next_offset_x = 20'd0;
-        next_run_y = run_y_q + 16'd1;
-        next_offset_y = offset_y_q + desc_i[F_RUN_STEP_Y +: B_RUN_STEP_Y];
-        next_offset_ring = ring_add(offset_ring_q, desc_i[F_RUN_STEP_RING +: B_RUN_STEP_RING], in_ring);
+      next_run_x = run_x_q + 1'b1;
+      next_offset_x = offset_x_q + desc_i[F_RUN_STEP_X +: POSITION_WIDTH];
+      if (run_x_q + 1'b1 == run_count_x) begin
+        next_run_x = '0;
+        next_offset_x = '0;
+        next_run_y = run_y_q + 1'b1;
+        next_offset_y = offset_y_q + desc_i[F_RUN_STEP_Y +: COUNT_WIDTH];
+        next_offset_ring = ring_add(offset_ring_q, desc_i[F_RUN_STEP_RING +: RING_WIDTH], in_ring);
       end
     end
   end
 
   logic fire, restart;
-  logic signed [16:0] start_y, next_block_y;
-  logic [15:0] next_pixel_ring;
+  logic signed [COUNT_WIDTH:0] start_y, next_block_y;
+  logic [RING_WIDTH-1:0] next_pixel_ring;
   assign fire = window_valid_o && window_ready_i;
   assign restart = k_last;  // after this tile's pixels the walk begins again at the first run
-  assign start_y = desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
-  assign next_block_y = block_y_q + $signed({1'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
-  assign next_pixel_ring = ring_add(pixel_ring_q, desc_i[F_PIXEL_STEP_RING +: B_PIXEL_STEP_RING], in_ring);
+  assign start_y = desc_i[F_PIXEL_START_Y +: Y_WIDTH];
+  assign next_block_y = block_y_q + $signed({1'b0, desc_i[F_BLOCK_STEP_Y +: COUNT_WIDTH]});
+  assign next_pixel_ring = ring_add(pixel_ring_q, desc_i[F_PIXEL_STEP_RING +: RING_WIDTH], in_ring);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       active_q <= 1'b0;
-      rows_freed_o <= 16'd0;
+      rows_freed_o <= '0;
     end else if (start_i) begin
       active_q <= 1'b1;
-      rows_freed_o <= 16'd0;
+      rows_freed_o <= '0;
     end else if (fire && vector_end && pixels_end && k_last && n_last) begin
-      if (block_q + 16'd1 == blocks) active_q <= 1'b0;
-      rows_freed_o <= next_block_y[16] ? 16'd0 : next_block_y[15:0];
+      if (block_q + 1'b1 == blocks) active_q <= 1'b0;
+      rows_freed_o <= next_block_y[COUNT_WIDTH] ? '0 : next_block_y[COUNT_WIDTH-1:0];
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      block_q <= 16'd0;
-      n_q <= 16'd0;
-      k_q <= 16'd0;
-      out_row_q <= 16'd0;
-      row_q <= 16'd0;
-      column_q <= 16'd0;
-      block_y_q <= desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
-      block_end_q <= {start_y[16], start_y} + {2'b0, desc_i[F_BLOCK_SPAN +: B_BLOCK_SPAN]};
-      pixel_y_q <= desc_i[F_PIXEL_START_Y +: B_PIXEL_START_Y];
-      block_ring_q <= desc_i[F_PIXEL_START_RING +: B_PIXEL_START_RING];
-      pixel_ring_q <= desc_i[F_PIXEL_START_RING +: B_PIXEL_START_RING];
-      pixel_x_q <= desc_i[F_PIXEL_START_X +: B_PIXEL_START_X];
-      second_x_q <= desc_i[F_SECOND_START_X +: B_SECOND_START_X];
-      n_x_q <= 20'd0;
-      segment_x_q <= 20'd0;
+      block_q <= '0;
+      n_q <= '0;
+      k_q <= '0;
+      out_row_q <= '0;
+      row_q <= '0;
+      column_q <= '0;
+      block_y_q <= start_y;
+      block_end_q <= {start_y[COUNT_WIDTH], start_y} + {2'b0, desc_i[F_BLOCK_SPAN +: COUNT_WIDTH]};
+      pixel_y_q <= start_y;
+      block_ring_q <= desc_i[F_PIXEL_START_RING +: RING_WIDTH];
+      pixel_ring_q <= desc_i[F_PIXEL_START_RING +: RING_WIDTH];
+      pixel_x_q <= desc_i[F_PIXEL_START_X +: X_WIDTH];
+      second_x_q <= desc_i[F_SECOND_START_X +: X_WIDTH];
+      n_x_q <= '0;
+      segment_x_q <= '0;
       segment_left_q <= next_segment_left;
       run_length_q <= run_length;
       run_left_q <= run_length;
       tile_run_left_q <= run_length;
       later_segment_q <= 1'b0;
-      run_x_q <= 16'd0;
-      run_y_q <= 16'd0;
-      position_q <= 16'd0;
-      offset_x_q <= 20'd0;
-      offset_y_q <= 16'd0;
-      offset_ring_q <= 16'd0;
-      fill_q <= 16'd0;
-      tile_run_x_q <= 16'd0;
-      tile_run_y_q <= 16'd0;
-      tile_position_q <= 16'd0;
-      tile_offset_x_q <= 20'd0;
-      tile_offset_y_q <= 16'd0;
-      tile_offset_ring_q <= 16'd0;
+      run_x_q <= '0;
+      run_y_q <= '0;
+      position_q <= '0;
+      offset_x_q <= '0;
+      offset_y_q <= '0;
+      offset_ring_q <= '0;
+      fill_q <= '0;
+      tile_run_x_q <= '0;
+      tile_run_y_q <= '0;
+      tile_position_q <= '0;
+      tile_offset_x_q <= '0;
+      tile_offset_y_q <= '0;
+      tile_offset_ring_q <= '0;
     end else if (fire) begin
       if (!vector_end) begin
         fill_q <= fill_q + length;
@@ -222,7 +234,7 @@ module bs_walker #(
         offset_y_q <= next_offset_y;
         offset_ring_q <= next_offset_ring;
       end else begin
-        fill_q <= 16'd0;
+        fill_q <= '0;
         if (!pixels_end) begin
           // Next pixel, same row tile.
           run_x_q <= tile_run_x_q;
@@ -232,59 +244,59 @@ module bs_walker #(
           offset_x_q <= tile_offset_x_q;
           offset_y_q <= tile_offset_y_q;
           offset_ring_q <= tile_offset_ring_q;
-          if (column_q + 16'd1 == out_width) begin
-            column_q <= 16'd0;
-            pixel_x_q <= desc_i[F_PIXEL_START_X +: B_PIXEL_START_X];
-            second_x_q <= desc_i[F_SECOND_START_X +: B_SECOND_START_X];
-            row_q <= row_q + 16'd1;
-            pixel_y_q <= pixel_y_q + $signed({1'b0, desc_i[F_PIXEL_STEP_Y +: B_PIXEL_STEP_Y]});
+          if (column_q + 1'b1 == out_width) begin
+            column_q <= '0;
+            pixel_x_q <= desc_i[F_PIXEL_START_X +: X_WIDTH];
+            second_x_q <= desc_i[F_SECOND_START_X +: X_WIDTH];
+            row_q <= row_q + 1'b1;
+            pixel_y_q <= pixel_y_q + $signed({1'b0, desc_i[F_PIXEL_STEP_Y +: COUNT_WIDTH]});
             pixel_ring_q <= next_pixel_ring;
           end else begin
-            column_q <= column_q + 16'd1;
-            pixel_x_q <= pixel_x_q + $signed({1'b0, desc_i[F_PIXEL_STEP_X +: B_PIXEL_STEP_X]});
-            second_x_q <= second_x_q + $signed({1'b0, desc_i[F_SECOND_STEP_X +: B_SECOND_STEP_X]});
+            column_q <= column_q + 1'b1;
+            pixel_x_q <= pixel_x_q + $signed({1'b0, desc_i[F_PIXEL_STEP_X +: POSITION_WIDTH]});
+            second_x_q <= second_x_q + $signed({1'b0, desc_i[F_SECOND_STEP_X +: POSITION_WIDTH]});
           end
         end else begin
           // Next row tile (or the first one of the next output tile or block), first pixel of the block.
-          run_x_q <= restart ? 16'd0 : next_run_x;
-          run_y_q <= restart ? 16'd0 : next_run_y;
-          position_q <= restart ? 16'd0 : next_position;
+          run_x_q <= restart ? '0 : next_run_x;
+          run_y_q <= restart ? '0 : next_run_y;
+          position_q <= restart ? '0 : next_position;
           run_left_q <= restart ? run_length : next_run_left;
-          offset_x_q <= restart ? 20'd0 : next_offset_x;
-          offset_y_q <= restart ? 16'd0 : next_offset_y;
-          offset_ring_q <= restart ? 16'd0 : next_offset_ring;
-          tile_run_x_q <= restart ? 16'd0 : next_run_x;
-          tile_run_y_q <= restart ? 16'd0 : next_run_y;
-          tile_position_q <= restart ? 16'd0 : next_position;
+          offset_x_q <= restart ? '0 : next_offset_x;
+          offset_y_q <= restart ? '0 : next_offset_y;
+          offset_ring_q <= restart ? '0 : next_offset_ring;
+          tile_run_x_q <= restart ? '0 : next_run_x;
+          tile_run_y_q <= restart ? '0 : next_run_y;
+          tile_position_q <= restart ? '0 : next_position;
           tile_run_left_q <= restart ? run_length : next_run_left;
-          tile_offset_x_q <= restart ? 20'd0 : next_offset_x;
-          tile_offset_y_q <= restart ? 16'd0 : next_offset_y;
-          tile_offset_ring_q <= restart ? 16'd0 : next_offset_ring;
-          column_q <= 16'd0;
-          row_q <= 16'd0;
-          pixel_x_q <= desc_i[F_PIXEL_START_X +: B_PIXEL_START_X];
-          second_x_q <= desc_i[F_SECOND_START_X +: B_SECOND_START_X];
-          k_q <= k_last ? 16'd0 : k_q + 16'd1;
+          tile_offset_x_q <= restart ? '0 : next_offset_x;
+          tile_offset_y_q <= restart ? '0 : next_offset_y;
+          tile_offset_ring_q <= restart ? '0 : next_offset_ring;
+          column_q <= '0;
+          row_q <= '0;
+          pixel_x_q <= desc_i[F_PIXEL_START_X +: X_WIDTH];
+          second_x_q <= desc_i[F_SECOND_START_X +: X_WIDTH];
+          k_q <= k_last ? '0 : k_q + 1'b1;
           if (k_last) begin
-            n_q <= n_last ? 16'd0 : n_q + 16'd1;
+            n_q <= n_last ? '0 : n_q + 1'b1;
             segment_left_q <= next_segment_left;
             run_length_q <= run_length;
             later_segment_q <= !n_last && (later_segment_q || segment_end);
             if (n_last) begin
-              n_x_q <= 20'd0;
-              segment_x_q <= 20'd0;
+              n_x_q <= '0;
+              segment_x_q <= '0;
             end else if (segment_end) begin
-              n_x_q <= segment_x_q + desc_i[F_SEGMENT_STEP_X +: B_SEGMENT_STEP_X];
-              segment_x_q <= segment_x_q + desc_i[F_SEGMENT_STEP_X +: B_SEGMENT_STEP_X];
+              n_x_q <= segment_x_q + desc_i[F_SEGMENT_STEP_X +: POSITION_WIDTH];
+              segment_x_q <= segment_x_q + desc_i[F_SEGMENT_STEP_X +: POSITION_WIDTH];
             end else begin
-              n_x_q <= n_x_q + desc_i[F_TILE_STEP_X +: B_TILE_STEP_X];
+              n_x_q <= n_x_q + desc_i[F_TILE_STEP_X +: POSITION_WIDTH];
             end
           end
           if (k_last && n_last) begin
-            block_q <= block_q + 16'd1;
+            block_q <= block_q + 1'b1;
             out_row_q <= out_row_q + block_rows;
             block_y_q <= next_block_y;
-            block_end_q <= block_end_q + $signed({2'b0, desc_i[F_BLOCK_STEP_Y +: B_BLOCK_STEP_Y]});
+            block_end_q <= block_end_q + $signed({2'b0, desc_i[F_BLOCK_STEP_Y +: COUNT_WIDTH]});
             pixel_y_q <= next_block_y;
             block_ring_q <= next_pixel_ring;
             pixel_ring_q <= next_pixel_ring;

@@ -31,14 +31,14 @@ module bs_window_toggles #(
 endmodule
 
 bind bs_feeder bs_window_toggles #(.BANKS(BANKS), .WIDTH(DATA_WIDTH)) u_line_toggles (
-  .clk_i(clk_i), .rst_ni(rst_ni), .landing_i(landing_q), .bits_i(bits_l), .odd_i(odd_l), .from_this_i(from_this),
+  .clk_i(clk_i), .rst_ni(rst_ni), .landing_i(landing_q), .bits_i({{(5-BITS_WIDTH){1'b0}}, bits_l}), .odd_i(odd_l), .from_this_i(from_this),
   .even_i(read_even_data_i), .odd_lines_i(read_odd_data_i));
 bind bs_feeder bs_toggles #(.KIND(14), .WIDTH(BANK_WIDTH)) u_even_banks (
   .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(|read_even_planes_o), .value_i(read_even_address_o[BANK_WIDTH-1:0]));
 bind bs_feeder bs_toggles #(.KIND(14), .WIDTH(BANK_WIDTH)) u_odd_banks (
   .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(|read_odd_planes_o), .value_i(read_odd_address_o[BANK_WIDTH-1:0]));
 bind bs_feeder bs_toggles #(.KIND(14), .WIDTH(LINE_WIDTH)) u_rotations (
-  .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(read), .value_i(offset - fill_q[LINE_WIDTH-1:0]));
+  .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(read), .value_i(offset - fill_line));
 
 bind bs_feeder bs_toggles #(.KIND(10), .WIDTH(BANKS*ROWS)) u_windows (
   .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(window_rows));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rtl/generate/describe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
+#include <stdexcept>
 
 #include "rtl/generate/field_limits.h"
 #include "rtl/generate/image.h"
@@ -80,7 +83,15 @@ class Writer {
   }
 
  private:
-  void set(Field field, std::int64_t value) { d_.set(field, value); }
+  // What the registers of this architecture do not hold is refused, as what a field does not hold.
+  void set(Field field, std::int64_t value) {
+    if (const std::int64_t most = most_held(a_, field); value > most || (value < 0 && value < -most - 1))
+      throw std::invalid_argument(
+          fmt::format("layer {}: field {} is {}; architecture '{}' (count_bits {}, address_width {}) "
+                      "holds {}",
+                      layer_.name, info(field).name, value, a_.name, a_.count_bits, a_.address_width, most));
+    d_.set(field, value);
+  }
   std::int64_t line_bytes() const { return a_.data_bits / 8; }
   std::int64_t ring_steps(std::int64_t rows) const {
     const std::int64_t size = room_.ring, step = rows * room_.slot % size;
@@ -111,7 +122,7 @@ class Writer {
     set(F_IN_ROW_STRIDE, stride * piece_.row_step);
     set(F_IN_ROW_BEATS, std::int64_t{room_.lines} * in_.bits);
     // Rows that the piece does not read need not be counted.
-    set(F_IN_HEIGHT, std::min(ceil_div(in_.shape.height - room_.first_row, piece_.row_step), longest_count));
+    set(F_IN_HEIGHT, std::min(ceil_div(in_.shape.height - room_.first_row, piece_.row_step), longest_count(a_)));
     const std::int64_t row_bits = std::int64_t{in_.shape.width} * in_.shape.channels;
     set(F_IN_STRIPS, in_strip_ > 0);
     set(F_IN_ROW_BITS, in_strip_ > 0 ? std::int64_t{in_.shape.width} * in_strip_
@@ -201,7 +212,7 @@ class Writer {
     const std::int64_t all = piece_.n1 - piece_.n0;
     set(F_SEGMENT_CHANNELS, std::min<std::int64_t>(m_.segment, all));
     // Nothing follows the only segment.
-    set(F_SEGMENT_NEXT, std::min<std::int64_t>(m_.segment_next, longest_count));
+    set(F_SEGMENT_NEXT, std::min<std::int64_t>(m_.segment_next, longest_count(a_)));
     set(F_SEGMENT_STEP_X, std::int64_t{m_.segment_step} * (in_strip_ > 0 ? in_.shape.width : 1));
     // Least distance of two vectors' last planes.
     const int group = std::min<int>(a_.vectors, block_rows_ * (piece_.x1 - piece_.x0));
@@ -226,7 +237,7 @@ class Writer {
     if (out_strip_ > 0) {
       set(F_OUT_RUN, out_strip_);
       set(F_OUT_JUMP, std::int64_t{out_.shape.width - 1} * out_strip_);
-      set(F_OUT_TILE_STEP, std::min(std::int64_t{m_.capacity()} * out_.shape.width, longest_count));
+      set(F_OUT_TILE_STEP, std::min(std::int64_t{m_.capacity()} * out_.shape.width, longest_count(a_)));
     } else if (m_.pixels > 1) {
       set(F_OUT_RUN, in_strip_);
       set(F_OUT_JUMP, in_.shape.channels - in_strip_);

@@ -40,6 +40,7 @@ constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"ACC_WIDTH", "bits of an accumulator"},
     {"DATA_WIDTH", "bits of an AXI beat and of a buffer line"},
     {"ADDRESS_WIDTH", "bits of a memory address; the image lies where BASE says"},
+    {"COUNT_WIDTH", "bits of counts of rows, pixels, tiles and channels; places in a row have four more"},
     {"ACTIVATION_DEPTH", "lines of each activation bank"},
     {"OUTPUT_DEPTH", "lines of each output bank, per half"},
     {"WEIGHT_DEPTH", "rows held by the weight buffer, of cells or (overlay) of a plane of an output's weights"},

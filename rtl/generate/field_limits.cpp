@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "rtl/generate/describe.h"
 #include "rtl/generate/image.h"
@@ -19,7 +20,29 @@ struct Counted {
   Field field;
 };
 
+// Fields of `count_bits` bits, and places in a row, which have four more (and a sign).
+constexpr std::array counted = {F_IN_HEIGHT,    F_IN_SLOTS,       F_RUN_LENGTH,    F_RUN_COUNT_X,   F_RUN_COUNT_Y,
+                                F_RUN_STEP_Y,   F_PIXEL_STEP_Y,   F_PIXEL_START_Y, F_OUT_WIDTH,     F_OUT_HEIGHT,
+                                F_BLOCK_ROWS,   F_BLOCKS,         F_BLOCK_STEP_Y,  F_BLOCK_SPAN,    F_ROWS_NEEDED,
+                                F_K_TILES,      F_N_TILES,        F_OUT_STEP,      F_LANES,         F_ROWS_LAST,
+                                F_OUT_RUN,      F_OUT_JUMP,       F_OUT_TILE_STEP, F_OUT_ROW_LINES, F_SEGMENT_CHANNELS,
+                                F_SEGMENT_NEXT, F_IN_ROW_BITS,    F_RUN_STEP_X,    F_PIXEL_STEP_X,  F_PIXEL_START_X,
+                                F_TILE_STEP_X,  F_SECOND_START_X, F_SECOND_STEP_X, F_SEGMENT_STEP_X};
+constexpr std::array beats = {F_IN_ROW_BEATS, F_PARAM_BEATS, F_OUT_ROW_BEATS, F_SECOND_ROW_BEATS};
+
 }  // namespace
+
+std::int64_t address_space(const model::Architecture& a) { return std::int64_t{1} << std::min(32, a.address_width); }
+
+std::int64_t longest_count(const model::Architecture& a) { return most_held(a, F_OUT_HEIGHT); }
+
+std::int64_t most_held(const model::Architecture& a, Field field) {
+  const std::int64_t most = info(field).most();
+  if (std::ranges::find(counted, field) != counted.end()) return most >> (16 - a.count_bits);
+  if (std::ranges::find(beats, field) != beats.end()) return std::min(most, address_space(a) / (a.data_bits / 8) - 1);
+  if (info(field).rule == Rule::beat) return std::min(most, address_space(a) - 1);
+  return most;
+}
 
 std::string field_misfit(const model::Architecture& a, const model::IntegerNetwork& network,
                          const model::IntegerLayer& layer, const Mapping& m, const Piece& piece, const Room& room,
@@ -59,8 +82,8 @@ std::string field_misfit(const model::Architecture& a, const model::IntegerNetwo
       {"beats of parameters", parameter_bytes / (a.data_bits / 8), F_PARAM_BEATS},
   };
   for (const Counted& counted : all)
-    if (counted.value > info(counted.field).most())
-      return fmt::format("{} {}; a descriptor counts {}", counted.value, counted.what, info(counted.field).most());
+    if (counted.value > most_held(a, counted.field))
+      return fmt::format("{} {}; a descriptor counts {}", counted.value, counted.what, most_held(a, counted.field));
   return "";
 }
 
@@ -75,7 +98,7 @@ std::int64_t least_bytes(const model::Architecture& a, const model::IntegerNetwo
   const std::int64_t outputs = network.tensors[static_cast<std::size_t>(layer.output)].shape.channels;
   // The product of three factors of 24 bits each may not fit 64 bits.
   const std::int64_t per_output = std::int64_t{layer.window.kernel_height} * layer.window.kernel_width;
-  if (per_output > 8 * address_space / inputs / outputs) return address_space + 1;
+  if (per_output > 8 * address_space(a) / inputs / outputs) return address_space(a) + 1;
   return bytes + per_output * inputs * outputs * layer.weight_bits / 8;
 }
 

@@ -10,10 +10,15 @@
 
 namespace bitstrata::generate {
 
+inline constexpr std::int64_t most_descriptors = 65535;  // of a list: the sequencer counts them in 16 bits
+
 // The most that rows, pixels, tiles and blocks are counted to.
-inline constexpr std::int64_t longest_count = info(F_OUT_HEIGHT).most();
-inline constexpr std::int64_t most_descriptors = 65535;               // of a list: the sequencer counts them in 16 bits
-inline constexpr std::int64_t address_space = std::int64_t{1} << 32;  // bytes
+std::int64_t longest_count(const model::Architecture& architecture);
+// Bytes that a list's addresses reach.
+std::int64_t address_space(const model::Architecture& architecture);
+// The largest value that the architecture's registers of a field hold: its own, or less where `count_bits` or
+// `address_width` are less than the fields allow.
+std::int64_t most_held(const model::Architecture& architecture, Field field);
 
 // Empty where every count of the piece fits its field; else what does not, with the limit. `output_tiles` and
 // `parameter_bytes` of the piece's channels.

@@ -90,9 +90,9 @@ std::int64_t worst_bound(const IntegerNetwork& network, const IntegerLayer& laye
   return (taps * (std::int64_t{1} << std::max(0, layer.weight_bits - 1)) * code) << layer.acc_shift;
 }
 
-[[noreturn]] void refuse_bytes(const IntegerLayer& layer, const std::string& bytes) {
-  refuse(layer, fmt::format("its tensors, weights and parameters take {} bytes; addresses of 32 bits reach {}", bytes,
-                            address_space));
+[[noreturn]] void refuse_bytes(const Architecture& a, const IntegerLayer& layer, const std::string& bytes) {
+  refuse(layer, fmt::format("its tensors, weights and parameters take {} bytes; addresses of {} bits reach {}", bytes,
+                            std::min(32, a.address_width), address_space(a)));
 }
 
 void check_size(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer) {
@@ -105,7 +105,7 @@ void check_size(const Architecture& a, const IntegerNetwork& network, const Inte
                                 shape.channels, row, longest_row));
   }
   const std::int64_t bytes = least_bytes(a, network, layer);
-  if (bytes > address_space) refuse_bytes(layer, fmt::format("more than {}", address_space));
+  if (bytes > address_space(a)) refuse_bytes(a, layer, fmt::format("more than {}", address_space(a)));
 }
 
 void check(const Architecture& a, const IntegerNetwork& network, const IntegerLayer& layer) {
@@ -210,7 +210,7 @@ LayerProgram program_layer(const Architecture& a, const IntegerNetwork& network,
     for (const int tensor : {layer.input, layer.second, layer.output}) {
       if (tensor >= 0) bytes += batch * tensor_bytes(a, network.tensors[static_cast<std::size_t>(tensor)]);
     }
-    if (bytes > address_space) refuse_bytes(layer, fmt::format("{}", bytes));
+    if (bytes > address_space(a)) refuse_bytes(a, layer, fmt::format("{}", bytes));
     return program;
   };
   LayerProgram best = assemble(a, ways.front(), bases);

@@ -62,6 +62,10 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
   }
   program.descriptors.back().set(F_LAST, 1);
   program.memory_bytes = layout.bytes();
+  if (static_cast<std::int64_t>(program.memory_bytes) > address_space(a))
+    throw std::invalid_argument(
+        fmt::format("the memory image has {} bytes; architecture '{}' (address_width {}) reaches {}",
+                    program.memory_bytes, a.name, a.address_width, address_space(a)));
   program.network = std::make_shared<const model::IntegerNetwork>(network);
   return program;
 }

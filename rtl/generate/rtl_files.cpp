@@ -25,6 +25,7 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
           {"ACC_WIDTH", a.accumulator_bits},
           {"DATA_WIDTH", a.data_bits},
           {"ADDRESS_WIDTH", a.address_width},
+          {"COUNT_WIDTH", a.count_bits},
           {"ACTIVATION_DEPTH", a.activation_depth},
           {"OUTPUT_DEPTH", a.output_depth},
           {"LOAD_ROWS", a.rows_at_once()},
@@ -45,29 +46,32 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
 
 // FNV-1a (Fowler, Noll, Vo) over the numbers; 31 bits, as a Verilog literal without a size has.
 std::uint32_t configuration_of(const model::Architecture& a) {
+  std::vector<int> values = {a.rules().number,
+                             a.vectors,
+                             a.planes_at_once(),
+                             a.tiles,
+                             a.rows,
+                             a.columns,
+                             a.max_weight_bits,
+                             a.max_activation_bits,
+                             a.accumulator_bits,
+                             a.data_bits,
+                             a.activation_depth,
+                             a.output_depth,
+                             a.weight_depth,
+                             a.rows_at_once(),
+                             a.psum_depth,
+                             a.parameter_depth,
+                             a.post_lanes,
+                             a.strips ? 1 : 0,
+                             a.vector_unit ? 1 : 0,
+                             a.swish_unit ? 1 : 0,
+                             a.table_unit ? 1 : 0};
+  // Where fields are as wide as they can be, lists keep the hash that they had before fields could be narrower.
+  if (a.count_bits != 16) values.push_back(a.count_bits);
+  if (a.address_width < 32) values.push_back(a.address_width);
   std::uint32_t hash = 2166136261;
-  for (const int value : {a.rules().number,
-                          a.vectors,
-                          a.planes_at_once(),
-                          a.tiles,
-                          a.rows,
-                          a.columns,
-                          a.max_weight_bits,
-                          a.max_activation_bits,
-                          a.accumulator_bits,
-                          a.data_bits,
-                          a.activation_depth,
-                          a.output_depth,
-                          a.weight_depth,
-                          a.rows_at_once(),
-                          a.psum_depth,
-                          a.parameter_depth,
-                          a.post_lanes,
-                          a.strips ? 1 : 0,
-                          a.vector_unit ? 1 : 0,
-                          a.swish_unit ? 1 : 0,
-                          a.table_unit ? 1 : 0})
-    hash = (hash ^ static_cast<std::uint32_t>(value)) * 16777619;
+  for (const int value : values) hash = (hash ^ static_cast<std::uint32_t>(value)) * 16777619;
   hash = (hash ^ hash >> 15) & 0x7fffffff;
   return hash == 0 ? 1 : hash;
 }

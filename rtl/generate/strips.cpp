@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "rtl/generate/field_limits.h"
+
 namespace bitstrata::generate {
 
 namespace {
@@ -13,8 +15,8 @@ using model::IntegerNetwork;
 using model::Shape;
 using model::TensorFormat;
 
-constexpr int narrowest = 4;          // channels; fewer make more strips than their weights are worth
-constexpr std::int64_t most = 65535;  // of what a descriptor counts in 16 bits
+constexpr int narrowest = 4;                  // channels; fewer make more strips than their weights are worth
+constexpr std::int64_t longest_ring = 65535;  // addresses, in 16 bits
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -62,7 +64,7 @@ int strip_of(const Architecture& a, const TensorFormat& format) {
   const int strip = std::max(narrowest, a.post_lanes);
   const Shape& s = format.shape;
   const std::int64_t row = std::int64_t{s.width} * s.channels;
-  if (s.channels % strip != 0 || row > most) return 0;
+  if (s.channels % strip != 0 || row > longest_count(a)) return 0;
   // The writer's tiles hold whole strips, whatever the width of its weights; those of its reader take two bits at
   // least.
   if (a.max_weight_bits < 2 || a.outputs_per_macro(a.max_weight_bits) < strip) return 0;
@@ -70,7 +72,7 @@ int strip_of(const Architecture& a, const TensorFormat& format) {
   const std::int64_t in_room = std::int64_t{a.plane_banks()} * a.activation_depth;
   const std::int64_t out_room = std::int64_t{a.plane_banks()} * a.output_depth;
   const bool fits = s.width <= a.psum_depth && slot_of(a, row, format.bits) <= out_room &&
-                    reader.rows * slot_of(a, row, format.bits) <= std::min(in_room, most) &&
+                    reader.rows * slot_of(a, row, format.bits) <= std::min(in_room, longest_ring) &&
                     slot_of(a, reader.writer_values, a.max_activation_bits) <= in_room &&
                     slot_of(a, s.channels, a.max_activation_bits) <= out_room &&
                     s.channels / a.post_lanes <= a.parameter_depth &&
@@ -89,7 +91,7 @@ std::vector<StripLayer> strip_layers(const Architecture& a, const IntegerNetwork
   // Worth comparing: the fewest vectors for each number of row tiles, where they are fewer for each of them.
   std::vector<int> best = {1};
   for (int pixels = 2; pixels <= width && pixels * strip <= a.tiles * lanes; ++pixels) {
-    if (std::int64_t{pixels} * in.shape.channels > most) break;
+    if (std::int64_t{pixels} * in.shape.channels > longest_count(a)) break;
     const std::int64_t now = row_tiles(pixels), before = row_tiles(best.back());
     if (now * ceil_div(width, pixels) >= before * ceil_div(width, best.back())) continue;
     if (now == before) best.pop_back();

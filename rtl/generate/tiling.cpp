@@ -72,8 +72,8 @@ class Cutter {
     const std::int64_t out_capacity = std::int64_t{a_.plane_banks()} * a_.output_depth;
     const int width = piece.x1 - piece.x0, height = piece.y1 - piece.y0;
     // The tiles of millions of channels are not laid out one by one.
-    if (const std::int64_t least = ceil_div(piece.n1 - piece.n0, m_.capacity()); least > longest_count)
-      return fmt::format("{} output tiles; a descriptor counts {}", least, longest_count);
+    if (const std::int64_t least = ceil_div(piece.n1 - piece.n0, m_.capacity()); least > longest_count(a_))
+      return fmt::format("{} output tiles; a descriptor counts {}", least, longest_count(a_));
     const Channels& channels = channels_of(piece);
     const int groups = channels.groups;
     if (groups > a_.parameter_depth) {
@@ -171,7 +171,7 @@ class Cutter {
 
   // Output rows of a piece that descriptors count, with the input rows that they read.
   int tallest() const {
-    const std::int64_t left = longest_count - span(whole(), 1);
+    const std::int64_t left = longest_count(a_) - span(whole(), 1);
     const std::int64_t rows = left < 0 ? 1 : left / std::max(1, layer_.window.stride_height) + 1;
     return static_cast<int>(std::min<std::int64_t>(grid_.height, rows));
   }
@@ -262,7 +262,7 @@ class Cutter {
     const std::int64_t groups = m_.macros * ceil_div(m_.lanes, a_.post_lanes);
     std::int64_t tiles = a_.parameter_depth / groups;
     if (carries) tiles = std::min<std::int64_t>(tiles, 2 * (a_.psum_depth / rows));
-    std::int64_t step = std::min(tiles * m_.capacity(), longest_count) / a_.data_bits * a_.data_bits;
+    std::int64_t step = std::min(tiles * m_.capacity(), longest_count(a_)) / a_.data_bits * a_.data_bits;
     if (rows > 1) {
       const std::int64_t pairs = std::int64_t{a_.plane_banks()} * a_.output_depth / (std::int64_t{rows} * out_.bits);
       step = std::min(step, 2 * pairs * a_.data_bits);
@@ -355,8 +355,8 @@ class Cutter {
     };
     for (int count = kernel_rows == 1 ? 2 : 1; all.size() == before; ++count) {
       const int length = length_of(count);
-      // Runs of 16 bits; and parts of one length are tried once.
-      if (length > longest_count || (count > 2 && length == length_of(count - 1))) continue;
+      // Runs that a descriptor counts; and parts of one length are tried once.
+      if (length > longest_count(a_) || (count > 2 && length == length_of(count - 1))) continue;
       std::vector<Piece> parts;
       for (int ky = 0; ky < kernel_rows; ++ky) {
         for (int run = 0; run < row; run += length) {
@@ -452,7 +452,7 @@ int block_rows_of(const Architecture& a, const IntegerNetwork& network, const In
   for (int rows = 1; rows <= limit; ++rows) {
     const std::int64_t span = cutter.span(piece, rows);
     const std::int64_t next = std::int64_t{rows} * (layer.window.stride_height / piece.row_step);
-    if (rows > 1 && (span > longest_count || next > longest_count)) break;
+    if (rows > 1 && (span > longest_count(a) || next > longest_count(a))) break;
     if (std::min<std::int64_t>(room.rows, span) <= room.slots) fits = rows;
     if (std::min<std::int64_t>(room.rows, span + next) <= room.slots) overlaps = rows;
   }

@@ -13,7 +13,7 @@ Array::Array(const sc_core::sc_module_name& name, Fabric& fabric, const model::A
       tiles_(architecture.tiles),
       columns_(architecture.columns),
       row_words_((architecture.rows + 63) / 64),
-      // Pieces of data_bits make up a row; 32-bit ones fill words in pairs.
+      // Pieces of data_bits make up a row; several narrow ones fill a word.
       weight_words_(((architecture.weight_word_bits() + architecture.data_bits - 1) / architecture.data_bits *
                          architecture.data_bits +
                      63) /
@@ -82,10 +82,12 @@ void Array::weights(const Signals& now) {
   if (now.beat_for(ReadTarget::weights)) {
     Word* const row = &weight_buffer_[now.loader.weight_row * words];
     const std::uint32_t piece = now.loader.weight_piece;
-    if (data_bits_ == 32) {
-      const int shift = static_cast<int>(piece & 1) * 32;
-      Word& word = row[piece >> 1];
-      word = (word & ~(Word{0xffffffff} << shift)) | (now.memory.rdata[0] & 0xffffffff) << shift;
+    if (data_bits_ < 64) {
+      const auto pieces = static_cast<std::uint32_t>(64 / data_bits_);
+      const auto shift = static_cast<int>(piece % pieces) * data_bits_;
+      const Word mask = (Word{1} << data_bits_) - 1;
+      Word& word = row[piece / pieces];
+      word = (word & ~(mask << shift)) | (now.memory.rdata[0] & mask) << shift;
     } else {
       std::copy_n(now.memory.rdata.begin(), data_words_, row + piece * static_cast<std::uint32_t>(data_words_));
     }

@@ -76,9 +76,9 @@ void Feeder::read_window() {
     auto& lines = landing_lines_[static_cast<std::size_t>(p)];
     const Word* const here = line(held_, first_line, p);
     const Word* const beside = line(held_, first_line + 1, p);
-    if (data_bits_ == 32) {
+    if (data_bits_ < 64) {
       lines[0] = held_.use_this ? *here : 0;
-      if (held_.use_next) lines[0] |= *beside << 32;
+      if (held_.use_next) lines[0] |= *beside << data_bits_;
       continue;
     }
     for (int w = 0; w < line_words_; ++w) {
@@ -135,7 +135,7 @@ void Feeder::watch_lines() {
       Word bits = 0;
       if (reached) {
         const Word from_this = mask_word(offset, data_bits_, i);
-        const Word next = data_bits_ == 32 ? lines[0] >> 32 : lines[line_words_ + i];
+        const Word next = data_bits_ < 64 ? lines[0] >> data_bits_ : lines[line_words_ + i];
         if (landed_.use_this) bits |= lines[i] & from_this;
         if (landed_.use_next) bits |= next & mask_word(0, offset, i);
       }
@@ -259,7 +259,7 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
     const auto at = std::size_t{address} * static_cast<std::size_t>(line_words_);
     Word* to = &buffer_[now.loader.activation_odd][at];
     std::copy_n(now.memory.rdata.begin(), line_words_, to);
-    if (data_bits_ == 32) *to &= 0xffffffff;
+    if (data_bits_ < 64) *to &= (Word{1} << data_bits_) - 1;
   }
   claimed_ += static_cast<int>(claim) - static_cast<int>(release);
   filled_ += static_cast<int>(completes) - static_cast<int>(release);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arithmetic on lines of the plane buffers: data_bits bits (32 to 256) packed in 64-bit words. Free of SystemC.
+// Arithmetic on lines of the plane buffers: data_bits bits (16 to 256) packed in 64-bit words. Free of SystemC.
 #pragma once
 
 #include <cstddef>

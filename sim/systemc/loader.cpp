@@ -189,9 +189,10 @@ void Loader::next_activation(bool second, bool last) {
 // Records of 128 bits: bias in 0..47, multiplier in 48..63, shift in 64..69, the multiplier of negative values in
 // 80..95.
 void Loader::next_parameter(const AxiData& data) {
-  const std::size_t words = 4 / record_beats_;
-  std::copy(record_.begin() + static_cast<std::ptrdiff_t>(words % 4), record_.end(), record_.begin());
-  std::memcpy(record_.data() + (4 - words), data.data(), words * 4);
+  const std::size_t bytes = sizeof(record_) / record_beats_;
+  auto* const record_bytes = reinterpret_cast<unsigned char*>(record_.data());
+  std::memmove(record_bytes, record_bytes + bytes % sizeof(record_), sizeof(record_) - bytes);
+  std::memcpy(record_bytes + sizeof(record_) - bytes, data.data(), bytes);
   if (++record_beat_ != record_beats_) return;
   record_beat_ = 0;
   std::array<std::uint64_t, 2> bits;

@@ -14,8 +14,8 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, Fabric& fabric, const 
       vector_unit_(architecture.vector_unit),
       swish_unit_(architecture.swish_unit),
       table_unit_(architecture.table_unit),
-      beat_words_(static_cast<std::size_t>(architecture.data_bits) / 32),
-      fetch_beats_(generate::descriptor_words / beat_words_),
+      beat_bytes_(static_cast<std::size_t>(architecture.data_bits) / 8),
+      fetch_beats_(generate::descriptor_words * 4 / beat_bytes_),
       unaligned_(static_cast<std::uint32_t>(architecture.data_bits) / 8 - 1),
       configuration_(generate::configuration_of(architecture)) {}
 
@@ -75,7 +75,8 @@ Sequencer::State Sequencer::step(const Signals& now) {
       return State::receive;
     case State::receive:
       if (!now.beat_for(ReadTarget::descriptor)) return State::receive;
-      std::memcpy(&descriptor_.words[beat_ * beat_words_], now.memory.rdata.data(), beat_words_ * 4);
+      std::memcpy(reinterpret_cast<char*>(descriptor_.words.data()) + beat_ * beat_bytes_, now.memory.rdata.data(),
+                  beat_bytes_);
       return ++beat_ == fetch_beats_ ? State::check : State::receive;
     case State::check:
       if (descriptor_good()) return State::configure;

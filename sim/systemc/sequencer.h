@@ -38,7 +38,7 @@ class Sequencer final : public Unit<SequencerSignals> {
 
   const int max_weight_bits_, max_activation_bits_;
   const bool vector_unit_, swish_unit_, table_unit_;
-  const std::size_t beat_words_, fetch_beats_;
+  const std::size_t beat_bytes_, fetch_beats_;
   const std::uint32_t unaligned_;  // bits that are 0 in the address of a beat
   const std::uint32_t configuration_;
   State state_ = State::idle;

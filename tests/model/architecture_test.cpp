@@ -87,7 +87,7 @@ TEST(Validate, SaysWhatIsWrongAndWhatWouldBeRight) {
             head + "supported_bits must be ascending widths from 1 to 16; 4 is wrong");
   EXPECT_EQ(message([](auto& a) { a.accumulator_bits = 49; }), head + "accumulator_bits is 49; allowed is 16..48");
   EXPECT_EQ(message([](auto& a) { a.data_bits = 48; }),
-            head + "data_bits is 48; allowed are powers of two from 32 to 256");
+            head + "data_bits is 48; allowed are powers of two from 16 to 256");
   EXPECT_EQ(message([](auto& a) { a.psum_depth = 2; }),
             head + "psum_depth is 2; allowed are powers of two from 4 to 1048576");
   EXPECT_EQ(message([](auto& a) { a.activation_depth = 96; }),
@@ -97,7 +97,12 @@ TEST(Validate, SaysWhatIsWrongAndWhatWouldBeRight) {
   EXPECT_EQ(message([](auto& a) { a.burst_beats = 257; }), head + "burst_beats is 257; allowed is 1..256");
   EXPECT_EQ(message([](auto& a) { a.burst_beats = 200, a.data_bits = 256; }),
             head + "burst_beats is 200; with data_bits = 256 an AXI burst (at most 4096 bytes) holds 128");
-  EXPECT_EQ(message([](auto& a) { a.address_width = 65; }), head + "address_width is 65; allowed is 32..64");
+  EXPECT_EQ(message([](auto& a) { a.address_width = 65; }), head + "address_width is 65; allowed is 16..64");
+  EXPECT_EQ(message([](auto& a) { a.count_bits = 7; }), head + "count_bits is 7; allowed is 8..16");
+  EXPECT_EQ(message([](auto& a) { a.count_bits = 8, a.rows = 256; }),
+            head + "count_bits is 8; that counts to 255, and there are 256 rows");
+  EXPECT_EQ(message([](auto& a) { a.count_bits = 9, a.tiles = 8; }),
+            head + "count_bits is 9; that counts to 511, and there are 512 columns of all tiles");
   EXPECT_EQ(message([](auto& a) { a.outstanding = 17; }), head + "outstanding is 17; allowed is 1..16");
   EXPECT_EQ(message([](auto& a) { a.clock_mhz = 0; }), head + "clock_mhz is 0; it must be above 0");
   EXPECT_EQ(message([](auto& a) { a.memory.beat_interval = 0; }),
@@ -155,7 +160,7 @@ TEST(LoadArchitecture, AnswersSlipsWithFileAndLine) {
   };
   EXPECT_THAT(message("rows: 8\ncolums: 16\n"), EndsWith("a.yaml:2; did you mean 'columns'?"));
   EXPECT_THAT(message("rows: 8\n\ndata_bits: 100\n"),
-              EndsWith("a.yaml:3: data_bits is 100; allowed are powers of two from 32 to 256"));
+              EndsWith("a.yaml:3: data_bits is 100; allowed are powers of two from 16 to 256"));
   EXPECT_THAT(message("memory:\n  read_latency: 0\n"),
               EndsWith("a.yaml:2: memory.read_latency is 0; allowed is 1..65535"));
   EXPECT_THAT(message("memory:\n  latency: 0\n"), HasSubstr("unknown key 'latency' in"));

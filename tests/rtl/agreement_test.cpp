@@ -78,6 +78,9 @@ TEST(Contract, ConfigurationIsThatOfLists) {
     expect_in_hash(true, [&](A& a) { a.*member = !(a.*member); });
   for (int A::*member : {&A::fold, &A::load_rows}) expect_in_hash(true, [&](A& a) { a.*member /= 2; });
   expect_in_hash(true, [](A& a) { a.style = "overlay"; });
+  expect_in_hash(true, [](A& a) { a.count_bits = 15; });
+  expect_in_hash(true, [](A& a) { a.address_width = 31; });
+  --tried;  // which is tried with others below
   for (int A::*member : {&A::burst_beats, &A::outstanding, &A::address_width})
     expect_in_hash(false, [&](A& a) { a.*member *= 2; });
   for (bool A::*member : {&A::event_counters, &A::popcount_tree, &A::clock_gating})

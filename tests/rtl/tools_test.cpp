@@ -24,7 +24,7 @@ std::map<std::string, long> values_for(const std::string& module, const model::A
   std::map<std::string, long> values;
   for (const auto& [name, value] : rtl_parameters(a)) values[name] = value;
   const long count = ceil_log2(a.rows + 1) + (a.planes_at_once() > 2 ? 1 : 0);
-  values["COUNT_WIDTH"] = count;
+  if (module == "bs_column" || module == "bs_products") values["COUNT_WIDTH"] = count;  // of ones, not of loops
   const long column_width = a.max_activation_bits + ceil_log2(a.rows + 1) + 1;
   if (module == "bs_sum_unit") values["ACC_WIDTH"] = column_width;
   if (module == "bs_column") {
@@ -111,10 +111,10 @@ TEST(Parameters, HaveTheRangesOfArchitectures) {
     tried.push_back(architecture);
   };
   for (const char* style : {"pim", "overlay"}) {
-    for (int A::*member :
-         {&A::tiles, &A::vectors, &A::rows, &A::columns, &A::max_weight_bits, &A::max_activation_bits,
-          &A::accumulator_bits, &A::data_bits, &A::address_width, &A::activation_depth, &A::output_depth,
-          &A::weight_depth, &A::psum_depth, &A::parameter_depth, &A::post_lanes, &A::burst_beats, &A::outstanding}) {
+    for (int A::*member : {&A::tiles, &A::vectors, &A::rows, &A::columns, &A::max_weight_bits, &A::max_activation_bits,
+                           &A::accumulator_bits, &A::data_bits, &A::address_width, &A::count_bits, &A::activation_depth,
+                           &A::output_depth, &A::weight_depth, &A::psum_depth, &A::parameter_depth, &A::post_lanes,
+                           &A::burst_beats, &A::outstanding}) {
       A base;
       base.style = style;
       // Where the answer changes, both sides of it are among these.

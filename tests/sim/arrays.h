@@ -157,10 +157,27 @@ inline model::Architecture corner_overlay_array() {
   return a;
 }
 
+// Everything as small as a small FPGA wants it: short lines, narrow counts and addresses, no units.
+inline model::Architecture least_array() {
+  model::Architecture a = detail::array("1x6x5", 1, 6, 5, 16, 1);
+  a.max_weight_bits = a.max_activation_bits = 3;
+  a.accumulator_bits = 18;
+  a.address_width = 18;
+  a.count_bits = 9;
+  a.activation_depth = 32;
+  a.output_depth = 16;
+  a.weight_depth = 64;
+  a.psum_depth = 32;
+  a.parameter_depth = 64;
+  a.outstanding = 1;
+  a.vector_unit = a.swish_unit = a.table_unit = false;
+  return a;
+}
+
 inline std::vector<model::Architecture> all_arrays() {
-  return {narrow_array(),       paired_array(),         triple_array(),        odd_array(),
-          wide_array(),         widest_array(),         tiny_array(),          overlay_array(),
-          wide_overlay_array(), single_overlay_array(), corner_overlay_array()};
+  return {narrow_array(),       paired_array(),         triple_array(),         odd_array(),
+          wide_array(),         widest_array(),         tiny_array(),           overlay_array(),
+          wide_overlay_array(), single_overlay_array(), corner_overlay_array(), least_array()};
 }
 
 }  // namespace bitstrata::test
