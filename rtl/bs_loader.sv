@@ -294,9 +294,10 @@ module bs_loader #(
   end
 
   // ------------------------------------------------------------------ queue of commands in flight
-  logic [2:0] kind, queue_kind_q [0:3];
-  logic [BEATS_WIDTH-1:0] queue_beats_q [0:3];
-  logic [1:0] queue_in_q, queue_out_q;
+  logic [2:0] kind;
+  localparam ENTRY_WIDTH = BEATS_WIDTH + 3;
+  // Kind and beats, the oldest first; a vector, since Icarus 11 does not see words of an array that are written one by one.
+  logic [4*ENTRY_WIDTH-1:0] queue_q;
   logic [2:0] queue_count_q;
   logic pop;
   always_comb begin
@@ -311,20 +312,20 @@ module bs_loader #(
   assign queue_ready = queue_count_q != 3'd4;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      queue_in_q <= 2'd0;
-      queue_out_q <= 2'd0;
       queue_count_q <= 3'd0;
     end else begin
-      if (fire) queue_in_q <= queue_in_q + 2'd1;
-      if (pop) queue_out_q <= queue_out_q + 2'd1;
       if (fire && !pop) queue_count_q <= queue_count_q + 3'd1;
       else if (!fire && pop) queue_count_q <= queue_count_q - 3'd1;
     end
   end
-  always_ff @(posedge clk_i) begin
-    if (fire) begin
-      queue_kind_q[queue_in_q] <= kind;
-      queue_beats_q[queue_in_q] <= cmd_beats_o;
+  logic [2:0] queue_place;  // of a new one
+  assign queue_place = queue_count_q - {2'd0, pop};
+  for (genvar i = 0; i < 4; i = i + 1) begin : g_queue
+    logic [ENTRY_WIDTH-1:0] behind;
+    assign behind = i < 3 ? queue_q[(i < 3 ? i + 1 : 3)*ENTRY_WIDTH +: ENTRY_WIDTH] : {ENTRY_WIDTH{1'b0}};
+    always_ff @(posedge clk_i) begin
+      if (fire && queue_place == i[2:0]) queue_q[i*ENTRY_WIDTH +: ENTRY_WIDTH] <= {kind, cmd_beats_o};
+      else if (pop) queue_q[i*ENTRY_WIDTH +: ENTRY_WIDTH] <= behind;
     end
   end
   assign busy_o = state_q != IDLE || queue_count_q != 3'd0;
@@ -332,8 +333,9 @@ module bs_loader #(
   // ------------------------------------------------------------------ data
   logic [2:0] to;
   logic [BEATS_WIDTH-1:0] beat_q;
-  assign to = queue_kind_q[queue_out_q];
-  assign pop = data_valid_i && beat_q + 1'b1 == queue_beats_q[queue_out_q];
+  logic [BEATS_WIDTH-1:0] beats;  // of the command whose data come
+  assign {to, beats} = queue_q[0 +: ENTRY_WIDTH];
+  assign pop = data_valid_i && beat_q + 1'b1 == beats;
   assign data_o = data_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -426,7 +428,7 @@ module bs_loader #(
   logic param_beat, table_beat, record_end;
   logic [TABLE_ADDRESS-1:0] table_q;
   assign table_beat = TABLE_UNIT != 0 && data_valid_i && to == TO_PARAMETERS && desc_i[F_ACTIVATION +: B_ACTIVATION] == ACT_TABLE
-                      && beat_q + TABLE_BEATS[BEATS_WIDTH-1:0] >= queue_beats_q[queue_out_q];
+                      && beat_q + TABLE_BEATS[BEATS_WIDTH-1:0] >= beats;
   assign table_write_o = table_beat;
   assign table_address_o = table_q;
   if (DATA_WIDTH >= 128) begin : g_whole_record
@@ -469,8 +471,8 @@ module bs_loader #(
 `ifdef BS_CHECKS
   `include "bs_checks.svh"
   `BS_CHECKS_BEGIN
-  `BS_CHECK(queue_count_q <= 3'd4 && queue_in_q == queue_out_q + queue_count_q[1:0])
-  `BS_CHECK(!data_valid_i || (queue_count_q != 3'd0 && beat_q < queue_beats_q[queue_out_q]))
+  `BS_CHECK(queue_count_q <= 3'd4)
+  `BS_CHECK(!data_valid_i || (queue_count_q != 3'd0 && beat_q < beats))
   `BS_CHECK({{(32-HELD_WIDTH){1'b0}}, weight_rows_held_q} <= WEIGHT_DEPTH)
   `BS_CHECK(state_q != WEIGHTS || !fire || tile_rows_q == tile_rows)
   `BS_CHECK(!weight_row_freed_i || weight_rows_held_q != '0)

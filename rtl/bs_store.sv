@@ -130,9 +130,8 @@ module bs_store #(
   end
 
   // ------------------------------------------------------------------ reading into a queue of four lines
-  logic arriving_q, arriving_odd_q, arriving_tail_q;
-  logic [DATA_WIDTH-1:0] queue_q [0:3];
-  logic [1:0] queue_in_q, queue_out_q;
+  logic arriving_q, arriving_tail_q;
+  logic [4*DATA_WIDTH-1:0] queue_q;  // the oldest line first, as in bs_loader
   logic [2:0] queue_count_q;
   logic pop;
   logic [DATA_WIDTH-1:0] arriving, tail_mask;
@@ -144,30 +143,35 @@ module bs_store #(
   assign read_address_o = {half_q, address};
   assign tail_mask = arriving_tail_q && tail_bits != {LINE_WIDTH{1'b0}} ? ~({DATA_WIDTH{1'b1}} << tail_bits)
                                                                       : {DATA_WIDTH{1'b1}};
-  assign arriving = (arriving_odd_q ? read_odd_data_i : read_even_data_i) & tail_mask;
+  // What is not read is zero.
+  assign arriving = (read_odd_data_i | read_even_data_i) & tail_mask;
   assign pop = data_valid_o && data_ready_i;
   assign data_valid_o = queue_count_q != 3'd0;
-  assign data_o = queue_q[queue_out_q];
+  assign data_o = queue_q[0 +: DATA_WIDTH];
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       arriving_q <= 1'b0;
-      queue_in_q <= 2'd0;
-      queue_out_q <= 2'd0;
       queue_count_q <= 3'd0;
     end else begin
       arriving_q <= read;
-      if (arriving_q) queue_in_q <= queue_in_q + 2'd1;
-      if (pop) queue_out_q <= queue_out_q + 2'd1;
       if (arriving_q && !pop) queue_count_q <= queue_count_q + 3'd1;
       else if (!arriving_q && pop) queue_count_q <= queue_count_q - 3'd1;
     end
   end
   always_ff @(posedge clk_i) begin
     if (read) begin
-      arriving_odd_q <= line_q[0];
       arriving_tail_q <= line_end;
     end
-    if (arriving_q) queue_q[queue_in_q] <= arriving;
+  end
+  logic [2:0] place;  // of the line that arrives
+  assign place = queue_count_q - {2'd0, pop};
+  for (genvar i = 0; i < 4; i = i + 1) begin : g_queue
+    logic [DATA_WIDTH-1:0] behind;
+    assign behind = i < 3 ? queue_q[(i < 3 ? i + 1 : 3)*DATA_WIDTH +: DATA_WIDTH] : {DATA_WIDTH{1'b0}};
+    always_ff @(posedge clk_i) begin
+      if (arriving_q && place == i[2:0]) queue_q[i*DATA_WIDTH +: DATA_WIDTH] <= arriving;
+      else if (pop) queue_q[i*DATA_WIDTH +: DATA_WIDTH] <= behind;
+    end
   end
 
 `ifdef BS_CHECKS
@@ -184,6 +188,6 @@ module bs_store #(
   end
   always_ff @(posedge clk_i) shown_q <= data_o;
   `BS_CHECK(!waits_q || (data_valid_o && data_o == shown_q))
-  `BS_CHECK({1'b0, queue_count_q} + {3'd0, arriving_q} <= 4'd4 && queue_in_q == queue_out_q + queue_count_q[1:0])
+  `BS_CHECK({1'b0, queue_count_q} + {3'd0, arriving_q} <= 4'd4)
 `endif
 endmodule
