@@ -25,8 +25,8 @@ constexpr const char* format_name = "bitstrata-architecture-1";
   X(name) X(style) X(tiles) X(vectors) X(rows) X(columns) X(fold) X(max_weight_bits) X(max_activation_bits) X(supported_bits) \
   X(accumulator_bits) X(data_bits) X(address_width) X(count_bits) X(activation_depth) X(output_depth) X(weight_depth) \
   X(load_rows) X(psum_depth) X(parameter_depth) X(post_lanes) X(burst_beats) X(outstanding) X(skip_planes) X(strips) \
-  X(vector_unit) X(swish_unit) \
-  X(table_unit) X(event_counters) X(popcount_tree) X(clock_gating) X(clock_mhz)
+  X(vector_unit) X(swish_unit) X(table_unit) X(event_counters) X(popcount_tree) X(serial_requantizer) X(clock_gating) \
+  X(clock_mhz)
 // clang-format on
 
 #define BITSTRATA_MEMORY_KEYS(X) X(read_latency) X(write_latency) X(beat_interval)
@@ -119,6 +119,9 @@ std::optional<Problem> first_problem(const Architecture& a) {
   check.power("post_lanes", a.post_lanes, 1, 8);
   check.require(a.post_lanes <= a.data_bits, "post_lanes",
                 fmt::format("post_lanes is {}; data_bits = {} is the most", a.post_lanes, a.data_bits));
+  check.require(!a.serial_requantizer || (a.post_lanes == 1 && !a.vector_unit && !a.swish_unit && !a.table_unit),
+                "serial_requantizer",
+                "serial_requantizer needs post_lanes = 1, and vector_unit, swish_unit and table_unit = false");
   check.range("burst_beats", a.burst_beats, 1, 256);
   check.require(a.burst_beats * a.data_bits / 8 <= 4096, "burst_beats",
                 fmt::format("burst_beats is {}; with data_bits = {} an AXI burst (at most 4096 bytes) holds {}",

@@ -53,12 +53,16 @@ struct Architecture {
   bool vector_unit = true;  // adds and products of two tensors
   bool swish_unit = true;   // hard swish
   bool table_unit = true;   // activations by table (model/activations.h)
-  bool event_counters = true;  // hardware counters of structural events
-  bool popcount_tree = false;  // popcounts as trees of adders, for gate-level flows; else $countones
-  bool clock_gating = false;   // the array's and the widest other registers are clocked when they load
-  double clock_mhz = 200.0;    // the clock the user asks for
+  bool event_counters = true;       // hardware counters of structural events
+  bool popcount_tree = false;       // popcounts as trees of adders, for gate-level flows; else $countones
+  bool serial_requantizer = false;  // outputs are requantized bit after bit, one at a time, without multipliers
+  bool clock_gating = false;        // the array's and the widest other registers are clocked when they load
+  double clock_mhz = 200.0;         // the clock the user asks for
   MemoryTiming memory;
 
+  // Cycles from an output group's entry into post-processing to the next one's, and to the write of its codes.
+  int post_interval() const { return serial_requantizer ? accumulator_bits + 46 : 1; }
+  int post_latency() const { return serial_requantizer ? accumulator_bits + 45 : 11; }
   // Plane banks of the activation and output buffers: the power of two not below max_activation_bits, at least 2.
   int plane_banks() const;
   // What the style decides; throws std::invalid_argument where it is unknown.

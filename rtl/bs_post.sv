@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Post-processing: reads finished partial sums POST_LANES at a time, requantizes them, and lays the codes as bits of
-// the output row's plane lines. One group of lanes enters a cycle; its bits are written POST_LATENCY cycles later.
+// the output row's plane lines. One group of lanes enters a cycle, or every INTERVAL cycles; its bits are written
+// POST_LATENCY cycles later.
 module bs_post #(
   parameter STRIPS     = 0,  // 1: a tile's outputs may lie in runs apart from each other
   parameter TILES      = 1,
@@ -17,7 +18,8 @@ module bs_post #(
   parameter SWISH_UNIT = 1,
   parameter TABLE_UNIT = 1,
   parameter CLOCK_GATING = 0,  // as in bs_column
-  parameter COUNT_WIDTH = 16  // as in bs_walker
+  parameter COUNT_WIDTH = 16,  // as in bs_walker
+  parameter SERIAL_REQUANTIZER = 0  // 1: one value at a time, INTERVAL cycles each
 ) (
   input  logic                clk_i,
   input  logic                rst_ni,
@@ -60,7 +62,8 @@ module bs_post #(
   `include "bs_descriptor.svh"
   localparam REQUANT_LATENCY = 10;  // of bs_requant: from a sum to its code
   localparam PARAM_STAGE = 3;       // of it: the one before the first that takes parameters
-  localparam POST_LATENCY = REQUANT_LATENCY + 1;
+  localparam INTERVAL = SERIAL_REQUANTIZER != 0 ? ACC_WIDTH + 46 : 1;
+  localparam POST_LATENCY = SERIAL_REQUANTIZER != 0 ? INTERVAL - 1 : REQUANT_LATENCY + 1;
   localparam POSITION_WIDTH = COUNT_WIDTH + 4;  // of a bit in an output row
   localparam BITS_WIDTH = $clog2(MAX_ACTIVATION_BITS + 1);
   localparam LANE_WIDTH = $clog2(COLUMNS + 1);
@@ -99,6 +102,8 @@ module bs_post #(
 
   // ------------------------------------------------------------------ loops: block, output tile, pixel, macro, group
   logic running_q, left_q;
+  logic enter;          // a group enters
+  logic entered;        // in the last cycle
   logic [COUNT_WIDTH-1:0] block_q, n_q, out_row_q, row_q, column_q;
   logic [TILE_WIDTH-1:0] tile_q;
   logic [LANE_WIDTH-1:0] lane_q;  // of the group's first output
@@ -141,7 +146,7 @@ module bs_post #(
   assign pixels_last = row_last && row_q + 1'b1 == (rows_left < block_rows ? rows_left : block_rows);
   assign n_last = n_q + 1'b1 == n_tiles;
   // Partial sums that stay need no reading: their tile ends as it starts.
-  assign tile_end = (running_q && group_last && macro_last && pixels_last) || (start_tile && carry_out);
+  assign tile_end = (enter && group_last && macro_last && pixels_last) || (start_tile && carry_out);
   assign block_end = tile_end && n_last;
   assign start_tile = left_q && !running_q && tiles_ready_q != 2'd0 && (n_q != '0 || out_halves_used_q != 2'd2);
 
@@ -212,7 +217,7 @@ module bs_post #(
       run_q <= '0;
       row_slot_q <= '0;
       param_q <= param_tile_q;
-    end else if (running_q) begin
+    end else if (enter) begin
       lane_q <= group_last ? '0 : next_lane[LANE_WIDTH-1:0];
       param_q <= run_ends && shared_records ? param_tile_q : param_q + 1'b1;
       place_q <= place_q + {{(POSITION_WIDTH-OUTPUTS_WIDTH){1'b0}}, outputs_here} + (run_ends ? {4'd0, out_jump} : '0);
@@ -242,12 +247,12 @@ module bs_post #(
   logic [LANE_WIDTH+GROUP_WIDTH-1:0] group;
   /* verilator lint_on UNUSEDSIGNAL */
   assign group = {{GROUP_WIDTH{1'b0}}, lane_q} >> $clog2(POST_LANES);
-  assign read_o = running_q ? {{(TILES-1){1'b0}}, 1'b1} << tile_q : {TILES{1'b0}};
+  assign read_o = enter ? {{(TILES-1){1'b0}}, 1'b1} << tile_q : {TILES{1'b0}};
   assign read_half_o = half_q;
   assign read_pixel_o = base_q + pixel_q;
   assign read_group_o = group[GROUP_WIDTH-1:0];
   assign half_freed_o = tile_end;
-  assign group_o = running_q;
+  assign group_o = enter;
   if (OUTPUTS_WIDTH <= LANE_WIDTH) begin : g_cut
     assign outputs_here = group_last ? lanes_here[OUTPUTS_WIDTH-1:0] : POST_LANES[OUTPUTS_WIDTH-1:0];
   end else begin : g_extend
@@ -258,23 +263,12 @@ module bs_post #(
   // ------------------------------------------------------------------ pipeline
   // Where the codes go: half, outputs, first bit of the line, parity of the line, its address.
   localparam TOKEN_WIDTH = 1 + OUTPUTS_WIDTH + LINE_WIDTH + 1 + ADDRESS_WIDTH;
-  logic [POST_LATENCY-1:0] valid_q, last_q;
-  logic [TOKEN_WIDTH-1:0] token_q [1:POST_LATENCY-1];
   logic [OUTPUTS_WIDTH-1:0] outputs_q;  // of the stages before the requantizers' last one
   logic [POSITION_WIDTH-1:0] first_bit_q;
   logic [ADDRESS_WIDTH-1:0] first_row_q;
   logic first_half_q;
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      valid_q <= {POST_LATENCY{1'b0}};
-      last_q <= {POST_LATENCY{1'b0}};
-    end else begin
-      valid_q <= {valid_q[POST_LATENCY-2:0], running_q};
-      last_q <= {last_q[POST_LATENCY-2:0], block_end && !carry_out};
-    end
-  end
   always_ff @(posedge clk_i) begin
-    if (running_q) begin
+    if (enter) begin
       first_bit_q <= pixel_bit_q + tile_bit_q + place;
       first_row_q <= row_slot_q;
       outputs_q <= outputs_here;
@@ -289,58 +283,108 @@ module bs_post #(
   assign line = first_bit_q[POSITION_WIDTH-1:LINE_WIDTH];
   assign pair_wide = {{ADDRESS_WIDTH{1'b0}}, line[POSITION_WIDTH-1-LINE_WIDTH:1]};
   assign pair_address = first_row_q + pair_wide[ADDRESS_WIDTH-1:0] * {{(ADDRESS_WIDTH-BITS_WIDTH){1'b0}}, out_bits};
-  always_ff @(posedge clk_i)
-    if (valid_q[0]) token_q[1] <= {first_half_q, outputs_q, first_bit_q[LINE_WIDTH-1:0], line[0], pair_address};
-  for (genvar i = 2; i < POST_LATENCY; i = i + 1) begin : g_token
-    always_ff @(posedge clk_i) if (valid_q[i-1]) token_q[i] <= token_q[i-1];
-  end
-  assign block_done_o = last_q[POST_LATENCY-1];
-
-  // The requantizers take parameters as they leave the buffer.
-  logic [PARAM_WIDTH-1:0] param_address_q [0:PARAM_STAGE-1];
-  always_ff @(posedge clk_i) begin
-    if (running_q) param_address_q[0] <= param_q;
-    for (int i = 1; i < PARAM_STAGE; i = i + 1) if (valid_q[i-1]) param_address_q[i] <= param_address_q[i-1];
-  end
-  assign param_read_o = valid_q[PARAM_STAGE-1];
-  assign param_address_o = param_address_q[PARAM_STAGE-1];
-
+  logic [TOKEN_WIDTH-1:0] token, token_out;  // of the group that entered in the last cycle, of the one that is written
+  logic write;
+  assign token = {first_half_q, outputs_q, first_bit_q[LINE_WIDTH-1:0], line[0], pair_address};
   logic [POST_LANES*MAX_ACTIVATION_BITS-1:0] codes;
-  for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_requant
-    // Lanes that the last group of a pixel leaves empty stand still.
-    logic [REQUANT_LATENCY-1:0] valid;
-    for (genvar i = 0; i < REQUANT_LATENCY; i = i + 1) begin : g_stage
-      logic [OUTPUTS_WIDTH-1:0] outputs;
-      if (i == 0) begin : g_first
-        assign outputs = outputs_q;
-      end else begin : g_later
-        assign outputs = token_q[i][TOKEN_WIDTH-2 -: OUTPUTS_WIDTH];
+  /* verilator lint_off UNUSEDSIGNAL */ // for bs_sum_toggles
+  logic records_there;  // the parameters of a group
+  logic [OUTPUTS_WIDTH-1:0] records_outputs;
+  /* verilator lint_on UNUSEDSIGNAL */
+  if (SERIAL_REQUANTIZER != 0) begin : g_serial
+    logic [TOKEN_WIDTH-1:0] token_q;
+    logic last_q;
+    logic [6:0] cycle_q;  // since a group entered; 0: the next one may
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) cycle_q <= 7'd0;
+      else if (enter) cycle_q <= 7'd1;
+      else if (cycle_q != 7'd0) cycle_q <= cycle_q == INTERVAL[6:0] - 7'd1 ? 7'd0 : cycle_q + 7'd1;
+    end
+    always_ff @(posedge clk_i) begin
+      if (enter) last_q <= block_end;
+      if (entered) token_q <= token;
+    end
+    assign enter = running_q && cycle_q == 7'd0;
+    assign entered = cycle_q == 7'd1;
+    assign write = cycle_q == POST_LATENCY[6:0];
+    assign block_done_o = write && last_q;
+    assign token_out = token_q;
+    assign param_read_o = enter;
+    assign param_address_o = param_q;
+    assign records_there = entered;
+    assign records_outputs = outputs_q;
+    bs_requant_serial #(.ACC_WIDTH(ACC_WIDTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS)) u_requant (
+      .clk_i(clk_i), .cycle_i(cycle_q), .desc_i(desc_i), .acc_i(read_data_i[ACC_WIDTH-1:0]),
+      .param_i(param_data_i[RECORD_WIDTH-1:0]), .code_o(codes[MAX_ACTIVATION_BITS-1:0]));
+    logic unused;
+    assign unused = ^{table_write_i, table_address_i, table_data_i};
+  end else begin : g_parallel
+    logic [POST_LATENCY-1:0] valid_q, last_q;
+    logic [TOKEN_WIDTH-1:0] token_q [1:POST_LATENCY-1];
+    assign enter = running_q;
+    assign entered = valid_q[0];
+    assign write = valid_q[POST_LATENCY-1];
+    assign block_done_o = last_q[POST_LATENCY-1];
+    assign token_out = token_q[POST_LATENCY-1];
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) begin
+        valid_q <= {POST_LATENCY{1'b0}};
+        last_q <= {POST_LATENCY{1'b0}};
+      end else begin
+        valid_q <= {valid_q[POST_LATENCY-2:0], enter};
+        last_q <= {last_q[POST_LATENCY-2:0], block_end && !carry_out};
       end
-      assign valid[i] = valid_q[i] && outputs > l[OUTPUTS_WIDTH-1:0];
     end
-    logic requant_clk;
-    if (CLOCK_GATING != 0) begin : g_gated
-      bs_clock_gate u_gate (.clk_i(clk_i), .enable_i(|valid || table_write_i), .clk_o(requant_clk));
-    end else begin : g_enabled
-      assign requant_clk = clk_i;
+    always_ff @(posedge clk_i)
+      if (entered) token_q[1] <= token;
+    for (genvar i = 2; i < POST_LATENCY; i = i + 1) begin : g_token
+      always_ff @(posedge clk_i) if (valid_q[i-1]) token_q[i] <= token_q[i-1];
     end
-    bs_requant #(
-      .ACC_WIDTH(ACC_WIDTH), .DATA_WIDTH(DATA_WIDTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
-      .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
-    ) u_requant (
-      .clk_i(requant_clk), .valid_i(valid), .desc_i(desc_i),
-      .acc_i(read_data_i[l*ACC_WIDTH +: ACC_WIDTH]), .param_i(param_data_i[l*RECORD_WIDTH +: RECORD_WIDTH]),
-      .table_write_i(table_write_i), .table_address_i(table_address_i), .table_data_i(table_data_i),
-      .code_o(codes[l*MAX_ACTIVATION_BITS +: MAX_ACTIVATION_BITS]));
+    // The requantizers take parameters as they leave the buffer.
+    logic [PARAM_WIDTH-1:0] param_address_q [0:PARAM_STAGE-1];
+    always_ff @(posedge clk_i) begin
+      if (enter) param_address_q[0] <= param_q;
+      for (int i = 1; i < PARAM_STAGE; i = i + 1) if (valid_q[i-1]) param_address_q[i] <= param_address_q[i-1];
+    end
+    assign param_read_o = valid_q[PARAM_STAGE-1];
+    assign param_address_o = param_address_q[PARAM_STAGE-1];
+    assign records_there = valid_q[PARAM_STAGE];
+    assign records_outputs = token_q[PARAM_STAGE][TOKEN_WIDTH-2 -: OUTPUTS_WIDTH];
+    for (genvar l = 0; l < POST_LANES; l = l + 1) begin : g_requant
+      // Lanes that the last group of a pixel leaves empty stand still.
+      logic [REQUANT_LATENCY-1:0] valid;
+      for (genvar i = 0; i < REQUANT_LATENCY; i = i + 1) begin : g_stage
+        logic [OUTPUTS_WIDTH-1:0] outputs;
+        if (i == 0) begin : g_first
+          assign outputs = outputs_q;
+        end else begin : g_later
+          assign outputs = token_q[i][TOKEN_WIDTH-2 -: OUTPUTS_WIDTH];
+        end
+        assign valid[i] = valid_q[i] && outputs > l[OUTPUTS_WIDTH-1:0];
+      end
+      logic requant_clk;
+      if (CLOCK_GATING != 0) begin : g_gated
+        bs_clock_gate u_gate (.clk_i(clk_i), .enable_i(|valid || table_write_i), .clk_o(requant_clk));
+      end else begin : g_enabled
+        assign requant_clk = clk_i;
+      end
+      bs_requant #(
+        .ACC_WIDTH(ACC_WIDTH), .DATA_WIDTH(DATA_WIDTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
+        .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT)
+      ) u_requant (
+        .clk_i(requant_clk), .valid_i(valid), .desc_i(desc_i),
+        .acc_i(read_data_i[l*ACC_WIDTH +: ACC_WIDTH]), .param_i(param_data_i[l*RECORD_WIDTH +: RECORD_WIDTH]),
+        .table_write_i(table_write_i), .table_address_i(table_address_i), .table_data_i(table_data_i),
+        .code_o(codes[l*MAX_ACTIVATION_BITS +: MAX_ACTIVATION_BITS]));
+    end
   end
 
   // ------------------------------------------------------------------ slicing into planes
   logic [LINE_WIDTH-1:0] offset;
   logic [ADDRESS_WIDTH-1:0] address_this, address_next;
   logic [OUTPUTS_WIDTH-1:0] outputs;
-  logic out_half, odd, write;
-  assign {out_half, outputs, offset, odd, address_this} = token_q[POST_LATENCY-1];
-  assign write = valid_q[POST_LATENCY-1];
+  logic out_half, odd;
+  assign {out_half, outputs, offset, odd, address_this} = token_out;
   // The line after an odd one is of the next pair.
   assign address_next = odd ? address_this + {{(ADDRESS_WIDTH-BITS_WIDTH){1'b0}}, out_bits} : address_this;
 
@@ -349,13 +393,14 @@ module bs_post #(
   logic spills;
   assign planes = write ? ~({BANKS{1'b1}} << out_bits) : {BANKS{1'b0}};
   assign mask = ~({(2*DATA_WIDTH){1'b1}} << outputs) << offset;
-  assign spills = |mask[2*DATA_WIDTH-1:DATA_WIDTH];
+  // With one lane no group reaches the next line, and what the other half of the buffer is told matters not.
+  assign spills = POST_LANES > 1 && |mask[2*DATA_WIDTH-1:DATA_WIDTH];
   assign write_even_planes_o = odd ? (spills ? planes : {BANKS{1'b0}}) : planes;
   assign write_odd_planes_o = odd ? planes : (spills ? planes : {BANKS{1'b0}});
-  assign write_even_address_o = {out_half, odd ? address_next : address_this};
-  assign write_odd_address_o = {out_half, odd ? address_this : address_next};
-  assign write_even_mask_o = odd ? mask[2*DATA_WIDTH-1:DATA_WIDTH] : mask[DATA_WIDTH-1:0];
-  assign write_odd_mask_o = odd ? mask[DATA_WIDTH-1:0] : mask[2*DATA_WIDTH-1:DATA_WIDTH];
+  assign write_even_address_o = {out_half, odd && POST_LANES > 1 ? address_next : address_this};
+  assign write_odd_address_o = {out_half, odd || POST_LANES == 1 ? address_this : address_next};
+  assign write_even_mask_o = odd && POST_LANES > 1 ? mask[2*DATA_WIDTH-1:DATA_WIDTH] : mask[DATA_WIDTH-1:0];
+  assign write_odd_mask_o = odd || POST_LANES == 1 ? mask[DATA_WIDTH-1:0] : mask[2*DATA_WIDTH-1:DATA_WIDTH];
   // The mask says where bits are written, so each place of a line has the only one of the lanes' bits that may go there:
   // the lanes' bits turned by the first one's place, again and again.
   logic [POST_LANES-1:0] bits;

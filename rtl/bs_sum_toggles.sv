@@ -25,7 +25,6 @@ module bs_sum_toggles #(
 endmodule
 
 bind bs_post bs_sum_toggles #(.LANES(POST_LANES), .WIDTH(ACC_WIDTH), .RECORD_WIDTH(RECORD_WIDTH)) u_sums (
-  .clk_i(clk_i), .rst_ni(rst_ni), .valid_i(valid_q[0]), .outputs_i({{(4-OUTPUTS_WIDTH){1'b0}}, outputs_q}), .sums_i(read_data_i),
-  .records_valid_i(valid_q[PARAM_STAGE]),
-  .records_outputs_i({{(4-OUTPUTS_WIDTH){1'b0}}, token_q[PARAM_STAGE][TOKEN_WIDTH-2 -: OUTPUTS_WIDTH]}), .records_i(param_data_i));
+  .clk_i(clk_i), .rst_ni(rst_ni), .valid_i(entered), .outputs_i({{(4-OUTPUTS_WIDTH){1'b0}}, outputs_q}), .sums_i(read_data_i),
+  .records_valid_i(records_there), .records_outputs_i({{(4-OUTPUTS_WIDTH){1'b0}}, records_outputs}), .records_i(param_data_i));
 `endif

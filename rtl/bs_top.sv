@@ -32,6 +32,7 @@ module bs_top #(
   parameter EVENT_COUNTERS = 1,
   parameter POPCOUNT_TREE = 0,  // 1: popcounts as trees of adders in place of $countones
   parameter CLOCK_GATING = 0,   // 1: the array's and the widest other registers are clocked when they load
+  parameter SERIAL_REQUANTIZER = 0,  // 1: one lane without multipliers, ACC_WIDTH + 46 cycles a value
   parameter CONFIGURATION = 0   // hash that descriptor lists carry; 0: they are not checked
 ) (
   input  logic                  clk_i,
@@ -344,7 +345,7 @@ module bs_top #(
     .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS), .ACC_WIDTH(ACC_WIDTH), .PSUM_DEPTH(PSUM_DEPTH),
     .PARAMETER_DEPTH(PARAMETER_DEPTH), .OUTPUT_DEPTH(OUTPUT_DEPTH), .POST_LANES(POST_LANES),
     .VECTOR_UNIT(VECTOR_UNIT), .SWISH_UNIT(SWISH_UNIT), .TABLE_UNIT(TABLE_UNIT),
-    .CLOCK_GATING(CLOCK_GATING), .COUNT_WIDTH(COUNT_WIDTH)
+    .CLOCK_GATING(CLOCK_GATING), .COUNT_WIDTH(COUNT_WIDTH), .SERIAL_REQUANTIZER(SERIAL_REQUANTIZER)
   ) u_post (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .tile_done_i(tile_done),
     .half_freed_o(half_freed), .store_freed_i(store_freed), .block_done_o(block_done), .carried_o(carried), .read_o(psum_read),

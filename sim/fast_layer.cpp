@@ -45,6 +45,8 @@ FastLayer::FastLayer(const Descriptor& d, const model::Architecture& a)
       weight_depth(a.weight_words()),
       line_bits(a.data_bits),
       post_lanes(a.post_lanes),
+      post_interval(a.post_interval()),
+      post_latency(a.post_latency()),
       weight_row_beats(ceil_div(a.weight_word_bits(), a.data_bits)),
       blocks(d.get<F_BLOCKS>()),
       k_tiles(d.get<F_K_TILES>()),

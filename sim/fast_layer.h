@@ -28,7 +28,7 @@ class FastLayer {
   // Array. `vectors`: of a group that enters it together.
   const model::Style& style;
   int vectors;
-  int array_rows, macros_built, weight_depth, line_bits, post_lanes, weight_row_beats;
+  int array_rows, macros_built, weight_depth, line_bits, post_lanes, post_interval, post_latency, weight_row_beats;
   // Loops.
   int blocks, k_tiles, n_tiles, out_width, out_height, block_rows, lanes, out_row_beats;
   // Loader.

@@ -9,8 +9,6 @@ using namespace generate;
 
 namespace {
 
-constexpr int post_latency = 11;  // bs_post: from a group's entry to the write of its bits
-
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 }  // namespace
@@ -239,7 +237,9 @@ void FastSchedule::tile(int block, int n) {
     tiles_.freed = post_start;
   } else {
     if (n == 0) post_start = std::max(post_start, outputs_freed_[at(block % 2)] + 1);
-    tiles_.freed = post_start + std::int64_t{pixels} * layer_.post_groups(n);
+    const Cycle first = std::max(post_start + 1, tiles_.post_free);
+    tiles_.freed = first + (std::int64_t{pixels} * layer_.post_groups(n) - 1) * layer_.post_interval;
+    tiles_.post_free = tiles_.freed + layer_.post_interval;
   }
 }
 
@@ -261,7 +261,7 @@ void FastSchedule::stream(int block, int n, int k, Cycle state) {
 }
 
 void FastSchedule::store(int block) {
-  const Cycle block_ready = tiles_.freed + post_latency + 1, busy_until = answered_;
+  const Cycle block_ready = tiles_.freed + layer_.post_latency + 1, busy_until = answered_;
   for (int row = 0; row < layer_.rows_in_block(block); ++row) {
     const Cycle taken = std::max({block_ready, last_read_ + 1, write_port_.ready()});
     const auto times = write_port_.write(taken, out_address_, layer_.out_row_beats);

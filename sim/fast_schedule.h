@@ -33,15 +33,16 @@ struct Tiles {
   Cycle array_idle = never_yet;    // the array is empty from here on
   Cycle freed = never_yet;         // post-processing has read the accumulators of the latest tile
   Cycle freed_before = never_yet;  // and those of the one before it
+  Cycle post_free = never_yet;     // the next output group may enter post-processing from here on
   Cycle rows_free = never_yet;     // the input rows of the latest block count as freed from here on
 
   void shift(Cycle by) {
     vectors.shift(by);
-    for (Cycle* time : {&state, &array_idle, &freed, &freed_before, &rows_free}) shift_time(*time, by);
+    for (Cycle* time : {&state, &array_idle, &freed, &freed_before, &post_free, &rows_free}) shift_time(*time, by);
   }
   void add_to(StateKey& key) const {
     vectors.add_to(key);
-    for (const Cycle time : {array_idle, freed, freed_before}) key.add_time(time);
+    for (const Cycle time : {array_idle, freed, freed_before, post_free}) key.add_time(time);
   }
 };
 

@@ -64,7 +64,8 @@ std::map<std::string, std::string> calibrated_keys(const Architecture& architect
 
 std::vector<std::string> differences(const GateLevel& technology, const Architecture& architecture) {
   // What all hardware had before a file could say it.
-  static const std::map<std::string, std::string> before = {{"address_width", "32"}, {"count_bits", "16"}};
+  static const std::map<std::string, std::string> before = {
+      {"address_width", "32"}, {"count_bits", "16"}, {"serial_requantizer", "false"}};
   std::vector<std::string> result;
   for (const auto& [key, value] : calibrated_keys(architecture)) {
     const auto said = technology.hardware.find(key), known = before.find(key);

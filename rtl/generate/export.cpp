@@ -54,6 +54,7 @@ constexpr std::pair<std::string_view, std::string_view> parameter_meanings[] = {
     {"TABLE_UNIT", "1: activations by table are built in"},
     {"EVENT_COUNTERS", "1: counters of structural events are built in"},
     {"POPCOUNT_TREE", "1: popcounts as trees of adders (gate-level flows), 0: $countones"},
+    {"SERIAL_REQUANTIZER", "1: outputs are requantized bit after bit, ACC_WIDTH + 46 cycles each, without multipliers"},
     {"CLOCK_GATING", "1: the array's registers are clocked when they load (bs_clock_gate.sv)"},
     {"CONFIGURATION", "hash that descriptor lists must carry (register CONFIGURATION); 0: any list"},
 };

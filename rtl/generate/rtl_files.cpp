@@ -41,6 +41,7 @@ std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architectu
           {"EVENT_COUNTERS", a.event_counters ? 1 : 0},
           {"POPCOUNT_TREE", a.popcount_tree ? 1 : 0},
           {"CLOCK_GATING", a.clock_gating ? 1 : 0},
+          {"SERIAL_REQUANTIZER", a.serial_requantizer ? 1 : 0},
           {"CONFIGURATION", configuration_of(a)}};
 }
 

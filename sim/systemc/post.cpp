@@ -2,6 +2,7 @@
 #include "sim/systemc/post.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "sim/systemc/walker.h"
@@ -19,6 +20,9 @@ Post::Post(const sc_core::sc_module_name& name, Fabric& fabric, const model::Arc
       unused_accumulator_bits_(64 - architecture.accumulator_bits),
       code_bits_(architecture.max_activation_bits),
       code_width_(code_width(architecture)),
+      interval_(architecture.post_interval()),
+      latency_(static_cast<unsigned>(architecture.post_latency())),
+      ring_mask_(std::bit_ceil(latency_) - 1),
       buffer_lines_(static_cast<std::uint32_t>(architecture.plane_banks() * architecture.output_depth * 2)),
       pixel_mask_(static_cast<std::uint32_t>(architecture.psum_depth) - 1),
       parameter_mask_(static_cast<std::uint32_t>(architecture.parameter_depth) - 1) {
@@ -30,8 +34,8 @@ void Post::reset_state(PostSignals& shown) {
   d_ = {};
   running_ = left_ = half_ = out_half_ = false;
   tiles_ready_ = out_halves_used_ = 0;
-  pipeline_ = {};
-  groups_ = 0;
+  pipeline_.assign(ring_mask_ + 1, {});
+  groups_ = wait_ = 0;
 }
 
 void Post::start(const Descriptor& descriptor) {
@@ -241,12 +245,12 @@ void Post::clock_edge(const Signals& now, PostSignals& next) {
     const auto words = static_cast<std::size_t>(line_words_);
     std::copy_n(&buffer_[now.store.read_odd][now.store.read_address * words], words, next.line.begin());
   }
-  Group& reading = pipeline_[(entered_ - 1) & 15];
+  Group& reading = pipeline_[(entered_ - 1) & ring_mask_];
   if (reading.valid) requantize(now, reading);
-  Group& leaving = pipeline_[(entered_ - latency) & 15];
+  Group& leaving = pipeline_[(entered_ - latency_) & ring_mask_];
   if (leaving.valid) write(leaving);
   groups_ += static_cast<int>(now.post.group) - static_cast<int>(leaving.valid);
-  enter(now, pipeline_[entered_ & 15]);
+  enter(now, pipeline_[entered_ & ring_mask_]);
   ++entered_;
 
   if (now.beat_for(ReadTarget::table)) {
@@ -260,7 +264,7 @@ void Post::clock_edge(const Signals& now, PostSignals& next) {
   out_halves_used_ += static_cast<int>(starts_block) - static_cast<int>(now.store.read_last);
   if (starts) {
     start_tile();
-  } else if (running_) {
+  } else if (now.post.group) {
     next_group();
   }
   if (now.sequencer.start) {
@@ -268,10 +272,11 @@ void Post::clock_edge(const Signals& now, PostSignals& next) {
     left_ = true;
   }
 
-  next.block_done = pipeline_[(entered_ - latency) & 15].block_end;
+  next.block_done = pipeline_[(entered_ - latency_) & ring_mask_].block_end;
   next.carried = carry_out_ && !left_;
-  next.group = running_;
-  if (!running_) {
+  wait_ = now.post.group ? interval_ - 1 : std::max(0, wait_ - 1);
+  next.group = running_ && wait_ == 0;
+  if (!next.group) {
     next.tile_end = carry_out_ && starts_tile();
     return;
   }

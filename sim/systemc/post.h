@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "sim/systemc/lines.h"
 #include "sim/systemc/toggles.h"
@@ -28,8 +29,6 @@ class Post final : public Unit<PostSignals> {
   }
 
  private:
-  static constexpr unsigned latency = 11;  // from a group's entry to the write of its bits
-
   // A group of outputs on its way through the pipeline.
   struct Group {
     bool valid = false, block_end = false, half = false;
@@ -72,7 +71,9 @@ class Post final : public Unit<PostSignals> {
   std::optional<WatchedLanes> watched_;
   model::Toggles toggles_;
   const int tiles_, post_lanes_, data_bits_, line_words_, unused_accumulator_bits_, code_bits_, code_width_;
-  const std::uint32_t buffer_lines_;  // of each parity, both halves
+  const int interval_;                  // cycles from group to group
+  const unsigned latency_, ring_mask_;  // cycles from a group's entry to the write of its bits; pipeline_ is a ring
+  const std::uint32_t buffer_lines_;    // of each parity, both halves
   const std::uint32_t pixel_mask_, parameter_mask_;
   std::array<std::vector<Word>, 2> buffer_;  // even and odd lines
   std::array<std::uint8_t, 256> table_{};    // of the activation
@@ -98,10 +99,11 @@ class Post final : public Unit<PostSignals> {
   int pixel_bit_ = 0, tile_bit_ = 0, place_ = 0;  // first bits of pixel in row, tile in pixel, group in tile
   int run_ = 0;                                   // outputs of the group's run before it
   std::uint32_t row_slot_ = 0, pixel_ = 0, base_ = 0, parameter_tile_ = 0, parameter_ = 0;
-  // pipeline_[(entered_ - k) mod 16] entered k edges ago.
-  std::array<Group, 16> pipeline_;
+  // pipeline_[(entered_ - k) & ring_mask_] entered k edges ago.
+  std::vector<Group> pipeline_;
   unsigned entered_ = 0;
   int groups_ = 0;  // valid ones in the pipeline
+  int wait_ = 0;    // cycles until the next one may enter
 };
 
 }  // namespace bitstrata::sim::systemc

@@ -98,6 +98,8 @@ TEST(Validate, SaysWhatIsWrongAndWhatWouldBeRight) {
   EXPECT_EQ(message([](auto& a) { a.burst_beats = 200, a.data_bits = 256; }),
             head + "burst_beats is 200; with data_bits = 256 an AXI burst (at most 4096 bytes) holds 128");
   EXPECT_EQ(message([](auto& a) { a.address_width = 65; }), head + "address_width is 65; allowed is 16..64");
+  EXPECT_EQ(message([](auto& a) { a.serial_requantizer = true; }),
+            head + "serial_requantizer needs post_lanes = 1, and vector_unit, swish_unit and table_unit = false");
   EXPECT_EQ(message([](auto& a) { a.count_bits = 7; }), head + "count_bits is 7; allowed is 8..16");
   EXPECT_EQ(message([](auto& a) { a.count_bits = 8, a.rows = 256; }),
             head + "count_bits is 8; that counts to 255, and there are 256 rows");

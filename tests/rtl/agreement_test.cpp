@@ -83,7 +83,7 @@ TEST(Contract, ConfigurationIsThatOfLists) {
   --tried;  // which is tried with others below
   for (int A::*member : {&A::burst_beats, &A::outstanding, &A::address_width})
     expect_in_hash(false, [&](A& a) { a.*member *= 2; });
-  for (bool A::*member : {&A::event_counters, &A::popcount_tree, &A::clock_gating})
+  for (bool A::*member : {&A::event_counters, &A::popcount_tree, &A::clock_gating, &A::serial_requantizer})
     expect_in_hash(false, [&](A& a) { a.*member = !(a.*member); });
   // Banks follow the widths, and the hash is a parameter itself.
   EXPECT_EQ(static_cast<std::size_t>(tried) + 2, rtl_parameters(base).size());

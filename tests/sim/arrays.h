@@ -171,6 +171,7 @@ inline model::Architecture least_array() {
   a.parameter_depth = 64;
   a.outstanding = 1;
   a.vector_unit = a.swish_unit = a.table_unit = false;
+  a.serial_requantizer = true;
   return a;
 }
 
