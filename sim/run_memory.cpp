@@ -82,7 +82,7 @@ void RunMemory::give_back_tensor(int tensor) {
   if (tensor < 0 || last_reader_[static_cast<std::size_t>(tensor)] > layer_) return;
   const generate::TensorPlacement& place = program_.tensors[static_cast<std::size_t>(tensor)];
   // Nothing else lies behind it up to where the next region could begin.
-  constexpr auto alignment = static_cast<std::size_t>(generate::MemoryLayout::alignment);
+  const auto alignment = static_cast<std::size_t>(generate::MemoryLayout::alignment_of(program_.architecture));
   const std::size_t bytes = std::size_t{place.bytes} * static_cast<std::size_t>(program_.batch);
   pages_.give_back(place.address, (bytes + alignment - 1) / alignment * alignment);
 }

@@ -41,7 +41,7 @@ std::uint32_t MemoryLayout::reserve(std::int64_t bytes) {
   if (at + bytes > std::numeric_limits<std::int32_t>::max()) {
     throw std::invalid_argument("the network's memory image exceeds 2 GiB");
   }
-  bytes_ = ceil_div(at + bytes, alignment) * alignment;
+  bytes_ = ceil_div(at + bytes, alignment_) * alignment_;
   return static_cast<std::uint32_t>(at);
 }
 

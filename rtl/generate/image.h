@@ -2,6 +2,7 @@
 // The memory image of a program: descriptors, parameters, weights, room for tensors.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -15,14 +16,19 @@ namespace bitstrata::generate {
 class MemoryLayout {
  public:
   // Every region starts on a page of AXI's burst rule, so that the bursts of a layer do not depend on its neighbours.
-  static constexpr std::int64_t alignment = 4096;
+  static constexpr std::int64_t page = 4096;
+  // Memory that fewer than 32 address bits reach has no room for pages: regions start on a record of parameters there.
+  static std::int64_t alignment_of(const model::Architecture& a) {
+    return a.address_width < 32 ? std::max(16, a.data_bits / 8) : page;
+  }
 
+  explicit MemoryLayout(const model::Architecture& architecture) : alignment_(alignment_of(architecture)) {}
   // Throws std::invalid_argument past 2 GiB.
   std::uint32_t reserve(std::int64_t bytes);
   std::size_t bytes() const { return static_cast<std::size_t>(bytes_); }
 
  private:
-  std::int64_t bytes_ = 0;
+  std::int64_t alignment_, bytes_ = 0;
 };
 
 // Writes numbers into a memory that is zero where they go.

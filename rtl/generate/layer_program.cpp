@@ -28,8 +28,9 @@ using model::TensorFormat;
   throw std::invalid_argument(fmt::format("layer '{}': {}", layer.name, what));
 }
 
-std::int64_t page(std::int64_t bytes) {
-  return (bytes + MemoryLayout::alignment - 1) / MemoryLayout::alignment * MemoryLayout::alignment;
+std::int64_t whole_regions(const Architecture& a, std::int64_t bytes) {
+  const std::int64_t alignment = MemoryLayout::alignment_of(a);
+  return (bytes + alignment - 1) / alignment * alignment;
 }
 
 void check_widths(const Architecture& a, const IntegerLayer& layer, const TensorFormat& in, const TensorFormat& out,
@@ -141,8 +142,8 @@ LayerProgram describe_pieces(const Architecture& a, const IntegerNetwork& networ
     at.weights = weight->second;
     at.parameters = parameter->second;
     if (first_weights && tiling.mapping.convolution)
-      program.weight_bytes += page(weight_words(a, layer, tiling.mapping, piece) * weight_word_bytes(a));
-    if (first_parameters) program.parameter_bytes += page(parameter_bytes(a, layer, tiling.mapping, piece));
+      program.weight_bytes += whole_regions(a, weight_words(a, layer, tiling.mapping, piece) * weight_word_bytes(a));
+    if (first_parameters) program.parameter_bytes += whole_regions(a, parameter_bytes(a, layer, tiling.mapping, piece));
     program.descriptors.push_back(describe(a, network, layer, tiling, piece, at));
   }
   return program;

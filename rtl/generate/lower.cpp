@@ -30,7 +30,7 @@ Program lower(const model::IntegerNetwork& network, const model::Architecture& a
   if (descriptors > static_cast<std::size_t>(most_descriptors))
     throw std::invalid_argument(
         fmt::format("{} descriptors for {} images at once; a list holds {}", descriptors, batch, most_descriptors));
-  MemoryLayout layout;
+  MemoryLayout layout(a);
   program.list_address = layout.reserve(static_cast<std::int64_t>(descriptors) * descriptor_stride);
   for (const auto& format : network.tensors) {
     TensorPlacement place;

@@ -88,7 +88,7 @@ void expect_no_growth(Engine& engine) {
             << " layers: " << large.most << " of " << large.whole << "\n";
   EXPECT_GT(large.whole, 7 * small.whole);
   EXPECT_GT(small.most, std::size_t{channels} * channels);  // a layer's weights
-  EXPECT_LE(large.most, small.most + generate::MemoryLayout::alignment);
+  EXPECT_LE(large.most, small.most + generate::MemoryLayout::page);
 }
 
 TEST(Streaming, SystemcHoldsALayer) { expect_no_growth(*make_systemc_engine(test::narrow_array())); }
