@@ -33,11 +33,9 @@ class FastLayer {
   int blocks, k_tiles, n_tiles, out_width, out_height, block_rows, lanes, out_row_beats;
   // Loader.
   int in_slots, rows_needed, row_beats, second_beats, param_beats, fetch_beats;
-  // Streamer: cycles between the last planes of vectors at least, and as all planes are streamed; cycles from a
-  // vector's issue of the last plane to its array result.
-  int fold;           // log2 of the planes at once in the last row tile
-  int vector_cycles;  // in which the planes of a vector, or group (whole codes: at once), enter the array
-  int least_interval;
+  int fold;            // log2 of the planes at once in the last row tile
+  int vector_cycles;   // in which the planes of a vector, or group (whole codes: at once), enter the array
+  int least_interval;  // cycles between the last planes of two vectors
 
   const generate::Descriptor& descriptor() const { return descriptor_; }
   // Input rows block `block` needs, counted from the first; rows the feeder has given back after it.
