@@ -84,18 +84,12 @@ std::vector<StripLayer> strip_layers(const Architecture& a, const IntegerNetwork
   const TensorFormat& in = network.tensors[at(layer.input)];
   const int strip = strip_of(a, in), width = network.tensors[at(layer.output)].shape.width;
   const int lanes = a.outputs_per_macro(std::max(2, layer.weight_bits)) / strip * strip;
-  const auto row_tiles = [&](int pixels) {
-    const std::int64_t taps = layer.window.kernel_width + std::int64_t{pixels - 1} * layer.window.stride_width;
-    return ceil_div(taps * layer.window.kernel_height * strip, a.rows);
-  };
-  // Worth comparing: the fewest vectors for each number of row tiles, where they are fewer for each of them.
+  // Worth comparing: the fewest pixels for each number of vectors in a row. More take fewer cycles to compute and more
+  // rows and columns of weights, zeros most of them, to load.
   std::vector<int> best = {1};
   for (int pixels = 2; pixels <= width && pixels * strip <= a.tiles * lanes; ++pixels) {
     if (std::int64_t{pixels} * in.shape.channels > longest_count(a)) break;
-    const std::int64_t now = row_tiles(pixels), before = row_tiles(best.back());
-    if (now * ceil_div(width, pixels) >= before * ceil_div(width, best.back())) continue;
-    if (now == before) best.pop_back();
-    best.push_back(pixels);
+    if (ceil_div(width, pixels) < ceil_div(width, best.back())) best.push_back(pixels);
   }
   std::vector<StripLayer> all;
   for (const int pixels : best) all.push_back(shapes_of(a, network, layer, pixels));
