@@ -170,9 +170,7 @@ def energy_of_plans(f):
 def fpga(f):
     """Predictions of the model; the C++ model's own test covers all rows and columns."""
     for row in [r for r in rows("fpga/resources.csv") if int(r["max_activation_bits"]) >= 16][:3]:
-        keys = ("style", "tiles", "vectors", "rows", "columns", "max_weight_bits", "max_activation_bits", "accumulator_bits",
-                "data_bits", "activation_depth", "output_depth", "weight_depth", "psum_depth", "parameter_depth", "post_lanes",
-                "vector_unit", "swish_unit", "table_unit", "event_counters")
+        keys = list(row)[list(row).index("style"):]
         now = f.points({key: row[key].lower() for key in keys}, row["max_weight_bits"], row["family"])[0]
         # A carry is made of two LUTs on ECP5, and of cells of its own on Xilinx 7.
         luts = int(row["predicted_lut"]) + int(row["predicted_lut_ram"])
