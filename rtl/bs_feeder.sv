@@ -69,7 +69,8 @@ module bs_feeder #(
   assign signed_codes = desc_i[F_SIGNED];
 
   // Walker and its output register.
-  logic window_valid, window_take, window_second, window_row_valid, window_last, window_tile_last;
+  logic window_valid, window_take, window_second, window_row_valid, window_last, window_tile_last, window_block_last;
+  logic window_waits;
   logic signed [X_WIDTH-1:0] window_x;
   /* verilator lint_off UNUSEDSIGNAL */ // addresses fit the buffer by construction of the descriptor
   logic [ADDRESS_WIDTH:0] window_slot;
@@ -81,14 +82,14 @@ module bs_feeder #(
     .RING_WIDTH(ADDRESS_WIDTH+1)
   ) u_walker (
     .clk_i(clk_i), .rst_ni(rst_ni), .start_i(start_i), .desc_i(desc_i), .rows_loaded_i(rows_loaded_i),
-    .rows_freed_o(rows_freed_o), .window_valid_o(window_valid), .window_ready_i(window_take),
+    .rows_freed_o(rows_freed_o), .window_waits_i(window_waits), .window_valid_o(window_valid), .window_ready_i(window_take),
     .window_x_o(window_x), .window_begin_o(window_begin), .window_second_o(window_second), .window_row_valid_o(window_row_valid), .window_slot_o(window_slot),
     .window_length_o(window_length), .window_fill_o(window_fill), .window_last_o(window_last),
-    .window_tile_last_o(window_tile_last));
+    .window_tile_last_o(window_tile_last), .window_block_last_o(window_block_last));
 
   logic signed [X_WIDTH-1:0] row_bits;  // of a row, or strip
   assign row_bits = $signed({1'b0, desc_i[F_IN_ROW_BITS +: POSITION_WIDTH]});
-  logic hold_q, second_q, row_valid_q, last_q, tile_last_q;
+  logic hold_q, second_q, row_valid_q, last_q, tile_last_q, block_last_q;
   logic signed [X_WIDTH-1:0] x_q, row_begin, row_end;  // its row, or strip, is [begin, end)
   logic [ADDRESS_WIDTH-1:0] slot_q;
   logic [FILL_WIDTH-1:0] length_q, fill_q;
@@ -104,6 +105,7 @@ module bs_feeder #(
       row_valid_q <= window_row_valid;
       last_q <= window_last;
       tile_last_q <= window_tile_last;
+      block_last_q <= window_block_last;
       x_q <= window_x;
       slot_q <= window_slot[ADDRESS_WIDTH-1:0];
       length_q <= window_length;
@@ -144,6 +146,9 @@ module bs_feeder #(
   logic [1:0] claimed_q, filled_q;
   logic write_slot_q, read_slot_q, landing_q, landing_last_q;
   assign read = hold_q && (!group_first || claimed_q != 2'd2 || release_i);
+  // The block's rows stay until its last window is read. (Until the cycle after that where it waited for a slot: the
+  // release comes late in a cycle.)
+  assign window_waits = hold_q && block_last_q && group_first && claimed_q == 2'd2;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       claimed_q <= 2'd0;

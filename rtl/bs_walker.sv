@@ -21,6 +21,7 @@ module bs_walker #(
   /* verilator lint_on UNUSEDSIGNAL */
   input  logic [COUNT_WIDTH-1:0] rows_loaded_i,  // input rows in the activation buffer so far
   output logic [COUNT_WIDTH-1:0] rows_freed_o,   // input rows no longer needed
+  input  logic                window_waits_i,    // the latest block's last window is taken and not read yet
   output logic                window_valid_o,
   input  logic                window_ready_i,
   output logic signed [COUNT_WIDTH+4:0] window_x_o,     // first bit in the input row; may lie outside it (padding)
@@ -31,7 +32,8 @@ module bs_walker #(
   output logic [$clog2(ROWS+1)-1:0] window_length_o,
   output logic [$clog2(ROWS+1)-1:0] window_fill_o,  // first array row it fills
   output logic                window_last_o,  // completes the vector
-  output logic                window_tile_last_o  // its pixel is the last one of the tile
+  output logic                window_tile_last_o,  // its pixel is the last one of the tile
+  output logic                window_block_last_o  // the block ends with it
 );
   `include "bs_descriptor.svh"
   localparam POSITION_WIDTH = COUNT_WIDTH + 4;
@@ -136,6 +138,7 @@ module bs_walker #(
   assign block_end_row = row_q + 1'b1 == (rows_left < block_rows ? rows_left : block_rows);
   assign pixels_end = column_q + 1'b1 == out_width && block_end_row;
   assign window_tile_last_o = pixels_end;
+  assign window_block_last_o = vector_end && pixels_end && k_last && n_last;
   assign k_last = k_q + 1'b1 == k_tiles;
   assign n_last = n_q + 1'b1 == n_tiles;
 
@@ -167,6 +170,7 @@ module bs_walker #(
   end
 
   logic fire, restart;
+  logic [COUNT_WIDTH-1:0] rows_freed_q, rows_kept_q;  // by the latest block whose last window is taken; by the one before it
   logic signed [COUNT_WIDTH:0] start_y, next_block_y;
   logic [RING_WIDTH-1:0] next_pixel_ring;
   assign fire = window_valid_o && window_ready_i;
@@ -178,15 +182,18 @@ module bs_walker #(
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       active_q <= 1'b0;
-      rows_freed_o <= '0;
+      rows_freed_q <= '0;
+      rows_kept_q <= '0;
     end else if (start_i) begin
       active_q <= 1'b1;
-      rows_freed_o <= '0;
-    end else if (fire && vector_end && pixels_end && k_last && n_last) begin
+      rows_freed_q <= '0;
+    end else if (fire && window_block_last_o) begin
       if (block_q + 1'b1 == blocks) active_q <= 1'b0;
-      rows_freed_o <= next_block_y[COUNT_WIDTH] ? '0 : next_block_y[COUNT_WIDTH-1:0];
+      rows_freed_q <= next_block_y[COUNT_WIDTH] ? '0 : next_block_y[COUNT_WIDTH-1:0];
+      rows_kept_q <= rows_freed_q;
     end
   end
+  assign rows_freed_o = window_waits_i ? rows_kept_q : rows_freed_q;
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin

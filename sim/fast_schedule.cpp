@@ -124,11 +124,13 @@ void FastSchedule::compute(int block) {
     if (leaps_) n = leap_tiles(block, n);
     if (n < layer_.n_tiles) tile(block, n);
   }
-  // The walker hands over a window a cycle before its read, or when the one before it is read.
+  // Rows are free in the cycle in which the block's last window is read, which the walker handed over a cycle before.
+  // Where that begins a group, it may have had to wait for a slot: then they are in the cycle after its read.
   const int* const ends = layer_.window_ends(layer_.n_tiles - 1) + layer_.k_tiles;
   const Vectors& vectors = tiles_.vectors;
   const bool alone = (ends[0] - ends[-1]) * layer_.last_group(block) == 1;
-  tiles_.rows_free = (!alone ? vectors.read - 1 : std::max(vectors.read_before, rows_there_)) + 1;
+  const Cycle held = std::max(vectors.read_before, rows_there_) + 1;
+  tiles_.rows_free = alone && vectors.slot >= held ? vectors.read + 1 : vectors.read;
   if (kept == nullptr) return;
   kept->end = tiles_;
   if (loader_.streams(block)) kept->flow = loader_.flow();

@@ -16,9 +16,10 @@ struct Vectors {
   Cycle start = never_yet;        // its first plane
   Cycle end = never_yet;          // its last plane: its staging slot is free again
   Cycle end_before = never_yet;
+  Cycle slot = never_yet;  // the slot that it took was given back: the end of the vector two before it
 
   void shift(Cycle by) {
-    for (Cycle* time : {&read, &read_before, &start, &end, &end_before}) shift_time(*time, by);
+    for (Cycle* time : {&read, &read_before, &start, &end, &end_before, &slot}) shift_time(*time, by);
   }
   // What the times of later vectors depend on.
   void add_to(StateKey& key) const {
@@ -43,6 +44,7 @@ struct Vectors {
       end += (count - 1) * step;
       read_before = read - step;
       end_before = end - step;
+      slot = end_before - step;
       return;
     }
   }
@@ -54,6 +56,7 @@ struct Vectors {
     read_before = read;
     read = first_read + windows - 1;
     start = std::max({read + 2, end + 1, end + interval - planes + 1, stream});
+    slot = end_before;
     end_before = end;
     end = start + planes - 1;
   }
@@ -67,6 +70,7 @@ struct Vectors {
     read_before = count == 1 ? read : count == 2 ? second_read : read_of(count - 1);
     read = count == 1 ? second_read : read_of(count);
     start += count * interval;
+    slot = count == 1 ? end_before : end + (count - 2) * interval;
     end = start + planes - 1;
     end_before = end - interval;
   }

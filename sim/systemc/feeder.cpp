@@ -45,7 +45,8 @@ Feeder::Window Feeder::clip(const WalkerSignals& walker) const {
            .bits = bits_[walker.second],
            .second = walker.second,
            .last = walker.last,
-           .tile_last = walker.tile_last};
+           .tile_last = walker.tile_last,
+           .block_last = walker.block_last};
   w.low = std::clamp(walker.row_begin - w.x, 0, w.length);
   // The second tensor is never read beyond its rows.
   w.high = w.second ? w.length : std::clamp(walker.row_begin + row_bits_ - w.x, 0, w.length);
@@ -285,6 +286,7 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   }
   next.holds = holds_;
   next.may_read = holds_ && (held_.fill != 0 || vector_ != 0 || claimed_ != 2);
+  next.keeps_rows = holds_ && !next.may_read && held_.block_last;
   next.lines = static_cast<std::uint8_t>((held_.use_this + held_.use_next) * held_.bits);
   next.vector_ready = filled_ != 0;
   next.group_size = static_cast<std::uint8_t>(group_size_[static_cast<std::size_t>(read_slot_)]);

@@ -32,7 +32,7 @@ class Feeder final : public Unit<FeederSignals> {
     int bits = 0;  // of its tensor
     bool second = false;
     bool last = false, use_this = false, use_next = false;
-    bool tile_last = false;
+    bool tile_last = false, block_last = false;
     int vector = 0;  // of its group; with `last`, whether it completes the group
     bool group_end = false;
   };

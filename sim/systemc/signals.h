@@ -101,7 +101,8 @@ struct WriteSignals {
 struct WalkerSignals {
   bool active = false;
   std::uint16_t rows_needed = 0;  // of the block
-  std::uint16_t rows_freed = 0;
+  std::uint16_t rows_freed = 0;   // by the latest block whose last window is taken
+  std::uint16_t rows_kept = 0;    // by the one before it
   // The window on offer.
   std::int32_t x = 0;
   std::int32_t row_begin = 0;  // where its row, or strip, begins
@@ -109,14 +110,16 @@ struct WalkerSignals {
   std::uint16_t length = 0, fill = 0;
   bool second = false;  // of the second tensor
   bool row_valid = false, last = false;
-  bool tile_last = false;  // its pixel is the tile's last one
+  bool tile_last = false;   // its pixel is the tile's last one
+  bool block_last = false;  // the block ends with it
   bool operator==(const WalkerSignals&) const = default;
 };
 
 struct FeederSignals {
-  bool holds = false;      // a window waits to be read
-  bool may_read = false;   // ... and has a slot
-  std::uint8_t lines = 0;  // lines the window lies in
+  bool holds = false;       // a window waits to be read
+  bool may_read = false;    // ... and has a slot
+  bool keeps_rows = false;  // ... or has none, and is its block's last one
+  std::uint8_t lines = 0;   // lines the window lies in
   bool vector_ready = false;
   // The oldest group: its vectors, and whether the tile ends with it.
   std::uint8_t group_size = 1;
@@ -226,9 +229,10 @@ struct Signals {
     settled.window_take =
         walker.active && loader.rows_loaded >= walker.rows_needed && (!feeder.holds || settled.window_read);
     // Rows the feeder has freed may be ahead of the rows loaded (strides beyond the kernel).
+    const std::uint16_t rows_freed = feeder.keeps_rows ? walker.rows_kept : walker.rows_freed;
     settled.read_command = loader.wanted && !read.active &&
-                           (!loader.needs_slot || walker.rows_freed > loader.row ||
-                            static_cast<std::uint16_t>(loader.row - walker.rows_freed) < loader.slots);
+                           (!loader.needs_slot || rows_freed > loader.row ||
+                            static_cast<std::uint16_t>(loader.row - rows_freed) < loader.slots);
   }
 
   // Array control.

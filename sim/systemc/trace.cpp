@@ -47,9 +47,11 @@ void Trace::add_signals() {
   ADD(loader.busy), ADD(loader.wanted), ADD(loader.address), ADD(loader.beats), ADD(loader.row);
   ADD(loader.activation_address), ADD(loader.weight_row), ADD(loader.rows_loaded), ADD(loader.weight_rows_loaded);
   add(target_, "loader.target");
-  ADD(walker.active), ADD(walker.rows_needed), ADD(walker.rows_freed), ADD(walker.x), ADD(walker.slot);
+  ADD(walker.active), ADD(walker.rows_needed), ADD(walker.rows_freed), ADD(walker.rows_kept), ADD(walker.x),
+      ADD(walker.slot);
   ADD(walker.length), ADD(walker.fill), ADD(walker.row_valid), ADD(walker.last);
-  ADD(feeder.holds), ADD(feeder.may_read), ADD(feeder.lines), ADD(feeder.vector_ready), ADD(feeder.group_size);
+  ADD(feeder.holds), ADD(feeder.may_read), ADD(feeder.keeps_rows), ADD(feeder.lines), ADD(feeder.vector_ready),
+      ADD(feeder.group_size);
   ADD(feeder.top_plane);
   ADD(streamer.active), ADD(streamer.loading), ADD(streamer.starting), ADD(streamer.in_vector);
   ADD(streamer.weight_write), ADD(streamer.weight_row), ADD(streamer.rows_taken), ADD(streamer.pixel);

@@ -14,7 +14,7 @@ Walker::Walker(const sc_core::sc_module_name& name, Fabric& fabric, const model:
 void Walker::reset_state(WalkerSignals& shown) {
   shown = {};
   active_ = false;
-  rows_freed_ = 0;
+  rows_freed_ = rows_kept_ = 0;
   d_ = {};
 }
 
@@ -150,6 +150,7 @@ void Walker::next_tile(const RunPosition& after) {
   pixel_y_ = block_y_;
   // The next block's first row lies one pixel step after this block's last one.
   block_ring_ = pixel_ring_ = ring_add(pixel_ring_, d_.get<F_PIXEL_STEP_RING>());
+  rows_kept_ = rows_freed_;
   rows_freed_ = static_cast<std::uint16_t>(std::max(block_y_, 0));
   if (++block_ == d_.get<F_BLOCKS>()) active_ = false;
 }
@@ -168,6 +169,7 @@ void Walker::show(WalkerSignals& next) const {
   next.fill = static_cast<std::uint16_t>(fill_);
   next.last = vector_ends();
   next.tile_last = pixels_end();
+  next.block_last = next.last && next.tile_last && k_ + 1 == d_.get<F_K_TILES>() && n_ + 1 == d_.get<F_N_TILES>();
 }
 
 void Walker::clock_edge(const Signals& now, WalkerSignals& next) {
@@ -178,6 +180,7 @@ void Walker::clock_edge(const Signals& now, WalkerSignals& next) {
   }
   next.active = active_;
   next.rows_freed = rows_freed_;
+  next.rows_kept = rows_kept_;
   if (active_) show(next);
 }
 

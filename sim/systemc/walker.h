@@ -52,7 +52,7 @@ class Walker final : public Unit<WalkerSignals> {
   bool later_segment_ = false;
   int fill_ = 0;
   RunPosition at_, tile_at_;  // of the window, and of the row tile's first window
-  std::uint16_t rows_freed_ = 0;
+  std::uint16_t rows_freed_ = 0, rows_kept_ = 0;
 };
 
 // Input rows a block needs whose window starts at row `y` (0 is the first row of the tensor).
