@@ -300,8 +300,8 @@ void mark_depthwise(IntegerNetwork& network) {
     input.depthwise = {
         .rows = std::min(input.shape.height, (w.kernel_height - 1) * w.dilation_height + 1 + w.stride_height),
         .kernel_values = w.kernel_height * w.kernel_width,
-        .writer_values = (std::int64_t{writer->window.kernel_height - 1} * writer->window.dilation_height + 1) *
-                         read.width * read.channels};
+        .writer_rows = std::min(read.height, (writer->window.kernel_height - 1) * writer->window.dilation_height + 1),
+        .writer_values = std::int64_t{read.width} * read.channels};
   }
 }
 

@@ -27,7 +27,8 @@ const char* to_string(Coding coding);
 struct DepthwiseReader {
   int rows = 0;                    // input rows that an output row of its and the step to the next one reach over
   int kernel_values = 0;           // taps of its window
-  std::int64_t writer_values = 0;  // values of the input rows that an output row of the writer reaches over
+  int writer_rows = 0;             // input rows that an output row of the writer reaches over
+  std::int64_t writer_values = 0;  // values of each
 };
 
 // A tensor of codes. real value = scale * (code - zero_point); bipolar: scale * (2*code - 1).

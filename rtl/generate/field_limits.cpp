@@ -28,6 +28,13 @@ constexpr std::array counted = {F_IN_HEIGHT,    F_IN_SLOTS,       F_RUN_LENGTH, 
                                 F_OUT_RUN,      F_OUT_JUMP,       F_OUT_TILE_STEP, F_OUT_ROW_LINES, F_SEGMENT_CHANNELS,
                                 F_SEGMENT_NEXT, F_IN_ROW_BITS,    F_RUN_STEP_X,    F_PIXEL_STEP_X,  F_PIXEL_START_X,
                                 F_TILE_STEP_X,  F_SECOND_START_X, F_SECOND_STEP_X, F_SEGMENT_STEP_X};
+// Values of a row that are read, of the lines from `first` on; of a tensor in strips those of a strip.
+std::int64_t row_values(const model::Architecture& a, const model::TensorFormat& format, int first, int lines) {
+  if (const int strip = strip_of(a, format); strip > 0) return std::int64_t{format.shape.width} * strip;
+  const std::int64_t row = std::int64_t{format.shape.width} * format.shape.channels;
+  return std::min(row - std::int64_t{first} * a.data_bits, std::int64_t{lines} * a.data_bits);
+}
+
 constexpr std::array beats = {F_IN_ROW_BEATS, F_PARAM_BEATS, F_OUT_ROW_BEATS, F_SECOND_ROW_BEATS};
 
 }  // namespace
@@ -56,7 +63,10 @@ std::string field_misfit(const model::Architecture& a, const model::IntegerNetwo
   const std::int64_t k_tiles =
       m.convolution ? (kernel_values(layer, m, piece) + a.rows - 1) / a.rows
                     : std::int64_t{piece.ky1 - piece.ky0} * (has_window(layer.kind) ? w.kernel_width : 2);
-  const std::int64_t second_bits = layer.second < 0 ? 0 : network.tensors[static_cast<std::size_t>(layer.second)].bits;
+  const model::TensorFormat* const second =
+      layer.second < 0 ? nullptr : &network.tensors[static_cast<std::size_t>(layer.second)];
+  const std::int64_t run =
+      piece.run1 > 0 ? piece.run1 - piece.run0 : std::int64_t{m.slice} * (single ? w.kernel_width : 1);
   const Counted all[] = {
       {"output tiles", output_tiles, F_N_TILES},
       {"row tiles", k_tiles, F_K_TILES},
@@ -76,8 +86,15 @@ std::string field_misfit(const model::Architecture& a, const model::IntegerNetwo
       {"input values from tile to tile",
        std::max<std::int64_t>(m.tile_step, std::int64_t{m.segment_step} * (strip > 0 ? in.shape.width : 1)),
        F_TILE_STEP_X},
+      {"input values of a run", run, F_RUN_LENGTH},
+      {"values of an input row", row_values(a, in, room.first_line, room.lines), F_IN_ROW_BITS},
+      {"values of a row of the second input",
+       second == nullptr ? 0 : row_values(a, *second, room.second_first_line, room.second_lines), F_IN_ROW_BITS},
+      // Post-processing counts them in as many bits.
+      {"values of an output row", room.computed_values, F_IN_ROW_BITS},
       {"beats of an input row", std::int64_t{room.lines} * in.bits, F_IN_ROW_BEATS},
-      {"beats of a row of the second input", room.second_lines * second_bits, F_SECOND_ROW_BEATS},
+      {"beats of a row of the second input", second == nullptr ? 0 : std::int64_t{room.second_lines} * second->bits,
+       F_SECOND_ROW_BEATS},
       {"beats of an output row", std::int64_t{room.out_lines} * out.bits, F_OUT_ROW_BEATS},
       {"beats of parameters", parameter_bytes / (a.data_bits / 8), F_PARAM_BEATS},
   };

@@ -73,7 +73,7 @@ int strip_of(const Architecture& a, const TensorFormat& format) {
   const std::int64_t out_room = std::int64_t{a.plane_banks()} * a.output_depth;
   const bool fits = s.width <= a.psum_depth && slot_of(a, row, format.bits) <= out_room &&
                     reader.rows * slot_of(a, row, format.bits) <= std::min(in_room, longest_ring) &&
-                    slot_of(a, reader.writer_values, a.max_activation_bits) <= in_room &&
+                    reader.writer_rows * slot_of(a, reader.writer_values, a.max_activation_bits) <= in_room &&
                     slot_of(a, s.channels, a.max_activation_bits) <= out_room &&
                     s.channels / a.post_lanes <= a.parameter_depth &&
                     std::int64_t{reader.kernel_values} * strip <= a.weight_depth;

@@ -356,16 +356,17 @@ class Cutter {
     for (int count = kernel_rows == 1 ? 2 : 1; all.size() == before; ++count) {
       const int length = length_of(count);
       // Runs that a descriptor counts; and parts of one length are tried once.
-      if (length > longest_count(a_) || (count > 2 && length == length_of(count - 1))) continue;
-      std::vector<Piece> parts;
-      for (int ky = 0; ky < kernel_rows; ++ky) {
-        for (int run = 0; run < row; run += length) {
-          parts.push_back({.ky0 = ky, .ky1 = ky + 1, .run0 = run, .run1 = std::min(row, run + length)});
-          if (grid_.height > 1) parts.back().row_step = layer_.window.stride_height;
+      if (length <= longest_count(a_) && (count <= 2 || length != length_of(count - 1))) {
+        std::vector<Piece> parts;
+        for (int ky = 0; ky < kernel_rows; ++ky) {
+          for (int run = 0; run < row; run += length) {
+            parts.push_back({.ky0 = ky, .ky1 = ky + 1, .run0 = run, .run1 = std::min(row, run + length)});
+            if (grid_.height > 1) parts.back().row_step = layer_.window.stride_height;
+          }
         }
+        if (parts.size() > 1) try_grid(1, images, parts, images, all, reason);
+        if (left_.size() > left) return;  // more parts are no fewer pieces
       }
-      if (parts.size() > 1) try_grid(1, images, parts, images, all, reason);
-      if (left_.size() > left) return;  // more parts are no fewer pieces
       if (length <= a_.data_bits) return;
     }
   }
@@ -435,6 +436,7 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   const std::int64_t beyond =
       std::max(0, piece.x1 * mapping.pixels - out.shape.width) * std::int64_t{out.shape.channels};
   room.out_values = mapping.pixels > 1 ? computed - beyond : computed;
+  room.computed_values = computed;
   room.out_lines = static_cast<int>(ceil_div(room.out_values, line));
   room.out_slot = static_cast<int>(ceil_div(ceil_div(computed, line), 2)) * out.bits;
   return room;

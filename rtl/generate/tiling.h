@@ -54,6 +54,7 @@ struct Room {
   int first_row = 0, rows = 0;                  // input rows the piece reads: loaded from the first one on
   int out_lines = 0, out_slot = 0;              // an output row, and what it takes while it is computed
   std::int64_t out_values = 0;                  // of the row, stored
+  std::int64_t computed_values = 0;             // with those of pixels beyond it
 };
 Room room_of(const model::Architecture& architecture, const model::IntegerNetwork& network,
              const model::IntegerLayer& layer, const Mapping& mapping, const Piece& piece);

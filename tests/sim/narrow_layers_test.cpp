@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers that fill few rows of the array: tensors in strips before depthwise convolutions, several planes at once,
-// words of several rows. Co-simulation draws such layers; here are the rules, places and cycles, by hand.
+// words of several rows; and arrays whose buffers and counters hardly hold a layer. Co-simulation draws such layers;
+// here are the rules, places and cycles, by hand.
 #include <gtest/gtest.h>
 
 #include "model/golden.h"
@@ -217,6 +218,76 @@ TEST(Words, HoldRowsThatAreWrittenAtOnce) {
   EXPECT_EQ(single.weight_rows_read, 4 * four.weight_rows_read);
   EXPECT_EQ(single.weight_cells_written, four.weight_cells_written);
   run(network, Architecture{});
+}
+
+// A block's last vector is one window here, which waits for its slot while the streamer is busy with the two before it.
+// The loader, whose buffer holds the rows of a block alone, must leave them until that window is read.
+TEST(TightBuffers, KeepRowsUntilTheLastWindowIsRead) {
+  Architecture a;
+  a.rows = a.columns = a.data_bits = 32;
+  a.max_weight_bits = a.max_activation_bits = 8;
+  a.post_lanes = 1;
+  a.activation_depth = 4;
+  a.output_depth = 256;
+  a.psum_depth = 16;
+  a.weight_depth = 2048;
+  for (const int rows : {2, 3, 12}) {
+    IntegerNetwork network{.name = "tight", .tensors = {{.shape = {rows, 8, 32}, .bits = 8}}, .layers = {}};
+    network.layers.push_back(convolution("tight", network, 32, 1, 1, 1, 1));
+    run(network, a);
+  }
+}
+
+// Counters of `count_bits` bits, and places in a row, which have four more.
+TEST(TightBuffers, AreCutIntoWhatCountersReach) {
+  Architecture a;
+  a.rows = 8;
+  a.columns = 16;
+  a.count_bits = 8;
+  a.psum_depth = 64;
+  IntegerNetwork wide{.name = "wide", .tensors = {{.shape = {3, 60, 4}, .bits = 2}}, .layers = {}};
+  wide.layers.push_back(convolution("wide", wide, 72, 1, 1, 1, 2));  // rows of 4,320 values
+  for (const auto& d : lower(wide, a).descriptors) EXPECT_LT(d.get<generate::F_OUT_ROW_BITS>(), 1 << 12);
+  run(wide, a);
+  IntegerNetwork long_rows{.name = "long", .tensors = {{.shape = {4, 52, 80}, .bits = 2}}, .layers = {}};
+  long_rows.layers.push_back(convolution("long", long_rows, 4, 1, 3, 2, 2));  // rows of 4,160 values
+  for (const auto& d : lower(long_rows, a).descriptors) EXPECT_LT(d.get<generate::F_IN_ROW_BITS>(), 1 << 12);
+  run(long_rows, a);
+}
+
+// No part of a row of whole lines of 256 values is as short as 255.
+TEST(TightBuffers, AreRefusedWhereNoPartOfARowIsShortEnough) {
+  Architecture a;
+  a.rows = a.columns = 16;
+  a.data_bits = 256;
+  a.count_bits = 8;
+  a.max_activation_bits = 8;
+  a.activation_depth = 4;
+  IntegerNetwork network{.name = "linear", .tensors = {{.shape = {1, 1, 2500}, .bits = 8}}, .layers = {}};
+  network.layers.push_back(convolution("linear", network, 4, 1, 1, 1, 8));
+  EXPECT_THROW(lower(network, a), std::invalid_argument);
+  a.data_bits = 128;
+  run(network, a);
+}
+
+// Each of the seven rows that the first layer's window reaches over begins on a line of its own.
+TEST(TightBuffers, LieInStripsOnlyWhereTheWritersRowsFit) {
+  IntegerNetwork network{.name = "tall", .tensors = {{.shape = {12, 10, 2}, .bits = 8}}, .layers = {}};
+  network.layers.push_back(convolution("writer", network, 8, 1, 7, 1, 4));
+  network.layers.push_back(convolution("depthwise", network, 8, 8, 3, 1, 4));
+  mark_depthwise(network);
+  validate(network);
+  Architecture a;
+  a.rows = a.columns = 16;
+  a.max_weight_bits = 4;
+  a.activation_depth = 4;
+  a.output_depth = 16;
+  a.psum_depth = 128;
+  EXPECT_EQ(generate::strip_of(a, network.tensors[1]), 0);
+  run(network, a);
+  a.activation_depth = 8;
+  EXPECT_EQ(generate::strip_of(a, network.tensors[1]), 4);
+  run(network, a);
 }
 
 }  // namespace
