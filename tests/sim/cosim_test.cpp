@@ -132,7 +132,9 @@ TEST_P(CoSimulation, EnginesAgree) {
   EXPECT_EQ(skipped > 0, a.skip_planes);
   EXPECT_EQ(folded > 0, a.planes_at_once() > 1);
   // With two planes at once, few short vectors are signed.
-  if (a.planes_at_once() != 2) EXPECT_EQ(turned > 0, a.planes_at_once() > 2);
+  if (a.planes_at_once() != 2) {
+    EXPECT_EQ(turned > 0, a.planes_at_once() > 2);
+  }
   EXPECT_EQ(strips > 0,
             a.strips && a.max_weight_bits > 1 && a.outputs_per_macro(a.max_weight_bits) >= std::max(4, a.post_lanes));
   EXPECT_GT(several, 0);
