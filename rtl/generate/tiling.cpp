@@ -429,8 +429,7 @@ Room room_of(const Architecture& a, const IntegerNetwork& network, const Integer
   room.slots = static_cast<int>(std::min<std::int64_t>(capacity <= 0 ? 0 : capacity / slot, std::max(1, room.rows)));
   room.ring = room.slots * room.slot;
 
-  const int pixel_channels =
-      operands(layer.kind) == Operands::enlarged ? mapping.repeats * channels : piece.n1 - piece.n0;
+  const int pixel_channels = piece.n1 - piece.n0;
   // Several pixels at once may reach beyond the row; what they compute there is not stored.
   const std::int64_t computed = std::int64_t{piece.x1 - piece.x0} * pixel_channels;
   const std::int64_t beyond =
