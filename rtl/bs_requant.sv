@@ -38,7 +38,7 @@ module bs_requant #(
   `include "bs_descriptor.svh"
   localparam PRODUCT_WIDTH = ACC_WIDTH + 17;
   localparam CODE_WIDTH = MAX_ACTIVATION_BITS + 1;
-  // Of what stage 7 leaves: codes with a sign, or the 16-bit values and table indices of units.
+  // Bits of what stage 7 leaves: codes with a sign, or the 16-bit values and table indices of units.
   localparam LIMIT_WIDTH = SWISH_UNIT != 0 || TABLE_UNIT != 0 ? 18 : CODE_WIDTH;
 
   logic [1:0] activation;

@@ -72,8 +72,8 @@ module bs_walker #(
   logic signed [X_WIDTH-1:0] pixel_x_q, second_x_q;
   logic [POSITION_WIDTH-1:0] n_x_q, segment_x_q;  // of the tile and its segment, from the pixel
   logic [COUNT_WIDTH-1:0] segment_left_q;      // outputs from this tile to the end of its segment
-  // Of the tile, and what is left of the run from the window on, and from the row tile's first: in registers, since all
-  // of a window waits for them.
+  // The length of the tile's runs, and what is left of the run from the window on and from the row tile's first window:
+  // registers, since all of a window waits for them.
   logic [COUNT_WIDTH-1:0] run_length_q, run_left_q, tile_run_left_q;
   logic        later_segment_q;
   logic [COUNT_WIDTH-1:0] run_x_q, run_y_q, position_q, offset_y_q;

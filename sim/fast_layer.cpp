@@ -249,7 +249,7 @@ std::int64_t FastLayer::lines_loaded() const {
 
 void FastLayer::add_counts(model::Events& e) const {
   const std::int64_t pixels = std::int64_t{out_width} * out_height;
-  // Of all row tiles: steps of a vector, its planes in them, and the rows that these meet.
+  // Steps of a vector through all row tiles, its planes in them, and the rows that these meet.
   const int last = k_tiles - 1;
   const std::int64_t steps = whole_codes ? 0 : std::int64_t{last} * vector_cycles + cycles_of(last);
   const std::int64_t planes = whole_codes ? 0 : std::int64_t{last} * activation_bits + plane_steps(last);

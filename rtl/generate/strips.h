@@ -40,7 +40,7 @@ struct StripLayer {
 // Ways to run `layer`, whose input lies in strips, that are worth comparing; without weights and parameters.
 std::vector<StripLayer> strip_layers(const model::Architecture& architecture, const model::IntegerNetwork& network,
                                      const model::IntegerLayer& layer);
-// The same layer with its numbers, for `pixels` of them.
+// The way of strip_layers that computes `pixels` at once, with its weights and parameters.
 StripLayer strip_layer(const model::Architecture& architecture, const model::IntegerNetwork& network,
                        const model::IntegerLayer& layer, int pixels);
 

@@ -286,7 +286,7 @@ void Feeder::clock_edge(const Signals& now, FeederSignals& next) {
   }
   next.holds = holds_;
   next.may_read = holds_ && (held_.fill != 0 || vector_ != 0 || claimed_ != 2);
-  next.keeps_rows = holds_ && !next.may_read && held_.block_last;
+  next.window_waits = holds_ && !next.may_read && held_.block_last;
   next.lines = static_cast<std::uint8_t>((held_.use_this + held_.use_next) * held_.bits);
   next.vector_ready = filled_ != 0;
   next.group_size = static_cast<std::uint8_t>(group_size_[static_cast<std::size_t>(read_slot_)]);

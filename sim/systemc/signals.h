@@ -116,10 +116,10 @@ struct WalkerSignals {
 };
 
 struct FeederSignals {
-  bool holds = false;       // a window waits to be read
-  bool may_read = false;    // ... and has a slot
-  bool keeps_rows = false;  // ... or has none, and is its block's last one
-  std::uint8_t lines = 0;   // lines the window lies in
+  bool holds = false;         // a window waits to be read
+  bool may_read = false;      // ... and has a slot
+  bool window_waits = false;  // ... or has none, and is its block's last one
+  std::uint8_t lines = 0;     // lines the window lies in
   bool vector_ready = false;
   // The oldest group: its vectors, and whether the tile ends with it.
   std::uint8_t group_size = 1;
@@ -229,7 +229,7 @@ struct Signals {
     settled.window_take =
         walker.active && loader.rows_loaded >= walker.rows_needed && (!feeder.holds || settled.window_read);
     // Rows the feeder has freed may be ahead of the rows loaded (strides beyond the kernel).
-    const std::uint16_t rows_freed = feeder.keeps_rows ? walker.rows_kept : walker.rows_freed;
+    const std::uint16_t rows_freed = feeder.window_waits ? walker.rows_kept : walker.rows_freed;
     settled.read_command = loader.wanted && !read.active &&
                            (!loader.needs_slot || rows_freed > loader.row ||
                             static_cast<std::uint16_t>(loader.row - rows_freed) < loader.slots);

@@ -50,7 +50,7 @@ void Trace::add_signals() {
   ADD(walker.active), ADD(walker.rows_needed), ADD(walker.rows_freed), ADD(walker.rows_kept), ADD(walker.x),
       ADD(walker.slot);
   ADD(walker.length), ADD(walker.fill), ADD(walker.row_valid), ADD(walker.last);
-  ADD(feeder.holds), ADD(feeder.may_read), ADD(feeder.keeps_rows), ADD(feeder.lines), ADD(feeder.vector_ready),
+  ADD(feeder.holds), ADD(feeder.may_read), ADD(feeder.window_waits), ADD(feeder.lines), ADD(feeder.vector_ready),
       ADD(feeder.group_size);
   ADD(feeder.top_plane);
   ADD(streamer.active), ADD(streamer.loading), ADD(streamer.starting), ADD(streamer.in_vector);
