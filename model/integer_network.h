@@ -113,8 +113,8 @@ struct IntegerNetwork {
   std::size_t output() const { return static_cast<std::size_t>(layers.back().output); }  // tensor
 };
 
-// Sets `depthwise` of all tensors. Whoever makes a network calls it last; networks that were not asked run all the
-// same.
+// Sets `depthwise` of all tensors of a network whose layers read and write tensors it has. Whoever makes a network
+// calls it last; networks that were not asked run all the same.
 void mark_depthwise(IntegerNetwork& network);
 
 // Throws std::invalid_argument naming the layer when shapes, widths, codes or vector sizes contradict each other.

@@ -155,7 +155,6 @@ IntegerNetwork network_from(const json& j) {
     layer.macs = whole(l, "macs");
     network.layers.push_back(std::move(layer));
   }
-  mark_depthwise(network);
   return network;
 }
 
@@ -286,6 +285,7 @@ IntegerNetwork parse(const std::shared_ptr<const BlockFile>& file) {
   }
   if (checksum(*file, data, layers) != metadata.at("checksum")) throw std::runtime_error("the checksum differs");
   validate(network);
+  mark_depthwise(network);  // which trusts the numbers of tensors
   return network;
 }
 
