@@ -173,10 +173,10 @@ module bs_array #(
   wire signed [SUM_WIDTH-1:0] sum;
   for (genvar v = 0; v < VECTORS; v = v + 1) begin : g_sum
     logic signed [SUM_WIDTH-1:0] vector_sum;
-    bs_sum_unit #(.ROWS(ROWS), .ACC_WIDTH(SUM_WIDTH)) u_sum (
+    bs_sum_unit #(.ROWS(ROWS), .ACC_WIDTH(SUM_WIDTH), .CLOCK_GATING(CLOCK_GATING)) u_sum (
       .clk_i(clk_i), .plane_valid_i(valid_1_q && weight_bits_i == 5'd1), .act_i(act_q[v*ROWS +: ROWS]),
       .count_valid_i(valid_2_q && weight_bits_i == 5'd1), .count_first_i(first_2_q),
-      .count_negative_i(negative_2_q), .join_valid_i(joining_q), .sum_o(vector_sum));
+      .count_negative_i(negative_2_q), .join_valid_i(joining_q && weight_bits_i == 5'd1), .sum_o(vector_sum));
     assign sums[v] = vector_sum;
   end
   if (VECTORS > 1) begin : g_choose_sum

@@ -2,7 +2,7 @@
 // Checks inside the design. With BS_CHECKS they end a simulation that breaks them; with BS_FORMAL, too, they are what
 // a prover proves (BS_CHECK) and relies on (BS_ASSUME: what others owe this module). Without, as in synthesis, there is
 // nothing. A module begins with BS_CHECKS_BEGIN and has clk_i and rst_ni; a reset suspends its checks; one without a reset
-// has BS_CHECK_ALWAYS alone. BS_PARAMETER is of parameters alone, and ends a simulation before it begins. At most one of
+// has BS_CHECK_ALWAYS alone, or BS_CHECK_WHEN, whose condition simulators work out on its occasion only. BS_PARAMETER is of parameters alone, and ends a simulation before it begins. At most one of
 // several bits is set where BS_AT_MOST_ONE(bits) is true.
 `ifndef BS_CHECK
 `define BS_AT_MOST_ONE(bits) (((bits) & ((bits) - 1'b1)) == '0)
@@ -11,6 +11,7 @@
 `define BS_CHECK(condition) always @* if (rst_ni) assert (condition);
 `define BS_PARAMETER(condition)
 `define BS_CHECK_ALWAYS(condition) always @* assert (condition);
+`define BS_CHECK_WHEN(occasion, condition) always @* if (occasion) assert (condition);
 `define BS_ASSUME(condition) always @* if (rst_ni) assume (condition);
 `else
 `define BS_CHECKS_BEGIN \
@@ -24,6 +25,13 @@
     $fatal(1); \
   end
 `define BS_ASSUME(condition) `BS_CHECK(condition)
+`define BS_CHECK_WHEN(occasion, condition) \
+  always @(posedge clk_i) if (occasion) begin \
+    if (!(condition)) begin \
+      $display("%m, time %0t: check failed: %s", $time, `"condition`"); \
+      $fatal(1); \
+    end \
+  end
 `define BS_CHECK_ALWAYS(condition) \
   always @(posedge clk_i) if (!(condition)) begin \
     $display("%m, time %0t: check failed: %s", $time, `"condition`"); \

@@ -3,7 +3,8 @@
 // what the columns of an output share: in every plane their counts are joined first, weighted by their places, and the
 // sum is accumulated once, in the output's first column (planes come most significant first, so the shift is a constant
 // 1). Level l of the joiner adds what the column 2^l on holds, where this column is the even end of a pair inside one
-// output. Two levels come before a register and two behind it.
+// output. Two levels come before a register and two behind it. INDEX says which levels a column may ever have to join: an
+// output of w columns begins at a multiple of w only.
 //
 // A plane on act_i in cycle t is counted at its end, joined up to four columns at the end of t+1, accumulated at the end
 // of t+2, and may be taken in t+3.
@@ -23,7 +24,8 @@ module bs_column #(
   parameter CLOCK_GATING = 0   // 1: registers are clocked when they load, by gates in place of enables
 ) (
   input  logic                    clk_i,
-  // Role of this column for the layer's weight width, registered when configure_i is set.
+  // Role of this column for the layer's weight width, registered when configure_i is set; gated: by the clock of roles.
+  input  logic                    role_clk_i,
   input  logic                    configure_i,
   input  logic [4:0]              weight_bits_i,
   // Weight cells: LOAD_ROWS neighbours a cycle; gated: by the clocks of their rows.
@@ -49,18 +51,32 @@ module bs_column #(
   output logic [COUNT_WIDTH-1:0]        one_o,
   output logic signed [PAIR_WIDTH-1:0]  pair_o,
   output logic signed [FOUR_WIDTH-1:0]  four_o,
-  output logic signed [EIGHT_WIDTH-1:0] eight_o,
-  output logic signed [SUM_WIDTH-1:0]   sum_o,
+  output logic signed [EIGHT_WIDTH-1:0] eight_o,  // where INDEX - 8 may join it
   output logic signed [ACC_WIDTH-1:0]   acc_o
 );
+
+  // The widest output that begins at this column: its sums are as narrow as that says.
+  function automatic integer widest_output(input integer index);
+    widest_output = 1;
+    for (integer w = 2; w <= MAX_WEIGHT_BITS; w = w + 1) if (index % w == 0) widest_output = w;
+  endfunction
+  // Whether at some weight width the column joins 2^level columns with the 2^level next ones.
+  function automatic joins(input integer index, input integer level);
+    joins = 1'b0;
+    for (integer w = 2; w <= MAX_WEIGHT_BITS; w = w + 1)
+      if (index % w % (1 << (level + 1)) == 0 && index % w + (1 << level) < w) joins = 1'b1;
+  endfunction
+  localparam WIDEST = widest_output(INDEX);
+  localparam OWN_WIDTH = ACC_WIDTH - (MAX_WEIGHT_BITS - WIDEST);  // of the accumulator
+  localparam [3:0] JOINS = {joins(INDEX, 3), joins(INDEX, 2), joins(INDEX, 1), joins(INDEX, 0)};
 
   // Position of this column's bit in its output's weight (INDEX mod weight_bits, least significant first) decides its
   // role. No column follows that of the sign bit, so where it joins, it joins alone: its count is subtracted there.
   logic [3:0] position;
   logic [3:0] adds_q, subtracts_q;
   logic       fourth_q, first_q;  // holds the sum of up to four columns, of all of an output
-  always_ff @(posedge clk_i) begin
-    if (configure_i) begin
+  always_ff @(posedge role_clk_i) begin
+    if (CLOCK_GATING != 0 || configure_i) begin
       /* verilator lint_off WIDTH */     // constants below 16
       /* verilator lint_off BLKSEQ */    // an intermediate of this block
       case (weight_bits_i)
@@ -178,10 +194,11 @@ module bs_column #(
 
   assign one_o = count_q;
 
-  // The joiner. What is not to be added is 0.
+  // The joiner. What is not to be added is 0. What no other column reads is worked out in the functions that the
+  // registers call: simulators then do it where a register loads only, an eighth of the columns at 8-bit weights.
   logic signed [PAIR_WIDTH-1:0] one_wide;
   assign one_wide = {{(PAIR_WIDTH - COUNT_WIDTH){1'b0}}, count_q};
-  if (MAX_WEIGHT_BITS > 1) begin : g_pair
+  if (JOINS[0]) begin : g_pair
     logic signed [PAIR_WIDTH-1:0] pair_addend;
     assign pair_addend = adds_q[0] ? {{(PAIR_WIDTH - COUNT_WIDTH - 1){1'b0}}, one_1_i, 1'b0} : {PAIR_WIDTH{1'b0}};
     assign pair_o = subtracts_q[0] ? one_wide - pair_addend : one_wide + pair_addend;
@@ -190,73 +207,87 @@ module bs_column #(
     logic unused;
     assign unused = ^{one_1_i, adds_q[0], subtracts_q[0]};
   end
-  logic signed [FOUR_WIDTH-1:0] four, four_q;
-  logic signed [FOUR_WIDTH-1:0] pair_o_wide;
-  assign pair_o_wide = {{(FOUR_WIDTH - PAIR_WIDTH + 1){pair_o[PAIR_WIDTH-1]}}, pair_o[PAIR_WIDTH-2:0]};
-  if (MAX_WEIGHT_BITS > 2) begin : g_four
-    logic signed [FOUR_WIDTH-1:0] four_addend;
-    /* verilator lint_off UNUSEDSIGNAL */ // the top bits repeat the sign
-    logic [PAIR_WIDTH+FOUR_WIDTH-1:0] far;
-    /* verilator lint_on UNUSEDSIGNAL */
-    assign far = {{FOUR_WIDTH{pair_2_i[PAIR_WIDTH-1]}}, pair_2_i};
-    assign four_addend = adds_q[1] ? {far[FOUR_WIDTH-2-1:0], 2'd0} : {FOUR_WIDTH{1'b0}};
-    assign four = subtracts_q[1] ? pair_o_wide - four_addend : pair_o_wide + four_addend;
-  end else begin : g_no_four
-    assign four = pair_o_wide;
-    logic unused;
-    assign unused = ^{pair_2_i, adds_q[1], subtracts_q[1]};
-  end
+
+  /* verilator lint_off UNUSEDSIGNAL */ // top bits that repeat the sign; what the level does not join
+  function automatic signed [FOUR_WIDTH-1:0] four_of(
+      input signed [PAIR_WIDTH-1:0] near_pair, input signed [PAIR_WIDTH-1:0] far_pair, input adds, input subtracts);
+    logic signed [FOUR_WIDTH-1:0] near_wide, far_wide;
+    begin
+      near_wide = {{(FOUR_WIDTH - PAIR_WIDTH + 1){near_pair[PAIR_WIDTH-1]}}, near_pair[PAIR_WIDTH-2:0]};
+      far_wide = {{(FOUR_WIDTH - PAIR_WIDTH + 1){far_pair[PAIR_WIDTH-1]}}, far_pair[PAIR_WIDTH-2:0]};
+      far_wide = adds ? far_wide << 2 : {FOUR_WIDTH{1'b0}};
+      four_of = !JOINS[1] ? near_wide : subtracts ? near_wide - far_wide : near_wide + far_wide;
+    end
+  endfunction
+  function automatic signed [EIGHT_WIDTH-1:0] eight_of(
+      input signed [FOUR_WIDTH-1:0] near_four, input signed [FOUR_WIDTH-1:0] far_four, input adds, input subtracts);
+    logic signed [EIGHT_WIDTH-1:0] near_wide, far_wide;
+    begin
+      near_wide = {{(EIGHT_WIDTH - FOUR_WIDTH + 1){near_four[FOUR_WIDTH-1]}}, near_four[FOUR_WIDTH-2:0]};
+      far_wide = {{(EIGHT_WIDTH - FOUR_WIDTH + 1){far_four[FOUR_WIDTH-1]}}, far_four[FOUR_WIDTH-2:0]};
+      far_wide = adds ? far_wide << 4 : {EIGHT_WIDTH{1'b0}};
+      eight_of = !JOINS[2] ? near_wide : subtracts ? near_wide - far_wide : near_wide + far_wide;
+    end
+  endfunction
+  function automatic signed [SUM_WIDTH-1:0] sum_of(
+      input signed [EIGHT_WIDTH-1:0] near_eight, input signed [EIGHT_WIDTH-1:0] far_eight, input adds, input subtracts);
+    logic signed [SUM_WIDTH-1:0] near_wide, far_wide;
+    begin
+      near_wide = {{(SUM_WIDTH - EIGHT_WIDTH + 1){near_eight[EIGHT_WIDTH-1]}}, near_eight[EIGHT_WIDTH-2:0]};
+      far_wide = {{(SUM_WIDTH - EIGHT_WIDTH + 1){far_eight[EIGHT_WIDTH-1]}}, far_eight[EIGHT_WIDTH-2:0]};
+      far_wide = adds ? far_wide << 8 : {SUM_WIDTH{1'b0}};
+      sum_of = !JOINS[3] ? near_wide : subtracts ? near_wide - far_wide : near_wide + far_wide;
+    end
+  endfunction
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic signed [FOUR_WIDTH-1:0] four_q;
   always_ff @(posedge four_clk) begin
     if (CLOCK_GATING != 0 || count_valid_i) begin
-      if (CLOCK_GATING != 0 || (enable_i && fourth_q)) four_q <= four;
+      if (CLOCK_GATING != 0 || (enable_i && fourth_q)) four_q <= four_of(pair_o, pair_2_i, adds_q[1], subtracts_q[1]);
     end
   end
   assign four_o = four_q;
-  logic signed [EIGHT_WIDTH-1:0] four_q_wide;
-  assign four_q_wide = {{(EIGHT_WIDTH - FOUR_WIDTH + 1){four_q[FOUR_WIDTH-1]}}, four_q[FOUR_WIDTH-2:0]};
-  if (MAX_WEIGHT_BITS > 4) begin : g_eight
-    logic signed [EIGHT_WIDTH-1:0] eight_addend;
-    /* verilator lint_off UNUSEDSIGNAL */ // the top bits repeat the sign
-    logic [FOUR_WIDTH+EIGHT_WIDTH-1:0] far;
-    /* verilator lint_on UNUSEDSIGNAL */
-    assign far = {{EIGHT_WIDTH{four_4_i[FOUR_WIDTH-1]}}, four_4_i};
-    assign eight_addend = adds_q[2] ? {far[EIGHT_WIDTH-4-1:0], 4'd0} : {EIGHT_WIDTH{1'b0}};
-    assign eight_o = subtracts_q[2] ? four_q_wide - eight_addend : four_q_wide + eight_addend;
-  end else begin : g_no_eight
-    assign eight_o = four_q_wide;
-    logic unused;
-    assign unused = ^{four_4_i, adds_q[2], subtracts_q[2]};
-  end
-  logic signed [SUM_WIDTH-1:0] eight_o_wide;
-  assign eight_o_wide = {{(SUM_WIDTH - EIGHT_WIDTH + 1){eight_o[EIGHT_WIDTH-1]}}, eight_o[EIGHT_WIDTH-2:0]};
-  if (MAX_WEIGHT_BITS > 8) begin : g_sum
-    logic signed [SUM_WIDTH-1:0] sum_addend;
-    /* verilator lint_off UNUSEDSIGNAL */ // the top bits repeat the sign
-    logic [EIGHT_WIDTH+SUM_WIDTH-1:0] far;
-    /* verilator lint_on UNUSEDSIGNAL */
-    assign far = {{SUM_WIDTH{eight_8_i[EIGHT_WIDTH-1]}}, eight_8_i};
-    assign sum_addend = adds_q[3] ? {far[SUM_WIDTH-8-1:0], 8'd0} : {SUM_WIDTH{1'b0}};
-    assign sum_o = subtracts_q[3] ? eight_o_wide - sum_addend : eight_o_wide + sum_addend;
-  end else begin : g_no_sum
-    assign sum_o = eight_o_wide;
-    logic unused;
-    assign unused = ^{eight_8_i, adds_q[3], subtracts_q[3]};
-  end
 
-  logic signed [ACC_WIDTH-1:0] acc_q, sum_wide, augend, addend;
-  assign sum_wide = {{(ACC_WIDTH - SUM_WIDTH){sum_o[SUM_WIDTH-1]}}, sum_o};
-  assign augend = sum_first_i ? {ACC_WIDTH{1'b0}}
-                  : FOLD == 4 && sum_fold_i == 2'd2 ? {acc_q[ACC_WIDTH-5:0], 4'd0}
-                  : FOLD != 1 && sum_fold_i == 2'd1 ? {acc_q[ACC_WIDTH-3:0], 2'd0} : {acc_q[ACC_WIDTH-2:0], 1'b0};
-  assign addend = sum_negative_i ? -sum_wide : sum_wide;
+  localparam EIGHT_READ = INDEX >= 8 && joins(INDEX >= 8 ? INDEX - 8 : 0, 3);  // by the column that joins them
+  assign eight_o = EIGHT_READ ? eight_of(four_q, four_4_i, adds_q[2], subtracts_q[2]) : {EIGHT_WIDTH{1'b0}};
+
+  logic signed [OWN_WIDTH-1:0] acc_q;
+  function automatic signed [OWN_WIDTH-1:0] augend_of(
+      input signed [OWN_WIDTH-1:0] acc, input first, input [1:0] fold);
+    augend_of = first ? {OWN_WIDTH{1'b0}} : FOLD == 4 && fold == 2'd2 ? acc << 4 : FOLD != 1 && fold == 2'd1 ? acc << 2 : acc << 1;
+  endfunction
+  /* verilator lint_off WIDTH */ // what the output's width leaves of the sum, or its sign again
+  /* verilator lint_off UNUSEDSIGNAL */
+  function automatic signed [OWN_WIDTH-1:0] addend_of(input signed [SUM_WIDTH-1:0] sum, input negative);
+    logic signed [OWN_WIDTH-1:0] own;
+    begin
+      own = sum;
+      addend_of = negative ? -own : own;
+    end
+  endfunction
+  /* verilator lint_on UNUSEDSIGNAL */
+  /* verilator lint_on WIDTH */
   always_ff @(posedge acc_clk) begin
     if (CLOCK_GATING != 0 || sum_valid_i) begin
-      if (CLOCK_GATING != 0 || (enable_i && first_q)) acc_q <= augend + addend;
+      if (CLOCK_GATING != 0 || (enable_i && first_q))
+        acc_q <= augend_of(acc_q, sum_first_i, sum_fold_i)
+                 + addend_of(sum_of(eight_of(four_q, four_4_i, adds_q[2], subtracts_q[2]), eight_8_i, adds_q[3], subtracts_q[3]),
+                             sum_negative_i);
     end
   end
-  assign acc_o = acc_q;
+  assign acc_o = {{(ACC_WIDTH - OWN_WIDTH + 1){acc_q[OWN_WIDTH-1]}}, acc_q[OWN_WIDTH-2:0]};
   if (FOLD == 1) begin : g_no_fold
     logic unused;
     assign unused = ^{fold_i, sum_fold_i};
   end
+`ifdef BS_TOGGLES
+  logic signed [SUM_WIDTH-1:0] sum;
+  logic signed [OWN_WIDTH-1:0] own_augend, own_addend;
+  logic signed [ACC_WIDTH-1:0] augend, addend;
+  assign sum = sum_of(eight_of(four_q, four_4_i, adds_q[2], subtracts_q[2]), eight_8_i, adds_q[3], subtracts_q[3]);
+  assign own_augend = augend_of(acc_q, sum_first_i, sum_fold_i);
+  assign own_addend = addend_of(sum, sum_negative_i);
+  assign augend = {{(ACC_WIDTH - OWN_WIDTH + 1){own_augend[OWN_WIDTH-1]}}, own_augend[OWN_WIDTH-2:0]};
+  assign addend = {{(ACC_WIDTH - OWN_WIDTH + 1){own_addend[OWN_WIDTH-1]}}, own_addend[OWN_WIDTH-2:0]};
+`endif
 endmodule

@@ -78,8 +78,8 @@ module bs_feeder #(
   logic [FILL_WIDTH-1:0] window_length, window_fill;
   logic [POSITION_WIDTH-1:0] window_begin;
   bs_walker #(
-    .STRIPS(STRIPS), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH), .COUNT_WIDTH(COUNT_WIDTH),
-    .RING_WIDTH(ADDRESS_WIDTH+1)
+    .STRIPS(STRIPS), .TILES(TILES), .ROWS(ROWS), .DATA_WIDTH(DATA_WIDTH), .CLOCK_GATING(CLOCK_GATING),
+    .COUNT_WIDTH(COUNT_WIDTH), .RING_WIDTH(ADDRESS_WIDTH+1)
   ) u_walker (
     .clk_i(clk_i), .rst_ni(rst_ni), .start_i(start_i), .desc_i(desc_i), .rows_loaded_i(rows_loaded_i),
     .rows_freed_o(rows_freed_o), .window_waits_i(window_waits), .window_valid_o(window_valid), .window_ready_i(window_take),

@@ -20,6 +20,7 @@ module bs_loader #(
   parameter ACC_WIDTH    = 48,
   parameter MAX_WEIGHT_BITS = 16,
   parameter MAX_ACTIVATION_BITS = 16,
+  parameter CLOCK_GATING = 0,   // as in bs_column
   parameter COUNT_WIDTH  = 16,  // as in bs_walker
   parameter LIST_WIDTH   = 32   // of the addresses in descriptors
 ) (
@@ -246,7 +247,13 @@ module bs_loader #(
   assign rows_held = weight_rows_held_q + (state_q == WEIGHTS && fire ? rows_wide[HELD_WIDTH-1:0] : '0);
   assign next_block = (state_q == INPUT_ROWS && rows_end && !weights_wanted)
                       || (state_q == WEIGHTS && fire && weights_last);
-  always_ff @(posedge clk_i) begin
+  logic command_clk;
+  if (CLOCK_GATING != 0) begin : g_command_gated
+    bs_clock_gate u_command (.clk_i(clk_i), .enable_i(start_i || fire || next_block || weight_row_freed_i), .clk_o(command_clk));
+  end else begin : g_command_enabled
+    assign command_clk = clk_i;
+  end
+  always_ff @(posedge command_clk) begin
     if (start_i) begin
       block_q <= '0;
       n_left_q <= n_tiles;
@@ -320,10 +327,16 @@ module bs_loader #(
   end
   logic [2:0] queue_place;  // of a new one
   assign queue_place = queue_count_q - {2'd0, pop};
+  logic queue_clk;
+  if (CLOCK_GATING != 0) begin : g_queue_gated
+    bs_clock_gate u_queue (.clk_i(clk_i), .enable_i(fire || pop), .clk_o(queue_clk));
+  end else begin : g_queue_enabled
+    assign queue_clk = clk_i;
+  end
   for (genvar i = 0; i < 4; i = i + 1) begin : g_queue
     logic [ENTRY_WIDTH-1:0] behind;
     assign behind = i < 3 ? queue_q[(i < 3 ? i + 1 : 3)*ENTRY_WIDTH +: ENTRY_WIDTH] : {ENTRY_WIDTH{1'b0}};
-    always_ff @(posedge clk_i) begin
+    always_ff @(posedge queue_clk) begin
       if (fire && queue_place == i[2:0]) queue_q[i*ENTRY_WIDTH +: ENTRY_WIDTH] <= {kind, cmd_beats_o};
       else if (pop) queue_q[i*ENTRY_WIDTH +: ENTRY_WIDTH] <= behind;
     end
@@ -348,6 +361,12 @@ module bs_loader #(
 
   // Input rows: lines of a row one after the other, planes of a line one after the other. A row of the second tensor
   // lies behind the first one's in the same slot; its one pixel has a place of its own.
+  logic data_clk;
+  if (CLOCK_GATING != 0) begin : g_data_gated
+    bs_clock_gate u_data (.clk_i(clk_i), .enable_i(start_i || data_valid_i), .clk_o(data_clk));
+  end else begin : g_data_enabled
+    assign data_clk = clk_i;
+  end
   logic [BITS_WIDTH-1:0] plane_q;
   logic odd_q;
   logic [RING_WIDTH-1:0] slot_q, pair_q, next_slot;
@@ -373,7 +392,7 @@ module bs_loader #(
     else if (start_i) rows_loaded_o <= '0;
     else if (row_complete) rows_loaded_o <= rows_loaded_o + 1'b1;
   end
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge data_clk) begin
     if (start_i) begin
       plane_q <= '0;
       odd_q <= 1'b0;
@@ -407,7 +426,7 @@ module bs_loader #(
     else if (start_i) weight_rows_loaded_o <= '0;
     else if (weight_beat && piece_end) weight_rows_loaded_o <= weight_rows_loaded_o + 1'b1;
   end
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge data_clk) begin
     if (start_i) begin
       piece_q <= '0;
       weight_row_q <= {$clog2(WEIGHT_DEPTH){1'b0}};
@@ -437,7 +456,7 @@ module bs_loader #(
     // Words by themselves, as in bs_sequencer; the last beat is there when the record is written.
     logic [127-DATA_WIDTH:0] record_q;
     for (genvar i = 0; i < RECORD_BEATS - 1; i = i + 1) begin : g_piece
-      always_ff @(posedge clk_i) if (param_beat && record_beat_q == i[2:0]) record_q[i*DATA_WIDTH +: DATA_WIDTH] <= data_i;
+      always_ff @(posedge data_clk) if (param_beat && record_beat_q == i[2:0]) record_q[i*DATA_WIDTH +: DATA_WIDTH] <= data_i;
     end
     assign record = {data_i, record_q};
   end
@@ -447,7 +466,7 @@ module bs_loader #(
                                                   : {POST_LANES{1'b0}};
   assign param_address_o = param_row_q;
   assign param_data_o = {record[95:80], record[69:64], record[63:48], record[ACC_WIDTH-1:0]};
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge data_clk) begin
     if (start_i) begin
       record_beat_q <= 3'd0;
       param_lane_q <= {LANE_BITS{1'b0}};

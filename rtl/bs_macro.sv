@@ -91,6 +91,12 @@ module bs_macro #(
   end
   if (OVERLAY == 0) begin : g_columns
     assign output_columns = weight_bits_i;
+    logic role_clk;
+    if (CLOCK_GATING != 0) begin : g_gated
+      bs_clock_gate u_roles (.clk_i(clk_i), .enable_i(configure_i), .clk_o(role_clk));
+    end else begin : g_enabled
+      assign role_clk = clk_i;
+    end
     logic [ROWS-1:0] cell_clk;
     for (genvar r = 0; r < ROWS; r = r + 1) begin : g_row
       if (CLOCK_GATING != 0) begin : g_gated
@@ -129,22 +135,19 @@ module bs_macro #(
       logic signed [PAIR_WIDTH-1:0] column_pair;
       logic signed [FOUR_WIDTH-1:0] column_four;
       logic signed [EIGHT_WIDTH-1:0] column_eight;
-      /* verilator lint_off UNUSEDSIGNAL */ // for monitors
-      logic signed [OUTPUT_WIDTH-1:0] column_sum;
-      /* verilator lint_on UNUSEDSIGNAL */
       logic signed [JOIN_WIDTH-1:0] column_acc;
       bs_column #(
         .ROWS(ROWS), .FOLD(FOLD), .COUNT_WIDTH(COUNT_WIDTH), .LOAD_ROWS(LOAD_ROWS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .PAIR_WIDTH(PAIR_WIDTH), .FOUR_WIDTH(FOUR_WIDTH),
         .EIGHT_WIDTH(EIGHT_WIDTH), .SUM_WIDTH(OUTPUT_WIDTH), .ACC_WIDTH(JOIN_WIDTH), .INDEX(c),
         .POPCOUNT_TREE(POPCOUNT_TREE), .CLOCK_GATING(CLOCK_GATING)
       ) u_column (
-        .clk_i(clk_i), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
+        .clk_i(clk_i), .role_clk_i(role_clk), .configure_i(configure_i), .weight_bits_i(weight_bits_i),
         .cell_clk_i(cell_clk), .weight_we_i(weight_we_i), .weight_row_i(weight_row_i), .weight_bits_of_rows_i(weight_bits),
         .enable_i(enable_q[c]), .plane_valid_i(plane_valid_i), .act_i(act_i), .fold_i(fold_i), .sum_fold_i(sum_fold_i),
         .count_valid_i(count_valid_i), .sum_valid_i(sum_valid_i), .sum_first_i(sum_first_i),
         .sum_negative_i(sum_negative_i), .one_1_i(one[c+1]), .pair_2_i(pair[c+2]), .four_4_i(four[c+4]),
         .eight_8_i(eight[c+8]), .one_o(column_one), .pair_o(column_pair), .four_o(column_four), .eight_o(column_eight),
-        .sum_o(column_sum), .acc_o(column_acc));
+        .acc_o(column_acc));
       assign one[c] = column_one;
       assign pair[c] = column_pair;
       assign four[c] = column_four;
@@ -165,7 +168,7 @@ module bs_macro #(
       bs_toggles #(.KIND(7), .WIDTH(FOUR_WIDTH)) u_fours (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(column_four));
       bs_toggles #(.KIND(7), .WIDTH(OUTPUT_WIDTH)) u_sums (
-        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(sum_valid_i && enable_q[c] && u_column.first_q), .value_i(column_sum));
+        .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(sum_valid_i && enable_q[c] && u_column.first_q), .value_i(u_column.sum));
       bs_toggles #(.KIND(9), .WIDTH(ROWS)) u_weights (
         .clk_i(clk_i), .rst_ni(rst_ni), .sample_i(1'b1), .value_i(u_column.cells));
 `endif
@@ -237,6 +240,12 @@ module bs_macro #(
   logic [$clog2(PSUM_DEPTH)-1:0] address_0, address_1;
   assign address_0 = read_i && !read_half_i ? read_pixel_i : pixel_i;
   assign address_1 = read_i && read_half_i ? read_pixel_i : pixel_i;
+  // A half is read either to accumulate or by post-processing, never for both in one cycle.
+  logic sums_0, sums_1, post_0, post_1;
+  assign sums_0 = accumulate_i && !first_i && !half_i;
+  assign sums_1 = accumulate_i && !first_i && half_i;
+  assign post_0 = read_i && !read_half_i;
+  assign post_1 = read_i && read_half_i;
 
   // Control of the accumulate step, one cycle after the values' registers were told to load.
   logic added_q, added_first_q, added_half_q;
@@ -329,12 +338,10 @@ module bs_macro #(
     (* no_rw_check *) logic [POST_LANES*ACC_WIDTH-1:0] mem_0_q [0:PSUM_DEPTH-1];
     (* no_rw_check *) logic [POST_LANES*ACC_WIDTH-1:0] mem_1_q [0:PSUM_DEPTH-1];
     logic [POST_LANES*ACC_WIDTH-1:0] data_0_q, data_1_q, word;
-    // A half is read either to accumulate or by post-processing, never for both in one cycle.
-    logic sums_read, post_read, read_0, read_1;
-    assign sums_read = accumulate_i && !first_i && lanes_i > FIRST[LANE_WIDTH-1:0];
-    assign post_read = read_i && read_group_i[GROUP_WIDTH-1:0] == GROUP;
-    assign read_0 = (sums_read && !half_i) || (post_read && !read_half_i);
-    assign read_1 = (sums_read && half_i) || (post_read && read_half_i);
+    // Of a half that is read, this group's words.
+    function automatic of_group(input sums, input post);
+      of_group = (sums && lanes_i > FIRST[LANE_WIDTH-1:0]) || (post && read_group_i[GROUP_WIDTH-1:0] == GROUP);
+    endfunction
     logic signed [ACC_WIDTH-1:0] partial, value;
     always_ff @(posedge clk_i) begin
       if (added_q) begin
@@ -352,15 +359,19 @@ module bs_macro #(
           else mem_0_q[added_pixel_q] <= word;
         end
       end
-      if (read_0) data_0_q <= mem_0_q[address_0];
-      if (read_1) data_1_q <= mem_1_q[address_1];
+      if (sums_0 || post_0) begin
+        if (of_group(sums_0, post_0)) data_0_q <= mem_0_q[address_0];
+      end
+      if (sums_1 || post_1) begin
+        if (of_group(sums_1, post_1)) data_1_q <= mem_1_q[address_1];
+      end
     end
 `ifdef BS_CHECKS
     `include "bs_checks.svh"
-    logic writes;  // a sum goes back in the cycle
-    assign writes = added_q && lanes_i > FIRST[LANE_WIDTH-1:0];
-    `BS_CHECK_ALWAYS(!(writes && !added_half_q && read_0 && address_0 == added_pixel_q))
-    `BS_CHECK_ALWAYS(!(writes && added_half_q && read_1 && address_1 == added_pixel_q))
+    `BS_CHECK_WHEN(added_q, !(lanes_i > FIRST[LANE_WIDTH-1:0] && !added_half_q && of_group(sums_0, post_0)
+                              && address_0 == added_pixel_q))
+    `BS_CHECK_WHEN(added_q, !(lanes_i > FIRST[LANE_WIDTH-1:0] && added_half_q && of_group(sums_1, post_1)
+                              && address_1 == added_pixel_q))
 `endif
     assign data_0[g] = data_0_q;
     assign data_1[g] = data_1_q;

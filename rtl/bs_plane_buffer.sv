@@ -77,11 +77,11 @@ module bs_plane_buffer #(
     (* no_rw_check *) logic [WIDTH-1:0] mem_q [0:DEPTH-1];
     logic [WIDTH-1:0] data_q;
     logic read_q;  // the last read was of this bank, too
-    logic [WORD_WIDTH-1:0] write_at, read_at;
-    /* verilator lint_off CMPCONST */
-    assign write_at = BANK < write_first ? write_word + {{(WORD_WIDTH-1){1'b0}}, 1'b1} : write_word;
-    assign read_at = BANK < read_first ? read_word + {{(WORD_WIDTH-1){1'b0}}, 1'b1} : read_word;
-    /* verilator lint_on CMPCONST */
+    function automatic [WORD_WIDTH-1:0] place(input [WORD_WIDTH-1:0] word, input [BANK_WIDTH-1:0] first);
+      /* verilator lint_off CMPCONST */
+      place = BANK < first ? word + {{(WORD_WIDTH-1){1'b0}}, 1'b1} : word;
+      /* verilator lint_on CMPCONST */
+    endfunction
     always_ff @(posedge clk_i) begin
       if (any_write) begin
         if (write_banks[b]) begin
@@ -89,26 +89,27 @@ module bs_plane_buffer #(
 `ifdef BS_BIT_ENABLES
             // Block RAMs with bit enables take this form.
             for (int i = 0; i < WIDTH; i = i + 1) begin
-              if (write_mask_i[i]) mem_q[write_at][i] <= write_data[b*WIDTH + i];
+              if (write_mask_i[i]) mem_q[place(write_word, write_first)][i] <= write_data[b*WIDTH + i];
             end
 `else
             // Simulators are faster with this one.
-            mem_q[write_at] <= (mem_q[write_at] & ~write_mask_i) | (write_data[b*WIDTH +: WIDTH] & write_mask_i);
+            mem_q[place(write_word, write_first)] <= (mem_q[place(write_word, write_first)] & ~write_mask_i) | (write_data[b*WIDTH +: WIDTH] & write_mask_i);
 `endif
           end else begin
-            mem_q[write_at] <= write_data[b*WIDTH +: WIDTH];
+            mem_q[place(write_word, write_first)] <= write_data[b*WIDTH +: WIDTH];
           end
         end
       end
       if (any_read) begin
         read_q <= read_banks[b];
-        if (read_banks[b]) data_q <= mem_q[read_at];
+        if (read_banks[b]) data_q <= mem_q[place(read_word, read_first)];
       end
     end
     assign bank_data[b*WIDTH +: WIDTH] = read_q ? data_q : {WIDTH{1'b0}};
 `ifdef BS_CHECKS
     `include "bs_checks.svh"
-    `BS_CHECK_ALWAYS(!(any_write && write_banks[b] && any_read && read_banks[b] && write_at == read_at))
+    `BS_CHECK_WHEN(any_write && any_read, !(write_banks[b] && read_banks[b]
+                                            && place(write_word, write_first) == place(read_word, read_first)))
 `endif
   end
   // Back to plane order, only in the cycle after a read.

@@ -183,7 +183,13 @@ module bs_post #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  logic loop_clk;
+  if (CLOCK_GATING != 0) begin : g_loop_gated
+    bs_clock_gate u_loop (.clk_i(clk_i), .enable_i(start_i || start_tile || running_q), .clk_o(loop_clk));
+  end else begin : g_loop_enabled
+    assign loop_clk = clk_i;
+  end
+  always_ff @(posedge loop_clk) begin
     if (start_i) begin
       block_q <= '0;
       n_q <= '0;
@@ -267,7 +273,7 @@ module bs_post #(
   logic [POSITION_WIDTH-1:0] first_bit_q;
   logic [ADDRESS_WIDTH-1:0] first_row_q;
   logic first_half_q;
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge loop_clk) begin
     if (enter) begin
       first_bit_q <= pixel_bit_q + tile_bit_q + place;
       first_row_q <= row_slot_q;
@@ -335,14 +341,20 @@ module bs_post #(
         last_q <= {last_q[POST_LATENCY-2:0], block_end && !carry_out};
       end
     end
-    always_ff @(posedge clk_i)
+    logic token_clk;
+    if (CLOCK_GATING != 0) begin : g_token_gated
+      bs_clock_gate u_token (.clk_i(clk_i), .enable_i(running_q || |valid_q), .clk_o(token_clk));
+    end else begin : g_token_enabled
+      assign token_clk = clk_i;
+    end
+    always_ff @(posedge token_clk)
       if (entered) token_q[1] <= token;
     for (genvar i = 2; i < POST_LATENCY; i = i + 1) begin : g_token
-      always_ff @(posedge clk_i) if (valid_q[i-1]) token_q[i] <= token_q[i-1];
+      always_ff @(posedge token_clk) if (valid_q[i-1]) token_q[i] <= token_q[i-1];
     end
     // The requantizers take parameters as they leave the buffer.
     logic [PARAM_WIDTH-1:0] param_address_q [0:PARAM_STAGE-1];
-    always_ff @(posedge clk_i) begin
+    always_ff @(posedge token_clk) begin
       if (enter) param_address_q[0] <= param_q;
       for (int i = 1; i < PARAM_STAGE; i = i + 1) if (valid_q[i-1]) param_address_q[i] <= param_address_q[i-1];
     end

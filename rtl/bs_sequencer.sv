@@ -62,8 +62,7 @@ module bs_sequencer #(
   logic receive;
   logic [6:0] first_place;  // of them
   logic [WORDS*32-1:0] words;
-  logic [WORDS-1:0] words_good, weights_good, second_good;
-  logic good_q, weights_good_q, second_good_q, good;
+  logic good;
   if (DATA_WIDTH < 32) begin : g_halves
     logic [DATA_WIDTH-1:0] low_q;
     always_ff @(posedge clk_i) if (fetch_beat_i) low_q <= fetch_data_i;
@@ -75,54 +74,55 @@ module bs_sequencer #(
     assign first_place = beat_q * WORDS[6:0];
     assign receive = state_q == RECEIVE && fetch_beat_i;
   end
-  for (genvar i = 0; i < WORDS; i = i + 1) begin : g_check
-    logic [31:0] value;
-    logic [5:0] place;
+  // What is wrong of a word, if it is one that says so: a word of every descriptor, the width of the weights, the width of
+  // the second tensor. A function of the cycles in which words come, so that simulators do not ask in the others.
+  function automatic [2:0] wrong(input [31:0] value, input [5:0] place, input second);
     logic [7:0] opcode;
     logic [4:0] weight_bits, activation_bits, output_bits, second_bits;
     logic [1:0] activation;
     logic two_inputs, known, first_good, widths_good, activation_good, second_beats_good, configuration_good;
-    assign value = words[i*32 +: 32];
-    assign place = first_place[5:0] + i[5:0];
-    assign opcode = value[F_OPCODE % 32 +: B_OPCODE];
-    assign weight_bits = value[F_WEIGHT_BITS % 32 +: B_WEIGHT_BITS];
-    assign activation_bits = value[F_ACTIVATION_BITS % 32 +: B_ACTIVATION_BITS];
-    assign output_bits = value[F_OUTPUT_BITS % 32 +: B_OUTPUT_BITS];
-    assign second_bits = value[F_SECOND_BITS % 32 +: B_SECOND_BITS];
-    assign activation = value[F_ACTIVATION % 32 +: B_ACTIVATION];
-    assign two_inputs = opcode == OP_ADD || opcode == OP_MULTIPLY;
-    assign known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL || opcode == OP_COPY
-                   || (two_inputs && VECTOR_UNIT != 0);
-    assign first_good = value[F_MAGIC % 32 +: B_MAGIC] == DESC_MAGIC && known && (!two_inputs || value[F_SECOND % 32]);
-    assign widths_good = activation_bits != 5'd0 && activation_bits <= MAX_ACTIVATION_BITS[4:0]
-                         && output_bits != 5'd0 && output_bits <= MAX_ACTIVATION_BITS[4:0];
-    assign activation_good = (activation != ACT_SWISH || SWISH_UNIT != 0) && (activation != ACT_TABLE || TABLE_UNIT != 0);
-    assign second_beats_good = !desc_q[F_SECOND]
-                               || value[F_SECOND_ROW_BEATS % 32 +: B_SECOND_ROW_BEATS] != {B_SECOND_ROW_BEATS{1'b0}};
-    assign configuration_good = CONFIGURATION == 0 || value == CONFIGURATION[31:0];
-    // No loop may be empty and no command without beats, because the units count up to these; bursts are of whole beats,
-    // so where a row or tile begins must be one, too.
-    assign words_good[i] = `BS_COUNT_GOOD(place, value) && `BS_BEAT_GOOD(place, value, SIZE)
-                           && (place != F_OPCODE[10:5] || first_good) && (place != F_OUTPUT_BITS[10:5] || widths_good)
-                           && (place != F_ACTIVATION[10:5] || activation_good)
-                           && (place != F_SECOND_ROW_BEATS[10:5] || second_beats_good)
-                           && (place != F_CONFIGURATION[10:5] || configuration_good);
-    assign weights_good[i] = place != F_WEIGHT_BITS[10:5] || (weight_bits != 5'd0 && weight_bits <= MAX_WEIGHT_BITS[4:0]);
-    assign second_good[i] = place != F_SECOND_BITS[10:5] || (second_bits != 5'd0 && second_bits <= MAX_ACTIVATION_BITS[4:0]);
-  end
+    begin
+      opcode = value[F_OPCODE % 32 +: B_OPCODE];
+      weight_bits = value[F_WEIGHT_BITS % 32 +: B_WEIGHT_BITS];
+      activation_bits = value[F_ACTIVATION_BITS % 32 +: B_ACTIVATION_BITS];
+      output_bits = value[F_OUTPUT_BITS % 32 +: B_OUTPUT_BITS];
+      second_bits = value[F_SECOND_BITS % 32 +: B_SECOND_BITS];
+      activation = value[F_ACTIVATION % 32 +: B_ACTIVATION];
+      two_inputs = opcode == OP_ADD || opcode == OP_MULTIPLY;
+      known = opcode == OP_CONVOLUTION || opcode == OP_MAX_POOL || opcode == OP_AVERAGE_POOL || opcode == OP_COPY
+              || (two_inputs && VECTOR_UNIT != 0);
+      first_good = value[F_MAGIC % 32 +: B_MAGIC] == DESC_MAGIC && known && (!two_inputs || value[F_SECOND % 32]);
+      widths_good = activation_bits != 5'd0 && activation_bits <= MAX_ACTIVATION_BITS[4:0]
+                    && output_bits != 5'd0 && output_bits <= MAX_ACTIVATION_BITS[4:0];
+      activation_good = (activation != ACT_SWISH || SWISH_UNIT != 0) && (activation != ACT_TABLE || TABLE_UNIT != 0);
+      second_beats_good = !second || value[F_SECOND_ROW_BEATS % 32 +: B_SECOND_ROW_BEATS] != {B_SECOND_ROW_BEATS{1'b0}};
+      configuration_good = CONFIGURATION == 0 || value == CONFIGURATION[31:0];
+      // No loop may be empty and no command without beats, because the units count up to these; bursts are of whole
+      // beats, so where a row or tile begins must be one, too.
+      wrong[0] = !(`BS_COUNT_GOOD(place, value) && `BS_BEAT_GOOD(place, value, SIZE)
+                   && (place != F_OPCODE[10:5] || first_good) && (place != F_OUTPUT_BITS[10:5] || widths_good)
+                   && (place != F_ACTIVATION[10:5] || activation_good)
+                   && (place != F_SECOND_ROW_BEATS[10:5] || second_beats_good)
+                   && (place != F_CONFIGURATION[10:5] || configuration_good));
+      wrong[1] = place == F_WEIGHT_BITS[10:5] && !(weight_bits != 5'd0 && weight_bits <= MAX_WEIGHT_BITS[4:0]);
+      wrong[2] = place == F_SECOND_BITS[10:5] && !(second_bits != 5'd0 && second_bits <= MAX_ACTIVATION_BITS[4:0]);
+    end
+  endfunction
+  logic [2:0] wrong_words, wrong_q;  // as wrong() says, of the words that come, and of the descriptor so far
   always_ff @(posedge clk_i) begin
     if (state_q == FETCH) begin
-      good_q <= 1'b1;
-      weights_good_q <= 1'b1;
-      second_good_q <= 1'b1;
+      wrong_q <= 3'd0;
     end else if (receive) begin
-      good_q <= good_q && &words_good;
-      weights_good_q <= weights_good_q && &weights_good;
-      second_good_q <= second_good_q && &second_good;
+      /* verilator lint_off BLKSEQ */ // an intermediate of this block
+      wrong_words = wrong_q;
+      for (int i = 0; i < WORDS; i = i + 1)
+        wrong_words = wrong_words | wrong(words[i*32 +: 32], first_place[5:0] + i[5:0], desc_q[F_SECOND]);
+      /* verilator lint_on BLKSEQ */
+      wrong_q <= wrong_words;
     end
   end
-  assign good = good_q && (desc_q[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION || weights_good_q)
-                && (!desc_q[F_SECOND] || second_good_q);
+  assign good = !wrong_q[0] && (desc_q[F_OPCODE +: B_OPCODE] != OP_CONVOLUTION || !wrong_q[1])
+                && (!desc_q[F_SECOND] || !wrong_q[2]);
 
   logic begins_well;
   // Bursts are cut at pages of the list's addresses, which must be pages of memory.

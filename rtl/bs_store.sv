@@ -6,6 +6,7 @@ module bs_store #(
   parameter BANKS      = 16,
   parameter OUTPUT_DEPTH = 32,
   parameter MAX_ACTIVATION_BITS = 16,
+  parameter CLOCK_GATING = 0,  // as in bs_column
   parameter COUNT_WIDTH = 16,  // as in bs_walker
   parameter LIST_WIDTH = 32    // of the addresses in descriptors
 ) (
@@ -95,7 +96,13 @@ module bs_store #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  logic loop_clk;
+  if (CLOCK_GATING != 0) begin : g_loop_gated
+    bs_clock_gate u_loop (.clk_i(clk_i), .enable_i(start_i || take || read), .clk_o(loop_clk));
+  end else begin : g_loop_enabled
+    assign loop_clk = clk_i;
+  end
+  always_ff @(posedge loop_clk) begin
     if (start_i) begin
       block_q <= '0;
       out_row_q <= '0;
@@ -165,10 +172,16 @@ module bs_store #(
   end
   logic [2:0] place;  // of the line that arrives
   assign place = queue_count_q - {2'd0, pop};
+  logic queue_clk;
+  if (CLOCK_GATING != 0) begin : g_queue_gated
+    bs_clock_gate u_queue (.clk_i(clk_i), .enable_i(arriving_q || pop), .clk_o(queue_clk));
+  end else begin : g_queue_enabled
+    assign queue_clk = clk_i;
+  end
   for (genvar i = 0; i < 4; i = i + 1) begin : g_queue
     logic [DATA_WIDTH-1:0] behind;
     assign behind = i < 3 ? queue_q[(i < 3 ? i + 1 : 3)*DATA_WIDTH +: DATA_WIDTH] : {DATA_WIDTH{1'b0}};
-    always_ff @(posedge clk_i) begin
+    always_ff @(posedge queue_clk) begin
       if (arriving_q && place == i[2:0]) queue_q[i*DATA_WIDTH +: DATA_WIDTH] <= arriving;
       else if (pop) queue_q[i*DATA_WIDTH +: DATA_WIDTH] <= behind;
     end

@@ -219,7 +219,7 @@ module bs_top #(
     .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS), .MAX_WEIGHT_BITS(MAX_WEIGHT_BITS), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
     .TABLE_UNIT(TABLE_UNIT), .COUNT_WIDTH(COUNT_WIDTH), .LIST_WIDTH(LIST_WIDTH), .ACTIVATION_DEPTH(ACTIVATION_DEPTH),
     .WEIGHT_DEPTH(WEIGHT_WORDS), .PARAMETER_DEPTH(PARAMETER_DEPTH),
-    .POST_LANES(POST_LANES), .ACC_WIDTH(ACC_WIDTH)
+    .POST_LANES(POST_LANES), .ACC_WIDTH(ACC_WIDTH), .CLOCK_GATING(CLOCK_GATING)
   ) u_loader (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .fetch_i(fetch), .fetch_address_i(fetch_address),
     .fetch_beat_o(fetch_beat), .fetch_data_o(fetch_data), .start_i(start), .desc_i(desc),
@@ -368,7 +368,7 @@ module bs_top #(
     .read_data_o(out_odd_lines));
   bs_store #(
     .DATA_WIDTH(DATA_WIDTH), .BANKS(BANKS), .OUTPUT_DEPTH(OUTPUT_DEPTH), .MAX_ACTIVATION_BITS(MAX_ACTIVATION_BITS),
-    .COUNT_WIDTH(COUNT_WIDTH), .LIST_WIDTH(LIST_WIDTH)
+    .CLOCK_GATING(CLOCK_GATING), .COUNT_WIDTH(COUNT_WIDTH), .LIST_WIDTH(LIST_WIDTH)
   ) u_store (
     .clk_i(clk_i), .rst_ni(unit_rst_n), .start_i(start), .desc_i(desc), .block_done_i(block_done),
     .half_freed_o(store_freed), .layer_done_o(stored), .busy_o(store_busy), .read_even_o(out_read_even),

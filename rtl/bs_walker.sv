@@ -10,6 +10,7 @@ module bs_walker #(
   parameter TILES      = 1,
   parameter ROWS       = 64,
   parameter DATA_WIDTH = 64,
+  parameter CLOCK_GATING = 0,  // as in bs_column
   parameter COUNT_WIDTH = 16,  // of counts: rows, pixels, runs, tiles, channels; POSITION_WIDTH of values in a row
   parameter RING_WIDTH = 16    // of addresses of the activation buffer and their number
 ) (
@@ -195,7 +196,13 @@ module bs_walker #(
   end
   assign rows_freed_o = window_waits_i ? rows_kept_q : rows_freed_q;
 
-  always_ff @(posedge clk_i) begin
+  logic walk_clk;
+  if (CLOCK_GATING != 0) begin : g_walk_gated
+    bs_clock_gate u_walk (.clk_i(clk_i), .enable_i(start_i || fire), .clk_o(walk_clk));
+  end else begin : g_walk_enabled
+    assign walk_clk = clk_i;
+  end
+  always_ff @(posedge walk_clk) begin
     if (start_i) begin
       block_q <= '0;
       n_q <= '0;
@@ -230,7 +237,7 @@ module bs_walker #(
       tile_offset_x_q <= '0;
       tile_offset_y_q <= '0;
       tile_offset_ring_q <= '0;
-    end else if (fire) begin
+    end else if (CLOCK_GATING != 0 || fire) begin
       if (!vector_end) begin
         fill_q <= fill_q + length;
         run_x_q <= next_run_x;

@@ -187,8 +187,8 @@ double clock_period(const Netlist& netlist, const Library& library) {
           "[sta::unit_scale time]\"\nexit\n",
           generate::top_module, guess));
   const std::string log = run(work, {"sta", "-exit", "timing.tcl"}, "timing.log", "timing analysis");
-  // Paths to flip-flops count. Latches of clock gates take what comes before the same edge; reset, in a group of its
-  // own, is a tree that placement buffers.
+  // Paths to flip-flops count, and to those that stand for memories and clock gates; reset, in a group of its own, is a
+  // tree that placement buffers.
   std::smatch unit, slack;
   if (!std::regex_search(log, unit, std::regex(R"(unit ([-+0-9.eE]+))")) ||
       !std::regex_search(log, slack, std::regex(R"(Path Group: clk\n[^]*?([-+0-9.]+)\s+slack)")))

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "sim/gates/boolean.h"
 #include "sim/gates/plain_cells.h"
 
 namespace bitstrata::sim::gates {
@@ -51,6 +52,7 @@ class Writer {
       out_ << fmt::format("  {} c{}_{} ({});\n", cell.cell->name, cells_++, netlist_.instances[cell.instance].module,
                           pins);
     }
+    for (const ClockDomain& domain : netlist_.domains) gate(domain);
     for (const PlacedMemory& m : netlist_.memories) memory(m);
     out_ << "endmodule\n";
     out_.close();
@@ -63,6 +65,18 @@ class Writer {
     out_ << fmt::format("  {} c{} (.{}({}), .{}({}), .{}({}){});\n", cell.name, cells_++,
                         cell.inputs[flip_flop_.control].name, names_[clock], cell.inputs[flip_flop_.data].name, data,
                         cell.outputs[flip_flop_.output].name, out, tied_pins(flip_flop_));
+  }
+
+  // What a gate latches must be there before the edge that it lets pass, as if a flip-flop took it.
+  void gate(const ClockDomain& domain) {
+    for (const std::uint32_t index : domain.cells) {
+      const PlacedCell& cell = netlist_.cells[index];
+      if (cell.cell->kind != CellKind::latch && cell.cell->kind != CellKind::clock_gate) continue;
+      for (std::size_t k = 0; k < cell.inputs.size(); ++k) {
+        if (depends_on(cell.cell->next_state, static_cast<int>(k)) && cell.inputs[k] > net_one)
+          flip_flop(netlist_.domains[domain.parent].clock, names_[cell.inputs[k]], fmt::format("h{}", cells_));
+      }
+    }
   }
 
   void memory(const PlacedMemory& m) {
