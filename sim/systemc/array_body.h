@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the style makes of the array between the planes and the lanes: columns with their joiner, or dot units with their
-// weight planes. Free of SystemC: the array's process calls it stage by stage.
+// What the style makes of the array between the planes and the lanes: columns with their joiner, or dot units with
+// their weight planes. Free of SystemC: the array's process calls it stage by stage.
 #pragma once
 
 #include <algorithm>
@@ -42,8 +42,8 @@ class ArrayBody {
   // From now on toggles are counted; `toggles` has their sums.
   virtual void watch(const model::Architecture& architecture) = 0;
   virtual model::Toggles toggles() const = 0;
-  // The nets between registers in this cycle, if they are watched: `planes`, where the array's registers took some at the
-  // last edge, meet the weights.
+  // The nets between registers in this cycle, if they are watched: `planes`, where the array's registers took some at
+  // the last edge, meet the weights.
   virtual void settle(const PlaneStage& counting, const Word* planes) = 0;
   // A word of the weight buffer goes to macro t; before a layer, how wide its weights are.
   virtual void write_word(int t, int word, std::span<const Word> bits) = 0;
