@@ -67,6 +67,8 @@ int start_training(const std::string& verb, const Arguments& arguments) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  // The other must have it, too: what its searches predict is measured by this program.
+  setenv("BITSTRATA_CODE", cli::build_info::code, 1);
   execv(program.c_str(), argv.data());
   throw std::runtime_error(fmt::format("cannot start {}: {}", program.string(), std::strerror(errno)));
 }

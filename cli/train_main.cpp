@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/ending.h"
+#include "cli/train/build_info.h"
 #include "cli/train/verb.h"
 #include "model/yaml_reader.h"
 
@@ -43,7 +44,17 @@ void restart_with_sleeping_threads(char** argv) {
   execv("/proc/self/exe", argv);  // returns only when it fails: then we are slower, not wrong
 }
 
+// Of a build that was made in part, one program would predict and train for another accelerator than the other
+// measures.
+void check_build() {
+  const char* const caller = std::getenv("BITSTRATA_CODE");
+  if (caller != nullptr && std::string(caller) != cli::build_info::code)
+    throw std::runtime_error(
+        "bitstrata and bitstrata-train were built from different sources; build both: cmake --build --preset release");
+}
+
 int dispatch(const std::vector<std::string>& arguments) {
+  check_build();
   if (arguments.empty()) throw std::invalid_argument("a verb is missing: train, quantize or evaluate (see --help)");
   if (arguments[0] == "--help" || arguments[0] == "-h") {
     print_usage();

@@ -23,10 +23,10 @@ struct Finished {
 };
 
 // `environment`: "NAME=VALUE", besides the caller's and instead of variables of the same name there.
-inline Finished run_program(const std::vector<std::string>& arguments,
-                            const std::vector<std::string>& environment = {}) {
+inline Finished run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
+                            const std::string& program = BITSTRATA_PROGRAM) {
   const TemporaryFolder folder;
-  std::vector<std::string> words = {BITSTRATA_PROGRAM};
+  std::vector<std::string> words = {program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv, envp;
   for (std::string& word : words) argv.push_back(word.data());

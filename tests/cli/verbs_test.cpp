@@ -46,6 +46,17 @@ class Verbs : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
+// A program of another build would predict cycles that this one does not measure.
+TEST(Programs, OfDifferentBuildsDoNotWorkTogether) {
+  const std::string training = std::string(BITSTRATA_PROGRAM) + "-train";
+  const auto other = run_program({"train", "--help"}, {"BITSTRATA_CODE=other"}, training);
+  EXPECT_EQ(other.status, 2);
+  EXPECT_EQ(other.error_lines(), 1);
+  EXPECT_THAT(other.err, HasSubstr("were built from different sources; build both"));
+  EXPECT_EQ(run_program({"train", "--help"}, {}, training).status, 0);
+  EXPECT_EQ(run_program({"train", "--help"}).status, 0) << "the one starts the other";
+}
+
 TEST_F(Verbs, HelpAndVersion) {
   for (const char* verb : {"list", "run", "verify", "generate", "report"}) {
     const Finished finished = run_program({verb, "--help"});
