@@ -186,7 +186,27 @@ std::vector<Architecture> built_ins() {
     a->name += "-gated";
     a->clock_gating = true;
   }
-  return {Architecture{}, tiny, small, large, fpga, overlay(8, 64, 8), gated, gated_overlay};
+  // As much as an iCE40 HX8K holds beside the memory behind bs_serial_top, whose timing this is.
+  Architecture hx8k = pim(4, 4);
+  hx8k.name += "-hx8k";
+  hx8k.fold = 1;
+  hx8k.strips = false;
+  hx8k.max_weight_bits = hx8k.max_activation_bits = 2;
+  hx8k.accumulator_bits = 16;
+  hx8k.data_bits = 16;
+  hx8k.address_width = 16;
+  hx8k.count_bits = 9;
+  hx8k.weight_depth = 64;
+  hx8k.psum_depth = 32;
+  hx8k.parameter_depth = 32;
+  hx8k.post_lanes = 1;
+  hx8k.outstanding = 1;
+  hx8k.vector_unit = hx8k.swish_unit = hx8k.table_unit = false;
+  hx8k.event_counters = false;
+  hx8k.serial_requantizer = true;
+  hx8k.clock_mhz = 12;
+  hx8k.memory = {.read_latency = 2, .write_latency = 1, .beat_interval = 1};
+  return {Architecture{}, tiny, small, large, fpga, overlay(8, 64, 8), gated, gated_overlay, hx8k};
 }
 
 std::vector<std::string> known_keys() {

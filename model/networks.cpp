@@ -19,6 +19,7 @@ struct Builder {
 
 constexpr Builder builders[] = {{"lenet5", networks::lenet5},
                                 {"vgg_small", networks::vgg_small},
+                                {"cnn_4kb", networks::cnn_4kb},
                                 {"vgg19", networks::vgg19},
                                 {"vgg19_cifar", networks::vgg19_cifar},
                                 {"vgg19_cifar_025", networks::vgg19_cifar_025},

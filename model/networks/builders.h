@@ -11,6 +11,7 @@ namespace bitstrata::model::networks {
 // small.cpp
 Network lenet5();
 Network vgg_small();
+Network cnn_4kb();
 // vgg.cpp
 Network vgg19();
 Network vgg19_cifar();

@@ -46,4 +46,17 @@ Network vgg_small() {
   return net;
 }
 
+// A network for small FPGAs: at 2 bits the weights, parameters, descriptors and all tensors of a 28x28 image fit into
+// the 4 kB of on-chip memory behind bs_serial_top.
+Network cnn_4kb() {
+  Chain chain("cnn_4kb", {28, 28, 1});
+  const int channels[] = {8, 12, 16};
+  int index = 0;
+  for (const int count : channels) {
+    const std::string name = fmt::format("conv{}", ++index);
+    chain.convolve(name, count, square(3, 2, 1), relu);
+  }
+  return chain.fully_connect("fc", 10).finish();
+}
+
 }  // namespace bitstrata::model::networks

@@ -19,8 +19,9 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 TEST(BuiltIns, AreValid) {
-  EXPECT_THAT(architecture_names(), ElementsAre("pim-64x64", "pim-16x16", "pim-32x32", "pim-128x128", "overlay-4x32x4",
-                                                "overlay-8x64x8", "pim-64x64-gated", "overlay-8x64x8-gated"));
+  EXPECT_THAT(architecture_names(),
+              ElementsAre("pim-64x64", "pim-16x16", "pim-32x32", "pim-128x128", "overlay-4x32x4", "overlay-8x64x8",
+                          "pim-64x64-gated", "overlay-8x64x8-gated", "pim-4x4-hx8k"));
   for (const std::string& name : architecture_names()) {
     const Architecture a = load_architecture(name);
     EXPECT_EQ(a.name, name);

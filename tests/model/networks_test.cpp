@@ -66,6 +66,7 @@ constexpr Published others[] = {
     {"lenet5", 61706, 416520, 416520, 1},
     {"vgg_small", 36938, 3669760, 3669760, 1},
     // Ours: counted by hand, layer by layer.
+    {"cnn_4kb", 5306, 86656, 86656, 1},
     {"resnet8_small", 19810, 2364864, 2364864, 1},
     {"mobilenetv1_cifar", 215642, 3331072, 3331072, 1},
     {"vgg19_cifar_025", 1256922, 25216256, 25216256, 1},
