@@ -24,7 +24,7 @@ namespace {
 struct Options {
   WorkloadOptions workload;
   Common common;
-  std::string out;
+  std::string out, board;
   int images = 1, layers = 0;
   bool force = false;
 };
@@ -44,6 +44,9 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "trained on, else fashion-mnist, and for networks of another input shape random")
       ("images", po::value(&o.images)->default_value(o.images), "how many images the testbench runs, at least a batch")
       ("layers", po::value(&o.layers), "only the first so many layers, for slow simulators")
+      ("board", po::value(&o.board),
+       "the whole accelerator with memory on chip and a serial line for this board: top module, pins, a script from "
+       "Yosys to the bitstream, and, with --network, its testbench; hx8k (the default architecture is pim-4x4-hx8k then)")
       ("out", po::value(&o.out)->required(), "folder to write; must not exist or be empty")
       ("force", po::bool_switch(&o.force), "replace the design that --out already holds");
   // clang-format on
@@ -62,6 +65,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
           values)) {
     return false;
   }
+  if (!o.board.empty() && values["architecture"].defaulted()) w.architecture = generate::board_of(o.board).architecture;
   if (w.network.empty()) {
     for (const char* name :
          {"plan", "weight-bits", "activation-bits", "output-bits", "dataset", "batch", "images", "layers"}) {
@@ -100,11 +104,13 @@ std::string quoted(const std::string& word) {
   return fmt::format("{}'", text);
 }
 
-generate::TestVectors make_vectors(const Options& o, const std::vector<std::string>& arguments) {
+generate::TestVectors make_vectors(const Options& o, const generate::Board* board,
+                                   const std::vector<std::string>& arguments) {
   RunRecord record("generate", arguments, o.common);
   Workload workload = make_workload(o.workload, o.common, record);
   const std::size_t all = workload.network.layers.size();
   if (o.layers != 0) keep_layers(workload, o.layers);
+  if (board != nullptr) generate::check_board(*board, workload.architecture, &workload.program);
   const Inputs inputs = make_inputs(workload, o.workload, o.images, o.common, record);
   generate::TestVectors vectors{.network = workload.network.name,
                                 .weights = workload.trained
@@ -133,16 +139,19 @@ int generate(const std::vector<std::string>& arguments) {
   Options o;
   if (!read(arguments, o)) return 0;
   const model::Architecture architecture = model::load_architecture(o.workload.architecture);
+  const generate::Board* board = o.board.empty() ? nullptr : &generate::board_of(o.board);
+  if (board != nullptr) generate::check_board(*board, architecture, nullptr);
   // First of all, so that a bad --out costs no time.
   generate::DesignFolder folder(o.out, o.force);
 
   std::optional<generate::TestVectors> vectors;
-  if (!o.workload.network.empty()) vectors = make_vectors(o, arguments);
+  if (!o.workload.network.empty()) vectors = make_vectors(o, board, arguments);
   std::string command = "bitstrata generate";
   for (const std::string& word : arguments) command += fmt::format(" {}", quoted(word));
   const std::vector<std::string> files = generate::write_design(
       architecture, vectors ? &*vectors : nullptr,
-      {.command = command, .version = fmt::format("{} ({})", build_info::version, build_info::commit)}, folder.work());
+      {.command = command, .version = fmt::format("{} ({})", build_info::version, build_info::commit)}, folder.work(),
+      board);
   folder.publish();
 
   nlohmann::json summary = {{"out", o.out}, {"architecture", architecture.name}, {"files", files}};
@@ -170,6 +179,11 @@ int generate(const std::vector<std::string>& arguments) {
         known ? fmt::format("{} cycles", cycles) : "cycles that depend on the images", vectors->weights, o.out, o.out,
         known ? fmt::format("      about {:.0f} s", seconds < 1 ? 1 : seconds) : "",
         seconds > 300 ? "; --layers N shortens it" : "");
+    if (board != nullptr) text += fmt::format("  {}/sim/run_serial.sh\n", o.out);
+  }
+  if (board != nullptr) {
+    summary["board"] = board->name;
+    text += fmt::format("board {}: {}/synth/ice40.sh\n", board->name, o.out);
   }
   text += fmt::format("synthesis: {}/synth/run_yosys.sh\n", o.out);
   if (o.common.json) {

@@ -187,7 +187,7 @@ std::string network_section(const model::Architecture& a, const TestVectors& v) 
        {"BEAT_INTERVAL", std::to_string(a.memory.beat_interval)}});
 }
 
-void write_testbench(const model::Architecture& a, const TestVectors& v, Writer& writer) {
+void write_testbench(const model::Architecture& a, const TestVectors& v, const Board* board, Writer& writer) {
   const Program& p = v.program;
   const auto beat_bytes = static_cast<std::size_t>(a.data_bits / 8);
   const std::size_t memory_beats = (p.memory_bytes + beat_bytes - 1) / beat_bytes;
@@ -245,12 +245,80 @@ void write_testbench(const model::Architecture& a, const TestVectors& v, Writer&
                                                  {"READ_LATENCY", std::to_string(a.memory.read_latency)},
                                                  {"WRITE_LATENCY", std::to_string(a.memory.write_latency)},
                                                  {"BEAT_INTERVAL", std::to_string(a.memory.beat_interval)}}));
+  if (board != nullptr) {
+    writer.write("sim/tb_serial.sv",
+                 fill_template("tb_serial.sv", {{"BOARD_TOP", board->top()},
+                                                {"DATA_WIDTH", std::to_string(a.data_bits)},
+                                                {"DIVIDER", std::to_string(board->divider)},
+                                                {"LAYERS", std::to_string(p.descriptors.size())},
+                                                {"RUNS", std::to_string(v.tensors.size() / batch)},
+                                                {"BATCH", std::to_string(p.batch)},
+                                                {"MEMORY_BEATS", std::to_string(memory_beats)},
+                                                {"INPUT_BEAT", std::to_string(p.tensors[0].address / beat_bytes)},
+                                                {"INPUT_BEATS", std::to_string(batch_bytes(p, 0) / beat_bytes)},
+                                                {"OUTPUT_BEATS", std::to_string(from)},
+                                                {"COMPARE_CYCLES", v.cycles.empty() ? "0" : "1"},
+                                                {"TIMEOUT", std::to_string(2 * total(v.cycles) + 2'000'000)}}));
+    writer.write("sim/run_serial.sh", fill_template("run_serial.sh", {{"BOARD_TOP", board->top()}}), true);
+  }
   writer.write("sim/memory.hex", memory);
   writer.write("sim/images.hex", images);
   writer.write("sim/expected.hex", expected);
   writer.write("sim/tensors.hex", table);
   writer.write("sim/run_icarus.sh", fill_template("run_icarus.sh", {}), true);
   writer.write("sim/run_verilator.sh", fill_template("run_verilator.sh", {}), true);
+}
+
+// The board's top module, its pins and the script that makes its bitstream.
+void write_board(const model::Architecture& a, const Board& board, const std::string& sources, Writer& writer) {
+  const RtlFile& wrapper = serial_rtl();
+  writer.write(fmt::format("rtl/{}", wrapper.name), wrapper.text);
+  writer.write(fmt::format("rtl/{}.sv", board.top()),
+               fill_template("board_top.sv", {{"BOARD", board.name},
+                                              {"BOARD_TEXT", board.text},
+                                              {"BOARD_TOP", board.top()},
+                                              {"MEMORY_BYTES", std::to_string(board.memory_bytes)},
+                                              {"MEMORY_WORDS", std::to_string(board.memory_bytes * 8 / a.data_bits)},
+                                              {"BAUD", std::to_string(board.baud())},
+                                              {"CLOCK_MHZ", std::to_string(board.clock_mhz)},
+                                              {"DIVIDER", std::to_string(board.divider)},
+                                              {"DATA_WIDTH", std::to_string(a.data_bits)},
+                                              {"ADDRESS_WIDTH", std::to_string(a.address_width)}}));
+  std::string pins;
+  for (const auto& [port, pin] : board.pins) pins += fmt::format("{}set_io {} {}", pins.empty() ? "" : "\n", port, pin);
+  writer.write(fmt::format("synth/{}.pcf", board.name),
+               fill_template("ice40.pcf", {{"BOARD_TEXT", board.text}, {"PINS", pins}}));
+  writer.write("synth/ice40.sh",
+               fill_template("ice40.sh",
+                             {{"BOARD", board.name},
+                              {"BOARD_TOP", board.top()},
+                              {"DEVICE", board.device},
+                              {"PACKAGE", board.package},
+                              {"CLOCK_MHZ", std::to_string(board.clock_mhz)},
+                              {"RTL_SOURCES", fmt::format("{} rtl/{} rtl/{}.sv", sources, wrapper.name, board.top())}}),
+               true);
+}
+
+std::string board_section(const Board& board, bool simulated) {
+  return fill_template(
+      "README_board.md",
+      {{"BOARD", board.name},
+       {"BOARD_TEXT", board.text},
+       {"BOARD_TOP", board.top()},
+       {"MEMORY_BYTES", std::to_string(board.memory_bytes)},
+       {"BAUD", std::to_string(board.baud())},
+       {"CELLS", std::to_string(board.cells)},
+       {"BLOCK_RAMS", std::to_string(board.block_rams)},
+       {"CLOCK_MHZ", std::to_string(board.clock_mhz)},
+       {"SIMULATION",
+        simulated ? "    sim/run_serial.sh             # the network over the serial line, against golden vectors\n"
+                    "    sim/run_serial.sh netlist     # the same with the cells that synth/ice40.sh left\n"
+                  : ""}});
+}
+
+std::string board_contents(const Board& board, bool simulated) {
+  return fmt::format("| `synth/ice40.sh`, `synth/{}.pcf` | bitstream for board {} |\n{}", board.name, board.name,
+                     simulated ? "| `sim/run_serial.sh` | the network on that board, over its serial line |\n" : "");
 }
 
 constexpr const char* sim_contents =
@@ -318,7 +386,8 @@ void DesignFolder::publish() {
 }
 
 std::vector<std::string> write_design(const model::Architecture& a, const TestVectors* vectors,
-                                      const Provenance& provenance, const fs::path& folder) {
+                                      const Provenance& provenance, const fs::path& folder, const Board* board) {
+  if (board != nullptr) check_board(*board, a, vectors != nullptr ? &vectors->program : nullptr);
   const std::vector<std::string> names = write_rtl(a, a.event_counters, folder / "rtl");
   Writer writer(folder);
   std::string list = "+incdir+rtl\n", sources;
@@ -336,25 +405,29 @@ std::vector<std::string> write_design(const model::Architecture& a, const TestVe
   const Values vendor = {{"RTL_NAMES", names_text}, {"CLOCK_NS", clock_ns}};
   writer.write("synth/vivado.tcl", fill_template("vivado.tcl", vendor));
   writer.write("synth/quartus.tcl", fill_template("quartus.tcl", vendor));
-  if (vectors) write_testbench(a, *vectors, writer);
-  writer.write("README.md", fill_template("README.md", {{"ARCHITECTURE", a.name},
-                                                        {"STYLE", a.style},
-                                                        {"ARRAY", a.array_text()},
-                                                        {"MAX_WEIGHT_BITS", std::to_string(a.max_weight_bits)},
-                                                        {"MAX_ACTIVATION_BITS", std::to_string(a.max_activation_bits)},
-                                                        {"DATA_BITS", std::to_string(a.data_bits)},
-                                                        {"ADDRESS_WIDTH", std::to_string(a.address_width)},
-                                                        {"BEAT_BYTES", std::to_string(a.data_bits / 8)},
-                                                        {"BURST_BEATS", std::to_string(a.burst_beats)},
-                                                        {"OUTSTANDING", std::to_string(a.outstanding)},
-                                                        {"VERSION", provenance.version},
-                                                        {"COMMAND", provenance.command},
-                                                        {"SIM_CONTENTS", vectors ? sim_contents : ""},
-                                                        {"PARAMETERS", parameter_rows(a)},
-                                                        {"REGISTERS", register_rows()},
-                                                        {"NETWORK", vectors ? network_section(a, *vectors) : ""},
-                                                        {"CLOCK_MHZ", fmt::format("{:g}", a.clock_mhz)},
-                                                        {"CLOCK_NS", clock_ns}}));
+  if (board != nullptr) write_board(a, *board, sources, writer);
+  if (vectors) write_testbench(a, *vectors, board, writer);
+  writer.write("README.md",
+               fill_template("README.md", {{"ARCHITECTURE", a.name},
+                                           {"STYLE", a.style},
+                                           {"ARRAY", a.array_text()},
+                                           {"MAX_WEIGHT_BITS", std::to_string(a.max_weight_bits)},
+                                           {"MAX_ACTIVATION_BITS", std::to_string(a.max_activation_bits)},
+                                           {"DATA_BITS", std::to_string(a.data_bits)},
+                                           {"ADDRESS_WIDTH", std::to_string(a.address_width)},
+                                           {"BEAT_BYTES", std::to_string(a.data_bits / 8)},
+                                           {"BURST_BEATS", std::to_string(a.burst_beats)},
+                                           {"OUTSTANDING", std::to_string(a.outstanding)},
+                                           {"VERSION", provenance.version},
+                                           {"COMMAND", provenance.command},
+                                           {"SIM_CONTENTS", vectors ? sim_contents : ""},
+                                           {"PARAMETERS", parameter_rows(a)},
+                                           {"REGISTERS", register_rows()},
+                                           {"NETWORK", vectors ? network_section(a, *vectors) : ""},
+                                           {"BOARD_CONTENTS", board ? board_contents(*board, vectors) : ""},
+                                           {"BOARD", board ? board_section(*board, vectors) : ""},
+                                           {"CLOCK_MHZ", fmt::format("{:g}", a.clock_mhz)},
+                                           {"CLOCK_NS", clock_ns}}));
   std::vector<std::string> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.is_regular_file()) files.push_back(fs::relative(entry.path(), folder).generic_string());

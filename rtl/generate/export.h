@@ -12,6 +12,7 @@
 #include "model/architecture.h"
 #include "model/golden.h"
 #include "model/interrupt.h"
+#include "rtl/generate/board.h"
 #include "rtl/generate/program.h"
 
 namespace bitstrata::generate {
@@ -60,8 +61,10 @@ class DesignFolder {
 };
 
 // Writes the design into `folder` and returns the files' names relative to it, sorted. `vectors` may be null: no
-// testbench then. Throws std::runtime_error naming a file that cannot be written.
+// testbench then. With a board its top module, scripts and, with vectors, a testbench on its serial line come too.
+// Throws std::runtime_error naming a file that cannot be written, and what check_board throws.
 std::vector<std::string> write_design(const model::Architecture& architecture, const TestVectors* vectors,
-                                      const Provenance& provenance, const std::filesystem::path& folder);
+                                      const Provenance& provenance, const std::filesystem::path& folder,
+                                      const Board* board = nullptr);
 
 }  // namespace bitstrata::generate

@@ -10,6 +10,10 @@
 
 namespace bitstrata::generate {
 
+const std::vector<RtlFile>& board_files();  // embedded
+
+const RtlFile& serial_rtl() { return board_files().at(0); }
+
 std::vector<std::pair<std::string, long>> rtl_parameters(const model::Architecture& a) {
   return {{"OVERLAY", a.rules().number},
           {"VECTORS", a.vectors},

@@ -17,8 +17,11 @@ struct RtlFile {
   std::string_view text;
 };
 
-// rtl/*.sv and rtl/*.svh, modules before those that use them are not required.
+// rtl/*.sv and rtl/*.svh but for bs_serial_top.sv, modules before those that use them are not required.
 const std::vector<RtlFile>& rtl_files();
+
+// bs_serial_top.sv: it goes round bitstrata_top on a board, and is no part of an accelerator.
+const RtlFile& serial_rtl();
 
 // Name of the top module emitted for users and simulation alike.
 inline constexpr std::string_view top_module = "bitstrata_top";
