@@ -15,10 +15,10 @@ case "${1:-all}" in
     ;;
 esac
 rm -f "$out".*
-# BS_BIT_ENABLES: buffers as block RAMs with write enables of bits.
+# BS_BIT_ENABLES: buffers as block RAMs with write enables of bits. Nets of single bits: carries are no loops to a simulator.
 yosys -q -l "$out.synth.log" -p "read_verilog -sv -DBS_BIT_ENABLES -Irtl -defer @RTL_SOURCES@; \
   hierarchy -check -top @BOARD_TOP@; synth_ice40 -abc2 -top @BOARD_TOP@ -json $out.json; check -assert; \
-  write_verilog -noattr $out.v; tee -o $out.stat stat" >/dev/null
+  tee -o $out.stat stat; splitnets; write_verilog -noattr $out.v" >/dev/null
 [ "${1:-all}" = synth ] && exit 0
 nextpnr-ice40 --@DEVICE@ --package @PACKAGE@ --json "$out.json" --pcf synth/@BOARD@.pcf --freq @CLOCK_MHZ@ --seed "${SEED:-1}" \
   --asc "$out.asc" --report "$out.report.json" >"$out.place.log" 2>&1 || {
