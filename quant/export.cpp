@@ -63,6 +63,8 @@ model::FloatNetwork float_network(const Module& module) {
   return result;
 }
 
-model::IntegerNetwork export_integers(const Module& module) { return assemble(float_network(module)); }
+model::IntegerNetwork export_integers(const Module& module, int accumulator_bits) {
+  return assemble(float_network(module), accumulator_bits);
+}
 
 }  // namespace bitstrata::quant

@@ -13,6 +13,6 @@ namespace bitstrata::quant {
 model::FloatNetwork float_network(const Module& module);
 
 // The integers of `float_network`, which pass model::validate.
-model::IntegerNetwork export_integers(const Module& module);
+model::IntegerNetwork export_integers(const Module& module, int accumulator_bits = 48);
 
 }  // namespace bitstrata::quant

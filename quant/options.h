@@ -42,6 +42,7 @@ struct TrainOptions {
   // 2015). 0: labels alone.
   double distillation = 0.0;
   double temperature = 2.0;
+  int accumulator_bits = 48;  // what the golden integers' sums may take: of the accelerator that is to run them
 };
 
 // Learning rate over one training phase: linear warm-up over the first `warmup` of it, then a cosine down to

@@ -188,7 +188,8 @@ struct Trainer::Impl {
     const std::int64_t images = count > 0 ? std::min<std::int64_t>(count, part.count()) : part.count();
     if (images == 0) return 0;
     if (quantized)
-      return golden_score(export_integers(state.module), part, static_cast<int>(images), train_options.threads)
+      return golden_score(export_integers(state.module, train_options.accumulator_bits), part, static_cast<int>(images),
+                          train_options.threads)
           .accuracy();
     const Labelled labelled(part);
     std::int64_t correct = 0;
@@ -418,7 +419,9 @@ GoldenTest Trainer::golden_test(const model::IntegerNetwork& integers) {
   return {{images.count(), static_cast<int>(correct)}, compared, equal};
 }
 
-model::IntegerNetwork Trainer::integers() const { return export_integers(impl_->state.module); }
+model::IntegerNetwork Trainer::integers() const {
+  return export_integers(impl_->state.module, impl_->train_options.accumulator_bits);
+}
 
 void Trainer::save(const std::filesystem::path& file, const std::string& note) const {
   TensorFile content;

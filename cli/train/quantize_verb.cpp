@@ -24,7 +24,7 @@ namespace {
 
 struct Options {
   std::string network = "vgg_small", method = "uniform", out;
-  int weight_bits = 8, activation_bits = 8, output_bits = 16;
+  int weight_bits = 8, activation_bits = 8, output_bits = 16, accumulator_bits = 48;
   int calibration_images = 1024, finetune_epochs = 0;
   double learning_rate = 0.02, search_learning_rate = 0.03;
   std::int64_t search_images = 13750;
@@ -76,6 +76,8 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("weight-bits", po::value(&o.weight_bits)->default_value(o.weight_bits), "uniform: 1 to 16")
       ("activation-bits", po::value(&o.activation_bits)->default_value(o.activation_bits), "uniform: 1 to 16")
       ("output-bits", po::value(&o.output_bits)->default_value(o.output_bits), "of the network's outputs, 2 to 16")
+      ("accumulator-bits", po::value(&o.accumulator_bits)->default_value(o.accumulator_bits),
+       "16 to 48, of the accelerator that is to run the integers: how finely biases may be rounded")
       ("initial-bits", po::value(&o.density.initial_bits)->default_value(o.density.initial_bits),
        "ad: where all layers start and the first and last stay")
       ("floor", po::value(&o.density.floor_bits)->default_value(o.density.floor_bits), "ad: fewest bits")
@@ -132,6 +134,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   check_range("weight-bits", o.weight_bits, 1, 16);
   check_range("activation-bits", o.activation_bits, 1, 16);
   check_range("output-bits", o.output_bits, 2, 16);
+  check_range("accumulator-bits", o.accumulator_bits, 16, 48);
   check_range("initial-bits", o.density.initial_bits, 1, 16);
   check_range("floor", o.density.floor_bits, 1, o.density.initial_bits);
   check_range("max-iterations", o.density.max_iterations, 1, 1000);
@@ -173,7 +176,7 @@ json identity_of(const Options& o, const std::filesystem::path& start, const qua
                    {"contents", contents},
                    {"dataset", o.training.dataset},
                    {"method", o.method},
-                   {"bits", {o.weight_bits, o.activation_bits, o.output_bits}},
+                   {"bits", {o.weight_bits, o.activation_bits, o.output_bits, o.accumulator_bits}},
                    {"initial-bits", o.density.initial_bits},
                    {"floor", o.density.floor_bits},
                    {"max-iterations", o.density.max_iterations},
@@ -249,8 +252,9 @@ class Quantization {
         data_(data),
         folder_(folder),
         technology_(model::load_technology(options.technology)),
-        session_(start.make_trainer(data, options.rounding.options(options.training.options(options.common)),
-                                    options.quantize),
+        session_(start.make_trainer(
+                     data, options.rounding.options(options.training.options(options.common, options.accumulator_bits)),
+                     options.quantize),
                  options.common),
         identity_(identity),
         search_(options.density, {{},

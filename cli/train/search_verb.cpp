@@ -69,8 +69,10 @@ class MeasuredSearch {
         data_(data),
         folder_(folder),
         architecture_(model::load_architecture(options.architecture)),
-        session_(start.make_trainer(data, options.rounding.options(options.training.options(options.common)),
-                                    options.quantize),
+        session_(start.make_trainer(
+                     data,
+                     options.rounding.options(options.training.options(options.common, architecture_.accumulator_bits)),
+                     options.quantize),
                  options.common),
         annealing_(options.finetune_epochs, finetune_schedule(options.learning_rate),
                    frozen_epochs(options.finetune_epochs), true, data.validation.count()) {

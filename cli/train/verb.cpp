@@ -110,8 +110,9 @@ std::string Training::augmentation() const {
   return crops(augment) ? fmt::format("{} in a border of {}", augment, crop_padding) : augment;
 }
 
-quant::TrainOptions Training::options(const Common& common) const {
+quant::TrainOptions Training::options(const Common& common, int accumulator_bits) const {
   quant::TrainOptions options;
+  options.accumulator_bits = accumulator_bits;
   options.batch = batch;
   options.epoch_images = epoch_images;
   options.flip = augment.starts_with("flip");

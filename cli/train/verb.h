@@ -29,7 +29,7 @@ struct Training {
   void check(const po::variables_map& values) const;
   // What decides how images are changed, in words.
   std::string augmentation() const;
-  quant::TrainOptions options(const Common& common) const;
+  quant::TrainOptions options(const Common& common, int accumulator_bits = 48) const;
   // The data set to train on. Throws std::invalid_argument when there is no such data set or it cannot be split.
   quant::TrainingData load() const;
   // The data set as another verb finds it from any folder: a name, or an absolute path.
