@@ -283,4 +283,23 @@ TEST(Ranges, AreForgottenWhereTheWidthChanges) {
 }
 
 }  // namespace
+// Biases get fraction bits as accumulators have room for them.
+TEST(Export, KeepsToTheAccumulators) {
+  Module module(test::tiny_network(), 1);
+  disturb(module, 5);
+  module.set_plan(model::uniform_plan(module.network(), 2, 2));
+  ForwardOptions forward;
+  forward.quantized = true;
+  module.forward(some_images(8), forward);
+  const auto bits_of = [&](int accumulator_bits) {
+    const model::IntegerNetwork integers = export_integers(module, accumulator_bits);
+    std::uint64_t widest = 0;
+    for (const model::IntegerLayer& layer : integers.layers)
+      widest = std::max(widest, static_cast<std::uint64_t>(model::accumulator_bound(integers, layer)));
+    return std::bit_width(widest) + 1;
+  };
+  EXPECT_LE(bits_of(16), 16);
+  EXPECT_GT(bits_of(48), 16);
+}
+
 }  // namespace bitstrata::quant

@@ -178,6 +178,16 @@ def fpga(f):
         f.same(f"LUTs of {row['point']} on {row['family']}", luts, int(float(now["luts"])))
 
 
+def ice40(f):
+    """Cycles, which do not depend on weights; cells and clock take a synthesis."""
+    recorded = json.loads((results / "ice40/ice40.json").read_text())
+    now = f.json_of("--network", recorded["network"], "--architecture", recorded["architecture"], "--weight-bits", 2,
+                    "--activation-bits", 2, "--output-bits", 2)
+    f.same("cycles an inference", recorded["cycles"], now["cycles"])
+    for what, most in recorded["of"].items():
+        f.same(f"{what} that the device has", True, 0 < recorded[what] <= most)
+
+
 def mutations(f):
     """The table's counts against its rows."""
     faults = rows("mutations/faults.csv")
@@ -298,7 +308,7 @@ def commits(f):
 
 def main():
     studies = {study.__name__: study for study in (
-        agreement, arrays, codesign, commits, cosimulation, demo, energy, energy_of_plans, fpga, fuzzing, mutations, networks,
+        agreement, arrays, codesign, commits, cosimulation, demo, energy, energy_of_plans, fpga, fuzzing, ice40, mutations, networks,
         quantizers, sensitivities, speed, styles, sweep, zero_planes)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", choices=studies)
