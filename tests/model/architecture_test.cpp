@@ -169,9 +169,10 @@ TEST(LoadArchitecture, AnswersSlipsWithFileAndLine) {
   EXPECT_THAT(message("memory:\n  latency: 0\n"), HasSubstr("unknown key 'latency' in"));
   EXPECT_THAT(message("format: bitstrata-plan-1\n"), HasSubstr("expected 'bitstrata-architecture-1'"));
   EXPECT_THAT(message("event_counters: maybe\n"), EndsWith("'event_counters' must be true or false, is 'maybe'"));
-  EXPECT_THAT(message_of<std::runtime_error>([] { load_architecture("pim-64x46"); }),
-              EndsWith("neither a file nor one of pim-64x64, pim-16x16, pim-32x32, pim-128x128, overlay-4x32x4, "
-                       "overlay-8x64x8, pim-64x64-gated, overlay-8x64x8-gated; did you mean 'pim-64x64'?"));
+  EXPECT_THAT(
+      message_of<std::runtime_error>([] { load_architecture("pim-64x46"); }),
+      EndsWith("neither a file nor one of pim-64x64, pim-16x16, pim-32x32, pim-128x128, overlay-4x32x4, "
+               "overlay-8x64x8, pim-64x64-gated, overlay-8x64x8-gated, pim-4x4-hx8k; did you mean 'pim-64x64'?"));
 }
 
 }  // namespace
