@@ -44,8 +44,7 @@ void restart_with_sleeping_threads(char** argv) {
   execv("/proc/self/exe", argv);  // returns only when it fails: then we are slower, not wrong
 }
 
-// Of a build that was made in part, one program would predict and train for another accelerator than the other
-// measures.
+// Where only one program was built anew, it would predict and train for another accelerator than the other measures.
 void check_build() {
   const char* const caller = std::getenv("BITSTRATA_CODE");
   if (caller != nullptr && std::string(caller) != cli::build_info::code)

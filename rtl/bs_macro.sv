@@ -338,7 +338,7 @@ module bs_macro #(
     (* no_rw_check *) logic [POST_LANES*ACC_WIDTH-1:0] mem_0_q [0:PSUM_DEPTH-1];
     (* no_rw_check *) logic [POST_LANES*ACC_WIDTH-1:0] mem_1_q [0:PSUM_DEPTH-1];
     logic [POST_LANES*ACC_WIDTH-1:0] data_0_q, data_1_q, word;
-    // Of a half that is read, this group's words.
+    // Whether a half's read wants this group's words.
     function automatic of_group(input sums, input post);
       of_group = (sums && lanes_i > FIRST[LANE_WIDTH-1:0]) || (post && read_group_i[GROUP_WIDTH-1:0] == GROUP);
     endfunction

@@ -31,7 +31,7 @@ module bitstrata_top (
   assign m_axi_rready_o = 1'b1;
   assign m_axi_bready_o = 1'b1;
   assign status = {16'hffff, 12'h000, failed ? 2'd2 : 2'd0, done, running || reset};
-  // As in bs_registers and behind them: what is written shows in STATUS two cycles later.
+  // What is written shows in STATUS two cycles later, behind the registers of bs_registers.
   logic run_q = 1'b0, clear_q = 1'b0;
   initial begin
     {s_axil_bvalid_o, s_axil_rvalid_o, interrupt_o, layer_done_o, m_axi_arvalid_o, m_axi_awvalid_o, m_axi_wvalid_o} = 7'd0;
