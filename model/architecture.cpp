@@ -186,7 +186,7 @@ std::vector<Architecture> built_ins() {
     a->name += "-gated";
     a->clock_gating = true;
   }
-  // As much as an iCE40 HX8K holds beside the memory behind bs_serial_top, whose timing this is.
+  // The array that fits an iCE40 HX8K beside the memory of bs_serial_top; bursts and latencies are that memory's.
   Architecture hx8k = pim(4, 4);
   hx8k.name += "-hx8k";
   hx8k.fold = 1;
