@@ -261,12 +261,12 @@ int sweep(const std::vector<std::string>& arguments) {
   if (!o.fpga.empty()) fpga = model::load_fpga_family(o.fpga);
   std::string command = "bitstrata sweep";
   for (const std::string& word : arguments) command += " " + word;
-  sim::Store store(o.store, {.version = fmt::format("{} {}", build_info::version, build_info::code),
-                             .commit = build_info::commit,
-                             .command = command,
-                             .engine = "fast",
-                             .technologies = sweep.technology_identity(),
-                             .technology_names = sweep.technology_names()});
+  sim::PointStore store(o.store, {.version = fmt::format("{} {}", build_info::version, build_info::code),
+                                  .commit = build_info::commit,
+                                  .command = command,
+                                  .engine = "fast",
+                                  .technologies = sweep.technology_identity(),
+                                  .technology_names = sweep.technology_names()});
   say(o.common, fmt::format("{} points: {} architectures, {} networks, {} plans; {} threads", grouped(sweep.points()),
                             grouped(sweep.architectures()), sweep.networks.size(), sweep.plans.size(), o.jobs));
   if (const std::int64_t others = store.foreign_points(); others > 0) {

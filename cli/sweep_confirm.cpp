@@ -78,7 +78,8 @@ sim::Confirmation execute(const std::string& engine, const Workpiece& work) {
 }  // namespace
 
 std::vector<Confirmed> confirm_points(const sim::Sweep& sweep, const Fronts& fronts,
-                                      const std::vector<std::size_t>& points, sim::Store& store, const Common& common) {
+                                      const std::vector<std::size_t>& points, sim::PointStore& store,
+                                      const Common& common) {
   std::vector<Confirmed> results;
   model::Progress progress("confirm", static_cast<std::int64_t>(2 * points.size()), common.quiet);
   for (const std::size_t index : points) {

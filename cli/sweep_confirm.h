@@ -19,6 +19,7 @@ struct Confirmed {
 // Executes every point on systemc and rtl with seeded random weights and one random image; what was found goes into the
 // store. Points of layer lists cannot be executed and are left out.
 std::vector<Confirmed> confirm_points(const sim::Sweep& sweep, const Fronts& fronts,
-                                      const std::vector<std::size_t>& points, sim::Store& store, const Common& common);
+                                      const std::vector<std::size_t>& points, sim::PointStore& store,
+                                      const Common& common);
 
 }  // namespace bitstrata::cli

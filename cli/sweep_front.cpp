@@ -49,7 +49,7 @@ std::string base_name(const sim::Sweep& sweep, std::int64_t architecture) {
 
 // Numbers that follow from others must be those that the store has.
 void check(const sim::StoredPoint& stored, double clock_mhz, const sim::SweepNetwork& network,
-           const sim::Store& store) {
+           const sim::PointStore& store) {
   const double latency_us = static_cast<double>(stored.cycles) / clock_mhz;
   if (std::abs(stored.latency_us - latency_us) > 1e-9 * latency_us) {
     sim::tell_of_damaged_store(store.file(), fmt::format("point {} has latency_us {:g}, not the {:g} of its {} cycles",
@@ -76,7 +76,7 @@ sim::SweepNetwork load_shapes(const std::string& name, const std::vector<std::st
           std::move(identity)};
 }
 
-Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology,
+Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::string& technology,
                    const std::optional<model::FpgaFamily>& fpga, FrontScope scope) {
   Fronts result{.technology = technology, .fpga = fpga};
   std::unordered_map<std::int64_t, std::int64_t> architectures;  // row of the store -> index in the sweep

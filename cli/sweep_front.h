@@ -54,7 +54,7 @@ struct Fronts {
 enum class FrontScope { plan, network };
 
 // Throws std::runtime_error where a point of the store cannot be what was measured.
-Fronts find_fronts(const sim::Sweep& sweep, sim::Store& store, const std::string& technology,
+Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::string& technology,
                    const std::optional<model::FpgaFamily>& fpga, FrontScope scope);
 
 // One row a point of the front; the first columns are the parameters that the sweep varies.

@@ -67,7 +67,7 @@ std::vector<double> Sensitivity::densities(const model::Plan& plan) {
 
 Slopes Sensitivity::slopes(const SearchSpace& space, const std::vector<double>& places, int turn) {
   const std::vector<Variable>& variables = space.variables();
-  const Cell cell = space.cell(places);
+  const GridCell cell = space.cell(places);
   const Point& narrower = cell.narrower;
   Point wider = narrower;
   std::vector<Tensor> shares(variables.size()), asked;

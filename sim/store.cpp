@@ -140,7 +140,7 @@ Database& prepare(Database& database, const std::filesystem::path& file) {
 
 }  // namespace
 
-struct Store::Prepared {
+struct PointStore::Prepared {
   explicit Prepared(const std::filesystem::path& file) : database(checked(file)), ready(prepare(database, file)) {}
 
   // What was just written. Throws std::runtime_error where a table that somebody changed does not keep it.
@@ -182,7 +182,7 @@ struct Store::Prepared {
   std::string host = host_name();
 };
 
-Store::Store(const std::filesystem::path& file, StoreContext context) : context_(std::move(context)) {
+PointStore::PointStore(const std::filesystem::path& file, StoreContext context) : context_(std::move(context)) {
   prepared_ = std::make_unique<Prepared>(file);
   Prepared& p = *prepared_;
   Transaction transaction(p.database);
@@ -202,7 +202,7 @@ Store::Store(const std::filesystem::path& file, StoreContext context) : context_
   transaction.commit();
 }
 
-Store::~Store() {
+PointStore::~PointStore() {
   try {
     Statement(prepared_->database, "DELETE FROM claim WHERE run = ?").with(prepared_->run).run();
   } catch (const std::exception&) {
@@ -210,26 +210,26 @@ Store::~Store() {
   }
 }
 
-const std::string& Store::file() const { return prepared_->database.file(); }
+const std::string& PointStore::file() const { return prepared_->database.file(); }
 
-std::int64_t Store::architecture(const model::Architecture& architecture) {
+std::int64_t PointStore::architecture(const model::Architecture& architecture) {
   const std::string parameters = model::parameters_of(architecture).dump();
   const std::lock_guard lock(mutex_);
   return prepared_->intern(prepared_->find_architecture, prepared_->insert_architecture, "architecture",
                            architecture.name, parameters);
 }
 
-std::int64_t Store::network(const std::string& name, const std::string& identity) {
+std::int64_t PointStore::network(const std::string& name, const std::string& identity) {
   const std::lock_guard lock(mutex_);
   return prepared_->intern(prepared_->find_network, prepared_->insert_network, "network", name, identity);
 }
 
-std::int64_t Store::plan(const std::string& label, const std::string& identity) {
+std::int64_t PointStore::plan(const std::string& label, const std::string& identity) {
   const std::lock_guard lock(mutex_);
   return prepared_->intern(prepared_->find_plan, prepared_->insert_plan, "plan", label, identity);
 }
 
-std::vector<std::int64_t> Store::finished_plans(std::int64_t architecture, std::int64_t network) {
+std::vector<std::int64_t> PointStore::finished_plans(std::int64_t architecture, std::int64_t network) {
   const std::lock_guard lock(mutex_);
   std::vector<std::int64_t> plans;
   prepared_->finished.with(prepared_->context, network, architecture);
@@ -237,7 +237,7 @@ std::vector<std::int64_t> Store::finished_plans(std::int64_t architecture, std::
   return plans;
 }
 
-void Store::add(const std::vector<StoredPoint>& points) {
+void PointStore::add(const std::vector<StoredPoint>& points) {
   const std::lock_guard lock(mutex_);
   Prepared& p = *prepared_;
   Transaction transaction(p.database);
@@ -260,12 +260,12 @@ void Store::add(const std::vector<StoredPoint>& points) {
   transaction.commit();
 }
 
-std::vector<StoredPoint> Store::points(std::int64_t network) {
+std::vector<StoredPoint> PointStore::points(std::int64_t network) {
   const std::lock_guard lock(mutex_);
   return read_points(prepared_->database, prepared_->context, network, context_.technology_names);
 }
 
-bool Store::claim(const std::string& unit) {
+bool PointStore::claim(const std::string& unit) {
   const std::lock_guard lock(mutex_);
   Prepared& p = *prepared_;
   const auto now = static_cast<std::int64_t>(std::time(nullptr));
@@ -285,17 +285,17 @@ bool Store::claim(const std::string& unit) {
   return true;
 }
 
-void Store::release(const std::string& unit) {
+void PointStore::release(const std::string& unit) {
   const std::lock_guard lock(mutex_);
   prepared_->drop_claim.with(unit, prepared_->run).run();
 }
 
-void Store::show_life() {
+void PointStore::show_life() {
   const std::lock_guard lock(mutex_);
   prepared_->see.with(static_cast<std::int64_t>(std::time(nullptr)), prepared_->run).run();
 }
 
-void Store::confirm(std::int64_t point, const Confirmation& c) {
+void PointStore::confirm(std::int64_t point, const Confirmation& c) {
   const std::lock_guard lock(mutex_);
   Statement(prepared_->database, "INSERT OR REPLACE INTO confirmation VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
       .with(point, c.engine, c.cycles, c.values_compared, c.values_different, c.events_compared, c.events_different,
@@ -303,7 +303,7 @@ void Store::confirm(std::int64_t point, const Confirmation& c) {
       .run();
 }
 
-std::int64_t Store::foreign_points() {
+std::int64_t PointStore::foreign_points() {
   const std::lock_guard lock(mutex_);
   Statement count(prepared_->database, "SELECT count(*) FROM point WHERE context <> ?");
   return count.with(prepared_->context).number().value_or(0);

@@ -61,11 +61,11 @@ struct StoreContext {
 [[noreturn]] void tell_of_damaged_store(const std::string& file, const std::string& what);
 
 // One object a process; its calls may come from several threads. Every change is a transaction of its own.
-class Store {
+class PointStore {
  public:
   // Creates the file where there is none. Throws std::runtime_error when it cannot, or when the file is something else.
-  Store(const std::filesystem::path& file, StoreContext context);
-  ~Store();
+  PointStore(const std::filesystem::path& file, StoreContext context);
+  ~PointStore();
   const std::string& file() const;
 
   // Row of this architecture, network or plan, made on first sight. `identity` tells equal names apart: whatever

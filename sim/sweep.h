@@ -122,7 +122,8 @@ struct SweepState {
 
 // Measures what the store does not have yet, on `jobs` threads. `report` is called from one thread a few times a
 // second. Throws what the store throws; a point that cannot be measured is a result.
-SweepState run_sweep(const Sweep& sweep, Store& store, int jobs, const std::function<void(const SweepState&)>& report);
+SweepState run_sweep(const Sweep& sweep, PointStore& store, int jobs,
+                     const std::function<void(const SweepState&)>& report);
 
 // Bits that an architecture holds on chip: array cells, buffers and partial sums. Stands for area, which no technology
 // tells yet.

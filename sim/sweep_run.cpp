@@ -52,7 +52,7 @@ struct Open {
 
 class Runner {
  public:
-  Runner(const Sweep& sweep, Store& store) : sweep_(sweep), store_(store) {
+  Runner(const Sweep& sweep, PointStore& store) : sweep_(sweep), store_(store) {
     for (const SweepNetwork& network : sweep.networks) {
       Ready ready{
           .network = &network, .row = store.network(network.name(), network.identity()), .plans = {}, .plan_rows = {}};
@@ -265,7 +265,7 @@ class Runner {
   }
 
   const Sweep& sweep_;
-  Store& store_;
+  PointStore& store_;
   std::vector<Ready> networks_;
   std::size_t units_per_architecture_ = 0;
   std::vector<Open> open_;
@@ -282,7 +282,8 @@ class Runner {
 
 }  // namespace
 
-SweepState run_sweep(const Sweep& sweep, Store& store, int jobs, const std::function<void(const SweepState&)>& report) {
+SweepState run_sweep(const Sweep& sweep, PointStore& store, int jobs,
+                     const std::function<void(const SweepState&)>& report) {
   return Runner(sweep, store).run(jobs, report);
 }
 

@@ -162,7 +162,7 @@ Value Converter::through(const OnnxNode& node, const std::string& op, const std:
     values_[plain.inputs.back()] = input;
   }
   plain.outputs = {node.name + "/result"};
-  (this->*handlers().at(op))(plain);
+  (this->*handler_of(op))(plain);
   return values_.at(plain.outputs[0]);
 }
 

@@ -35,80 +35,6 @@ std::string tidy(const std::string& name) {
 Converter::Converter(Graph graph, const ImportOptions& options, const InputLayout* layout)
     : graph_(std::move(graph)), options_(options), layout_(layout) {}
 
-// Functions whose row in model/activations.cpp says it all.
-std::map<std::string, Converter::Handler> Converter::with_table_functions(std::map<std::string, Handler> handlers) {
-  for (const Op op : all_ops)
-    if (needs_table(op) && *function_of(op)->onnx != '\0') handlers[function_of(op)->onnx] = &Converter::table_function;
-  return handlers;
-}
-
-const std::map<std::string, Converter::Handler>& Converter::handlers() {
-  using C = Converter;
-  static const std::map<std::string, Handler> table = with_table_functions({
-      {"Conv", &C::convolution},
-      {"ConvTranspose", &C::transposed_convolution},
-      {"Gemm", &C::gemm},
-      {"MatMul", &C::matmul},
-      {"MaxPool", &C::max_pool},
-      {"AveragePool", &C::average_pool},
-      {"GlobalAveragePool", &C::global_pool},
-      {"GlobalMaxPool", &C::global_pool},
-      {"ReduceMean", &C::reduce},
-      {"ReduceMax", &C::reduce},
-      {"Add", &C::add},
-      {"Sum", &C::add},
-      {"Sub", &C::subtract},
-      {"Mul", &C::multiply},
-      {"Div", &C::divide},
-      {"Neg", &C::negate},
-      {"BatchNormalization", &C::batch_norm},
-      {"Relu", &C::relu},
-      {"Clip", &C::clip},
-      {"LeakyRelu", &C::leaky_relu},
-      {"PRelu", &C::prelu},
-      {"HardSigmoid", &C::hard_sigmoid},
-      {"HardSwish", &C::hard_swish},
-      {"Silu", &C::silu},  // made by rewrite_activations
-      {"Identity", &C::pass},
-      {"If", &C::branch},
-      {"Dropout", &C::pass},
-      {"Cast", &C::cast},
-      {"Shape", &C::shape_of},
-      {"Reshape", &C::reshape},
-      {"Flatten", &C::flatten},
-      {"Transpose", &C::transpose},
-      {"Squeeze", &C::squeeze},
-      {"Unsqueeze", &C::unsqueeze},
-      {"Pad", &C::pad},
-      {"Concat", &C::concat},
-      {"Upsample", &C::resize},
-      {"Resize", &C::resize},
-      {"Split", &C::split},
-      {"DepthToSpace", &C::depth_to_space},
-      {"SpaceToDepth", &C::space_to_depth},
-      {"Slice", &C::slice},
-      {"QuantizeLinear", &C::quantize},
-      {"DequantizeLinear", &C::dequantize},
-      {"Quant", &C::quantize},
-      {"IntQuant", &C::quantize},
-      {"BipolarQuant", &C::quantize},
-      {"Trunc", &C::trunc},
-      {"QLinearConv", &C::qlinear_conv},
-      {"QLinearMatMul", &C::qlinear_matmul},
-      {"QLinearAdd", &C::qlinear_join},
-      {"QLinearMul", &C::qlinear_join},
-      {"QGemm", &C::qlinear_gemm},
-      {"QLinearGlobalAveragePool", &C::qlinear_global_pool},
-      {"QLinearAveragePool", &C::qlinear_function},
-      {"QLinearLeakyRelu", &C::qlinear_function},
-      {"QLinearSigmoid", &C::qlinear_function},
-      {"QLinearConcat", &C::qlinear_concat},
-      {"ConvInteger", &C::integer_sums},
-      {"MatMulInteger", &C::integer_sums},
-  });
-  return table;
-}
-
 FloatNetwork Converter::convert(OutputLayout* layout) {
   network_.graph = Network(tidy(graph_.name));
   network_.notes = graph_.notes;
@@ -291,7 +217,7 @@ void Converter::step(const OnnxNode& node) {
     inputs.push_back(input.empty() ? nullptr : constant(input));
     all = all && (input.empty() || inputs.back() != nullptr);
   }
-  const auto handler = handlers().find(node.op);
+  const Handler handler = handler_of(node.op);
   if (known_domains().count(node.domain) == 0) {
     refuse(node, fmt::format("operators of domain '{}' are not supported", node.domain));
   }
@@ -316,10 +242,10 @@ void Converter::step(const OnnxNode& node) {
     }
     return;
   }
-  if (handler == handlers().end()) refuse(node, "the operator is not supported");
+  if (handler == nullptr) refuse(node, "the operator is not supported");
   refuse_codes(node);
   try {
-    (this->*handler->second)(node);
+    (this->*handler)(node);
   } catch (const std::invalid_argument& error) {
     const std::string text = error.what();
     if (text.find(fmt::format("node '{}'", node.name)) != std::string::npos) throw;
@@ -329,14 +255,7 @@ void Converter::step(const OnnxNode& node) {
 
 // Codes are numbers only to operators that say how they read them, and to those that move them as they are.
 void Converter::refuse_codes(const OnnxNode& node) const {
-  static const std::set<std::string> readers = {
-      "DequantizeLinear", "MaxPool",   "Clip",         "Cast",        "Identity", "Dropout", "Shape", "Reshape",
-      "Flatten",          "Transpose", "Squeeze",      "Unsqueeze",   "Pad",      "Concat",  "Split", "Slice",
-      "Resize",           "Upsample",  "DepthToSpace", "SpaceToDepth"};
-  if (readers.count(node.op) != 0 || node.op.starts_with("QLinear") || node.op == "QGemm" || node.op == "ConvInteger" ||
-      node.op == "MatMulInteger") {
-    return;
-  }
+  if (takes_codes(node.op)) return;
   for (const std::string& input : node.inputs) {
     const auto found = values_.find(input);
     if (found != values_.end() && found->second.codes)

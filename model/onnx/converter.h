@@ -95,10 +95,20 @@ class Converter {
   Converter(Graph graph, const ImportOptions& options, const InputLayout* layout);
   FloatNetwork convert(OutputLayout* layout);
 
- private:
+  // operators.cpp
   using Handler = void (Converter::*)(const OnnxNode&);
-  static const std::map<std::string, Handler>& handlers();
-  static std::map<std::string, Handler> with_table_functions(std::map<std::string, Handler> handlers);
+  struct Operator {
+    std::string name;
+    Handler read;            // nullptr: read with another operator
+    const char* attributes;  // in words
+    // It says how it reads codes, or moves them as they are; others would take codes for the numbers they stand for.
+    bool takes_codes = false;
+  };
+  static const std::vector<Operator>& operators();
+
+ private:
+  static Handler handler_of(const std::string& op);  // nullptr: not an operator that is read
+  static bool takes_codes(const std::string& op);
 
   // converter.cpp: bookkeeping
   void add_input();

@@ -86,7 +86,7 @@ void Converter::check_operators(const std::set<std::string>& needed) const {
       continue;
     }
     const bool known = known_domains().count(node.domain) != 0;
-    if (known && handlers().count(node.op) != 0) continue;
+    if (known && handler_of(node.op) != nullptr) continue;
     const std::string op = known ? node.op : fmt::format("{} of domain '{}'", node.op, node.domain);
     Lacking& entry = lacking[op];
     if (entry.count++ == 0) {

@@ -144,8 +144,8 @@ bool has_between(const Variable& variable) {
   return variable.kind != Variable::Kind::channels && variable.values.size() > 1;
 }
 
-Cell SearchSpace::cell(const std::vector<double>& places) const {
-  Cell cell;
+GridCell SearchSpace::cell(const std::vector<double>& places) const {
+  GridCell cell;
   for (std::size_t v = 0; v < variables_.size(); ++v) {
     const int last = static_cast<int>(variables_[v].values.size()) - 1;
     const bool between = has_between(variables_[v]);

@@ -32,7 +32,7 @@ bool has_between(const Variable& variable);
 
 // Where places, real numbers among the values of each variable, lie: behind these values, by these shares of the way to
 // the next ones. Share 0 of a variable that has nothing between; at the last value, share 1 of the way to it.
-struct Cell {
+struct GridCell {
   Point narrower;
   std::vector<double> shares;
 };
@@ -61,7 +61,7 @@ class SearchSpace {
   // Every variable at the smallest of its values that is not below the plan's, else at its largest.
   Point point(const model::Plan& plan) const;
   Point largest() const;
-  Cell cell(const std::vector<double>& places) const;
+  GridCell cell(const std::vector<double>& places) const;
 
   // The variables that the width of a tensor follows: the widest of them is its own.
   const std::vector<int>& variables_of_tensor(int tensor) const;

@@ -11,7 +11,7 @@ namespace bitstrata::sim::gates {
 
 namespace {
 
-bool is_buffer(const Cell& cell) {
+bool is_buffer(const LibertyCell& cell) {
   return cell.kind == CellKind::combinational && !cell.avoided && cell.inputs.size() == 1 && cell.outputs.size() == 1 &&
          cell.outputs[0].function == input_table[0];
 }
@@ -112,8 +112,8 @@ class Trees {
 
 }  // namespace
 
-const Cell* smallest_buffer(const Library& library) {
-  const Cell* best = nullptr;
+const LibertyCell* smallest_buffer(const Library& library) {
+  const LibertyCell* best = nullptr;
   for (const auto& [name, cell] : library.cells) {
     if (is_buffer(cell) && (best == nullptr || cell.area < best->area)) best = &cell;
   }
@@ -121,7 +121,7 @@ const Cell* smallest_buffer(const Library& library) {
 }
 
 BufferRule buffer_rule(const Library& library, const TimingOptions& options) {
-  const Cell* const smallest = smallest_buffer(library);
+  const LibertyCell* const smallest = smallest_buffer(library);
   if (smallest == nullptr) throw std::runtime_error(fmt::format("library '{}' has no buffer", library.name));
   BufferRule rule{nullptr, 8 * (smallest->inputs[0].capacitance + options.wire), options.wire, options.memory_pin};
   double least = std::numeric_limits<double>::infinity();

@@ -12,7 +12,7 @@ namespace bitstrata::sim::gates {
 
 // What a driver may be loaded with, and what is put in where it is more.
 struct BufferRule {
-  const Cell* cell = nullptr;
+  const LibertyCell* cell = nullptr;
   double most = 0;                  // F: pins and wires
   double wire = 0, memory_pin = 0;  // F, as in TimingOptions
 };
@@ -22,7 +22,7 @@ struct BufferRule {
 BufferRule buffer_rule(const Library& library, const TimingOptions& options);
 
 // The smallest buffer, by area; nullptr without one.
-const Cell* smallest_buffer(const Library& library);
+const LibertyCell* smallest_buffer(const Library& library);
 
 // Adds cells to the netlist, each in the innermost instance around what it drives, until no net but those of `clocks`
 // carries more than the rule allows, if its sinks can be parted. Returns how many cells.

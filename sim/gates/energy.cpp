@@ -49,7 +49,7 @@ void EnergyModel::add(NetId net, std::uint32_t instance, Part part, double energ
 
 void EnergyModel::add_cell(std::uint32_t index, bool in_gate) {
   const PlacedCell& placed = netlist_.cells[index];
-  const Cell& cell = *placed.cell;
+  const LibertyCell& cell = *placed.cell;
   Component& component = components_[component_[placed.instance]];
   component.leakage += cell.leakage;
   component.area += cell.area;

@@ -65,7 +65,7 @@ void Simulator::toggle_once(Slot slot, Word streams, std::uint32_t time) {
 }
 
 template <int N, class F>
-void Simulator::evaluate_gate(const Node& node, F function) {
+void Simulator::evaluate_gate(const ScheduledNode& node, F function) {
   std::array<Word, N> values;
   if (!timed_) {
     for (int k = 0; k < N; ++k) values[k] = nets_[node.in[k]].after;
@@ -200,7 +200,7 @@ void Simulator::evaluate_memory(std::uint32_t index) {
 }
 
 void Simulator::evaluate(std::uint32_t index) {
-  const Node& node = schedule_.nodes[index];
+  const ScheduledNode& node = schedule_.nodes[index];
   ++evaluations_;
   switch (node.kind) {
     case NodeKind::gate:

@@ -17,8 +17,8 @@ double mean_of(const std::vector<LibertyTable>& tables, double load, double slew
 }
 
 // delay_of over at most so many arcs: a damaged file may lead in a circle.
-double delay_within(const Cell& cell, std::size_t input, std::size_t output, std::span<const double> loads, double slew,
-                    std::size_t arcs) {
+double delay_within(const LibertyCell& cell, std::size_t input, std::size_t output, std::span<const double> loads,
+                    double slew, std::size_t arcs) {
   const CellOutput& to = cell.outputs[output];
   const LibertyTables& direct = to.delay[input];
   if (!direct.rise.empty() || !direct.fall.empty()) return direct.mean(loads[output], slew);
@@ -75,17 +75,18 @@ double LibertyTables::mean(double load, double slew) const {
   return (mean_of(rise, load, slew) + mean_of(fall, load, slew)) / 2;
 }
 
-int Cell::input(std::string_view pin) const {
+int LibertyCell::input(std::string_view pin) const {
   const auto found = std::ranges::find(inputs, pin, &CellInput::name);
   return found == inputs.end() ? -1 : static_cast<int>(found - inputs.begin());
 }
 
-int Cell::output(std::string_view pin) const {
+int LibertyCell::output(std::string_view pin) const {
   const auto found = std::ranges::find(outputs, pin, &CellOutput::name);
   return found == outputs.end() ? -1 : static_cast<int>(found - outputs.begin());
 }
 
-double delay_of(const Cell& cell, std::size_t input, std::size_t output, std::span<const double> loads, double slew) {
+double delay_of(const LibertyCell& cell, std::size_t input, std::size_t output, std::span<const double> loads,
+                double slew) {
   return delay_within(cell, input, output, loads, slew, cell.outputs.size());
 }
 
@@ -94,7 +95,7 @@ double energy_of(const std::vector<LibertyTables>& supplies, double load, double
                          [&](double sum, const LibertyTables& tables) { return sum + tables.mean(load, slew); });
 }
 
-const Cell* Library::find(std::string_view cell) const {
+const LibertyCell* Library::find(std::string_view cell) const {
   const auto found = cells.find(cell);
   return found == cells.end() ? nullptr : &found->second;
 }

@@ -68,7 +68,7 @@ struct CellOutput {
 // clock_gate: a library's gating cell, whose one output is the clock where the enable was set while the clock was low.
 enum class CellKind { combinational, flip_flop, latch, clock_gate, unusable };
 
-struct Cell {
+struct LibertyCell {
   std::string name;
   CellKind kind = CellKind::combinational;
   std::string unusable;  // why, where it is
@@ -98,17 +98,18 @@ double energy_of(const std::vector<LibertyTables>& supplies, double load, double
 
 // s, from an input to an output, each output under its own load (F): by the arc between them, else by the slowest way
 // through arcs between outputs; 0 where the file has none.
-double delay_of(const Cell& cell, std::size_t input, std::size_t output, std::span<const double> loads, double slew);
+double delay_of(const LibertyCell& cell, std::size_t input, std::size_t output, std::span<const double> loads,
+                double slew);
 
 struct Library {
   std::string name;    // of several files: their names, joined by +
   double voltage = 0;  // V; of the default operating conditions, else nom_voltage, else the one supply there is
-  std::map<std::string, Cell, std::less<>> cells;
+  std::map<std::string, LibertyCell, std::less<>> cells;
   // What Yosys, ABC and OpenSTA are given: one Liberty text of the usable cells that are not avoided, and of all clock
   // gates, without what those tools do not read (current sources, noise).
   std::string text;
 
-  const Cell* find(std::string_view name) const;
+  const LibertyCell* find(std::string_view name) const;
 };
 
 // Cells of kinds that the simulator does not take (three-state, falling clocks, more than max_inputs inputs, ...) and

@@ -33,7 +33,7 @@ bool is_true(const LibertyGroup& group, std::string_view attribute) { return gro
 
 class CellReader {
  public:
-  CellReader(const LibertyGroup& group, const LibertyHead& head, Cell& cell)
+  CellReader(const LibertyGroup& group, const LibertyHead& head, LibertyCell& cell)
       : group_(group), head_(head), cell_(cell) {}
 
   void read() {
@@ -240,7 +240,7 @@ class CellReader {
 
   const LibertyGroup& group_;
   const LibertyHead& head_;
-  Cell& cell_;
+  LibertyCell& cell_;
   std::vector<std::string> inputs_, outputs_;  // names, in their order
   std::vector<std::string> states_;            // names of the state and its complement
 };
@@ -286,8 +286,8 @@ void store_data(LibertyGroup& cell) {
   }
 }
 
-Cell read_cell(const LibertyGroup& group, const LibertyHead& head) {
-  Cell cell;
+LibertyCell read_cell(const LibertyGroup& group, const LibertyHead& head) {
+  LibertyCell cell;
   if (group.arguments.empty()) throw std::invalid_argument("a cell has no name");
   cell.name = group.arguments.front();
   double leakage = 0;

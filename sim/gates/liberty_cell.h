@@ -28,6 +28,6 @@ void store_data(LibertyGroup& cell);
 
 // What is wrong with the description makes the cell CellKind::unusable. Throws std::invalid_argument where it has no
 // name, or a leakage of a unit that the file does not say.
-Cell read_cell(const LibertyGroup& group, const LibertyHead& head);
+LibertyCell read_cell(const LibertyGroup& group, const LibertyHead& head);
 
 }  // namespace bitstrata::sim::gates

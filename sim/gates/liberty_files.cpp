@@ -129,7 +129,7 @@ class Merger {
       if (group.name == "cell" && !group.arguments.empty()) ++times[group.arguments.front()];
     for (LibertyGroup& group : root.groups) {
       if (group.name != "cell") continue;
-      Cell cell;
+      LibertyCell cell;
       store_data(group);
       at(file, group.line, [&] {
         cell = read_cell(group, head);

@@ -78,7 +78,7 @@ class Elaboration {
     const std::string path = netlist_.instances[self].path;
     names.reserve(module.cells.size());  // PlacedCell::name points into it
     for (const JsonCell& cell : module.cells) {
-      if (const Cell* mapped_to = library_.find(cell.type)) {
+      if (const LibertyCell* mapped_to = library_.find(cell.type)) {
         names.push_back(cell.name);
         place(cell, *mapped_to, self, &names.back(), nets, gate);
       } else if (cell.type == "$mem_v2") {
@@ -135,8 +135,8 @@ class Elaboration {
     instantiate(module, {path + "." + cell.name, plain, static_cast<int>(parent)}, nets, gate);
   }
 
-  void place(const JsonCell& source, const Cell& cell, std::uint32_t instance, const std::string* name, Nets& nets,
-             std::uint32_t gate) {
+  void place(const JsonCell& source, const LibertyCell& cell, std::uint32_t instance, const std::string* name,
+             Nets& nets, std::uint32_t gate) {
     PlacedCell placed;
     placed.cell = &cell;
     placed.instance = instance;

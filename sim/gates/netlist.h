@@ -29,7 +29,7 @@ struct Instance {
 
 // A cell; outputs that nothing is connected to are no_net.
 struct PlacedCell {
-  const Cell* cell = nullptr;
+  const LibertyCell* cell = nullptr;
   std::uint32_t instance = 0;
   const std::string* name = nullptr;
   std::vector<NetId> inputs, outputs;  // in the order of the library's cell; unconnected inputs are net_zero

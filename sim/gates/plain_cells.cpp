@@ -17,7 +17,7 @@ TruthTable restricted(TruthTable table, std::size_t k, bool value) {
 }
 
 // How `cell` stores input `data` alone, if it does with its further inputs tied to `values`.
-std::optional<PlainStorage> stored(const Cell& cell, std::size_t data, std::size_t control, unsigned values) {
+std::optional<PlainStorage> stored(const LibertyCell& cell, std::size_t data, std::size_t control, unsigned values) {
   PlainStorage use{&cell, data, control, true, std::vector<bool>(cell.inputs.size()), 0};
   TruthTable next = cell.next_state, force = cell.clear | cell.preset, enable = cell.enable;
   for (std::size_t k = 0; k < cell.inputs.size(); ++k) {
@@ -34,7 +34,7 @@ std::optional<PlainStorage> stored(const Cell& cell, std::size_t data, std::size
   return use;
 }
 
-std::optional<PlainStorage> plain_storage(const Cell& cell) {
+std::optional<PlainStorage> plain_storage(const LibertyCell& cell) {
   if (cell.outputs.empty()) return std::nullopt;
   const std::size_t inputs = cell.inputs.size();
   for (std::size_t data = 0; data < inputs; ++data) {
@@ -51,7 +51,7 @@ std::optional<PlainStorage> plain_storage(const Cell& cell) {
 
 std::optional<PlainStorage> smallest_storage(const Library& library, CellKind kind) {
   std::optional<PlainStorage> best;
-  const auto cost = [](const Cell& cell) { return std::pair(cell.area, cell.inputs.size()); };
+  const auto cost = [](const LibertyCell& cell) { return std::pair(cell.area, cell.inputs.size()); };
   for (const auto& [name, cell] : library.cells) {
     if (cell.kind != kind || cell.avoided || (best && cost(*best->cell) <= cost(cell))) continue;
     if (auto use = plain_storage(cell)) best = std::move(use);
@@ -59,8 +59,8 @@ std::optional<PlainStorage> smallest_storage(const Library& library, CellKind ki
   return best;
 }
 
-const Cell* smallest_clock_gate(const Library& library) {
-  const Cell* best = nullptr;
+const LibertyCell* smallest_clock_gate(const Library& library) {
+  const LibertyCell* best = nullptr;
   for (const auto& [name, cell] : library.cells) {
     if (cell.kind != CellKind::clock_gate) continue;
     if (best == nullptr || std::pair(cell.avoided, cell.area) < std::pair(best->avoided, best->area)) best = &cell;

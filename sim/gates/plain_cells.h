@@ -12,7 +12,7 @@ namespace bitstrata::sim::gates {
 
 // A flip-flop or latch whose further inputs (reset, scan) are tied so that they do nothing.
 struct PlainStorage {
-  const Cell* cell = nullptr;
+  const LibertyCell* cell = nullptr;
   std::size_t data = 0, control = 0;  // inputs; control: clock or enable
   bool active_high = true;            // enable
   std::vector<bool> tie;              // by input; those of data and control mean nothing
@@ -23,7 +23,7 @@ struct PlainStorage {
 std::optional<PlainStorage> smallest_storage(const Library& library, CellKind kind);
 
 // The smallest clock gate, one that synthesis may use (not dont_use) where there is one; nullptr without any.
-const Cell* smallest_clock_gate(const Library& library);
+const LibertyCell* smallest_clock_gate(const Library& library);
 
 // Connections of the tied inputs in Verilog: ", .RESET_B(1'b1)".
 std::string tied_pins(const PlainStorage& storage);

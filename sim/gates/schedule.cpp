@@ -89,7 +89,7 @@ class Builder {
   }
 
  private:
-  bool clear_or_preset(const Cell& cell) const { return cell.clear != 0 || cell.preset != 0; }
+  bool clear_or_preset(const LibertyCell& cell) const { return cell.clear != 0 || cell.preset != 0; }
 
   void collect() {
     std::vector<bool> in_gate(netlist_.cells.size());
@@ -221,8 +221,8 @@ class Builder {
     for (const NetId net : driven) s_.slot[net] = next++;
   }
 
-  Node node(const Draft& draft) {
-    Node node;
+  ScheduledNode node(const Draft& draft) {
+    ScheduledNode node;
     node.kind = draft.kind;
     node.index = draft.index;
     if (draft.kind != NodeKind::gate) return node;  // a flop's index follows in flops()
@@ -262,7 +262,7 @@ class Builder {
       s_.first_flop.push_back(static_cast<std::uint32_t>(s_.flops.size()));
       for (const std::uint32_t i : domain) {
         const PlacedCell& placed = netlist_.cells[i];
-        const Cell& cell = *placed.cell;
+        const LibertyCell& cell = *placed.cell;
         Flop flop;
         for (std::size_t o = 0; o < placed.outputs.size(); ++o) {
           if (placed.outputs[o] == no_net) continue;
@@ -307,7 +307,7 @@ class Builder {
   const Timing& timing_;
   Schedule& s_;
   std::vector<Draft> drafts_;
-  std::map<std::pair<const Cell*, std::uint32_t>, Form> forms_;
+  std::map<std::pair<const LibertyCell*, std::uint32_t>, Form> forms_;
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ using Slot = std::uint32_t;
 enum class NodeKind : std::uint8_t { gate, table, flop, memory };
 
 // One output of a combinational cell; half a cache line. For the other kinds of nodes only kind and index.
-struct Node {
+struct ScheduledNode {
   std::array<Slot, 4> in{};
   std::array<std::uint16_t, 4> delay{};
   union {
@@ -29,7 +29,7 @@ struct Node {
   NodeKind kind = NodeKind::gate;
   CellFunction function = CellFunction::table;
 };
-static_assert(sizeof(Node) == 32);
+static_assert(sizeof(ScheduledNode) == 32);
 
 // An output of a cell that has no CellFunction.
 struct TableNode {
@@ -62,7 +62,7 @@ struct Schedule {
   Schedule(const Netlist& netlist, const Timing& timing);
 
   std::vector<Slot> slot;  // by net
-  std::vector<Node> nodes;
+  std::vector<ScheduledNode> nodes;
   std::vector<TableNode> tables;
   std::vector<Flop> flops;                // by domain
   std::vector<std::uint32_t> first_flop;  // by domain, and one more

@@ -72,7 +72,7 @@ class Simulator {
   void propagate();
   void evaluate(std::uint32_t node);
   template <int N, class F>
-  void evaluate_gate(const Node& node, F function);
+  void evaluate_gate(const ScheduledNode& node, F function);
   void evaluate_table(const TableNode& node);
   void evaluate_flop(std::uint32_t index);
   void evaluate_memory(std::uint32_t index);

@@ -65,7 +65,7 @@ std::string latch_map(const Library& library) {
   if (!latch)
     throw std::runtime_error(
         fmt::format("library '{}' has neither a clock gate nor a latch of data and enable", library.name));
-  const Cell& cell = *latch->cell;
+  const LibertyCell& cell = *latch->cell;
   const CellOutput& output = cell.outputs[latch->output];
   const auto module = [&](const char* name, bool high) {
     return fmt::format(
@@ -82,7 +82,7 @@ std::string latch_map(const Library& library) {
 struct GateText {
   std::string defines, box;
 };
-GateText gate_text(const Cell& gate) {
+GateText gate_text(const LibertyCell& gate) {
   const std::string& out = gate.outputs[0].name;
   std::string ports, inputs;
   for (int k = 0; k < static_cast<int>(gate.inputs.size()); ++k) {
@@ -97,7 +97,7 @@ GateText gate_text(const Cell& gate) {
 
 // What drives inputs and loads outputs when ABC sizes gates and adds buffers; without it, it adds none.
 std::string constraints(const Library& library) {
-  const Cell* const buffer = smallest_buffer(library);
+  const LibertyCell* const buffer = smallest_buffer(library);
   if (buffer == nullptr) throw std::runtime_error(fmt::format("library '{}' has no buffer", library.name));
   return fmt::format("set_driving_cell {}\nset_load {:.3f} [all_outputs]\n", buffer->name,
                      8 * buffer->inputs[0].capacitance * 1e15);
@@ -125,7 +125,7 @@ Synthesis synthesize(const model::Architecture& architecture, const Library& lib
   model::Architecture hardware = architecture;
   hardware.name = "gates";  // the name is not part of the hardware
   hardware.popcount_tree = true;
-  const Cell* const gate = smallest_clock_gate(library);
+  const LibertyCell* const gate = smallest_clock_gate(library);
   const GateText gating = gate == nullptr ? GateText{} : gate_text(*gate);
   const std::string map = gate == nullptr ? latch_map(library) : "", sizing = constraints(library);
   std::uint64_t hash = 0xcbf29ce484222325ULL;

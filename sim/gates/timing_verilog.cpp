@@ -61,7 +61,7 @@ class Writer {
 
  private:
   void flip_flop(NetId clock, const std::string& data, const std::string& out) {
-    const Cell& cell = *flip_flop_.cell;
+    const LibertyCell& cell = *flip_flop_.cell;
     out_ << fmt::format("  {} c{} (.{}({}), .{}({}), .{}({}){});\n", cell.name, cells_++,
                         cell.inputs[flip_flop_.control].name, names_[clock], cell.inputs[flip_flop_.data].name, data,
                         cell.outputs[flip_flop_.output].name, out, tied_pins(flip_flop_));

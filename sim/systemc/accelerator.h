@@ -83,7 +83,7 @@ class Accelerator final : public sc_core::sc_module, private Cycles {
   Array array_;
   Post post_;
   Store store_;
-  Events events_;
+  EventCounters events_;
   std::vector<model::Toggles> toggles_;
   std::int64_t cycle_ = 0, end_cycle_ = -1, reset_at_ = -1;
   bool at_start_ = true, over_ = false, was_reset_ = false, at_rest_ = false;

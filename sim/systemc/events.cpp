@@ -3,11 +3,12 @@
 
 namespace bitstrata::sim::systemc {
 
-Events::Events(const sc_core::sc_module_name& name, Fabric& fabric) : Unit(name, fabric, &Signals::events) {}
+EventCounters::EventCounters(const sc_core::sc_module_name& name, Fabric& fabric)
+    : Unit(name, fabric, &Signals::events) {}
 
-void Events::reset_state(EventsSignals&) { layer_ = {}; }
+void EventCounters::reset_state(EventsSignals&) { layer_ = {}; }
 
-void Events::count_array(const Signals& now) {
+void EventCounters::count_array(const Signals& now) {
   const std::int64_t lanes = now.streamer.tile_channels, vectors = now.feeder.group_size;
   const std::int64_t columns = now.style->units_at_work(lanes, weight_bits_, vectors);
   if (now.vector_start()) {
@@ -30,7 +31,7 @@ void Events::count_array(const Signals& now) {
   }
 }
 
-void Events::count(const Signals& now) {
+void EventCounters::count(const Signals& now) {
   ++layer_.cycles;
   layer_.load_cycles += now.loader.busy;
   layer_.store_cycles += now.store_busy();
@@ -56,7 +57,7 @@ void Events::count(const Signals& now) {
   layer_.memory_lines_written += now.write_beat();
 }
 
-void Events::clock_edge(const Signals& now, EventsSignals&) {
+void EventCounters::clock_edge(const Signals& now, EventsSignals&) {
   if (now.sequencer.running) count(now);
   if (now.layer_done()) {
     // The cycle of the barrier belongs to the layer it ends.

@@ -8,9 +8,9 @@
 
 namespace bitstrata::sim::systemc {
 
-class Events final : public Unit<EventsSignals> {
+class EventCounters final : public Unit<EventsSignals> {
  public:
-  Events(const sc_core::sc_module_name& name, Fabric& fabric);
+  EventCounters(const sc_core::sc_module_name& name, Fabric& fabric);
 
   bool active(const Signals& now) const { return now.sequencer.running; }
 

@@ -34,7 +34,8 @@ void write_stores(const std::filesystem::path& folder) {
   for (const char* name : {"empty.sqlite", "points.sqlite"}) {
     std::filesystem::remove(folder / name);
     {
-      Store store(folder / name, {.version = "1", .commit = "1", .command = "fuzz", .technology_names = {"t", "u"}});
+      PointStore store(folder / name,
+                       {.version = "1", .commit = "1", .command = "fuzz", .technology_names = {"t", "u"}});
       if (std::string_view(name) == "points.sqlite") {
         StoredPoint point;
         point.identity = {store.architecture({}), store.network("net", "net"), store.plan("w8a8", "w8a8")};

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // What an input before left beside the file belongs to that one.
   for (const char* end : {"-wal", "-shm", "-journal"}) std::filesystem::remove(file.string() + end);
   testing::must_read_or_refuse([&] {
-    sim::Store store(file, {.version = "1", .commit = "1", .command = "fuzz", .technology_names = {"t", "u"}});
+    sim::PointStore store(file, {.version = "1", .commit = "1", .command = "fuzz", .technology_names = {"t", "u"}});
     store.points(1);
     store.foreign_points();
   });

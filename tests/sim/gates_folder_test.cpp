@@ -77,7 +77,7 @@ class FolderTest : public ::testing::Test {
         body += fmt::format("  {} {};\n", direction, port);
         pins += fmt::format("{}.{}({})", pins.empty() ? "" : ", ", name, port);
       };
-      const Cell& cell = *cells[i];
+      const LibertyCell& cell = *cells[i];
       for (std::size_t k = 0; k < cell.inputs.size(); ++k) pin(cell.inputs[k].name, "input", k);
       for (std::size_t k = 0; k < cell.outputs.size(); ++k) pin(cell.outputs[k].name, "output", k);
       body += fmt::format("  {} c{} ({});\n", cell.name, i, pins);
@@ -157,7 +157,7 @@ class FolderTest : public ::testing::Test {
   }
 
   // " Y output function=!A", " A input 2.3" or " A input r 2.4 f 2.2"
-  void compare_pin(const Cell& cell, const std::string& pin, const std::string& line) {
+  void compare_pin(const LibertyCell& cell, const std::string& pin, const std::string& line) {
     const std::size_t function = line.find("function=");
     const int input = cell.input(pin), output = cell.output(pin);
     std::vector<std::string> names;
@@ -182,7 +182,8 @@ class FolderTest : public ::testing::Test {
     }
   }
 
-  void compare_delays(const Cell& cell, std::size_t input, std::size_t output, const std::vector<Looked>& looked) {
+  void compare_delays(const LibertyCell& cell, std::size_t input, std::size_t output,
+                      const std::vector<Looked>& looked) {
     const LibertyTables& tables = cell.outputs[output].delay[input];
     for (const bool rise : {true, false}) {
       const auto& own = rise ? tables.rise : tables.fall;
@@ -205,7 +206,7 @@ class FolderTest : public ::testing::Test {
 
   // OpenSTA 2.0.17 adds what several supplies or states and their mean are given for, instead of choosing, and weighs
   // states of outputs and storage as if they were inputs.
-  void compare_leakage(const Cell& cell, double watts) {
+  void compare_leakage(const LibertyCell& cell, double watts) {
     if (cell.kind != CellKind::combinational || several.contains(cell.name)) return;
     ++counts.sta_leakages;
     EXPECT_TRUE(near(cell.leakage, watts, 0.01, 1e-18)) << cell.name << ": " << cell.leakage << ", OpenSTA " << watts;
@@ -224,7 +225,7 @@ class FolderTest : public ::testing::Test {
       }
       if (what == "energy") answer >> pin;
       answer >> value;
-      const Cell* const cell = library.find(name);
+      const LibertyCell* const cell = library.find(name);
       ASSERT_NE(cell, nullptr) << name;
       if (std::ranges::find(cells, cell) == cells.end()) continue;
       if (what == "leakage") {
@@ -243,7 +244,7 @@ class FolderTest : public ::testing::Test {
 
   TemporaryFolder folder;
   Library library;
-  std::vector<const Cell*> cells;
+  std::vector<const LibertyCell*> cells;
   std::set<std::string> several;  // cells with leakages of several supplies
   Counts counts;
   double time_unit = 0, load_unit = 0, power_unit = 0;

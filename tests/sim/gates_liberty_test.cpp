@@ -21,7 +21,7 @@ class Osu018 : public ::testing::Test {
     if (!have_library()) GTEST_SKIP() << osu018 << " is not installed";
     library = read_liberty(osu018);
   }
-  const Cell& cell(const char* name) { return *library.find(name); }
+  const LibertyCell& cell(const char* name) { return *library.find(name); }
   Library library;
 };
 
@@ -32,7 +32,7 @@ TEST_F(Osu018, SaysItsVoltage) {
 }
 
 TEST_F(Osu018, HasTheInverter) {
-  const Cell& inv = cell("INVX1");
+  const LibertyCell& inv = cell("INVX1");
   EXPECT_EQ(inv.area, 16);
   EXPECT_NEAR(inv.leakage, 0.0221741 * nano, 1e-18);
   ASSERT_EQ(inv.inputs.size(), 1u);
@@ -52,7 +52,7 @@ TEST_F(Osu018, HasTheInverter) {
 }
 
 TEST_F(Osu018, HasTheNand) {
-  const Cell& nand = cell("NAND2X1");
+  const LibertyCell& nand = cell("NAND2X1");
   EXPECT_EQ(nand.area, 24);
   EXPECT_NEAR(nand.leakage, 0.0393659 * nano, 1e-18);
   EXPECT_NEAR(nand.inputs[1].capacitance, 12.9035 * femto, 1e-22);
@@ -64,7 +64,7 @@ TEST_F(Osu018, HasTheNand) {
 }
 
 TEST_F(Osu018, HasFlipFlopsAndLatches) {
-  const Cell& dff = cell("DFFPOSX1");
+  const LibertyCell& dff = cell("DFFPOSX1");
   EXPECT_EQ(dff.kind, CellKind::flip_flop);
   EXPECT_EQ(dff.inputs[static_cast<std::size_t>(dff.clock)].name, "CLK");
   EXPECT_NEAR(dff.inputs[static_cast<std::size_t>(dff.clock)].capacitance, 27.9235 * femto, 1e-22);
@@ -76,10 +76,10 @@ TEST_F(Osu018, HasFlipFlopsAndLatches) {
               (45.977 + 87.952) / 2 * femto, 1e-20);
   EXPECT_NEAR(dff.outputs[0].delay[static_cast<std::size_t>(dff.clock)].mean(5 * femto, 60 * pico),
               (93.526 + 159.821) / 2 * pico, 1e-18);
-  const Cell& sr = cell("DFFSR");
+  const LibertyCell& sr = cell("DFFSR");
   EXPECT_EQ(sr.clear, ~input_table[sr.input("R")]);
   EXPECT_EQ(sr.preset, ~input_table[sr.input("S")]);
-  const Cell& latch = cell("LATCH");
+  const LibertyCell& latch = cell("LATCH");
   EXPECT_EQ(latch.kind, CellKind::latch);
   EXPECT_EQ(latch.enable, input_table[latch.input("CLK")]);
   EXPECT_EQ(latch.next_state, input_table[latch.input("D")]);
@@ -137,7 +137,7 @@ library ("other") { // like Sky130, Nangate45 and ASAP7
 )");
   const Library library = read_liberty(folder / "other.lib");
   EXPECT_DOUBLE_EQ(library.voltage, 0.77);
-  const Cell& cell = *library.find("AO21b");
+  const LibertyCell& cell = *library.find("AO21b");
   EXPECT_EQ(cell.area, 1.5);
   EXPECT_DOUBLE_EQ(cell.leakage, 15e-12);
   EXPECT_DOUBLE_EQ(cell.inputs[1].capacitance, 2e-15);
@@ -147,7 +147,7 @@ library ("other") { // like Sky130, Nangate45 and ASAP7
   // fF mV^2: 1e-21 J. VDD: rise (2, 6), fall (4, 6); VSS: 0.5.
   EXPECT_DOUBLE_EQ(energy_of(cell.outputs[0].energy, 0, 2e-12), (4 + 5) / 2.0 * 1e-15 + 0.5e-15);
   EXPECT_THAT(library.find("CLKGATE")->unusable, HasSubstr("it has a statetable"));
-  const Cell& gate = *library.find("ICG");
+  const LibertyCell& gate = *library.find("ICG");
   EXPECT_EQ(gate.kind, CellKind::clock_gate);
   EXPECT_EQ(gate.clock, gate.input("CK"));
   EXPECT_EQ(gate.next_state, input_table[gate.input("E")] | input_table[gate.input("SE")]);
@@ -175,7 +175,7 @@ TEST(Liberty, ReadsArcsBetweenOutputsAndLeakageOfSeveralSupplies) {
     folder.write("arcs.lib", head + body + " } }");
     return read_liberty(folder / "arcs.lib").cells.at("HA");
   };
-  const Cell cell = read(outputs("B"));
+  const LibertyCell cell = read(outputs("B"));
   ASSERT_EQ(cell.kind, CellKind::combinational);
   const std::vector<double> loads = {2e-15, 1e-15};
   EXPECT_DOUBLE_EQ(delay_of(cell, 0, 1, loads, 0), 3e-12);

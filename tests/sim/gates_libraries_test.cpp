@@ -39,7 +39,7 @@ class Libraries : public ::testing::Test {
   Library read(const std::string& body) {
     return read_liberty(written("one.lib", units + "nom_voltage : 1;\n" + body));
   }
-  Cell cell(const std::string& body) { return read("cell (X) {" + body + "}\n").cells.at("X"); }
+  LibertyCell cell(const std::string& body) { return read("cell (X) {" + body + "}\n").cells.at("X"); }
   TemporaryFolder folder;
 };
 
@@ -129,7 +129,7 @@ TEST_F(Libraries, SayTheirUnitsInManyWays) {
        1e-9, 1e-9, 1e-3, 0.9, 1e-9}};
   for (const Case& c : cases) {
     const Library l = library(c.head);
-    const Cell& x = l.cells.at("X");
+    const LibertyCell& x = l.cells.at("X");
     EXPECT_NEAR(l.voltage, c.voltage, 1e-12) << c.head;
     EXPECT_NEAR(x.leakage / c.leakage, 3, 1e-12) << c.head;
     EXPECT_NEAR(x.inputs[0].capacitance / c.capacitance, 2, 1e-12) << c.head;
@@ -153,7 +153,7 @@ TEST_F(Libraries, HaveDefaultsForWhatCellsLeaveOut) {
       "cell (X) { pin (A) { direction : input; } pin (B) { direction : input; capacitance : 0; } pin (C) { direction : "
       "input; rise_capacitance : 2; } pin (Y) { direction : output; function : \"A\"; } }\n"
       "cell (Z) { leakage_power () { value : 1; } pin (Y) { direction : output; capacitance : 1; function : 1; } }\n");
-  const Cell& x = library.cells.at("X");
+  const LibertyCell& x = library.cells.at("X");
   EXPECT_DOUBLE_EQ(x.inputs[0].capacitance, 4 * femto);
   EXPECT_EQ(x.inputs[1].capacitance, 0);
   EXPECT_DOUBLE_EQ(x.inputs[2].capacitance, femto);
@@ -191,7 +191,7 @@ TEST_F(Libraries, HaveInvertedFlipFlops) {
                     qn = "pin (QN) { direction : output; function : \"IQN\"; }";
   // Index of the inputs: D, CK, R, S, SE.
   const TruthTable d = input_table[0], r = input_table[2], s = input_table[3];
-  Cell one = cell(flip_flop("next_state : \"D\";", qn));
+  LibertyCell one = cell(flip_flop("next_state : \"D\";", qn));
   ASSERT_EQ(one.kind, CellKind::flip_flop) << one.unusable;
   EXPECT_EQ(one.next_state, d);
   EXPECT_TRUE(one.outputs[0].inverted);

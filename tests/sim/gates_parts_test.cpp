@@ -226,7 +226,7 @@ endmodule
   const TimingOptions options;
   const EnergyModel energy(netlist, timing, options, library.voltage);
   const EnergyWindow window = energy.read(simulator);
-  const Cell& dff = *library.find("DFFPOSX1");
+  const LibertyCell& dff = *library.find("DFFPOSX1");
   const CellInput& pin = dff.inputs[static_cast<std::size_t>(dff.clock)];
   const double pulse = 2 * ((pin.capacitance + options.wire) * 1.8 * 1.8 / 2 + energy_of(pin.energy, 0, options.slew));
   const auto part = [&](const char* name) {

@@ -91,7 +91,7 @@ class IcarusNetlist {
   void cell(std::uint32_t index, const Add& add) const {
     using namespace sim::gates;
     const PlacedCell& placed = netlist_.cells[index];
-    const Cell& cell = *placed.cell;
+    const LibertyCell& cell = *placed.cell;
     const std::size_t count = placed.inputs.size();
     std::vector<std::string> nets;
     for (const NetId net : placed.inputs) nets.push_back(fmt::format("n{}", net));

@@ -33,7 +33,7 @@ StoreContext context(const std::string& version = "1.0") {
 class StoreTest : public ::testing::Test {
  protected:
   std::filesystem::path file() const { return folder_ / "points.sqlite"; }
-  StoredPoint point(Store& store, int rows, int cycles) {
+  StoredPoint point(PointStore& store, int rows, int cycles) {
     model::Architecture a;
     a.name = fmt::format("a{}", rows);
     a.rows = rows;
@@ -51,7 +51,7 @@ class StoreTest : public ::testing::Test {
 TEST_F(StoreTest, KeepsPointsAcrossOpenings) {
   std::int64_t network = 0, architecture = 0;
   {
-    Store store(file(), context());
+    PointStore store(file(), context());
     StoredPoint refused = point(store, 48, 0);
     refused.refused = true;
     refused.reason = "layer 'x': too large";
@@ -61,7 +61,7 @@ TEST_F(StoreTest, KeepsPointsAcrossOpenings) {
     network = store.network("net", "net");
     architecture = point(store, 32, 0).identity.architecture;
   }
-  Store store(file(), context());
+  PointStore store(file(), context());
   EXPECT_EQ(store.network("net", "net"), network);
   EXPECT_NE(store.network("net", "net with other layers"), network);
   EXPECT_THAT(store.finished_plans(architecture, network), ElementsAre(store.plan("w8a8", "w8a8")));
@@ -80,11 +80,11 @@ TEST_F(StoreTest, KeepsPointsAcrossOpenings) {
 
 TEST_F(StoreTest, OtherVersionsHaveTheirOwnPoints) {
   {
-    Store store(file(), context("1.0"));
+    PointStore store(file(), context("1.0"));
     store.add({point(store, 32, 1000)});
     EXPECT_EQ(store.foreign_points(), 0);
   }
-  Store store(file(), context("1.1"));
+  PointStore store(file(), context("1.1"));
   const StoredPoint p = point(store, 32, 900);
   EXPECT_THAT(store.finished_plans(p.identity.architecture, p.identity.network), IsEmpty());
   EXPECT_EQ(store.foreign_points(), 1);
@@ -95,7 +95,7 @@ TEST_F(StoreTest, OtherVersionsHaveTheirOwnPoints) {
 
 TEST_F(StoreTest, TheViewJoinsEverything) {
   {
-    Store store(file(), context());
+    PointStore store(file(), context());
     store.add({point(store, 32, 1000)});
     store.confirm(store.points(store.network("net", "net"))[0].id, {"systemc", 1000, 10, 0, 24, 0, ""});
   }
@@ -113,12 +113,12 @@ TEST_F(StoreTest, TheViewJoinsEverything) {
 
 // A process that holds a unit keeps others from it, and a kill ends that at once.
 TEST_F(StoreTest, ClaimsEndWithTheirProcess) {
-  { Store store(file(), context()); }
+  { PointStore store(file(), context()); }
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);
   const pid_t child = fork();
   if (child == 0) {
-    Store store(file(), context());
+    PointStore store(file(), context());
     const char good = store.claim("unit") ? '+' : '-';
     if (write(ready[1], &good, 1) != 1) _exit(1);
     pause();
@@ -127,7 +127,7 @@ TEST_F(StoreTest, ClaimsEndWithTheirProcess) {
   char answer = 0;
   ASSERT_EQ(read(ready[0], &answer, 1), 1);
   EXPECT_EQ(answer, '+');
-  Store store(file(), context());
+  PointStore store(file(), context());
   EXPECT_FALSE(store.claim("unit"));
   EXPECT_TRUE(store.claim("another"));
   EXPECT_TRUE(store.claim("another")) << "one's own claim is no obstacle";
@@ -141,7 +141,7 @@ TEST_F(StoreTest, ClaimsEndWithTheirProcess) {
 
 TEST_F(StoreTest, RefusesOtherFiles) {
   const auto text = folder_.write("text.sqlite", std::string(5000, 'x'));
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(text, context()); }), HasSubstr("text.sqlite"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(text, context()); }), HasSubstr("text.sqlite"));
   {
     Database other(folder_ / "other.sqlite");
     other.execute("CREATE TABLE recipes(name TEXT); CREATE TABLE meta(author TEXT)");
@@ -149,19 +149,19 @@ TEST_F(StoreTest, RefusesOtherFiles) {
   const std::string before = bitstrata::testing::read_text(folder_ / "other.sqlite");
   const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder_.path()), {}); };
   const auto files_before = files();
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(folder_ / "other.sqlite", context()); }),
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(folder_ / "other.sqlite", context()); }),
               HasSubstr("is a database, but no store of format bitstrata-store-1"));
   EXPECT_EQ(bitstrata::testing::read_text(folder_ / "other.sqlite"), before) << "not even its journal mode changes";
   EXPECT_EQ(files(), files_before);
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(folder_ / "no/such/folder.sqlite", context()); }),
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(folder_ / "no/such/folder.sqlite", context()); }),
               HasSubstr("cannot open the store"));
 }
 
 // Names that a URI would take for something else lead to the file all the same.
 TEST_F(StoreTest, OpensFilesOfAnyName) {
   for (const char* name : {"with space.sqlite", "a'b.sqlite", "50%?x#y.sqlite"}) {
-    { Store store(folder_ / name, context()); }
-    Store again(folder_ / name, context());
+    { PointStore store(folder_ / name, context()); }
+    PointStore again(folder_ / name, context());
     EXPECT_TRUE(std::filesystem::exists(folder_ / name)) << name;
   }
 }
@@ -170,7 +170,7 @@ TEST_F(StoreTest, OpensFilesOfAnyName) {
 TEST_F(StoreTest, TakesNoNameForAUri) {
   const auto before = std::filesystem::current_path();
   std::filesystem::current_path(folder_.path());
-  { Store("file:x?mode=memory", context()).add({}); }
+  { PointStore("file:x?mode=memory", context()).add({}); }
   EXPECT_TRUE(std::filesystem::is_regular_file("file:x?mode=memory"));
   std::filesystem::current_path(before);
 }
@@ -179,7 +179,7 @@ TEST_F(StoreTest, TakesNoNameForAUri) {
 TEST_F(StoreTest, RefusesRowsThatCannotBe) {
   std::int64_t network = 0;
   {
-    Store store(file(), context());
+    PointStore store(file(), context());
     StoredPoint refused = point(store, 48, 0);
     refused.refused = true;
     refused.reason = "too large";
@@ -214,7 +214,7 @@ TEST_F(StoreTest, RefusesRowsThatCannotBe) {
       Database changed(file());
       changed.execute("PRAGMA ignore_check_constraints = ON; " + change);
     }
-    Store store(file(), context());
+    PointStore store(file(), context());
     return message_of<std::runtime_error>([&] { store.points(network); });
   };
   for (const auto& [change, expected] : changes) {
@@ -230,52 +230,53 @@ TEST_F(StoreTest, RefusesRowsThatCannotBe) {
   // A reason of several lines is read as one.
   folder_.write("points.sqlite", sound);
   { Database(file()).execute("UPDATE point SET reason = 'two' || char(10) || 'lines' WHERE id = 2"); }
-  EXPECT_EQ(Store(file(), context()).points(network)[1].reason, "two?lines");
+  EXPECT_EQ(PointStore(file(), context()).points(network)[1].reason, "two?lines");
   // A table that is gone.
   { Database(file()).execute("DROP TABLE energy"); }
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }),
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(file(), context()); }),
               HasSubstr("is damaged: its tables are not those of a store (no such table: energy)"));
 }
 
 TEST_F(StoreTest, RefusesWhatKeepsNothing) {
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { Store("/dev/null", context()); }),
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { PointStore("/dev/null", context()); }),
               HasSubstr("'/dev/null' is a device or a pipe, which keeps nothing"));
   for (const char* name : {"", ":memory:"}) {
-    EXPECT_THAT(message_of<std::invalid_argument>([&] { Store(name, context()); }), HasSubstr("keeps nothing"));
+    EXPECT_THAT(message_of<std::invalid_argument>([&] { PointStore(name, context()); }), HasSubstr("keeps nothing"));
   }
 }
 
 TEST_F(StoreTest, SaysInItsOwnWordsWhatSqliteReports) {
   const auto text = folder_.write("text.sqlite", std::string(5000, 'x'));
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(text, context()); }),
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(text, context()); }),
               HasSubstr("it is no SQLite database; name another file"));
-  { Store store(file(), context()); }
+  { PointStore store(file(), context()); }
   const std::string whole = bitstrata::testing::read_text(file());
   folder_.write("points.sqlite", whole.substr(0, 4096) + std::string(whole.size() - 4096, '\xff'));
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }),
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(file(), context()); }),
               HasSubstr("it is damaged; move it away and measure again"));
 }
 
 TEST_F(StoreTest, SaysInOneLineWhatSomebodyChanged) {
-  { Store store(file(), context()); }
+  { PointStore store(file(), context()); }
   {
     Database changed(file());
     changed.execute("CREATE TRIGGER forget AFTER INSERT ON context BEGIN DELETE FROM context; END");
   }
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context("2.0")); }),
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(file(), context("2.0")); }),
               HasSubstr("its table 'context' does not keep what is written into it; move it away and measure again"));
   {
     Database changed(file());
     changed.execute("UPDATE meta SET value = 'two' || char(10) || 'lines'");
   }
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }), HasSubstr("it says two?lines; name"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(file(), context()); }),
+              HasSubstr("it says two?lines; name"));
   {
     Database changed(file());
     changed.execute(
         "UPDATE meta SET value = 'bitstrata-store-1'; DROP TRIGGER forget; DROP VIEW result;"
         "ALTER TABLE plan RENAME COLUMN label TO \"two\nlines\"");
   }
-  EXPECT_THAT(message_of<std::runtime_error>([&] { Store(file(), context()); }), ::testing::Not(HasSubstr("\n")));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(file(), context()); }), ::testing::Not(HasSubstr("\n")));
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ TEST_F(SweepTest, RefusesWhatStandsTwice) {
 TEST_F(SweepTest, MeasuresWhatTheCostModelMeasures) {
   const Sweep sweep =
       load("networks: [lenet5]\nparameters: {rows: [16, 32]}\nplans: [{bits: [3]}]\ntechnologies: [ad-pim]\n");
-  Store store(file(), context(sweep));
+  PointStore store(file(), context(sweep));
   const SweepState state = run_sweep(sweep, store, 2, silent);
   EXPECT_EQ(state.done, 2);
   EXPECT_EQ(state.left(), 0);
@@ -137,7 +137,7 @@ TEST_F(SweepTest, MeasuresAgainWhatChanged) {
         "technologies: [tech.yaml]\n");
     StoreContext who = context(sweep);
     who.version = version;
-    Store store(file(), who);
+    PointStore store(file(), who);
     const SweepState state = run_sweep(sweep, store, 1, silent);
     double energy = 0;
     for (const StoredPoint& point : store.points(store.network("lenet5", "lenet5")))
@@ -185,7 +185,7 @@ TEST_F(SweepTest, RecordsWhatDoesNotFit) {
   // A weight buffer of 3 rows is no power of two; 16-bit weights need 16 columns.
   const Sweep sweep =
       load("networks: [lenet5]\nparameters: {weight_depth: [3, 512], max_weight_bits: [8]}\nplans: [{bits: [8, 9]}]\n");
-  Store store(file(), context(sweep));
+  PointStore store(file(), context(sweep));
   const SweepState state = run_sweep(sweep, store, 1, silent);
   EXPECT_EQ(state.done, 1);
   EXPECT_EQ(state.refused, 3);
@@ -251,7 +251,7 @@ TEST_F(SweepTest, SharedByTwoProcessesOneOfThemKilled) {
   ASSERT_EQ(sweep.points(), 64);
   const pid_t child = fork();
   if (child == 0) {
-    Store store(file(), context(sweep));
+    PointStore store(file(), context(sweep));
     run_sweep(sweep, store, 1, silent);
     _exit(0);
   }
@@ -270,7 +270,7 @@ TEST_F(SweepTest, SharedByTwoProcessesOneOfThemKilled) {
   EXPECT_GT(kept, 0);
   EXPECT_LT(kept, 64) << "the child was done before it was killed: nothing is shown";
   EXPECT_TRUE(WIFSIGNALED(status));
-  Store store(file(), context(sweep));
+  PointStore store(file(), context(sweep));
   const SweepState state = run_sweep(sweep, store, 2, silent);
   EXPECT_EQ(state.before, kept);
   EXPECT_EQ(state.done + state.refused, 64 - kept);
@@ -290,12 +290,12 @@ TEST_F(SweepTest, TwoProcessesDivideTheWork) {
   char byte = 0;
   const pid_t child = fork();
   if (child == 0) {
-    Store store(file(), context(sweep));
+    PointStore store(file(), context(sweep));
     if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1) _exit(2);
     const SweepState state = run_sweep(sweep, store, 1, silent);
     _exit(state.left() == 0 && state.done > 0 ? 0 : 1);
   }
-  Store store(file(), context(sweep));
+  PointStore store(file(), context(sweep));
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
   ASSERT_EQ(write(go[1], &byte, 1), 1);
   for (const int end : {ready[0], ready[1], go[0], go[1]}) close(end);
