@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 
+#include "cli/characterize_family.h"
+#include "cli/characterize_output.h"
 #include "cli/run_folder.h"
 #include "cli/train/build_info.h"
 #include "cli/verbs.h"
@@ -19,6 +21,7 @@
 #include "model/progress.h"
 #include "model/technology.h"
 #include "sim/gate_energy.h"
+#include "sim/gates/energy_fit.h"
 #include "sim/gates/recorded.h"
 
 namespace bitstrata::cli {
@@ -39,10 +42,12 @@ constexpr BuiltIn libraries[] = {{"osu018", "/usr/share/qflow/tech/osu018/osu018
                                  {"osu050", "/usr/share/qflow/tech/osu050/osu05_stdcells.lib", 500}};
 
 struct Options {
-  std::string architecture = "pim-64x64", out, runs, check, activations, dram = "lpddr4";
+  std::string architecture = "pim-64x64", family, out, runs, check, activations, measurement, measurements, left_out;
+  std::string dram = "lpddr4";
   std::vector<std::string> library = {"osu018"};  // a built-in name or Liberty files, then files alone
   int columns = 0;
   double feature_nm = 0, wire_ff = 5, clock_ns = 10;
+  int jobs = 1;
   bool zero_delay = false;
   Common common;
 };
@@ -109,12 +114,21 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("out", po::value(&o.out)->required(), "technology file to write")
       ("check", po::value(&o.check),
        "technology file whose error in the runs held out is printed too: another number of columns")
-      ("runs", po::value(&o.runs), "table of the runs on gates to write, CSV");
+      ("runs", po::value(&o.runs), "table of the runs on gates to write, CSV")
+      ("measurement", po::value(&o.measurement), "what was measured on gates, to write, JSON: a family is fitted to such")
+      ("family", po::value(&o.family),
+       "family.yaml: architectures to measure in place of --architecture; how energies, area and clock grow with their "
+       "parameters makes one technology for all between them")
+      ("measurements", po::value(&o.measurements),
+       "folder of a family's measurements, NAME.json each; those that are there are taken; default: the technology "
+       "file's name and -measurements")
+      ("left-out", po::value(&o.left_out), "table of a family's errors of each architecture by a fit without it, CSV")
+      ("jobs", po::value(&o.jobs)->default_value(o.jobs), "architectures of a family that are measured at once");
   // clang-format on
   o.common.add(options);
   po::variables_map values;
   if (!parse(arguments, options,
-             {"characterize --architecture A --library LIB --out TECH.yaml",
+             {"characterize [--architecture A | --family FAMILY.yaml] --library LIB --out TECH.yaml",
               "Synthesizes the accelerator with Yosys, runs layers of many widths and densities on its gates, with\n"
               "glitches, checks them against golden outputs and SystemC's cycles, and fits energy to events and\n"
               "toggles; runs that are not fitted say how wrong that is. Minutes; the netlist is kept in the cache.",
@@ -127,80 +141,191 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   check_range("clock-ns", o.clock_ns, 0.01, 1000);
   if (values.count("columns") != 0) check_range("columns", o.columns, 1, 1024);
   check_library(o, values.count("feature-nm") != 0);
+  check_range("jobs", o.jobs, 1, 256);
+  const auto belongs = [&](const std::vector<const char*>& names, bool allowed, const char* to) {
+    for (const char* option : names)
+      if (!allowed && values.count(option) != 0 && !values[option].defaulted())
+        throw std::invalid_argument(fmt::format("--{} belongs to {}", option, to));
+  };
+  belongs({"measurements", "left-out", "jobs"}, !o.family.empty(), "--family");
+  belongs({"architecture", "measurement", "runs", "check"}, o.family.empty(), "a single architecture, not to --family");
   o.common.check();
   return true;
 }
 
-model::Technology technology_of(const Options& o, const model::Architecture& architecture,
-                                const sim::gates::Characterization& c) {
-  model::Technology t;
-  t.kind = model::TechnologyKind::gate_level;
-  t.gates = c.technology;
-  t.name = fs::path(o.out).stem().string();
-  t.title = fmt::format("{} of style {} with {} rows in gates of {}",
-                        architecture.clock_gating ? "clock-gated array" : "array", architecture.style,
-                        architecture.rows, t.gates.library);
-  t.rules = {
-      fmt::format(
-          "Gates: {} cells, {} flip-flops; switching, cell-internal, clock and leakage energy, {} glitches; {} fF of "
-          "wire a fan-out, no clock tree, no placement.",
-          c.cells, c.flip_flops, o.zero_delay ? "without" : "with", o.wire_ff),
-      fmt::format(
-          "Fitted with {} columns in one macro; energy, clock, leakage and area of more columns go by their number.",
-          t.gates.columns),
-      "Memories are not gates: energy of a bit goes with the root of the memory's bits; off-chip memory has an energy "
-      "a bit.",
-      "Coefficients are a set: events go together, and their weights trade against each other."};
-  const model::Coefficient memory{
-      0, "",
-      "Horowitz, Computing's energy problem, ISSCC 2014, Fig. 1.1.9 (8 KB, 32 KB, 1 MB: 10, 20, 100 pJ), as "
-      "transcribed in gist.github.com/V0XNIHILI/2b6fa61edd4c06d9ffce5551065124c1",
-      fmt::format("scaled from 45 nm and 0.9 V to {} nm and {} V", o.feature_nm, t.gates.voltage),
-      model::Status::cited};
-  t.coefficients["memory_access"] = memory;
-  t.coefficients["memory_area"] = {0, "", "CACTI at 45 nm for 512 bytes (buffers of BitFusion)",
-                                   fmt::format("scaled from 45 nm to {} nm", o.feature_nm), model::Status::cited};
-  t.coefficients["memory_leakage"] = {0, "", "twice the library's smallest inverter", "cells alone, no periphery",
-                                      model::Status::measured};
-  const std::map<std::string, const char*> drams = {
-      {"lpddr4",
-       "Ha, Understanding and improving the energy efficiency of DRAM, Stanford 2018 (32 Gb, 3.2 Gb/s a pin)"},
-      {"ddr4", "Vogelsang, Understanding the energy consumption of DRAM, MICRO 2010 (8 Gb DDR4, IDD7, without I/O)"},
-      {"hbm2", "O'Connor et al., Fine-Grained DRAM, MICRO 2017 (access, with activation and I/O)"}};
-  t.coefficients["dram_access"] = {0, "", drams.at(o.dram), "reads and writes alike; no standby", model::Status::cited};
-  return t;
+json json_of(const model::FitError& e) {
+  return json{{"runs", e.points}, {"r2", e.r2}, {"mean", e.mean}, {"worst", e.worst}, {"worst_run", e.worst_point}};
 }
 
-std::string runs_csv(const model::Architecture& a, const sim::gates::Characterization& c) {
-  std::string text =
-      "run,held_out,streams,cycles,energy_pj_per_cycle,predicted_pj_per_cycle,error_percent,structural_error_percent";
-  const auto& parts = c.points.front().energy;
-  for (const auto& [part, value] : parts) text += fmt::format(",{0}_pj_per_cycle,predicted_{0}_pj_per_cycle", part);
-  for (const std::string_view name : model::event_names) text += fmt::format(",{}", name);
-  for (const std::string_view name : model::toggle_names) text += fmt::format(",{}", name);
-  text += "\n";
-  const auto predicted = [&](const model::EnergyTerms& terms, const sim::gates::CalibrationPoint& p) {
-    double sum = 0;
-    for (const auto& [part, list] : terms) sum += sim::energy_of(list, p.events, &p.toggles, a);
-    return sum;
-  };
-  for (const auto& p : c.points) {
-    const double cycles = static_cast<double>(p.events.cycles), scale = 1e12 / cycles;
-    const double fitted = predicted(c.technology.with_toggles, p), plain = predicted(c.technology.structural, p);
-    text += fmt::format("\"{}\",{},{},{},{:.3f},{:.3f},{:.3f},{:.3f}", p.name, p.held_out ? 1 : 0, p.streams,
-                        p.events.cycles, p.total() * scale, fitted * scale, 100 * (fitted / p.total() - 1),
-                        100 * (plain / p.total() - 1));
-    for (const auto& [part, value] : p.energy) {
-      const auto terms = c.technology.with_toggles.find(part);
-      const double of_part =
-          terms == c.technology.with_toggles.end() ? 0 : sim::energy_of(terms->second, p.events, &p.toggles, a);
-      text += fmt::format(",{:.3f},{:.3f}", value * scale, of_part * scale);
-    }
-    for (const auto member : model::event_members) text += fmt::format(",{}", p.events.*member);
-    for (const auto member : model::toggle_members) text += fmt::format(",{}", p.toggles.*member);
-    text += "\n";
+void print_errors(const model::GateLevel& g, const char* runs) {
+  for (const auto& [name, e] :
+       {std::pair("events and toggles", g.toggles_error), std::pair("events alone", g.structural_error)}) {
+    fmt::print("{:<18} {} {}: R2 {:.3f}, mean error {:.2f} %, worst {:.2f} % ({})\n", name, e.points, runs, e.r2,
+               100 * e.mean, 100 * e.worst, e.worst_point);
   }
-  return text;
+}
+
+// What a run needs beside its architecture.
+struct Inputs {
+  sim::gates::MeasureOptions options;
+  sim::gates::MemoryOptions memories;
+  std::optional<model::SampleSet> recorded;
+  std::optional<model::Technology> checked;
+  sim::gates::Library library;
+};
+
+// Columns that are synthesized.
+int columns_of(const Options& o, const model::Architecture& architecture) {
+  return o.columns != 0 ? o.columns : architecture.overlay() ? 2 : 16;
+}
+
+const char* array_words(const model::Architecture& architecture) {
+  return architecture.clock_gating ? "clock-gated array" : "array";
+}
+
+// The technology of --check. Throws std::invalid_argument where it is none of this hardware's gates.
+std::optional<model::Technology> checked_technology(const Options& o, const model::Architecture& architecture) {
+  if (o.check.empty()) return std::nullopt;
+  model::Technology checked = model::load_technology(o.check);
+  if (checked.kind != model::TechnologyKind::gate_level)
+    throw std::invalid_argument(fmt::format("technology '{}' is not of gates", o.check));
+  const auto others = sim::differences(checked.gates, architecture);
+  if (!others.empty())
+    throw std::invalid_argument(
+        fmt::format("technology '{}' is of other hardware: {}", o.check, fmt::join(others, "; ")));
+  return checked;
+}
+
+int characterize_one(const Options& o, const model::Architecture& architecture, Inputs& in) {
+  in.options.columns = columns_of(o, architecture);
+  say(o.common, "synthesis of a new accelerator takes minutes and up to 2 GB of memory");
+  std::unique_ptr<model::Progress> progress;
+  const auto c =
+      sim::gates::characterize(architecture, in.library, in.options, in.memories, [&](std::size_t, std::size_t runs) {
+        if (!progress)
+          progress =
+              std::make_unique<model::Progress>("runs on gates", static_cast<std::int64_t>(runs), o.common.quiet);
+        progress->advance();
+      });
+  if (progress) progress->finish();
+  const sim::gates::GateMeasurement& m = c.measured;
+  const model::GateLevel& g = c.technology;
+  const model::Technology technology = technology_of(
+      {.name = fs::path(o.out).stem().string(),
+       .title = fmt::format("{} of style {} with {} rows in gates of {}", array_words(architecture), architecture.style,
+                            architecture.rows, g.library),
+       .gates = fmt::format("{} cells, {} flip-flops", m.cells(), m.flip_flops()),
+       .fit = {fmt::format("Fitted with {} columns in one macro; energy, clock, leakage and area of more columns go by "
+                           "their number.",
+                           g.columns)},
+       .glitches = !o.zero_delay,
+       .feature_nm = o.feature_nm},
+      g);
+  model::save_gate_level(technology, o.out);
+  if (!o.runs.empty()) model::write_whole(o.runs, runs_csv(c));
+  if (!o.measurement.empty()) sim::gates::save_measurement(m, o.measurement);
+  std::optional<model::FitError> check;
+  const sim::gates::GateMeasurement* const one[] = {&m};
+  if (in.checked) check = sim::gates::error_of(in.checked->gates.with_toggles, one, true);
+  if (o.common.json) {
+    json result = json{{"technology", o.out},
+                       {"cells", m.cells()},
+                       {"flip_flops", m.flip_flops()},
+                       {"values_compared", m.values_compared},
+                       {"stream_cycles", m.stream_cycles},
+                       {"synthesis_s", m.synthesis_seconds},
+                       {"simulation_s", m.simulation_seconds},
+                       {"known_runs", m.known_runs},
+                       {"clock_ns", m.clock_period * 1e9},
+                       {"area_mm2", g.area.of(architecture) * 1e6},
+                       {"error", json_of(g.toggles_error)},
+                       {"structural_error", json_of(g.structural_error)}};
+    if (check) result["check"] = json_of(*check);
+    std::cout << model::json_text(result) << "\n";
+    return 0;
+  }
+  fmt::print("{}: {} with {} columns, {} cells of {}, {} flip-flops, {} memories; clock {:.2f} ns\n", o.out,
+             architecture.name, g.columns, m.cells(), g.library, m.flip_flops(), m.memories, m.clock_period * 1e9);
+  fmt::print(
+      "{} stream cycles, {} outputs on gates equal to golden; {:.0f} s synthesis (0: known from before), {:.0f} s "
+      "runs{}\n",
+      m.stream_cycles, m.values_compared, m.synthesis_seconds, m.simulation_seconds,
+      m.known_runs == 0 ? "" : fmt::format(", {} of them known from before", m.known_runs));
+  fmt::print("area at {} columns: {:.2f} mm2 of gates\n", architecture.columns * architecture.tiles,
+             g.area.of(architecture) * 1e6);
+  print_errors(g, "runs held out");
+  if (check) {
+    fmt::print("{}, of {} columns, in the same runs: R2 {:.3f}, mean error {:.2f} %, worst {:.2f} % ({})\n", o.check,
+               in.checked->gates.columns, check->r2, 100 * check->mean, 100 * check->worst, check->worst_point);
+  }
+  return 0;
+}
+
+// The words that measure one architecture as this run measures a family.
+std::vector<std::string> words_of(const Options& o, const model::Architecture& architecture) {
+  std::vector<std::string> words = {
+      "--feature-nm", fmt::format("{}", o.feature_nm), "--wire-ff", fmt::format("{}", o.wire_ff),
+      "--clock-ns",   fmt::format("{}", o.clock_ns),   "--columns", fmt::format("{}", columns_of(o, architecture)),
+      "--seed",       fmt::format("{}", o.common.seed)};
+  for (const std::string& file : o.library) words.insert(words.end(), {"--library", fs::absolute(file).string()});
+  if (!o.activations.empty()) words.insert(words.end(), {"--activations", fs::absolute(o.activations).string()});
+  if (o.zero_delay) words.push_back("--zero-delay");
+  return words;
+}
+
+int characterize_family(const Options& o, const std::vector<model::Architecture>& architectures, const Inputs& in) {
+  FamilyRun run{.folder = o.measurements, .words = words_of(o, architectures[0]), .jobs = o.jobs};
+  if (run.folder.empty()) run.folder = fs::path(o.out).replace_extension().string() + "-measurements";
+  const std::vector<sim::gates::GateMeasurement> measured = measure_family(architectures, run, o.common);
+  std::vector<const sim::gates::GateMeasurement*> all;
+  std::int64_t cells = 0, flip_flops = 0, compared = 0;
+  double seconds = 0;
+  for (const auto& m : measured) {
+    all.push_back(&m);
+    cells += m.cells();
+    flip_flops += m.flip_flops();
+    compared += m.values_compared;
+    seconds += m.synthesis_seconds + m.simulation_seconds;
+  }
+  sim::gates::Family family = sim::gates::fit_family(all);
+  model::GateLevel& g = family.technology;
+  sim::gates::set_memories(g, in.library, in.memories);
+  const model::Technology technology = technology_of(
+      {.name = fs::path(o.out).stem().string(),
+       .title = fmt::format("{}s of style {} in gates of {}, by their parameters", array_words(architectures[0]),
+                            architectures[0].style, g.library),
+       .gates = fmt::format("{} cells, {} flip-flops in {} architectures", cells, flip_flops, all.size()),
+       .fit = {fmt::format("Fitted to {} architectures of at most {} columns in one macro; energy, clock, leakage and "
+                           "area grow with the parameters between them, and with columns.",
+                           all.size(), g.columns),
+               "Errors are those of each architecture by a fit without it."},
+       .glitches = !o.zero_delay,
+       .feature_nm = o.feature_nm},
+      g);
+  model::save_gate_level(technology, o.out);
+  if (!o.left_out.empty()) model::write_whole(o.left_out, left_out_csv(measured, family));
+  const auto sizes = {std::pair("area", g.family.area), std::pair("leakage", g.family.leakage),
+                      std::pair("clock", g.family.clock)};
+  if (o.common.json) {
+    json result = {{"technology", o.out},
+                   {"architectures", all.size()},
+                   {"cells", cells},
+                   {"seconds", seconds},
+                   {"values_compared", compared},
+                   {"error", json_of(g.toggles_error)},
+                   {"structural_error", json_of(g.structural_error)}};
+    for (const auto& [name, e] : sizes) result[std::string(name) + "_error"] = json_of(e);
+    std::cout << model::json_text(result) << "\n";
+    return 0;
+  }
+  fmt::print(
+      "{}: {} architectures, {} cells of {}; {} outputs on gates equal to golden; {:.0f} s of synthesis and runs\n",
+      o.out, all.size(), cells, g.library, compared, seconds);
+  print_errors(g, "runs held out of architectures left out");
+  for (const auto& [name, e] : sizes)
+    fmt::print("{:<18} {} architectures left out: mean error {:.2f} %, worst {:.2f} % ({})\n", name, e.points,
+               100 * e.mean, 100 * e.worst, e.worst_point);
+  return 0;
 }
 
 }  // namespace
@@ -209,92 +334,30 @@ int characterize(const std::vector<std::string>& arguments) {
   Options o;
   if (!read(arguments, o)) return 0;
   // First of all, so that a bad name costs no minutes.
-  check_output("out", o.out);
-  if (!o.runs.empty()) check_output("runs", o.runs);
-  const model::Architecture architecture = model::load_architecture(o.architecture);
-  sim::gates::CharacterizeOptions options;
-  options.columns = o.columns != 0 ? o.columns : architecture.overlay() ? 2 : 16;
-  const model::Architecture calibrated = sim::gates::calibrated_architecture(architecture, options.columns);
-  options.period = o.clock_ns * 1e-9;
-  options.feature = o.feature_nm * 1e-9;
-  options.timed = !o.zero_delay;
-  options.dram = o.dram;
-  options.code = build_info::code;
-  options.seed = o.common.seed;
-  options.timing.wire = o.wire_ff * 1e-15;
-  std::optional<model::Technology> checked;
-  if (!o.check.empty()) {
-    checked = model::load_technology(o.check);
-    if (checked->kind != model::TechnologyKind::gate_level)
-      throw std::invalid_argument(fmt::format("technology '{}' is not of gates", o.check));
-    const auto others = sim::differences(checked->gates, architecture);
-    if (!others.empty())
-      throw std::invalid_argument(
-          fmt::format("technology '{}' is of other hardware: {}", o.check, fmt::join(others, "; ")));
-  }
-  std::optional<model::SampleSet> recorded;
+  for (const auto& [option, file] : {std::pair("out", o.out), std::pair("runs", o.runs),
+                                     std::pair("measurement", o.measurement), std::pair("left-out", o.left_out)})
+    if (!file.empty()) check_output(option, file);
+  const std::vector<model::Architecture> architectures =
+      o.family.empty() ? std::vector{model::load_architecture(o.architecture)} : read_family(o.family);
+  for (const model::Architecture& a : architectures) sim::gates::calibrated_architecture(a, columns_of(o, a));
+  Inputs in;
+  in.checked = checked_technology(o, architectures[0]);
+  in.memories = {o.feature_nm * 1e-9, o.dram};
+  in.options.period = o.clock_ns * 1e-9;
+  in.options.timed = !o.zero_delay;
+  in.options.code = build_info::code;
+  in.options.seed = o.common.seed;
+  in.options.timing.wire = o.wire_ff * 1e-15;
   if (!o.activations.empty()) {
-    recorded = model::load_samples(o.activations);
-    if (!recorded->test) throw std::invalid_argument(fmt::format("{} has no samples under 'test'", o.activations));
-    sim::gates::check_recorded(*recorded->test);
-    options.recorded = &*recorded->test;
+    in.recorded = model::load_samples(o.activations);
+    if (!in.recorded->test) throw std::invalid_argument(fmt::format("{} has no samples under 'test'", o.activations));
+    sim::gates::check_recorded(*in.recorded->test);
+    in.options.recorded = &*in.recorded->test;
   }
   const std::vector<fs::path> files(o.library.begin(), o.library.end());
-  const sim::gates::Library library = sim::gates::read_liberty(files);
-  tell_of_cells(o.common, library);
-  say(o.common, "synthesis of a new accelerator takes minutes and up to 2 GB of memory");
-  std::unique_ptr<model::Progress> progress;
-  const auto c = sim::gates::characterize(architecture, library, options, [&](std::size_t, std::size_t runs) {
-    if (!progress)
-      progress = std::make_unique<model::Progress>("runs on gates", static_cast<std::int64_t>(runs), o.common.quiet);
-    progress->advance();
-  });
-  if (progress) progress->finish();
-  const model::Technology technology = technology_of(o, architecture, c);
-  model::save_gate_level(technology, o.out);
-  if (!o.runs.empty()) model::write_whole(o.runs, runs_csv(calibrated, c));
-  std::optional<model::FitError> check;
-  if (checked) check = sim::gates::error_of(checked->gates.with_toggles, c.points, calibrated, true);
-  const model::GateLevel& g = technology.gates;
-  const int columns = architecture.columns * architecture.tiles;
-  if (o.common.json) {
-    const auto error = [](const model::FitError& e) {
-      return json{{"runs", e.points}, {"r2", e.r2}, {"mean", e.mean}, {"worst", e.worst}, {"worst_run", e.worst_point}};
-    };
-    json result = json{{"technology", o.out},
-                       {"cells", c.cells},
-                       {"flip_flops", c.flip_flops},
-                       {"values_compared", c.values_compared},
-                       {"stream_cycles", c.stream_cycles},
-                       {"synthesis_s", c.synthesis_seconds},
-                       {"simulation_s", c.simulation_seconds},
-                       {"known_runs", c.known_runs},
-                       {"clock_ns", g.clock_period * 1e9},
-                       {"area_mm2", g.area.of(columns) * 1e6},
-                       {"error", error(g.toggles_error)},
-                       {"structural_error", error(g.structural_error)}};
-    if (check) result["check"] = error(*check);
-    std::cout << model::json_text(result) << "\n";
-    return 0;
-  }
-  fmt::print("{}: {} with {} columns, {} cells of {}, {} flip-flops, {} memories; clock {:.2f} ns\n", o.out,
-             architecture.name, g.columns, c.cells, g.library, c.flip_flops, c.memories, g.clock_period * 1e9);
-  fmt::print(
-      "{} stream cycles, {} outputs on gates equal to golden; {:.0f} s synthesis (0: known from before), {:.0f} s "
-      "runs{}\n",
-      c.stream_cycles, c.values_compared, c.synthesis_seconds, c.simulation_seconds,
-      c.known_runs == 0 ? "" : fmt::format(", {} of them known from before", c.known_runs));
-  fmt::print("area at {} columns: {:.2f} mm2 of gates\n", columns, g.area.of(columns) * 1e6);
-  for (const auto& [name, e] :
-       {std::pair("events and toggles", g.toggles_error), std::pair("events alone", g.structural_error)}) {
-    fmt::print("{:<18} {} runs held out: R2 {:.3f}, mean error {:.2f} %, worst {:.2f} % ({})\n", name, e.points, e.r2,
-               100 * e.mean, 100 * e.worst, e.worst_point);
-  }
-  if (check) {
-    fmt::print("{}, of {} columns, in the same runs: R2 {:.3f}, mean error {:.2f} %, worst {:.2f} % ({})\n", o.check,
-               checked->gates.columns, check->r2, 100 * check->mean, 100 * check->worst, check->worst_point);
-  }
-  return 0;
+  in.library = sim::gates::read_liberty(files);
+  tell_of_cells(o.common, in.library);
+  return o.family.empty() ? characterize_one(o, architectures[0], in) : characterize_family(o, architectures, in);
 }
 
 }  // namespace bitstrata::cli

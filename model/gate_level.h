@@ -7,17 +7,16 @@
 #include <string>
 #include <vector>
 
-namespace bitstrata::model {
+#include "model/growth.h"
 
-// What an event's energy is multiplied by: 1, or the columns of all macros of the accelerator that is priced.
-enum class TermScale { one, columns };
+namespace bitstrata::model {
 
 // Energy of one count of an event or toggle (model/events.h). Terms of a part are a set: events go together, and their
 // weights trade against each other.
 struct EnergyTerm {
   std::string event;
-  TermScale scale = TermScale::one;
-  double joules = 0;
+  Scale per;          // of the accelerator that is priced
+  double joules = 0;  // times the scale
 };
 
 using EnergyTerms = std::map<std::string, std::vector<EnergyTerm>>;  // by part: "array", "shift_add", ...
@@ -30,23 +29,25 @@ struct FitError {
   std::string worst_point;
 };
 
-// A quantity that grows with the columns of all macros.
-struct PerColumn {
-  double fixed = 0, column = 0;
-  double of(int columns) const { return fixed + column * columns; }
+// Of a technology for many architectures: errors of each by a fit without it.
+struct FamilyError {
+  int architectures = 0;  // 0: the technology is of one
+  FitError area, leakage, clock;
 };
 
 struct GateLevel {
-  std::string library, tools;                   // names and versions
-  std::map<std::string, std::string> hardware;  // architecture keys it holds for, with their values
-  int columns = 0;                              // of the netlist
-  double voltage = 0;                           // V
-  double wire = 0;                              // F a fan-out
-  double clock_period = 0;                      // s, shortest
-  PerColumn area;                               // m^2, without memories
-  PerColumn leakage;                            // W, of gates
-  EnergyTerms with_toggles, structural;         // J
+  std::string library, tools;  // names and versions
+  // Architecture keys it holds for, with their values; of a family "16..128" where a number may lie between.
+  std::map<std::string, std::string> hardware;
+  int columns = 0;                       // of the netlist
+  double voltage = 0;                    // V
+  double wire = 0;                       // F a fan-out
+  Growth clock_period;                   // s, shortest
+  Growth area;                           // m^2, without memories
+  Growth leakage;                        // W, of gates
+  EnergyTerms with_toggles, structural;  // J
   FitError toggles_error, structural_error;
+  FamilyError family;
   double least_density = 0, most_density = 1;  // shares of activations that are not zero in the runs
 
   // Memories, by their number of bits: J a bit read or written is memory_access * sqrt(bits).

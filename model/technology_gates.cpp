@@ -32,19 +32,24 @@ double positive(const YamlReader& reader) {
   return value;
 }
 
+Scale read_scale(const YamlReader& reader, const std::string& text) {
+  try {
+    return Scale(std::string_view(text));
+  } catch (const std::invalid_argument& e) {
+    reader.fail(e.what());
+  }
+}
+
 EnergyTerms read_terms(const YamlReader& reader) {
   EnergyTerms terms;
   for (const auto& [part, list] : reader.members()) {
     for (const YamlReader& entry : list.items()) {
       entry.check_keys({"event", "per", "fJ"});
-      EnergyTerm term{.event = entry.at("event").as_string(), .scale = TermScale::one, .joules = 0};
+      EnergyTerm term{.event = entry.at("event").as_string(), .per = {}, .joules = 0};
       if (std::ranges::find(event_names, term.event) == event_names.end() &&
           std::ranges::find(toggle_names, term.event) == toggle_names.end())
         entry.at("event").fail(fmt::format("'{}' is no event", term.event));
-      if (entry.has("per")) {
-        if (entry.at("per").as_string() != "column") entry.at("per").fail("must be 'column' where it is given");
-        term.scale = TermScale::columns;
-      }
+      if (entry.has("per")) term.per = read_scale(entry.at("per"), entry.at("per").as_string());
       term.joules = positive(entry.at("fJ")) * 1e-15;
       terms[part].push_back(term);
     }
@@ -58,9 +63,29 @@ FitError read_error(const YamlReader& reader) {
           positive(reader.at("worst_percent")) / 100, reader.at("worst_run").as_string()};
 }
 
-PerColumn read_per_column(const YamlReader& reader, double unit) {
-  reader.check_keys({"fixed", "column"});
-  return {positive(reader.at("fixed")) * unit, positive(reader.at("column")) * unit};
+// A number, or a map of scales: {fixed: 7.3, column: 0.1, row*column: 0.002}.
+FamilyError read_family(const YamlReader& reader) {
+  reader.check_keys({"architectures", "area", "leakage", "clock"});
+  const int architectures = reader.at("architectures").as_int();
+  const auto error = [&](const char* key) {
+    const YamlReader one = reader.at(key);
+    one.check_keys({"mean_percent", "worst_percent", "worst"});
+    FitError e;
+    e.points = architectures;
+    e.mean = positive(one.at("mean_percent")) / 100;
+    e.worst = positive(one.at("worst_percent")) / 100;
+    e.worst_point = one.at("worst").as_string();
+    return e;
+  };
+  return {architectures, error("area"), error("leakage"), error("clock")};
+}
+
+Growth read_growth(const YamlReader& reader, double unit) {
+  if (!reader.is_map()) return Growth::fixed(positive(reader) * unit);
+  Growth growth;
+  for (const auto& [scale, value] : reader.members())
+    growth.terms.push_back({read_scale(value, scale), positive(value) * unit});
+  return growth;
 }
 
 // More digits, as many as a double needs, would only look exact.
@@ -72,7 +97,7 @@ void emit(YAML::Emitter& out, const EnergyTerms& terms) {
     out << YAML::Key << part << YAML::Value << YAML::BeginSeq;
     for (const EnergyTerm& term : list) {
       out << YAML::Flow << YAML::BeginMap << YAML::Key << "event" << YAML::Value << term.event;
-      if (term.scale == TermScale::columns) out << YAML::Key << "per" << YAML::Value << "column";
+      if (term.per != Scale()) out << YAML::Key << "per" << YAML::Value << term.per.text();
       out << YAML::Key << "fJ" << YAML::Value << number(term.joules * 1e15) << YAML::EndMap;
     }
     out << YAML::EndSeq;
@@ -88,9 +113,27 @@ void emit(YAML::Emitter& out, const FitError& error) {
       << YAML::EndMap;
 }
 
-void emit(YAML::Emitter& out, const PerColumn& value, double unit) {
-  out << YAML::Flow << YAML::BeginMap << YAML::Key << "fixed" << YAML::Value << number(value.fixed / unit) << YAML::Key
-      << "column" << YAML::Value << number(value.column / unit) << YAML::EndMap;
+void emit(YAML::Emitter& out, const FamilyError& family) {
+  out << YAML::BeginMap << YAML::Key << "architectures" << YAML::Value << family.architectures;
+  for (const auto& [key, error] :
+       {std::pair("area", family.area), std::pair("leakage", family.leakage), std::pair("clock", family.clock)}) {
+    out << YAML::Key << key << YAML::Value << YAML::Flow << YAML::BeginMap;
+    out << YAML::Key << "mean_percent" << YAML::Value << fmt::format("{:.2f}", 100 * error.mean);
+    out << YAML::Key << "worst_percent" << YAML::Value << fmt::format("{:.2f}", 100 * error.worst);
+    out << YAML::Key << "worst" << YAML::Value << error.worst_point << YAML::EndMap;
+  }
+  out << YAML::EndMap;
+}
+
+void emit(YAML::Emitter& out, const Growth& growth, double unit) {
+  if (growth.terms.size() == 1 && growth.terms[0].per == Scale()) {
+    out << number(growth.terms[0].value / unit);
+    return;
+  }
+  out << YAML::Flow << YAML::BeginMap;
+  for (const GrowthTerm& term : growth.terms)
+    out << YAML::Key << term.per.text() << YAML::Value << number(term.value / unit);
+  out << YAML::EndMap;
 }
 
 }  // namespace
@@ -100,27 +143,39 @@ void read_gate_level(const YamlReader& top, Technology& technology) {
   GateLevel& g = technology.gates;
   const YamlReader gates = top.at("gates");
   gates.check_keys({"library", "tools", "columns", "voltage_V", "wire_fF", "clock_period_ns", "dram",
-                    "activation_density", "hardware", "area_mm2", "leakage_uW", "error", "structural_error", "terms",
-                    "structural_terms"});
+                    "activation_density", "hardware", "area_mm2", "leakage_uW", "error", "structural_error", "family",
+                    "terms", "structural_terms"});
   g.library = gates.at("library").as_text();
   g.tools = gates.at("tools").as_text();
   g.columns = gates.at("columns").as_int();
   if (g.columns < 1) gates.at("columns").fail("must be at least 1");
   g.voltage = positive(gates.at("voltage_V"));
   g.wire = positive(gates.at("wire_fF")) * 1e-15;
-  g.clock_period = positive(gates.at("clock_period_ns")) * 1e-9;
+  g.clock_period = read_growth(gates.at("clock_period_ns"), 1e-9);
   g.dram = gates.at("dram").as_text();
   const auto density = gates.at("activation_density").items();
   if (density.size() != 2) gates.at("activation_density").fail("must be a list of the least and the most");
   g.least_density = positive(density[0]);
   g.most_density = positive(density[1]);
-  if (!(g.clock_period > 0)) gates.at("clock_period_ns").fail("must be above 0");
+  if (std::ranges::none_of(g.clock_period.terms, [](const GrowthTerm& term) { return term.value > 0; }))
+    gates.at("clock_period_ns").fail("must be above 0");
   if (g.least_density > g.most_density) gates.at("activation_density").fail("the least is above the most");
-  for (const auto& [key, value] : gates.at("hardware").members()) g.hardware[key] = value.as_text();
-  g.area = read_per_column(gates.at("area_mm2"), 1e-6);
-  g.leakage = read_per_column(gates.at("leakage_uW"), 1e-6);
+  for (const auto& [key, value] : gates.at("hardware").members()) {
+    const std::string text = value.as_text();
+    const std::size_t dots = text.find("..");
+    const auto number = [](std::string_view word) {
+      return !word.empty() && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
+    };
+    if (dots != std::string::npos &&
+        !(number(std::string_view(text).substr(0, dots)) && number(std::string_view(text).substr(dots + 2))))
+      value.fail(fmt::format("'{}' must be two whole numbers around the dots, as in 16..128", text));
+    g.hardware[key] = text;
+  }
+  g.area = read_growth(gates.at("area_mm2"), 1e-6);
+  g.leakage = read_growth(gates.at("leakage_uW"), 1e-6);
   g.toggles_error = read_error(gates.at("error"));
   g.structural_error = read_error(gates.at("structural_error"));
+  if (gates.has("family")) g.family = read_family(gates.at("family"));
   g.with_toggles = read_terms(gates.at("terms"));
   g.structural = read_terms(gates.at("structural_terms"));
   const YamlReader coefficients = top.at("coefficients");
@@ -147,7 +202,8 @@ void save_gate_level(const Technology& technology, const std::filesystem::path& 
   out << YAML::Key << "columns" << YAML::Value << g.columns;
   out << YAML::Key << "voltage_V" << YAML::Value << number(g.voltage);
   out << YAML::Key << "wire_fF" << YAML::Value << number(g.wire * 1e15);
-  out << YAML::Key << "clock_period_ns" << YAML::Value << number(g.clock_period * 1e9);
+  out << YAML::Key << "clock_period_ns" << YAML::Value;
+  emit(out, g.clock_period, 1e-9);
   out << YAML::Key << "dram" << YAML::Value << g.dram;
   out << YAML::Key << "activation_density" << YAML::Value << YAML::Flow << YAML::BeginSeq << number(g.least_density)
       << number(g.most_density) << YAML::EndSeq;
@@ -160,6 +216,10 @@ void save_gate_level(const Technology& technology, const std::filesystem::path& 
   emit(out, g.toggles_error);
   out << YAML::Key << "structural_error" << YAML::Value;
   emit(out, g.structural_error);
+  if (g.family.architectures > 0) {
+    out << YAML::Key << "family" << YAML::Value;
+    emit(out, g.family);
+  }
   out << YAML::Key << "terms" << YAML::Value;
   emit(out, g.with_toggles);
   out << YAML::Key << "structural_terms" << YAML::Value;

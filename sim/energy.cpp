@@ -58,7 +58,7 @@ EnergyParts gate_level_parts(const Events& events, const Toggles* toggles, const
   parts.dram_pj = static_cast<double>(events.memory_lines_read + events.memory_lines_written) * a.data_bits *
                   gates.dram_access * 1e12;
   const double seconds = static_cast<double>(events.cycles) / (a.clock_mhz * 1e6);
-  parts.leakage_pj = (gates.leakage.of(a.columns * a.tiles) + memory_bits * gates.memory_leakage) * seconds * 1e12;
+  parts.leakage_pj = (gates.leakage.of(a) + memory_bits * gates.memory_leakage) * seconds * 1e12;
   return parts;
 }
 
@@ -83,9 +83,10 @@ std::vector<std::string> rules_for(const Measurement& measurement, const GateLev
     rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: activation density below {:g} in {}.",
                                 gates.least_density, fmt::join(sparse, ", ")));
   }
-  if (a.clock_mhz * 1e6 * gates.clock_period > 1) {
-    rules.push_back(fmt::format("The clock of {} MHz is not met: the gates reach {:.1f} MHz.", a.clock_mhz,
-                                1e-6 / gates.clock_period));
+  const double period = gates.clock_period.of(a);
+  if (a.clock_mhz * 1e6 * period > 1) {
+    rules.push_back(
+        fmt::format("The clock of {} MHz is not met: the gates reach {:.1f} MHz.", a.clock_mhz, 1e-6 / period));
   }
   return rules;
 }

@@ -22,8 +22,7 @@ double energy_of(const std::vector<EnergyTerm>& terms, const Events& events, con
       const auto toggle = std::ranges::find(toggle_names, term.event) - toggle_names.begin();
       count = static_cast<double>(toggles->*toggle_members.at(static_cast<std::size_t>(toggle)));
     }
-    const double scale = term.scale == TermScale::columns ? architecture.columns * architecture.tiles : 1;
-    joules += count * scale * term.joules;
+    joules += count * term.per.of(architecture) * term.joules;
   }
   return joules;
 }
@@ -62,6 +61,24 @@ std::map<std::string, std::string> calibrated_keys(const Architecture& architect
   return keys;
 }
 
+namespace {
+
+// Does a technology's text of a key, "64", "16..128" or "false|true", take the value?
+bool covers(const std::string& calibrated, const std::string& value) {
+  if (const std::size_t dots = calibrated.find(".."); dots != std::string::npos) {
+    const long number = std::stol(value);
+    return std::stol(calibrated.substr(0, dots)) <= number && number <= std::stol(calibrated.substr(dots + 2));
+  }
+  for (std::size_t begin = 0; begin <= calibrated.size();) {
+    const std::size_t end = std::min(calibrated.find('|', begin), calibrated.size());
+    if (calibrated.compare(begin, end - begin, value) == 0) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<std::string> differences(const GateLevel& technology, const Architecture& architecture) {
   // What all hardware had before a file could say it.
   static const std::map<std::string, std::string> before = {
@@ -72,7 +89,7 @@ std::vector<std::string> differences(const GateLevel& technology, const Architec
     const std::string calibrated = said != technology.hardware.end() ? said->second
                                    : known != before.end()           ? known->second
                                                                      : "none";
-    if (calibrated == value) continue;
+    if (covers(calibrated, value)) continue;
     result.push_back(fmt::format("{} {}, calibrated for {}", key, value, calibrated));
   }
   return result;

@@ -13,86 +13,125 @@ namespace bitstrata::sim::gates {
 namespace {
 
 using model::EnergyTerm;
-using model::TermScale;
+using model::Scale;
+
+// An event and what its energy may grow with. Of one accelerator the first alone is asked: the others are multiples of
+// it.
+struct Candidate {
+  const char* event;
+  std::vector<Scale> scales = {Scale()};
+};
 
 // What a part's energy may depend on. Coefficients of events that go together trade against each other: they are a set.
 struct Candidates {
   const char* part;
-  std::vector<std::pair<const char*, TermScale>> structural, toggles;
+  std::vector<Candidate> structural, toggles;
 };
 
 const std::vector<Candidates>& candidates() {
-  constexpr TermScale one = TermScale::one, columns = TermScale::columns;
   static const std::vector<Candidates> all = {
       {"array",
-       {{"cycles", columns},
-        {"plane_steps", columns},
-        {"cell_steps", one},
-        {"weight_cells_written", one},
-        {"vectors", columns}},
-       {{"activation_toggles", columns},
-        {"weight_line_toggles", one},
-        {"product_toggles", one},
-        {"tree_toggles", one},
-        {"weight_toggles", one}}},
+       {{"cycles", {"column", "row*column"}},
+        {"plane_steps", {"column", "row*column"}},
+        {"cell_steps"},
+        {"weight_cells_written"},
+        {"vectors", {"column", "row*column"}}},
+       {{"activation_toggles", {"column"}},
+        {"weight_line_toggles", {"fixed", "row"}},
+        {"product_toggles"},
+        {"tree_toggles"},
+        {"weight_toggles"}}},
       {"shift_add",
-       {{"cycles", columns},
-        {"column_steps", one},
-        {"joiner_adds", one},
-        {"accumulator_writes", one},
-        {"weight_rows_read", columns},
-        {"weight_cells_written", one},
-        {"vectors", columns}},
-       {{"count_toggles", one},
-        {"operand_toggles", one},
-        {"accumulator_toggles", one},
-        {"joiner_toggles", one},
-        {"output_toggles", one},
-        {"weight_toggles", one}}},
+       {{"cycles", {"column"}},
+        {"column_steps", {"fixed", "count_bit"}},
+        {"joiner_adds", {"fixed", "count_bit"}},
+        {"accumulator_writes", {"fixed", "accumulator_bit"}},
+        {"weight_rows_read", {"column", "row*column"}},
+        {"weight_cells_written"},
+        {"vectors", {"column"}}},
+       {{"count_toggles"},
+        {"operand_toggles"},
+        {"accumulator_toggles"},
+        {"joiner_toggles"},
+        {"output_toggles"},
+        {"weight_toggles"}}},
       {"postprocess",
-       {{"cycles", one}, {"post_outputs", one}, {"post_cycles", one}, {"output_bits_written", one}},
-       {{"sum_toggles", one}, {"parameter_toggles", one}, {"output_toggles", one}}},
+       {{"cycles", {"fixed", "post_lane"}},
+        {"post_outputs", {"fixed", "accumulator_bit", "vector_unit"}},
+        {"post_cycles", {"fixed", "post_lane", "post_lane*accumulator_bit", "post_lane*vector_unit"}},
+        {"output_bits_written"}},
+       {{"sum_toggles"}, {"parameter_toggles"}, {"output_toggles"}}},
       {"buffer",
-       {{"cycles", one},
-        {"window_reads", one},
-        {"activation_lines_read", one},
-        {"activation_lines_written", one},
-        {"plane_steps", one},
-        {"weight_rows_read", one},
-        {"output_lines_read", one},
-        {"output_bits_written", one}},
-       {{"activation_toggles", one}, {"line_toggles", one}, {"select_toggles", one}, {"window_toggles", one}}},
+       {{"cycles"},
+        {"window_reads", {"fixed", "line_bit", "plane*line_bit", "row"}},
+        {"activation_lines_read", {"fixed", "line_bit", "line_bit*line_stage"}},
+        {"activation_lines_written", {"fixed", "line_bit", "plane*line_bit"}},
+        {"plane_steps", {"fixed", "row"}},
+        {"weight_rows_read", {"fixed", "column*load_row"}},
+        {"output_lines_read", {"fixed", "line_bit"}},
+        {"output_bits_written", {"fixed", "line_bit"}}},
+       {{"activation_toggles", {"fixed", "line_stage"}},
+        {"line_toggles", {"fixed", "line_stage"}},
+        {"select_toggles", {"fixed", "line_bit", "plane*line_bit"}},
+        {"window_toggles", {"fixed", "line_stage"}}}},
       {"control",
-       {{"cycles", one},
-        {"memory_lines_read", one},
-        {"memory_lines_written", one},
-        {"window_reads", one},
-        {"vectors", one},
-        {"plane_steps", one},
-        {"post_outputs", one},
-        {"weight_rows_read", one}},
+       {{"cycles"},
+        {"memory_lines_read", {"fixed", "line_bit"}},
+        {"memory_lines_written", {"fixed", "line_bit"}},
+        {"window_reads"},
+        {"vectors"},
+        {"plane_steps"},
+        {"post_outputs"},
+        {"weight_rows_read", {"fixed", "column*load_row"}}},
        {}},
       {"clock",
-       {{"plane_steps", one},
-        {"vectors", one},
-        {"window_reads", one},
-        {"weight_rows_read", one},
-        {"memory_lines_read", one},
-        {"post_outputs", one},
-        {"post_cycles", one},
-        {"load_cycles", one},
-        {"store_cycles", one}},
+       {{"plane_steps", {"fixed", "row", "row*plane"}},
+        {"vectors", {"fixed", "row", "row*plane"}},
+        {"window_reads", {"fixed", "line_bit", "plane*line_bit", "row*plane"}},
+        {"weight_rows_read", {"fixed", "column*load_row"}},
+        {"memory_lines_read", {"fixed", "line_bit"}},
+        {"post_outputs", {"fixed", "accumulator_bit"}},
+        {"post_cycles", {"fixed", "post_lane", "post_lane*accumulator_bit"}},
+        {"load_cycles", {"fixed", "line_bit", "plane*line_bit"}},
+        {"store_cycles", {"fixed", "line_bit", "plane*line_bit"}}},
        {}},
       {"clock_of_columns",
-       {{"column_steps", one},
-        {"plane_steps", columns},
-        {"vectors", columns},
-        {"joiner_adds", one},
-        {"weight_cells_written", one},
-        {"weight_rows_read", columns},
-        {"accumulator_writes", one}},
+       {{"column_steps", {"fixed", "count_bit"}},
+        {"plane_steps", {"column", "row*column"}},
+        {"vectors", {"column", "row*column"}},
+        {"joiner_adds"},
+        {"weight_cells_written"},
+        {"weight_rows_read", {"column", "row*column"}},
+        {"accumulator_writes", {"fixed", "accumulator_bit"}}},
        {}}};
   return all;
+}
+
+// What a cycle in which nothing happens takes: of the columns, and of the rest.
+const std::vector<Scale> idle_scales = {"fixed", "post_lane", "line_bit", "plane", "row", "accumulator_bit"};
+const std::vector<Scale> idle_scales_of_columns = {"column", "row*column", "column*count_bit"};
+
+bool of_columns(const std::string_view part) { return part == "clock_of_columns"; }
+
+// J a cycle, of an accelerator at rest.
+double idle_of(const GateMeasurement& m, const std::string_view part) {
+  return part == "clock" ? m.idle_clock : of_columns(part) ? m.idle_clock_of_columns : 0;
+}
+
+// Terms that may be, at 1 J a count.
+std::vector<EnergyTerm> terms_of(const Candidates& candidate, bool structural, bool family) {
+  std::vector<EnergyTerm> terms;
+  const auto take = [&](const std::vector<Candidate>& list) {
+    for (const Candidate& one : list) {
+      for (const Scale& scale : one.scales) {
+        terms.push_back({one.event, scale, 1});
+        if (!family) break;
+      }
+    }
+  };
+  take(candidate.structural);
+  if (!structural) take(candidate.toggles);
+  return terms;
 }
 
 double sum_of(const CalibrationPoint& point, const model::EnergyTerms& parts, const model::Architecture& architecture) {
@@ -102,12 +141,6 @@ double sum_of(const CalibrationPoint& point, const model::EnergyTerms& parts, co
 }
 
 }  // namespace
-
-double CalibrationPoint::total() const {
-  double sum = 0;
-  for (const auto& [part, value] : energy) sum += value;
-  return sum;
-}
 
 std::vector<double> non_negative_least_squares(const std::vector<std::vector<double>>& columns,
                                                const std::vector<double>& b) {
@@ -172,66 +205,86 @@ std::vector<double> non_negative_least_squares(const std::vector<std::vector<dou
   return result;
 }
 
-model::EnergyTerms fit_energy(const std::vector<CalibrationPoint>& points, const model::Architecture& architecture,
-                              const model::PerColumn& clock, bool structural) {
+model::Growth fit_growth(Measurements measurements, const Quantity& quantity, const Quantity& whole,
+                         const std::vector<Scale>& scales) {
+  std::vector<std::vector<double>> columns(scales.size());
+  std::vector<double> target;
+  for (const GateMeasurement* m : measurements) {
+    target.push_back(quantity(*m) / whole(*m));
+    for (std::size_t s = 0; s < scales.size(); ++s) columns[s].push_back(scales[s].of(m->architecture) / whole(*m));
+  }
+  const std::vector<double> weights = non_negative_least_squares(columns, target);
+  model::Growth growth;
+  for (std::size_t s = 0; s < scales.size(); ++s)
+    if (weights[s] > 0) growth.terms.push_back({scales[s], weights[s]});
+  return growth;
+}
+
+model::EnergyTerms fit_energy(Measurements measurements, bool structural) {
+  const bool family = measurements.size() > 1;
   model::EnergyTerms parts;
   for (const Candidates& candidate : candidates()) {
-    std::vector<EnergyTerm> terms;
-    for (const auto& [event, scale] : candidate.structural) terms.push_back({event, scale, 1});
-    if (!structural) {
-      for (const auto& [event, scale] : candidate.toggles) terms.push_back({event, scale, 1});
-    }
+    std::vector<EnergyTerm> terms = terms_of(candidate, structural, family);
     std::vector<std::vector<double>> columns(terms.size());
     std::vector<double> target;
-    for (const CalibrationPoint& point : points) {
-      if (point.held_out) continue;
-      // Errors count by their share of the run's whole energy.
-      const double whole = point.total();
-      const auto found = point.energy.find(candidate.part);
-      if (found == point.energy.end()) throw std::logic_error("no energy of part " + std::string(candidate.part));
-      double known = 0;
-      if (found->first == "clock") known = clock.fixed * static_cast<double>(point.events.cycles);
-      if (found->first == "clock_of_columns")
-        known = clock.column * architecture.columns * static_cast<double>(point.events.cycles);
-      // Clocks that are never gated take what they are known to take: the rest is rounding, which terms must not fit.
-      const double rest = std::abs(found->second - known) > 1e-10 * found->second ? found->second - known : 0;
-      target.push_back(rest / whole);
-      for (std::size_t t = 0; t < terms.size(); ++t) {
-        columns[t].push_back(energy_of({terms[t]}, point.events, &point.toggles, architecture) / whole);
+    for (const GateMeasurement* m : measurements) {
+      const auto fitted = std::ranges::count_if(m->points, [](const CalibrationPoint& p) { return !p.held_out; });
+      const double weight = 1 / std::sqrt(static_cast<double>(fitted));
+      for (const CalibrationPoint& point : m->points) {
+        if (point.held_out) continue;
+        // Errors count by their share of the run's whole energy.
+        const double whole = point.total() / weight;
+        const auto found = point.energy.find(candidate.part);
+        if (found == point.energy.end()) throw std::logic_error("no energy of part " + std::string(candidate.part));
+        const double known = idle_of(*m, candidate.part) * static_cast<double>(point.events.cycles);
+        // Clocks that are never gated take what they are known to take: the rest is rounding, which terms must not fit.
+        const double rest = std::abs(found->second - known) > 1e-10 * found->second ? found->second - known : 0;
+        target.push_back(rest / whole);
+        for (std::size_t t = 0; t < terms.size(); ++t)
+          columns[t].push_back(energy_of({terms[t]}, point.events, &point.toggles, m->architecture) / whole);
       }
     }
     const std::vector<double> weights = non_negative_least_squares(columns, target);
     // The clocks of columns and of the rest are measured apart, so that each grows as it does, and reported as one.
-    const bool clocks = candidate.part == std::string_view("clock_of_columns");
-    std::vector<EnergyTerm>& kept = parts[clocks ? "clock" : candidate.part];
+    std::vector<EnergyTerm>& kept = parts[of_columns(candidate.part) ? "clock" : candidate.part];
     for (std::size_t t = 0; t < terms.size(); ++t) {
       terms[t].joules = weights[t];
       if (weights[t] > 0) kept.push_back(terms[t]);
     }
   }
-  parts["clock"].push_back({"cycles", TermScale::one, clock.fixed});
-  parts["clock"].push_back({"cycles", TermScale::columns, clock.column});
+  const Quantity clock = [](const GateMeasurement& m) { return m.idle_clock + m.idle_clock_of_columns; };
+  const auto idle = [&](double GateMeasurement::*part, const std::vector<Scale>& scales) {
+    const std::vector<Scale> asked(scales.begin(), family ? scales.end() : scales.begin() + 1);
+    for (const model::GrowthTerm& term :
+         fit_growth(
+             measurements, [part](const GateMeasurement& m) { return m.*part; }, clock, asked)
+             .terms)
+      parts["clock"].push_back({"cycles", term.per, term.value});
+  };
+  idle(&GateMeasurement::idle_clock, idle_scales);
+  idle(&GateMeasurement::idle_clock_of_columns, idle_scales_of_columns);
   return parts;
 }
 
-model::FitError error_of(const model::EnergyTerms& parts, const std::vector<CalibrationPoint>& points,
-                         const model::Architecture& architecture, bool held_out) {
+model::FitError error_of(const model::EnergyTerms& parts, Measurements measurements, bool held_out) {
   model::FitError error;
   double sum = 0, squares = 0, residuals = 0;
-  for (const CalibrationPoint& point : points) {
-    if (point.held_out != held_out) continue;
-    const double cycles = static_cast<double>(point.events.cycles);
-    const double measured = point.total() / cycles, predicted = sum_of(point, parts, architecture) / cycles;
-    const double relative = std::abs(predicted - measured) / measured;
-    ++error.points;
-    error.mean += relative;
-    if (relative >= error.worst) {
-      error.worst = relative;
-      error.worst_point = point.name;
+  for (const GateMeasurement* m : measurements) {
+    for (const CalibrationPoint& point : m->points) {
+      if (point.held_out != held_out) continue;
+      const double cycles = static_cast<double>(point.events.cycles);
+      const double measured = point.total() / cycles, predicted = sum_of(point, parts, m->architecture) / cycles;
+      const double relative = std::abs(predicted - measured) / measured;
+      ++error.points;
+      error.mean += relative;
+      if (relative >= error.worst) {
+        error.worst = relative;
+        error.worst_point = measurements.size() > 1 ? m->architecture.name + ": " + point.name : point.name;
+      }
+      sum += measured;
+      squares += measured * measured;
+      residuals += (predicted - measured) * (predicted - measured);
     }
-    sum += measured;
-    squares += measured * measured;
-    residuals += (predicted - measured) * (predicted - measured);
   }
   if (error.points == 0) throw std::invalid_argument("no runs to test the fit on");
   error.mean /= error.points;

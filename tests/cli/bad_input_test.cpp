@@ -39,6 +39,12 @@ void prepare(const TemporaryFolder& folder) {
   folder.write("misspelt.yaml", "format: bitstrata-architecture-1\nrowz: 64\n");
   folder.write("narrow.yaml", "psum_depth: 16\n");
   folder.write("small.yaml", "accumulator_bits: 16\n");
+  const std::string family = "format: bitstrata-family-1\nbase: pim-16x16\narchitectures:\n  - {name: a}\n";
+  folder.write("family-key.yaml", family + "  - {name: b, rowz: 32}\n");
+  folder.write("family-twice.yaml", family + "  - {name: b, rows: 32}\n  - {name: a, rows: 64}\n");
+  folder.write("family-misfit.yaml", family + "  - {name: b, psum_depth: 0}\n");
+  folder.write("family-path.yaml", family + "  - {name: ../b}\n");
+  folder.write("family-few.yaml", family + "  - {name: b, rows: 32}\n  - {name: c, rows: 64}\n");
   folder.write("in-the-way", "a file");
   folder.write("headless.safetensors", std::string("\x02\0\0\0\0\0\0\0{}", 10));
   folder.write("twice.yaml",
@@ -170,6 +176,27 @@ INSTANTIATE_TEST_SUITE_P(
              {"run", "--network", "lenet5", "--network", "vgg_small"},
              {"--network is given more than once"}},
         Case{"LoneWord", {"run", "lenet5"}, {"stands alone"}}, Case{"NoNetwork", {"run"}, {"--network is missing"}},
+        Case{"FamilyKey",
+             {"characterize", "--family", "@family-key.yaml", "--out", "@tech.yaml"},
+             {"family-key.yaml:5", "rowz", "did you mean 'rows'"}},
+        Case{"FamilyTwice",
+             {"characterize", "--family", "@family-twice.yaml", "--out", "@tech.yaml"},
+             {"family-twice.yaml:6", "'a' is the name of an architecture before"}},
+        Case{"FamilyMisfit",
+             {"characterize", "--family", "@family-misfit.yaml", "--out", "@tech.yaml"},
+             {"family-misfit.yaml:5", "psum_depth"}},
+        Case{"FamilyPath",
+             {"characterize", "--family", "@family-path.yaml", "--out", "@tech.yaml"},
+             {"family-path.yaml:5", "'../b' must be letters"}},
+        Case{"FamilyOfThree",
+             {"characterize", "--family", "@family-few.yaml", "--out", "@tech.yaml"},
+             {"3 architectures", "four"}},
+        Case{"FamilyAndArchitecture",
+             {"characterize", "--family", "@family-few.yaml", "--architecture", "pim-16x16", "--out", "@tech.yaml"},
+             {"--architecture belongs to a single architecture"}},
+        Case{"LeftOutOfNoFamily",
+             {"characterize", "--left-out", "@left.csv", "--out", "@tech.yaml"},
+             {"--left-out belongs to --family"}},
         Case{"CharacterizeNoOut", {"characterize"}, {"bitstrata characterize:", "--out"}},
         Case{"CharacterizeUnknownLibrary",
              {"characterize", "--library", "osu081", "--out", "@tech.yaml"},

@@ -10,8 +10,6 @@
 namespace bitstrata::sim {
 namespace {
 
-using model::TermScale;
-
 // 3 macros of 32 x 20; banks of 4096, 4096, 4096, 16384 and 65536 bits, whose roots are 64, 64, 64, 128 and 256. Four
 // rows of weights are a word of 80 bits in two lines.
 model::Architecture three_macros() {
@@ -54,15 +52,14 @@ model::Technology technology() {
   t.kind = model::TechnologyKind::gate_level;
   t.name = "by hand";
   model::GateLevel& g = t.gates;
-  g.leakage = {2e-6, 1e-7};
-  g.with_toggles = {
-      {"array", {{"product_toggles", TermScale::one, 300e-15}}},
-      {"shift_add", {{"column_steps", TermScale::one, 20e-15}}},
-      {"postprocess", {{"post_outputs", TermScale::one, 1e-12}}},
-      {"buffer", {{"window_reads", TermScale::one, 100e-15}}},
-      {"control", {{"cycles", TermScale::one, 5e-15}}},
-      {"clock", {{"cycles", TermScale::columns, 1e-15}, {"weight_rows_read", TermScale::columns, 1e-13}}}};
-  g.structural = {{"array", {{"column_steps", TermScale::one, 1e-12}}}};
+  g.leakage = {{{{}, 2e-6}, {"column", 1e-7}}};
+  g.with_toggles = {{"array", {{"product_toggles", {}, 300e-15}}},
+                    {"shift_add", {{"column_steps", {}, 20e-15}}},
+                    {"postprocess", {{"post_outputs", {}, 1e-12}}},
+                    {"buffer", {{"window_reads", {}, 100e-15}}},
+                    {"control", {{"cycles", {}, 5e-15}}},
+                    {"clock", {{"cycles", "column", 1e-15}, {"weight_rows_read", "column", 1e-13}}}};
+  g.structural = {{"array", {{"column_steps", {}, 1e-12}}}};
   g.memory_access = 1e-15;
   g.memory_leakage = 1e-12;
   g.dram_access = 10e-12;

@@ -22,7 +22,7 @@ namespace bitstrata::sim::gates {
 namespace {
 
 using model::EnergyTerm;
-using model::TermScale;
+using model::Scale;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -114,18 +114,41 @@ std::vector<CalibrationPoint> made_points(int count) {
   return points;
 }
 
+// An accelerator's points, and what a cycle at rest takes.
+GateMeasurement measured(std::vector<CalibrationPoint> points, double idle = 0, double idle_column = 0);
+
 model::Architecture sixteen_columns() {
   model::Architecture a;
   a.columns = 16;
   return a;
 }
 
+GateMeasurement measured(std::vector<CalibrationPoint> points, double idle, double idle_column) {
+  GateMeasurement m;
+  m.architecture = sixteen_columns();
+  m.points = std::move(points);
+  m.idle_clock = idle;
+  m.idle_clock_of_columns = 16 * idle_column;
+  return m;
+}
+
+model::EnergyTerms fit_one(const GateMeasurement& m, bool structural) {
+  const GateMeasurement* const one[] = {&m};
+  return fit_energy(one, structural);
+}
+
+model::FitError error_of_one(const model::EnergyTerms& terms, const std::vector<CalibrationPoint>& points,
+                             bool held_out) {
+  const GateMeasurement m = measured(points);
+  const GateMeasurement* const one[] = {&m};
+  return error_of(terms, one, held_out);
+}
+
 TEST(EnergyFit, FindsTheCoefficientsEnergyIsMadeOf) {
   const std::vector<CalibrationPoint> points = made_points(60);
-  const model::Architecture a = sixteen_columns();
-  const model::PerColumn clock{1e-9, 1e-11};
-  const model::EnergyTerms terms = fit_energy(points, a, clock, false);
-  const model::FitError error = error_of(terms, points, a, true);
+  const GateMeasurement m = measured(points, 1e-9, 1e-11);
+  const model::EnergyTerms terms = fit_one(m, false);
+  const model::FitError error = error_of_one(terms, points, true);
   EXPECT_EQ(error.points, 30);
   EXPECT_LT(error.worst, 1e-6);
   EXPECT_GT(error.r2, 0.999999);
@@ -134,7 +157,7 @@ TEST(EnergyFit, FindsTheCoefficientsEnergyIsMadeOf) {
     EXPECT_NEAR(term.joules, expected, 1e-18) << term.event;
   }
   // Without toggles nothing is known of the data.
-  const model::FitError structural = error_of(fit_energy(points, a, clock, true), points, a, true);
+  const model::FitError structural = error_of_one(fit_one(m, true), points, true);
   EXPECT_GT(structural.worst, 0.01);
   EXPECT_GT(structural.mean, 100 * error.mean);
 }
@@ -157,14 +180,14 @@ TEST(EnergyFit, ErrorsAreThoseOfTheRunsAskedFor) {
     points[i].events.cycles = 10;
     points[i].energy["array"] = joules[i];
   }
-  const model::EnergyTerms terms = {{"array", {{"cycles", TermScale::one, 1.5}}}};
-  const model::FitError error = error_of(terms, points, sixteen_columns(), true);
+  const model::EnergyTerms terms = {{"array", {{"cycles", {}, 1.5}}}};
+  const model::FitError error = error_of_one(terms, points, true);
   EXPECT_EQ(error.points, 2);
   EXPECT_DOUBLE_EQ(error.mean, (0.5 + 0.25) / 2);
   EXPECT_DOUBLE_EQ(error.worst, 0.5);
   EXPECT_EQ(error.worst_point, "run 0");
   EXPECT_DOUBLE_EQ(error.r2, 0);  // as good as their mean
-  const model::FitError fitted = error_of(terms, points, sixteen_columns(), false);
+  const model::FitError fitted = error_of_one(terms, points, false);
   EXPECT_EQ(fitted.points, 1);
   EXPECT_DOUBLE_EQ(fitted.worst, 0);
 }
@@ -174,14 +197,14 @@ TEST(EnergyFit, SaysThatHeldOutRunsContradictIt) {
   std::vector<CalibrationPoint> points = made_points(60);
   for (CalibrationPoint& p : points)
     if (p.held_out) p.energy["array"] *= 3;
-  const model::EnergyTerms terms = fit_energy(points, sixteen_columns(), {1e-9, 1e-11}, false);
+  const model::EnergyTerms terms = fit_one(measured(points, 1e-9, 1e-11), false);
   for (const EnergyTerm& term : terms.at("array")) {
     const double expected = term.event == "product_toggles" ? 300e-15 : term.event == "tree_toggles" ? 90e-15 : 0;
     EXPECT_NEAR(term.joules, expected, 1e-18) << term.event;
   }
-  EXPECT_LT(error_of(terms, points, sixteen_columns(), false).worst, 1e-6);
+  EXPECT_LT(error_of_one(terms, points, false).worst, 1e-6);
   // The array takes some hundred pJ of some thousand, most of them the clock's.
-  const model::FitError error = error_of(terms, points, sixteen_columns(), true);
+  const model::FitError error = error_of_one(terms, points, true);
   EXPECT_GT(error.worst, 0.03);
   EXPECT_GT(error.mean, 0.01);
   EXPECT_LT(error.r2, 0.999);
@@ -195,7 +218,7 @@ TEST(EnergyFit, TakesErrorsBySharesOfARun) {
   points[0].energy["array"] = 10;
   points[1].events.cell_steps = 1000;
   points[1].energy["array"] = 2000;
-  const model::EnergyTerms terms = fit_energy(points, sixteen_columns(), {}, true);
+  const model::EnergyTerms terms = fit_one(measured(points), true);
   ASSERT_EQ(terms.at("array").size(), 1U);
   EXPECT_EQ(terms.at("array")[0].event, "cell_steps");
   EXPECT_NEAR(terms.at("array")[0].joules, 1.2, 1e-9);
@@ -236,7 +259,7 @@ TEST(EnergyFit, TermsGrowWithTheColumnsOfAllMacros) {
       points[static_cast<std::size_t>(i)].events.*c.event = 100 + i;
       points[static_cast<std::size_t>(i)].energy[c.part] = (100 + i) * 5e-12;
     }
-    const model::EnergyTerms terms = fit_energy(points, sixteen_columns(), {}, true);
+    const model::EnergyTerms terms = fit_one(measured(points), true);
     Events events;
     events.*c.event = 7;
     const auto place = std::ranges::find(model::event_members, c.event) - model::event_members.begin();
@@ -248,7 +271,7 @@ TEST(EnergyFit, TermsGrowWithTheColumnsOfAllMacros) {
   idle[0].events.cycles = 1000;
   idle[0].energy["clock"] = 1000 * 1e-15;
   idle[0].energy["clock_of_columns"] = 1000 * 16 * 1e-17;
-  const model::EnergyTerms terms = fit_energy(idle, sixteen_columns(), {1e-15, 1e-17}, true);
+  const model::EnergyTerms terms = fit_one(measured(idle, 1e-15, 1e-17), true);
   Events events;
   events.cycles = 10;
   EXPECT_NEAR(sim::energy_of(terms.at("clock"), events, nullptr, more), 10 * (1e-15 + 48 * 1e-17), 1e-24);
@@ -261,7 +284,7 @@ TEST(EnergyFit, TermsGrowWithTheColumnsOfAllMacros) {
     point.energy["clock"] = (1000 + i) * 1e-15 * (1 + (i % 3) * 1e-14);
     point.energy["clock_of_columns"] = (1000 + i) * 16 * 1e-17 * (1 + (i % 2) * 1e-14);
   }
-  EXPECT_EQ(fit_energy(idle, sixteen_columns(), {1e-15, 1e-17}, true).at("clock").size(), 2U);
+  EXPECT_EQ(fit_one(measured(idle, 1e-15, 1e-17), true).at("clock").size(), 2U);
 }
 
 model::Technology made_technology() {
@@ -278,13 +301,12 @@ model::Technology made_technology() {
   g.hardware = calibrated_keys(a);
   g.voltage = 1.8;
   g.wire = 5e-15;
-  g.clock_period = 10e-9;
+  g.clock_period = model::Growth::fixed(10e-9);
   g.dram = "lpddr4";
-  g.area = {1e-6, 1e-8};
-  g.leakage = {1e-6, 1e-8};
-  g.with_toggles = {{"array", {{"product_toggles", TermScale::one, 300e-15}}},
-                    {"clock", {{"cycles", TermScale::columns, 1e-12}}}};
-  g.structural = {{"array", {{"cell_steps", TermScale::one, 100e-15}}}};
+  g.area = {{{{}, 1e-6}, {"column", 1e-8}}};
+  g.leakage = {{{{}, 1e-6}, {"column", 1e-8}}};
+  g.with_toggles = {{"array", {{"product_toggles", {}, 300e-15}}}, {"clock", {{"cycles", "column", 1e-12}}}};
+  g.structural = {{"array", {{"cell_steps", {}, 100e-15}}}};
   g.toggles_error = {40, 0.99, 0.01, 0.05, "w4a2"};
   g.structural_error = {40, 0.8, 0.1, 0.3, "w4a2"};
   g.memory_access = 1e-15;
@@ -303,12 +325,12 @@ TEST(GateLevelTechnology, SurvivesItsFile) {
   const model::Technology back = model::load_technology((folder / "made.yaml").string());
   EXPECT_EQ(back.name, t.name);
   EXPECT_EQ(back.gates.hardware, t.gates.hardware);
-  EXPECT_DOUBLE_EQ(back.gates.clock_period, t.gates.clock_period);
+  EXPECT_DOUBLE_EQ(back.gates.clock_period.of(sixteen_columns()), 10e-9);
   EXPECT_NEAR(back.gates.memory_access, t.gates.memory_access, 1e-21);
   EXPECT_EQ(back.gates.toggles_error.worst_point, "w4a2");
   ASSERT_EQ(back.gates.with_toggles.at("array").size(), 1U);
   EXPECT_NEAR(back.gates.with_toggles.at("array")[0].joules, 300e-15, 1e-19);
-  EXPECT_EQ(back.gates.with_toggles.at("clock")[0].scale, TermScale::columns);
+  EXPECT_EQ(back.gates.with_toggles.at("clock")[0].per, Scale("column"));
   EXPECT_EQ(back.status(), model::Status::cited);
   // What was read is written as the same file.
   save_gate_level(back, folder / "again.yaml");
@@ -329,8 +351,11 @@ TEST(GateLevelTechnology, FilesHaveTheirOwnUnits) {
   EXPECT_NEAR(back.memory_area, 1e-12, 1e-18);
   EXPECT_NEAR(back.memory_leakage, 1e-12, 1e-18);
   EXPECT_NEAR(back.dram_access, 10e-12, 1e-18);
-  EXPECT_NEAR(back.area.of(100), 2e-6, 1e-12);
-  EXPECT_NEAR(back.leakage.of(100), 2e-6, 1e-12);
+  model::Architecture hundred;
+  hundred.columns = 50;
+  hundred.tiles = 2;
+  EXPECT_NEAR(back.area.of(hundred), 2e-6, 1e-12);
+  EXPECT_NEAR(back.leakage.of(hundred), 2e-6, 1e-12);
 }
 
 TEST(GateLevelTechnology, RefusesDamage) {
@@ -351,7 +376,7 @@ TEST(GateLevelTechnology, RefusesDamage) {
   };
   EXPECT_THAT(message("product_toggles", "produkt_toggles"), HasSubstr("'produkt_toggles' is no event"));
   EXPECT_THAT(message("fJ: 300", "fJ: -1"), HasSubstr("must not be negative"));
-  EXPECT_THAT(message("per: column", "per: row"), HasSubstr("must be 'column'"));
+  EXPECT_THAT(message("per: column", "per: rows"), HasSubstr("'rows' is no factor"));
   EXPECT_THAT(message("voltage_V", "voltage"), HasSubstr("voltage"));
 }
 
