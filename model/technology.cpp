@@ -154,10 +154,10 @@ double Technology::mac_fj(const std::string& layer, int weight_bits, int activat
     case TechnologyKind::gate_level:
       break;
   }
-  throw std::invalid_argument(
-      fmt::format("technology '{}' prices runs of an accelerator, not MACs; known to price MACs: ad-pim, "
-                  "45nm-mac-memory and files of kind mac_table or mac_memory",
-                  name));
+  throw std::invalid_argument(fmt::format(
+      "technology '{}' prices runs of an accelerator, not MACs; known to price MACs: ad-pim, colonnade-65nm, "
+      "45nm-mac-memory and files of kind mac_table or mac_memory",
+      name));
 }
 
 std::vector<std::string> technology_names() {

@@ -28,6 +28,16 @@ TEST(AdPim, HoldsThePublishedTable) {
   EXPECT_TRUE(t.coefficients.empty());
 }
 
+TEST(Colonnade, HoldsTheMeasuredMacro) {
+  const Technology t = load_technology("colonnade-65nm");
+  ASSERT_EQ(t.mac_energy.size(), 16U);
+  EXPECT_EQ(t.mac_fj("a", 1, 1), 68.10);
+  EXPECT_EQ(t.mac_fj("a", 8, 8), 1169.7);
+  EXPECT_EQ(t.mac_fj("a", 3, 5), 591.1);
+  EXPECT_EQ(t.mac_fj("a", 16, 16), 3995.2);
+  EXPECT_EQ(t.status(), Status::cited);
+}
+
 TEST(MacMemory, HoldsThePublishedLines) {
   const Technology t = load_technology("45nm-mac-memory");
   EXPECT_EQ(t.kind, TechnologyKind::mac_memory);
@@ -51,10 +61,11 @@ TEST(Technology, PricesMacs) {
 }
 
 TEST(BuiltIns, EveryCoefficientExplainsItself) {
-  EXPECT_THAT(technology_names(),
-              UnorderedElementsAre("ad-pim", "45nm-mac-memory", "osu018-pim-64", "osu018-pim-64-gated",
-                                   "osu018-overlay-64-gated", "osu018-pim-64-gated-skip", "osu018-overlay-64",
-                                   "osu035-pim-64-gated", "osu035-overlay-64-gated", "osu035-pim-16x32-gated"));
+  EXPECT_THAT(
+      technology_names(),
+      UnorderedElementsAre("ad-pim", "45nm-mac-memory", "colonnade-65nm", "osu018-pim-64", "osu018-pim-64-gated",
+                           "osu018-overlay-64-gated", "osu018-pim-64-gated-skip", "osu018-overlay-64",
+                           "osu035-pim-64-gated", "osu035-overlay-64-gated", "osu035-pim-16x32-gated"));
   int checked = 0;
   for (const std::string& name : technology_names()) {
     const Technology t = load_technology(name);
