@@ -36,17 +36,18 @@ model::Technology technology_of(const TechnologyText& text, const model::GateLev
       "a "
       "bit.");
   t.rules.push_back("Coefficients are a set: events go together, and their weights trade against each other.");
-  const model::Coefficient memory{
-      0, "",
-      "Horowitz, Computing's energy problem, ISSCC 2014, Fig. 1.1.9 (8 KB, 32 KB, 1 MB: 10, 20, 100 pJ), as "
-      "transcribed in gist.github.com/V0XNIHILI/2b6fa61edd4c06d9ffce5551065124c1",
-      fmt::format("scaled from 45 nm and 0.9 V to {} nm and {} V", text.feature_nm, gates.voltage),
-      model::Status::cited};
-  t.coefficients["memory_access"] = memory;
-  t.coefficients["memory_area"] = {0, "", "CACTI at 45 nm for 512 bytes (buffers of BitFusion)",
-                                   fmt::format("scaled from 45 nm to {} nm", text.feature_nm), model::Status::cited};
-  t.coefficients["memory_leakage"] = {0, "", "twice the library's smallest inverter", "cells alone, no periphery",
-                                      model::Status::measured};
+  const std::string makers = "OpenRAM macros in sky130 (github.com/VLSIDA/sky130_sram_macros)";
+  const std::string energies =
+      fmt::format("130 nm and 1.8 V, 1 to 4 KB, scaled to {:g} nm and {:g} V", text.feature_nm, gates.voltage);
+  const std::string areas = fmt::format("130 nm, 1 to 8 KB, scaled to {:g} nm", text.feature_nm);
+  using model::Status;
+  t.coefficients["memory_cycle"] = {0, "", makers + ", four Liberty files", energies, Status::cited};
+  t.coefficients["memory_access"] = t.coefficients["memory_cycle"];
+  t.coefficients["memory_block"] = {0, "", makers + ", LEF files, and ISCAS 2023, table I", areas, Status::cited};
+  t.coefficients["memory_area"] = t.coefficients["memory_block"];
+  t.coefficients["memory_leakage"] = {0, "", makers + ", median of four Liberty files",
+                                      "130 nm and 1.8 V, not scaled: how it goes with them is not known",
+                                      Status::cited};
   const std::map<std::string, const char*> drams = {
       {"lpddr4",
        "Ha, Understanding and improving the energy efficiency of DRAM, Stanford 2018 (32 Gb, 3.2 Gb/s a pin)"},

@@ -50,8 +50,11 @@ struct GateLevel {
   FamilyError family;
   double least_density = 0, most_density = 1;  // shares of activations that are not zero in the runs
 
-  // Memories, by their number of bits: J a bit read or written is memory_access * sqrt(bits).
+  // Memories of b bits: an access takes memory_cycle + w * memory_access * sqrt(b) for the w bits read or written, and
+  // a memory has memory_block + b * memory_area.
+  double memory_cycle = 0;    // J
   double memory_access = 0;   // J
+  double memory_block = 0;    // m^2
   double memory_area = 0;     // m^2 a bit
   double memory_leakage = 0;  // W a bit
   std::string dram;           // type

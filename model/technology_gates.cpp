@@ -21,7 +21,9 @@ struct Unit {
   double si;
   double GateLevel::*member;
 };
-constexpr Unit units[] = {{"memory_access", "fJ/bit/sqrt(bit)", 1e-15, &GateLevel::memory_access},
+constexpr Unit units[] = {{"memory_cycle", "pJ/access", 1e-12, &GateLevel::memory_cycle},
+                          {"memory_access", "fJ/bit/sqrt(bit)", 1e-15, &GateLevel::memory_access},
+                          {"memory_block", "um2", 1e-12, &GateLevel::memory_block},
                           {"memory_area", "um2/bit", 1e-12, &GateLevel::memory_area},
                           {"memory_leakage", "pW/bit", 1e-12, &GateLevel::memory_leakage},
                           {"dram_access", "pJ/bit", 1e-12, &GateLevel::dram_access}};

@@ -51,7 +51,9 @@ EnergyParts gate_level_parts(const Events& events, const Toggles* toggles, const
   parts.clock_pj = part("clock");
   double buffers = part("buffer"), memory_bits = 0;
   for (const BufferAccess& buffer : buffer_accesses(a, events)) {
-    buffers += buffer.accessed * gates.memory_access * std::sqrt(buffer.bank_bits) * 1e12;
+    buffers +=
+        (buffer.accesses * gates.memory_cycle + buffer.accessed * gates.memory_access * std::sqrt(buffer.bank_bits)) *
+        1e12;
     memory_bits += static_cast<double>(buffer.bits);
   }
   parts.buffer_pj = buffers;
@@ -69,9 +71,18 @@ std::vector<std::string> rules_for(const Measurement& measurement, const GateLev
   const FitError& error = toggles ? gates.toggles_error : gates.structural_error;
   rules.push_back(
       fmt::format("{}: energy per cycle of gates is {:.1f} % off on average, {:.1f} % at worst, in {} runs "
-                  "that were not fitted.",
+                  "that were not fitted{}.",
                   toggles ? "From events and toggles" : "From events alone, without toggles", 100 * error.mean,
-                  100 * error.worst, error.points));
+                  100 * error.worst, error.points,
+                  gates.family.architectures > 0
+                      ? fmt::format(", of {} architectures by fits without them", gates.family.architectures)
+                      : ""));
+  if (gates.family.architectures > 0)
+    rules.push_back(
+        fmt::format("Of an architecture left out, area is {:.1f} % off on average ({:.1f} at worst), leakage "
+                    "{:.1f} % ({:.1f}), the clock {:.1f} % ({:.1f}).",
+                    100 * gates.family.area.mean, 100 * gates.family.area.worst, 100 * gates.family.leakage.mean,
+                    100 * gates.family.leakage.worst, 100 * gates.family.clock.mean, 100 * gates.family.clock.worst));
   const std::vector<std::string> others = differences(gates, a);
   if (!others.empty()) rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: {}.", fmt::join(others, "; ")));
   std::vector<std::string> sparse;

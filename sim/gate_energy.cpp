@@ -29,24 +29,40 @@ double energy_of(const std::vector<EnergyTerm>& terms, const Events& events, con
 
 std::vector<BufferAccess> buffer_accesses(const Architecture& a, const Events& e) {
   const auto line = static_cast<double>(a.data_bits);
-  const auto of = [](std::int64_t count, double bits) { return static_cast<double>(count) * bits; };
+  const auto real = [](std::int64_t count) { return static_cast<double>(count); };
+  // Words of the weight buffer lie in banks beside each other; post lanes share a word of partial sums, and a line of a
+  // plane of the output buffer.
+  const double word_banks = (a.weight_word_bits() + a.data_bits - 1) / a.data_bits;
+  const double lanes = a.post_lanes;
+  const double activation_lines = real(e.activation_lines_read + e.activation_lines_written);
+  const double sums = real(e.accumulator_reads + e.accumulator_writes + e.post_outputs);
   std::vector<BufferAccess> all = {
-      {"activations", a.activation_depth * line, a.activation_buffer_bits(),
-       of(e.activation_lines_read + e.activation_lines_written, line)},
+      {"activations", a.activation_depth * line, a.activation_buffer_bits(), activation_lines, activation_lines * line},
       {"weights", a.weight_words() * line, a.weight_buffer_bits(),
-       of(e.weight_rows_read, a.weight_word_bits()) + of(e.weight_lines_written, line)},
+       real(e.weight_rows_read) * word_banks + real(e.weight_lines_written),
+       real(e.weight_rows_read) * a.weight_word_bits() + real(e.weight_lines_written) * line},
       {"outputs", 2 * a.output_depth * line, a.output_buffer_bits(),
-       of(e.output_bits_written, 1) + of(e.output_lines_read, line)},
+       real(e.output_bits_written) / lanes + real(e.output_lines_read),
+       real(e.output_bits_written) + real(e.output_lines_read) * line},
       {"partial sums", static_cast<double>(a.psum_depth) * a.post_lanes * a.accumulator_bits, a.partial_sum_bits(),
-       of(e.accumulator_reads + e.accumulator_writes + e.post_outputs, a.accumulator_bits)},
+       sums / lanes, sums * a.accumulator_bits},
       {"parameters", a.parameter_depth * 128.0, std::int64_t{a.parameter_depth} * a.post_lanes * 128,
-       of(e.post_outputs, 128)}};
+       real(e.post_outputs), real(e.post_outputs) * 128}};
   if (const int planes = a.rules().planes_held(a.max_weight_bits); planes > 1) {
-    const double bits = static_cast<double>(a.rows) * planes;
-    all.push_back({"weight planes", bits, static_cast<std::int64_t>(bits) * a.columns,
-                   of(e.plane_steps * a.columns, a.rows) + of(e.weight_cells_written, 1)});
+    const double bits = static_cast<double>(a.rows) * planes, reads = real(e.plane_steps) * a.columns;
+    const double written = real(e.weight_cells_written);
+    all.push_back({"weight planes", bits, static_cast<std::int64_t>(bits) * a.columns, reads + written / a.rows,
+                   reads * a.rows + written});
   }
   return all;
+}
+
+ChipArea area_of(const GateLevel& technology, const Architecture& architecture) {
+  ChipArea area{technology.area.of(architecture), 0};
+  for (const BufferAccess& buffer : buffer_accesses(architecture, {}))
+    area.memories +=
+        buffer.banks() * technology.memory_block + static_cast<double>(buffer.bits) * technology.memory_area;
+  return area;
 }
 
 std::map<std::string, std::string> calibrated_keys(const Architecture& architecture) {

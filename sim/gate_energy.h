@@ -20,9 +20,17 @@ struct BufferAccess {
   std::string name;
   double bank_bits = 0;
   std::int64_t bits = 0;  // in all
-  double accessed = 0;    // bits
+  double accesses = 0;    // of a bank
+  double accessed = 0;    // bits, of all accesses
+  double banks() const { return static_cast<double>(bits) / bank_bits; }
 };
 std::vector<BufferAccess> buffer_accesses(const model::Architecture& architecture, const model::Events& events);
+
+// m^2 of an accelerator: its gates, and its memories.
+struct ChipArea {
+  double gates = 0, memories = 0;
+};
+ChipArea area_of(const model::GateLevel& technology, const model::Architecture& architecture);
 
 // Keys in which `architecture` is not the calibrated hardware: "rows 32, calibrated for 64". Columns, macros and clock
 // may be others.

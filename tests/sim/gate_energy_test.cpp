@@ -60,7 +60,10 @@ model::Technology technology() {
                     {"control", {{"cycles", {}, 5e-15}}},
                     {"clock", {{"cycles", "column", 1e-15}, {"weight_rows_read", "column", 1e-13}}}};
   g.structural = {{"array", {{"column_steps", {}, 1e-12}}}};
+  g.memory_cycle = 2e-12;
   g.memory_access = 1e-15;
+  g.memory_block = 1e-8;
+  g.memory_area = 1e-11;
   g.memory_leakage = 1e-12;
   g.dram_access = 10e-12;
   return t;
@@ -78,7 +81,9 @@ TEST(GateEnergy, OfThreeMacrosByHand) {
   // Bits times the root of the bank's, in fJ, and what gates around the memories take.
   const double accesses = (5 + 3) * 64 * 64.0 + (7 * 80 + 2 * 64) * 64.0 + (100 + 3 * 64) * 64.0 +
                           (11 + 13 + 17) * 32 * 128.0 + 17 * 128 * 256.0;
-  EXPECT_NEAR(*parts.buffer_pj, accesses * 1e-3 + 5 * 0.1, 1e-9);
+  // 2 pJ an access: of a line, of two banks of a word of weights, of what four post lanes share.
+  const double cycles = 8 + (7 * 2 + 2) + (100 / 4.0 + 3) + 41 / 4.0 + 17;
+  EXPECT_NEAR(*parts.buffer_pj, accesses * 1e-3 + cycles * 2 + 5 * 0.1, 1e-9);
   EXPECT_NEAR(*parts.dram_pj, (9 + 4) * 64 * 10.0, 1e-9);
   // 2 uW and 0.1 uW for each of 60 columns; 1 pW for each of 1,024,000 bits; for 20 us.
   EXPECT_NEAR(*parts.leakage_pj, (2 + 6 + 1.024) * 20, 1e-9);
@@ -97,19 +102,20 @@ TEST(BufferAccesses, ByHand) {
     const char* name;
     double bank_bits;
     std::int64_t bits;
-    double accessed;
-  } expected[] = {{"activations", 64 * 64, 2 * 16 * 64 * 64, 8 * 64},
-                  {"weights", 64 * 64, 64 * 2 * 64, 7 * 80 + 2 * 64},
+    double accesses, accessed;
+  } expected[] = {{"activations", 64 * 64, 2 * 16 * 64 * 64, 8, 8 * 64},
+                  {"weights", 64 * 64, 64 * 2 * 64, 7 * 2 + 2, 7 * 80 + 2 * 64},
                   // A bank holds both halves of the buffer.
-                  {"outputs", 2 * 32 * 64, 4 * 16 * 32 * 64, 100 + 3 * 64},
+                  {"outputs", 2 * 32 * 64, 4 * 16 * 32 * 64, 25 + 3, 100 + 3 * 64},
                   // Lanes of 4 neighbours beside each other: 20 columns of 3 macros and 2 halves of 128 pixels.
-                  {"partial sums", 128 * 4 * 32, 2 * 128 * 60 * 32, 41 * 32},
-                  {"parameters", 512 * 128, 512 * 4 * 128, 17 * 128}};
+                  {"partial sums", 128 * 4 * 32, 2 * 128 * 60 * 32, 41 / 4.0, 41 * 32},
+                  {"parameters", 512 * 128, 512 * 4 * 128, 17, 17 * 128}};
   ASSERT_EQ(all.size(), std::size(expected));
   for (std::size_t i = 0; i < all.size(); ++i) {
     EXPECT_EQ(all[i].name, expected[i].name);
     EXPECT_EQ(all[i].bank_bits, expected[i].bank_bits) << all[i].name;
     EXPECT_EQ(all[i].bits, expected[i].bits) << all[i].name;
+    EXPECT_EQ(all[i].accesses, expected[i].accesses) << all[i].name;
     EXPECT_EQ(all[i].accessed, expected[i].accessed) << all[i].name;
   }
 }
@@ -133,6 +139,18 @@ TEST(BufferAccesses, OfAnOverlayHaveWeightPlanes) {
   EXPECT_EQ(all[5].bits, 32 * 8 * 8);
   // Each step reads a plane of each of 8 outputs, whatever the vectors; bits are written one by one.
   EXPECT_EQ(all[5].accessed, 10 * 8 * 32 + 50);
+  EXPECT_EQ(all[5].accesses, 10 * 8 + 50 / 32.0);
+}
+
+TEST(ChipArea, ByHand) {
+  model::GateLevel gates = technology().gates;
+  gates.area = {{{{}, 3e-6}, {"column", 1e-8}}};
+  const ChipArea area = area_of(gates, three_macros());
+  EXPECT_NEAR(area.gates, 3e-6 + 60 * 1e-8, 1e-15);
+  // 32 banks of activations, 2 of a word of weights, 32 of outputs, 30 of partial sums (of two halves one), 4 of
+  // parameters.
+  const double banks = 32 + 2 + 32 + 30 + 4, bits = 1'024'000;
+  EXPECT_NEAR(area.memories, banks * 1e-8 + bits * 1e-11, 1e-12);
 }
 
 // Columns, macros and the clock scale; everything else that changes the gates is another accelerator.

@@ -183,7 +183,8 @@ TEST(Family, TechnologiesSurviveTheirFiles) {
   t.rules = {"one"};
   t.gates = fit_family(addresses(all)).technology;
   t.gates.tools = t.gates.dram = "none";
-  for (const char* name : {"memory_access", "memory_area", "memory_leakage", "dram_access"})
+  for (const char* name :
+       {"memory_cycle", "memory_access", "memory_block", "memory_area", "memory_leakage", "dram_access"})
     t.coefficients[name] = {0, "", "nobody", "none", model::Status::measured};
   save_gate_level(t, folder / "made.yaml");
   const model::GateLevel back = model::load_technology((folder / "made.yaml").string()).gates;

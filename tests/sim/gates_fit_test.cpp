@@ -309,11 +309,14 @@ model::Technology made_technology() {
   g.structural = {{"array", {{"cell_steps", {}, 100e-15}}}};
   g.toggles_error = {40, 0.99, 0.01, 0.05, "w4a2"};
   g.structural_error = {40, 0.8, 0.1, 0.3, "w4a2"};
+  g.memory_cycle = 3e-12;
   g.memory_access = 1e-15;
+  g.memory_block = 2e-12;
   g.memory_area = 1e-12;
   g.memory_leakage = 1e-12;
   g.dram_access = 10e-12;
-  for (const char* name : {"memory_access", "memory_area", "memory_leakage", "dram_access"})
+  for (const char* name :
+       {"memory_cycle", "memory_access", "memory_block", "memory_area", "memory_leakage", "dram_access"})
     t.coefficients[name] = {0, "", "a test", "none", model::Status::cited};
   return t;
 }
@@ -342,8 +345,9 @@ TEST(GateLevelTechnology, FilesHaveTheirOwnUnits) {
   const testing::TemporaryFolder folder;
   save_gate_level(made_technology(), folder / "made.yaml");
   const std::string text = testing::read_text(folder / "made.yaml");
-  for (const char* coefficient : {"value: 1\n    unit: fJ/bit/sqrt(bit)", "value: 1\n    unit: um2/bit",
-                                  "value: 1\n    unit: pW/bit", "value: 10\n    unit: pJ/bit"})
+  for (const char* coefficient :
+       {"value: 3\n    unit: pJ/access", "value: 2\n    unit: um2\n", "value: 1\n    unit: fJ/bit/sqrt(bit)",
+        "value: 1\n    unit: um2/bit", "value: 1\n    unit: pW/bit", "value: 10\n    unit: pJ/bit"})
     EXPECT_THAT(text, HasSubstr(coefficient));
   EXPECT_THAT(text, HasSubstr("area_mm2: {fixed: 1, column: 0.01}"));
   EXPECT_THAT(text, HasSubstr("leakage_uW: {fixed: 1, column: 0.01}"));
