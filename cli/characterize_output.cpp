@@ -32,9 +32,8 @@ model::Technology technology_of(const TechnologyText& text, const model::GateLev
       text.gates, text.glitches ? "with" : "without", gates.wire * 1e15)};
   t.rules.insert(t.rules.end(), text.fit.begin(), text.fit.end());
   t.rules.push_back(
-      "Memories are not gates: energy of a bit goes with the root of the memory's bits; off-chip memory has an energy "
-      "a "
-      "bit.");
+      "Memories are not gates: an access has an energy, and a bit one that goes with the root of the memory's bits; "
+      "off-chip memory has an energy a bit.");
   t.rules.push_back("Coefficients are a set: events go together, and their weights trade against each other.");
   const std::string makers = "OpenRAM macros in sky130 (github.com/VLSIDA/sky130_sram_macros)";
   const std::string energies =
