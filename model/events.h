@@ -48,6 +48,16 @@ inline constexpr std::array event_names = {
     BITSTRATA_EVENTS(X)
 #undef X
 };
+// X(name, of events e, meaning): counts that follow from those.
+#define BITSTRATA_DERIVED_EVENTS(X)                                                                  \
+  X(parameter_lines_read, e.memory_lines_read - e.weight_lines_written - e.activation_lines_written, \
+    "beats read over AXI that are neither weights nor activations: parameters and descriptors")
+inline constexpr std::array derived_event_names = {
+#define X(name, value, meaning) std::string_view{#name},
+    BITSTRATA_DERIVED_EVENTS(X)
+#undef X
+};
+
 inline constexpr std::array event_meanings = {
 #define X(member, meaning) std::string_view{meaning},
     BITSTRATA_EVENTS(X)

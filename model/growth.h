@@ -12,22 +12,23 @@
 namespace bitstrata::model {
 
 // X(name, of an architecture a, meaning)
-#define BITSTRATA_FACTORS(X)                                                             \
-  X(column, a.columns* a.tiles, "columns (overlay: columns of dot units) of all macros") \
-  X(row, a.rows, "rows of a macro")                                                      \
-  X(count_bit, bits_to_hold(a.rows), "bits of a column's count")                         \
-  X(vector, a.vectors, "overlay: vectors of a group")                                    \
-  X(fold, a.planes_at_once(), "planes that short vectors stream at once")                \
-  X(load_row, a.rows_at_once(), "rows of weights written at once")                       \
-  X(plane, a.max_activation_bits, "planes of activations")                               \
-  X(weight_bit, a.max_weight_bits, "bits of the widest weights")                         \
-  X(line_bit, a.data_bits, "bits of a line, and of the bus")                             \
-  X(line_stage, bits_to_hold(a.data_bits) - 1, "stages that rotate a line")              \
-  X(post_lane, a.post_lanes, "post lanes")                                               \
-  X(accumulator_bit, a.accumulator_bits, "bits of a partial sum")                        \
-  X(vector_unit, a.vector_unit ? 1 : 0, "1 where there is a unit for two operands")      \
-  X(swish_unit, a.swish_unit ? 1 : 0, "1 where there is a unit for hard swish")          \
-  X(table_unit, a.table_unit ? 1 : 0, "1 where there is a unit for tables")              \
+#define BITSTRATA_FACTORS(X)                                                                   \
+  X(column, a.columns* a.tiles, "columns (overlay: columns of dot units) of all macros")       \
+  X(row, a.rows, "rows of a macro")                                                            \
+  X(count_bit, bits_to_hold(a.rows), "bits of a column's count")                               \
+  X(vector, a.vectors, "overlay: vectors of a group")                                          \
+  X(fold, a.planes_at_once(), "planes that short vectors stream at once")                      \
+  X(load_row, a.rows_at_once(), "rows of weights written at once")                             \
+  X(plane, a.plane_banks(), "banks of activation planes, and their wires")                     \
+  X(plane_stage, bits_to_hold(a.plane_banks()) - 1, "stages that bring planes to their banks") \
+  X(weight_bit, a.max_weight_bits, "bits of the widest weights")                               \
+  X(line_bit, a.data_bits, "bits of a line, and of the bus")                                   \
+  X(line_stage, bits_to_hold(a.data_bits) - 1, "stages that rotate a line")                    \
+  X(post_lane, a.post_lanes, "post lanes")                                                     \
+  X(accumulator_bit, a.accumulator_bits, "bits of a partial sum")                              \
+  X(vector_unit, a.vector_unit ? 1 : 0, "1 where there is a unit for two operands")            \
+  X(swish_unit, a.swish_unit ? 1 : 0, "1 where there is a unit for hard swish")                \
+  X(table_unit, a.table_unit ? 1 : 0, "1 where there is a unit for tables")                    \
   X(address_bit, bits_to_hold(a.activation_depth - 1), "bits of an address of the activation buffer")
 
 // A product of factors; "fixed" is that of none, and 1.

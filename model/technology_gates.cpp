@@ -49,6 +49,7 @@ EnergyTerms read_terms(const YamlReader& reader) {
       entry.check_keys({"event", "per", "fJ"});
       EnergyTerm term{.event = entry.at("event").as_string(), .per = {}, .joules = 0};
       if (std::ranges::find(event_names, term.event) == event_names.end() &&
+          std::ranges::find(derived_event_names, term.event) == derived_event_names.end() &&
           std::ranges::find(toggle_names, term.event) == toggle_names.end())
         entry.at("event").fail(fmt::format("'{}' is no event", term.event));
       if (entry.has("per")) term.per = read_scale(entry.at("per"), entry.at("per").as_string());

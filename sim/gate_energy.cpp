@@ -11,19 +11,30 @@ namespace bitstrata::sim {
 
 using namespace model;
 
+namespace {
+
+// Counts of an event, a derived one, or, where there are toggles, a toggle; else 0.
+double count_of(const std::string& name, const Events& events, const Toggles* toggles) {
+  if (const auto at = std::ranges::find(event_names, name); at != event_names.end())
+    return static_cast<double>(events.*event_members[static_cast<std::size_t>(at - event_names.begin())]);
+  using Derived = std::int64_t (*)(const Events&);
+#define X(name, value, meaning) +[](const Events& e) -> std::int64_t { return value; },
+  static constexpr std::array<Derived, derived_event_names.size()> derived = {BITSTRATA_DERIVED_EVENTS(X)};
+#undef X
+  if (const auto at = std::ranges::find(derived_event_names, name); at != derived_event_names.end())
+    return static_cast<double>(derived[static_cast<std::size_t>(at - derived_event_names.begin())](events));
+  if (toggles == nullptr) return 0;
+  const auto toggle = std::ranges::find(toggle_names, name) - toggle_names.begin();
+  return static_cast<double>(toggles->*toggle_members.at(static_cast<std::size_t>(toggle)));
+}
+
+}  // namespace
+
 double energy_of(const std::vector<EnergyTerm>& terms, const Events& events, const Toggles* toggles,
                  const Architecture& architecture) {
   double joules = 0;
-  for (const EnergyTerm& term : terms) {
-    double count = 0;
-    if (const auto at = std::ranges::find(event_names, term.event); at != event_names.end()) {
-      count = static_cast<double>(events.*event_members[static_cast<std::size_t>(at - event_names.begin())]);
-    } else if (toggles != nullptr) {
-      const auto toggle = std::ranges::find(toggle_names, term.event) - toggle_names.begin();
-      count = static_cast<double>(toggles->*toggle_members.at(static_cast<std::size_t>(toggle)));
-    }
-    joules += count * term.per.of(architecture) * term.joules;
-  }
+  for (const EnergyTerm& term : terms)
+    joules += count_of(term.event, events, toggles) * term.per.of(architecture) * term.joules;
   return joules;
 }
 

@@ -20,6 +20,7 @@ using model::Scale;
 struct Candidate {
   const char* event;
   std::vector<Scale> scales = {Scale()};
+  bool of_families = false;  // asked where there are several accelerators alone
 };
 
 // What a part's energy may depend on. Coefficients of events that go together trade against each other: they are a set.
@@ -29,22 +30,24 @@ struct Candidates {
 };
 
 const std::vector<Candidates>& candidates() {
+  // Lines of all planes, and the stages of multiplexers that turn them.
+  static const Scale lines = "plane*line_bit", turned_lines = "plane*line_bit*line_stage";
   static const std::vector<Candidates> all = {
       {"array",
        {{"cycles", {"column", "row*column"}},
         {"plane_steps", {"column", "row*column"}},
-        {"cell_steps"},
+        {"cell_steps", {"fixed", "count_bit"}},
         {"weight_cells_written"},
         {"vectors", {"column", "row*column"}}},
        {{"activation_toggles", {"column"}},
         {"weight_line_toggles", {"fixed", "row"}},
-        {"product_toggles"},
-        {"tree_toggles"},
+        {"product_toggles", {"fixed", "count_bit"}},
+        {"tree_toggles", {"fixed", "count_bit"}},
         {"weight_toggles"}}},
       {"shift_add",
        {{"cycles", {"column"}},
-        {"column_steps", {"fixed", "count_bit"}},
-        {"joiner_adds", {"fixed", "count_bit"}},
+        {"column_steps", {"fixed", "count_bit", "weight_bit"}},
+        {"joiner_adds", {"fixed", "count_bit", "weight_bit", "accumulator_bit"}},
         {"accumulator_writes", {"fixed", "accumulator_bit"}},
         {"weight_rows_read", {"column", "row*column"}},
         {"weight_cells_written"},
@@ -57,22 +60,23 @@ const std::vector<Candidates>& candidates() {
         {"weight_toggles"}}},
       {"postprocess",
        {{"cycles", {"fixed", "post_lane"}},
-        {"post_outputs", {"fixed", "accumulator_bit", "vector_unit"}},
+        {"post_outputs", {"fixed", "accumulator_bit", "plane", "vector_unit"}},
         {"post_cycles", {"fixed", "post_lane", "post_lane*accumulator_bit", "post_lane*vector_unit"}},
         {"output_bits_written"}},
-       {{"sum_toggles"}, {"parameter_toggles"}, {"output_toggles"}}},
+       {{"sum_toggles", {"fixed", "weight_bit"}}, {"parameter_toggles"}, {"output_toggles"}}},
       {"buffer",
        {{"cycles"},
-        {"window_reads", {"fixed", "line_bit", "plane*line_bit", "row"}},
-        {"activation_lines_read", {"fixed", "line_bit", "line_bit*line_stage"}},
-        {"activation_lines_written", {"fixed", "line_bit", "plane*line_bit"}},
-        {"plane_steps", {"fixed", "row"}},
+        {"window_reads", {"fixed", "line_bit", lines, turned_lines, "row", "row*plane"}},
+        {"activation_lines_read", {"fixed", "line_bit", lines, turned_lines}},
+        {"activation_lines_written", {"fixed", "line_bit", lines, turned_lines}},
+        {"plane_steps", {"fixed", "row", "row*count_bit"}},
         {"weight_rows_read", {"fixed", "column*load_row"}},
         {"output_lines_read", {"fixed", "line_bit"}},
         {"output_bits_written", {"fixed", "line_bit"}}},
        {{"activation_toggles", {"fixed", "line_stage"}},
         {"line_toggles", {"fixed", "line_stage"}},
-        {"select_toggles", {"fixed", "line_bit", "plane*line_bit"}},
+        {"select_toggles",
+         {"fixed", "line_bit", lines, turned_lines, "plane*line_bit*plane_stage", "row", "row*plane"}},
         {"window_toggles", {"fixed", "line_stage"}}}},
       {"control",
        {{"cycles"},
@@ -82,7 +86,10 @@ const std::vector<Candidates>& candidates() {
         {"vectors"},
         {"plane_steps"},
         {"post_outputs"},
-        {"weight_rows_read", {"fixed", "column*load_row"}}},
+        {"weight_rows_read", {"fixed", "column*load_row"}},
+        {"parameter_lines_read", {"fixed", "line_bit"}, true},
+        {"weight_lines_written", {"fixed", "line_bit"}, true},
+        {"activation_lines_written", {"fixed", "line_bit"}, true}},
        {}},
       {"clock",
        {{"plane_steps", {"fixed", "row", "row*plane"}},
@@ -93,7 +100,9 @@ const std::vector<Candidates>& candidates() {
         {"post_outputs", {"fixed", "accumulator_bit"}},
         {"post_cycles", {"fixed", "post_lane", "post_lane*accumulator_bit"}},
         {"load_cycles", {"fixed", "line_bit", "plane*line_bit"}},
-        {"store_cycles", {"fixed", "line_bit", "plane*line_bit"}}},
+        {"store_cycles", {"fixed", "line_bit", "plane*line_bit"}},
+        {"parameter_lines_read", {"fixed", "line_bit"}, true},
+        {"weight_lines_written", {"fixed", "line_bit"}, true}},
        {}},
       {"clock_of_columns",
        {{"column_steps", {"fixed", "count_bit"}},
@@ -123,6 +132,7 @@ std::vector<EnergyTerm> terms_of(const Candidates& candidate, bool structural, b
   std::vector<EnergyTerm> terms;
   const auto take = [&](const std::vector<Candidate>& list) {
     for (const Candidate& one : list) {
+      if (one.of_families && !family) continue;
       for (const Scale& scale : one.scales) {
         terms.push_back({one.event, scale, 1});
         if (!family) break;

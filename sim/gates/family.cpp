@@ -27,21 +27,21 @@ const std::vector<ComponentScales>& component_scales() {
   static const std::vector<ComponentScales> all = {
       {"products", {"column", "row*column"}},
       {"columns",
-       {"column", "column*count_bit", "column*weight_bit", "column*plane", "column*accumulator_bit", "row*column"}},
-      {"lanes", {"column", "column*accumulator_bit", "row", "row*column", "column*vector_unit"}},
-      {"array", {"fixed", "row", "row*plane", "row*count_bit", "row*fold", "row*load_row"}},
+       {"column", "column*count_bit", "row*column", "column*fold", "column*accumulator_bit", "row*column*fold"}},
+      {"lanes", {"column", "column*accumulator_bit", "column*weight_bit", "row", "row*column", "column*vector_unit"}},
+      {"array", {"fixed", "row", "row*plane", "row*fold", "row*load_row"}},
       {"buffer",
-       {"fixed", "line_bit", "plane*line_bit", "plane*line_bit*line_stage", "row*plane", "row", "column*load_row",
-        "address_bit"}},
+       {"fixed", "line_bit", "plane*line_bit", "plane*line_bit*line_stage", "plane*line_bit*plane_stage", "row*plane",
+        "row", "column*load_row", "address_bit"}},
       {"postprocess",
-       {"fixed", "post_lane", "post_lane*accumulator_bit", "post_lane*vector_unit", "post_lane*swish_unit",
-        "post_lane*table_unit"}},
-      {"control", {"fixed", "line_bit", "plane*line_bit", "column*load_row", "accumulator_bit", "row"}}};
+       {"fixed", "post_lane", "post_lane*accumulator_bit", "post_lane*plane", "post_lane*vector_unit",
+        "post_lane*plane*vector_unit", "post_lane*swish_unit", "post_lane*table_unit"}},
+      {"control", {"fixed", "line_bit", "plane*line_bit", "column*load_row", "accumulator_bit", "row", "post_lane"}}};
   return all;
 }
 
-const std::vector<Scale> clock_scales = {"fixed",      "count_bit", "line_stage", "accumulator_bit", "plane",
-                                         "weight_bit", "row",       "line_bit",   "post_lane"};
+// Paths go through adders as wide as partial sums, rotators, and trees over the rows.
+const std::vector<Scale> clock_scales = {"fixed", "accumulator_bit", "count_bit", "plane", "line_stage", "weight_bit"};
 
 Growth sum_of(std::vector<Growth> parts) {
   Growth sum;

@@ -35,6 +35,9 @@ TEST(Scales, AreProductsOfParameters) {
   EXPECT_EQ(Scale("row*column").of(a), 64 * 48);
   EXPECT_EQ(Scale("count_bit").of(a), 7);  // a count of 64 rows goes up to 64
   EXPECT_EQ(Scale("line_stage").of(a), 7);
+  a.max_activation_bits = 12;  // which take 16 banks
+  EXPECT_EQ(Scale("plane").of(a), 16);
+  EXPECT_EQ(Scale("plane_stage").of(a), 4);
   EXPECT_EQ(Scale("row*row").of(a), 64 * 64);
   EXPECT_EQ(Scale("column*row").text(), "column*row");
   EXPECT_EQ(Scale("row*column"), Scale("column*row"));
@@ -66,13 +69,17 @@ GateMeasurement made(const Architecture& architecture, unsigned seed) {
     p.events.cycles = draw();
     p.events.window_reads = draw();
     p.events.post_outputs = draw();
+    p.events.weight_lines_written = draw();
+    p.events.activation_lines_written = draw();
+    const std::int64_t parameter_lines = draw();
+    p.events.memory_lines_read = p.events.weight_lines_written + p.events.activation_lines_written + parameter_lines;
     p.toggles.product_toggles = draw();
     const auto e = [](std::int64_t count) { return static_cast<double>(count); };
     p.energy["array"] = 2e-15 * e(p.toggles.product_toggles);
     p.energy["shift_add"] = 0;
     p.energy["buffer"] = 1e-16 * architecture.data_bits * architecture.max_activation_bits * e(p.events.window_reads);
     p.energy["postprocess"] = 4e-15 * architecture.accumulator_bits * e(p.events.post_outputs);
-    p.energy["control"] = 5e-15 * e(p.events.cycles);
+    p.energy["control"] = 5e-15 * e(p.events.cycles) + 7e-15 * e(parameter_lines);
     p.energy["clock"] = m.idle_clock * e(p.events.cycles);
     p.energy["clock_of_columns"] = m.idle_clock_of_columns * e(p.events.cycles);
     m.points.push_back(p);
@@ -122,11 +129,11 @@ TEST(Family, FindsGrowthsAndHoldsForWhatIsLeftOut) {
   large.max_activation_bits = 12;
   large.accumulator_bits = 44;
   const model::GateLevel& g = family.technology;
-  EXPECT_NEAR(g.area.of(large), 1e-12 * (60 * 100 + 100 + 7 * 64 * 12), 1e-15);
+  EXPECT_NEAR(g.area.of(large), 1e-12 * (60 * 100 + 100 + 7 * 64 * 16), 1e-15);
   EXPECT_NEAR(g.clock_period.of(large), 1e-9 * (2 + 0.25 * 44 / 8), 1e-13);
   const CalibrationPoint& p = all[0].points[0];
   const auto part = [&](const char* name) { return energy_of(g.with_toggles.at(name), p.events, &p.toggles, large); };
-  EXPECT_NEAR(part("buffer"), 1e-16 * 64 * 12 * static_cast<double>(p.events.window_reads), 1e-15);
+  EXPECT_NEAR(part("buffer"), 1e-16 * 64 * 16 * static_cast<double>(p.events.window_reads), 1e-15);
   EXPECT_NEAR(part("postprocess"), 4e-15 * 44 * static_cast<double>(p.events.post_outputs), 1e-15);
   EXPECT_NEAR(part("clock"), 1e-15 * (50 + 3 * 64 + 0.5 * 60) * static_cast<double>(p.events.cycles), 1e-15);
 }
