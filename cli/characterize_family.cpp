@@ -144,14 +144,18 @@ std::string left_out_csv(const std::vector<GateMeasurement>& measurements, const
   std::string text =
       "architecture,cells,flip_flops,area_mm2,area_error_percent,leakage_error_percent,clock_ns,clock_error_percent,"
       "runs,energy_mean_error_percent,energy_worst_error_percent,worst_run,structural_mean_error_percent,"
-      "structural_worst_error_percent\n";
+      "structural_worst_error_percent";
+  for (const auto& [part, error] : family.left_out[0].parts) text += fmt::format(",{}_error_percent_of_all", part);
+  text += "\n";
   for (std::size_t i = 0; i < measurements.size(); ++i) {
     const GateMeasurement& m = measurements[i];
     const sim::gates::LeftOut& e = family.left_out[i];
-    text += fmt::format("{},{},{},{:.5f},{:.2f},{:.2f},{:.3f},{:.2f},{},{:.2f},{:.2f},\"{}\",{:.2f},{:.2f}\n",
+    text += fmt::format("{},{},{},{:.5f},{:.2f},{:.2f},{:.3f},{:.2f},{},{:.2f},{:.2f},\"{}\",{:.2f},{:.2f}",
                         m.architecture.name, m.cells(), m.flip_flops(), 1e6 * m.area(), 100 * e.area, 100 * e.leakage,
                         1e9 * m.clock_period, 100 * e.clock, e.energy.points, 100 * e.energy.mean, 100 * e.energy.worst,
                         e.energy.worst_point, 100 * e.structural_energy.mean, 100 * e.structural_energy.worst);
+    for (const auto& [part, error] : e.parts) text += fmt::format(",{:.2f}", 100 * error);
+    text += "\n";
   }
   return text;
 }

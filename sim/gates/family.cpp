@@ -92,10 +92,30 @@ void fit(Measurements measurements, model::GateLevel& t) {
   t.clock_period = fit_growth(measurements, clock, clock, clock_scales);
 }
 
+// Of the runs held out, by the parts that results have.
+std::map<std::string, double> part_errors(const model::EnergyTerms& terms, const GateMeasurement& m) {
+  std::map<std::string, double> errors;
+  double runs = 0;
+  for (const CalibrationPoint& point : m.points) {
+    if (!point.held_out) continue;
+    ++runs;
+    const double whole = point.total();
+    for (const auto& [part, list] : terms)
+      errors[part] += energy_of(list, point.events, &point.toggles, m.architecture) / whole;
+    for (const auto& [part, joules] : point.energy)
+      errors[part == "clock_of_columns" ? "clock" : part] -= joules / whole;
+  }
+  for (auto& [part, error] : errors) error /= runs;
+  return errors;
+}
+
 LeftOut errors_of(const model::GateLevel& t, const GateMeasurement& m) {
   const GateMeasurement* const one[] = {&m};
-  return {error_of(t.with_toggles, one, true), error_of(t.structural, one, true),
-          t.area.of(m.architecture) / m.area() - 1, t.leakage.of(m.architecture) / leakage_of(m) - 1,
+  return {error_of(t.with_toggles, one, true),
+          error_of(t.structural, one, true),
+          part_errors(t.with_toggles, m),
+          t.area.of(m.architecture) / m.area() - 1,
+          t.leakage.of(m.architecture) / leakage_of(m) - 1,
           t.clock_period.of(m.architecture) / m.clock_period - 1};
 }
 

@@ -3,6 +3,8 @@
 // wrong that is of an accelerator that was left out.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "model/gate_level.h"
@@ -15,6 +17,7 @@ namespace bitstrata::sim::gates {
 // that are held out the error of energy.
 struct LeftOut {
   model::FitError energy, structural_energy;
+  std::map<std::string, double> parts;  // mean error of a part, as a share of its run's energy
   double area = 0, leakage = 0, clock = 0;
 };
 
