@@ -60,9 +60,9 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
            "Measures every combination of architecture parameters, networks and plans of a YAML file (docs/sweep.md\n"
            "describes it) with the fast engine. Points are kept as they are finished: a sweep that was killed goes on\n"
            "where it stopped, and several processes may share a store. Prints the Pareto fronts of latency, energy\n"
-           "and area (resources of --fpga; without it, bits on chip where no area is known). The exit status is 1 "
-           "when\n"
-           "no point fits its architecture or a confirmed point differs.",
+           "and area (resources of --fpga; without it, mm2 where the technology's gates tell them, else bits on "
+           "chip).\n"
+           "The exit status is 1 when no point fits its architecture or a confirmed point differs.",
            "sweep sweep.yaml --store points.sqlite --jobs 2 --out out/sweep"},
           values, positional)) {
     return false;
@@ -150,9 +150,9 @@ std::string area_text(const Fronts& fronts) {
         "outside: what is beyond these architectures, so that these errors do not hold",
         family.name, family.title, family.points, family.tools, errors);
   }
-  return fronts.area_known
-             ? "area as the technology gives it"
-             : "no technology tells an area: bits_on_chip (array cells, buffers, partial sums) stands for it";
+  if (fronts.area_known) return "area: gates and memories of the technology, not placed";
+  return fmt::format("{} an area: bits_on_chip (array cells, buffers, partial sums) stands for it",
+                     fronts.technology.empty() ? "no technology tells" : fronts.technology + " does not tell");
 }
 
 void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
@@ -169,10 +169,22 @@ void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
   if (fronts.fronts.size() > rows_shown) fmt::print("\n... and {} more fronts\n", fronts.fronts.size() - rows_shown);
   fmt::print("\nenergy: {}; {}\n",
              fronts.technology.empty() ? "none, the sweep names no technology" : fronts.technology, area_text(fronts));
+  if (fronts.clock_known) {
+    fmt::print(
+        "latency, power and throughput at the slower of clock_mhz, asked for, and clock_reached_mhz, of the gates{}\n",
+        fronts.clock_missed == 0
+            ? ""
+            : fmt::format("; {} of {} points do not reach the clock asked for", grouped(fronts.clock_missed),
+                          grouped(static_cast<std::int64_t>(fronts.points.size()))));
+  }
+  if (!fronts.clock_known) {
+    fmt::print("latency at the clock asked for: {} no clock that is reached\n",
+               fronts.technology.empty() ? "no technology tells" : fronts.technology + " tells");
+  }
   std::size_t notes = 0;
   for (const auto& [note, points] : fronts.energy_notes) {
     if (++notes > notes_shown) break;
-    fmt::print("energy of {} of {} points: {}\n", grouped(points),
+    fmt::print("{} of {} of {} points: {}\n", fronts.area_known ? "energy and area" : "energy", grouped(points),
                grouped(static_cast<std::int64_t>(fronts.points.size())), note);
   }
   if (fronts.energy_notes.size() > notes_shown)
@@ -202,6 +214,7 @@ json summary_of(const sim::Sweep& sweep, const sim::SweepState& state, const Fro
                   {"seconds", state.seconds},
                   {"points_per_second", state.rate()},
                   {"technology", fronts.technology},
+                  {"clock_missed", fronts.clock_missed},
                   {"refusals", fronts.refusals},
                   {"fronts", to_json(sweep, fronts)},
                   {"energy_notes", json::array()},

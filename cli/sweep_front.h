@@ -25,7 +25,10 @@ struct SweepPoint {
   sim::StoredPoint stored;
   std::int64_t architecture = 0;  // index in the sweep
   std::size_t network = 0, plan = 0;
+  sim::Clock clock;                 // under the technology that counts
+  double latency_us = 0;            // at that clock
   double size = 0;                  // LUTs under an FPGA family, else area in mm2 where known, else bits on chip
+  std::optional<sim::Area> area;    // under the technology that counts
   double block_rams = 0;            // under an FPGA family
   std::optional<double> energy_pj;  // of the technology that counts
   std::string energy_note;          // why it has none, or what it was not calibrated for
@@ -41,7 +44,9 @@ struct Fronts {
   std::vector<std::string> refusals;  // reasons, each once
   std::string technology;
   std::map<std::string, std::int64_t> energy_notes;  // SweepPoint::energy_note -> number of points
-  bool area_known = false;
+  bool area_known = false;                           // by the technology
+  bool clock_known = false;                          // likewise
+  std::int64_t clock_missed = 0;                     // points whose clock asked for the gates do not reach
   std::optional<model::FpgaFamily> fpga;
   std::unordered_map<std::int64_t, model::FpgaUse> fpga_uses;  // by architecture
   std::vector<Front> fronts;
@@ -57,7 +62,7 @@ enum class FrontScope { plan, network };
 Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::string& technology,
                    const std::optional<model::FpgaFamily>& fpga, FrontScope scope);
 
-// One row a point of the front; the first columns are the parameters that the sweep varies.
+// One row a point; the first columns are the parameters that the sweep varies.
 Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<std::size_t>& points);
 nlohmann::json to_json(const sim::Sweep& sweep, const Fronts& fronts);
 // What the script reads: all points, and which are on a front.

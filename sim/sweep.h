@@ -125,8 +125,8 @@ struct SweepState {
 SweepState run_sweep(const Sweep& sweep, PointStore& store, int jobs,
                      const std::function<void(const SweepState&)>& report);
 
-// Bits that an architecture holds on chip: array cells, buffers and partial sums. Stands for area, which no technology
-// tells yet.
+// Bits that an architecture holds on chip: array cells, buffers and partial sums. Stands for area under technologies
+// that tell none.
 std::int64_t bits_on_chip(const model::Architecture& architecture);
 
 // Indices of the points that no other point beats: is no worse in any objective and better in one. Smaller is better;

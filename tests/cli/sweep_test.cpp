@@ -89,7 +89,9 @@ TEST_F(SweepVerb, RefusesAStoreWhoseNumbersDisagree) {
   const std::string file = sweep("networks: [lenet5]\ntechnologies: [ad-pim]\n"), store = path("s.sqlite");
   ASSERT_EQ(run_program({"sweep", file, "--store", store}).status, 0);
   for (const auto& [change, expected] : {std::pair{"latency_us = latency_us * 2", "has latency_us"},
-                                         {"latency_us = latency_us / 2, macs = macs + 1", "has 416521 macs"}}) {
+                                         {"latency_us = latency_us / 2, macs = macs + 1", "has 416521 macs"},
+                                         {"macs = macs - 1; UPDATE energy SET clock_reached_mhz = 7.0",
+                                          "has latency_us 110.265, clock_reached_mhz 7, gates_mm2 none"}}) {
     { sim::Database(store).execute(std::string("UPDATE point SET ") + change); }
     const Finished finished = run_program({"sweep", file, "--store", store, "--quiet"});
     EXPECT_EQ(finished.status, 2);
@@ -105,10 +107,10 @@ TEST_F(SweepVerb, SaysWhereATechnologyIsOfOtherHardware) {
       sweep("networks: [lenet5]\narchitectures: [pim-64x64, pim-16x16]\ntechnologies: [osu018-pim-64]\n");
   const Finished table = run_program({"sweep", file, "--store", path("s.sqlite"), "--quiet", "--out", path("out")});
   ASSERT_EQ(table.status, 0) << table.err;
-  EXPECT_THAT(table.out, HasSubstr("\nenergy of 1 of 2 points: outside the calibrated range: "));
+  EXPECT_THAT(table.out, HasSubstr("\nenergy and area of 1 of 2 points: outside the calibrated range: "));
   EXPECT_THAT(table.out, HasSubstr("rows 16, calibrated for 64"));
-  EXPECT_THAT(read_text(path("out/points.csv")),
-              AllOf(HasSubstr(",bits_on_chip,energy_note\n"), HasSubstr(",outside\n"), HasSubstr(",\n")));
+  EXPECT_THAT(read_text(path("out/points.csv")), AllOf(HasSubstr(",area_mm2,gates_mm2,memories_mm2,energy_note\n"),
+                                                       HasSubstr(",outside\n"), HasSubstr(",\n")));
   const json front = json::parse(read_text(path("out/summary.json"))).at("fronts").at(0).at("points");
   ASSERT_EQ(front.size(), 2U);
   for (const json& point : front) {
@@ -120,6 +122,43 @@ TEST_F(SweepVerb, SaysWhereATechnologyIsOfOtherHardware) {
                     json::parse(run.out).at("energy").at("osu018-pim-64").at("energy_pj").get<double>(),
                 1, 1e-9);
   }
+}
+
+// The gates of osu018-pim-64 take 7.53 ns: what is asked for beyond that brings nothing, and is told.
+TEST_F(SweepVerb, ClocksAreThoseThatTheGatesReach) {
+  const std::string file =
+      sweep("networks: [lenet5]\nparameters: {clock_mhz: [50, 200, 100000]}\ntechnologies: [osu018-pim-64, ad-pim]\n");
+  const std::vector<std::string> command = {"sweep", file, "--store", path("s.sqlite"), "--quiet"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), command.begin(), command.end());
+    const Finished finished = run_program(words);
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    return finished.out;
+  };
+  EXPECT_THAT(with({}), HasSubstr("of the gates; 2 of 3 points do not reach the clock asked for\n"));
+  const json summary = json::parse(with({"--json"}));
+  EXPECT_EQ(summary.at("clock_missed"), 2);
+  const json& points = summary.at("fronts").at(0).at("points");
+  const json& fastest = points.at(0);
+  const double cycles = fastest.at("cycles");
+  EXPECT_EQ(fastest.at("parameters").at("clock_mhz"), 200) << "the first of two that are equal";
+  EXPECT_NEAR(fastest.at("clock_reached_mhz").get<double>(), 1e3 / 7.53, 1e-9);
+  EXPECT_NEAR(fastest.at("latency_us").get<double>(), cycles * 7.53e-3, 1e-9);
+  EXPECT_NEAR(fastest.at("power_mw").get<double>(), 1e-3 * fastest.at("energy_pj").get<double>() / (cycles * 7.53e-3),
+              1e-9);
+  EXPECT_NEAR(fastest.at("tops").get<double>(), 2 * 416520 / (cycles * 7.53e-9) * 1e-12, 1e-12);
+  EXPECT_NEAR(fastest.at("tops_per_w").get<double>(), 2 * 416520 / fastest.at("energy_pj").get<double>(), 1e-12);
+  EXPECT_NEAR(fastest.at("area_mm2").get<double>(),
+              fastest.at("gates_mm2").get<double>() + fastest.at("memories_mm2").get<double>(), 1e-9);
+  EXPECT_NEAR(fastest.at("gates_mm2").get<double>(), 7.49618 + 64 * 0.123329, 1e-9);
+  // A published table knows no clock.
+  EXPECT_THAT(with({"--technology", "ad-pim"}),
+              AllOf(HasSubstr("latency at the clock asked for: ad-pim tells no clock that is reached\n"),
+                    HasSubstr("ad-pim does not tell an area: bits_on_chip")));
+  const json published = json::parse(with({"--technology", "ad-pim", "--json"})).at("fronts").at(0).at("points").at(0);
+  EXPECT_DOUBLE_EQ(published.at("latency_us").get<double>(), cycles / 100000);
+  EXPECT_FALSE(published.contains("clock_reached_mhz"));
+  EXPECT_FALSE(published.contains("area_mm2"));
 }
 
 TEST_F(SweepVerb, SaysWhereNoTechnologyIsNamed) {
@@ -152,9 +191,9 @@ TEST_F(SweepVerb, PrintsFrontsAndWritesFiles) {
                                    .out);
   EXPECT_EQ(fastest.at("cycles"), run.at("cycles"));
   EXPECT_NEAR(fastest.at("energy_pj").get<double>(), run.at("energy").at("ad-pim").at("energy_pj").get<double>(), 1e-6);
-  EXPECT_THAT(
-      read_text(path("out/points.csv")),
-      ::testing::StartsWith("architecture,rows,weight_depth,network,plan,cycles,latency_us,energy_pj,bits_on_chip"));
+  EXPECT_THAT(read_text(path("out/points.csv")),
+              ::testing::StartsWith("architecture,rows,weight_depth,network,plan,cycles,latency_us,energy_pj,power_mw,"
+                                    "tops,tops_per_w,bits_on_chip\n"));
   EXPECT_TRUE(json::parse(read_text(path("out/run.json"))).contains("commit"));
   // Once more: nothing is left to do.
   const Finished second = run_program({"sweep", file, "--store", path("s.sqlite"), "--json", "--quiet"});
@@ -187,9 +226,11 @@ TEST_F(SweepVerb, PredictsFpgaResources) {
     ASSERT_EQ(finished.status, 0) << finished.err;
     EXPECT_THAT(finished.out, AllOf(HasSubstr(family + ": "), HasSubstr("synthesized architectures"),
                                     HasSubstr("mean/worst: lut "), HasSubstr("outside: what is beyond")));
-    EXPECT_THAT(read_text(path(family + "/points.csv")),
-                ::testing::StartsWith("architecture,columns,rows,network,plan,cycles,latency_us,energy_pj,luts,lut,"
-                                      "lut_ram,ff,carry,bram,dsp,outside\n"));
+    EXPECT_THAT(
+        read_text(path(family + "/points.csv")),
+        ::testing::StartsWith("architecture,columns,rows,network,plan,cycles,latency_us,energy_pj,power_mw,tops,"
+                              "tops_per_w,luts,lut,"
+                              "lut_ram,ff,carry,bram,dsp,outside\n"));
     summaries[family] = json::parse(read_text(path(family + "/summary.json")));
     const json& facts = summaries[family].at("fpga");
     EXPECT_EQ(facts.at("name"), family);
