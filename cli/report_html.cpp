@@ -150,7 +150,7 @@ std::string picture_section(const Report& report, const std::map<std::string, st
     std::string figures = figure(pictures, fmt::format("bits{}", suffix),
                                  "Bits per layer: weights, and paler beside them the activations the layer reads.");
     figures += figure(pictures, fmt::format("latency{}", suffix),
-                      "Latency per layer: cycles over the clock the architecture asks for.");
+                      "Latency per layer: cycles over the slower of the clock asked for and the one that gates reach.");
     for (const std::string& t : report.technologies) {
       figures += figure(pictures, fmt::format("energy{}-{}", suffix, t),
                         fmt::format("Energy per layer of one image, {}; coefficients {}.", t, report.status(t)));
@@ -265,6 +265,7 @@ std::string report_html(const Report& report, const std::map<std::string, std::s
         "same network. ",
         escape(reference.name));
     if (report.batches()) page += "Cycles are those of a run, which may have several images. ";
+    for (const std::string& note : clock_notes(report)) page += escape(note) + " ";
     page +=
         "Accuracy is that of the test images, with its standard error where the whole test set was used. Empty: "
         "the run folder does not say.</p>\n";

@@ -85,9 +85,12 @@ std::optional<double> layer_pj(const Price& price, std::size_t layer) {
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
+// Has a further technology another clock than the first, whose latencies are shown?
+bool other_clock(const Results& r, std::size_t price) { return r.prices[price].clock.mhz() != r.prices[0].clock.mhz(); }
+
 // layers.csv: what is not known stays empty. Cycles are those of a run of --batch images; macs, latency (time of the
-// run / batch) and energy are an image's. The columns from energy_pj on are those of the first technology; each further
-// one has a column of its own; the last column is the batch.
+// run / batch) and energy are an image's. The columns from latency_us on are those of the first technology; each
+// further one has an energy of its own, and a latency where its clock is another; the last column is the batch.
 Table csv_table(const Results& r) {
   std::vector<std::string> header = {
       "layer",       "kind",           "weight_bits",        "activation_bits", "macs",
@@ -96,6 +99,7 @@ Table csv_table(const Results& r) {
   for (const EnergyColumn& column : energy_columns) header.emplace_back(column.name);
   for (std::size_t p = 1; p < r.prices.size(); ++p) {
     header.push_back(fmt::format("energy_{}_pj", r.prices[p].technology.name));
+    if (other_clock(r, p)) header.push_back(fmt::format("latency_{}_us", r.prices[p].technology.name));
   }
   header.emplace_back("batch");
   Table table(header);
@@ -132,6 +136,8 @@ Table csv_table(const Results& r) {
     for (std::size_t p = 1; p < r.prices.size(); ++p) {
       const std::optional<double> energy = layer_pj(r.prices[p], i);
       row.push_back(energy ? number(*energy) : "");
+      if (other_clock(r, p))
+        row.push_back(number(r.prices[p].clock.latency_us(layer.events.cycles) / r.measurement.batch));
     }
     row.push_back(fmt::format("{}", r.measurement.batch));
     table.add(row);
@@ -196,6 +202,7 @@ json summary_of(const Results& r) {
       {"parameters", r.workload.parameters()},
       {"weight_storage_bits", r.workload.weight_storage_bits()},
       {"layers", layers_json(r)}};
+  if (const auto reached = r.prices.at(0).clock.reached_mhz) summary["clock_reached_mhz"] = *reached;
   for (const Price& p : r.prices) summary["energy"][p.technology.name] = to_json(p);
   if (r.tally.images() > 0) summary["images"] = {{"source", r.inputs.source}, {"count", r.tally.images()}};
   r.workload.add_calibration(summary);
@@ -267,8 +274,13 @@ void print(const Results& r) {
   table.add_total(row);
   fmt::print(
       "{}\nw, a: weight_bits and activation_bits; compute, load, store, stall: cycles, of units that overlap\n"
+      "latency at {:.4g} MHz{}\n"
       "{} parameters, {} weight bits stored\n",
-      table.text(), grouped(r.workload.parameters()), grouped(r.workload.weight_storage_bits()));
+      table.text(), r.measurement.clock_mhz,
+      r.prices.at(0).clock.reached_mhz
+          ? fmt::format(", the slower of the clock asked for and {}'s", r.prices[0].technology.name)
+          : ", the clock asked for",
+      grouped(r.workload.parameters()), grouped(r.workload.weight_storage_bits()));
   if (a.skip_planes) fmt::print("skip_planes: {}\n", cycles_note(r));
   if (batch > 1) {
     fmt::print(
@@ -282,6 +294,7 @@ void print(const Results& r) {
                short_number(1e-3 * p.energy.total.total_pj()),
                p.standard_error_pj ? " ± " + short_number(1e-3 * *p.standard_error_pj) : "", to_string(p.energy.status),
                p.technology.title);
+    fmt::print("  {}\n", physical_line(p));
     // How wrong it is, and where it is used beyond its range.
     for (std::size_t i = p.technology.rules.size(); i < p.energy.rules.size(); ++i)
       fmt::print("  {}\n", p.energy.rules[i]);
@@ -341,6 +354,7 @@ int run(const std::vector<std::string>& arguments) {
     results.prices.push_back(
         price_runs(technology, results.measurement, execution.toggles, workload.network, workload.architecture));
   }
+  results.measurement.clock_mhz = results.prices.at(0).clock.mhz();
 
   const json summary = summary_of(results);
   if (folder.wanted()) {
