@@ -155,6 +155,30 @@ std::string area_text(const Fronts& fronts) {
                      fronts.technology.empty() ? "no technology tells" : fronts.technology + " does not tell");
 }
 
+// ", by latency_us and luts; energy_pj is the same for all".
+std::string decided_by(const Front& front) {
+  std::string text;
+  if (!front.objectives.empty()) text = fmt::format(", by {}", fmt::join(front.objectives, ", "));
+  if (!front.same.empty())
+    text += fmt::format("; {} {} the same for all", fmt::join(front.same, ", "), front.same.size() == 1 ? "is" : "are");
+  if (front.unpriced == front.candidates.size()) {
+    text += "; no point has an energy";
+  } else if (front.unpriced > 0) {
+    text += fmt::format("; {} without an energy left out", grouped(static_cast<std::int64_t>(front.unpriced)));
+  }
+  return text;
+}
+
+// The first of the reasons, each with the points that it is of.
+void print_notes(const std::string& what, const std::map<std::string, std::int64_t>& notes, std::size_t points) {
+  std::size_t shown = 0;
+  for (const auto& [note, of] : notes) {
+    if (++shown > notes_shown) break;
+    fmt::print("{} of {} of {} points: {}\n", what, grouped(of), grouped(static_cast<std::int64_t>(points)), note);
+  }
+  if (notes.size() > notes_shown) fmt::print("... and {} more reasons\n", notes.size() - notes_shown);
+}
+
 void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
   std::size_t shown = 0;
   for (const Front& front : fronts.fronts) {
@@ -162,8 +186,8 @@ void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
     const std::size_t rows = std::min(rows_shown, front.points.size());
     const std::vector<std::size_t> first(front.points.begin(),
                                          front.points.begin() + static_cast<std::ptrdiff_t>(rows));
-    fmt::print("\nPareto front of {}: {} of {} points\n{}", front.title, front.points.size(), front.candidates.size(),
-               front_table(sweep, fronts, first).text());
+    fmt::print("\nPareto front of {}: {} of {} points{}\n{}", front.title, front.points.size(), front.candidates.size(),
+               decided_by(front), front_table(sweep, fronts, first).text());
     if (front.points.size() > rows) fmt::print("... and {} more\n", front.points.size() - rows);
   }
   if (fronts.fronts.size() > rows_shown) fmt::print("\n... and {} more fronts\n", fronts.fronts.size() - rows_shown);
@@ -181,14 +205,8 @@ void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
     fmt::print("latency at the clock asked for: {} no clock that is reached\n",
                fronts.technology.empty() ? "no technology tells" : fronts.technology + " tells");
   }
-  std::size_t notes = 0;
-  for (const auto& [note, points] : fronts.energy_notes) {
-    if (++notes > notes_shown) break;
-    fmt::print("{} of {} of {} points: {}\n", fronts.area_known ? "energy and area" : "energy", grouped(points),
-               grouped(static_cast<std::int64_t>(fronts.points.size())), note);
-  }
-  if (fronts.energy_notes.size() > notes_shown)
-    fmt::print("... and {} more reasons\n", fronts.energy_notes.size() - notes_shown);
+  print_notes(fronts.area_known ? "energy and area" : "energy", fronts.energy_notes, fronts.points.size());
+  print_notes("no energy", fronts.unpriced, fronts.points.size());
 }
 
 Table confirmation_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<Confirmed>& confirmed) {
@@ -218,9 +236,12 @@ json summary_of(const sim::Sweep& sweep, const sim::SweepState& state, const Fro
                   {"refusals", fronts.refusals},
                   {"fronts", to_json(sweep, fronts)},
                   {"energy_notes", json::array()},
+                  {"unpriced", json::array()},
                   {"confirmed", json::array()}};
   for (const auto& [note, points] : fronts.energy_notes)
     summary["energy_notes"].push_back({{"note", note}, {"points", points}});
+  for (const auto& [note, points] : fronts.unpriced)
+    summary["unpriced"].push_back({{"note", note}, {"points", points}});
   if (fronts.fpga) summary["fpga"] = model::facts_of(*fronts.fpga);
   for (const Confirmed& c : confirmed) {
     const SweepPoint& point = fronts.points[c.point];

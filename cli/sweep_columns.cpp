@@ -119,7 +119,7 @@ std::vector<Column> shown_columns(const sim::Sweep& sweep, const Fronts& fronts)
   }
   if (fronts.fpga) add_fpga_columns(fronts, columns);
   // In a word; the whole notes stand below the fronts and in summary.json.
-  if (!fronts.energy_notes.empty()) {
+  if (!fronts.energy_notes.empty() || !fronts.unpriced.empty()) {
     add("energy_note", [](const SweepPoint& p) {
       return Cell(std::string(p.energy_note.empty() ? "" : p.energy_pj ? "outside" : "unknown"));
     });

@@ -20,19 +20,40 @@ using nlohmann::json;
 
 namespace {
 
-// Smaller is better in all of them. Energy counts where every candidate has one.
-std::vector<double> objectives(const SweepPoint& point, bool energy) {
-  std::vector<double> values = {point.latency_us, point.size, point.block_rams};
-  if (energy) values.push_back(point.energy_pj.value());
-  return values;
+// Smaller is better in all of them.
+struct Objective {
+  std::string name;
+  double (*of)(const SweepPoint&);
+};
+
+std::vector<Objective> objectives_of(const Fronts& fronts, bool energy) {
+  std::vector<Objective> objectives = {{"latency_us", [](const SweepPoint& p) { return p.latency_us; }},
+                                       {fronts.size_name(), [](const SweepPoint& p) { return p.size; }}};
+  if (fronts.fpga)
+    objectives.push_back(
+        {model::fpga_resource_names[model::fpga_bram], [](const SweepPoint& p) { return p.block_rams; }});
+  if (energy) objectives.push_back({"energy_pj", [](const SweepPoint& p) { return p.energy_pj.value(); }});
+  return objectives;
 }
 
+// A point without a price cannot be compared with those that have one. What is the same for all decides nothing.
 void choose(const Fronts& fronts, Front& front) {
-  const bool energy = std::all_of(front.candidates.begin(), front.candidates.end(),
-                                  [&](std::size_t i) { return fronts.points[i].energy_pj.has_value(); });
-  std::vector<std::vector<double>> values;
-  for (const std::size_t i : front.candidates) values.push_back(objectives(fronts.points[i], energy));
-  for (const std::size_t i : sim::pareto_front(values)) front.points.push_back(front.candidates[i]);
+  std::vector<std::size_t> compared;
+  for (const std::size_t i : front.candidates)
+    if (fronts.points[i].energy_pj) compared.push_back(i);
+  front.unpriced = front.candidates.size() - compared.size();
+  const bool energy = !compared.empty();
+  if (!energy) compared = front.candidates;
+  std::vector<std::vector<double>> values(compared.size());
+  for (const Objective& objective : objectives_of(fronts, energy)) {
+    std::set<double> seen;
+    for (const std::size_t i : compared) seen.insert(objective.of(fronts.points[i]));
+    const bool same = seen.size() == 1 && compared.size() > 1;
+    (same ? front.same : front.objectives).push_back(objective.name);
+    for (std::size_t k = 0; k < compared.size() && !same; ++k)
+      values[k].push_back(objective.of(fronts.points[compared[k]]));
+  }
+  for (const std::size_t k : sim::pareto_front(values)) front.points.push_back(compared[k]);
 }
 
 // What an architecture is under the technology that counts.
@@ -142,7 +163,7 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::s
         point.energy_pj = energy.energy_pj;
         if (energy.energy_pj && !energy.note.starts_with(sim::outside_calibration)) continue;
         point.energy_note = energy.note;
-        ++result.energy_notes[energy.note];
+        ++(energy.energy_pj ? result.energy_notes : result.unpriced)[energy.note];
       }
       point.stored = std::move(stored);
       Front& front = fronts[{n, scope == FrontScope::plan ? plan->second : 0}];
@@ -178,7 +199,9 @@ json to_json(const sim::Sweep& sweep, const Fronts& fronts) {
   const std::vector<std::string> parameters = varied(sweep);
   json list = json::array();
   for (const Front& front : fronts.fronts) {
-    json entry = {{"front", front.title}, {"candidates", front.candidates.size()}, {"points", json::array()}};
+    json entry = {{"front", front.title},           {"candidates", front.candidates.size()},
+                  {"objectives", front.objectives}, {"same_for_all", front.same},
+                  {"unpriced", front.unpriced},     {"points", json::array()}};
     for (const std::size_t i : front.points) {
       const SweepPoint& point = fronts.points[i];
       json row = {{"parameters", json::object()}};

@@ -37,16 +37,18 @@ struct SweepPoint {
 struct Front {
   std::string title;
   std::vector<std::size_t> candidates, points;  // indices into Fronts::points; `points` by rising latency
+  std::vector<std::string> objectives, same;    // columns: what decides, and what would but is the same for all
+  std::size_t unpriced = 0;                     // candidates without an energy: on no front where others have one
 };
 
 struct Fronts {
   std::vector<SweepPoint> points;     // measured ones
   std::vector<std::string> refusals;  // reasons, each once
   std::string technology;
-  std::map<std::string, std::int64_t> energy_notes;  // SweepPoint::energy_note -> number of points
-  bool area_known = false;                           // by the technology
-  bool clock_known = false;                          // likewise
-  std::int64_t clock_missed = 0;                     // points whose clock asked for the gates do not reach
+  std::map<std::string, std::int64_t> energy_notes, unpriced;  // SweepPoint::energy_note -> points with, without energy
+  bool area_known = false;                                     // by the technology
+  bool clock_known = false;                                    // likewise
+  std::int64_t clock_missed = 0;                               // points whose clock asked for the gates do not reach
   std::optional<model::FpgaFamily> fpga;
   std::unordered_map<std::int64_t, model::FpgaUse> fpga_uses;  // by architecture
   std::vector<Front> fronts;

@@ -161,6 +161,39 @@ TEST_F(SweepVerb, ClocksAreThoseThatTheGatesReach) {
   EXPECT_FALSE(published.contains("area_mm2"));
 }
 
+// A table of energies a MAC cannot tell architectures apart, nor price what is wider than it lists.
+TEST_F(SweepVerb, ObjectivesThatCannotDifferLeaveTheFronts) {
+  folder_.write(
+      "four.yaml",
+      "format: bitstrata-technology-1\nname: four\ntitle: made for a test\nkind: mac_table\nmac_energy:\n  4: "
+      "{value: 1, unit: fJ/MAC, source: none, conditions: none, status: recalled}\n");
+  const std::string file =
+      sweep("networks: [lenet5]\nparameters: {rows: [32, 64]}\nplans: [{bits: [4, 8]}]\ntechnologies: [four.yaml]\n");
+  const Finished plans = run_program({"sweep", file, "--store", path("s.sqlite"), "--quiet", "--out", path("out")});
+  ASSERT_EQ(plans.status, 0) << plans.err;
+  EXPECT_THAT(plans.out, HasSubstr("lenet5 w4a4: 2 of 2 points, by latency_us, bits_on_chip; energy_pj is the same for "
+                                   "all\n"));
+  EXPECT_THAT(plans.out,
+              HasSubstr("lenet5 w8a8: 2 of 2 points, by latency_us, bits_on_chip; no point has an energy\n"));
+  EXPECT_THAT(plans.out,
+              HasSubstr("no energy of 2 of 4 points: layer 'conv1': 8 bits are more than technology 'four'"));
+  const json fronts = json::parse(read_text(path("out/summary.json"))).at("fronts");
+  EXPECT_EQ(fronts.at(0).at("objectives"), json({"latency_us", "bits_on_chip"}));
+  EXPECT_EQ(fronts.at(0).at("same_for_all"), json({"energy_pj"}));
+  EXPECT_EQ(fronts.at(1).at("unpriced"), 2);
+  // Points of both plans: those without a price are left out rather than the energy of all.
+  const json both =
+      json::parse(run_program({"sweep", file, "--store", path("s.sqlite"), "--front", "network", "--json"}).out);
+  EXPECT_EQ(both.at("fronts").at(0).at("unpriced"), 2);
+  EXPECT_EQ(both.at("unpriced").at(0).at("points"), 2);
+  for (const json& point : both.at("fronts").at(0).at("points")) EXPECT_EQ(point.at("plan"), "w4a4");
+  // Between plans the energy differs.
+  const std::string wide =
+      sweep("networks: [lenet5]\nparameters: {rows: [32, 64]}\nplans: [{bits: [4, 8]}]\ntechnologies: [ad-pim]\n");
+  EXPECT_THAT(run_program({"sweep", wide, "--store", path("s.sqlite"), "--front", "network"}).out,
+              HasSubstr("of 4 points, by latency_us, bits_on_chip, energy_pj\n"));
+}
+
 TEST_F(SweepVerb, SaysWhereNoTechnologyIsNamed) {
   const Finished finished =
       run_program({"sweep", sweep("networks: [lenet5]\ntechnologies: []\n"), "--store", path("s.sqlite"), "--quiet"});
