@@ -35,6 +35,7 @@ constexpr const char* style = R"(
   .badge { display: inline-block; border-radius: 9px; padding: 0 8px; font-size: 12px; border: 1px solid; }
   .recalled { color: #9a4a00; border-color: #e7b98a; background: #fff6ec; }
   .cited { color: #2c5a8c; border-color: #a9c4df; background: #f0f6fc; }
+  .fitted { color: #5b3f8c; border-color: #c3b3df; background: #f5f1fc; }
   .measured { color: #2c6b45; border-color: #a3cfb4; background: #eff9f2; }
   .figures { display: flex; flex-wrap: wrap; gap: 8px 24px; }
   figure { margin: 10px 0 14px; flex: 0 1 auto; max-width: 100%; }

@@ -163,7 +163,7 @@ std::string Report::status(const std::string& technology) const {
   for (const ReportRow& row : rows) {
     if (row.energy.contains(technology)) found.insert(row.energy[technology].value("status", ""));
   }
-  for (const char* weakest : {"recalled", "cited", "measured"}) {
+  for (const char* weakest : {"recalled", "fitted", "cited", "measured"}) {
     if (found.contains(weakest)) return weakest;
   }
   return "of unknown status";
