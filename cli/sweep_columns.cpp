@@ -44,10 +44,7 @@ Column parameter_column(const std::string& key, const std::shared_ptr<Parameters
   return {key, [key, parameters](const SweepPoint& p) { return cell_of(parameters->of(p.architecture).at(key)); }};
 }
 
-std::string base_name(const sim::Sweep& sweep, std::int64_t architecture) {
-  const std::int64_t combinations = sweep.architectures() / static_cast<std::int64_t>(sweep.bases.size());
-  return sweep.bases[static_cast<std::size_t>(architecture / combinations)].name;
-}
+std::string note_word(const SweepPoint& p) { return p.energy_note.empty() ? "" : p.energy_pj ? "outside" : "unknown"; }
 
 void add_fpga_columns(const Fronts& fronts, std::vector<Column>& columns) {
   const auto use = [&fronts](const SweepPoint& p) -> const model::FpgaUse& {
@@ -56,6 +53,13 @@ void add_fpga_columns(const Fronts& fronts, std::vector<Column>& columns) {
   for (std::size_t r = 0; r < model::fpga_resource_names.size(); ++r) {
     columns.push_back({model::fpga_resource_names[r],
                        [use, r](const SweepPoint& p) { return Cell(static_cast<std::int64_t>(use(p).resources[r])); }});
+  }
+  if (fronts.part) {
+    const auto share = [&fronts, use](const SweepPoint& p) { return model::share_of(*fronts.part, use(p)); };
+    for (std::size_t r = 0; r < model::fpga_part_resources.size(); ++r)
+      columns.push_back({fmt::format("{}_percent", model::fpga_part_resources[r]),
+                         [share, r](const SweepPoint& p) { return Cell(share(p).percent[r]); }});
+    columns.push_back({"fits", [share](const SweepPoint& p) { return Cell(share(p).fits()); }});
   }
   columns.push_back(
       {"outside", [use](const SweepPoint& p) { return Cell(fmt::format("{}", fmt::join(use(p).outside, " "))); }});
@@ -94,7 +98,8 @@ std::vector<std::string> varied(const sim::Sweep& sweep) {
 std::vector<Column> shown_columns(const sim::Sweep& sweep, const Fronts& fronts) {
   std::vector<Column> columns;
   const auto add = [&](const char* name, auto of) { columns.push_back({name, of}); };
-  add("architecture", [&sweep](const SweepPoint& p) { return Cell(base_name(sweep, p.architecture)); });
+  add("point", [](const SweepPoint& p) { return p.number == 0 ? Cell() : Cell(p.number); });
+  add("architecture", [&sweep](const SweepPoint& p) { return Cell(sweep.base_name(p.architecture)); });
   const auto parameters = std::make_shared<Parameters>(sweep);
   for (const std::string& key : varied(sweep)) columns.push_back(parameter_column(key, parameters));
   add("network", [&sweep](const SweepPoint& p) { return Cell(sweep.networks[p.network].name()); });
@@ -120,15 +125,15 @@ std::vector<Column> shown_columns(const sim::Sweep& sweep, const Fronts& fronts)
   if (fronts.fpga) add_fpga_columns(fronts, columns);
   // In a word; the whole notes stand below the fronts and in summary.json.
   if (!fronts.energy_notes.empty() || !fronts.unpriced.empty()) {
-    add("energy_note", [](const SweepPoint& p) {
-      return Cell(std::string(p.energy_note.empty() ? "" : p.energy_pj ? "outside" : "unknown"));
-    });
+    add("energy_note", [](const SweepPoint& p) { return Cell(note_word(p)); });
   }
   return columns;
 }
 
 std::vector<Column> all_columns(const sim::Sweep& sweep, const Fronts& fronts) {
   std::vector<Column> columns = shown_columns(sweep, fronts);
+  std::erase_if(columns, [](const Column& column) { return column.name == "point" || column.name == "energy_note"; });
+  columns.push_back({"energy_note", [](const SweepPoint& p) { return Cell(note_word(p)); }});
   const auto parameters = std::make_shared<Parameters>(sweep);
   for (const std::string& key : model::architecture_keys())
     if (std::ranges::find(columns, key, &Column::name) == columns.end())

@@ -29,7 +29,7 @@ std::vector<std::string> varied(const sim::Sweep& sweep);
 
 // The columns of front.csv and points.csv. They refer to `sweep` and `fronts`, which must outlive them.
 std::vector<Column> shown_columns(const sim::Sweep& sweep, const Fronts& fronts);
-// These, and all parameters of the architectures.
+// These but for a point's place in the fronts, and all parameters of the architectures: what a condition may name.
 std::vector<Column> all_columns(const sim::Sweep& sweep, const Fronts& fronts);
 
 }  // namespace bitstrata::cli

@@ -8,6 +8,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "cli/condition.h"
 #include "cli/imported.h"
 #include "cli/run_folder.h"
 #include "cli/sweep_columns.h"
@@ -94,6 +95,15 @@ void check(const sim::PointEnergy& stored, const Silicon& silicon, const sim::St
         store.file(), fmt::format("point {} has {} under '{}', not {}", point.id, has, stored.technology, wanted));
 }
 
+Fronts without_points(const sim::Sweep& sweep, const FrontOptions& options) {
+  Fronts fronts{.technology = options.technology, .fpga = options.fpga, .part = options.part};
+  const auto chosen = std::ranges::find(sweep.technologies, options.technology, &model::Technology::name);
+  const bool gates =
+      chosen != sweep.technologies.end() && chosen->kind == model::TechnologyKind::gate_level;  // see sim/physical.h
+  fronts.area_known = fronts.clock_known = gates;
+  return fronts;
+}
+
 }  // namespace
 
 sim::SweepNetwork load_shapes(const std::string& name, const std::vector<std::string>& outputs) {
@@ -107,13 +117,26 @@ sim::SweepNetwork load_shapes(const std::string& name, const std::vector<std::st
           std::move(identity)};
 }
 
-Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::string& technology,
-                   const std::optional<model::FpgaFamily>& fpga, FrontScope scope) {
-  Fronts result{.technology = technology, .fpga = fpga};
+const SweepPoint* Fronts::numbered(std::int64_t number) const {
+  const auto found = std::ranges::find(points, number, &SweepPoint::number);
+  return number > 0 && found != points.end() ? &*found : nullptr;
+}
+
+std::int64_t Fronts::last_number() const {
+  std::int64_t last = 0;
+  for (const Front& front : fronts) last += static_cast<std::int64_t>(front.points.size());
+  return last;
+}
+
+void check_condition(const sim::Sweep& sweep, const FrontOptions& options) {
+  const Fronts none = without_points(sweep, options);
+  if (!options.where.empty()) Condition(options.where, all_columns(sweep, none));
+}
+
+Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const FrontOptions& options) {
+  const auto& [technology, fpga, part, scope, where] = options;
+  Fronts result = without_points(sweep, options);
   const auto chosen = std::ranges::find(sweep.technologies, technology, &model::Technology::name);
-  result.area_known =
-      chosen != sweep.technologies.end() && chosen->kind == model::TechnologyKind::gate_level;  // see area_of
-  result.clock_known = result.area_known;
   std::unordered_map<std::int64_t, std::int64_t> architectures;  // row of the store -> index in the sweep
   std::unordered_map<std::int64_t, double> bits;
   std::unordered_map<std::int64_t, Silicon> silicon;
@@ -126,6 +149,8 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::s
                        ? Silicon{sim::clock_of(a, *chosen), sim::area_of(a, *chosen)}
                        : Silicon{{.asked_mhz = a.clock_mhz, .reached_mhz = std::nullopt}, std::nullopt};
   }
+  std::optional<Condition> condition;
+  if (!where.empty()) condition.emplace(where, all_columns(sweep, result));
   std::set<std::string> reasons;
   std::map<std::pair<std::size_t, std::size_t>, Front> fronts;
   for (std::size_t n = 0; n < sweep.networks.size(); ++n) {
@@ -149,7 +174,6 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::s
       point.clock = made.clock;
       point.latency_us = made.clock.latency_us(stored.cycles);
       point.area = made.area;
-      if (!made.clock.met()) ++result.clock_missed;
       point.size = point.area ? point.area->mm2() : bits[stored.identity.architecture];
       if (fpga) {
         auto [use, added] = result.fpga_uses.try_emplace(point.architecture);
@@ -163,9 +187,14 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::s
         point.energy_pj = energy.energy_pj;
         if (energy.energy_pj && !energy.note.starts_with(sim::outside_calibration)) continue;
         point.energy_note = energy.note;
-        ++(energy.energy_pj ? result.energy_notes : result.unpriced)[energy.note];
       }
       point.stored = std::move(stored);
+      if (condition && !condition->holds(point)) {
+        ++result.left_out;
+        continue;
+      }
+      if (!made.clock.met()) ++result.clock_missed;
+      if (!point.energy_note.empty()) ++(point.energy_pj ? result.energy_notes : result.unpriced)[point.energy_note];
       Front& front = fronts[{n, scope == FrontScope::plan ? plan->second : 0}];
       front.title = scope == FrontScope::plan ? fmt::format("{} {}", network.name(), sweep.plans[plan->second].label)
                                               : network.name();
@@ -174,8 +203,10 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::s
     }
   }
   result.refusals.assign(reasons.begin(), reasons.end());
+  std::int64_t number = 0;
   for (auto& [key, front] : fronts) {
     choose(result, front);
+    for (const std::size_t i : front.points) result.points[i].number = ++number;
     result.fronts.push_back(std::move(front));
   }
   return result;
@@ -185,7 +216,7 @@ Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vect
   const std::vector<Column> columns = shown_columns(sweep, fronts);
   std::vector<std::string> header;
   for (const Column& column : columns) header.push_back(column.name);
-  Table table(header);
+  Table table(header, 2);
   for (const std::size_t i : points) {
     std::vector<std::string> row;
     for (const Column& column : columns) row.push_back(text_of(column.of(fronts.points[i])));

@@ -194,6 +194,86 @@ TEST_F(SweepVerb, ObjectivesThatCannotDifferLeaveTheFronts) {
               HasSubstr("of 4 points, by latency_us, bits_on_chip, energy_pj\n"));
 }
 
+// Arrays of 8 bits at most write no 16-bit outputs, which uniform plans end in.
+TEST_F(SweepVerb, PlansMayHaveNarrowerOutputs) {
+  const std::string head = "networks: [lenet5]\narchitectures: [overlay-4x32x4]\ntechnologies: [ad-pim]\n";
+  const Finished refused = run_program({"sweep", sweep(head), "--store", path("s.sqlite"), "--quiet"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("16-bit output activations; architecture 'overlay-4x32x4' supports 1 to 8; a plan "
+                                     "may have narrower output_bits"));
+  const Finished finished = run_program(
+      {"sweep", sweep(head + "plans: [{bits: [4], output_bits: 8}]\n"), "--store", path("s.sqlite"), "--json"});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const json point = json::parse(finished.out).at("fronts").at(0).at("points").at(0);
+  EXPECT_EQ(point.at("plan"), "w4a4o8");
+  const json run =
+      json::parse(run_program({"run", "--network", "lenet5", "--architecture", "overlay-4x32x4", "--weight-bits", "4",
+                               "--activation-bits", "4", "--output-bits", "8", "--json"})
+                      .out);
+  EXPECT_EQ(point.at("cycles"), run.at("cycles"));
+}
+
+TEST_F(SweepVerb, KeepsThePointsOfACondition) {
+  const std::string file =
+      sweep("networks: [lenet5]\nparameters: {rows: [16, 32, 64], clock_mhz: [100, 200]}\ntechnologies: [ad-pim]\n");
+  const std::vector<std::string> command = {"sweep", file, "--store", path("s.sqlite"), "--quiet"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), command.begin(), command.end());
+    return run_program(words);
+  };
+  const Finished kept = with({"--where", "rows < 64 and not clock_mhz = 100", "--out", path("out")});
+  ASSERT_EQ(kept.status, 0) << kept.err;
+  EXPECT_THAT(kept.out, HasSubstr("--where holds for 2 of 6 points that fit\n"));
+  const std::string csv = read_text(path("out/points.csv"));
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3);
+  EXPECT_EQ(json::parse(read_text(path("out/summary.json"))).at("where_not"), 4);
+  // Also parameters that the sweep does not vary, and what the point is.
+  EXPECT_THAT(with({"--where", "psum_depth = 256 and plan = 'w8a8'"}).out, HasSubstr("holds for 6 of 6"));
+  const Finished none = with({"--where", "rows > 64"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.err, HasSubstr("--where \"rows > 64\" holds for none of 6 points"));
+  // Refused before anything is measured.
+  const Finished wrong = run_program({"sweep", file, "--store", path("new.sqlite"), "--where", "row < 64"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_EQ(wrong.error_lines(), 1) << wrong.err;
+  EXPECT_THAT(wrong.err, HasSubstr("is 'row' (words stand in quotes); did you mean 'rows'?"));
+  EXPECT_FALSE(std::filesystem::exists(path("new.sqlite")));
+}
+
+// What is picked is the accelerator of that row, for the other verbs to take.
+TEST_F(SweepVerb, PicksAnArchitecture) {
+  const std::string file = sweep(
+      "networks: [lenet5]\narchitectures: [overlay-8x64x8]\nparameters: {columns: [4, 16], post_lanes: [2, 4]}\n"
+      "plans: [{bits: [4]}]\ntechnologies: [ad-pim]\n");
+  const std::vector<std::string> command = {"sweep", file, "--store", path("s.sqlite"), "--quiet"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), command.begin(), command.end());
+    return run_program(words);
+  };
+  const json front = json::parse(with({"--json"}).out).at("fronts").at(0).at("points");
+  ASSERT_GE(front.size(), 2U);
+  const json& last = front.back();
+  EXPECT_EQ(last.at("point"), front.size());
+  EXPECT_EQ(last.at("architecture"), fmt::format("overlay-8x64x{}", last.at("parameters").at("columns").get<int>()));
+  const std::string number = fmt::format("{}", front.size());
+  const Finished picked = with({"--pick", number});
+  ASSERT_EQ(picked.status, 0) << picked.err;
+  folder_.write("picked.yaml", picked.out);
+  EXPECT_EQ(with({"--pick", number, "--out", path("out")}).status, 0);
+  EXPECT_EQ(read_text(path("out/architecture.yaml")), picked.out);
+  const Finished run = run_program(
+      {"run", "--network", "lenet5", "--architecture", path("picked.yaml"), "--plan", path("out/plan.yaml"), "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  const json measured = json::parse(run.out);
+  EXPECT_EQ(measured.at("cycles"), last.at("cycles"));
+  EXPECT_EQ(measured.at("architecture"), fmt::format("{} post_lanes={}", last.at("architecture").get<std::string>(),
+                                                     last.at("parameters").at("post_lanes").get<int>()));
+  const Finished beyond = with({"--pick", "99"});
+  EXPECT_EQ(beyond.status, 2);
+  EXPECT_THAT(beyond.err, HasSubstr(fmt::format("--pick is 99; the fronts have the points 1 to {}", front.size())));
+  EXPECT_EQ(with({"--pick", "1", "--json"}).status, 2);
+}
+
 TEST_F(SweepVerb, SaysWhereNoTechnologyIsNamed) {
   const Finished finished =
       run_program({"sweep", sweep("networks: [lenet5]\ntechnologies: []\n"), "--store", path("s.sqlite"), "--quiet"});
@@ -224,9 +304,10 @@ TEST_F(SweepVerb, PrintsFrontsAndWritesFiles) {
                                    .out);
   EXPECT_EQ(fastest.at("cycles"), run.at("cycles"));
   EXPECT_NEAR(fastest.at("energy_pj").get<double>(), run.at("energy").at("ad-pim").at("energy_pj").get<double>(), 1e-6);
-  EXPECT_THAT(read_text(path("out/points.csv")),
-              ::testing::StartsWith("architecture,rows,weight_depth,network,plan,cycles,latency_us,energy_pj,power_mw,"
-                                    "tops,tops_per_w,bits_on_chip\n"));
+  EXPECT_THAT(
+      read_text(path("out/points.csv")),
+      ::testing::StartsWith("point,architecture,rows,weight_depth,network,plan,cycles,latency_us,energy_pj,power_mw,"
+                            "tops,tops_per_w,bits_on_chip\n"));
   EXPECT_TRUE(json::parse(read_text(path("out/run.json"))).contains("commit"));
   // Once more: nothing is left to do.
   const Finished second = run_program({"sweep", file, "--store", path("s.sqlite"), "--json", "--quiet"});
@@ -261,7 +342,7 @@ TEST_F(SweepVerb, PredictsFpgaResources) {
                                     HasSubstr("mean/worst: lut "), HasSubstr("outside: what is beyond")));
     EXPECT_THAT(
         read_text(path(family + "/points.csv")),
-        ::testing::StartsWith("architecture,columns,rows,network,plan,cycles,latency_us,energy_pj,power_mw,tops,"
+        ::testing::StartsWith("point,architecture,columns,rows,network,plan,cycles,latency_us,energy_pj,power_mw,tops,"
                               "tops_per_w,luts,lut,"
                               "lut_ram,ff,carry,bram,dsp,outside\n"));
     summaries[family] = json::parse(read_text(path(family + "/summary.json")));
@@ -284,6 +365,36 @@ TEST_F(SweepVerb, PredictsFpgaResources) {
     EXPECT_LT(points.back().at("luts"), points.front().at("luts"));
   }
   EXPECT_NE(summaries["xc7"].at("fronts"), summaries["ecp5"].at("fronts"));
+}
+
+TEST_F(SweepVerb, TellsSharesOfADevice) {
+  const std::string file = sweep(
+      "networks: [lenet5]\narchitectures: [overlay-4x32x4, overlay-8x64x8]\nplans: [{bits: [4], output_bits: 8}]\n"
+      "technologies: [ad-pim]\n");
+  const Finished finished =
+      run_program({"sweep", file, "--store", path("s.sqlite"), "--device", "xc7z020", "--out", path("out"), "--quiet"});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("recalled); 1 of 2 points take more and do not fit\n"));
+  for (const json& point : json::parse(read_text(path("out/summary.json"))).at("fronts").at(0).at("points")) {
+    EXPECT_NEAR(point.at("lut_percent").get<double>(), point.at("luts").get<double>() / 532, 1e-9);
+    EXPECT_NEAR(point.at("bram_percent").get<double>(), point.at("bram").get<double>() / 2.8, 1e-9);
+    EXPECT_EQ(point.at("fits"), point.at("architecture") == "overlay-4x32x4");
+  }
+  EXPECT_THAT(run_program({"sweep", file, "--store", path("s.sqlite"), "--device", "xc7z020", "--where", "fits"}).out,
+              HasSubstr("--where holds for 1 of 2 points that fit"));
+  const Finished other =
+      run_program({"sweep", file, "--store", path("s.sqlite"), "--device", "xc7z020", "--fpga", "ecp5"});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("--device xc7z020 is of family xc7; --fpga is ecp5"));
+  // The same of one accelerator.
+  const Finished run =
+      run_program({"run", "--network", "lenet5", "--architecture", "overlay-8x64x8", "--device", "xc7z020"});
+  EXPECT_THAT(run.out, AllOf(HasSubstr("LUTs in all, "), HasSubstr("OUTSIDE THE FITTED RANGE"),
+                             HasSubstr("DOES NOT FIT, for want of lut")));
+  const json small = json::parse(
+      run_program({"run", "--network", "lenet5", "--architecture", "overlay-4x32x4", "--fpga", "xc7", "--json"}).out);
+  EXPECT_EQ(small.at("fpga").at("family"), "xc7");
+  EXPECT_FALSE(small.at("fpga").contains("device"));
 }
 
 std::int64_t finished_points(const std::string& store) {
@@ -327,13 +438,16 @@ TEST_F(SweepVerb, GoesOnAfterBeingKilled) {
 
 TEST_F(SweepVerb, ConfirmsByTheOtherEngines) {
   // Depthwise layers can be laid out in several ways, of which the measured one must be confirmed.
-  const std::string file = sweep("networks: [dscnn]\narchitectures: [pim-16x16]\nplans: [{bits: [2]}]\n");
-  const Finished finished = run_program({"sweep", file, "--store", path("s.sqlite"), "--confirm", "--json"});
+  const std::string file = sweep("networks: [dscnn]\narchitectures: [pim-16x16]\nplans: [{bits: [2, 3]}]\n");
+  // The second of two points, and it alone.
+  const Finished finished = run_program(
+      {"sweep", file, "--store", path("s.sqlite"), "--confirm", "--pick", "2", "--out", path("out"), "--json"});
   ASSERT_EQ(finished.status, 0) << finished.err;
   const json confirmed = json::parse(finished.out).at("confirmed");
   ASSERT_EQ(confirmed.size(), 2U);
   for (const json& c : confirmed) {
     EXPECT_TRUE(c.at("equal").get<bool>());
+    EXPECT_EQ(c.at("plan"), "w3a3");
     EXPECT_EQ(c.at("cycles"), c.at("fast_cycles"));
     EXPECT_GT(c.at("events_compared"), 0);
     EXPECT_GT(c.at("values_compared"), 0);
@@ -372,8 +486,7 @@ TEST_F(SweepVerb, RefusesMisuse) {
   const Finished nothing = run_program(
       {"sweep", sweep("networks: [lenet5]\nparameters: {rows: [5000]}\n"), "--store", path("n.sqlite"), "--quiet"});
   EXPECT_EQ(nothing.status, 1);
-  EXPECT_THAT(nothing.err,
-              HasSubstr("no point fits its architecture: architecture 'pim-64x64 rows=5000': rows is 5000"));
+  EXPECT_THAT(nothing.err, HasSubstr("no point fits its architecture: architecture 'pim-5000x64': rows is 5000"));
 }
 
 }  // namespace

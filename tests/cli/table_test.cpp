@@ -88,6 +88,17 @@ TEST_F(TableVerb, LatencyIsThatOfTheClockReached) {
   EXPECT_THAT(csv, HasSubstr(fmt::format(",{},{:.6g},", first, static_cast<double>(first) * 7.53e-3)));
 }
 
+// The network's output is as wide as run has it: what the accelerator writes, of 16 bits at most.
+TEST_F(TableVerb, NarrowAcceleratorsHaveATable) {
+  const Finished finished =
+      run_program({"table", "--network", "lenet5", "--architecture", "overlay-4x32x4", "--technology", "ad-pim",
+                   "--max-weight-bits", "2", "--max-activation-bits", "2", "--out", path("out")});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("the network's output: 8 bits"));
+  EXPECT_EQ(json::parse(read_text(path("out/summary.json"))).at("refused_cells"), 0);
+  EXPECT_THAT(read_text(path("out/table.csv")), HasSubstr("\nfc3,convolution,2,2,8,840,"));
+}
+
 TEST_F(TableVerb, SumsAreComparedWithTheNetwork) {
   const auto errors = [](const std::string& output_bits) {
     return json::parse(run_program({"table", "--network", "vgg_small", "--output-bits", output_bits, "--check-plans",
