@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -128,7 +129,7 @@ class Maker {
 }  // namespace
 
 std::string CostTable::assumption() const {
-  const char* last = graph ? "; the network's output: 16 bits" : "";
+  const std::string last = graph ? fmt::format("; the network's output: {} bits", network_output_bits) : "";
   if (output_bits != 0) return fmt::format("every layer writes {} bits, whatever it reads{}", output_bits, last);
   return fmt::format("a layer writes as many bits as it reads (activation_bits{})", last);
 }
@@ -139,12 +140,15 @@ CostTable make_cost_table(const sim::SweepNetwork& network, sim::FastCostModel& 
   CostTable table{.weight_bits = weight_bits,
                   .activation_bits = activation_bits,
                   .output_bits = output_bits,
+                  .network_output_bits = std::min(16, std::max(2, cost.architecture().max_activation_bits)),
                   .graph = network.graph() != nullptr};
   for (const model::Technology& technology : technologies) table.technologies.push_back(technology.name);
   Maker maker(table, cost, technologies);
   for (int a = 1; a <= activation_bits; ++a) {
     // Weights' widths change nothing else of the layers, so the graph is walked once an activation width.
-    IntegerNetwork shapes = network.shapes(network.uniform_plan(8, a));
+    model::Plan plan = network.uniform_plan(8, a);
+    plan.output_bits = table.network_output_bits;
+    IntegerNetwork shapes = network.shapes(plan);
     if (a == 1) maker.add_rows(shapes);
     for (int w = 1; w <= weight_bits; ++w) {
       for (IntegerLayer& layer : shapes.layers) {
@@ -165,6 +169,7 @@ TableError check_sums(const CostTable& table, const sim::SweepNetwork& network, 
   if (network.graph() != nullptr) layout.push_back(model::lay_out(*network.graph()));
   for (int i = 0; i < plans; ++i) {
     model::Plan plan = network.uniform_plan(8, 8);
+    plan.output_bits = table.network_output_bits;
     for (model::LayerPlan& layer : plan.layers) {
       layer.weight_bits = pick(table.weight_bits);
       layer.activation_bits = pick(table.activation_bits);

@@ -28,11 +28,13 @@ struct TableRow {
 };
 
 // A layer's store traffic depends on the width of its output, which a table of two widths cannot tell. Either the
-// output is as wide as the layer's input (the network's output: 16 bits), so that the rows of a uniform plan add up to
+// output is as wide as the layer's input (the network's output: 16 bits, or the
+// most that the accelerator writes), so that the rows of a uniform plan add up to
 // exactly what the network takes; or all outputs have one fixed width.
 struct CostTable {
   int weight_bits = 8, activation_bits = 8;  // the largest
   int output_bits = 0;                       // 0: as wide as the input
+  int network_output_bits = 16;              // of the last layer, as run has it
   bool graph = true;                         // else a list of layers, which has no last one
   std::vector<std::string> technologies;
   std::vector<TableRow> layers;  // with weights, in the network's order

@@ -16,6 +16,7 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "model/json_text.h"
+#include "sim/physical.h"
 
 namespace bitstrata::cli {
 
@@ -74,7 +75,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
 
 std::string number(double value) { return std::isnan(value) ? "" : fmt::format("{:.6g}", value); }
 
-Table csv_table(const CostTable& table, double clock_mhz) {
+Table csv_table(const CostTable& table, const sim::Clock& clock) {
   std::vector<std::string> header = {"layer",       "kind", "weight_bits", "activation_bits",
                                      "output_bits", "macs", "cycles",      "latency_us"};
   for (const std::string& technology : table.technologies) header.push_back(fmt::format("energy_{}_pj", technology));
@@ -89,7 +90,7 @@ Table csv_table(const CostTable& table, double clock_mhz) {
                                       known ? fmt::format("{}", row.output_bits[cell]) : "",
                                       fmt::format("{}", row.macs),
                                       known ? fmt::format("{}", row.cycles[cell]) : "",
-                                      known ? number(static_cast<double>(row.cycles[cell]) / clock_mhz) : ""};
+                                      known ? number(clock.latency_us(row.cycles[cell])) : ""};
     for (const auto& energies : row.energy_pj) cells.push_back(number(energies[cell]));
     cells.push_back(row.refusal[cell]);
     csv.add(cells);
@@ -200,6 +201,7 @@ int table(const std::vector<std::string>& arguments) {
   const double tiled = seconds_of(make), warm = seconds_of(make);
   const TableError error = check_sums(table, network, cost, o.plans, o.common.seed);
 
+  const sim::Clock clock = sim::clock_of(architecture, technologies.at(0));
   const std::vector<std::size_t> shape = {table.layers.size(), static_cast<std::size_t>(o.weight_bits),
                                           static_cast<std::size_t>(o.activation_bits)};
   json summary = {{"network", network.name()},
@@ -220,10 +222,11 @@ int table(const std::vector<std::string>& arguments) {
                     {"mean_percent", error.mean_percent},
                     {"mean_absolute_percent", error.mean_absolute_percent},
                     {"largest_percent", error.largest_percent}}}};
+  if (clock.reached_mhz) summary["clock_reached_mhz"] = *clock.reached_mhz;
   for (const TableRow& row : table.layers) summary["layers"].push_back(row.layer);
   for (const TableRow& row : table.others) summary["layers_without_weights"].push_back(row.layer);
   if (folder.wanted()) {
-    folder.add("table.csv", csv_table(table, architecture.clock_mhz).csv());
+    folder.add("table.csv", csv_table(table, clock).csv());
     folder.add("cycles.npy", npy(std::span<const std::int64_t>(flat<std::int64_t>(
                                      table, [](const TableRow& row) -> const auto& { return row.cycles; })),
                                  shape));
@@ -241,6 +244,10 @@ int table(const std::vector<std::string>& arguments) {
     return 0;
   }
   print(table, network.name(), architecture);
+  if (!clock.met()) {
+    fmt::print("the gates of {} reach {:.1f} of the {:g} MHz asked for, which latency_us in table.csv is at\n",
+               technologies[0].name, *clock.reached_mhz, clock.asked_mhz);
+  }
   if (refusals.count > 0) {
     fmt::print("{} cells are refused, for example: {}\na column with a refused layer has no total\n",
                grouped(refusals.count), refusals.example);

@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "model/architecture.h"
 #include "model/fpga.h"
+#include "model/fpga_parts.h"
 #include "model/json_text.h"
 #include "model/network.h"
 #include "model/technology.h"
@@ -65,13 +66,18 @@ Listing architectures() {
 }
 
 Listing technologies() {
-  Listing listing{Table({"technology", "status", "title"}, 3)};
+  Listing listing{Table({"technology", "status", "error", "title"}, 4)};
   for (const std::string& name : model::technology_names()) {
     const model::Technology technology = model::load_technology(name);
     const std::string status = model::to_string(technology.status());
-    listing.table.add({name, status, technology.title});
-    listing.json.push_back(
-        {{"name", name}, {"status", status}, {"title", technology.title}, {"rules", technology.rules}});
+    const bool fitted = technology.kind == model::TechnologyKind::gate_level;
+    const model::FitError& error = technology.gates.toggles_error;
+    listing.table.add({name, status, fitted ? fmt::format("{:.1f}/{:.0f} %", 100 * error.mean, 100 * error.worst) : "",
+                       technology.title});
+    nlohmann::json entry = {
+        {"name", name}, {"status", status}, {"title", technology.title}, {"rules", technology.rules}};
+    if (fitted) entry["error"] = {{"mean", error.mean}, {"worst", error.worst}};
+    listing.json.push_back(entry);
   }
   return listing;
 }
@@ -86,6 +92,26 @@ Listing fpga_families() {
     listing.table.add({name, fmt::format("{}", family.points), error(family.resources[0]),
                        error(family.resources[model::fpga_bram]), family.title});
     listing.json.push_back(model::facts_of(family));
+  }
+  return listing;
+}
+
+Listing devices() {
+  std::vector<std::string> header = {"device", "family"};
+  header.insert(header.end(), model::fpga_part_resources.begin(), model::fpga_part_resources.end());
+  header.insert(header.end(), {"status", "source"});
+  Listing listing{Table(header, 2)};
+  for (const model::FpgaPart& part : model::fpga_parts()) {
+    std::vector<std::string> row = {part.name, part.family};
+    nlohmann::json entry = {
+        {"name", part.name}, {"family", part.family}, {"status", part.status}, {"source", part.source}};
+    for (std::size_t r = 0; r < part.has.size(); ++r) {
+      row.push_back(grouped(part.has[r]));
+      entry[model::fpga_part_resources[r]] = part.has[r];
+    }
+    row.insert(row.end(), {part.status, part.source});
+    listing.table.add(row);
+    listing.json.push_back(entry);
   }
   return listing;
 }
@@ -124,8 +150,13 @@ struct Topic {
   Listing (*list)();
 };
 
-constexpr Topic topics[] = {{"networks", networks},  {"architectures", architectures}, {"technologies", technologies},
-                            {"fpga", fpga_families}, {"datasets", datasets},           {"methods", methods}};
+constexpr Topic topics[] = {{"networks", networks},
+                            {"architectures", architectures},
+                            {"technologies", technologies},
+                            {"fpga", fpga_families},
+                            {"devices", devices},
+                            {"datasets", datasets},
+                            {"methods", methods}};
 
 }  // namespace
 
@@ -139,7 +170,7 @@ int list(const std::vector<std::string>& arguments) {
   positional.add("topic", 1);
   po::variables_map values;
   if (!parse(arguments, options,
-             {"list networks|architectures|technologies|fpga|datasets|methods", "Lists what can be named.",
+             {"list networks|architectures|technologies|fpga|devices|datasets|methods", "Lists what can be named.",
               "list architectures"},
              values, positional)) {
     return 0;

@@ -11,6 +11,7 @@
 #include "cli/run_folder.h"
 #include "model/technology.h"
 #include "sim/energy.h"
+#include "sim/physical.h"
 
 namespace bitstrata::cli {
 
@@ -34,6 +35,10 @@ struct Price {
   model::Technology technology;
   sim::Energy energy;
   std::optional<double> standard_error_pj;  // of the mean over runs with toggles of their own
+  sim::Clock clock;                         // under this technology
+  std::optional<sim::Area> area;
+  double latency_us = 0;  // an image's, at that clock
+  std::int64_t macs = 0;  // of an image
 };
 
 // Energy of a measurement; with toggles of several runs, their mean, and its standard error.
@@ -43,6 +48,10 @@ Price price_runs(const model::Technology& technology, model::Measurement measure
 
 // All built-in published technologies when `names` is empty. Throws std::invalid_argument when one is named twice.
 std::vector<model::Technology> load_technologies(const std::vector<std::string>& names, RunRecord& record);
+
+// "162.3 us at 135.9 MHz (200 MHz are asked for): 470.2 mW, 0.005132 TOPS, 0.01092 TOPS/W; ...": what follows of the
+// energy and the clock, and the area where it is known.
+std::string physical_line(const Price& price);
 
 // Total and parts, status, rules, and every coefficient with its unit, source, conditions and status.
 nlohmann::json to_json(const Price& price);

@@ -56,6 +56,7 @@ std::string markdown(const Report& report) {
       report.title, quality_table(report).markdown(), cost_table(report).markdown(),
       report.rows.at(report.reference).name);
   if (report.batches()) text += "Cycles are those of a run; latency and energy are an image's.\n";
+  for (const std::string& note : clock_notes(report)) text += note + "\n";
   for (const std::string& t : report.technologies) {
     text += fmt::format("Coefficients of {}: {}.\n", t, report.status(t));
   }

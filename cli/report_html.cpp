@@ -35,6 +35,7 @@ constexpr const char* style = R"(
   .badge { display: inline-block; border-radius: 9px; padding: 0 8px; font-size: 12px; border: 1px solid; }
   .recalled { color: #9a4a00; border-color: #e7b98a; background: #fff6ec; }
   .cited { color: #2c5a8c; border-color: #a9c4df; background: #f0f6fc; }
+  .fitted { color: #5b3f8c; border-color: #c3b3df; background: #f5f1fc; }
   .measured { color: #2c6b45; border-color: #a3cfb4; background: #eff9f2; }
   .figures { display: flex; flex-wrap: wrap; gap: 8px 24px; }
   figure { margin: 10px 0 14px; flex: 0 1 auto; max-width: 100%; }
@@ -150,7 +151,7 @@ std::string picture_section(const Report& report, const std::map<std::string, st
     std::string figures = figure(pictures, fmt::format("bits{}", suffix),
                                  "Bits per layer: weights, and paler beside them the activations the layer reads.");
     figures += figure(pictures, fmt::format("latency{}", suffix),
-                      "Latency per layer: cycles over the clock the architecture asks for.");
+                      "Latency per layer: cycles over the slower of the clock asked for and the one that gates reach.");
     for (const std::string& t : report.technologies) {
       figures += figure(pictures, fmt::format("energy{}-{}", suffix, t),
                         fmt::format("Energy per layer of one image, {}; coefficients {}.", t, report.status(t)));
@@ -265,6 +266,7 @@ std::string report_html(const Report& report, const std::map<std::string, std::s
         "same network. ",
         escape(reference.name));
     if (report.batches()) page += "Cycles are those of a run, which may have several images. ";
+    for (const std::string& note : clock_notes(report)) page += escape(note) + " ";
     page +=
         "Accuracy is that of the test images, with its standard error where the whole test set was used. Empty: "
         "the run folder does not say.</p>\n";

@@ -65,6 +65,8 @@ void fill(const json& summary, ReportRow& row) {
   read(summary, "cycles", row.cycles);
   row.batch = summary.value("batch", 1);
   read(summary, "latency_us", row.latency_us);
+  read(summary, "clock_mhz", row.clock_mhz);
+  read(summary, "clock_reached_mhz", row.clock_reached_mhz);
   row.energy = summary.value("energy", json::object());
   row.layers = summary.value("layers", json::array());
   // A folder of quantize has the price of its MACs only.
@@ -91,6 +93,13 @@ std::optional<double> as_double(const std::optional<std::int64_t>& value) {
   return value ? std::optional<double>(static_cast<double>(*value)) : std::nullopt;
 }
 
+// What the plain table has of each technology: a key of its entry in summary.json, and the column's name.
+constexpr std::pair<const char*, const char*> columns_of_technologies[] = {{"energy_pj", "energy_{}_pj"},
+                                                                           {"latency_us", "latency_{}_us"},
+                                                                           {"power_mw", "power_{}_mw"},
+                                                                           {"tops_per_w", "tops_per_w_{}"},
+                                                                           {"area_mm2", "area_{}_mm2"}};
+
 std::string accuracy_text(const ReportRow& row) {
   if (!row.accuracy) return "";
   std::string text = fmt::format("{:.2f}", 100 * *row.accuracy);
@@ -103,6 +112,11 @@ std::string accuracy_text(const ReportRow& row) {
 std::optional<double> ReportRow::energy_pj(const std::string& technology) const {
   if (!energy.contains(technology)) return std::nullopt;
   return energy[technology].at("energy_pj").get<double>();
+}
+
+std::optional<double> ReportRow::under(const std::string& technology, const char* key) const {
+  if (!energy.contains(technology) || !energy[technology].contains(key)) return std::nullopt;
+  return energy[technology].at(key).get<double>();
 }
 
 bool ReportRow::uniform(int bits) const {
@@ -149,7 +163,7 @@ std::string Report::status(const std::string& technology) const {
   for (const ReportRow& row : rows) {
     if (row.energy.contains(technology)) found.insert(row.energy[technology].value("status", ""));
   }
-  for (const char* weakest : {"recalled", "cited", "measured"}) {
+  for (const char* weakest : {"recalled", "fitted", "cited", "measured"}) {
     if (found.contains(weakest)) return weakest;
   }
   return "of unknown status";
@@ -253,8 +267,11 @@ Table plain_table(const Report& report) {
                                      "macs",
                                      "weight_storage_bits",
                                      "cycles",
+                                     "clock_mhz",
+                                     "clock_reached_mhz",
                                      "latency_us"};
-  for (const std::string& t : report.technologies) header.push_back(fmt::format("energy_{}_pj", t));
+  for (const std::string& t : report.technologies)
+    for (const auto& [key, column] : columns_of_technologies) header.push_back(fmt::format(fmt::runtime(column), t));
   if (report.batches()) header.emplace_back("batch");
   Table table(header, 5);
   const auto plain = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string(); };
@@ -274,8 +291,11 @@ Table plain_table(const Report& report) {
                                       plain(row.macs),
                                       plain(row.weight_storage_bits),
                                       plain(row.cycles),
+                                      plain(row.clock_mhz),
+                                      plain(row.clock_reached_mhz),
                                       plain(row.latency_us)};
-    for (const std::string& t : report.technologies) cells.push_back(plain(row.energy_pj(t)));
+    for (const std::string& t : report.technologies)
+      for (const auto& [key, column] : columns_of_technologies) cells.push_back(plain(row.under(t, key)));
     if (report.batches()) cells.push_back(fmt::format("{}", row.batch));
     table.add(cells);
   }
@@ -302,6 +322,8 @@ json to_json(const Report& report) {
     put(entry, "cycles", row.cycles);
     if (row.cycles) entry["batch"] = row.batch;
     put(entry, "latency_us", row.latency_us);
+    put(entry, "clock_mhz", row.clock_mhz);
+    put(entry, "clock_reached_mhz", row.clock_reached_mhz);
     if (!row.checks.is_null()) entry["checks"] = row.checks;
     rows.push_back(entry);
   }
@@ -309,6 +331,20 @@ json to_json(const Report& report) {
           {"reference", report.rows.at(report.reference).name},
           {"technologies", report.technologies},
           {"rows", rows}};
+}
+
+std::vector<std::string> clock_notes(const Report& report) {
+  std::vector<std::string> notes;
+  for (const ReportRow& row : report.rows) {
+    for (const std::string& t : report.technologies) {
+      const auto asked = row.under(t, "clock_mhz"), reached = row.under(t, "clock_reached_mhz");
+      const auto latency = row.under(t, "latency_us");
+      if (!asked || !reached || !latency || *reached >= *asked) continue;
+      notes.push_back(fmt::format("{}: the gates of {} reach {:.1f} of the {:g} MHz asked for: {} µs.", row.name, t,
+                                  *reached, *asked, short_number(*latency)));
+    }
+  }
+  return notes;
 }
 
 }  // namespace bitstrata::cli

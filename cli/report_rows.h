@@ -25,11 +25,15 @@ struct ReportRow {
   std::optional<std::int64_t> cycles;  // of a run
   int batch = 1;                       // images a run
   std::optional<double> latency_us;
+  std::optional<double> clock_mhz;                   // asked for
+  std::optional<double> clock_reached_mhz;           // by the gates of the technology that latency_us is under
   nlohmann::json energy = nlohmann::json::object();  // technology -> summary.json's entry
   nlohmann::json layers = nlohmann::json::array();   // summary.json's
   nlohmann::json run = nlohmann::json::object();     // run.json
   nlohmann::json checks;                             // of verify folders: summary.json; else null
   std::optional<double> energy_pj(const std::string& technology) const;
+  // Another number of a technology's entry: "power_mw", "latency_us", ...
+  std::optional<double> under(const std::string& technology, const char* key) const;
   bool uniform(int bits) const;
 };
 
@@ -56,5 +60,7 @@ Table cost_table(const Report& report);
 // For programs: everything in one table, plain numbers, one unit a column.
 Table plain_table(const Report& report);
 nlohmann::json to_json(const Report& report);
+// A line for each row and technology whose gates do not reach the clock asked for.
+std::vector<std::string> clock_notes(const Report& report);
 
 }  // namespace bitstrata::cli

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "cli/execute.h"
+#include "cli/fpga_options.h"
 #include "cli/pricing.h"
 #include "cli/run_images.h"
 #include "cli/table.h"
@@ -26,6 +27,7 @@ namespace {
 
 struct Options {
   WorkloadOptions workload;
+  FpgaOptions fpga;
   Common common;
   std::string engine = "fast", out;
   std::vector<std::string> technologies;
@@ -45,6 +47,7 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
        "go through the golden arithmetic, for accuracy and densities)")
       ("out", po::value(&o.out), "run folder to write: layers.csv, summary.json, run.json, plan.yaml");
   // clang-format on
+  o.fpga.add(options, "of which the accelerator's resources are predicted");
   o.common.add(options);
   po::variables_map values;
   if (!parse(arguments, options,
@@ -75,6 +78,7 @@ struct Results {
   Execution execution;
   model::Measurement measurement;
   std::vector<Price> prices;
+  FpgaTarget fpga;
 };
 
 // Nothing where the technology prices no part of the layer.
@@ -85,9 +89,12 @@ std::optional<double> layer_pj(const Price& price, std::size_t layer) {
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
+// Has a further technology another clock than the first, whose latencies are shown?
+bool other_clock(const Results& r, std::size_t price) { return r.prices[price].clock.mhz() != r.prices[0].clock.mhz(); }
+
 // layers.csv: what is not known stays empty. Cycles are those of a run of --batch images; macs, latency (time of the
-// run / batch) and energy are an image's. The columns from energy_pj on are those of the first technology; each further
-// one has a column of its own; the last column is the batch.
+// run / batch) and energy are an image's. The columns from latency_us on are those of the first technology; each
+// further one has an energy of its own, and a latency where its clock is another; the last column is the batch.
 Table csv_table(const Results& r) {
   std::vector<std::string> header = {
       "layer",       "kind",           "weight_bits",        "activation_bits", "macs",
@@ -96,6 +103,7 @@ Table csv_table(const Results& r) {
   for (const EnergyColumn& column : energy_columns) header.emplace_back(column.name);
   for (std::size_t p = 1; p < r.prices.size(); ++p) {
     header.push_back(fmt::format("energy_{}_pj", r.prices[p].technology.name));
+    if (other_clock(r, p)) header.push_back(fmt::format("latency_{}_us", r.prices[p].technology.name));
   }
   header.emplace_back("batch");
   Table table(header);
@@ -132,6 +140,8 @@ Table csv_table(const Results& r) {
     for (std::size_t p = 1; p < r.prices.size(); ++p) {
       const std::optional<double> energy = layer_pj(r.prices[p], i);
       row.push_back(energy ? number(*energy) : "");
+      if (other_clock(r, p))
+        row.push_back(number(r.prices[p].clock.latency_us(layer.events.cycles) / r.measurement.batch));
     }
     row.push_back(fmt::format("{}", r.measurement.batch));
     table.add(row);
@@ -178,6 +188,29 @@ double cycles_per_image(const Results& r) {
   return static_cast<double>(r.measurement.total().cycles) / r.measurement.batch;
 }
 
+json fpga_json(const Results& r) {
+  const model::FpgaUse use = model::predict_fpga(*r.fpga.family, r.workload.architecture);
+  json result = {{"family", r.fpga.family->name}, {"luts", use.luts}, {"outside", use.outside}};
+  for (std::size_t i = 0; i < use.resources.size(); ++i) result[model::fpga_resource_names[i]] = use.resources[i];
+  if (r.fpga.part) result["device"] = model::share_json(*r.fpga.part, model::share_of(*r.fpga.part, use));
+  return result;
+}
+
+void print_fpga(const Results& r) {
+  const model::FpgaUse use = model::predict_fpga(*r.fpga.family, r.workload.architecture);
+  std::string counts;
+  for (std::size_t i = 0; i < use.resources.size(); ++i)
+    counts +=
+        fmt::format(", {} {}", grouped(static_cast<std::int64_t>(use.resources[i])), model::fpga_resource_names[i]);
+  fmt::print("{} LUTs in all{}\n{}", grouped(static_cast<std::int64_t>(use.luts)), counts, fpga_errors(*r.fpga.family));
+  if (!use.outside.empty())
+    fmt::print("  OUTSIDE THE FITTED RANGE, so that these errors do not hold: {}\n", fmt::join(use.outside, ", "));
+  if (r.fpga.part)
+    fmt::print("{}: {} ({}, {})\n", r.fpga.part->name,
+               model::share_text(*r.fpga.part, model::share_of(*r.fpga.part, use)), r.fpga.part->source,
+               r.fpga.part->status);
+}
+
 json summary_of(const Results& r) {
   const model::Architecture& a = r.workload.architecture;
   json summary = {
@@ -196,6 +229,8 @@ json summary_of(const Results& r) {
       {"parameters", r.workload.parameters()},
       {"weight_storage_bits", r.workload.weight_storage_bits()},
       {"layers", layers_json(r)}};
+  if (r.fpga.family) summary["fpga"] = fpga_json(r);
+  if (const auto reached = r.prices.at(0).clock.reached_mhz) summary["clock_reached_mhz"] = *reached;
   for (const Price& p : r.prices) summary["energy"][p.technology.name] = to_json(p);
   if (r.tally.images() > 0) summary["images"] = {{"source", r.inputs.source}, {"count", r.tally.images()}};
   r.workload.add_calibration(summary);
@@ -267,8 +302,13 @@ void print(const Results& r) {
   table.add_total(row);
   fmt::print(
       "{}\nw, a: weight_bits and activation_bits; compute, load, store, stall: cycles, of units that overlap\n"
+      "latency at {:.4g} MHz{}\n"
       "{} parameters, {} weight bits stored\n",
-      table.text(), grouped(r.workload.parameters()), grouped(r.workload.weight_storage_bits()));
+      table.text(), r.measurement.clock_mhz,
+      r.prices.at(0).clock.reached_mhz
+          ? fmt::format(", the slower of the clock asked for and {}'s", r.prices[0].technology.name)
+          : ", the clock asked for",
+      grouped(r.workload.parameters()), grouped(r.workload.weight_storage_bits()));
   if (a.skip_planes) fmt::print("skip_planes: {}\n", cycles_note(r));
   if (batch > 1) {
     fmt::print(
@@ -282,10 +322,12 @@ void print(const Results& r) {
                short_number(1e-3 * p.energy.total.total_pj()),
                p.standard_error_pj ? " ± " + short_number(1e-3 * *p.standard_error_pj) : "", to_string(p.energy.status),
                p.technology.title);
+    fmt::print("  {}\n", physical_line(p));
     // How wrong it is, and where it is used beyond its range.
     for (std::size_t i = p.technology.rules.size(); i < p.energy.rules.size(); ++i)
       fmt::print("  {}\n", p.energy.rules[i]);
   }
+  if (r.fpga.family) print_fpga(r);
   if (r.workload.trained && !r.inputs.labels.empty()) {
     fmt::print("accuracy: {} of {} images of {} right ({:.2f} %, {})\n", r.tally.correct(), r.tally.images(),
                r.inputs.source, 100.0 * r.tally.correct() / r.tally.images(),
@@ -310,6 +352,7 @@ int run(const std::vector<std::string>& arguments) {
   if (!read(arguments, o)) return 0;
   RunRecord record("run", arguments, o.common);
   OutputFolder folder(o.out);
+  const FpgaTarget fpga = fpga_target(o.fpga);
   const Workload workload = make_workload(o.workload, o.common, record);
   const std::vector<model::Technology> technologies = load_technologies(o.technologies, record);
   Inputs inputs;
@@ -334,13 +377,14 @@ int run(const std::vector<std::string>& arguments) {
   const model::Origin origin = o.engine == "fast"      ? model::Origin::fast
                                : o.engine == "systemc" ? model::Origin::systemc
                                                        : model::Origin::rtl;
-  Results results{o, workload, inputs, tally, execution, measurement_of(workload, origin, execution.events), {}};
+  Results results{o, workload, inputs, tally, execution, measurement_of(workload, origin, execution.events), {}, fpga};
   for (std::size_t l = 0; l < workload.network.layers.size() && tally.images() > 0; ++l)
     results.measurement.layers[l].activation_density = tally.density(workload.network.layers[l].input);
   for (const model::Technology& technology : technologies) {
     results.prices.push_back(
         price_runs(technology, results.measurement, execution.toggles, workload.network, workload.architecture));
   }
+  results.measurement.clock_mhz = results.prices.at(0).clock.mhz();
 
   const json summary = summary_of(results);
   if (folder.wanted()) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "cli/fpga_options.h"
 #include "cli/pictures.h"
 #include "cli/run_folder.h"
 #include "cli/sweep_confirm.h"
@@ -30,8 +31,9 @@ constexpr std::size_t notes_shown = 3;  // of each kind; all are in --json and -
 constexpr std::size_t rows_shown = 15;  // of a front, and of fronts; all are in --json and --out
 
 struct Options {
-  std::string file, store, out, technology, fpga, front = "plan";
-  int jobs = 0, confirm = -1;
+  std::string file, store, out, technology, where, front = "plan";
+  int jobs = 0, confirm = -1, pick = 0;
+  FpgaOptions fpga;
   Common common;
 };
 
@@ -44,31 +46,43 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
       ("jobs", po::value(&o.jobs)->default_value(o.jobs), "threads that measure; 0: one a core")
       ("front", po::value(&o.front)->default_value(o.front), "one Pareto front for each network and plan, or each network")
       ("technology", po::value(&o.technology), "whose energy the fronts take; default: the first of the sweep")
-      ("fpga", po::value(&o.fpga),
-       "FPGA family (xc7, ecp5, or a file) whose predicted LUTs and block RAMs the fronts take in place of the area")
+      ("where", po::value(&o.where),
+       "only points that a condition on columns holds for, as \"latency_us < 5000 and rows <= 64\" (docs/sweep.md)")
+      ("pick", po::value(&o.pick),
+       "write the architecture file of this point, as the first column numbers them: to --out (architecture.yaml, and "
+       "plan.yaml), else to stdout in place of the fronts")
       ("confirm", po::value(&o.confirm)->implicit_value(0),
-       "execute the points of the fronts on systemc and rtl and compare (K: only the K fastest of each front)")
+       "execute the points of the fronts on systemc and rtl and compare (K: only the K fastest of each front; with --pick "
+       "that point alone)")
       ("out", po::value(&o.out), "folder to write: front.csv, points.csv, summary.json, run.json and pictures");
   // clang-format on
+  o.fpga.add(options, "whose predicted LUTs and block RAMs the fronts take in place of the area");
   o.common.add(options);
   po::positional_options_description positional;
   positional.add("sweep", 1);
   po::variables_map values;
   if (!parse(
           arguments, options,
-          {"sweep SWEEP.yaml --store FILE.sqlite [--jobs J] [--confirm [K]] [--out DIR]",
+          {"sweep SWEEP.yaml --store FILE.sqlite [--where CONDITION] [--pick N] [--confirm [K]] [--out DIR]",
            "Measures every combination of architecture parameters, networks and plans of a YAML file (docs/sweep.md\n"
            "describes it) with the fast engine. Points are kept as they are finished: a sweep that was killed goes on\n"
            "where it stopped, and several processes may share a store. Prints the Pareto fronts of latency, energy\n"
-           "and area (resources of --fpga; without it, bits on chip where no area is known). The exit status is 1 "
-           "when\n"
-           "no point fits its architecture or a confirmed point differs.",
+           "and area (resources of --fpga; without it, mm2 where the technology's gates tell them, else bits on "
+           "chip).\n"
+           "The exit status is 1 when no point fits its architecture or a confirmed point differs.",
            "sweep sweep.yaml --store points.sqlite --jobs 2 --out out/sweep"},
           values, positional)) {
     return false;
   }
   check_range("jobs", o.jobs, 0, 1024);
   if (values.count("confirm") != 0) check_range("confirm", o.confirm, 0, 1e6);
+  if (values.count("pick") != 0) {
+    check_range("pick", o.pick, 1, 1e8);
+    if (o.common.json && o.out.empty())
+      throw std::invalid_argument("--pick writes a file, --json an object, and both to stdout; give the file an --out");
+    if (o.confirm >= 0 && o.out.empty())
+      throw std::invalid_argument("--pick writes to stdout what --confirm prints to; give the file an --out");
+  }
   check_choice("front", o.front, {"plan", "network"});
   o.common.check();
   if (o.jobs == 0) o.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -124,8 +138,10 @@ class Watch {
   double logged_ = 0;
 };
 
-// The fastest points of every front, each once.
+// The point that is picked, or the fastest points of every front, each once.
 std::vector<std::size_t> to_confirm(const Options& o, const Fronts& fronts) {
+  if (const SweepPoint* picked = fronts.numbered(o.pick))
+    return {static_cast<std::size_t>(picked - fronts.points.data())};
   std::set<std::size_t> chosen;
   for (const Front& front : fronts.fronts) {
     const std::size_t count =
@@ -135,24 +151,54 @@ std::vector<std::size_t> to_confirm(const Options& o, const Fronts& fronts) {
   return {chosen.begin(), chosen.end()};
 }
 
+// How many points a device does not hold.
+std::string device_text(const Fronts& fronts) {
+  if (!fronts.part) return "";
+  const model::FpgaPart& part = *fronts.part;
+  const auto beyond = std::ranges::count_if(fronts.points, [&](const SweepPoint& point) {
+    return !model::share_of(part, fronts.fpga_uses.at(point.architecture)).fits();
+  });
+  std::string has;
+  for (std::size_t r = 0; r < part.has.size(); ++r)
+    has += fmt::format("{}{} {}", r == 0 ? "" : ", ", grouped(part.has[r]), model::fpga_part_resources[r]);
+  return fmt::format("\n{} has {} ({}, {}); {} of {} points take more and do not fit", part.name, has, part.source,
+                     part.status, grouped(beyond), grouped(static_cast<std::int64_t>(fronts.points.size())));
+}
+
 std::string area_text(const Fronts& fronts) {
   if (fronts.fpga) {
-    const model::FpgaFamily& family = *fronts.fpga;
-    std::string errors;
-    for (std::size_t r = 0; r < family.resources.size(); ++r) {
-      errors += fmt::format("{}{} {:.1f}/{:.0f} %", r == 0 ? "" : ", ", model::fpga_resource_names[r],
-                            100 * family.resources[r].mean_error, 100 * family.resources[r].worst_error);
-    }
     return fmt::format(
-        "area: LUTs of logic, memory and carries, and block RAMs\n"
-        "{}: {}, predicted from {} synthesized architectures ({}, not placed)\n"
-        "errors of each of them predicted by the others, mean/worst: {}\n"
-        "outside: what is beyond these architectures, so that these errors do not hold",
-        family.name, family.title, family.points, family.tools, errors);
+        "area: LUTs of logic, memory and carries, and block RAMs\n{}"
+        "outside: what is beyond these architectures, so that these errors do not hold{}",
+        fpga_errors(*fronts.fpga), device_text(fronts));
   }
-  return fronts.area_known
-             ? "area as the technology gives it"
-             : "no technology tells an area: bits_on_chip (array cells, buffers, partial sums) stands for it";
+  if (fronts.area_known) return "area: gates and memories of the technology, not placed";
+  return fmt::format("{} an area: bits_on_chip (array cells, buffers, partial sums) stands for it",
+                     fronts.technology.empty() ? "no technology tells" : fronts.technology + " does not tell");
+}
+
+// ", by latency_us and luts; energy_pj is the same for all".
+std::string decided_by(const Front& front) {
+  std::string text;
+  if (!front.objectives.empty()) text = fmt::format(", by {}", fmt::join(front.objectives, ", "));
+  if (!front.same.empty())
+    text += fmt::format("; {} {} the same for all", fmt::join(front.same, ", "), front.same.size() == 1 ? "is" : "are");
+  if (front.unpriced == front.candidates.size()) {
+    text += "; no point has an energy";
+  } else if (front.unpriced > 0) {
+    text += fmt::format("; {} without an energy left out", grouped(static_cast<std::int64_t>(front.unpriced)));
+  }
+  return text;
+}
+
+// The first of the reasons, each with the points that it is of.
+void print_notes(const std::string& what, const std::map<std::string, std::int64_t>& notes, std::size_t points) {
+  std::size_t shown = 0;
+  for (const auto& [note, of] : notes) {
+    if (++shown > notes_shown) break;
+    fmt::print("{} of {} of {} points: {}\n", what, grouped(of), grouped(static_cast<std::int64_t>(points)), note);
+  }
+  if (notes.size() > notes_shown) fmt::print("... and {} more reasons\n", notes.size() - notes_shown);
 }
 
 void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
@@ -162,21 +208,33 @@ void print_fronts(const sim::Sweep& sweep, const Fronts& fronts) {
     const std::size_t rows = std::min(rows_shown, front.points.size());
     const std::vector<std::size_t> first(front.points.begin(),
                                          front.points.begin() + static_cast<std::ptrdiff_t>(rows));
-    fmt::print("\nPareto front of {}: {} of {} points\n{}", front.title, front.points.size(), front.candidates.size(),
-               front_table(sweep, fronts, first).text());
+    fmt::print("\nPareto front of {}: {} of {} points{}\n{}", front.title, front.points.size(), front.candidates.size(),
+               decided_by(front), front_table(sweep, fronts, first).text());
     if (front.points.size() > rows) fmt::print("... and {} more\n", front.points.size() - rows);
   }
   if (fronts.fronts.size() > rows_shown) fmt::print("\n... and {} more fronts\n", fronts.fronts.size() - rows_shown);
   fmt::print("\nenergy: {}; {}\n",
              fronts.technology.empty() ? "none, the sweep names no technology" : fronts.technology, area_text(fronts));
-  std::size_t notes = 0;
-  for (const auto& [note, points] : fronts.energy_notes) {
-    if (++notes > notes_shown) break;
-    fmt::print("energy of {} of {} points: {}\n", grouped(points),
-               grouped(static_cast<std::int64_t>(fronts.points.size())), note);
+  if (fronts.clock_known) {
+    fmt::print(
+        "latency, power and throughput at the slower of clock_mhz, asked for, and clock_reached_mhz, of the gates{}\n",
+        fronts.clock_missed == 0
+            ? ""
+            : fmt::format("; {} of {} points do not reach the clock asked for", grouped(fronts.clock_missed),
+                          grouped(static_cast<std::int64_t>(fronts.points.size()))));
   }
-  if (fronts.energy_notes.size() > notes_shown)
-    fmt::print("... and {} more reasons\n", fronts.energy_notes.size() - notes_shown);
+  if (!fronts.clock_known) {
+    fmt::print("latency at the clock asked for: {} no clock that is reached\n",
+               fronts.technology.empty() ? "no technology tells" : fronts.technology + " tells");
+  }
+  print_notes(fronts.area_known ? "energy and area" : "energy", fronts.energy_notes, fronts.points.size());
+  print_notes("no energy", fronts.unpriced, fronts.points.size());
+}
+
+// Uniform plans end in outputs of 16 bits, which arrays of narrower activations do not write.
+std::string with_hint(const std::string& refusal) {
+  const bool output = refusal.find("-bit output activations") != std::string::npos;
+  return refusal + (output ? "; a plan may have narrower output_bits" : "");
 }
 
 Table confirmation_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<Confirmed>& confirmed) {
@@ -202,12 +260,17 @@ json summary_of(const sim::Sweep& sweep, const sim::SweepState& state, const Fro
                   {"seconds", state.seconds},
                   {"points_per_second", state.rate()},
                   {"technology", fronts.technology},
+                  {"clock_missed", fronts.clock_missed},
                   {"refusals", fronts.refusals},
+                  {"where_not", fronts.left_out},
                   {"fronts", to_json(sweep, fronts)},
                   {"energy_notes", json::array()},
+                  {"unpriced", json::array()},
                   {"confirmed", json::array()}};
   for (const auto& [note, points] : fronts.energy_notes)
     summary["energy_notes"].push_back({{"note", note}, {"points", points}});
+  for (const auto& [note, points] : fronts.unpriced)
+    summary["unpriced"].push_back({{"note", note}, {"points", points}});
   if (fronts.fpga) summary["fpga"] = model::facts_of(*fronts.fpga);
   for (const Confirmed& c : confirmed) {
     const SweepPoint& point = fronts.points[c.point];
@@ -227,6 +290,26 @@ json summary_of(const sim::Sweep& sweep, const sim::SweepState& state, const Fro
   return summary;
 }
 
+// What takes the picked point to other verbs.
+const SweepPoint& picked_point(const Options& o, const Fronts& fronts) {
+  if (const SweepPoint* point = fronts.numbered(o.pick)) return *point;
+  throw std::invalid_argument(
+      fmt::format("--pick is {}; the fronts have the points 1 to {}", o.pick, fronts.last_number()));
+}
+
+void say_picked(const Options& o, const sim::Sweep& sweep, const SweepPoint& point) {
+  say(o.common, fmt::format("point {}: {} on {}, plan {}", point.number, sweep.networks[point.network].name(),
+                            sweep.architecture(point.architecture).name, sweep.plans[point.plan].label));
+}
+
+void add_picked(OutputFolder& folder, const Options& o, const sim::Sweep& sweep, const SweepPoint& point) {
+  say_picked(o, sweep, point);
+  folder.add("architecture.yaml", model::to_text(sweep.architecture(point.architecture)));
+  const sim::SweepPlan& plan = sweep.plans[point.plan];
+  const sim::SweepNetwork& network = sweep.networks[point.network];
+  if (!plan.of_file && network.graph() != nullptr) folder.add("plan.yaml", model::to_text(plan.for_network(network)));
+}
+
 void write_folder(OutputFolder& folder, const Options& o, const sim::Sweep& sweep, const Fronts& fronts,
                   const json& summary, const RunRecord& record) {
   std::vector<std::size_t> all(fronts.points.size()), chosen;
@@ -236,6 +319,7 @@ void write_folder(OutputFolder& folder, const Options& o, const sim::Sweep& swee
   folder.add("points.csv", front_table(sweep, fronts, all).csv());
   folder.add("summary.json", summary);
   folder.add("run.json", record.to_json("fast"));
+  if (o.pick > 0) add_picked(folder, o, sweep, picked_point(o, fronts));
   try {
     for (const auto& [name, svg] : draw_pictures(picture_data(sweep, fronts), "plot_sweep.py"))
       folder.add(name + ".svg", svg);
@@ -257,8 +341,13 @@ int sweep(const std::vector<std::string>& arguments) {
     for (const std::string& note : network.notes()) say(o.common, note);
   record.add_file("sweep", o.file);
   const std::string technology = chosen_technology(o, sweep);
-  std::optional<model::FpgaFamily> fpga;
-  if (!o.fpga.empty()) fpga = model::load_fpga_family(o.fpga);
+  const FpgaTarget target = fpga_target(o.fpga);
+  const FrontOptions options{.technology = technology,
+                             .fpga = target.family,
+                             .part = target.part,
+                             .scope = o.front == "plan" ? FrontScope::plan : FrontScope::network,
+                             .where = o.where};
+  check_condition(sweep, options);
   std::string command = "bitstrata sweep";
   for (const std::string& word : arguments) command += " " + word;
   sim::PointStore store(o.store, {.version = fmt::format("{} {}", build_info::version, build_info::code),
@@ -277,13 +366,17 @@ int sweep(const std::vector<std::string>& arguments) {
     Watch watch(o);
     return sim::run_sweep(sweep, store, o.jobs, std::ref(watch));
   }();
-  const Fronts fronts =
-      find_fronts(sweep, store, technology, fpga, o.front == "plan" ? FrontScope::plan : FrontScope::network);
+  const Fronts fronts = find_fronts(sweep, store, options);
+  if (o.pick > 0) (void)picked_point(o, fronts);  // before minutes of confirming
   std::vector<Confirmed> confirmed;
   if (o.confirm >= 0) confirmed = confirm_points(sweep, fronts, to_confirm(o, fronts), store, o.common);
   const json summary = summary_of(sweep, state, fronts, confirmed);
   if (folder.wanted()) write_folder(folder, o, sweep, fronts, summary, record);
-  if (o.common.json) {
+  if (o.pick > 0 && !folder.wanted()) {
+    const SweepPoint& point = picked_point(o, fronts);
+    say_picked(o, sweep, point);
+    std::cout << model::to_text(sweep.architecture(point.architecture));
+  } else if (o.common.json) {
     std::cout << model::json_text(summary) << "\n";
   } else {
     fmt::print("{} points: {} measured and {} refused now in {:.2f} s ({} points/s), {} before{}\n",
@@ -291,10 +384,14 @@ int sweep(const std::vector<std::string>& arguments) {
                short_number(state.rate()), grouped(state.before),
                state.elsewhere > 0 ? fmt::format(", {} by other processes", grouped(state.elsewhere)) : "");
     for (std::size_t i = 0; i < std::min(notes_shown, fronts.refusals.size()); ++i) {
-      fmt::print("refused: {}\n", fronts.refusals[i]);
+      fmt::print("refused: {}\n", with_hint(fronts.refusals[i]));
     }
     if (fronts.refusals.size() > notes_shown)
       fmt::print("... and {} more reasons\n", fronts.refusals.size() - notes_shown);
+    if (!o.where.empty()) {
+      const auto kept = static_cast<std::int64_t>(fronts.points.size());
+      fmt::print("--where holds for {} of {} points that fit\n", grouped(kept), grouped(kept + fronts.left_out));
+    }
     print_fronts(sweep, fronts);
     if (!confirmed.empty()) {
       fmt::print("\n{}events, values: compared/different\n", confirmation_table(sweep, fronts, confirmed).text());
@@ -304,9 +401,11 @@ int sweep(const std::vector<std::string>& arguments) {
       if (!c.result.error.empty()) fmt::print("failed: {}: {}\n", c.result.engine, c.result.error);
     }
   }
+  if (fronts.points.empty() && fronts.left_out > 0)
+    throw CheckFailed(fmt::format("--where \"{}\" holds for none of {} points", o.where, grouped(fronts.left_out)));
   if (fronts.points.empty()) {
     throw CheckFailed(fmt::format("no point fits its architecture{}{}", fronts.refusals.empty() ? "" : ": ",
-                                  fronts.refusals.empty() ? "" : fronts.refusals.front()));
+                                  fronts.refusals.empty() ? "" : with_hint(fronts.refusals.front())));
   }
   for (const Confirmed& c : confirmed) {
     if (!c.equal)

@@ -8,9 +8,10 @@
 #include <set>
 #include <unordered_map>
 
+#include "cli/condition.h"
 #include "cli/imported.h"
 #include "cli/run_folder.h"
-#include "model/json_text.h"
+#include "cli/sweep_columns.h"
 #include "model/onnx/onnx.h"
 #include "sim/gate_energy.h"
 
@@ -20,32 +21,47 @@ using nlohmann::json;
 
 namespace {
 
-// Smaller is better in all of them. Energy counts where every candidate has one.
-std::vector<double> objectives(const SweepPoint& point, bool energy) {
-  std::vector<double> values = {point.stored.latency_us, point.size, point.block_rams};
-  if (energy) values.push_back(point.energy_pj.value());
-  return values;
+// Smaller is better in all of them.
+struct Objective {
+  std::string name;
+  double (*of)(const SweepPoint&);
+};
+
+std::vector<Objective> objectives_of(const Fronts& fronts, bool energy) {
+  std::vector<Objective> objectives = {{"latency_us", [](const SweepPoint& p) { return p.latency_us; }},
+                                       {fronts.size_name(), [](const SweepPoint& p) { return p.size; }}};
+  if (fronts.fpga)
+    objectives.push_back(
+        {model::fpga_resource_names[model::fpga_bram], [](const SweepPoint& p) { return p.block_rams; }});
+  if (energy) objectives.push_back({"energy_pj", [](const SweepPoint& p) { return p.energy_pj.value(); }});
+  return objectives;
 }
 
+// A point without a price cannot be compared with those that have one. What is the same for all decides nothing.
 void choose(const Fronts& fronts, Front& front) {
-  const bool energy = std::all_of(front.candidates.begin(), front.candidates.end(),
-                                  [&](std::size_t i) { return fronts.points[i].energy_pj.has_value(); });
-  std::vector<std::vector<double>> values;
-  for (const std::size_t i : front.candidates) values.push_back(objectives(fronts.points[i], energy));
-  for (const std::size_t i : sim::pareto_front(values)) front.points.push_back(front.candidates[i]);
+  std::vector<std::size_t> compared;
+  for (const std::size_t i : front.candidates)
+    if (fronts.points[i].energy_pj) compared.push_back(i);
+  front.unpriced = front.candidates.size() - compared.size();
+  const bool energy = !compared.empty();
+  if (!energy) compared = front.candidates;
+  std::vector<std::vector<double>> values(compared.size());
+  for (const Objective& objective : objectives_of(fronts, energy)) {
+    std::set<double> seen;
+    for (const std::size_t i : compared) seen.insert(objective.of(fronts.points[i]));
+    const bool same = seen.size() == 1 && compared.size() > 1;
+    (same ? front.same : front.objectives).push_back(objective.name);
+    for (std::size_t k = 0; k < compared.size() && !same; ++k)
+      values[k].push_back(objective.of(fronts.points[compared[k]]));
+  }
+  for (const std::size_t k : sim::pareto_front(values)) front.points.push_back(compared[k]);
 }
 
-// Keys whose values differ somewhere in the sweep.
-std::vector<std::string> varied(const sim::Sweep& sweep) {
-  std::vector<std::string> keys;
-  for (const auto& [key, values] : sweep.axes) keys.push_back(key);
-  return keys;
-}
-
-std::string base_name(const sim::Sweep& sweep, std::int64_t architecture) {
-  const std::int64_t combinations = sweep.architectures() / static_cast<std::int64_t>(sweep.bases.size());
-  return sweep.bases[static_cast<std::size_t>(architecture / combinations)].name;
-}
+// What an architecture is under the technology that counts.
+struct Silicon {
+  sim::Clock clock;
+  std::optional<sim::Area> area;
+};
 
 // Numbers that follow from others must be those that the store has.
 void check(const sim::StoredPoint& stored, double clock_mhz, const sim::SweepNetwork& network,
@@ -61,7 +77,32 @@ void check(const sim::StoredPoint& stored, double clock_mhz, const sim::SweepNet
   }
 }
 
-std::string plain(const json& value) { return value.is_string() ? value.get<std::string>() : model::json_text(value); }
+// So must what an architecture is under a technology.
+void check(const sim::PointEnergy& stored, const Silicon& silicon, const sim::StoredPoint& point,
+           const sim::PointStore& store) {
+  const auto text = [](double latency_us, const std::optional<double>& reached, const std::optional<sim::Area>& area) {
+    const auto number = [](const std::optional<double>& value) {
+      return value ? fmt::format("{:.9g}", *value) : "none";
+    };
+    return fmt::format("latency_us {:.9g}, clock_reached_mhz {}, gates_mm2 {} and memories_mm2 {}", latency_us,
+                       number(reached), number(area ? std::optional(area->gates_mm2) : std::nullopt),
+                       number(area ? std::optional(area->memories_mm2) : std::nullopt));
+  };
+  const std::string has = text(stored.latency_us, stored.clock_reached_mhz, stored.area);
+  const std::string wanted = text(silicon.clock.latency_us(point.cycles), silicon.clock.reached_mhz, silicon.area);
+  if (has != wanted)
+    sim::tell_of_damaged_store(
+        store.file(), fmt::format("point {} has {} under '{}', not {}", point.id, has, stored.technology, wanted));
+}
+
+Fronts without_points(const sim::Sweep& sweep, const FrontOptions& options) {
+  Fronts fronts{.technology = options.technology, .fpga = options.fpga, .part = options.part};
+  const auto chosen = std::ranges::find(sweep.technologies, options.technology, &model::Technology::name);
+  const bool gates =
+      chosen != sweep.technologies.end() && chosen->kind == model::TechnologyKind::gate_level;  // see sim/physical.h
+  fronts.area_known = fronts.clock_known = gates;
+  return fronts;
+}
 
 }  // namespace
 
@@ -76,18 +117,40 @@ sim::SweepNetwork load_shapes(const std::string& name, const std::vector<std::st
           std::move(identity)};
 }
 
-Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::string& technology,
-                   const std::optional<model::FpgaFamily>& fpga, FrontScope scope) {
-  Fronts result{.technology = technology, .fpga = fpga};
+const SweepPoint* Fronts::numbered(std::int64_t number) const {
+  const auto found = std::ranges::find(points, number, &SweepPoint::number);
+  return number > 0 && found != points.end() ? &*found : nullptr;
+}
+
+std::int64_t Fronts::last_number() const {
+  std::int64_t last = 0;
+  for (const Front& front : fronts) last += static_cast<std::int64_t>(front.points.size());
+  return last;
+}
+
+void check_condition(const sim::Sweep& sweep, const FrontOptions& options) {
+  const Fronts none = without_points(sweep, options);
+  if (!options.where.empty()) Condition(options.where, all_columns(sweep, none));
+}
+
+Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const FrontOptions& options) {
+  const auto& [technology, fpga, part, scope, where] = options;
+  Fronts result = without_points(sweep, options);
+  const auto chosen = std::ranges::find(sweep.technologies, technology, &model::Technology::name);
   std::unordered_map<std::int64_t, std::int64_t> architectures;  // row of the store -> index in the sweep
-  std::unordered_map<std::int64_t, double> bits, clocks;
+  std::unordered_map<std::int64_t, double> bits;
+  std::unordered_map<std::int64_t, Silicon> silicon;
   for (std::int64_t i = 0; i < sweep.architectures(); ++i) {
     const model::Architecture a = sweep.architecture(i);
     const std::int64_t row = store.architecture(a);
     architectures[row] = i;
     bits[row] = static_cast<double>(sim::bits_on_chip(a));
-    clocks[row] = a.clock_mhz;
+    silicon[row] = chosen != sweep.technologies.end()
+                       ? Silicon{sim::clock_of(a, *chosen), sim::area_of(a, *chosen)}
+                       : Silicon{{.asked_mhz = a.clock_mhz, .reached_mhz = std::nullopt}, std::nullopt};
   }
+  std::optional<Condition> condition;
+  if (!where.empty()) condition.emplace(where, all_columns(sweep, result));
   std::set<std::string> reasons;
   std::map<std::pair<std::size_t, std::size_t>, Front> fronts;
   for (std::size_t n = 0; n < sweep.networks.size(); ++n) {
@@ -105,10 +168,13 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::s
         reasons.insert(stored.reason);
         continue;
       }
-      check(stored, clocks[stored.identity.architecture], network, store);
+      const Silicon& made = silicon.at(stored.identity.architecture);
+      check(stored, made.clock.asked_mhz, network, store);
       SweepPoint point{.architecture = architecture->second, .network = n, .plan = plan->second};
-      result.area_known = result.area_known || stored.area_mm2.has_value();
-      point.size = stored.area_mm2.value_or(bits[stored.identity.architecture]);
+      point.clock = made.clock;
+      point.latency_us = made.clock.latency_us(stored.cycles);
+      point.area = made.area;
+      point.size = point.area ? point.area->mm2() : bits[stored.identity.architecture];
       if (fpga) {
         auto [use, added] = result.fpga_uses.try_emplace(point.architecture);
         if (added) use->second = model::predict_fpga(*fpga, sweep.architecture(point.architecture));
@@ -117,12 +183,18 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::s
       }
       for (const sim::PointEnergy& energy : stored.energies) {
         if (energy.technology != technology) continue;
+        check(energy, made, stored, store);
         point.energy_pj = energy.energy_pj;
         if (energy.energy_pj && !energy.note.starts_with(sim::outside_calibration)) continue;
         point.energy_note = energy.note;
-        ++result.energy_notes[energy.note];
       }
       point.stored = std::move(stored);
+      if (condition && !condition->holds(point)) {
+        ++result.left_out;
+        continue;
+      }
+      if (!made.clock.met()) ++result.clock_missed;
+      if (!point.energy_note.empty()) ++(point.energy_pj ? result.energy_notes : result.unpriced)[point.energy_note];
       Front& front = fronts[{n, scope == FrontScope::plan ? plan->second : 0}];
       front.title = scope == FrontScope::plan ? fmt::format("{} {}", network.name(), sweep.plans[plan->second].label)
                                               : network.name();
@@ -131,71 +203,49 @@ Fronts find_fronts(const sim::Sweep& sweep, sim::PointStore& store, const std::s
     }
   }
   result.refusals.assign(reasons.begin(), reasons.end());
+  std::int64_t number = 0;
   for (auto& [key, front] : fronts) {
     choose(result, front);
+    for (const std::size_t i : front.points) result.points[i].number = ++number;
     result.fronts.push_back(std::move(front));
   }
   return result;
 }
 
 Table front_table(const sim::Sweep& sweep, const Fronts& fronts, const std::vector<std::size_t>& points) {
-  const std::vector<std::string> keys = varied(sweep);
-  std::vector<std::string> header = {"architecture"};
-  header.insert(header.end(), keys.begin(), keys.end());
-  for (const char* name : {"network", "plan", "cycles", "latency_us", "energy_pj"}) header.emplace_back(name);
-  header.emplace_back(fronts.size_name());
-  if (fronts.fpga) {
-    header.insert(header.end(), model::fpga_resource_names.begin(), model::fpga_resource_names.end());
-    header.emplace_back("outside");
-  }
-  if (!fronts.energy_notes.empty()) header.emplace_back("energy_note");
-  Table table(header);
+  const std::vector<Column> columns = shown_columns(sweep, fronts);
+  std::vector<std::string> header;
+  for (const Column& column : columns) header.push_back(column.name);
+  Table table(header, 2);
   for (const std::size_t i : points) {
-    const SweepPoint& point = fronts.points[i];
-    const json parameters = model::parameters_of(sweep.architecture(point.architecture));
-    std::vector<std::string> row = {base_name(sweep, point.architecture)};
-    for (const std::string& key : keys) row.push_back(plain(parameters.at(key)));
-    row.push_back(sweep.networks[point.network].name());
-    row.push_back(sweep.plans[point.plan].label);
-    row.push_back(fmt::format("{}", point.stored.cycles));
-    row.push_back(fmt::format("{:.6g}", point.stored.latency_us));
-    row.push_back(point.energy_pj ? fmt::format("{:.6g}", *point.energy_pj) : "");
-    row.push_back(fmt::format("{:.10g}", point.size));
-    if (fronts.fpga) {
-      const model::FpgaUse& use = fronts.fpga_uses.at(point.architecture);
-      for (const double count : use.resources) row.push_back(fmt::format("{:.0f}", count));
-      row.push_back(fmt::format("{}", fmt::join(use.outside, " ")));
-    }
-    // In a word; the whole notes stand below the fronts and in summary.json.
-    if (!fronts.energy_notes.empty())
-      row.emplace_back(point.energy_note.empty() ? "" : point.energy_pj ? "outside" : "unknown");
+    std::vector<std::string> row;
+    for (const Column& column : columns) row.push_back(text_of(column.of(fronts.points[i])));
     table.add(row);
   }
   return table;
 }
 
 json to_json(const sim::Sweep& sweep, const Fronts& fronts) {
+  const std::vector<Column> columns = shown_columns(sweep, fronts);
+  const std::vector<std::string> parameters = varied(sweep);
   json list = json::array();
   for (const Front& front : fronts.fronts) {
-    json entry = {{"front", front.title}, {"candidates", front.candidates.size()}, {"points", json::array()}};
+    json entry = {{"front", front.title},           {"candidates", front.candidates.size()},
+                  {"objectives", front.objectives}, {"same_for_all", front.same},
+                  {"unpriced", front.unpriced},     {"points", json::array()}};
     for (const std::size_t i : front.points) {
       const SweepPoint& point = fronts.points[i];
-      json row = {{"network", sweep.networks[point.network].name()},
-                  {"plan", sweep.plans[point.plan].label},
-                  {"architecture", base_name(sweep, point.architecture)},
-                  {"parameters", json::object()},
-                  {"cycles", point.stored.cycles},
-                  {"latency_us", point.stored.latency_us},
-                  {fronts.size_name(), point.size}};
-      if (point.energy_pj) row["energy_pj"] = *point.energy_pj;
-      if (!point.energy_note.empty()) row["energy_note"] = point.energy_note;
-      if (fronts.fpga) {
-        const model::FpgaUse& use = fronts.fpga_uses.at(point.architecture);
-        for (std::size_t r = 0; r < use.resources.size(); ++r) row[model::fpga_resource_names[r]] = use.resources[r];
-        row["outside"] = use.outside;
+      json row = {{"parameters", json::object()}};
+      for (const Column& column : columns) {
+        json value = json_of(column.of(point));
+        if (value.is_null()) continue;
+        const bool parameter = std::ranges::find(parameters, column.name) != parameters.end();
+        (parameter ? row["parameters"] : row)[column.name] = std::move(value);
       }
-      const json parameters = model::parameters_of(sweep.architecture(point.architecture));
-      for (const std::string& key : varied(sweep)) row["parameters"][key] = parameters.at(key);
+      // Whole, where the tables have a word.
+      row.erase("energy_note");
+      if (!point.energy_note.empty()) row["energy_note"] = point.energy_note;
+      if (fronts.fpga) row["outside"] = fronts.fpga_uses.at(point.architecture).outside;
       entry["points"].push_back(row);
     }
     list.push_back(entry);
@@ -215,8 +265,8 @@ json picture_data(const sim::Sweep& sweep, const Fronts& fronts) {
     for (const std::size_t i : front.candidates) {
       const SweepPoint& point = fronts.points[i];
       entry["network"] = sweep.networks[point.network].name();
-      entry["points"].push_back({point.stored.latency_us, point.size,
-                                 point.energy_pj ? json(*point.energy_pj) : json(nullptr), chosen.contains(i)});
+      entry["points"].push_back(
+          {point.latency_us, point.size, point.energy_pj ? json(*point.energy_pj) : json(nullptr), chosen.contains(i)});
     }
     data["fronts"].push_back(entry);
   }

@@ -211,15 +211,33 @@ std::vector<Architecture> built_ins() {
 
 std::vector<std::string> known_keys() {
 #define X(key) #key,
-  return {"format", BITSTRATA_ARCHITECTURE_KEYS(X) "memory"};
+  return {"format", "base", BITSTRATA_ARCHITECTURE_KEYS(X) "memory"};
 #undef X
 }
 
-Architecture load_file(const std::filesystem::path& file) {
+constexpr int most_bases = 16;  // of each other: more are files that name themselves
+
+Architecture load_file(const std::filesystem::path& file, int bases);
+
+// What the keys of a file override.
+Architecture load_base(const YamlReader& base, const std::filesystem::path& folder, int bases) {
+  const std::string word = base.as_string();
+  if (bases >= most_bases) base.fail(fmt::format("more than {} files are each other's base", most_bases));
+  std::error_code unknown;
+  if (std::filesystem::exists(folder / word, unknown)) return load_file(folder / word, bases + 1);
+  for (const Architecture& a : built_ins())
+    if (a.name == word) return a;
+  const std::vector<std::string> names = architecture_names();
+  base.fail(fmt::format("no architecture '{}': neither a file beside this one nor one of {}{}", word,
+                        fmt::join(names, ", "), did_you_mean(word, names)));
+}
+
+Architecture load_file(const std::filesystem::path& file, int bases) {
   const YamlReader top = YamlReader::from_file(file);
   top.check_keys(known_keys());
   if (top.has("format")) top.check_format(format_name);
   Architecture a;
+  if (top.has("base")) a = load_base(top.at("base"), file.parent_path(), bases);
   a.name = file.stem().string();
 #define X(key) top.read(#key, a.key);
   BITSTRATA_ARCHITECTURE_KEYS(X)
@@ -297,7 +315,24 @@ void validate(const Architecture& architecture) {
   }
 }
 
-void save(const Architecture& architecture, const std::filesystem::path& file) {
+std::string array_name(const Architecture& a) {
+  if (a.overlay()) return fmt::format("{}-{}x{}x{}", a.style, a.vectors, a.rows, a.columns);
+  return a.tiles == 1 ? fmt::format("{}-{}x{}", a.style, a.rows, a.columns)
+                      : fmt::format("{}-{}x{}x{}", a.style, a.tiles, a.rows, a.columns);
+}
+
+bool in_array_name(const std::string& key) {
+  return key == "style" || key == "tiles" || key == "vectors" || key == "rows" || key == "columns";
+}
+
+std::optional<std::string> behind_array_name(const Architecture& architecture) {
+  const std::string array = array_name(architecture);
+  if (!architecture.name.starts_with(array)) return std::nullopt;
+  const std::string rest = architecture.name.substr(array.size());
+  return rest.empty() || rest.starts_with('-') ? std::optional(rest) : std::nullopt;
+}
+
+std::string to_text(const Architecture& architecture) {
   validate(architecture);
   YAML::Emitter out;
   out << YAML::BeginMap << YAML::Key << "format" << YAML::Value << format_name;
@@ -312,7 +347,11 @@ void save(const Architecture& architecture, const std::filesystem::path& file) {
   BITSTRATA_MEMORY_KEYS(X)
 #undef X
   out << YAML::EndMap << YAML::EndMap;
-  write_whole(file, fmt::format("{}\n", out.c_str()));
+  return fmt::format("{}\n", out.c_str());
+}
+
+void save(const Architecture& architecture, const std::filesystem::path& file) {
+  write_whole(file, to_text(architecture));
 }
 
 std::vector<std::string> architecture_names() {
@@ -326,7 +365,7 @@ Architecture load_architecture(const std::string& name_or_file) {
     if (a.name == name_or_file) return a;
   }
   std::error_code unknown;  // no file has a name that is too long
-  if (std::filesystem::exists(name_or_file, unknown)) return load_file(name_or_file);
+  if (std::filesystem::exists(name_or_file, unknown)) return load_file(name_or_file, 0);
   const std::vector<std::string> names = architecture_names();
   throw std::runtime_error(fmt::format("no architecture '{}': neither a file nor one of {}{}", name_or_file,
                                        fmt::join(names, ", "), did_you_mean(name_or_file, names)));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -97,10 +98,20 @@ struct Architecture {
   std::int64_t partial_sum_bits() const;
 };
 
+// "pim-64x64", "pim-2x64x64" (macros, rows, columns), "overlay-8x64x8": how built-in architectures are named after
+// their arrays.
+std::string array_name(const Architecture& architecture);
+// Is the parameter of this key part of such names?
+bool in_array_name(const std::string& key);
+// What stands behind array_name in the architecture's name ("-gated"); nothing where it is not named so.
+std::optional<std::string> behind_array_name(const Architecture& architecture);
+
 // Throws std::invalid_argument saying which parameter is wrong and what would be right.
 void validate(const Architecture& architecture);
 void save(const Architecture& architecture, const std::filesystem::path& file);
-// A built-in name or a YAML file; every key is optional, unknown keys are refused with the nearest known one.
+std::string to_text(const Architecture& architecture);  // what `save` writes
+// A built-in name or a YAML file; every key is optional, unknown keys are refused with the nearest known one. With a
+// key `base`, a built-in name or a file beside this one, keys that are not there are the base's.
 Architecture load_architecture(const std::string& name_or_file);
 std::vector<std::string> architecture_names();
 

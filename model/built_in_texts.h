@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The built-in technology and device files, compiled in by CMake.
+// The built-in technology and device files, and tables of devices, compiled in by CMake.
 #pragma once
 
 #include <string>
@@ -14,5 +14,6 @@ struct BuiltInText {
 
 const std::vector<BuiltInText>& technology_texts();
 const std::vector<BuiltInText>& device_texts();
+const std::vector<BuiltInText>& part_texts();
 
 }  // namespace bitstrata::model

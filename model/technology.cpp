@@ -119,6 +119,8 @@ const char* to_string(Status status) {
       return "measured";
     case Status::cited:
       return "cited";
+    case Status::fitted:
+      return "fitted";
     case Status::recalled:
       return "recalled";
   }
@@ -126,7 +128,7 @@ const char* to_string(Status status) {
 }
 
 Status Technology::status() const {
-  Status weakest = Status::measured;
+  Status weakest = kind == TechnologyKind::gate_level ? Status::fitted : Status::measured;
   const auto take = [&](const Coefficient& c) { weakest = std::max(weakest, c.status); };
   for (const auto& [bits, coefficient] : mac_energy) take(coefficient);
   for (const auto& [key, coefficient] : coefficients) take(coefficient);

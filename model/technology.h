@@ -13,7 +13,9 @@
 
 namespace bitstrata::model {
 
-enum class Status { measured, cited, recalled };
+// From the strongest to the weakest. `fitted` is a whole technology, by us, to gates: every result says how wrong it
+// is.
+enum class Status { measured, cited, fitted, recalled };
 
 const char* to_string(Status status);
 

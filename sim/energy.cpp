@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "sim/gate_energy.h"
+#include "sim/physical.h"
 
 namespace bitstrata::sim {
 
@@ -59,7 +60,7 @@ EnergyParts gate_level_parts(const Events& events, const Toggles* toggles, const
   parts.buffer_pj = buffers;
   parts.dram_pj = static_cast<double>(events.memory_lines_read + events.memory_lines_written) * a.data_bits *
                   gates.dram_access * 1e12;
-  const double seconds = static_cast<double>(events.cycles) / (a.clock_mhz * 1e6);
+  const double seconds = 1e-6 * clock_of(a, gates).latency_us(events.cycles);
   parts.leakage_pj = (gates.leakage.of(a) + memory_bits * gates.memory_leakage) * seconds * 1e12;
   return parts;
 }
@@ -94,10 +95,9 @@ std::vector<std::string> rules_for(const Measurement& measurement, const GateLev
     rules.push_back(fmt::format("OUTSIDE THE CALIBRATED RANGE: activation density below {:g} in {}.",
                                 gates.least_density, fmt::join(sparse, ", ")));
   }
-  const double period = gates.clock_period.of(a);
-  if (a.clock_mhz * 1e6 * period > 1) {
-    rules.push_back(
-        fmt::format("The clock of {} MHz is not met: the gates reach {:.1f} MHz.", a.clock_mhz, 1e-6 / period));
+  if (const Clock clock = clock_of(a, gates); !clock.met()) {
+    rules.push_back(fmt::format("The clock of {} MHz is not met: the gates reach {:.1f} MHz, which latency is at.",
+                                a.clock_mhz, *clock.reached_mhz));
   }
   return rules;
 }

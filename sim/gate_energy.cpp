@@ -68,14 +68,6 @@ std::vector<BufferAccess> buffer_accesses(const Architecture& a, const Events& e
   return all;
 }
 
-ChipArea area_of(const GateLevel& technology, const Architecture& architecture) {
-  ChipArea area{technology.area.of(architecture), 0};
-  for (const BufferAccess& buffer : buffer_accesses(architecture, {}))
-    area.memories +=
-        buffer.banks() * technology.memory_block + static_cast<double>(buffer.bits) * technology.memory_area;
-  return area;
-}
-
 std::map<std::string, std::string> calibrated_keys(const Architecture& architecture) {
   std::map<std::string, std::string> keys;
   const nlohmann::json all = parameters_of(architecture);

@@ -26,12 +26,6 @@ struct BufferAccess {
 };
 std::vector<BufferAccess> buffer_accesses(const model::Architecture& architecture, const model::Events& events);
 
-// m^2 of an accelerator: its gates, and its memories.
-struct ChipArea {
-  double gates = 0, memories = 0;
-};
-ChipArea area_of(const model::GateLevel& technology, const model::Architecture& architecture);
-
 // Keys in which `architecture` is not the calibrated hardware: "rows 32, calibrated for 64". Columns, macros and clock
 // may be others.
 std::vector<std::string> differences(const model::GateLevel& technology, const model::Architecture& architecture);

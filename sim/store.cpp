@@ -20,7 +20,7 @@ namespace bitstrata::sim {
 
 namespace {
 
-constexpr const char* format_name = "bitstrata-store-1";
+constexpr const char* format_name = "bitstrata-store-2";
 constexpr std::int64_t silence_s = 60;  // after which a process on another machine counts as gone
 
 // sim/store.md explains the tables; change both.
@@ -38,9 +38,10 @@ CREATE TABLE point(id INTEGER PRIMARY KEY, context INTEGER NOT NULL REFERENCES c
   network INTEGER NOT NULL REFERENCES network(id), architecture INTEGER NOT NULL REFERENCES architecture(id),
   plan INTEGER NOT NULL REFERENCES plan(id), run INTEGER NOT NULL REFERENCES run(id),
   state TEXT NOT NULL CHECK(state IN ('done', 'refused')), reason TEXT, cycles INTEGER, latency_us REAL, macs INTEGER,
-  area_mm2 REAL, UNIQUE(context, network, architecture, plan));
+  UNIQUE(context, network, architecture, plan));
 CREATE TABLE energy(point INTEGER NOT NULL REFERENCES point(id), technology TEXT NOT NULL, energy_pj REAL,
-  status TEXT NOT NULL, note TEXT, PRIMARY KEY(point, technology)) WITHOUT ROWID;
+  status TEXT NOT NULL, note TEXT, latency_us REAL NOT NULL, clock_reached_mhz REAL,
+  gates_mm2 REAL, memories_mm2 REAL, PRIMARY KEY(point, technology)) WITHOUT ROWID;
 CREATE TABLE claim(unit TEXT PRIMARY KEY, run INTEGER NOT NULL REFERENCES run(id)) WITHOUT ROWID;
 CREATE TABLE confirmation(point INTEGER NOT NULL REFERENCES point(id), engine TEXT NOT NULL, cycles INTEGER,
   values_compared INTEGER NOT NULL, values_different INTEGER NOT NULL, events_compared INTEGER NOT NULL,
@@ -50,8 +51,11 @@ CREATE VIEW result AS SELECT point.id AS point, network.name AS network, plan.la
   json_extract(parameters, '$.tiles') AS tiles, json_extract(parameters, '$.vectors') AS vectors,
   json_extract(parameters, '$.rows') AS rows,
   json_extract(parameters, '$.columns') AS columns, json_extract(parameters, '$.data_bits') AS data_bits,
-  json_extract(parameters, '$.clock_mhz') AS clock_mhz, state, reason, cycles, latency_us, macs, area_mm2, technology,
-  energy_pj, energy.status AS energy_status, version, program_commit, engine, parameters
+  json_extract(parameters, '$.clock_mhz') AS clock_mhz, state, reason, cycles, macs, technology,
+  coalesce(energy.latency_us, point.latency_us) AS latency_us, clock_reached_mhz,
+  energy_pj, gates_mm2 + memories_mm2 AS area_mm2, gates_mm2, memories_mm2,
+  1e-3 * energy_pj / energy.latency_us AS power_mw, 2e-6 * macs / coalesce(energy.latency_us, point.latency_us) AS tops,
+  CASE WHEN energy_pj > 0 THEN 2 * macs / energy_pj END AS tops_per_w, energy.status AS energy_status, version, program_commit, engine, parameters
   FROM point JOIN network ON network.id = point.network JOIN plan ON plan.id = point.plan
   JOIN architecture ON architecture.id = point.architecture JOIN context ON context.id = point.context
   JOIN run ON run.id = point.run LEFT JOIN energy ON energy.point = point.id;
@@ -172,8 +176,8 @@ struct PointStore::Prepared {
   Statement finished{ready, "SELECT plan FROM point WHERE context = ? AND network = ? AND architecture = ?"};
   Statement insert_point{ready,
                          "INSERT OR IGNORE INTO point(context, network, architecture, plan, run, state, reason, "
-                         "cycles, latency_us, macs, area_mm2) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
-  Statement insert_energy{ready, "INSERT INTO energy VALUES (?, ?, ?, ?, ?)"};
+                         "cycles, latency_us, macs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+  Statement insert_energy{ready, "INSERT INTO energy VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"};
   Statement find_claim{ready,
                        "SELECT host, pid, pid_started, seen, run FROM claim JOIN run ON run.id = run WHERE unit = ?"};
   Statement insert_claim{ready, "INSERT OR REPLACE INTO claim VALUES (?, ?)"};
@@ -246,14 +250,16 @@ void PointStore::add(const std::vector<StoredPoint>& points) {
     p.insert_point
         .with(p.context, point.identity.network, point.identity.architecture, point.identity.plan, p.run,
               point.refused ? "refused" : "done", point.refused ? std::optional(point.reason) : std::nullopt,
-              known(point.cycles), known(point.latency_us), known(point.macs), point.area_mm2)
+              known(point.cycles), known(point.latency_us), known(point.macs))
         .run();
     if (p.database.changes() == 0) continue;
     const std::int64_t row = p.database.last_row();
     for (const PointEnergy& energy : point.energies) {
       p.insert_energy
           .with(row, energy.technology, energy.energy_pj, energy.status,
-                energy.note.empty() ? std::nullopt : std::optional(energy.note))
+                energy.note.empty() ? std::nullopt : std::optional(energy.note), energy.latency_us,
+                energy.clock_reached_mhz, energy.area ? std::optional(energy.area->gates_mm2) : std::nullopt,
+                energy.area ? std::optional(energy.area->memories_mm2) : std::nullopt)
           .run();
     }
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "model/architecture.h"
+#include "sim/physical.h"
 
 namespace bitstrata::sim {
 
@@ -23,9 +24,12 @@ struct PointIdentity {
 };
 
 struct PointEnergy {
-  std::string technology, status;   // status: the weakest of the coefficients used
-  std::optional<double> energy_pj;  // absent where the technology cannot price the point
-  std::string note;                 // also of layers that the technology does not cover
+  std::string technology, status;           // status: the weakest of the coefficients used
+  std::optional<double> energy_pj;          // absent where the technology cannot price the point
+  std::string note;                         // also of layers that the technology does not cover
+  double latency_us = 0;                    // at the clock under the technology (sim/physical.h)
+  std::optional<double> clock_reached_mhz;  // where the technology knows it, like the area
+  std::optional<Area> area;
 };
 
 struct StoredPoint {
@@ -34,8 +38,7 @@ struct StoredPoint {
   bool refused = false;  // does not fit the architecture; `reason` says why and no number is known
   std::string reason;
   std::int64_t cycles = 0, macs = 0;
-  double latency_us = 0;
-  std::optional<double> area_mm2;  // where a technology knows it
+  double latency_us = 0;  // at the clock asked for
   std::vector<PointEnergy> energies;
 };
 

@@ -62,7 +62,7 @@ StoredPoint point_of(const Row& row, const Statement& read, std::int64_t network
   point.refused = state == "refused";
   if (point.refused) {
     point.reason = row.text(4, "reason for being refused");
-    for (int column = 5; column <= 8; ++column)
+    for (int column = 5; column <= 7; ++column)
       if (!row.is_null(column)) row.fail("is refused and has numbers");
     return point;
   }
@@ -70,7 +70,6 @@ StoredPoint point_of(const Row& row, const Statement& read, std::int64_t network
   point.cycles = row.count(5, "cycles", 1);
   point.latency_us = row.positive(6, "latency_us");
   point.macs = row.count(7, "macs", 0);
-  if (!row.is_null(8)) point.area_mm2 = row.positive(8, "area_mm2");
   return point;
 }
 
@@ -86,7 +85,7 @@ std::vector<StoredPoint> read_points(Database& database, std::int64_t context, s
   std::vector<StoredPoint> points;
   std::map<std::int64_t, std::size_t> place;
   Statement read(database,
-                 "SELECT id, architecture, plan, state, reason, cycles, latency_us, macs, area_mm2 FROM point "
+                 "SELECT id, architecture, plan, state, reason, cycles, latency_us, macs FROM point "
                  "WHERE context = ? AND network = ? ORDER BY id");
   read.with(context, network);
   while (read.step()) {
@@ -95,8 +94,9 @@ std::vector<StoredPoint> read_points(Database& database, std::int64_t context, s
     points.push_back(point_of(row, read, network));
   }
   Statement energies(database,
-                     "SELECT point, technology, energy_pj, energy.status, note FROM energy JOIN point ON point.id = "
-                     "point WHERE context = ? AND network = ? ORDER BY point, technology");
+                     "SELECT point, technology, energy_pj, energy.status, note, energy.latency_us, "
+                     "clock_reached_mhz, gates_mm2, memories_mm2 FROM energy "
+                     "JOIN point ON point.id = point WHERE context = ? AND network = ? ORDER BY point, technology");
   energies.with(context, network);
   while (energies.step()) {
     const Row row(database, energies, energies.integer(0));
@@ -107,13 +107,19 @@ std::vector<StoredPoint> read_points(Database& database, std::int64_t context, s
     PointEnergy energy{.technology = row.text(1, "technology of an energy"),
                        .status = row.text(3, "status of an energy"),
                        .energy_pj = std::nullopt,
-                       .note = ""};
+                       .note = "",
+                       .latency_us = row.positive(5, "latency_us of an energy"),
+                       .clock_reached_mhz = std::nullopt,
+                       .area = std::nullopt};
     if (!technologies.contains(energy.technology))
       row.fail(fmt::format("has an energy under '{}', which was not asked for", energy.technology));
     if (!row.is_null(2)) energy.energy_pj = row.real(2, "energy_pj");
     if (energy.energy_pj && *energy.energy_pj < 0)
       row.fail(fmt::format("has energy_pj {:g}, which is below 0", *energy.energy_pj));
     if (!row.is_null(4) || !energy.energy_pj) energy.note = row.text(4, "energy, and no note why");
+    if (!row.is_null(6)) energy.clock_reached_mhz = row.positive(6, "clock_reached_mhz");
+    if (!row.is_null(7) || !row.is_null(8))
+      energy.area = {row.positive(7, "gates_mm2"), row.positive(8, "memories_mm2")};
     point.energies.push_back(std::move(energy));
   }
   for (const StoredPoint& point : points) {

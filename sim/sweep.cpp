@@ -57,9 +57,19 @@ std::vector<int> widths(const YamlReader& map, const std::string& key) {
 }
 
 void read_uniform(const YamlReader& entry, std::vector<SweepPlan>& plans) {
-  entry.check_keys({"bits", "weight_bits", "activation_bits"});
+  entry.check_keys({"bits", "weight_bits", "activation_bits", "output_bits"});
+  int output = 0;
+  if (entry.has("output_bits")) {
+    output = entry.at("output_bits").as_int();
+    if (output < 2 || output > 16)
+      entry.at("output_bits").fail(fmt::format("output_bits is {}; allowed is 2..16", output));
+  }
   const auto add = [&](int w, int a) {
-    plans.push_back({.label = fmt::format("w{}a{}", w, a), .weight_bits = w, .activation_bits = a, .listed = {}});
+    plans.push_back({.label = fmt::format("w{}a{}{}", w, a, output == 0 ? "" : fmt::format("o{}", output)),
+                     .weight_bits = w,
+                     .activation_bits = a,
+                     .output_bits = output,
+                     .listed = {}});
   };
   if (entry.has("bits")) {
     if (entry.has("weight_bits") || entry.has("activation_bits")) {
@@ -249,7 +259,10 @@ model::IntegerNetwork SweepPlan::layers(const SweepNetwork& network) const {
 }
 
 model::Plan SweepPlan::for_network(const SweepNetwork& network) const {
-  return listed ? *listed : network.uniform_plan(weight_bits, activation_bits);
+  if (listed) return *listed;
+  model::Plan plan = network.uniform_plan(weight_bits, activation_bits);
+  if (output_bits != 0) plan.output_bits = output_bits;
+  return plan;
 }
 
 std::int64_t Sweep::architectures() const {
@@ -261,7 +274,26 @@ std::int64_t Sweep::architectures() const {
   return count;
 }
 
-model::Architecture Sweep::architecture(std::int64_t index) const {
+const model::Architecture& Sweep::base_of(std::int64_t index) const {
+  const std::int64_t combinations = architectures() / static_cast<std::int64_t>(bases.size());
+  return bases.at(static_cast<std::size_t>(index / combinations));
+}
+
+std::string Sweep::base_name(std::int64_t index) const {
+  const model::Architecture& base = base_of(index);
+  const std::optional<std::string> rest = model::behind_array_name(base);
+  if (!rest || std::ranges::none_of(axes, [](const auto& axis) { return model::in_array_name(axis.first); }))
+    return base.name;
+  const std::string array = model::array_name(combination(index));
+  // Where the sweep sets all in which the names of two bases differ, they end in one name.
+  const std::int64_t combinations = architectures() / static_cast<std::int64_t>(bases.size());
+  std::int64_t alike = 0;
+  for (std::int64_t other = index % combinations; other < architectures(); other += combinations)
+    alike += model::behind_array_name(base_of(other)) == rest && model::array_name(combination(other)) == array ? 1 : 0;
+  return array + *rest + (alike > 1 ? " of " + base.name : "");
+}
+
+model::Architecture Sweep::combination(std::int64_t index) const {
   // The last axis varies fastest, as in a table whose rows are sorted.
   std::vector<std::size_t> digits(axes.size());
   for (std::size_t i = axes.size(); i-- > 0;) {
@@ -270,11 +302,17 @@ model::Architecture Sweep::architecture(std::int64_t index) const {
     index /= count;
   }
   model::Architecture result = bases.at(static_cast<std::size_t>(index));
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const auto& [key, values] = axes[i];
-    model::set_parameter(result, key, values[digits[i]]);
-    result.name += fmt::format(" {}={}", key, model::parameters_of(result)[key].dump());
-  }
+  for (std::size_t i = 0; i < axes.size(); ++i) model::set_parameter(result, axes[i].first, axes[i].second[digits[i]]);
+  return result;
+}
+
+model::Architecture Sweep::architecture(std::int64_t index) const {
+  model::Architecture result = combination(index);
+  const bool told = model::behind_array_name(base_of(index)).has_value();
+  result.name = base_name(index);
+  const nlohmann::json parameters = model::parameters_of(result);
+  for (const auto& [key, values] : axes)
+    if (!told || !model::in_array_name(key)) result.name += fmt::format(" {}={}", key, parameters.at(key).dump());
   return result;
 }
 

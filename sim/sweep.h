@@ -11,6 +11,7 @@
 //   plans:                                     # default: bits 8
 //     - bits: [2, 4, 8]                        # the same width for weights and activations
 //     - {weight_bits: [2, 4], activation_bits: [8]}   # every pair
+//     - {bits: [4], output_bits: 8}            # with outputs of 8 bits in place of 16
 //     - plans/resnet18.yaml                    # of the network that it names
 //     - file                                   # the widths that a quantized ONNX file prescribes; it has no others
 //   technologies: [ad-pim]                     # default: all built-in ones
@@ -71,8 +72,9 @@ class SweepNetwork {
 };
 
 struct SweepPlan {
-  std::string label;  // "w4a8", the file's name, or "file"
+  std::string label;  // "w4a8", "w4a8o8", the file's name, or "file"
   int weight_bits = 0, activation_bits = 0;
+  int output_bits = 0;                // of the network's outputs; 0: as uniform_plan has them
   std::optional<model::Plan> listed;  // of one network, instead of the widths
   bool of_file = false;               // the widths that the networks' own files prescribe
   bool fits(const SweepNetwork& network) const;
@@ -91,12 +93,20 @@ struct Sweep {
   std::vector<std::pair<std::string, std::vector<model::YamlReader>>> axes;
 
   std::int64_t architectures() const;
-  // Number `index`, named after the values of its axes; not checked, because combinations may contradict each other.
+  // What number `index` is called but for what its name does not tell: as its base, with the array's own size in place
+  // of the base's where the base is named after it.
+  std::string base_name(std::int64_t index) const;
+  // Number `index`, named so and after the values of its other axes; not checked, because combinations may contradict
+  // each other.
   model::Architecture architecture(std::int64_t index) const;
   std::int64_t points() const;
   // Names and digests of the whole files, for StoreContext.
   std::string technology_identity() const;
   std::set<std::string> technology_names() const;
+
+ private:
+  const model::Architecture& base_of(std::int64_t index) const;
+  model::Architecture combination(std::int64_t index) const;  // with its base's name
 };
 
 // Makes a network of a word of the file, or of the path of a file beside the sweep's where there is one of that name.
@@ -125,8 +135,8 @@ struct SweepState {
 SweepState run_sweep(const Sweep& sweep, PointStore& store, int jobs,
                      const std::function<void(const SweepState&)>& report);
 
-// Bits that an architecture holds on chip: array cells, buffers and partial sums. Stands for area, which no technology
-// tells yet.
+// Bits that an architecture holds on chip: array cells, buffers and partial sums. Stands for area under technologies
+// that tell none.
 std::int64_t bits_on_chip(const model::Architecture& architecture);
 
 // Indices of the points that no other point beats: is no worse in any objective and better in one. Smaller is better;

@@ -14,6 +14,7 @@
 #include "sim/cost_model.h"
 #include "sim/energy.h"
 #include "sim/gate_energy.h"
+#include "sim/physical.h"
 #include "sim/sweep.h"
 
 namespace bitstrata::sim {
@@ -237,7 +238,14 @@ class Runner {
 
   static PointEnergy price_of(const model::Measurement& measurement, const model::IntegerNetwork& layers,
                               const model::Technology& technology, const model::Architecture& architecture) {
-    PointEnergy result{technology.name, to_string(technology.status()), std::nullopt, ""};
+    const auto clock = clock_of(architecture, technology);
+    PointEnergy result{.technology = technology.name,
+                       .status = to_string(technology.status()),
+                       .energy_pj = std::nullopt,
+                       .note = "",
+                       .latency_us = clock.latency_us(measurement.total().cycles),
+                       .clock_reached_mhz = clock.reached_mhz,
+                       .area = area_of(architecture, technology)};
     try {
       const Energy energy = price(measurement, layers, technology, architecture);
       if (energy.total.any()) result.energy_pj = energy.total.total_pj();

@@ -87,9 +87,9 @@ TEST_F(SearchVerb, ArraysAreChosenWithTheirPlans) {
   EXPECT_EQ(arrays.at("architectures"), 3);
   const std::string csv = read_text(folder_ / "run/arrays.csv");
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + arrays.at("pairs").get<int>());
-  EXPECT_THAT(csv, HasSubstr("\"pim-64x64 rows=128 columns=64\",1,1,"));
+  EXPECT_THAT(csv, HasSubstr("\"pim-128x64\",1,1,"));
   const std::string chosen = arrays.at("chosen").at("architecture");
-  EXPECT_THAT(chosen, HasSubstr("rows="));
+  EXPECT_THAT(chosen, ::testing::AnyOf("pim-16x64", "pim-32x64", "pim-128x64"));
   EXPECT_EQ(found.at("architecture"), chosen);
   EXPECT_LE(arrays.at("chosen").at("loss").get<double>(), arrays.at("array_first").at("loss").get<double>());
   EXPECT_EQ(found.at("measured").at("cycles").at("systemc"), found.at("predicted").at("cycles"));

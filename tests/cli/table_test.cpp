@@ -74,6 +74,31 @@ TEST_F(TableVerb, CellsAreThoseOfUniformPlans) {
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 5 * 20 + 2 * 4);
 }
 
+// 7.53 ns, where 5 are asked for.
+TEST_F(TableVerb, LatencyIsThatOfTheClockReached) {
+  const Finished finished = run_program({"table", "--network", "lenet5", "--technology", "osu018-pim-64",
+                                         "--max-weight-bits", "1", "--max-activation-bits", "1", "--out", path("out")});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("the gates of osu018-pim-64 reach 132.8 of the 200 MHz asked for"));
+  const json summary = json::parse(read_text(path("out/summary.json")));
+  EXPECT_NEAR(summary.at("clock_reached_mhz").get<double>(), 1e3 / 7.53, 1e-9);
+  const std::string csv = read_text(path("out/table.csv"));
+  const Array<std::int64_t> cycles(path("out/cycles.npy"));
+  const std::int64_t first = cycles.values.at(0);
+  EXPECT_THAT(csv, HasSubstr(fmt::format(",{},{:.6g},", first, static_cast<double>(first) * 7.53e-3)));
+}
+
+// The network's output is as wide as run has it: what the accelerator writes, of 16 bits at most.
+TEST_F(TableVerb, NarrowAcceleratorsHaveATable) {
+  const Finished finished =
+      run_program({"table", "--network", "lenet5", "--architecture", "overlay-4x32x4", "--technology", "ad-pim",
+                   "--max-weight-bits", "2", "--max-activation-bits", "2", "--out", path("out")});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_THAT(finished.out, HasSubstr("the network's output: 8 bits"));
+  EXPECT_EQ(json::parse(read_text(path("out/summary.json"))).at("refused_cells"), 0);
+  EXPECT_THAT(read_text(path("out/table.csv")), HasSubstr("\nfc3,convolution,2,2,8,840,"));
+}
+
 TEST_F(TableVerb, SumsAreComparedWithTheNetwork) {
   const auto errors = [](const std::string& output_bits) {
     return json::parse(run_program({"table", "--network", "vgg_small", "--output-bits", output_bits, "--check-plans",

@@ -213,7 +213,12 @@ TEST_F(Verbs, RunOfABatchHasTheNumbersOfAnImage) {
   EXPECT_DOUBLE_EQ(four.at("latency_us"),
                    four.at("cycles_per_image").get<double>() / four.at("clock_mhz").get<double>());
   EXPECT_EQ(four.at("macs"), one.at("macs"));
-  EXPECT_EQ(four.at("energy"), one.at("energy"));
+  for (const auto& [technology, entry] : one.at("energy").items()) {
+    const json& batched = four.at("energy").at(technology);
+    for (const char* same : {"energy_pj", "parts", "tops_per_w"}) EXPECT_EQ(batched.at(same), entry.at(same));
+    EXPECT_EQ(batched.at("latency_us"), four.at("latency_us"));
+    EXPECT_GT(batched.at("power_mw"), entry.at("power_mw")) << "the same energy in less time";
+  }
   EXPECT_EQ(four.at("layers"), executed.at("layers"));
   EXPECT_EQ(executed.at("outputs_equal_to_golden"), 80);
   std::istringstream csv(read_text(path("four") + "/layers.csv"));
@@ -288,6 +293,52 @@ TEST_F(Verbs, ReportJoinsRuns) {
   EXPECT_THAT(html, HasSubstr("arXiv 2101.04354"));
   EXPECT_THAT(html, ::testing::AnyOf(HasSubstr("<svg"), HasSubstr("No pictures: ")));
   EXPECT_EQ(run_program({"report", path("w4"), "--reference", "w5"}).status, 2);
+}
+
+// The gates of osu018-pim-64 take 7.53 ns, those of osu035-pim-64-gated 12.28; 200 MHz are asked for.
+TEST_F(Verbs, LatencyIsThatOfTheClockReached) {
+  const Finished text = run_program({"run", "--network", "lenet5", "--technology", "osu018-pim-64", "--technology",
+                                     "osu035-pim-64-gated", "--technology", "ad-pim", "--out", path("gates")});
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("latency at 132.8 MHz, the slower of the clock asked for and osu018-pim-64's\n"));
+  EXPECT_THAT(text.out, HasSubstr(" us at 81.43 MHz, which the gates reach (200 MHz are asked for): "));
+  EXPECT_THAT(text.out, HasSubstr(" us at 200 MHz, the clock asked for: "));
+  const json summary = json::parse(read_text(path("gates/summary.json")));
+  const double cycles = summary.at("cycles");
+  EXPECT_EQ(summary.at("clock_mhz"), 200);
+  EXPECT_NEAR(summary.at("clock_reached_mhz").get<double>(), 1e3 / 7.53, 1e-9);
+  EXPECT_NEAR(summary.at("latency_us").get<double>(), cycles * 7.53e-3, 1e-9);
+  const json &slow = summary.at("energy").at("osu035-pim-64-gated"), &published = summary.at("energy").at("ad-pim");
+  EXPECT_NEAR(slow.at("latency_us").get<double>(), cycles * 12.28e-3, 1e-9);
+  EXPECT_NEAR(slow.at("gates_mm2").get<double>(), 31.0769 + 64 * 0.451215, 1e-9);
+  EXPECT_NEAR(slow.at("power_mw").get<double>(),
+              1e-3 * slow.at("energy_pj").get<double>() / slow.at("latency_us").get<double>(), 1e-9);
+  EXPECT_NEAR(slow.at("tops_per_w").get<double>(), 2 * 416520 / slow.at("energy_pj").get<double>(), 1e-12);
+  EXPECT_NEAR(published.at("latency_us").get<double>(), cycles / 200, 1e-9);
+  EXPECT_FALSE(published.contains("clock_reached_mhz"));
+  EXPECT_FALSE(published.contains("area_mm2"));
+  // By layer, too.
+  double sum = 0;
+  for (const json& layer : summary.at("layers")) sum += layer.at("latency_us").get<double>();
+  EXPECT_NEAR(sum, cycles * 7.53e-3, 1e-6);
+  EXPECT_THAT(
+      read_text(path("gates/layers.csv")),
+      HasSubstr(",energy_osu035-pim-64-gated_pj,latency_osu035-pim-64-gated_us,energy_ad-pim_pj,latency_ad-pim_us,"
+                "batch\n"));
+  // Reports keep it.
+  const std::string note = "gates: the gates of osu018-pim-64 reach 132.8 of the 200 MHz asked for: ";
+  EXPECT_THAT(run_program({"report", path("gates"), "--format", "md"}).out, HasSubstr("\n" + note));
+  EXPECT_THAT(run_program({"report", path("gates"), "--format", "html"}).out, HasSubstr(note));
+  EXPECT_THAT(
+      run_program({"report", path("gates"), "--format", "csv"}).out,
+      HasSubstr(fmt::format(",{},200,{},{},", summary.at("cycles").get<int>(),
+                            summary.at("clock_reached_mhz").get<double>(), summary.at("latency_us").get<double>())));
+  // Gates that are fast enough run at the clock asked for.
+  folder_.write("slow.yaml", "clock_mhz: 50\n");
+  const json fine = json::parse(run_program({"run", "--network", "lenet5", "--technology", "osu018-pim-64",
+                                             "--architecture", path("slow.yaml"), "--json"})
+                                    .out);
+  EXPECT_NEAR(fine.at("latency_us").get<double>(), cycles / 50, 1e-9);
 }
 
 TEST_F(Verbs, ReportKeepsItsNumbersWithoutPython) {

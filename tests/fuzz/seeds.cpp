@@ -40,7 +40,8 @@ void write_stores(const std::filesystem::path& folder) {
         StoredPoint point;
         point.identity = {store.architecture({}), store.network("net", "net"), store.plan("w8a8", "w8a8")};
         point.cycles = 1000, point.macs = 7, point.latency_us = 5;
-        point.energies = {{"t", "cited", 2.5, ""}, {"u", "recalled", std::nullopt, "too wide"}};
+        point.energies = {{"t", "cited", 2.5, "", 10, 100, Area{1.5, 0.25}},
+                          {"u", "recalled", std::nullopt, "too wide", 5, std::nullopt, std::nullopt}};
         StoredPoint refused;
         refused.identity = {point.identity.architecture, point.identity.network, store.plan("w4a4", "w4a4")};
         refused.refused = true, refused.reason = "too large";

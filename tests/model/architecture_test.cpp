@@ -14,6 +14,7 @@ namespace bitstrata::testing {
 namespace {
 
 using namespace model;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -153,6 +154,44 @@ TEST(LoadArchitecture, EveryKeyIsOptional) {
   EXPECT_EQ(a.name, "mine");
   EXPECT_EQ(a.rows, 9);
   EXPECT_EQ(a.columns, 64);
+}
+
+// Keys beside `base` override; files that are bases stand beside the file.
+TEST(LoadArchitecture, KeysOverrideABase) {
+  const TemporaryFolder folder;
+  folder.write("line.yaml", "base: pim-32x32\nrows: 16\nmemory: {read_latency: 7}\n");
+  folder.write("line-fast.yaml", "base: line.yaml\nclock_mhz: 400\nmemory: {write_latency: 3}\n");
+  const Architecture small = load_architecture("pim-32x32");
+  const Architecture a = load_architecture((folder / "line-fast.yaml").string());
+  EXPECT_EQ(a.name, "line-fast");
+  EXPECT_EQ(a.data_bits, small.data_bits);
+  EXPECT_EQ(a.data_bits, 32) << "the default is 64";
+  EXPECT_EQ(a.columns, 32);
+  EXPECT_EQ(a.rows, 16);
+  EXPECT_EQ(a.clock_mhz, 400);
+  EXPECT_EQ(a.memory.read_latency, 7);
+  EXPECT_EQ(a.memory.write_latency, 3);
+  const auto message = [&](const std::string& text) {
+    const auto file = folder.write("a.yaml", text);
+    return message_of<std::runtime_error>([&] { load_architecture(file); });
+  };
+  EXPECT_THAT(message("rows: 8\nbase: pim-32x23\n"),
+              AllOf(HasSubstr("a.yaml:2: no architecture 'pim-32x23': neither a file beside this one nor one of"),
+                    EndsWith("did you mean 'pim-32x32'?")));
+  EXPECT_THAT(message("base: a.yaml\n"), HasSubstr("a.yaml:1: more than 16 files are each other's base"));
+}
+
+TEST(Architecture, NamesSayTheArray) {
+  Architecture a;
+  EXPECT_EQ(array_name(a), "pim-64x64");
+  EXPECT_EQ(behind_array_name(a), "");
+  a.name = "pim-64x64-gated";
+  EXPECT_EQ(behind_array_name(a), "-gated");
+  a.rows = 32;
+  EXPECT_EQ(behind_array_name(a), std::nullopt);
+  a.tiles = 3;
+  EXPECT_EQ(array_name(a), "pim-3x32x64");
+  for (const std::string& name : architecture_names()) EXPECT_TRUE(behind_array_name(load_architecture(name))) << name;
 }
 
 TEST(LoadArchitecture, AnswersSlipsWithFileAndLine) {

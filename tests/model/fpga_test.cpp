@@ -10,6 +10,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "model/fpga_parts.h"
 #include "model/yaml_reader.h"
 #include "tests/model/temporary.h"
 
@@ -175,6 +176,34 @@ Architecture small_architecture() {
 }
 
 // Buffers by hand: 8 banks of 64 words of 32 bits are cheaper in LUTs on Xilinx; 4,096 words are not.
+// Of each family one device, by the numbers of its data sheet; LUTs are those of logic, memory and carries.
+TEST(FpgaParts, TellSharesOfADevice) {
+  const FpgaPart part = find_fpga_part("xc7z020");
+  EXPECT_EQ(part.family, "xc7");
+  EXPECT_EQ(part.has, (std::array{53200, 106400, 280, 220}));
+  EXPECT_EQ(find_fpga_part("lfe5u-85f").has, (std::array{83640, 83640, 208, 156}));
+  FpgaUse use;
+  use.resources = {20000, 3300, 10640, 900, 140, 55};
+  use.luts = 26600;
+  const FpgaShare share = share_of(part, use);
+  EXPECT_EQ(share.used, (std::array{26600.0, 10640.0, 140.0, 55.0}));
+  EXPECT_EQ(share.percent, (std::array{50.0, 10.0, 50.0, 25.0}));
+  EXPECT_TRUE(share.fits());
+  EXPECT_EQ(share_text(part, share),
+            "26600 of 53200 lut (50 %), 10640 of 106400 ff (10 %), 140 of 280 bram (50 %), 55 of 220 dsp (25 %)");
+  use.resources[fpga_bram] = 281;
+  EXPECT_FALSE(share_of(part, use).fits());
+  EXPECT_THAT(share_text(part, share_of(part, use)), ::testing::EndsWith("DOES NOT FIT, for want of bram"));
+  try {
+    find_fpga_part("xc7z002");
+    ADD_FAILURE() << "accepted";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean 'xc7z020'?"));
+  }
+  // Every device is of a family that is known.
+  for (const FpgaPart& one : fpga_parts()) EXPECT_NO_THROW(load_fpga_family(one.family)) << one.name;
+}
+
 TEST(FpgaMemories, BecomeBlockRamsWhereThatIsCheaper) {
   const FpgaFamily family = load_fpga_family("xc7");
   Architecture a = small_architecture();

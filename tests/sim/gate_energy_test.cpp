@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "sim/energy.h"
+#include "sim/physical.h"
 
 namespace bitstrata::sim {
 namespace {
@@ -142,15 +143,54 @@ TEST(BufferAccesses, OfAnOverlayHaveWeightPlanes) {
   EXPECT_EQ(all[5].accesses, 10 * 8 + 50 / 32.0);
 }
 
-TEST(ChipArea, ByHand) {
-  model::GateLevel gates = technology().gates;
-  gates.area = {{{{}, 3e-6}, {"column", 1e-8}}};
-  const ChipArea area = area_of(gates, three_macros());
-  EXPECT_NEAR(area.gates, 3e-6 + 60 * 1e-8, 1e-15);
-  // 32 banks of activations, 2 of a word of weights, 32 of outputs, 30 of partial sums (of two halves one), 4 of
-  // parameters.
-  const double banks = 32 + 2 + 32 + 30 + 4, bits = 1'024'000;
-  EXPECT_NEAR(area.memories, banks * 1e-8 + bits * 1e-11, 1e-12);
+// 60 columns; 2 x 16 banks of 4096 bits, 4 x 16 of 2048, 64 words of 128, 2 x 128 x 60 sums of 32 and 512 x 4 records.
+TEST(AreaOfAnAccelerator, IsThatOfGatesAndOfMemories) {
+  model::Technology t = technology();
+  t.gates.area = {{{{}, 3e-6}, {"column", 2e-8}}};  // m2
+  t.gates.memory_area = 5e-12;
+  t.gates.memory_block = 1e-9;
+  const std::optional<Area> area = area_of(three_macros(), t);
+  ASSERT_TRUE(area);
+  EXPECT_DOUBLE_EQ(area->gates_mm2, 3 + 60 * 0.02);
+  const double bits = 32 * 4096 + 64 * 2048 + 64 * 128 + 2 * 128 * 60 * 32 + 512 * 4 * 128;
+  // 32 banks of activations, 2 of a word of weights, 32 of outputs, 30 of partial sums (both halves in one), 4 of records.
+  EXPECT_NEAR(area->memories_mm2, bits * 5e-6 + (32 + 2 + 32 + 30 + 4) * 1e-3, 1e-9);
+  EXPECT_DOUBLE_EQ(area->mm2(), area->gates_mm2 + area->memories_mm2);
+  t.kind = model::TechnologyKind::mac_table;
+  EXPECT_FALSE(area_of(three_macros(), t));
+}
+
+// 50 MHz are asked for.
+TEST(ClockOfAnAccelerator, IsTheSlowerOfAskedAndReached) {
+  model::Technology t = technology();
+  EXPECT_FALSE(clock_of(three_macros(), t).reached_mhz) << "no period is told";
+  t.gates.clock_period = model::Growth::fixed(10e-9);
+  const Clock fast = clock_of(three_macros(), t);
+  EXPECT_DOUBLE_EQ(*fast.reached_mhz, 100);
+  EXPECT_TRUE(fast.met());
+  EXPECT_DOUBLE_EQ(fast.latency_us(1000), 20);
+  t.gates.clock_period = model::Growth::fixed(40e-9);
+  const Clock slow = clock_of(three_macros(), t);
+  EXPECT_FALSE(slow.met());
+  EXPECT_DOUBLE_EQ(slow.asked_mhz, 50);
+  EXPECT_DOUBLE_EQ(slow.mhz(), 25);
+  EXPECT_DOUBLE_EQ(slow.latency_us(1000), 40);
+  // What leaks does so for as long as the run takes.
+  t.gates.leakage = model::Growth::fixed(1e-3);
+  t.gates.memory_leakage = 0;
+  const model::Architecture a = three_macros();
+  EXPECT_NEAR(*price(measured(), {}, t, {&a}).parts.leakage_pj, 1e-3 * 40e-6 * 1e12, 1e-6);
+  t.kind = model::TechnologyKind::mac_table;
+  EXPECT_DOUBLE_EQ(clock_of(three_macros(), t).latency_us(1000), 20) << "a published table tells no clock";
+}
+
+TEST(PowerAndThroughput, CountTwoOperationsAMac) {
+  EXPECT_DOUBLE_EQ(*power_mw(3e6, 100), 30);  // 3 uJ in 100 us
+  EXPECT_DOUBLE_EQ(tops(1'000'000, 100), 0.02);
+  EXPECT_DOUBLE_EQ(*tops_per_w(1'000'000, 4e6), 0.5);
+  EXPECT_FALSE(power_mw(std::nullopt, 100));
+  EXPECT_FALSE(tops_per_w(7, std::nullopt));
+  EXPECT_FALSE(tops_per_w(7, 0.0)) << "of layers that have no price";
 }
 
 // Columns, macros and the clock scale; everything else that changes the gates is another accelerator.

@@ -334,7 +334,10 @@ TEST(GateLevelTechnology, SurvivesItsFile) {
   ASSERT_EQ(back.gates.with_toggles.at("array").size(), 1U);
   EXPECT_NEAR(back.gates.with_toggles.at("array")[0].joules, 300e-15, 1e-19);
   EXPECT_EQ(back.gates.with_toggles.at("clock")[0].per, Scale("column"));
-  EXPECT_EQ(back.status(), model::Status::cited);
+  EXPECT_EQ(back.status(), model::Status::fitted);
+  model::Technology remembered = back;
+  remembered.coefficients["dram_access"].status = model::Status::recalled;
+  EXPECT_EQ(remembered.status(), model::Status::recalled) << "the weakest counts";
   // What was read is written as the same file.
   save_gate_level(back, folder / "again.yaml");
   EXPECT_EQ(testing::read_text(folder / "made.yaml"), testing::read_text(folder / "again.yaml"));

@@ -42,7 +42,8 @@ class StoreTest : public ::testing::Test {
     p.cycles = cycles;
     p.latency_us = cycles / 200.0;
     p.macs = 7;
-    p.energies = {{"t", "cited", 2.5, ""}, {"u", "recalled", std::nullopt, "too wide"}};
+    p.energies = {{"t", "cited", 2.5, "", cycles / 100.0 + 1, 100, Area{1.5, 0.25}},
+                  {"u", "recalled", std::nullopt, "too wide", p.latency_us, std::nullopt, std::nullopt}};
     return p;
   }
   bitstrata::testing::TemporaryFolder folder_;
@@ -69,9 +70,15 @@ TEST_F(StoreTest, KeepsPointsAcrossOpenings) {
   ASSERT_THAT(points, SizeIs(2));
   EXPECT_EQ(points[0].cycles, 1000);
   EXPECT_DOUBLE_EQ(points[0].latency_us, 5);
-  EXPECT_FALSE(points[0].area_mm2);
   ASSERT_THAT(points[0].energies, SizeIs(2));
   EXPECT_EQ(points[0].energies[0].energy_pj, 2.5);
+  ASSERT_TRUE(points[0].energies[0].area);
+  EXPECT_EQ(points[0].energies[0].area->gates_mm2, 1.5);
+  EXPECT_EQ(points[0].energies[0].area->memories_mm2, 0.25);
+  EXPECT_FALSE(points[0].energies[1].area);
+  EXPECT_EQ(points[0].energies[0].latency_us, 11);
+  EXPECT_EQ(points[0].energies[0].clock_reached_mhz, 100);
+  EXPECT_FALSE(points[0].energies[1].clock_reached_mhz);
   EXPECT_FALSE(points[0].energies[1].energy_pj);
   EXPECT_EQ(points[0].energies[1].note, "too wide");
   EXPECT_TRUE(points[1].refused);
@@ -100,13 +107,18 @@ TEST_F(StoreTest, TheViewJoinsEverything) {
     store.confirm(store.points(store.network("net", "net"))[0].id, {"systemc", 1000, 10, 0, 24, 0, ""});
   }
   Database database(file());
-  Statement read(database, "SELECT network, rows, clock_mhz, cycles, energy_pj FROM result WHERE technology = 't'");
+  Statement read(database,
+                 "SELECT network, rows, clock_mhz, cycles, energy_pj, area_mm2, latency_us, "
+                 "clock_reached_mhz FROM result WHERE technology = 't'");
   ASSERT_TRUE(read.step());
   EXPECT_EQ(read.text(0), "net");
   EXPECT_EQ(read.integer(1), 32);
   EXPECT_EQ(read.real(2), 200);
   EXPECT_EQ(read.integer(3), 1000);
   EXPECT_EQ(read.real(4), 2.5);
+  EXPECT_EQ(read.real(5), 1.75);
+  EXPECT_EQ(read.real(6), 11) << "that under the technology";
+  EXPECT_EQ(read.real(7), 100);
   EXPECT_FALSE(read.step());
   EXPECT_EQ(Statement(database, "SELECT count(*) FROM confirmation WHERE engine = 'systemc'").number(), 1);
 }
@@ -150,7 +162,7 @@ TEST_F(StoreTest, RefusesOtherFiles) {
   const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder_.path()), {}); };
   const auto files_before = files();
   EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(folder_ / "other.sqlite", context()); }),
-              HasSubstr("is a database, but no store of format bitstrata-store-1"));
+              HasSubstr("is a database, but no store of format bitstrata-store-2"));
   EXPECT_EQ(bitstrata::testing::read_text(folder_ / "other.sqlite"), before) << "not even its journal mode changes";
   EXPECT_EQ(files(), files_before);
   EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(folder_ / "no/such/folder.sqlite", context()); }),
@@ -197,7 +209,10 @@ TEST_F(StoreTest, RefusesRowsThatCannotBe) {
       {"point SET latency_us = x'0102'", "point 1 has latency_us a blob, no finite number"},
       {"point SET latency_us = -5.0", "point 1 has latency_us -5, which is not above 0"},
       {"point SET latency_us = 9e999", "point 1 has latency_us 'Inf', no finite number"},
-      {"point SET area_mm2 = 0.0", "point 1 has area_mm2 0, which is not above 0"},
+      {"energy SET gates_mm2 = 0.0 WHERE technology = 't'", "point 1 has gates_mm2 0, which is not above 0"},
+      {"energy SET latency_us = 0.0 WHERE technology = 't'", "point 1 has latency_us of an energy 0, which is not"},
+      {"energy SET clock_reached_mhz = -1.0 WHERE technology = 't'", "point 1 has clock_reached_mhz -1, which is not"},
+      {"energy SET memories_mm2 = NULL WHERE technology = 't'", "point 1 has memories_mm2 missing, no finite number"},
       {"point SET reason = 'x'", "point 1 is done and has a reason"},
       {"point SET state = 'lost'", "point 1 is 'lost', neither done nor refused"},
       {"point SET state = 'refused', reason = 'x'", "point 1 is refused and has numbers"},
@@ -273,7 +288,7 @@ TEST_F(StoreTest, SaysInOneLineWhatSomebodyChanged) {
   {
     Database changed(file());
     changed.execute(
-        "UPDATE meta SET value = 'bitstrata-store-1'; DROP TRIGGER forget; DROP VIEW result;"
+        "UPDATE meta SET value = 'bitstrata-store-2'; DROP TRIGGER forget; DROP VIEW result;"
         "ALTER TABLE plan RENAME COLUMN label TO \"two\nlines\"");
   }
   EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(file(), context()); }), ::testing::Not(HasSubstr("\n")));

@@ -61,11 +61,43 @@ TEST_F(SweepTest, EnumeratesEveryCombination) {
   for (std::int64_t i = 0; i < sweep.architectures(); ++i) names.insert(sweep.architecture(i).name);
   EXPECT_THAT(names, SizeIs(12));
   const model::Architecture last = sweep.architecture(11);
-  EXPECT_EQ(last.name, "pim-64x64 rows=64 memory.read_latency=50");
+  EXPECT_EQ(last.name, "pim-64x64 memory.read_latency=50");
   EXPECT_EQ(last.columns, 64);
   EXPECT_EQ(last.memory.read_latency, 50);
   EXPECT_EQ(sweep.plans[3].label, "w2a5");
   EXPECT_EQ(sweep.technologies.size(), model::technology_names().size());
+}
+
+// By the real parameters of the array; what else is set stands behind.
+TEST_F(SweepTest, NamesArchitecturesAfterTheirArrays) {
+  const auto names = [&](const std::string& body) {
+    const Sweep sweep = load("networks: [lenet5]\n" + body);
+    std::vector<std::string> all;
+    for (std::int64_t i = 0; i < sweep.architectures(); ++i) all.push_back(sweep.architecture(i).name);
+    return all;
+  };
+  EXPECT_THAT(names("architectures: [overlay-8x64x8]\nparameters: {rows: [128], columns: [16], clock_mhz: [100]}\n"),
+              ElementsAre("overlay-8x128x16 clock_mhz=100.0"));
+  EXPECT_THAT(names("architectures: [pim-64x64-gated]\nparameters: {tiles: [1, 2], rows: [16]}\n"),
+              ElementsAre("pim-16x64-gated", "pim-2x16x64-gated"));
+  EXPECT_THAT(names("architectures: [pim-32x32, pim-64x64]\nparameters: {rows: [16]}\n"),
+              ElementsAre("pim-16x32", "pim-16x64"));
+  EXPECT_THAT(names("architectures: [pim-32x32, pim-64x64]\nparameters: {rows: [16], columns: [16]}\n"),
+              ElementsAre("pim-16x16 of pim-32x32", "pim-16x16 of pim-64x64"));
+  folder_.write("mine.yaml", "rows: 32\n");
+  EXPECT_THAT(names("architectures: [mine.yaml]\nparameters: {rows: [16, 48]}\n"),
+              ElementsAre("mine rows=16", "mine rows=48"));
+}
+
+TEST_F(SweepTest, PlansMayHaveNarrowerOutputs) {
+  const Sweep sweep = load("networks: [lenet5]\nplans: [{bits: [4], output_bits: 6}, {bits: [4]}]\n");
+  ASSERT_THAT(sweep.plans, SizeIs(2));
+  EXPECT_EQ(sweep.plans[0].label, "w4a4o6");
+  EXPECT_EQ(sweep.plans[0].for_network(sweep.networks[0]).output_bits, 6);
+  EXPECT_EQ(sweep.plans[1].label, "w4a4");
+  EXPECT_EQ(sweep.plans[1].for_network(sweep.networks[0]).output_bits, 16);
+  EXPECT_THAT(refusal("networks: [lenet5]\nplans: [{bits: [4], output_bits: 1}]\n"),
+              HasSubstr("output_bits is 1; allowed is 2..16"));
 }
 
 // Two of one name, and two that are one accelerator.
