@@ -65,14 +65,12 @@ std::optional<int> ranks_started() {
 
 Spread spread_of(const std::string& shard, const std::string& store) {
   constexpr std::string_view place = "%a";  // as in sbatch --output
-  const std::optional<sim::ArrayTask> task =
-      shard.empty() || std::getenv("SLURM_ARRAY_TASK_COUNT") != nullptr ? sim::slurm_array_task() : std::nullopt;
   Spread spread{.store = store};
   std::string number;
   if (!shard.empty()) {
     spread.shard = sim::parse_shard(shard);
     number = std::to_string(spread.shard.number);
-  } else if (task) {
+  } else if (const std::optional<sim::ArrayTask> task = sim::slurm_array_task()) {
     spread.shard = task->shard;
     number = std::to_string(task->id);
     spread.note = fmt::format("task {} of a Slurm job array: shard {} (--shard 1/1 is the whole sweep)", task->id,
@@ -90,10 +88,11 @@ Spread spread_of(const std::string& shard, const std::string& store) {
   }
   spread.store = name;
   // An array's tasks run on several machines, and no file on a network drive serves two of them.
-  if (task && !spread.shard.whole()) {
+  const std::optional<int> task = number_in("SLURM_ARRAY_TASK_ID");
+  if (task && number_in("SLURM_ARRAY_TASK_COUNT").value_or(1) > 1 && !spread.shard.whole()) {
     std::error_code none;
     const std::string path = fs::absolute(name, none).string();
-    if (!has_number(path, task->id) && !has_number(path, spread.shard.number)) {
+    if (!has_number(path, *task) && !has_number(path, spread.shard.number)) {
       throw std::invalid_argument(model::in_one_line(fmt::format(
           "the tasks of this Slurm job array would share the store '{}', which must not be; give each its own: --store "
           "{}-%a{}",

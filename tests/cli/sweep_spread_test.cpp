@@ -146,6 +146,15 @@ TEST_F(SweepSpread, TasksOfASlurmArrayAreShards) {
   const Finished all = run_program({"sweep", file, "--store", path("one.sqlite"), "--shard", "1/1", "--quiet"},
                                    array_task(10, 3, 10, 14));
   EXPECT_THAT(all.out, AllOf(HasSubstr("48 points: "), HasSubstr("Pareto front")));
+  // An array whose numbers tell no position; the part is named.
+  EXPECT_THAT(refused({"sweep", file, "--store", path("odd-%a.sqlite")}, array_task(3, 3, 1, 7)).err,
+              HasSubstr("has no position"));
+  EXPECT_EQ(
+      run_program({"sweep", file, "--store", path("odd-%a.sqlite"), "--shard", "2/3"}, array_task(3, 3, 1, 7)).status,
+      0);
+  EXPECT_TRUE(fs::exists(path("odd-2.sqlite")));
+  EXPECT_THAT(refused({"sweep", file, "--store", "points.sqlite", "--shard", "2/3"}, array_task(3, 3, 1, 7)).err,
+              HasSubstr("would share the store 'points.sqlite'"));
   EXPECT_THAT(refused({"sweep", file, "--store", "points.sqlite"}, array_task(10, 3, 10, 14)).err,
               HasSubstr("would share the store 'points.sqlite', which must not be; give each its own: --store "
                         "points-%a.sqlite"));
