@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bitstrata sweep: many architectures, networks and plans, measured into a store that survives being killed.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <iostream>
@@ -13,10 +14,13 @@
 #include "cli/run_folder.h"
 #include "cli/sweep_confirm.h"
 #include "cli/sweep_front.h"
+#include "cli/sweep_spread.h"
 #include "cli/train/build_info.h"
 #include "cli/verbs.h"
+#include "model/interrupt.h"
 #include "model/json_text.h"
 #include "model/progress.h"
+#include "sim/sweep_crew.h"
 
 namespace bitstrata::cli {
 
@@ -31,21 +35,63 @@ constexpr std::size_t notes_shown = 3;  // of each kind; all are in --json and -
 constexpr std::size_t rows_shown = 15;  // of a front, and of fronts; all are in --json and --out
 
 struct Options {
-  std::string file, store, out, technology, where, front = "plan";
+  std::string file, store, out, technology, where, front = "plan", shard;
+  std::vector<std::string> merge;
   int jobs = 0, confirm = -1, pick = 0;
   FpgaOptions fpga;
+  Spread spread;        // of `shard` and `store`
+  std::string workers;  // "2 threads"
   Common common;
 };
 
-bool read(const std::vector<std::string>& arguments, Options& o) {
+void refuse_given(const po::variables_map& values, const std::vector<std::string>& names, const std::string& why) {
+  for (const std::string& name : names) {
+    if (values.count(name) != 0 && !values[name].defaulted())
+      throw std::invalid_argument(fmt::format("--{} {}", name, why));
+  }
+}
+
+// What belongs to --merge, to shards and to mpirun, and what does not.
+void check_spread(const po::variables_map& values, const sim::Ranks* ranks, Options& o) {
+  if (!o.merge.empty()) {
+    refuse_given(values,
+                 {"sweep", "shard", "jobs", "front", "technology", "fpga", "device", "where", "pick", "confirm", "out"},
+                 "does not go with --merge, which only joins stores; sweep the joined one for fronts");
+    return;
+  }
+  if (o.file.empty()) throw std::invalid_argument("--sweep is missing; see --help");
+  o.spread = spread_of(o.shard, o.store);
+  if (!o.spread.shard.whole()) {
+    refuse_given(values, {"front", "technology", "fpga", "device", "where", "pick", "confirm", "out"},
+                 fmt::format("needs the whole sweep, and this is shard {}: join the shards by --merge, then sweep the "
+                             "joined store",
+                             o.spread.shard.text()));
+  }
+  if (ranks != nullptr) {
+    if (o.jobs > 1)
+      throw std::invalid_argument(
+          fmt::format("--jobs is {}; under mpirun each of its processes measures on one thread", o.jobs));
+    o.jobs = 1;
+    o.workers = fmt::format("{} ranks", ranks->size());
+    return;
+  }
+  if (o.shard.empty()) refuse_copies_of_srun();
+  if (o.jobs == 0) o.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  o.workers = fmt::format("{} threads", o.jobs);
+}
+
+bool read(const std::vector<std::string>& arguments, const sim::Ranks* ranks, Options& o) {
   po::options_description options("options");
   options.add_options()
       // clang-format off
-      ("sweep", po::value(&o.file)->required(), "sweep.yaml; the word may also stand alone")
-      ("store", po::value(&o.store)->required(), "SQLite file for the points; finished ones in it are not measured again")
-      ("jobs", po::value(&o.jobs)->default_value(o.jobs), "threads that measure; 0: one a core")
+      ("sweep", po::value(&o.file), "sweep.yaml; the word may also stand alone")
+      ("store", po::value(&o.store)->required(), "SQLite file for the points; finished ones in it are not measured again; %a in it: the shard's number")
+      ("jobs", po::value(&o.jobs)->default_value(o.jobs), "threads that measure; 0: one a core; under mpirun one a rank")
+      ("shard", po::value(&o.shard),
+       "I/N, from 1/N to N/N: only the points of this part of the sweep; default: all, in a Slurm job array the task's part")
+      ("merge", po::value(&o.merge)->multitoken(), "stores to join into --store; nothing is measured")
       ("front", po::value(&o.front)->default_value(o.front), "one Pareto front for each network and plan, or each network")
-      ("technology", po::value(&o.technology), "whose energy the fronts take; default: the first of the sweep")
+      ("technology", po::value(&o.technology), "whose energy the fronts take; default: the first family of the sweep, else its first technology")
       ("where", po::value(&o.where),
        "only points that a condition on columns holds for, as \"latency_us < 5000 and rows <= 64\" (docs/sweep.md)")
       ("pick", po::value(&o.pick),
@@ -58,18 +104,27 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   // clang-format on
   o.fpga.add(options, "whose predicted LUTs and block RAMs the fronts take in place of the area");
   o.common.add(options);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    // Else the next option would be the first of them.
+    if (arguments[i] == "--merge" && (i + 1 == arguments.size() || arguments[i + 1].starts_with("--")))
+      throw std::invalid_argument("--merge lacks the stores to join; see --help");
+  }
   po::positional_options_description positional;
   positional.add("sweep", 1);
   po::variables_map values;
   if (!parse(
           arguments, options,
-          {"sweep SWEEP.yaml --store FILE.sqlite [--where CONDITION] [--pick N] [--confirm [K]] [--out DIR]",
+          {"sweep SWEEP.yaml --store FILE.sqlite [--where CONDITION] [--pick N] [--shard I/N] [--confirm [K]] [--out "
+           "DIR]\n"
+           "       bitstrata sweep --merge A.sqlite B.sqlite ... --store FILE.sqlite",
            "Measures every combination of architecture parameters, networks and plans of a YAML file (docs/sweep.md\n"
            "describes it) with the fast engine. Points are kept as they are finished: a sweep that was killed goes on\n"
-           "where it stopped, and several processes may share a store. Prints the Pareto fronts of latency, energy\n"
-           "and area (resources of --fpga; without it, mm2 where the technology's gates tell them, else bits on "
-           "chip).\n"
-           "The exit status is 1 when no point fits its architecture or a confirmed point differs.",
+           "where it stopped, and several processes may share a store; on several machines it runs under mpirun, or "
+           "in\n"
+           "shards whose stores are joined by --merge. Prints the Pareto fronts of latency, energy and area\n"
+           "(resources of --fpga; without it, mm2 where the technology's gates tell them, else bits on chip). The "
+           "exit\n"
+           "status is 1 when no point fits its architecture or a confirmed point differs.",
            "sweep sweep.yaml --store points.sqlite --jobs 2 --out out/sweep"},
           values, positional)) {
     return false;
@@ -85,14 +140,20 @@ bool read(const std::vector<std::string>& arguments, Options& o) {
   }
   check_choice("front", o.front, {"plan", "network"});
   o.common.check();
-  if (o.jobs == 0) o.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  check_spread(values, ranks, o);
   return true;
 }
 
 std::string chosen_technology(const Options& o, const sim::Sweep& sweep) {
   std::vector<std::string> names;
   for (const model::Technology& technology : sweep.technologies) names.push_back(technology.name);
-  if (o.technology.empty()) return names.empty() ? "" : names.front();
+  if (o.technology.empty()) {
+    // A family follows the architectures, and tells their area and clock; others are of one, or of MACs alone.
+    const auto family = std::ranges::find_if(
+        sweep.technologies, [](const model::Technology& t) { return t.gates.family.architectures > 0; });
+    if (family != sweep.technologies.end()) return family->name;
+    return names.empty() ? "" : names.front();
+  }
   check_choice("technology", o.technology, names);
   return o.technology;
 }
@@ -119,7 +180,7 @@ class Watch {
       const double expected = static_cast<double>(state.left()) / state.rate();
       if (expected > long_run_s) {
         say(options_.common,
-            fmt::format("about {:.0f} s for {} points on {} threads", expected, grouped(state.left()), options_.jobs));
+            fmt::format("about {:.0f} s for {} points on {}", expected, grouped(state.left()), options_.workers));
       }
     }
     if (isatty(STDERR_FILENO) == 0 && state.seconds > logged_ + log_every_s) {
@@ -250,23 +311,36 @@ Table confirmation_table(const sim::Sweep& sweep, const Fronts& fronts, const st
   return table;
 }
 
+json counts_of(const sim::SweepState& state) {
+  json counts = {{"points", state.total},
+                 {"in_store_before", state.before},
+                 {"measured", state.done},
+                 {"refused", state.refused},
+                 {"by_other_processes", state.elsewhere},
+                 {"seconds", state.seconds},
+                 {"points_per_second", state.rate()}};
+  if (!state.by_rank.empty()) counts["by_rank"] = state.by_rank;
+  return counts;
+}
+
+void print_counts(const sim::SweepState& state) {
+  fmt::print("{} points: {} measured and {} refused now in {:.2f} s ({} points/s), {} before{}\n", grouped(state.total),
+             grouped(state.done), grouped(state.refused), state.seconds, short_number(state.rate()),
+             grouped(state.before),
+             state.elsewhere > 0 ? fmt::format(", {} by other processes", grouped(state.elsewhere)) : "");
+}
+
 json summary_of(const sim::Sweep& sweep, const sim::SweepState& state, const Fronts& fronts,
                 const std::vector<Confirmed>& confirmed) {
-  json summary = {{"points", state.total},
-                  {"in_store_before", state.before},
-                  {"measured", state.done},
-                  {"refused", state.refused},
-                  {"by_other_processes", state.elsewhere},
-                  {"seconds", state.seconds},
-                  {"points_per_second", state.rate()},
-                  {"technology", fronts.technology},
+  json summary = counts_of(state);
+  summary.update({{"technology", fronts.technology},
                   {"clock_missed", fronts.clock_missed},
                   {"refusals", fronts.refusals},
                   {"where_not", fronts.left_out},
                   {"fronts", to_json(sweep, fronts)},
                   {"energy_notes", json::array()},
                   {"unpriced", json::array()},
-                  {"confirmed", json::array()}};
+                  {"confirmed", json::array()}});
   for (const auto& [note, points] : fronts.energy_notes)
     summary["energy_notes"].push_back({{"note", note}, {"points", points}});
   for (const auto& [note, points] : fronts.unpriced)
@@ -329,14 +403,58 @@ void write_folder(OutputFolder& folder, const Options& o, const sim::Sweep& swee
   folder.publish();
 }
 
+// Of a part of a sweep, whose fronts would say nothing.
+void tell_shard(const Options& o, const sim::SweepState& state) {
+  if (o.common.json) {
+    json counts = counts_of(state);
+    counts["shard"] = o.spread.shard.text();
+    std::cout << model::json_text(counts) << "\n";
+  } else {
+    fmt::print("shard {}: ", o.spread.shard.text());
+    print_counts(state);
+  }
+  say(o.common,
+      fmt::format("when all shards are done: bitstrata sweep --merge STORES --store ALL.sqlite, then bitstrata "
+                  "sweep {} --store ALL.sqlite for the fronts",
+                  o.file));
+}
+
+sim::Sweep load(const std::string& file) {
+  return sim::load_sweep(file, [](const std::string& name) { return load_shapes(name); });
+}
+
+std::string version() { return fmt::format("{} {}", build_info::version, build_info::code); }
+
+// A rank other than 0. What is wrong for all of them rank 0 has told before it lets them begin.
+int sweep_for(sim::Ranks& ranks, const std::vector<std::string>& arguments) {
+  const model::WhenInterrupted silent([] { _exit(1); });  // rank 0 tells that, too
+  sim::CrewMember member(ranks);
+  if (!member.begins()) return 0;
+  try {
+    Options o;
+    read(arguments, &ranks, o);
+    const sim::Sweep sweep = load(o.file);
+    member.ready(version() + sim::identity_of(sweep));
+    sim::serve_sweep(sweep, member);
+  } catch (const std::exception& error) {
+    member.fail(error.what());
+  }
+  return 0;
+}
+
 }  // namespace
 
-int sweep(const std::vector<std::string>& arguments) {
+int sweep(const std::vector<std::string>& arguments) try {
+  std::unique_ptr<sim::Ranks> ranks = join_ranks();
+  if (ranks && ranks->rank() > 0) return sweep_for(*ranks, arguments);
+  std::optional<sim::Crew> crew;
+  if (ranks) crew.emplace(*ranks);
   Options o;
-  if (!read(arguments, o)) return 0;
+  if (!read(arguments, ranks.get(), o)) return 0;
+  if (!o.merge.empty()) return merge_sweeps(o.merge, o.store, o.common);
   RunRecord record("sweep", arguments, o.common);
   OutputFolder folder(o.out);
-  const sim::Sweep sweep = sim::load_sweep(o.file, [](const std::string& name) { return load_shapes(name); });
+  const sim::Sweep sweep = load(o.file);
   for (const sim::SweepNetwork& network : sweep.networks)
     for (const std::string& note : network.notes()) say(o.common, note);
   record.add_file("sweep", o.file);
@@ -350,22 +468,33 @@ int sweep(const std::vector<std::string>& arguments) {
   check_condition(sweep, options);
   std::string command = "bitstrata sweep";
   for (const std::string& word : arguments) command += " " + word;
-  sim::PointStore store(o.store, {.version = fmt::format("{} {}", build_info::version, build_info::code),
-                                  .commit = build_info::commit,
-                                  .command = command,
-                                  .engine = "fast",
-                                  .technologies = sweep.technology_identity(),
-                                  .technology_names = sweep.technology_names()});
-  say(o.common, fmt::format("{} points: {} architectures, {} networks, {} plans; {} threads", grouped(sweep.points()),
-                            grouped(sweep.architectures()), sweep.networks.size(), sweep.plans.size(), o.jobs));
+  sim::PointStore store(o.spread.store, {.version = version(),
+                                         .commit = build_info::commit,
+                                         .command = command,
+                                         .engine = "fast",
+                                         .technologies = sweep.technology_identity(),
+                                         .technology_names = sweep.technology_names()});
+  if (!o.spread.note.empty()) say(o.common, o.spread.note);
+  say(o.common,
+      fmt::format("{} points: {} architectures, {} networks, {} plans; {}{}", grouped(sweep.points()),
+                  grouped(sweep.architectures()), sweep.networks.size(), sweep.plans.size(), o.workers,
+                  o.spread.shard.whole() ? "" : fmt::format("; of them those of shard {}", o.spread.shard.text())));
   if (const std::int64_t others = store.foreign_points(); others > 0) {
     say(o.common,
         fmt::format("the store also holds {} points of other builds, versions or technologies", grouped(others)));
   }
   const sim::SweepState state = [&] {
     Watch watch(o);
-    return sim::run_sweep(sweep, store, o.jobs, std::ref(watch));
+    if (crew) crew->begin(version() + sim::identity_of(sweep));
+    return sim::run_sweep(sweep, store, o.jobs, std::ref(watch), o.spread.shard, crew ? &*crew : nullptr);
   }();
+  crew.reset();  // what follows is for one process
+  ranks.reset();
+  if (!state.by_rank.empty()) say(o.common, fmt::format("points by rank: {}", fmt::join(state.by_rank, ", ")));
+  if (!o.spread.shard.whole()) {
+    tell_shard(o, state);
+    return 0;
+  }
   const Fronts fronts = find_fronts(sweep, store, options);
   if (o.pick > 0) (void)picked_point(o, fronts);  // before minutes of confirming
   std::vector<Confirmed> confirmed;
@@ -379,10 +508,7 @@ int sweep(const std::vector<std::string>& arguments) {
   } else if (o.common.json) {
     std::cout << model::json_text(summary) << "\n";
   } else {
-    fmt::print("{} points: {} measured and {} refused now in {:.2f} s ({} points/s), {} before{}\n",
-               grouped(state.total), grouped(state.done), grouped(state.refused), state.seconds,
-               short_number(state.rate()), grouped(state.before),
-               state.elsewhere > 0 ? fmt::format(", {} by other processes", grouped(state.elsewhere)) : "");
+    print_counts(state);
     for (std::size_t i = 0; i < std::min(notes_shown, fronts.refusals.size()); ++i) {
       fmt::print("refused: {}\n", with_hint(fronts.refusals[i]));
     }
@@ -412,6 +538,8 @@ int sweep(const std::vector<std::string>& arguments) {
       throw CheckFailed(fmt::format("{} does not confirm the cycles, events or values of {}", c.result.engine,
                                     sweep.architecture(fronts.points[c.point].architecture).name));
   }
+  return 0;
+} catch (const StandAside&) {
   return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "model/yaml_reader.h"
+#include "sim/store_file.h"
 #include "sim/store_rows.h"
 #include "sim/store_sqlite.h"
 
@@ -79,6 +80,8 @@ std::string start_of(pid_t pid) {
   return at == std::string::npos ? std::string{} : text.substr(at + 1, text.find(' ', at + 1) - at - 1);
 }
 
+}  // namespace
+
 void check_format(Database& database, const std::filesystem::path& file) {
   std::string format;
   if (Statement(database, "SELECT count(*) FROM pragma_table_info('meta') WHERE name IN ('key', 'value')").number() ==
@@ -94,8 +97,7 @@ void check_format(Database& database, const std::filesystem::path& file) {
 
 bool has_tables(Database& database) { return Statement(database, "SELECT 1 FROM sqlite_master").number().has_value(); }
 
-// Somebody else's database is refused before anything in it, its journal mode included, is changed.
-const std::filesystem::path& checked(const std::filesystem::path& file) {
+const std::filesystem::path& checked_store(const std::filesystem::path& file) {
   if (file.empty() || file == ":memory:") {
     throw std::invalid_argument(
         fmt::format("the store is '{}', which keeps nothing; it must be a file, e.g. points.sqlite", file.string()));
@@ -109,15 +111,17 @@ const std::filesystem::path& checked(const std::filesystem::path& file) {
                     file.string()));
   }
   if (std::filesystem::is_regular_file(status) && std::filesystem::file_size(file, none) > 0 && !none) {
-    Database untouched(file, Access::inspect);
+    // A process that was killed while its log was being written back leaves a file that only the log makes whole.
+    std::filesystem::path log = file;
+    log += "-wal";
+    Database untouched(file, std::filesystem::exists(log, none) ? Access::read : Access::inspect);
     // What a store that was killed young has in its log alone is looked at after opening.
     if (has_tables(untouched)) check_format(untouched, file);
   }
   return file;
 }
 
-// Makes the tables of a new file, or checks that an old one is ours.
-Database& prepare(Database& database, const std::filesystem::path& file) {
+Database& prepare_store(Database& database, const std::filesystem::path& file) {
   // Readers and the writer do not block each other, and a commit is one append: a killed process loses nothing that
   // was committed, a power failure at most the last moments. SQLite does not wait by itself for another process that
   // opens a new store at the same moment.
@@ -142,10 +146,9 @@ Database& prepare(Database& database, const std::filesystem::path& file) {
   return database;
 }
 
-}  // namespace
-
 struct PointStore::Prepared {
-  explicit Prepared(const std::filesystem::path& file) : database(checked(file)), ready(prepare(database, file)) {}
+  explicit Prepared(const std::filesystem::path& file)
+      : database(checked_store(file)), ready(prepare_store(database, file)) {}
 
   // What was just written. Throws std::runtime_error where a table that somebody changed does not keep it.
   std::int64_t written(Statement& find, const char* table) {

@@ -50,8 +50,9 @@ std::string immutable_uri(const std::filesystem::path& file) {
 Database::Database(const std::filesystem::path& file, Access access) : file_(file.string()) {
   // An immutable database is read without locks, log and shared memory: nothing appears beside it.
   const bool inspect = access == Access::inspect;
-  const int flags = inspect ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX
-                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int flags = inspect                  ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX
+                    : access == Access::read ? SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
+                                             : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   // Builds of SQLite may take any relative name that begins with "file:" for a URI, which may say to keep nothing.
   const std::string name = inspect ? immutable_uri(file) : std::filesystem::absolute(file).string();
   if (sqlite3_open_v2(name.c_str(), &handle_, flags, nullptr) != SQLITE_OK) {

@@ -11,8 +11,9 @@
 
 namespace bitstrata::sim {
 
-// inspect: read as it lies on disk, nothing in it or beside it is changed.
-enum class Access { write, inspect };
+// read: nothing in it is changed. inspect: nothing beside it is changed either, for a file without a log beside it,
+// whose pages are not looked at.
+enum class Access { write, read, inspect };
 
 // Errors are std::runtime_error with the file's name and what to do.
 class Database {
@@ -52,6 +53,11 @@ class Statement {
     (bind(++place, values), ...);
     return *this;
   }
+  // Binds what a column of another statement's row holds, as it is, to a question mark; they count from 1.
+  void take(int place, const Statement& row, int column) {
+    sqlite3_bind_value(handle_, place, sqlite3_column_value(row.handle_, column));
+  }
+  void take(int place, std::int64_t value) { bind(place, value); }
   // False at the end.
   bool step();
   // For statements that give no rows.

@@ -36,6 +36,7 @@
 #include "model/plan.h"
 #include "model/technology.h"
 #include "model/yaml_reader.h"
+#include "sim/shard.h"
 #include "sim/store.h"
 
 namespace bitstrata::sim {
@@ -120,20 +121,29 @@ Sweep load_sweep(const std::filesystem::path& file, const NetworkLoader& load_ne
 std::vector<model::Architecture> load_sweep_architectures(const std::filesystem::path& file);
 
 struct SweepState {
-  std::int64_t total = 0;      // points of the sweep
+  std::int64_t total = 0;      // points of the sweep, or of the shard
   std::int64_t before = 0;     // finished when it began
   std::int64_t done = 0;       // finished since, by this process: measured
   std::int64_t refused = 0;    // finished since, by this process: do not fit their architecture
   std::int64_t elsewhere = 0;  // finished since, by other processes
   double seconds = 0;
+  std::vector<std::int64_t> by_rank;  // done and refused, where there is a crew
   std::int64_t left() const { return total - before - done - refused - elsewhere; }
   double rate() const { return seconds > 0 ? static_cast<double>(done + refused) / seconds : 0; }
 };
 
-// Measures what the store does not have yet, on `jobs` threads. `report` is called from one thread a few times a
-// second. Throws what the store throws; a point that cannot be measured is a result.
+class Crew;        // sim/sweep_crew.h
+class CrewMember;  // there, too
+
+// Measures what the store does not have yet of the shard's points, on `jobs` threads and, where there is a crew, on its
+// other ranks. `report` is called from one thread a few times a second. Throws what the store and the crew throw; a
+// point that cannot be measured is a result.
 SweepState run_sweep(const Sweep& sweep, PointStore& store, int jobs,
-                     const std::function<void(const SweepState&)>& report);
+                     const std::function<void(const SweepState&)>& report, const Shard& shard = {},
+                     Crew* crew = nullptr);
+
+// The work of the crew's other ranks, until rank 0 ends it.
+void serve_sweep(const Sweep& sweep, CrewMember& member);
 
 // Bits that an architecture holds on chip: array cells, buffers and partial sums. Stands for area under technologies
 // that tell none.

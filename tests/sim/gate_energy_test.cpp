@@ -153,7 +153,8 @@ TEST(AreaOfAnAccelerator, IsThatOfGatesAndOfMemories) {
   ASSERT_TRUE(area);
   EXPECT_DOUBLE_EQ(area->gates_mm2, 3 + 60 * 0.02);
   const double bits = 32 * 4096 + 64 * 2048 + 64 * 128 + 2 * 128 * 60 * 32 + 512 * 4 * 128;
-  // 32 banks of activations, 2 of a word of weights, 32 of outputs, 30 of partial sums (both halves in one), 4 of records.
+  // 32 banks of activations, 2 of a word of weights, 32 of outputs, 30 of partial sums (both halves in one), 4 of
+  // records.
   EXPECT_NEAR(area->memories_mm2, bits * 5e-6 + (32 + 2 + 32 + 30 + 4) * 1e-3, 1e-9);
   EXPECT_DOUBLE_EQ(area->mm2(), area->gates_mm2 + area->memories_mm2);
   t.kind = model::TechnologyKind::mac_table;

@@ -260,6 +260,59 @@ TEST_F(StoreTest, RefusesWhatKeepsNothing) {
   }
 }
 
+// A process that is killed while SQLite writes the log back into the file leaves a file that the log alone makes whole:
+// here its first page is there, which says that the file is longer than it is.
+TEST_F(StoreTest, OpensWhatAKillInTheMiddleOfACheckpointLeft) {
+  {
+    PointStore store(file(), context());
+    store.add({point(store, 32, 1000)});
+  }
+  const auto torn = folder_ / "torn.sqlite";
+  {
+    Database database(file());
+    database.execute("PRAGMA wal_autocheckpoint = 0; INSERT INTO network VALUES (77, 'x', hex(randomblob(20000)))");
+    const std::string log = bitstrata::testing::read_text(file().string() + "-wal");
+    std::string whole = bitstrata::testing::read_text(file());
+    const auto number = [&](std::size_t at) {
+      std::size_t value = 0;
+      for (std::size_t i = at; i < at + 4; ++i) value = value << 8 | static_cast<unsigned char>(log[i]);
+      return value;
+    };
+    // The file format's frames: a header of 32 bytes, then 24 bytes that begin with the page's number, and the page.
+    const std::size_t size = number(8);
+    std::size_t first_pages = 0;
+    for (std::size_t at = 32; at + 24 + size <= log.size(); at += 24 + size) {
+      if (number(at) != 1) continue;
+      whole.replace(0, size, log, at + 24, size);
+      ++first_pages;
+    }
+    ASSERT_GT(first_pages, 0U);
+    folder_.write("torn.sqlite", whole);
+    folder_.write("torn.sqlite-wal", log);
+  }
+  PointStore store(torn, context());
+  EXPECT_THAT(store.points(store.network("net", "net")), SizeIs(1));
+  Database database(torn);
+  EXPECT_EQ(Statement(database, "SELECT count(*) FROM network WHERE id = 77").number(), 1);
+}
+
+// Nor is anything in somebody else's file changed where it has a log beside it.
+TEST_F(StoreTest, RefusesOtherFilesThatAreInUse) {
+  std::string whole, log;
+  {
+    Database other(folder_ / "in_use.sqlite");
+    other.execute("PRAGMA journal_mode = WAL; CREATE TABLE recipes(name TEXT)");
+    whole = bitstrata::testing::read_text(folder_ / "in_use.sqlite");
+    log = bitstrata::testing::read_text(folder_ / "in_use.sqlite-wal");
+  }
+  folder_.write("other.sqlite", whole);
+  folder_.write("other.sqlite-wal", log);
+  EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(folder_ / "other.sqlite", context()); }),
+              HasSubstr("is a database, but no store of format bitstrata-store-1"));
+  EXPECT_EQ(bitstrata::testing::read_text(folder_ / "other.sqlite"), whole);
+  EXPECT_EQ(bitstrata::testing::read_text(folder_ / "other.sqlite-wal"), log);
+}
+
 TEST_F(StoreTest, SaysInItsOwnWordsWhatSqliteReports) {
   const auto text = folder_.write("text.sqlite", std::string(5000, 'x'));
   EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(text, context()); }),
