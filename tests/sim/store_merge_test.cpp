@@ -53,7 +53,7 @@ class StoreMergeTest : public ::testing::Test {
         p.cycles = cycles + rows;
         p.latency_us = p.cycles / 200.0;
         p.macs = 7;
-        p.energies = {{"t", "cited", 0.1 + rows, ""}};
+        p.energies = {{"t", "cited", 0.1 + rows, "", p.latency_us, std::nullopt, std::nullopt}};
       }
       points.push_back(p);
     }

@@ -308,7 +308,7 @@ TEST_F(StoreTest, RefusesOtherFilesThatAreInUse) {
   folder_.write("other.sqlite", whole);
   folder_.write("other.sqlite-wal", log);
   EXPECT_THAT(message_of<std::runtime_error>([&] { PointStore(folder_ / "other.sqlite", context()); }),
-              HasSubstr("is a database, but no store of format bitstrata-store-1"));
+              HasSubstr("is a database, but no store of format bitstrata-store-2"));
   EXPECT_EQ(bitstrata::testing::read_text(folder_ / "other.sqlite"), whole);
   EXPECT_EQ(bitstrata::testing::read_text(folder_ / "other.sqlite-wal"), log);
 }
