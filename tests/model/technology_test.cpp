@@ -61,11 +61,11 @@ TEST(Technology, PricesMacs) {
 }
 
 TEST(BuiltIns, EveryCoefficientExplainsItself) {
-  EXPECT_THAT(
-      technology_names(),
-      UnorderedElementsAre("ad-pim", "45nm-mac-memory", "colonnade-65nm", "osu018-pim-64", "osu018-pim-64-gated",
-                           "osu018-overlay-64-gated", "osu018-pim-64-gated-skip", "osu018-overlay-64",
-                           "osu035-pim-64-gated", "osu035-overlay-64-gated", "osu035-pim-16x32-gated"));
+  EXPECT_THAT(technology_names(),
+              UnorderedElementsAre("ad-pim", "45nm-mac-memory", "colonnade-65nm", "osu018-pim-64",
+                                   "osu018-pim-64-gated", "osu018-overlay-64-gated", "osu018-pim-64-gated-skip",
+                                   "osu018-overlay-64", "osu035-pim-64-gated", "osu035-overlay-64-gated",
+                                   "osu035-pim-16x32-gated", "sky130-pim-gated"));
   int checked = 0;
   for (const std::string& name : technology_names()) {
     const Technology t = load_technology(name);
@@ -80,7 +80,7 @@ TEST(BuiltIns, EveryCoefficientExplainsItself) {
       ++checked;
     }
   }
-  EXPECT_EQ(checked, 71);
+  EXPECT_EQ(checked, 77);
 }
 
 TEST(Status, TheWeakestCounts) {

@@ -161,6 +161,27 @@ def energy(f):
                    now["energy"][cells[0]]["energy_pj"] / now["macs"], 2)
 
 
+def families(f):
+    """Errors that a family's technology states against its table, and its price of a built-in architecture."""
+    for file in sorted((results / "families").glob("*.csv")):
+        table = rows(f"families/{file.name}")
+        text = (root / f"model/technologies/{file.stem}.yaml").read_text()
+        f.same(f"{file.stem}: architectures", int(re.search(r"architectures: (\d+)", text)[1]), len(table))
+        for key in ("area", "leakage", "clock"):
+            said = re.search(rf"{key}: {{mean_percent: ([0-9.]+), worst_percent: ([0-9.]+), worst: ([^}}]+)}}", text)
+            errors = {r["architecture"]: abs(float(r[f"{key}_error_percent"])) for r in table}
+            f.near(f"{file.stem}: {key}, mean", said[1], sum(errors.values()) / len(errors), 1)
+            f.near(f"{file.stem}: {key}, worst", said[2], errors[said[3]], 1)
+            f.same(f"{file.stem}: {key}, worst of", said[3], max(errors, key=errors.get))
+        said = re.search(r" error: {runs: (\d+), r2: [0-9.]+, mean_percent: ([0-9.]+), worst_percent: ([0-9.]+)", text)
+        f.same(f"{file.stem}: runs", int(said[1]), sum(int(r["runs"]) for r in table))
+        f.near(f"{file.stem}: energy, mean", said[2], sum(float(r["energy_mean_error_percent"]) for r in table) / len(table), 1)
+        f.near(f"{file.stem}: energy, worst", said[3], max(float(r["energy_worst_error_percent"]) for r in table), 1)
+        now = f.json_of("--network", "lenet5", "--architecture", "pim-64x64-gated", "--technology", file.stem)
+        rules = now["energy"][file.stem]["rules"]
+        f.same(f"{file.stem}: pim-64x64-gated lies outside", [], [r for r in rules if r.startswith("OUTSIDE")])
+
+
 def energy_of_plans(f):
     for row in rows("energy_of_plans/plans.csv"):
         error = 100 * (float(row["energy_uj"]) / float(row["energy_counted_uj"]) - 1)
@@ -311,7 +332,7 @@ def commits(f):
 
 def main():
     studies = {study.__name__: study for study in (
-        agreement, arrays, codesign, commits, cosimulation, demo, energy, energy_of_plans, fpga, fuzzing, ice40, mutations, networks,
+        agreement, arrays, codesign, commits, cosimulation, demo, energy, energy_of_plans, families, fpga, fuzzing, ice40, mutations, networks,
         quantizers, sensitivities, speed, styles, sweep, zero_planes)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", choices=studies)
