@@ -153,6 +153,20 @@ TEST(Batch, LayersAreTallWhereWindowsStayInsideImages) {
   EXPECT_FALSE(tall(30000, 1, 1, 0, convolution));  // rows have 16 bits
 }
 
+// Windows that divide the rows, but begin above the first one: in a tall image that row would be another image's last.
+TEST(Batch, PaddingAboveKeepsImagesApart) {
+  Random random(11);
+  const auto a = test::wide_array();
+  IntegerNetwork network = one_layer(random, {8, 8, 5}, 2, 0, 6);
+  IntegerLayer& layer = network.layers[0];
+  layer.window.stride_height = layer.window.stride_width = 2;
+  layer.window.pad_top = 1;
+  network.tensors[1].shape = {4, 4, 6};
+  layer.macs = 2 * 2 * 5 * 6 * 16;
+  model::validate(network);
+  EXPECT_EQ(run_both(random, network, a).program.descriptors.size(), static_cast<std::size_t>(images));
+}
+
 TEST(Batch, CarriedSumsStayTogetherAndEqualWeightsToo) {
   const auto piece = [](int x, int ky, bool in, bool out) {
     return Piece{.y1 = 1, .x0 = x, .x1 = x + 1, .n1 = 8, .ky0 = ky, .ky1 = ky + 1, .carry_in = in, .carry_out = out};

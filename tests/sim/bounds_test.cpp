@@ -176,6 +176,26 @@ TEST(Buffers, AreFilledExactly) {
   EXPECT_THAT(refusal(full, a), HasSubstr("a weight tile of 16 rows does not fit weight_depth = 8"));
 }
 
+// Sixteen groups of one channel with weights of -1 and +1, which take two columns each beside the zeros that part them:
+// the outputs of all groups just fill two macros of eight.
+TEST(PackedGroups, FillAllMacrosExactly) {
+  Architecture a = small_array();
+  a.tiles = 2;
+  IntegerNetwork net = convolution({4, 6, 16}, 1, 16);
+  IntegerLayer& layer = net.layers[0];
+  layer.groups = 16;
+  layer.weight_bits = 1;
+  layer.weights = std::vector<std::int16_t>{1, -1, -1, 1, 1, 1, -1, 1, -1, -1, 1, -1, 1, -1, 1, 1};
+  layer.bias.assign(16, 0);
+  layer.multiplier.assign(16, 1);
+  layer.shift.assign(16, 1);
+  layer.macs = 4 * 6 * 16;
+  model::validate(net);
+  const generate::Program program = lower(net, a);
+  EXPECT_EQ(program.numbers.at(0).mapping.packed, 16);
+  EXPECT_EQ(pieces_that_run(net, a, ramp(net)), 1U);
+}
+
 TEST(Images, AreThoseOfTheBatch) {
   const IntegerNetwork net = convolution({2, 5, 4}, 1, 2);
   const generate::Program program = lower(net, small_array(), 3);
