@@ -103,5 +103,20 @@ TEST(Fractional, ComesNearTheBestPlanOfAllChannels) {
   EXPECT_LT(sum, 0.8 * of_uniform);
 }
 
+// The penalty of a budget that is kept fades, so nothing is narrowed for limits that bind nothing.
+TEST(Fractional, NarrowsNothingForWideLimits) {
+  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+    Problem problem("pim-64x64", seed);
+    const Costs allowed = resolve({parse_limit("latency=2")}, problem.uniform, 100);
+    SearchOptions options;
+    options.phases = 1;
+    options.steps = 120;
+    Known oracle(problem, 0);
+    const SearchResult result = fractional({problem.space, problem.costs, allowed, oracle, options});
+    ASSERT_TRUE(result.feasible);
+    EXPECT_EQ(result.point, problem.space.largest()) << seed;
+  }
+}
+
 }  // namespace
 }  // namespace bitstrata::quant
