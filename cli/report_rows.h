@@ -32,7 +32,7 @@ struct ReportRow {
   nlohmann::json run = nlohmann::json::object();     // run.json
   nlohmann::json checks;                             // of verify folders: summary.json; else null
   std::optional<double> energy_pj(const std::string& technology) const;
-  // Another number of a technology's entry: "power_mw", "latency_us", ...
+  // A further number of a technology's entry: "power_mw", "latency_us", ...
   std::optional<double> under(const std::string& technology, const char* key) const;
   bool uniform(int bits) const;
 };

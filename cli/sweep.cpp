@@ -403,7 +403,7 @@ void write_folder(OutputFolder& folder, const Options& o, const sim::Sweep& swee
   folder.publish();
 }
 
-// Of a part of a sweep, whose fronts would say nothing.
+// What a part of a sweep tells: its fronts would say nothing.
 void tell_shard(const Options& o, const sim::SweepState& state) {
   if (o.common.json) {
     json counts = counts_of(state);

@@ -43,7 +43,8 @@ std::optional<int> number_in(const char* variable) {
   return end == text || *end != '\0' ? std::nullopt : std::optional(static_cast<int>(value));
 }
 
-// Of launchers whose processes can speak with each other: Open MPI's mpirun, those of the PMI family (MPICH, srun
+// Variables of launchers whose processes can speak with each other: Open MPI's mpirun, those of the PMI family (MPICH,
+// srun
 // --mpi=pmi2), and srun --mpi=pmix.
 std::optional<int> ranks_started() {
   for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})

@@ -29,7 +29,7 @@ struct FitError {
   std::string worst_point;
 };
 
-// Of a technology for many architectures: errors of each by a fit without it.
+// What a technology for many architectures misses of each by a fit without it.
 struct FamilyError {
   int architectures = 0;  // 0: the technology is of one
   FitError area, leakage, clock;

@@ -19,7 +19,7 @@ struct Clock {
   std::optional<double> reached_mhz;  // nothing under a technology that tells no clock
   double mhz() const { return std::min(asked_mhz, reached_mhz.value_or(asked_mhz)); }
   bool met() const { return !reached_mhz || asked_mhz <= *reached_mhz; }
-  // Of a run of `cycles`.
+  // What a run of `cycles` takes.
   double latency_us(std::int64_t cycles) const { return static_cast<double>(cycles) / mhz(); }
 };
 Clock clock_of(const model::Architecture& architecture, const model::GateLevel& gates);

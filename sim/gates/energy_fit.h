@@ -20,7 +20,7 @@ std::vector<double> non_negative_least_squares(const std::vector<std::vector<dou
 using Measurements = std::span<const GateMeasurement* const>;
 
 // Terms of every part for the runs that are not held out; relative errors are minimized, each accelerator counts alike.
-// Of one accelerator, energies grow with its columns alone; of several, with other parameters, too. `structural`:
+// Energies of one accelerator grow with its columns alone; of several, with other parameters, too. `structural`:
 // events alone.
 model::EnergyTerms fit_energy(Measurements measurements, bool structural);
 

@@ -61,7 +61,7 @@ Growth sum_of(std::vector<Growth> parts) {
   return sum;
 }
 
-// Of all components together; each is fitted apart, by what it is made of.
+// The sum over components; each is fitted apart, by what it is made of.
 Growth fit_sizes(Measurements measurements, double ComponentSize::*size) {
   const auto of = [size](const GateMeasurement& m, const std::string& name) {
     const auto found = m.components.find(name);
@@ -95,7 +95,7 @@ void fit(Measurements measurements, model::GateLevel& t) {
   t.clock_period = fit_growth(measurements, clock, clock, clock_scales);
 }
 
-// Of the runs held out, by the parts that results have.
+// The parts' share in the error of the runs held out.
 std::map<std::string, double> part_errors(const model::EnergyTerms& terms, const GateMeasurement& m) {
   std::map<std::string, double> errors;
   double runs = 0;
