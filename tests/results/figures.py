@@ -55,7 +55,7 @@ class Figures:
 
     def points(self, parameters, plan_bits, fpga=None):
         """The points of a sweep over the parameters of pim-64x64 on LeNet-5."""
-        text = "format: bitstrata-sweep-1\nnetworks: [lenet5]\narchitectures: [pim-64x64]\nplans:\n"
+        text = "format: bitstrata-sweep-1\nnetworks: [lenet5]\narchitectures: [pim-64x64]\ntechnologies: [ad-pim]\nplans:\n"
         text += f"  - bits: [{plan_bits}]\nparameters:\n" + "".join(f"  {key}: [{v}]\n" for key, v in parameters.items())
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "sweep.yaml"
