@@ -28,7 +28,7 @@ Spread spread_of(const std::string& shard, const std::string& store);
 // throw StandAside.
 std::unique_ptr<sim::Ranks> join_ranks();
 
-// The same check for processes that `srun` started without MPI.
+// Throws as join_ranks does, for processes that `srun` started without MPI.
 void refuse_copies_of_srun();
 
 // This process was started beside one that tells the user what is wrong, and is to end without a word.

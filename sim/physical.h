@@ -36,7 +36,7 @@ struct Area {
 // gates were fitted to, `differences` (gate_energy.h) says so, for area and energy alike.
 std::optional<Area> area_of(const model::Architecture& architecture, const model::Technology& technology);
 
-// Of an image, or of a run: mean power over it, and 10^12 operations a second and a second and watt, where a
+// Mean power over an image, or a run, and 10^12 operations a second and a second and watt, where a
 // multiply-accumulate is two operations. Nothing where the energy is not known (or 0, of no layer that is priced).
 std::optional<double> power_mw(const std::optional<double>& energy_pj, double latency_us);
 double tops(std::int64_t macs, double latency_us);

@@ -15,8 +15,8 @@ namespace {
 using model::EnergyTerm;
 using model::Scale;
 
-// An event and what its energy may grow with. Of one accelerator the first alone is asked: the others are multiples of
-// it.
+// An event and what its energy may grow with. A fit of one accelerator asks the first alone: the others are multiples
+// of it.
 struct Candidate {
   const char* event;
   std::vector<Scale> scales = {Scale()};

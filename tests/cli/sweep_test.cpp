@@ -386,7 +386,7 @@ TEST_F(SweepVerb, TellsSharesOfADevice) {
       run_program({"sweep", file, "--store", path("s.sqlite"), "--device", "xc7z020", "--fpga", "ecp5"});
   EXPECT_EQ(other.status, 2);
   EXPECT_THAT(other.err, HasSubstr("--device xc7z020 is of family xc7; --fpga is ecp5"));
-  // The same of one accelerator.
+  // One accelerator, asked in the same way.
   const Finished run =
       run_program({"run", "--network", "lenet5", "--architecture", "overlay-8x64x8", "--device", "xc7z020"});
   EXPECT_THAT(run.out, AllOf(HasSubstr("LUTs in all, "), HasSubstr("OUTSIDE THE FITTED RANGE"),

@@ -176,7 +176,7 @@ Architecture small_architecture() {
 }
 
 // Buffers by hand: 8 banks of 64 words of 32 bits are cheaper in LUTs on Xilinx; 4,096 words are not.
-// Of each family one device, by the numbers of its data sheet; LUTs are those of logic, memory and carries.
+// One device of each family, by the numbers of its data sheet; LUTs are those of logic, memory and carries.
 TEST(FpgaParts, TellSharesOfADevice) {
   const FpgaPart part = find_fpga_part("xc7z020");
   EXPECT_EQ(part.family, "xc7");

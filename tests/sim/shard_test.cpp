@@ -34,7 +34,7 @@ TEST(Shard, HoldsEveryPointInExactlyOnePart) {
       }
       ASSERT_EQ(parts, 1);
     }
-    // Of a binomial distribution six standard deviations are never left.
+    // A binomial distribution's six standard deviations are never left.
     const double mean = 6400.0 / count, most = 6 * std::sqrt(mean);
     for (const int size : sizes) EXPECT_NEAR(size, mean, count == 1 ? 0 : most) << count;
   }

@@ -84,7 +84,7 @@ class StoreMergeTest : public ::testing::Test {
 };
 
 TEST_F(StoreMergeTest, JoinsWhatStoresHold) {
-  // Of other orders and shared in part, so that rows of one name have other numbers.
+  // Stores of other orders, shared in part, so that rows of one name have other numbers.
   fill("a.sqlite", {32, 64, 2000});
   fill("b.sqlite", {96, 64, 48});
   fill("b.sqlite", {16}, "1", 1000, "other");
