@@ -167,7 +167,8 @@ void read_gate_level(const YamlReader& top, Technology& technology) {
     const std::string text = value.as_text();
     const std::size_t dots = text.find("..");
     const auto number = [](std::string_view word) {
-      return !word.empty() && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
+      return !word.empty() && word.size() <= 9 &&
+             std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
     };
     if (dots != std::string::npos &&
         !(number(std::string_view(text).substr(0, dots)) && number(std::string_view(text).substr(dots + 2))))

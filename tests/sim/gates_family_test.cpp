@@ -224,6 +224,7 @@ TEST(Family, TechnologiesSurviveTheirFiles) {
     return message_of<std::runtime_error>([&] { model::load_technology((folder / "damaged.yaml").string()); });
   };
   EXPECT_THAT(with("rows: 16..128", "rows: 16..x"), HasSubstr("two whole numbers around the dots"));
+  EXPECT_THAT(with("rows: 16..128", "rows: 16..12345678901234567890"), HasSubstr("two whole numbers around the dots"));
   EXPECT_THAT(with("per: column", "per: columns"), HasSubstr("'columns' is no factor"));
   EXPECT_THAT(with("area_mm2: {", "area_mm2: {blocks: 1, "), HasSubstr("'blocks' is no factor"));
 }
